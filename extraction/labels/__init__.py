@@ -1,0 +1,34 @@
+"""Entity types, relations, and what each data set's labels mean in them. No Django, no numpy."""
+
+from extraction.labels.mappings import (
+    DATASETS,
+    RELATION_MAP,
+    TYPE_MAP,
+    Inventory,
+    LabelMode,
+    MappedLabel,
+    annotated_relations,
+    annotated_types,
+    inventory,
+    to_native,
+)
+from extraction.labels.relations import ENTITY_TYPES, RELATIONS, EntityType, Match, RelationType, by_property
+
+__all__ = [
+    "DATASETS",
+    "ENTITY_TYPES",
+    "RELATIONS",
+    "RELATION_MAP",
+    "TYPE_MAP",
+    "EntityType",
+    "Inventory",
+    "LabelMode",
+    "MappedLabel",
+    "Match",
+    "RelationType",
+    "annotated_relations",
+    "annotated_types",
+    "by_property",
+    "inventory",
+    "to_native",
+]

@@ -1,0 +1,219 @@
+"""Each data set's labels, mapped to the inventory with their direction, or kept as they are ("native").
+
+A mapped relation label gives `(key, turned, match)`: `turned` means that the data set's head is our tail. `match` says how
+the data set's label stands to our key, in the same words as for Wikidata's properties.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from extraction.labels.relations import ENTITY_TYPES, RELATIONS, Match, RelationType, by_property
+
+LabelMode = Literal["mapped", "native"]
+
+
+class MappedLabel(NamedTuple):
+    key: str
+    turned: bool = False
+    match: Match = "exact"
+
+
+# "" means: a mention is annotated, but its type is none that can be told from the label.
+_MNRE_TYPES = {"per": "person", "org": "organization", "loc": "location", "misc": "miscellaneous"}
+TYPE_MAP: dict[str, dict[str, str]] = {
+    "redocred": {
+        "PER": "person",
+        "ORG": "organization",
+        "LOC": "location",
+        "MISC": "miscellaneous",
+        "TIME": "time",
+        "NUM": "number",
+    },
+    "jmere": _MNRE_TYPES,
+    "mnre_none": _MNRE_TYPES,
+    "conll04": {"Peop": "person", "Org": "organization", "Loc": "location", "Other": ""},
+    "twitter2015": {"PER": "person", "ORG": "organization", "LOC": "location", "OTHER": "miscellaneous"},
+    "twitter2017": {"PER": "person", "ORG": "organization", "LOC": "location", "MISC": "miscellaneous"},
+}
+
+_REDOCRED_PROPERTIES = tuple(
+    relation.property
+    for relation in RELATIONS.values()
+    if relation.match == "exact" and relation.property is not None and relation.key != "killed_by"
+)
+
+_MNRE_RELATIONS = {
+    "/per/per/parent": MappedLabel("child"),
+    "/per/per/siblings": MappedLabel("sibling"),
+    "/per/per/couple": MappedLabel("couple"),
+    "/per/per/neighbor": MappedLabel("neighbor"),
+    "/per/per/peer": MappedLabel("peer"),
+    "/per/per/charges": MappedLabel("in_charge_of"),
+    "/per/per/alumi": MappedLabel("alumni"),
+    "/per/per/alternate_names": MappedLabel("alternate_names"),
+    "/per/org/member_of": MappedLabel("member_of", match="close"),
+    "/per/loc/place_of_residence": MappedLabel("residence", match="close"),
+    "/per/loc/place_of_birth": MappedLabel("place_of_birth"),
+    "/org/org/alternate_names": MappedLabel("alternate_names"),
+    "/org/org/subsidiary": MappedLabel("subsidiary"),
+    "/org/loc/locate_at": MappedLabel("location", match="close"),
+    "/loc/loc/contain": MappedLabel("located_in", turned=True, match="close"),
+    "/per/misc/present_in": MappedLabel("participant_in", match="close"),
+    "/per/misc/awarded": MappedLabel("award_received"),
+    "/per/misc/race": MappedLabel("ethnic_group", match="close"),
+    "/per/misc/religion": MappedLabel("religion"),
+    "/per/misc/nationality": MappedLabel("country_of_citizenship", match="close"),
+    "/misc/misc/part_of": MappedLabel("part_of"),
+    "/misc/loc/held_on": MappedLabel("location"),
+}
+
+RELATION_MAP: dict[str, dict[str, MappedLabel]] = {
+    "redocred": {name: MappedLabel(by_property(name).key) for name in _REDOCRED_PROPERTIES},
+    "jmere": _MNRE_RELATIONS,
+    "mnre_none": _MNRE_RELATIONS,
+    "conll04": {
+        "Located_In": MappedLabel("located_in", match="close"),
+        "Work_For": MappedLabel("employer", match="close"),
+        "OrgBased_In": MappedLabel("headquarters_location", match="close"),
+        "Live_In": MappedLabel("residence", match="close"),
+        "Kill": MappedLabel("killed_by", turned=True),
+    },
+    "twitter2015": {},
+    "twitter2017": {},
+}
+
+DATASETS: tuple[str, ...] = tuple(TYPE_MAP)
+
+_CONLL04_ENDS = {
+    "Located_In": ("Loc", "Loc"),
+    "Work_For": ("Peop", "Org"),
+    "OrgBased_In": ("Org", "Loc"),
+    "Live_In": ("Peop", "Loc"),
+    "Kill": ("Peop", "Peop"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What a network predicts: entity types and relations in a fixed order, which is the order of its outputs."""
+
+    types: tuple[str, ...]
+    relations: tuple[RelationType, ...]
+
+    @property
+    def relation_keys(self) -> tuple[str, ...]:
+        return tuple(relation.key for relation in self.relations)
+
+    def as_dict(self) -> dict[str, object]:
+        """The inventory as plain JSON values, for a checkpoint's config."""
+        return {
+            "types": list(self.types),
+            "relations": [
+                {
+                    "key": relation.key,
+                    "label": relation.label,
+                    "property": relation.property,
+                    "match": relation.match,
+                    "heads": sorted(relation.heads),
+                    "tails": sorted(relation.tails),
+                    "symmetric": relation.symmetric,
+                    "inverse": relation.inverse,
+                }
+                for relation in self.relations
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, object]) -> Inventory:
+        """Rebuild what `as_dict` wrote; ValueError says what is wrong with it."""
+        try:
+            types, rows = values["types"], values["relations"]
+            assert isinstance(types, list) and isinstance(rows, list)
+            relations = tuple(
+                RelationType(
+                    str(row["key"]),
+                    str(row["label"]),
+                    row["property"],
+                    row["match"],
+                    frozenset(row["heads"]),
+                    frozenset(row["tails"]),
+                    bool(row["symmetric"]),
+                    row["inverse"],
+                )
+                for row in rows
+            )
+        except (AssertionError, KeyError, TypeError) as problem:
+            raise ValueError(f"this is no inventory of types and relations: {problem!r}") from problem
+        return cls(tuple(str(name) for name in types), relations)
+
+
+def inventory(names: tuple[str, ...] | list[str], labels: LabelMode = "mapped") -> Inventory:
+    """The types and relations that these data sets annotate, in the inventory's own order.
+
+    Native labels belong to one data set alone: ValueError where several sets are asked for in their own labels.
+    """
+    unknown = [name for name in names if name not in TYPE_MAP]
+    if unknown:
+        raise ValueError(f"unknown data set {unknown[0]!r}; there are {', '.join(DATASETS)}")
+    if labels == "native":
+        if len(names) != 1:
+            raise ValueError("native labels are those of one data set; ask for one, or for mapped labels")
+        return _native(names[0])
+    types = {mapped for name in names for mapped in TYPE_MAP[name].values()}
+    keys = {mapped.key for name in names for mapped in RELATION_MAP[name].values()}
+    return Inventory(
+        tuple(key for key in ENTITY_TYPES if key in types),
+        tuple(relation for relation in RELATIONS.values() if relation.key in keys),
+    )
+
+
+def _native(name: str) -> Inventory:
+    types = tuple(TYPE_MAP[name])
+    return Inventory(types, tuple(_native_relation(name, label) for label in RELATION_MAP[name]))
+
+
+def _native_relation(name: str, label: str) -> RelationType:
+    """A relation in the data set's own label: directed as annotated, even where it is symmetric by meaning."""
+    mapped = RELATION_MAP[name][label]
+    heads, tails = _native_ends(name, label, RELATIONS[mapped.key])
+    return RelationType(label, RELATIONS[mapped.key].label if not mapped.turned else label, None, None, heads, tails)
+
+
+def _native_ends(name: str, label: str, relation: RelationType) -> tuple[frozenset[str], frozenset[str]]:
+    if name == "conll04":
+        head, tail = _CONLL04_ENDS[label]
+        return frozenset({head}), frozenset({tail})
+    if name in ("jmere", "mnre_none"):
+        _, head, tail, _ = label.split("/")
+        return frozenset({head}), frozenset({tail})
+    back = {ours: theirs for theirs, ours in TYPE_MAP[name].items()}
+    return frozenset(back[key] for key in relation.heads), frozenset(back[key] for key in relation.tails)
+
+
+def annotated_types(name: str, labels: LabelMode) -> frozenset[str]:
+    """The type keys that a data set annotates; cells of other types are masked when training on it."""
+    return frozenset(TYPE_MAP[name]) if labels == "native" else frozenset(TYPE_MAP[name].values()) - {""}
+
+
+def annotated_relations(name: str, labels: LabelMode) -> frozenset[str]:
+    """The relation keys that a data set annotates; the others are masked, not negative."""
+    values = RELATION_MAP[name]
+    return frozenset(values) if labels == "native" else frozenset(mapped.key for mapped in values.values())
+
+
+def to_native(name: str, key: str, head_type: str, tail_type: str) -> list[tuple[str, bool]]:
+    """The data set's labels that a mapped relation between these types stands for, as (label, turned); may be empty.
+
+    Types are keys of ENTITY_TYPES, of the mapped relation's own head and tail. Used to score a reader of the whole
+    inventory in a data set's own labels.
+    """
+    found = []
+    back = {ours: theirs for theirs, ours in TYPE_MAP[name].items()}
+    for label, mapped in RELATION_MAP[name].items():
+        ends = (back.get(head_type, ""), back.get(tail_type, ""))
+        head, tail = ends[::-1] if mapped.turned else ends
+        if mapped.key == key and _native_relation(name, label).permits(head, tail):
+            found.append((label, mapped.turned))
+    return found
