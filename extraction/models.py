@@ -1,0 +1,241 @@
+"""Feeds, posts, their versions and pictures, and the readings of them. What was read is never changed in place."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+
+class Leased(models.Model):
+    """A row that a worker claims: it is due at `due_at`, and while `lease_until` lies ahead it is `lease_token`'s."""
+
+    due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    lease_token = models.CharField(max_length=32, blank=True, default="")
+    lease_until = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True, default="")
+
+    class Meta:
+        abstract = True
+
+
+class Host(models.Model):
+    """What we owe a web host: when we may ask again, and what its robots.txt says."""
+
+    name = models.CharField(max_length=300, unique=True)
+    next_request_at = models.DateTimeField(null=True, blank=True)
+    robots = models.TextField(blank=True, default="")
+    robots_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Feed(Leased):
+    """A news feed. `due_at` is its next poll; null: it is not polled."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active", "active"
+        PAUSED = "paused", "paused"
+        GONE = "gone", "gone"
+
+    url = models.URLField(max_length=2000, unique=True)
+    title = models.CharField(max_length=500, blank=True, default="")
+    site = models.URLField(max_length=2000, blank=True, default="")
+    state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
+    sample = models.BooleanField(default=False)
+    interval_s = models.PositiveIntegerField(default=1800)
+    etag = models.CharField(max_length=500, blank=True, default="")
+    last_modified = models.CharField(max_length=200, blank=True, default="")
+    failures = models.PositiveIntegerField(default=0)
+    error_at = models.DateTimeField(null=True, blank=True)
+    polled_at = models.DateTimeField(null=True, blank=True)
+    new_at = models.DateTimeField(null=True, blank=True)
+    notice = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.title or self.url
+
+
+class Post(Leased):
+    """One story of one publisher. `due_at` is when its page is fetched next, first or again."""
+
+    class State(models.TextChoices):
+        LIVE = "live", "live"
+        WITHDRAWN = "withdrawn", "withdrawn"
+        ERASED = "erased", "erased"
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    link = models.URLField(max_length=2000, blank=True, default="")
+    link_key = models.CharField(max_length=64, null=True, blank=True, unique=True)
+    publisher = models.CharField(max_length=300, blank=True, default="", db_index=True)
+    state = models.CharField(max_length=10, choices=State, default=State.LIVE)
+    state_reason = models.TextField(blank=True, default="")
+    current_version = models.ForeignKey(
+        "PostVersion", null=True, blank=True, on_delete=models.SET_NULL, related_name="current_of"
+    )
+    current_reading = models.ForeignKey(
+        "Reading", null=True, blank=True, on_delete=models.SET_NULL, related_name="current_of"
+    )
+    published_at = models.DateTimeField()
+    published_text = models.CharField(max_length=200, blank=True, default="")
+    published_notice = models.CharField(max_length=20, blank=True, default="")
+    seen_at = models.DateTimeField()
+    visits = models.PositiveIntegerField(default=0)
+    missing_since = models.DateTimeField(null=True, blank=True)
+    etag = models.CharField(max_length=500, blank=True, default="")
+    last_modified = models.CharField(max_length=200, blank=True, default="")
+    sample = models.BooleanField(default=False)
+
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["-published_at", "-id"], name="post_by_time")]
+
+    def __str__(self) -> str:
+        return self.link or str(self.public_id)
+
+
+class Sighting(models.Model):
+    """A feed's item that showed a post. The feed's own words are kept: they are read when the page cannot be had."""
+
+    feed = models.ForeignKey(Feed, on_delete=models.CASCADE, related_name="sightings")
+    post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="sightings")
+    guid = models.CharField(max_length=500)
+    link = models.URLField(max_length=2000, blank=True, default="")
+    title = models.TextField(blank=True, default="")
+    text = models.TextField(blank=True, default="")
+    image = models.URLField(max_length=2000, blank=True, default="")
+    item_hash = models.CharField(max_length=64, blank=True, default="")
+    first_seen = models.DateTimeField()
+    last_seen = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["feed", "guid"], name="sighting_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.guid
+
+
+class PostVersion(models.Model):
+    """A post's words as they stood at one time: title, blank line, body. Never changed.
+
+    All offsets count in `text`, in code points; its first `title_end` are the title.
+    """
+
+    post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="versions")
+    ordinal = models.PositiveIntegerField()
+    text = models.TextField()
+    title_end = models.PositiveIntegerField(default=0)
+    language = models.CharField(max_length=35, blank=True, default="")
+    text_hash = models.CharField(max_length=64, db_index=True)
+    source = models.CharField(max_length=10, default="page")
+    fetched_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["post", "ordinal"], name="version_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def title(self) -> str:
+        return self.text[: self.title_end]
+
+    @property
+    def body(self) -> str:
+        return self.text[self.title_end :].lstrip("\n")
+
+
+class PostImage(models.Model):
+    """A picture of a post. `file` is our own copy under MEDIA_ROOT; empty: not fetched, `error` says why."""
+
+    post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="images")
+    url = models.URLField(max_length=2000)
+    position = models.PositiveIntegerField(default=0)
+    caption = models.TextField(blank=True, default="")
+    file = models.CharField(max_length=300, blank=True, default="")
+    media_type = models.CharField(max_length=50, blank=True, default="")
+    width = models.PositiveIntegerField(default=0)
+    height = models.PositiveIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, blank=True, default="", db_index=True)
+    error = models.TextField(blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["post", "url"], name="image_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class Checkpoint(models.Model):
+    """A trained extractor that may read posts. `thresholds`: a number for "default" and for any relation."""
+
+    name = models.CharField(max_length=200)
+    digest = models.CharField(max_length=64, unique=True)
+    system = models.CharField(max_length=50)
+    path = models.CharField(max_length=1000)
+    floor = models.FloatField(default=0.0)
+    thresholds = models.JSONField(default=dict)
+    metrics = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Deployment(models.Model):
+    """From `since` on `checkpoint` makes the readings, and assertions count above `thresholds` (empty: its own)."""
+
+    checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="deployments")
+    thresholds = models.JSONField(default=dict)
+    since = models.DateTimeField(auto_now_add=True)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["active"], condition=Q(active=True), name="one_active_deployment")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.checkpoint} since {self.since:%Y-%m-%d %H:%M}"
+
+
+class Reading(Leased):
+    """One checkpoint's reading of one version with one set of inputs. `stage` is the next one to do."""
+
+    class Stage(models.TextChoices):
+        READ = "read", "waits to be read"
+        LINK = "link", "waits to be linked"
+        DONE = "done", "read"
+        DECLINED = "declined", "declined"
+        FAILED = "failed", "failed"
+        DROPPED = "dropped", "superseded before it was read"
+
+    version = models.ForeignKey(PostVersion, on_delete=models.CASCADE, related_name="readings")
+    checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="readings")
+    inputs = models.CharField(max_length=100, default="text")
+    stage = models.CharField(max_length=10, choices=Stage, default=Stage.READ)
+    results = models.JSONField(default=dict)
+    missing = models.JSONField(default=list)
+    declined_code = models.CharField(max_length=30, blank=True, default="")
+    declined_message = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["version", "checkpoint", "inputs"], name="reading_once")
+        ]
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["stage", "due_at"], name="reading_due")]
+
+    def __str__(self) -> str:
+        return f"{self.version} by {self.checkpoint}"

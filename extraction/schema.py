@@ -1,0 +1,148 @@
+"""The values that the stages pass to one another: plain, frozen, and free of Django and torch.
+
+Offsets are Unicode code points, half-open, and always count in the text that they stand beside. Boxes are
+`(x, y, width, height)` as shares of the picture, 0..1, from its upper left corner.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Stage = Literal["read", "link", "mentions", "relations", "record"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A span of text that names something. `type` is a key of `labels.ENTITY_TYPES`, or "" where it is not known."""
+
+    start: int
+    end: int
+    type: str
+    score: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of a picture: its box, the detector's class and score, and which of the post's pictures it lies in."""
+
+    box: tuple[float, float, float, float]
+    label: str = ""
+    score: float = 1.0
+    image: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A typed, directed edge. `head` (and `tail`, unless it is a Region) are indexes into the mentions beside it.
+
+    `key` is a key of `labels.RELATIONS`. `evidence` holds weights over the parts that the edge rests on.
+    """
+
+    head: int
+    tail: int | Region
+    key: str
+    score: float = 1.0
+    evidence: tuple[EvidencePart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePart:
+    """One thing that an edge rests on: words of the text, a region of a picture, or a fact from a knowledge base."""
+
+    kind: Literal["word", "region", "fact"]
+    reference: dict[str, object] = field(default_factory=dict)
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What a knowledge base says, shown to a network and kept with the reading."""
+
+    subject: str
+    property: str
+    object: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a reader is given: a text as shown to people, of which the first `title_end` code points are its title."""
+
+    id: str
+    text: str
+    title_end: int = 0
+    images: tuple[str, ...] = ()
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """Why a text was not read. `code` is stable (`empty`, `language`, `too_long`, …); `message` is for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What a reader found in one document; `missing` names the parts it had to do without (`image`, `detector`, …)."""
+
+    id: str
+    text: str
+    language: str = ""
+    mentions: tuple[Mention, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    missing: tuple[str, ...] = ()
+    declined: Declined | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A sentence as the parser saw it: `spans[i]` is word i's place in the text; `heads[i]` its governor (itself at the root)."""
+
+    spans: tuple[tuple[int, int], ...]
+    words: tuple[str, ...]
+    tags: tuple[str, ...] = ()
+    heads: tuple[int, ...] = ()
+    deps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WordSpan:
+    """A mention in word positions, half-open. `type` "" means: known to be a mention, of a type this data set does not say."""
+
+    start: int
+    end: int
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class WordRelation:
+    """A relation between two `WordSpan`s of one example, by index."""
+
+    head: int
+    tail: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One sentence with its gold annotation, from a data set or from reviewed posts.
+
+    `types` and `relation_keys` say what the data set annotates: cells outside them are masked in training, not negative.
+    `masked_pairs` are (head, tail) indexes into `mentions` whose relations this sentence does not settle.
+    `before` is context shown to the encoder (a headline, say) that carries no labels.
+    """
+
+    id: str
+    dataset: str
+    words: tuple[str, ...]
+    mentions: tuple[WordSpan, ...] = ()
+    relations: tuple[WordRelation, ...] = ()
+    types: frozenset[str] = frozenset()
+    relation_keys: frozenset[str] = frozenset()
+    masked_pairs: frozenset[tuple[int, int]] = frozenset()
+    before: tuple[str, ...] = ()
+    image: str = ""
+    document: str = ""
