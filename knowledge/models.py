@@ -13,7 +13,7 @@ from extraction.models import Post, Reading
 
 
 class Entity(models.Model):
-    """A thing in the graph, once by `key` (name key | type, or wikidata:Q…). `canonical`: the survivor it was merged into."""
+    """A thing in the graph, once by `key` (name key | type, or wikidata:Q…); `canonical`: what it was merged into."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     type = models.CharField(max_length=40)
@@ -168,7 +168,7 @@ class Review(models.Model):
 
 
 class Merge(models.Model):
-    """Entities made one. `former`: what each changed row pointed to ({entity id: canonical id or null}), for the undo."""
+    """Entities made one. `former`: what each row pointed to ({entity id: canonical id or null}), for the undo."""
 
     survivor = models.ForeignKey(Entity, on_delete=models.PROTECT, related_name="merges")
     former = models.JSONField()
