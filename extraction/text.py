@@ -127,8 +127,8 @@ class Parser:
         """Heads (as distances), tags, relations and sentence starts of a Doc, as four lists of its length."""
         from spacy.attrs import DEP, HEAD, POS, SENT_START
 
-        columns: list[list[int]] = doc.to_array([HEAD, POS, DEP, SENT_START]).astype("int64").T.tolist()
-        return columns
+        heads, tags, deps, starts = doc.to_array([HEAD, POS, DEP, SENT_START]).T
+        return [heads.astype("int64").tolist(), tags.tolist(), deps.tolist(), starts.astype("int64").tolist()]
 
     def _words(
         self, table: list[list[int]], words: Sequence[str], spans: Sequence[tuple[int, int]], start: int, end: int
