@@ -131,7 +131,9 @@ class Example:
     """One sentence with its gold annotation, from a data set or from reviewed posts.
 
     `types` and `relation_keys` say what the data set annotates: cells outside them are masked in training, not negative.
-    `masked_pairs` are (head, tail) indexes into `mentions` whose relations this sentence does not settle.
+    `masked_pairs` are (head, tail) indexes into `mentions` whose relations this sentence does not settle, and
+    `masked_relations` the (head, tail, key) that it does not settle for pairs of which it settles others.
+    `complete` says that every mention of `types` is annotated; where it is false, words outside `mentions` are masked.
     `before` is context shown to the encoder (a headline, say) that carries no labels.
     """
 
@@ -143,6 +145,8 @@ class Example:
     types: frozenset[str] = frozenset()
     relation_keys: frozenset[str] = frozenset()
     masked_pairs: frozenset[tuple[int, int]] = frozenset()
+    masked_relations: frozenset[tuple[int, int, str]] = frozenset()
+    complete: bool = True
     before: tuple[str, ...] = ()
     image: str = ""
     document: str = ""

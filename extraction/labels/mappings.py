@@ -1,7 +1,7 @@
 """Each data set's labels, mapped to the inventory with their direction, or kept as they are ("native").
 
-A mapped relation label gives `(key, turned, match)`: `turned` means that the data set's head is our tail. `match` says how
-the data set's label stands to our key, in the same words as for Wikidata's properties.
+A mapped relation label gives `(key, turned, match)`: `turned` means that the data set's head is our tail. `match` says
+how the data set's label stands to our key, in the same words as for Wikidata's properties.
 """
 
 from __future__ import annotations

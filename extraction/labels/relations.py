@@ -1,8 +1,9 @@
 """The inventory: entity types, and relations with their Wikidata properties and permitted ends. No Django, no numpy.
 
-A relation's `key` is what the record stores, so a key is never renamed. Labels are Wikidata's English ones at the time of
-writing; the property's number is what identifies it. `match` says how our relation stands to that property, in SKOS's
-sense: "exact" means the same, "close" nearly the same, "broad" that the property says more than our relation does.
+A relation's `key` is what the record stores, so a key is never renamed. Labels are Wikidata's English ones at the time
+of writing; the property's number is what identifies it. `match` says how our relation stands to that property, in
+SKOS's sense: "exact" means the same, "close" nearly the same, "broad" that the property says more than our relation
+does.
 
 Permitted ends are what the training sets show, counted over Re-DocRED's facts; a type that makes up less than about
 one end in eighty, or that is plainly a slip of annotation, is left out.
