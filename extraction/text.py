@@ -26,6 +26,20 @@ UPOS += ("SYM", "VERB", "X")
 ROOT, UNKNOWN = "root", "dep"
 BATCH = 256  # texts a parser call: larger gains nothing, smaller loses a third of the speed
 LONGEST_LINE = 20_000  # code points; spaCy's tokenizer takes time by the square of a run of brackets
+ENGLISH = {
+    "the",
+    "and",
+    "with",
+    "from",
+    "that",
+    "which",
+    "were",
+    "has",
+    "his",
+    "their",
+    "for",
+}  # few others share these
+LOOKS_ENGLISH = {"en", "pcm", "sco"}  # the identifier takes English tweets for Nigerian Pidgin and Scots
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _LINE = re.compile(r"[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
@@ -171,18 +185,26 @@ def _window(words: Words, start: int, end: int) -> Words:
 
 
 def detect_language(text: str) -> tuple[str, float]:
-    """The text's language as a two-letter code and how sure (0..1), or ("", …) where it is too short to tell.
+    """The text's language as an ISO 639 code and how sure (0..1), or ("", …) where it cannot be told.
 
-    A headline of names looks like any language: in Latin script fewer than 12 words count only as English.
+    A headline of names looks like any language. So text in Latin script is called foreign only when it is sure, the
+    surer the shorter, never below six words, and never with English function words in it (a quoted foreign name).
     """
     letters = [letter for letter in text if letter.isalpha()]
     if len(letters) < 3:
         return "", 0.0
     language, score = _identifier().classify(text[:5000])
-    latin = sum(letter < "\u0250" for letter in letters) / len(letters)
-    if language != "en" and latin > 0.5 and (len(text.split()) < 12 or score < 0.9):
-        return "", float(score)
-    return (str(language), float(score)) if score >= 0.5 else ("", float(score))
+    latin = 2 * sum(letter < "\u0250" for letter in letters) > len(letters)
+    if language in LOOKS_ENGLISH:
+        sure = latin and language == "en" and score >= 0.5
+    else:
+        sure = not latin or _surely_foreign(text.lower().split(), score)
+    return (str(language) if sure else "", float(score))
+
+
+def _surely_foreign(words: Sequence[str], score: float) -> bool:
+    english = sum(word in ENGLISH for word in words)
+    return len(words) >= 6 and score >= (0.9 if len(words) >= 12 else 0.95) and english < max(2, len(words) / 20)
 
 
 @cache
