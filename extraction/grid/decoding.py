@@ -1,4 +1,4 @@
-"""Scored cells back as mentions and relations, a batch of sentences at a time. The scheme stands in `extraction.grid`."""
+"""Scored cells back as mentions and relations, by batches of sentences. The scheme stands in `extraction.grid`."""
 
 from __future__ import annotations
 

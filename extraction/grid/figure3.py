@@ -29,7 +29,7 @@ def encode_figure3(example: Example, inventory: Inventory) -> NDArray[np.int16]:
 def decode_figure3(
     grid: NDArray[np.int16], inventory: Inventory
 ) -> tuple[tuple[WordSpan, ...], tuple[WordRelation, ...]]:
-    """Mentions: runs of one type on the diagonal, joined while the cell beside has that type; relations: a block's majority.
+    """Mentions: runs of one type on the diagonal, joined while the cell beside has that type; relations: a majority.
 
     The grid does not say which end is the head: the relation's permitted ends decide, and where they leave it open, the
     first in the text is taken for the head.
