@@ -1,0 +1,1 @@
+"""The pages. Each module is one page or one list; `access` says who may see it."""

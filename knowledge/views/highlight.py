@@ -1,0 +1,134 @@
+"""A text with its mentions marked, as pieces and as HTML. Offsets are code points, so this is done here, not in a browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from django.utils.html import escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from extraction.labels import ENTITY_TYPES
+
+QUOTE_MARGIN = 70
+QUOTE_LIMIT = 420
+_BREAK = re.compile(r"\n\s*\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A mention to mark: where it stands, what it is called on the page, and where it leads."""
+
+    id: int
+    start: int
+    end: int
+    type: str
+    address: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of text under the same mentions, the shortest first."""
+
+    text: str
+    spans: tuple[Span, ...]
+    starting: tuple[Span, ...]
+    ending: bool
+
+
+def pieces(text: str, start: int, end: int, spans: Sequence[Span]) -> Iterator[Piece]:
+    """`text[start:end]` cut wherever a mention begins or ends; mentions may nest and cross."""
+    inside = [s for s in spans if s.start < end and s.end > start]
+    cuts = sorted({start, end, *(c for s in inside for c in (s.start, s.end) if start < c < end)})
+    for left, right in zip(cuts, cuts[1:], strict=False):
+        over = tuple(sorted((s for s in inside if s.start <= left and s.end >= right), key=_shortest))
+        starting = tuple(s for s in over if max(s.start, start) == left)
+        yield Piece(text[left:right], over, starting, bool(over) and over[0].end == right)
+
+
+def paragraphs(text: str, title_end: int) -> list[tuple[int, int]]:
+    """The body's paragraphs, as offsets in `text`."""
+    found, start = [], title_end
+    for gap in _BREAK.finditer(text, title_end):
+        found.append((start, gap.start()))
+        start = gap.end()
+    found.append((start, len(text)))
+    return [(a, b) for a, b in found if text[a:b].strip()]
+
+
+def marked(text: str, start: int, end: int, spans: Sequence[Span]) -> SafeString:
+    """`text[start:end]` as HTML: each mention a link with the id `m<id>`, isolated from the direction around it."""
+    return format_html_join("", "{}", ((_html(piece),) for piece in pieces(text, start, end, spans)))
+
+
+def quoted(text: str, ends: Iterable[tuple[int, int]]) -> SafeString:
+    """The words around `ends` (head and tail of an assertion), each marked; the middle is left out where it is long."""
+    kept = sorted(ends)
+    first, last = kept[0], max(kept, key=lambda span: span[1])
+    if last[1] - first[0] > QUOTE_LIMIT:
+        return format_html("{} … {}", _quote(text, [first]), _quote(text, [last]))
+    return _quote(text, kept)
+
+
+def _quote(text: str, ends: Sequence[tuple[int, int]]) -> SafeString:
+    left = _outward(text, min(a for a, _ in ends), -1)
+    right = _outward(text, max(b for _, b in ends), 1)
+    spans = [Span(i, a, b, "", "", "") for i, (a, b) in enumerate(ends)]
+    body = format_html_join(
+        "",
+        "{}",
+        (
+            (format_html("<mark><bdi>{}</bdi></mark>", piece.text) if piece.spans else piece.text,)
+            for piece in pieces(text, left, right, spans)
+        ),
+    )
+    before = "… " if left > 0 and text[left - 1] != "\n" else ""
+    after = " …" if right < len(text) and text[right] != "\n" else ""
+    return format_html("{}{}{}", before, body, after)
+
+
+def _outward(text: str, at: int, step: int) -> int:
+    """From `at` to a word's edge about QUOTE_MARGIN code points away, and not into another paragraph."""
+    edge = max(0, at - QUOTE_MARGIN) if step < 0 else min(len(text), at + QUOTE_MARGIN)
+    if step < 0:
+        line = text.rfind("\n", edge, at)
+        if line >= 0:
+            return line + 1
+        space = text.find(" ", edge, at) if edge else -1
+        return space + 1 if space >= 0 else edge
+    line = text.find("\n", at, edge)
+    if line >= 0:
+        return line
+    space = text.rfind(" ", at, edge) if edge < len(text) else -1
+    return space if space >= 0 else edge
+
+
+def _shortest(span: Span) -> tuple[int, int, int]:
+    return (span.end - span.start, span.start, span.id)
+
+
+def _html(piece: Piece) -> SafeString:
+    if not piece.spans:
+        return escape(piece.text)
+    inner, first = piece.spans[0], piece.spans[0] in piece.starting
+    anchors = format_html_join("", '<span id="m{}"></span>', ((s.id,) for s in piece.starting if s is not inner))
+    return format_html(
+        '{}<a class="mention t-{}{}"{}{} data-m="{}" href="{}" title="{}">{}</a>',
+        anchors,
+        inner.type,
+        " ends" if piece.ending else "",
+        format_html(' id="m{}"', inner.id) if first else "",
+        # The later parts of a mention that another one cuts are no stops of their own for the keyboard.
+        "" if first else mark_safe(' tabindex="-1"'),
+        " ".join(str(s.id) for s in piece.spans),
+        inner.address,
+        "; ".join(f"{_type_label(s.type)}: {s.label}" for s in piece.spans),
+        format_html("<bdi>{}</bdi>", piece.text),
+    )
+
+
+def _type_label(key: str) -> str:
+    known = ENTITY_TYPES.get(key)
+    return known.label if known else key or "Mention"
