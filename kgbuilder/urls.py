@@ -1,5 +1,9 @@
 """Addresses of the product; each room keeps its own list."""
 
-from django.urls import URLPattern, URLResolver
+from importlib.util import find_spec
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [path("admin/", admin.site.urls)]
+urlpatterns += [path("", include(name)) for name in ("extraction.urls", "knowledge.urls") if find_spec(name)]

@@ -1,0 +1,157 @@
+"""Celery: the lanes, the doorbells, and beat, which rings every lane every few seconds.
+
+A message names a lane and never the work: the lane's task claims what is due. So a lost, doubled or late message costs
+one sweep of beat, and a full disk or a stopped broker costs time, never posts.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from celery import Celery
+from celery.beat import ScheduleEntry, Scheduler
+from celery.signals import beat_init, setup_logging, worker_ready
+
+from kgbuilder import broker
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kgbuilder.settings")
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A kind of work: its task, and how often beat rings it. A ring that nobody took by then expires."""
+
+    task: str
+    every_s: float
+
+
+LANES: dict[str, Lane] = {
+    "poll": Lane("extraction.tasks.poll", 10.0),
+    "fetch": Lane("extraction.tasks.fetch", 3.0),
+    "read": Lane("extraction.tasks.read", 3.0),
+    "project.rdf": Lane("knowledge.tasks.project_rdf", 3.0),
+}
+RING_EXPIRES_SECONDS = 120
+# After a failed ring the broker is left alone for this long, so that a page never waits for it twice in a row.
+QUIET_SECONDS = 5.0
+
+
+def _app() -> Celery:
+    from django.conf import settings
+
+    broker.register()
+    made = Celery("kgbuilder", set_as_current=True)
+    made.conf.update(
+        broker_url=settings.BROKER_URL,
+        broker_transport_options=_transport_options(settings.BROKER_URL),
+        broker_connection_timeout=2,
+        broker_connection_retry_on_startup=True,
+        # A solo worker answers no heartbeat while it reads a batch.
+        broker_heartbeat=0,
+        task_ignore_result=True,
+        task_create_missing_queues=True,
+        task_default_queue="poll",
+        worker_prefetch_multiplier=1,
+        worker_enable_remote_control=False,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        timezone="UTC",
+        beat_scheduler="kgbuilder.celery:LaneScheduler",
+        beat_max_loop_interval=1,
+        beat_schedule={name: {"task": lane.task, "schedule": lane.every_s} for name, lane in LANES.items()},
+        imports=("extraction.tasks", "knowledge.tasks"),
+    )
+    return made
+
+
+def _transport_options(url: str) -> dict[str, Any]:
+    from django.conf import settings
+
+    if url.startswith("filesystem:"):
+        return {"folder": str(settings.BROKER_FOLDER), "polling_interval": 0.1}
+    if url.startswith("amqp"):
+        return {"max_retries": 0}
+    return {"max_retries": 0, "socket_connect_timeout": 2, "socket_timeout": 10} if url.startswith("redis") else {}
+
+
+app = _app()
+
+
+class Doorbell:
+    """Rings lanes. Never raises: a ring that fails is logged, and beat's next sweep finds the work."""
+
+    def __init__(self) -> None:
+        self._quiet_until = 0.0
+
+    def ring(self, lane: str) -> None:
+        if time.monotonic() < self._quiet_until:
+            return
+        try:
+            self._send(lane)
+        except Exception as error:
+            self._quiet_until = time.monotonic() + QUIET_SECONDS
+            logger.warning("The broker cannot be reached, so lane %s waits for the next sweep: %s", lane, error)
+
+    def _send(self, lane: str) -> None:
+        with app.producer_pool.acquire(block=True, timeout=2) as producer:
+            channel = producer.connection.default_channel
+            # Declaring a queue that exists changes nothing and tells how many messages wait in it.
+            waiting = channel.queue_declare(queue=lane, durable=True, auto_delete=False).message_count
+            if not waiting:
+                app.send_task(
+                    LANES[lane].task, queue=lane, expires=RING_EXPIRES_SECONDS, producer=producer, retry=False
+                )
+
+
+_doorbell = Doorbell()
+
+
+def ring(lane: str) -> None:
+    """Say that `lane` has work: at once, or when the transaction around the caller has been committed.
+
+    Does nothing if a ring waits already. Never raises for the broker's sake; KeyError where there is no such lane.
+    """
+    from django.db import connection, transaction
+
+    if lane not in LANES:
+        raise KeyError(f"There is no lane {lane!r}; there are {', '.join(LANES)}.")
+    if connection.in_atomic_block:
+        transaction.on_commit(partial(_doorbell.ring, lane))
+    else:
+        _doorbell.ring(lane)
+
+
+class LaneScheduler(Scheduler):
+    """Beat that rings lanes, so that sweeps during an outage or a long batch do not pile up as messages."""
+
+    def apply_async(self, entry: ScheduleEntry, producer: Any = None, advance: bool = True, **kwargs: Any) -> None:
+        if advance:
+            self.reserve(entry)
+        _doorbell.ring(entry.name)
+
+
+@worker_ready.connect
+def _ready_and_ring(sender: Any = None, **kwargs: Any) -> None:
+    """Beat starts its intervals anew with each life, so a worker rings its own lanes when it starts."""
+    print("ready", flush=True)
+    for queue in sender.task_consumer.queues if sender is not None else ():
+        if queue.name in LANES:
+            _doorbell.ring(queue.name)
+
+
+@beat_init.connect
+def _beat_ready(**kwargs: Any) -> None:
+    print("ready", flush=True)
+
+
+@setup_logging.connect
+def _log_to_stderr(loglevel: int | str | None = None, **kwargs: Any) -> None:
+    """One plain line a record; the supervisor adds the name and the time."""
+    level = logging.getLevelName(loglevel) if isinstance(loglevel, str) else loglevel
+    logging.basicConfig(level=level or logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
