@@ -1,0 +1,121 @@
+"""The inventory is consistent in itself, and every data set's label lands on it with its direction."""
+
+import json
+
+import pytest
+
+from extraction.labels import (
+    DATASETS,
+    ENTITY_TYPES,
+    RELATION_MAP,
+    RELATIONS,
+    TYPE_MAP,
+    Inventory,
+    annotated_relations,
+    annotated_types,
+    by_property,
+    inventory,
+    to_native,
+)
+
+
+def test_ends_are_entity_types_and_never_empty():
+    for relation in RELATIONS.values():
+        assert relation.heads and relation.heads <= set(ENTITY_TYPES), relation.key
+        assert relation.tails and relation.tails <= set(ENTITY_TYPES), relation.key
+
+
+def test_inverses_point_at_each_other_with_ends_that_meet():
+    for relation in RELATIONS.values():
+        if relation.inverse:
+            back = RELATIONS[relation.inverse]
+            assert back.inverse == relation.key
+            assert back.heads & relation.tails and back.tails & relation.heads, relation.key
+
+
+def test_symmetric_relations_have_the_same_ends_and_no_inverse():
+    for relation in RELATIONS.values():
+        if relation.symmetric:
+            assert relation.heads == relation.tails and relation.inverse is None, relation.key
+
+
+def test_a_property_has_one_exact_relation_and_each_match_is_stated():
+    exact = [relation.property for relation in RELATIONS.values() if relation.match == "exact"]
+    assert len(exact) == len(set(exact)) == 97
+    for relation in RELATIONS.values():
+        assert (relation.property is None) == (relation.match is None), relation.key
+    assert by_property("P19").key == "place_of_birth"
+    assert by_property("P26").key == "spouse"  # and not `couple`, which only comes close to it
+    with pytest.raises(KeyError, match="P0"):
+        by_property("P0")
+
+
+def test_every_data_set_label_lands_on_the_inventory_and_its_ends_fit():
+    assert len(RELATION_MAP["redocred"]) == 96
+    for name in DATASETS:
+        assert set(TYPE_MAP[name].values()) <= set(ENTITY_TYPES) | {""}
+        for native in inventory([name], "native").relations:
+            mapped = RELATION_MAP[name][native.key]
+            ours = RELATIONS[mapped.key]
+            heads, tails = ({TYPE_MAP[name][label] for label in ends} for ends in (native.heads, native.tails))
+            if mapped.turned:
+                heads, tails = tails, heads
+            assert heads <= ours.heads and tails <= ours.tails, (name, native.key)
+
+
+def test_direction_is_turned_where_the_data_set_says_it_the_other_way_round():
+    assert RELATION_MAP["jmere"]["/loc/loc/contain"][:2] == ("located_in", True)
+    assert RELATION_MAP["conll04"]["Located_In"][:2] == ("located_in", False)
+    assert RELATION_MAP["conll04"]["Kill"][:2] == ("killed_by", True)
+    assert RELATIONS["killed_by"].property == "P157"
+
+
+def test_mapping_back_gives_the_data_sets_own_label_by_the_types_of_the_ends():
+    assert to_native("conll04", "killed_by", "person", "person") == [("Kill", True)]
+    assert to_native("conll04", "located_in", "location", "location") == [("Located_In", False)]
+    assert to_native("conll04", "located_in", "organization", "location") == []
+    assert to_native("jmere", "alternate_names", "person", "person") == [("/per/per/alternate_names", False)]
+    assert to_native("jmere", "alternate_names", "organization", "organization") == [
+        ("/org/org/alternate_names", False)
+    ]
+    assert to_native("jmere", "located_in", "location", "location") == [("/loc/loc/contain", True)]
+    assert to_native("redocred", "spouse", "person", "person") == [("P26", False)]
+
+
+def test_an_inventory_keeps_the_tables_order_and_survives_json():
+    both = inventory(["conll04", "jmere"])
+    assert both.types == ("person", "organization", "location", "miscellaneous")
+    order = list(RELATIONS)
+    assert list(both.relation_keys) == sorted(both.relation_keys, key=order.index)
+    assert {"killed_by", "peer", "located_in"} <= set(both.relation_keys)
+    assert "continent" not in both.relation_keys
+    assert Inventory.from_dict(json.loads(json.dumps(both.as_dict()))) == both
+
+
+@pytest.mark.parametrize("broken", [{}, {"types": [], "relations": [{}]}, {"types": 3, "relations": []}])
+def test_a_broken_inventory_is_refused(broken):
+    with pytest.raises(ValueError, match="no inventory"):
+        Inventory.from_dict(broken)
+
+
+def test_native_labels_are_one_data_sets():
+    native = inventory(["conll04"], "native")
+    assert native.types == ("Peop", "Org", "Loc", "Other")
+    assert not any(relation.symmetric for relation in inventory(["jmere"], "native").relations)
+    with pytest.raises(ValueError, match="one data set"):
+        inventory(["conll04", "jmere"], "native")
+    with pytest.raises(ValueError, match="unknown data set 'ace'"):
+        inventory(["ace"])
+
+
+def test_what_a_set_annotates_excludes_types_that_cannot_be_told():
+    assert annotated_types("conll04", "mapped") == {"person", "organization", "location"}
+    assert annotated_types("conll04", "native") == {"Peop", "Org", "Loc", "Other"}
+    assert annotated_relations("twitter2015", "mapped") == frozenset()
+    assert annotated_relations("conll04", "mapped") == {
+        "located_in",
+        "employer",
+        "headquarters_location",
+        "residence",
+        "killed_by",
+    }
