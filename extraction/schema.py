@@ -150,3 +150,16 @@ class Example:
     before: tuple[str, ...] = ()
     image: str = ""
     document: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A reading that a worker holds under a lease. `token` is the lease's: recording checks that it still holds.
+
+    `attempts` counts the claims so far, this one included: work that is handed back whole does not count.
+    """
+
+    reading_id: int
+    token: str
+    document: Document
+    attempts: int = 1

@@ -1,0 +1,149 @@
+"""Which readings are due, and who holds them: the read lane's claims, under leases.
+
+A worker that dies leaves its leases behind; they run out and others claim the readings again. Deaths in a batch may be
+a neighbour's fault, so a reading that was claimed twice is claimed alone from then on, and only what happens to it
+alone counts against it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from extraction.models import Checkpoint, Post, Reading
+from extraction.schema import Claimed, Document
+
+LEASE = timedelta(minutes=10)  # at least five times the slowest batch: a lease that runs out early wastes the work
+ALONE_FROM = 2  # a reading that was claimed this often is claimed without company
+GIVEN_UP_AT = 5  # three deaths alone after two in company
+RETRY_AFTER = timedelta(seconds=30)
+
+
+def claim(worker: str, limit: int, *, checkpoint: Checkpoint | None = None) -> list[Claimed]:
+    """The oldest due readings, at most `limit`, leased to `worker`; only `checkpoint`'s where one is given.
+
+    `worker` names a slot, one living worker at a time: `free(worker)` gives up what a dead one held.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        _give_up(now)
+        due = _due(now, checkpoint)
+        first = due.values_list("attempts", flat=True).first()
+        if first is None:
+            return []
+        alone = first >= ALONE_FROM
+        chosen = due if alone else due.filter(attempts__lt=ALONE_FROM)
+        # of=self: the version's and the post's rows stay free for the visits that write them
+        rows = list(
+            chosen.select_for_update(skip_locked=True, of=("self",)).select_related("version__post")[
+                : 1 if alone else limit
+            ]
+        )
+        token = _token(worker)
+        Reading.objects.filter(pk__in=[row.pk for row in rows]).update(
+            lease_token=token, lease_until=now + LEASE, attempts=F("attempts") + 1
+        )
+    return [_claimed(row, token) for row in rows]
+
+
+def renew(claims: Iterable[Claimed]) -> None:
+    """Holds on to the claims for a whole lease from now; those that were lost stay lost."""
+    for token, ids in _by_token(claims).items():
+        Reading.objects.filter(pk__in=ids, lease_token=token).update(lease_until=timezone.now() + LEASE)
+
+
+def release(claims: Iterable[Claimed]) -> None:
+    """Hands claims back untried: the readings are due as before, and the attempt does not count."""
+    for token, ids in _by_token(claims).items():
+        Reading.objects.filter(pk__in=ids, lease_token=token).update(
+            lease_token="", lease_until=None, attempts=F("attempts") - 1
+        )
+
+
+def free(worker: str) -> int:
+    """Ends the leases that an earlier life of `worker` left behind; how many. Their attempts count."""
+    held = Reading.objects.filter(stage=Reading.Stage.READ, lease_token__startswith=f"{_slot(worker)}:")
+    return held.update(lease_token="", lease_until=None)
+
+
+def fail(claimed: Claimed, error: BaseException | str) -> None:
+    """Keeps the error with the reading. Alone too often, it fails for good until somebody retries it; else it is
+    due again, later if it was alone."""
+    message = str(error) if isinstance(error, str) else f"{type(error).__name__}: {error}"
+    alone = claimed.attempts > ALONE_FROM
+    held = Reading.objects.filter(pk=claimed.reading_id, lease_token=claimed.token)
+    changes = {"lease_token": "", "lease_until": None, "error": message[:2000]}
+    if claimed.attempts >= GIVEN_UP_AT:
+        held.update(stage=Reading.Stage.FAILED, **changes)
+    else:
+        held.update(due_at=timezone.now() + (RETRY_AFTER * claimed.attempts if alone else timedelta()), **changes)
+
+
+def retry(readings: QuerySet[Reading]) -> int:
+    """Makes failed readings due now, with a clean sheet; how many."""
+    return readings.filter(stage=Reading.Stage.FAILED).update(
+        stage=Reading.Stage.READ, attempts=0, error="", due_at=timezone.now(), lease_token="", lease_until=None
+    )
+
+
+def ensure_readings(checkpoint: Checkpoint, chunk: int = 1000) -> int:
+    """Makes `checkpoint`'s reading of every live post's current version that has none; how many. In chunks."""
+    missing = Post.objects.filter(state=Post.State.LIVE, current_version__isnull=False).exclude(
+        current_version__readings__checkpoint=checkpoint
+    )
+    made, last = 0, 0
+    while versions := list(missing.filter(pk__gt=last).order_by("pk").values_list("pk", "current_version_id")[:chunk]):
+        now = timezone.now()
+        Reading.objects.bulk_create(
+            [Reading(version_id=version, checkpoint=checkpoint, due_at=now) for _, version in versions],
+            ignore_conflicts=True,
+        )
+        made, last = made + len(versions), versions[-1][0]
+    return made
+
+
+def _due(now: datetime, checkpoint: Checkpoint | None) -> QuerySet[Reading]:
+    free_now = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
+    due = Reading.objects.filter(free_now, stage=Reading.Stage.READ, due_at__lte=now)
+    return (due.filter(checkpoint=checkpoint) if checkpoint else due).order_by("due_at", "pk")
+
+
+def _give_up(now: datetime) -> None:
+    """A worker that dies cannot say so: what it held alone, once too often, fails here."""
+    unheld = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
+    Reading.objects.filter(unheld, stage=Reading.Stage.READ, attempts__gte=GIVEN_UP_AT).update(
+        stage=Reading.Stage.FAILED,
+        lease_token="",
+        lease_until=None,
+        error=f"The worker died {GIVEN_UP_AT - ALONE_FROM} times while it read this post alone. Retry it from its page "
+        "after a look at the worker's log.",
+    )
+
+
+def _claimed(row: Reading, token: str) -> Claimed:
+    version = row.version
+    document = Document(
+        id=str(version.post.public_id), text=version.text, title_end=version.title_end, language=version.language
+    )
+    return Claimed(reading_id=row.pk, token=token, document=document, attempts=row.attempts + 1)
+
+
+def _by_token(claims: Iterable[Claimed]) -> dict[str, list[int]]:
+    by_token: dict[str, list[int]] = {}
+    for claimed in claims:
+        by_token.setdefault(claimed.token, []).append(claimed.reading_id)
+    return by_token
+
+
+def _slot(worker: str) -> str:
+    return hashlib.sha256(worker.encode()).hexdigest()[:12]
+
+
+def _token(worker: str) -> str:
+    return f"{_slot(worker)}:{secrets.token_hex(8)}"

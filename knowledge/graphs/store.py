@@ -1,0 +1,116 @@
+"""What a graph store is given, and what it must do. Units are data: a store knows nothing of the tables.
+
+Each unit is replaced whole, in one transaction of the store, so that nobody sees half of one; a unit without content
+is taken out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+
+class StoreUnavailable(Exception):
+    """The store did not answer, or could not: everything waits. The message says which store and what to do."""
+
+
+class StoreRefused(Exception):
+    """The store will not take this unit as it is; others may go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    name: str
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EntityContent:
+    """An entity as the graph shows it: with its names, or, once merged, as a pointer to its survivor."""
+
+    label: str
+    type: str
+    names: tuple[Name, ...] = ()
+    survivor: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Triple:
+    """A statement between entities that stand for themselves; once for a symmetric relation, in either order."""
+
+    head: UUID
+    relation: str
+    tail: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a post says it, in code points of the version's text, and the type that was read there."""
+
+    start: int
+    end: int
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssertionContent:
+    """One assertion, or an accepting review's own support (no score, spans perhaps unknown). Ends as read."""
+
+    key: UUID
+    triple: Triple
+    score: float | None = None
+    head: Span | None = None
+    tail: Span | None = None
+    accepted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PostContent:
+    """A live post: where it is, when it was published, which reading by which checkpoint these are."""
+
+    link: str
+    title: str
+    language: str
+    published_at: datetime
+    version: int
+    checkpoint: str
+    read_at: datetime | None
+    assertions: tuple[AssertionContent, ...] = ()
+    mentions: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PostUnit:
+    key: UUID
+    content: PostContent | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntityUnit:
+    key: UUID
+    content: EntityContent | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatementUnit:
+    """`there` stand in the graph now; `gone` are the triples that this statement may have stood as before merges."""
+
+    key: UUID
+    there: tuple[Triple, ...]
+    gone: tuple[Triple, ...]
+
+
+Unit = PostUnit | EntityUnit | StatementUnit
+
+
+class Store(Protocol):
+    """A graph store. Both methods raise StoreUnavailable; `replace` raises StoreRefused for a unit it cannot take."""
+
+    def replace(self, units: Sequence[Unit]) -> None:
+        """Makes the store show these units as they are given, all or none."""
+
+    def clear(self) -> None:
+        """Takes everything out that this product wrote."""

@@ -1,0 +1,46 @@
+"""What counts as the same name, and which of an entity's names stands for it. No Django."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable
+
+LONGEST_NAME = 500  # the columns' lengths; a longer name keeps its beginning and a digest
+LONGEST_KEY = 500
+
+
+def shown(words: str) -> str:
+    """A mention's words as a name: white space, line breaks too, collapsed to single spaces."""
+    return " ".join(words.split())[:LONGEST_NAME]
+
+
+def name_key(name: str) -> str:
+    """The name in NFKC, case-folded, without diacritics, its white space collapsed: equal for equal names.
+
+    Marks are removed only from letters that have a base: a name of marks alone keeps them.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    bare = "".join(sign for sign in unicodedata.normalize("NFD", folded) if unicodedata.category(sign) != "Mn")
+    key = " ".join(unicodedata.normalize("NFC", bare).split()) or " ".join(folded.split())
+    if len(key) <= LONGEST_KEY:
+        return key
+    digest = hashlib.sha256(key.encode()).hexdigest()[:32]
+    return f"{key[: LONGEST_KEY - 33]}#{digest}"
+
+
+def resolution_key(name: str, entity_type: str) -> str:
+    """What makes two mentions one entity while nothing better is known: the name's key and the type."""
+    return f"{name_key(name)}|{entity_type}"
+
+
+def best(names: Iterable[str]) -> str:
+    """The name that stands for an entity: the same whatever order they were read in.
+
+    Neither all capitals nor all small letters, rather with its diacritics, rather longer; then by the alphabet.
+    """
+    return max(names, key=lambda name: (not (name.isupper() or name.islower()), _marks(name), len(name), name))
+
+
+def _marks(name: str) -> int:
+    return sum(unicodedata.category(sign) == "Mn" for sign in unicodedata.normalize("NFD", name))
