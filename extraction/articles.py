@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
 LARGEST_PAGE = 8 << 20
+MOST_ELEMENTS = 30_000  # ten times a large news page; the extractor's time grows faster than the page
 _SHORT = 900  # code points; a wall shows a few sentences at most
 
 # What stands inside articles and is not the story: posts of others, lists of other stories, appeals, captions.
@@ -41,12 +42,14 @@ _APPEAL = re.compile(
 _SEPARATOR = re.compile(r"\s+[|–—·•*»:-]\s+")
 _WALL_TITLE = re.compile(
     r"\W*(log[ -]?in|sign[ -]?in|subscribe( now| to .*)?|register|access (to this page )?(has been )?denied"
-    r"|403 forbidden|just a moment.*|are you (a robot|human).*|attention required.*|verify.*human.*|before you continue.*)\W*",
+    r"|403 forbidden|just a moment.*|are you (a robot|human).*|attention required.*|verify.*human.*"
+    r"|before you continue.*)\W*",
     re.I,
 )
 _WALL_WORDS = re.compile(
     r"(subscribe|sign in|log in|register|create an? (free )?account)\s+(now\s+)?(to|and)\s+"
-    r"(continue|read|keep|access|unlock)|already (a subscriber|have an account)|enable javascript|verify (that )?you are (a )?human|unusual traffic",
+    r"(continue|read|keep|access|unlock)"
+    r"|already (a subscriber|have an account)|enable javascript|verify (that )?you are (a )?human|unusual traffic",
     re.I,
 )
 _WALL_PATH = re.compile(r"/(log[-_]?in|sign[-_]?in|auth|account/login|subscribe|paywall|consent)(/|\.|$)", re.I)
@@ -82,7 +85,9 @@ def extract(html: bytes | str, url: str) -> Article:
         return Article()
     try:
         tree = trafilatura.load_html(html)
-        return Article() if tree is None else _read(tree, url)
+        if tree is None or sum(1 for _ in tree.iter()) > MOST_ELEMENTS:
+            return Article()
+        return _read(tree, url)
     except (ValueError, RecursionError, AssertionError, AttributeError, TypeError):
         # pages made to break parsers do: what lxml and trafilatura raise on them is not one class
         return Article()
