@@ -1,8 +1,15 @@
-"""The paper's own grid (EEGA, Figure 3), to measure what its symmetry costs: one tag a cell, relations both ways."""
+"""The grid of word pairs as the paper draws it, and the scored spans and relations that a decoded grid gives.
+
+EEGA (Yuan et al., AAAI 2023), section "Word-pair Relation Tagging" and Figure 3: n words make an (n, n) grid with one
+tag a cell. A type fills the upper triangle of its mention's block, a relation both blocks of its pair, so the grid is
+symmetric and does not say which end is the head. Our reader fills head row by tail column only (`extraction.batch` and
+`extraction.decoding`); the paper's grid is kept to measure what the difference is worth (`manage.py dataset_ceiling`).
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +17,31 @@ from numpy.typing import NDArray
 from extraction.labels import Inventory
 from extraction.schema import Example, WordRelation, WordSpan
 
+TagGrid = NDArray[np.int16]
 
-def encode_figure3(example: Example, inventory: Inventory) -> NDArray[np.int16]:
-    """(n, n) tags: 0 is N, 1..T types on the upper triangle of a mention's block, T + 1.. relations in both blocks."""
+
+@dataclass(frozen=True, slots=True)
+class ScoredSpan:
+    """A decoded mention in word positions, half-open, with its score 0..1."""
+
+    start: int
+    end: int
+    type: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredRelation:
+    """A decoded relation between two of the decoded mentions, by index, with its score 0..1."""
+
+    head: int
+    tail: int
+    key: str
+    score: float
+
+
+def encode_figure3(example: Example, inventory: Inventory) -> TagGrid:
+    """(n, n) tags: 0 is N, 1..T the types, T + 1.. the relations. Of a pair's several relations the last one stands."""
     grid = np.zeros((len(example.words),) * 2, dtype=np.int16)
     for relation in example.relations:
         tag = 1 + len(inventory.types) + inventory.relation_keys.index(relation.key)
@@ -26,12 +55,10 @@ def encode_figure3(example: Example, inventory: Inventory) -> NDArray[np.int16]:
     return grid
 
 
-def decode_figure3(
-    grid: NDArray[np.int16], inventory: Inventory
-) -> tuple[tuple[WordSpan, ...], tuple[WordRelation, ...]]:
-    """Mentions: runs of one type on the diagonal, joined while the cell beside has that type; relations: a majority.
+def decode_figure3(grid: TagGrid, inventory: Inventory) -> tuple[tuple[WordSpan, ...], tuple[WordRelation, ...]]:
+    """Mentions: runs of one type on the diagonal, joined while the cell beside has it. Relations: a block's majority.
 
-    The grid does not say which end is the head: the relation's permitted ends decide, and where they leave it open, the
+    The grid does not say which end is the head. The relation's permitted ends decide, and where they leave it open, the
     first in the text is taken for the head.
     """
     kinds = len(inventory.types)
@@ -52,7 +79,7 @@ def decode_figure3(
     return tuple(mentions), tuple(relations)
 
 
-def _runs(grid: NDArray[np.int16], inventory: Inventory) -> list[WordSpan]:
+def _runs(grid: TagGrid, inventory: Inventory) -> list[WordSpan]:
     kinds, n = len(inventory.types), len(grid)
     mentions, start = [], 0
     while start < n:
