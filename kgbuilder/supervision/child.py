@@ -1,0 +1,135 @@
+"""One supervised process: how it is started, what it says, and when it is started again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kgbuilder.supervision import roster
+
+FIRST_DELAY_SECONDS = 0.3
+LONGEST_DELAY_SECONDS = 10.0
+LONGEST_LINE = 4000
+LOG_BYTES = 5_000_000
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A process that the product consists of. It prints `ready` alone on a line when it does its work.
+
+    `phase`: parts are stopped phase by phase, lowest first. `once`: it is done when it exits with 0.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environ: Mapping[str, str] = field(default_factory=dict)
+    niceness: int = 0
+    phase: int = 0
+    once: bool = False
+
+
+class Child:
+    """A part's present process, if any, and its history."""
+
+    def __init__(self, part: Part, log_folder: Path) -> None:
+        self.part = part
+        self.process: subprocess.Popen[bytes] | None = None
+        self.born = ""
+        self.ready = False
+        self.silent = True  # its output is closed
+        self.since = 0.0
+        self.deaths = 0
+        self.restart_at: float | None = 0.0
+        self._failed_starts = 0
+        self._unfinished = b""
+        self._log_path = log_folder / f"{part.name}.log"
+
+    def start(self) -> None:
+        launcher = [sys.executable, "-S", "-E", str(HERE / "launch.py"), str(os.getpid()), str(self.part.niceness)]
+        self.process = subprocess.Popen(
+            [*launcher, *self.part.command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **self.part.environ, "PYTHONUNBUFFERED": "1", "KGBUILDER_PART": self.part.name},
+            process_group=0,  # the terminal's Ctrl-C reaches the supervisor alone
+        )
+        assert self.process.stdout is not None
+        os.set_blocking(self.process.stdout.fileno(), False)
+        self.born, self.since, self.restart_at = roster.born(self.process.pid), time.time(), None
+        self.ready = self.silent = False
+        self._unfinished = b""
+
+    def lines(self) -> list[str]:
+        """What it has said since the last call, whole lines; also written to its log."""
+        said = self._said()
+        *whole, self._unfinished = (self._unfinished + said).split(b"\n")
+        if len(self._unfinished) > LONGEST_LINE or (self.silent and self._unfinished):
+            whole, self._unfinished = [*whole, self._unfinished], b""
+        lines = [line[:LONGEST_LINE].decode("utf-8", "replace").rstrip() for line in whole]
+        if "ready" in lines:
+            self.ready, self._failed_starts = True, 0
+        lines = [line for line in lines if line and line != "ready"]
+        self.log(lines)
+        return lines
+
+    def _said(self) -> bytes:
+        assert self.process is not None and self.process.stdout is not None
+        try:
+            said = os.read(self.process.stdout.fileno(), 65536)
+        except BlockingIOError:
+            return b""
+        self.silent = not said
+        return said
+
+    def log(self, lines: list[str]) -> None:
+        if not lines:
+            return
+        with contextlib.suppress(OSError):  # a full disk must not end the supervisor
+            if self._log_path.exists() and self._log_path.stat().st_size > LOG_BYTES:
+                self._log_path.replace(self._log_path.with_suffix(".log.1"))
+            with self._log_path.open("a", encoding="utf-8") as log:
+                log.writelines(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}\n" for line in lines)
+
+    def buried(self) -> int:
+        """Called once it has exited: plans its next life. Its exit code."""
+        assert self.process is not None and self.process.returncode is not None
+        code = self.process.returncode
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        self.process, self.deaths = None, self.deaths + 1
+        if self.part.once and code == 0:
+            self.restart_at = None
+        else:
+            self.restart_at = time.monotonic() + self._delay()
+        self._failed_starts += not self.ready
+        self.ready = False
+        return code
+
+    def _delay(self) -> float:
+        """At once the first time; longer only while it dies before it gets ready."""
+        return float(min(FIRST_DELAY_SECONDS * 2**self._failed_starts, LONGEST_DELAY_SECONDS))
+
+    def terminate(self) -> None:
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.terminate()
+
+    def kill(self) -> None:
+        """The whole group, whether its leader lives or not."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+    def entry(self) -> roster.Entry | None:
+        if self.process is None:
+            return None
+        return roster.Entry(self.part.name, self.process.pid, self.born, self.ready, self.since, self.deaths)

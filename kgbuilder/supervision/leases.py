@@ -1,0 +1,46 @@
+"""How a worker says how long it may be busy, so that the supervisor can end one that hangs.
+
+Neither a solo nor a thread pool of Celery obeys time limits. So the work writes the moment at which its lease runs out
+into a file, and removes it when it is done; a process whose file lies in the past is killed and started again, and
+its work is claimed anew by lease. Moments are on the monotonic clock, which all processes of one boot share.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def lease(folder: Path, name: str, seconds: float) -> Iterator[None]:
+    """While the block runs, `name` (a part of the product) claims to be alive for at most `seconds`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.{os.getpid()}.{threading.get_ident()}.lease"
+    path.write_text(str(time.monotonic() + seconds))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def overdue(folder: Path, name: str) -> bool:
+    """Whether any lease of `name` has run out."""
+    now = time.monotonic()
+    return any(_until(path) < now for path in folder.glob(f"{name}.*.lease"))
+
+
+def forget(folder: Path, name: str) -> None:
+    """Remove the leases of a process that is gone."""
+    for path in folder.glob(f"{name}.*.lease"):
+        path.unlink(missing_ok=True)
+
+
+def _until(path: Path) -> float:
+    try:
+        return float(path.read_text())
+    except (OSError, ValueError):
+        return float("inf")  # just removed, or just being written
