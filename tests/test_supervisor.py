@@ -157,7 +157,7 @@ def test_the_guard_is_replaced_and_knows_the_living(start: Callable[..., Running
 
     def guards() -> list[int]:
         listed = subprocess.run(
-            ["ps", "-o", "pid=", "-o", "args=", "--ppid", str(running.process.pid)], capture_output=True
+            ["ps", "-ww", "-o", "pid=", "-o", "args=", "--ppid", str(running.process.pid)], capture_output=True
         )
         return [int(line.split()[0]) for line in listed.stdout.splitlines() if b"guard.py" in line]
 
