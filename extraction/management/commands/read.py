@@ -1,0 +1,175 @@
+"""Reads one text, or many: mentions and quintuples, without any service or database."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NoReturn
+
+from django.core.management.base import BaseCommand, CommandError
+
+from extraction import inputs, readout
+from extraction.schema import Extraction
+
+if TYPE_CHECKING:
+    from extraction.pipeline import Extractor
+
+UNREAD, WRONG_USE, PART_MISSING, INTERRUPTED, PIPE_CLOSED = 1, 2, 3, 130, 141
+BATCH = 32  # inputs read together
+BATCH_CHARACTERS = 200_000
+
+
+class Command(BaseCommand):
+    help = (
+        "Reads a text and prints its mentions and quintuples. Exit status: 0 every input was read or declined, "
+        "1 some could not be fetched or parsed, 2 wrong use, 3 a part (checkpoint, parser) is missing."
+    )
+    requires_system_checks = []
+    requires_migrations_checks = False
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        source = parser.add_mutually_exclusive_group(required=True)
+        source.add_argument("text", nargs="?", metavar="TEXT", help="the text itself")
+        source.add_argument("--file", metavar="F", help="a text file in UTF-8; - for standard input")
+        source.add_argument("--url", help="a page with an article")
+        source.add_argument("--jsonl", metavar="FILE", help="lines {id, text, title?}; - for standard input")
+        parser.add_argument("--json", action="store_true", help="one JSON object a line, in the order of the input")
+        parser.add_argument("--checkpoint", metavar="DIR", help="another checkpoint than the setting's (CHECKPOINT)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._write_utf8(strict=options["json"])
+        try:
+            code = self._read(options)
+        except BrokenPipeError:
+            # Whoever read our output has left. What is still buffered would fail again when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(PIPE_CLOSED)
+        except KeyboardInterrupt:
+            self.stderr.write("Stopped.")
+            sys.exit(INTERRUPTED)
+        if code:
+            sys.exit(code)
+
+    def _write_utf8(self, strict: bool) -> None:
+        """JSON is UTF-8 whatever the locale says; a table shows `?` for what the terminal cannot."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            if strict:
+                sys.stdout.reconfigure(encoding="utf-8")
+            else:
+                sys.stdout.reconfigure(errors="replace")
+
+    def _read(self, options: dict[str, Any]) -> int:
+        with _source(options) as items:
+            extractor = _extractor(options["checkpoint"])
+            thresholds = _thresholds(extractor)
+            unread = 0
+            for batch in _batches(items):
+                for extraction, failed in _extractions(extractor, batch):
+                    unread += failed
+                    self._print(extraction, extractor, thresholds, options["json"])
+                self.stdout.flush()
+        return UNREAD if unread else 0
+
+    def _print(self, extraction: Extraction, extractor: Extractor, thresholds: dict[str, float], as_json: bool) -> None:
+        if as_json:
+            row = readout.as_json(extraction, extractor.name, thresholds)
+            self.stdout.write(json.dumps(row, ensure_ascii=False))
+        else:
+            self.stdout.write("\n".join((*readout.as_table(extraction, thresholds), "")))
+
+
+def _wrong_use(message: str) -> NoReturn:
+    raise CommandError(message, returncode=WRONG_USE)
+
+
+@contextmanager
+def _source(options: dict[str, Any]) -> Iterator[Iterable[inputs.Input]]:
+    """The inputs asked for, read as they are wanted. Ends with exit status 2 where a file cannot be opened."""
+    if options["url"] is not None:
+        yield (inputs.from_url(url) for url in [options["url"]])
+    elif options["text"] is not None:
+        yield [inputs.from_text("1", options["text"])]
+    elif options["file"] is not None:
+        with _opened(options["file"]) as stream:
+            content = stream.read()
+        yield [inputs.from_bytes("1" if options["file"] == "-" else options["file"], content)]
+    else:
+        with _opened(options["jsonl"]) as stream:
+            yield inputs.from_jsonl(stream)
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[IO[bytes]]:
+    if name == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        stream = Path(name).open("rb")  # noqa: SIM115
+    except OSError as error:
+        _wrong_use(f"{name} cannot be opened ({error.strerror}).")
+    with stream:
+        yield stream
+
+
+def _extractor(folder: str | None) -> Extractor:
+    """The reader of the checkpoint asked for. Ends with exit status 3 and what to do where a part is missing."""
+    from django.conf import settings
+
+    path = Path(folder) if folder else settings.CHECKPOINT
+    if not path.is_dir():
+        raise CommandError(
+            f"There is no checkpoint at {path}. Name another with --checkpoint or the setting CHECKPOINT, "
+            "or make one with `manage.py train eega`.",
+            returncode=PART_MISSING,
+        )
+    try:
+        from extraction.checkpoint import CheckpointError
+        from extraction.pipeline import Extractor
+        from extraction.text import Parser, ParserMissing
+    except ImportError as error:
+        raise CommandError(
+            f"A package is not installed ({error}): run `make install`.", returncode=PART_MISSING
+        ) from error
+    try:
+        return Extractor.load(path, device=settings.DEVICE, parser=Parser.load(settings.PARSER or None))
+    except (CheckpointError, ParserMissing) as error:
+        raise CommandError(str(error), returncode=PART_MISSING) from error
+
+
+def _thresholds(extractor: Extractor) -> dict[str, float]:
+    """THRESHOLD where it is set, with the checkpoint's default if it names none; else the checkpoint's own."""
+    from django.conf import settings
+
+    wanted: dict[str, float] = settings.THRESHOLD
+    own = dict(extractor.thresholds)
+    return {"default": own["default"], **wanted} if wanted else own
+
+
+def _batches(items: Iterable[inputs.Input]) -> Iterator[list[inputs.Input]]:
+    batch: list[inputs.Input] = []
+    characters = 0
+    for item in items:
+        batch.append(item)
+        characters += len(item.document.text) if item.document else 0
+        if len(batch) == BATCH or characters > BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def _extractions(extractor: Extractor, batch: list[inputs.Input]) -> Iterator[tuple[Extraction, bool]]:
+    """Each input's extraction in order, and whether it could not be fetched or parsed."""
+    found = iter(extractor.read([item.document for item in batch if item.document]))
+    for item in batch:
+        if item.document:
+            extraction = next(found)
+            yield extraction, extraction.declined is not None and extraction.declined.code == "failed"
+        else:
+            yield Extraction(id=item.id, text="", declined=item.problem), True

@@ -1,0 +1,150 @@
+"""An Extraction as `manage.py read` gives it: one JSON object of schema `kgbuilder.read/1`, or a table for people.
+
+The JSON object's keys never change; later versions of the schema only add some. Offsets count code points of its
+`text`.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from extraction.labels import ENTITY_TYPES, RELATIONS
+from extraction.schema import Declined, Extraction, Mention, Region, Relation
+
+SCHEMA = "kgbuilder.read/1"
+
+Thresholds = Mapping[str, float]
+
+
+def reached(extraction: Extraction, thresholds: Thresholds) -> list[tuple[Relation, Mention, Mention]]:
+    """The relations between two mentions that reach their threshold, with head and tail, in the order of the text.
+
+    `thresholds` are by relation key; "default" is for those that have none of their own.
+    """
+    found = []
+    for relation in extraction.relations:
+        if isinstance(relation.tail, Region) or relation.score < thresholds.get(relation.key, thresholds["default"]):
+            continue
+        found.append((relation, extraction.mentions[relation.head], extraction.mentions[relation.tail]))
+    return sorted(found, key=lambda row: (row[1].start, row[2].start, row[0].key))
+
+
+def as_json(extraction: Extraction, checkpoint: str, thresholds: Thresholds) -> dict[str, Any]:
+    """The object that stands on one line of `manage.py read --json`."""
+    text = extraction.text
+    return {
+        "schema": SCHEMA,
+        "id": extraction.id,
+        "checkpoint": checkpoint,
+        "threshold": thresholds["default"],
+        "language": extraction.language,
+        "text": text,
+        "mentions": [
+            _end(mention, text) | {"score": _rounded(mention.score)}
+            for mention in sorted(extraction.mentions, key=lambda mention: (mention.start, mention.end))
+        ],
+        "quintuples": [
+            {
+                "head": _end(head, text),
+                "tail": _end(tail, text),
+                "relation": relation.key,
+                "property": _property(relation.key),
+                "score": _rounded(relation.score),
+            }
+            for relation, head, tail in reached(extraction, thresholds)
+        ],
+        "missing": list(extraction.missing),
+        "declined": _declined(extraction.declined),
+    }
+
+
+def _end(mention: Mention, text: str) -> dict[str, Any]:
+    words = text[mention.start : mention.end]
+    return {"start": mention.start, "end": mention.end, "text": words, "type": mention.type}
+
+
+def _declined(declined: Declined | None) -> dict[str, str] | None:
+    return None if declined is None else {"code": declined.code, "message": declined.message}
+
+
+def _property(key: str) -> str | None:
+    return RELATIONS[key].property if key in RELATIONS else None
+
+
+def _rounded(score: float) -> float:
+    return round(float(score), 4)
+
+
+def as_table(extraction: Extraction, thresholds: Thresholds) -> Iterator[str]:
+    """Lines for people: what was read, its mentions by type, its quintuples, the surest first."""
+    text = extraction.text
+    yield f"{shown(extraction.id)}: {_cut(shown(text), 100)}" if text else shown(extraction.id)
+    if extraction.declined:
+        yield f"  not read: {extraction.declined.message}"
+        return
+    if extraction.missing:
+        yield f"  without: {', '.join(extraction.missing)}"
+    named: dict[str, list[str]] = {}
+    for mention in extraction.mentions:
+        names = named.setdefault(mention.type, [])
+        name = shown(text[mention.start : mention.end])
+        if name not in names:
+            names.append(name)
+    yield from _aligned([(_type_label(key), ", ".join(named[key])) for key in sorted(named, key=_type_order)])
+    rows = sorted(reached(extraction, thresholds), key=lambda row: -row[0].score)
+    if not rows:
+        yield "  no relation reached its threshold"
+        return
+    yield from _aligned(
+        [
+            (
+                f"{relation.score:.2f}",
+                f"{shown(text[head.start : head.end])} ({head.type})",
+                _relation_label(relation.key),
+                f"{shown(text[tail.start : tail.end])} ({tail.type})",
+                _property(relation.key) or "",
+            )
+            for relation, head, tail in rows
+        ]
+    )
+
+
+def shown(text: str) -> str:
+    """`text` on one line and without characters that a terminal would obey (escapes, direction marks)."""
+    return " ".join("".join(_harmless(character) for character in text).split())
+
+
+def _harmless(character: str) -> str:
+    if character.isspace():
+        return " "
+    return "" if unicodedata.category(character) in ("Cc", "Cf", "Cs") and character != "\u200d" else character
+
+
+def _type_label(key: str) -> str:
+    return ENTITY_TYPES[key].plural if key in ENTITY_TYPES else key
+
+
+def _type_order(key: str) -> int:
+    return list(ENTITY_TYPES).index(key) if key in ENTITY_TYPES else len(ENTITY_TYPES)
+
+
+def _relation_label(key: str) -> str:
+    return RELATIONS[key].label if key in RELATIONS else key
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Columns two blanks apart, the last one ragged; wide East Asian characters count as two."""
+    widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
+    for row in rows:
+        cells = [cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
+        yield ("  " + "  ".join(cells)).rstrip()
+
+
+def _width(text: str) -> int:
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
