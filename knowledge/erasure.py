@@ -1,0 +1,133 @@
+"""Takes posts out for good: their words, pictures, readings and all that only they supported.
+
+A withdrawn post keeps its history; an erased one keeps a row that says that it was erased, so that its page is not
+fetched again. Removing (the samples) takes that row too.
+"""
+
+from __future__ import annotations
+
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Substr
+
+from extraction.models import Feed, Post, PostImage, Sighting
+from knowledge import events, marking, names
+from knowledge.models import Assertion, Entity, EntityName, Mention, Merge, Review, Statement
+
+
+def erase(post: Post, by: events.Who, reason: str = "") -> None:
+    """Erases a post: nothing that it said is left, in the record now, in the graph once its units are projected."""
+    with transaction.atomic():
+        held = Post.objects.select_for_update(no_key=True).get(pk=post.pk)
+        _take_out(held)
+        # The feed's words go too, and the item's hash: the row alone keeps the feed from bringing the post back.
+        held.sightings.update(title="", text="", image="", item_hash="")
+        Post.objects.filter(pk=held.pk).update(
+            state=Post.State.ERASED, state_reason=reason or "erased", due_at=None, current_version=None
+        )
+        events.note(by, "post erased", str(held.public_id))
+
+
+def remove_samples(by: events.Who = None) -> int:
+    """Takes the sample feed and all that came of it away; how many posts. A post that other feeds show too stays."""
+    feeds = list(Feed.objects.filter(sample=True))
+    elsewhere = Sighting.objects.filter(post=OuterRef("pk")).exclude(feed__in=feeds)
+    posts = Post.objects.filter(Q(sample=True) | Q(sightings__feed__in=feeds)).exclude(Exists(elsewhere)).distinct()
+    removed = 0
+    # The feed first: a poll that comes in between would bring its posts back.
+    Feed.objects.filter(pk__in=[feed.pk for feed in feeds]).update(state=Feed.State.PAUSED, due_at=None)
+    for pk in list(posts.values_list("pk", flat=True)):
+        with transaction.atomic():
+            post = Post.objects.select_for_update().filter(pk=pk).first()
+            if post is not None:
+                _take_out(post)
+                post.delete()
+                removed += 1
+    with transaction.atomic():
+        Sighting.objects.filter(feed__in=feeds).delete()
+        Feed.objects.filter(pk__in=[feed.pk for feed in feeds]).delete()
+        events.note(by, "samples removed", "samples", removed, 0)
+    return removed
+
+
+def _take_out(post: Post) -> None:
+    """Deletes what a post holds, and the statements, names and entities that nothing else needs; marks their units."""
+    versions = post.versions.values_list("pk", flat=True)
+    mentions = Mention.objects.filter(reading__version__in=versions)
+    entities = set(mentions.values_list("entity", flat=True))
+    said = Q(assertions__reading__version__in=versions) | Q(reviews__post=post)
+    statements = set(Statement.objects.filter(said).values_list("pk", flat=True))
+    ends = Statement.objects.filter(pk__in=statements).values_list("head", "tail")
+    entities |= {end for pair in ends for end in pair}
+    _mark(post, statements, entities)
+    Post.objects.filter(pk=post.pk).update(current_reading=None, current_version=None)
+    _delete_pictures(post)
+    Assertion.objects.filter(reading__version__in=versions).delete()
+    mentions.delete()
+    Review.objects.filter(post=post).delete()
+    post.versions.all().delete()
+    _drop_statements(statements)
+    _drop_names(entities)
+    _drop_entities(entities)
+
+
+def _mark(post: Post, statements: set[int], entities: set[int]) -> None:
+    """Before the rows go: the projector takes out the unit of a row that it no longer finds."""
+    marking.mark(marking.Kind.POST, [post.public_id])
+    marking.mark_rows(marking.Kind.STATEMENT, Statement.objects.filter(pk__in=statements))
+    marking.mark_rows(marking.Kind.ENTITY, marking.with_survivors(Entity.objects.filter(pk__in=entities)))
+
+
+def _delete_pictures(post: Post) -> None:
+    files = set(post.images.exclude(file="").values_list("file", flat=True))
+    post.images.all().delete()
+    shared = set(PostImage.objects.filter(file__in=files).values_list("file", flat=True))
+    for name in sorted(files - shared):
+        transaction.on_commit(lambda name=name: default_storage.delete(name))  # type: ignore[misc]
+
+
+def _drop_statements(ids: set[int]) -> None:
+    kept = Q(Exists(Assertion.objects.filter(statement=OuterRef("pk"))))
+    kept |= Q(Exists(Review.objects.filter(statement=OuterRef("pk"))))
+    Statement.objects.filter(pk__in=ids).exclude(kept).delete()
+
+
+def _drop_names(entities: set[int]) -> None:
+    """Names read from texts that no remaining mention of the entity has, and the label if it was one of them."""
+    for entity in Entity.objects.filter(pk__in=entities).prefetch_related("names"):
+        gone = [name for name in entity.names.all() if name.source == "text" and not _still_read(entity, name.name)]
+        left = [name.name for name in entity.names.all() if name not in gone]
+        EntityName.objects.filter(pk__in=[name.pk for name in gone]).delete()
+        if gone and left and entity.label not in left:
+            Entity.objects.filter(pk=entity.pk).update(label=names.best(left))
+
+
+def _still_read(entity: Entity, name: str) -> bool:
+    words = Substr("reading__version__text", F("start") + 1, F("end") - F("start"))
+    read = Mention.objects.filter(entity=entity).annotate(words=words)
+    if read.filter(words=name).exists():
+        return True
+    # A name is shown with its white space collapsed; a mention over a line's end is rare, so it is looked at last.
+    broken = read.filter(Q(words__contains="\n") | Q(words__contains="  ") | Q(words__contains="\t"))
+    return any(names.shown(words) == name for words in broken.values_list("words", flat=True).iterator())
+
+
+def _drop_entities(ids: set[int]) -> None:
+    """Entities that nothing is about any more. One that took part in a merge stays as a row without its name: its id
+    must go on redirecting."""
+    idle = Entity.objects.filter(pk__in=ids)
+    idle = idle.exclude(Exists(Mention.objects.filter(entity=OuterRef("pk"))))
+    idle = idle.exclude(Exists(Statement.objects.filter(Q(head=OuterRef("pk")) | Q(tail=OuterRef("pk")))))
+    found = set(idle.values_list("pk", flat=True))
+    if not found:
+        return
+    merged = {int(pk) for row in Merge.objects.values_list("former", flat=True).iterator() for pk in row}
+    merged |= set(Merge.objects.filter(survivor__in=found).values_list("survivor", flat=True))
+    Entity.objects.filter(pk__in=found - merged).delete()
+    for entity in Entity.objects.filter(pk__in=found & merged):
+        others = EntityName.objects.filter(Q(entity__canonical=entity) | Q(entity=entity)).values_list(
+            "name", flat=True
+        )
+        label = names.best(others) if others else "(erased)"
+        Entity.objects.filter(pk=entity.pk).update(label=label, key=f"erased:{entity.public_id}")

@@ -1,0 +1,131 @@
+"""Posts, versions and readings for tests of the record, written as people write: by words, not by offsets."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from django.utils import timezone
+
+from extraction import reading
+from extraction.models import Checkpoint, Deployment, Post, PostVersion, Reading
+from extraction.schema import Claimed, Extraction, Mention, Relation
+from knowledge import current, recorder
+from knowledge.graphs.registry import store_names
+from knowledge.marking import behind
+from knowledge.models import Entity, Projection, Statement
+
+Name = tuple[str, str]
+Said = tuple[str, str, str] | tuple[str, str, str, float]
+PUBLISHED = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def checkpoint(name: str = "first", *, active: bool = True, default: float = 0.5, **own: float) -> Checkpoint:
+    made = Checkpoint.objects.create(
+        name=name,
+        digest=hashlib.sha256(name.encode()).hexdigest(),
+        system="deterministic",
+        path="",
+        floor=0.05,
+        thresholds={"default": default} | own,
+    )
+    if active:
+        activate(made)
+    return made
+
+
+def activate(made: Checkpoint) -> None:
+    Deployment.objects.filter(active=True).update(active=False)
+    Deployment.objects.create(checkpoint=made)
+
+
+def post(text: str, link: str = "", **fields: object) -> Post:
+    link = link or f"https://news.example/{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    made = Post.objects.create(link=link, published_at=PUBLISHED, seen_at=PUBLISHED, **fields)
+    edit(made, text)
+    return made
+
+
+def edit(changed: Post, text: str) -> PostVersion:
+    """A new version of the post's words, with the deployed checkpoint's reading of it waiting."""
+    version = PostVersion.objects.create(
+        post=changed,
+        ordinal=changed.versions.count() + 1,
+        text=text,
+        title_end=text.find("\n\n") if "\n\n" in text else 0,
+        language="en",
+        text_hash=hashlib.sha256(text.encode()).hexdigest(),
+        fetched_at=timezone.now(),
+    )
+    changed.current_version = version
+    changed.save(update_fields=["current_version"])
+    deployment = Deployment.objects.filter(active=True).first()
+    if deployment is not None:
+        Reading.objects.create(version=version, checkpoint=deployment.checkpoint, due_at=timezone.now())
+    return version
+
+
+def extraction(text: str, names: Iterable[Name], said: Iterable[Said] = (), id: str = "") -> Extraction:
+    """Each name at every place where it stands; each relation between the first places of its ends."""
+    spans = [(place, place + len(name), kind) for name, kind in names for place in _places(text, name)]
+    first = {text[start:end]: index for index, (start, end, _) in reversed(list(enumerate(spans)))}
+    mentions = tuple(Mention(start, end, kind, 0.9) for start, end, kind in spans)
+    relations = tuple(
+        Relation(first[item[0]], first[item[2]], item[1], item[3] if len(item) == 4 else 0.9) for item in said
+    )
+    return Extraction(id=id, text=text, language="en", mentions=mentions, relations=relations)
+
+
+def read(what: Post, names: Iterable[Name], said: Iterable[Said] = ()) -> bool:
+    """Claims the reading of the post's present version, and records what it is told was found."""
+    claimed = claim_of(what)
+    return recorder.record(claimed, extraction(claimed.document.text, names, said))
+
+
+def claim_of(what: Post) -> Claimed:
+    """The claim on the post's due reading; the others that were due are handed back."""
+    claims = reading.claim("test", 100)
+    mine = [claimed for claimed in claims if claimed.document.id == str(what.public_id)]
+    reading.release([claimed for claimed in claims if claimed not in mine])
+    assert len(mine) == 1, f"{len(mine)} readings of this post are due"
+    return mine[0]
+
+
+def entity(name: str) -> Entity:
+    return Entity.objects.get(label=name)
+
+
+def settle() -> None:
+    """Makes every unit shown, as a projector that has just ended does."""
+    for unit in Projection.objects.all():
+        Projection.objects.filter(pk=unit.pk).update(done=unit.wanted)
+
+
+def marked() -> set[tuple[str, str]]:
+    """(kind, name) of the units that are behind; posts by link, statements as `head relation tail`."""
+    found = set()
+    for unit in behind(store_names()[0]):
+        if unit.kind == "post":
+            found.add(("post", Post.objects.get(public_id=unit.key).link))
+        elif unit.kind == "entity":
+            found.add(("entity", Entity.objects.get(public_id=unit.key).label))
+        else:
+            found.add(("statement", str(Statement.objects.get(public_id=unit.key))))
+    return found
+
+
+def said_now() -> set[tuple[str, str, str]]:
+    """The supported triples, by the labels of the entities that stand for their ends; each once."""
+    labels = dict(Entity.objects.values_list("pk", "label"))
+    triples = [(row.head_now, row.relation, row.tail_now) for row in current.supported_statements()]
+    return {(labels[head], relation, labels[tail]) for head, relation, tail in triples}
+
+
+def _places(text: str, name: str) -> Sequence[int]:
+    places, place = [], text.find(name)
+    while place >= 0:
+        places.append(place)
+        place = text.find(name, place + 1)
+    assert places, f"{name!r} does not stand in the text"
+    return places
