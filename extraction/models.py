@@ -23,19 +23,22 @@ class Leased(models.Model):
 
 
 class Host(models.Model):
-    """What we owe a web host: when we may ask again, and what its robots.txt says."""
+    """What we owe a web host (name, and port where it is not the usual): when we may ask again, what robots.txt says."""
 
     name = models.CharField(max_length=300, unique=True)
     next_request_at = models.DateTimeField(null=True, blank=True)
     robots = models.TextField(blank=True, default="")
-    robots_at = models.DateTimeField(null=True, blank=True)
+    robots_until = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.name
 
 
 class Feed(Leased):
-    """A news feed. `due_at` is its next poll; null: it is not polled."""
+    """A news feed. `due_at` is its next poll; null: it is not polled.
+
+    `credentials` ("user:password") are sent to its host and shown nowhere.
+    """
 
     class State(models.TextChoices):
         ACTIVE = "active", "active"
@@ -43,6 +46,7 @@ class Feed(Leased):
         GONE = "gone", "gone"
 
     url = models.URLField(max_length=2000, unique=True)
+    credentials = models.CharField(max_length=500, blank=True, default="", editable=False)
     title = models.CharField(max_length=500, blank=True, default="")
     site = models.URLField(max_length=2000, blank=True, default="")
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
@@ -85,6 +89,7 @@ class Post(Leased):
     published_text = models.CharField(max_length=200, blank=True, default="")
     published_notice = models.CharField(max_length=20, blank=True, default="")
     seen_at = models.DateTimeField()
+    first_fetched_at = models.DateTimeField(null=True, blank=True)
     visits = models.PositiveIntegerField(default=0)
     missing_since = models.DateTimeField(null=True, blank=True)
     etag = models.CharField(max_length=500, blank=True, default="")
@@ -105,6 +110,7 @@ class Sighting(models.Model):
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="sightings")
     guid = models.CharField(max_length=500)
     link = models.URLField(max_length=2000, blank=True, default="")
+    link_key = models.CharField(max_length=64, blank=True, default="", db_index=True)
     title = models.TextField(blank=True, default="")
     text = models.TextField(blank=True, default="")
     image = models.URLField(max_length=2000, blank=True, default="")
