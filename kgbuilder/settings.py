@@ -19,14 +19,17 @@ WEB_ADDRESS = f"http://{'127.0.0.1' if HOST in ('0.0.0.0', '::') else HOST}:{POR
 BASE_IRI: str = ENV["BASE_IRI"] or WEB_ADDRESS
 
 
-def _kept(name: str) -> str:
+SECRET_KEY_FILE = DATA_DIR / "secret_key"
+SPARQL_TOKEN_FILE = DATA_DIR / "sparql_token"
+
+
+def _kept(path: Path) -> str:
     """A secret that `up` made at the first start; one that lasts for this process where there has been none."""
-    path = DATA_DIR / name
     return path.read_text().strip() if path.is_file() else secrets.token_urlsafe(48)
 
 
 DEBUG: bool = ENV["DEBUG"]
-SECRET_KEY: str = ENV["SECRET_KEY"] or _kept("secret_key")
+SECRET_KEY: str = ENV["SECRET_KEY"] or _kept(SECRET_KEY_FILE)
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *({HOST} - {"0.0.0.0", "::"}), *ENV["ALLOWED_HOSTS"]]  # noqa: S104
 CSRF_TRUSTED_ORIGINS = [f"https://{name}" for name in ENV["ALLOWED_HOSTS"] if "*" not in name]
 PUBLIC_READING: bool = ENV["PUBLIC_READING"]
@@ -106,7 +109,7 @@ SESSION_COOKIE_HTTPONLY = True
 SPARQL_SOCKET = DATA_DIR / "sparql.sock"
 SPARQL_QUERY_URL: str = ENV["SPARQL_QUERY_URL"]
 SPARQL_UPDATE_URL: str = ENV["SPARQL_UPDATE_URL"]
-SPARQL_TOKEN: str = ENV["SPARQL_TOKEN"] or _kept("sparql_token")
+SPARQL_TOKEN: str = ENV["SPARQL_TOKEN"] or _kept(SPARQL_TOKEN_FILE)
 SPARQL_SECONDS: float = ENV["SPARQL_SECONDS"]
 SPARQL_CHILDREN: int = ENV["SPARQL_CHILDREN"]
 
