@@ -93,11 +93,13 @@ def retry(readings: QuerySet[Reading]) -> int:
 
 
 def ensure_readings(checkpoint: Checkpoint, chunk: int = 1000) -> int:
-    """Makes `checkpoint`'s reading of every live post's current version that has none; how many. In chunks."""
-    missing = Post.objects.filter(state=Post.State.LIVE, current_version__isnull=False).exclude(
-        current_version__readings__checkpoint=checkpoint
+    """Makes `checkpoint`'s reading of every live post's current version due where it has none; how many. In chunks."""
+    posts = Post.objects.filter(state=Post.State.LIVE, current_version__isnull=False)
+    dropped = Reading.objects.filter(
+        checkpoint=checkpoint, stage=Reading.Stage.DROPPED, version__in=posts.values("current_version")
     )
-    made, last = 0, 0
+    made, last = dropped.update(stage=Reading.Stage.READ, due_at=timezone.now(), attempts=0), 0
+    missing = posts.exclude(current_version__readings__checkpoint=checkpoint)
     while versions := list(missing.filter(pk__gt=last).order_by("pk").values_list("pk", "current_version_id")[:chunk]):
         now = timezone.now()
         Reading.objects.bulk_create(
@@ -106,6 +108,12 @@ def ensure_readings(checkpoint: Checkpoint, chunk: int = 1000) -> int:
         )
         made, last = made + len(versions), versions[-1][0]
     return made
+
+
+def drop_others(checkpoint: Checkpoint) -> int:
+    """Takes the readings that other checkpoints have still to make off the lane; how many."""
+    waiting = Reading.objects.filter(stage=Reading.Stage.READ).exclude(checkpoint=checkpoint)
+    return waiting.update(stage=Reading.Stage.DROPPED, lease_token="", lease_until=None)
 
 
 def _due(now: datetime, checkpoint: Checkpoint | None) -> QuerySet[Reading]:

@@ -60,11 +60,12 @@ def accepting() -> QuerySet[Any]:
     return with_ends(held, "statement__").exclude(head_now=F("tail_now"))
 
 
-def supported_statements() -> QuerySet[Statement]:
+def supported_statements() -> QuerySet[Any]:
     """The statements that are in the graph, with `head_now` and `tail_now`; several rows may say one triple."""
     asserted = assertions().filter(statement=OuterRef("pk")).order_by()
     accepted = accepting().filter(statement=OuterRef("pk")).order_by()
-    return with_ends(Statement.objects.all()).filter(Q(Exists(asserted)) | Q(Exists(accepted)))
+    supported: QuerySet[Any] = with_ends(Statement.objects.all()).filter(Q(Exists(asserted)) | Q(Exists(accepted)))
+    return supported
 
 
 def mentions() -> QuerySet[Mention]:

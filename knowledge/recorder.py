@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
@@ -60,11 +61,14 @@ class Record:
     language: str
 
 
-def plan(extraction: Extraction, *, post: UUID, ordinal: int, digest: str, inputs: str = "text") -> Record:
+def plan(
+    extraction: Extraction, *, post: UUID, ordinal: int, digest: str, inputs: str = "text", floor: float = 0.0
+) -> Record:
     """The rows for an extraction of a post's version by a checkpoint. Raises Unplannable.
 
     A span read twice with one type is one mention, a relation read twice between two mentions one assertion, each with
-    the higher score. A relation whose tail is a region of a picture has no statement yet and is left out.
+    the higher score. A relation whose tail is a region of a picture has no statement yet and is left out, as is one
+    that scores below `floor`.
     """
     best: dict[tuple[int, int, str], float] = {}
     spans = [(mention.start, mention.end, mention.type) for mention in extraction.mentions]
@@ -81,7 +85,7 @@ def plan(extraction: Extraction, *, post: UUID, ordinal: int, digest: str, input
             continue
         head, tail = _end(spans, relation.head), _end(spans, relation.tail)
         _check_relation(relation.key, relation.score)
-        if head == tail or head not in places or tail not in places:
+        if relation.score < floor or head == tail or head not in places or tail not in places:
             continue
         cell = (places[head], places[tail], relation.key)
         if relation.score > found.get(cell, (-1.0, ()))[0]:
@@ -114,6 +118,7 @@ def record(claimed: Claimed, extraction: Extraction) -> bool:
         ordinal=version.ordinal,
         digest=reading.checkpoint.digest,
         inputs=reading.inputs,
+        floor=settings.FLOOR or 0.0,
     )
     with transaction.atomic():
         # The post before the reading, as the visits lock them: a visit and a recording never wait in a ring.

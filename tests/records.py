@@ -118,7 +118,7 @@ def marked() -> set[tuple[str, str]]:
 def said_now() -> set[tuple[str, str, str]]:
     """The supported triples, by the labels of the entities that stand for their ends; each once."""
     labels = dict(Entity.objects.values_list("pk", "label"))
-    triples = [(row.head_now, row.relation, row.tail_now) for row in current.supported_statements()]
+    triples = current.supported_statements().values_list("head_now", "relation", "tail_now")
     return {(labels[head], relation, labels[tail]) for head, relation, tail in triples}
 
 

@@ -1,0 +1,68 @@
+"""A checkpoint's folder as a row. Reads its config.json and hashes its files; imports no network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from extraction.models import Checkpoint
+
+WEIGHED = ("model.safetensors", "config.json")
+LARGEST_CONFIG = 4_000_000  # bytes
+
+
+class NoCheckpoint(Exception):
+    """The folder holds no checkpoint; the message says what to do."""
+
+
+def register(folder: Path) -> Checkpoint:
+    """The row of the checkpoint in a folder, made where there is none; one that was moved is found again by its digest.
+
+    Raises NoCheckpoint.
+    """
+    config = _config(folder)
+    row, _ = Checkpoint.objects.update_or_create(
+        digest=digest(folder),
+        defaults={
+            "name": str(config.get("name") or folder.name)[:200],
+            "system": str(config.get("system", ""))[:50],
+            "path": str(folder),
+            "floor": float(config.get("floor", 0.0)),
+            "thresholds": {str(key): float(value) for key, value in config.get("thresholds", {}).items()},
+            "metrics": config.get("metrics", {}),
+        },
+    )
+    return row
+
+
+def digest(folder: Path) -> str:
+    """SHA-256 over the weights and the config, in hexadecimal: as the Extractor names itself."""
+    hashed = hashlib.sha256()
+    for name in WEIGHED:
+        path = folder / name
+        if not path.is_file():
+            raise NoCheckpoint(f"{path} is missing: the checkpoint was not copied whole.")
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                hashed.update(block)
+    return hashed.hexdigest()
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    if not path.is_file():
+        raise NoCheckpoint(
+            f"There is no checkpoint in {folder}. Set CHECKPOINT to a checkpoint's folder, or leave it empty for the "
+            "one that ships; `manage.py train eega` makes one."
+        )
+    if path.stat().st_size > LARGEST_CONFIG:
+        raise NoCheckpoint(f"{path} is larger than {LARGEST_CONFIG} bytes: it is no checkpoint's.")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise NoCheckpoint(f"{path} is not JSON: {error}") from error
+    if not isinstance(config, dict) or not isinstance(config.get("thresholds", {}), dict):
+        raise NoCheckpoint(f"{path} is not a checkpoint's config.")
+    return config
