@@ -173,6 +173,12 @@ SETTINGS: tuple[Setting, ...] = (
         _optional_path,
         "The folder of the checkpoint that reads posts; by default the one that ships.",
     ),
+    Setting(
+        "EXTRACTOR",
+        "",
+        _text,
+        "module:class that reads posts in place of the checkpoint's network. For tests; leave it empty.",
+    ),
     Setting("PARSER", "", _text, "A spaCy pipeline, by name or folder; by default the one that ships."),
     Setting(
         "FLOOR", "", _optional_share, "Below this score nothing is recorded; by default the checkpoint's own floor."
@@ -216,6 +222,25 @@ def read(environ: Mapping[str, str]) -> dict[str, Any]:
     if wrong:
         raise WrongSetting("\n".join(wrong))
     return values
+
+
+def as_markdown() -> str:
+    """The table as `docs/settings.md` shows it."""
+    rows = [f"| `{s.name}` | {f'`{s.default}`' if s.default else ''} | {s.says} |" for s in SETTINGS]
+    return "\n".join(
+        (
+            "# Settings",
+            "",
+            "Environment variables, or lines `NAME=value` in a file `.env` beside `manage.py`; the environment wins. A",
+            "value that cannot be used is refused with a sentence when anything starts. Made by",
+            "`manage.py settings_doc`; edit `kgbuilder/environment.py` instead.",
+            "",
+            "| setting | default | what it does |",
+            "|---|---|---|",
+            *rows,
+            "",
+        )
+    )
 
 
 def environ_with_dotenv() -> dict[str, str]:

@@ -60,7 +60,7 @@ def prepare(say: Say) -> None:
     try:
         call_command("migrate", verbosity=0, interactive=False)
     except OperationalError as error:
-        raise CannotStart(f"The database cannot be used: {error}".strip() + "\nStart it, or correct DATABASE_URL.")
+        raise CannotStart(f"The database cannot be used: {error}Start it, or correct DATABASE_URL.") from error
     call_command("collectstatic", verbosity=0, interactive=False)
     _make_accounts(say)
     _deploy_checkpoint(say)

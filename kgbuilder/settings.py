@@ -118,6 +118,7 @@ NEO4J_USER: str = ENV["NEO4J_USER"]
 NEO4J_PASSWORD: str = ENV["NEO4J_PASSWORD"]
 
 CHECKPOINT: Path = ENV["CHECKPOINT"] or ROOT / "extraction" / "weights" / "eega-minilm-en"
+EXTRACTOR: str = ENV["EXTRACTOR"]
 PARSER: str = ENV["PARSER"]
 FLOOR: float | None = ENV["FLOOR"]
 THRESHOLD: dict[str, float] = ENV["THRESHOLD"]

@@ -1,0 +1,134 @@
+"""Dependencies point one way, and the processes that serve pages load no networks."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kgbuilder.environment import ROOT
+
+ROOMS = ("kgbuilder", "extraction", "knowledge", "training")
+HEAVY = ("torch", "spacy", "thinc", "ot", "transformers", "sentence_transformers", "numpy", "safetensors")
+WITHOUT_DJANGO = ("networks", "features", "batch", "pipeline", "vision", "text", "datasets", "schema", "labels")
+EDGES = ("tasks", "views", "admin", "api", "management")
+KNOWLEDGE_MAY = ("extraction.schema", "extraction.labels", "extraction.models")
+FORBIDDEN_NAMES = {"utils", "helpers", "services", "base", "common"}
+LONGEST_MODULE = 400
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            if "migrations" not in parts:
+                found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Every name that the module imports anywhere, `from a import b` as a.b; not what is for type checkers only."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    skipped = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively; name the module in full"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def edge(module: str) -> bool:
+    return any(part in EDGES for part in module.split(".")[1:])
+
+
+def reaches(module: str, targets: tuple[str, ...]) -> list[str]:
+    """What `module` imports of `targets`, in full."""
+    return [n for n in imported(MODULES[module]) if n in targets or n.startswith(tuple(f"{t}." for t in targets))]
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if not edge(m) and not m.endswith(".urls")])
+def test_nothing_imports_an_edge(module: str) -> None:
+    assert [name for name in reaches(module, ROOMS) if edge(name)] == []
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("extraction") and not edge(m)])
+def test_extraction_knows_neither_knowledge_nor_training(module: str) -> None:
+    assert reaches(module, ("knowledge", "training")) == []
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("knowledge") and not edge(m)])
+def test_knowledge_knows_of_extraction_only_its_words_and_tables(module: str) -> None:
+    reached = [name for name in reaches(module, ("extraction",)) if not name.startswith(KNOWLEDGE_MAY)]
+    assert reached == [] or module.endswith(".urls")
+    assert reaches(module, ("training", *HEAVY)) == []
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("training") and not edge(m)])
+def test_training_knows_of_knowledge_only_its_tables(module: str) -> None:
+    assert [name for name in reaches(module, ("knowledge",)) if not name.startswith("knowledge.models")] == []
+
+
+@pytest.mark.parametrize(
+    "module",
+    [m for m in MODULES if m.split(".")[0] == "extraction" and m.split(".")[1:2] and m.split(".")[1] in WITHOUT_DJANGO],
+)
+def test_what_runs_in_a_notebook_imports_no_django(module: str) -> None:
+    assert reaches(module, ("django", "celery", "kgbuilder")) == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_have_names_that_say_something_and_can_be_read_at_once(module: str) -> None:
+    assert not FORBIDDEN_NAMES & set(module.split("."))
+    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
+
+
+def loaded_by(code: str) -> set[str]:
+    """The top-level packages in memory after `code` has run in a fresh process."""
+    program = f"{code}\nimport json, sys\nprint(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return set(json.loads(ended.stdout.splitlines()[-1]))
+
+
+START = "import django; django.setup()\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        START
+        + "from django.urls import get_resolver; get_resolver().url_patterns\nimport kgbuilder.web, kgbuilder.wsgi",
+        START + "import kgbuilder.celery, extraction.tasks, knowledge.tasks",
+        START + "import kgbuilder.management.commands.up, kgbuilder.first_start, kgbuilder.doctor",
+        START + "import knowledge.graphs.embedded",
+    ],
+    ids=["web", "workers and beat", "up and doctor", "SPARQL server"],
+)
+def test_no_process_but_the_reader_loads_networks(code: str) -> None:
+    assert loaded_by(code) & set(HEAVY) == set()
+
+
+def test_text_and_networks_load_no_django() -> None:
+    loaded = loaded_by(
+        "import extraction.schema, extraction.labels, extraction.batch, extraction.pipeline, extraction.text"
+    )
+    assert "django" not in loaded
