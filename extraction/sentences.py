@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-ENDS = frozenset(".!?…:;") | {"...", "....", "?!", "!?", "!!", "!!!", "??", "???", "‽", "。"}
-CLOSERS = frozenset(")]}\"'”’»›") | {"''", "’’"}
+ENDS = {".", "!", "?", "…", "...", "....", "?!", "!?", "!!", "!!!", "??", "???", "‽", "。"}
+CLOSERS = {")", "]", "}", '"', "'", "”", "’", "»", "›", "''", "’’"}
 OPENERS = {"(": ")", "[": "]", "{": "}"}
-NEVER_FIRST = CLOSERS - set("\"'’") | ENDS - {"...", "…"} | {",", "%", "n't", "n’t", "'s", "’s"}
+QUOTES = {'"', "'", "''"}  # open or close: the spaces beside them tell
+OPENING_QUOTES = {"“", '"'}
+ENDING_QUOTES = {(".", '"'), (".", "”")}
+NEVER_FIRST = CLOSERS - QUOTES | ENDS - {"...", "…"} | {",", ":", ";", "%", "n't", "n’t", "'s", "’s"}
+NEVER_LAST = {"“", "‘", "«", "‹", *OPENERS}
 LONGEST_BRACKET = 60  # words; a bracket that is never closed, or closed far off, says nothing about sentences
 
 TITLES = (
@@ -27,25 +31,52 @@ ABBREVIATIONS = {
 }
 
 
-def may_start(words: Sequence[str]) -> list[bool]:
-    """For each word of one line whether a sentence may start there."""
-    allowed = [True] * len(words)
+def starts(words: Sequence[str], spaces: Sequence[bool]) -> list[bool | int | None]:
+    """For each word of one line: 1 a sentence starts there, -1 none does, 0 the parser decides.
+
+    `spaces[i]`: white space follows word i.
+    """
+    found: list[bool | int | None] = [1, *[0] * (len(words) - 1)][: len(words)]
     for index in range(1, len(words)):
-        allowed[index] = words[index] not in NEVER_FIRST and _may_end(words, index)
+        if not (_may_first(words, spaces, index) and _may_end(words, spaces, index)):
+            found[index] = -1
+        elif _quote_between(words, index):
+            found[index] = 1
     for start, end in _brackets(words):
-        allowed[start + 1 : end + 1] = [False] * (end - start)
-    return allowed
+        found[start + 1 : end + 1] = [-1] * (end - start)
+    return found
 
 
-def _may_end(words: Sequence[str], index: int) -> bool:
+def _quote_between(words: Sequence[str], index: int) -> bool:
+    """A full stop, a quote, then a capital: the parser misses it, having seen few quotes of more than a sentence."""
+    if words[index] in OPENING_QUOTES:
+        return words[index - 1] == "." and "".join(words[index + 1 : index + 2])[:1].isupper()
+    return index > 1 and tuple(words[index - 2 : index]) in ENDING_QUOTES and words[index][:1].isupper()
+
+
+def _may_first(words: Sequence[str], spaces: Sequence[bool], index: int) -> bool:
+    """Whether words[index] can open a sentence: no closing mark, nothing after an opening one or a list number."""
+    if words[index] in NEVER_FIRST or words[index - 1] in NEVER_LAST:
+        return False
+    if index == 2 and words[1] == "." and words[0].isdigit():
+        return False
+    if words[index] in QUOTES:
+        return spaces[index - 1]
+    return not (words[index - 1] in QUOTES and not spaces[index - 1])
+
+
+def _may_end(words: Sequence[str], spaces: Sequence[bool], index: int) -> bool:
     """Whether a sentence may end before words[index]: after closing punctuation, or an abbreviation's full stop."""
-    last = words[index - 1]
-    if last in ABBREVIATIONS:
-        return not ABBREVIATIONS[last](words[index])
+    last, word = words[index - 1], words[index]
+    stopped = f"{words[index - 2]}." if last == "." and index > 1 and not spaces[index - 2] else last
+    if stopped in ABBREVIATIONS:
+        return not ABBREVIATIONS[stopped](word)
+    if last in CLOSERS and word[:1].islower():
+        return False
     while last in CLOSERS and index > 1:
         index -= 1
         last = words[index - 1]
-    return last in ENDS or last in CLOSERS or (last.endswith(".") and len(last) > 1)
+    return last in ENDS or (last.endswith(".") and len(last) > 1)
 
 
 def _brackets(words: Sequence[str]) -> list[tuple[int, int]]:

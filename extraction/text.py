@@ -10,19 +10,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from extraction.schema import Words
-from extraction.sentences import may_start
+from extraction.sentences import starts
 
 if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
 
 SHIPPED = Path(__file__).parent / "weights" / "parser-en"
-UPOS = ("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ")
-UPOS += ("SYM", "VERB", "X")
+UPOS: tuple[str, ...] = (
+    *("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ"),
+    *("SYM", "VERB", "X"),
+)
 ROOT, UNKNOWN = "root", "dep"
 BATCH = 256  # texts a parser call: larger gains nothing, smaller loses a third of the speed
 LONGEST_LINE = 20_000  # code points; spaCy's tokenizer takes time by the square of a run of brackets
@@ -125,16 +128,15 @@ class Parser:
         tokens = [token for token in self._nlp.make_doc(_printable(piece)) if not token.is_space]
         words = [token.text for token in tokens]
         spaces = [bool(token.whitespace_) for token in tokens]
-        starts = [0 if allowed else -1 for allowed in may_start(words)]
-        doc = Doc(self._nlp.vocab, words=words, spaces=spaces, sent_starts=starts)
+        doc = Doc(self._nlp.vocab, words=words, spaces=spaces, sent_starts=starts(words, spaces))
         return doc, [(token.idx, token.idx + len(token)) for token in tokens]
 
     def _sentences(self, doc: Doc, spans: list[tuple[int, int]]) -> Iterator[Words]:
         if not len(doc):
             return
         table, words = self._table(doc), [token.text for token in doc]
-        starts = [index for index, start in enumerate(table[3]) if start == 1 and index] if len(doc) > 1 else []
-        for start, end in zip([0, *starts], [*starts, len(doc)], strict=True):
+        bounds = [0, *(index for index, start in enumerate(table[3]) if start == 1 and index), len(doc)]
+        for start, end in pairwise(bounds):
             yield self._words(table, words, spans, start, end)
 
     def _table(self, doc: Doc) -> list[list[int]]:
@@ -232,7 +234,7 @@ def _printable(text: str) -> str:
     return _SURROGATES.sub("\ufffd", text)
 
 
-def _one_sentence(length: int) -> list[int]:
+def _one_sentence(length: int) -> list[bool | int | None]:
     return [1, *[-1] * (length - 1)] if length else []
 
 
