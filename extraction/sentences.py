@@ -36,7 +36,7 @@ def starts(words: Sequence[str], spaces: Sequence[bool]) -> list[bool | int | No
 
     `spaces[i]`: white space follows word i.
     """
-    found: list[bool | int | None] = [1, *[0] * (len(words) - 1)][: len(words)]
+    found: list[bool | int | None] = [int(index == 0) for index in range(len(words))]
     for index in range(1, len(words)):
         if not (_may_first(words, spaces, index) and _may_end(words, spaces, index)):
             found[index] = -1
