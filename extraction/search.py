@@ -42,7 +42,7 @@ def terms(query: str) -> list[Term]:
 
 
 def search(query: str) -> QuerySet[Post]:
-    """The posts whose current title and text hold every term of `query`, or that have the address it is; all for none."""
+    """The posts whose current words hold every term of `query`, or that have the address it is; all for none."""
     posts = Post.objects.all()
     address = query.strip()
     if address.startswith(("http://", "https://")):
@@ -61,4 +61,4 @@ def _matching(term: Term) -> RawSQL:
         sql = f"SELECT post_id FROM extraction_search WHERE words @@ {asked if term.begins else phrase}"  # noqa: S608
         return RawSQL(sql, [term.words] * (3 if term.begins else 1))  # noqa: S611
     match = '"{}"{}'.format(term.words.replace('"', '""'), "*" if term.begins else "")
-    return RawSQL("SELECT rowid FROM extraction_search WHERE extraction_search MATCH %s", [match])  # noqa: S611
+    return RawSQL("SELECT rowid FROM extraction_search WHERE extraction_search MATCH %s", [match])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from django import template
+from django.conf import settings
 from django.http import QueryDict
+from django.template.defaultfilters import timeuntil
+from django.utils import timezone
 
 from extraction.labels import ENTITY_TYPES, RELATIONS
 
@@ -41,6 +45,13 @@ def host(address: str) -> str:
     return urlsplit(address).hostname or address
 
 
+@register.simple_tag(takes_context=True)
+def may_read(context: template.Context) -> bool:
+    """Whether the pages for reading are open to who is looking; error pages, which have no request, show no menu."""
+    user = getattr(context.get("request"), "user", None)
+    return user is not None and (settings.PUBLIC_READING or user.has_perm("extraction.view_post"))
+
+
 @register.simple_tag
 def without(query: QueryDict, *names: str) -> str:
     """The query string less `names`, and less the place in the list."""
@@ -48,3 +59,23 @@ def without(query: QueryDict, *names: str) -> str:
     for name in (*names, "before", "after"):
         kept.pop(name, None)
     return kept.urlencode()
+
+
+@register.filter
+def first_part(said: str) -> str:
+    """The larger unit of what `timesince` says: "2 hours, 4 minutes" as "2 hours"."""
+    return said.split(",")[0]
+
+
+@register.filter
+def soon(moment: datetime) -> str:
+    return f"in {timeuntil(moment).split(',')[0]}" if moment > timezone.now() else "now"
+
+
+@register.filter
+def duration(length: timedelta) -> str:
+    minutes = max(1, round(length.total_seconds() / 60))
+    if minutes < 120:
+        return f"{minutes} minute{'s' if minutes > 1 else ''}"
+    hours = round(minutes / 60)
+    return f"{hours} hours" if hours < 48 else f"{round(hours / 24)} days"

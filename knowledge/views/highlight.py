@@ -1,10 +1,11 @@
-"""A text with its mentions marked, as pieces and as HTML. Offsets are code points, so this is done here, not in a browser."""
+"""A text with its mentions marked, as HTML. Offsets are code points, so this is not done in a browser."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -42,7 +43,7 @@ def pieces(text: str, start: int, end: int, spans: Sequence[Span]) -> Iterator[P
     """`text[start:end]` cut wherever a mention begins or ends; mentions may nest and cross."""
     inside = [s for s in spans if s.start < end and s.end > start]
     cuts = sorted({start, end, *(c for s in inside for c in (s.start, s.end) if start < c < end)})
-    for left, right in zip(cuts, cuts[1:], strict=False):
+    for left, right in pairwise(cuts):
         over = tuple(sorted((s for s in inside if s.start <= left and s.end >= right), key=_shortest))
         starting = tuple(s for s in over if max(s.start, start) == left)
         yield Piece(text[left:right], over, starting, bool(over) and over[0].end == right)

@@ -69,7 +69,9 @@ def page(rows: QuerySet[Row], key: Key, query: QueryDict, size: int = SIZE) -> P
         # Fewer than a page lie before: show the first page, so that it is always full.
         return _page_from(_take(rows, key, size), size, key, query, newer=False)
     if after:
-        return _page_from(_take(rows.filter(key.beyond(after, backward=False)), key, size), size, key, query, newer=True)
+        return _page_from(
+            _take(rows.filter(key.beyond(after, backward=False)), key, size), size, key, query, newer=True
+        )
     return _page_from(_take(rows, key, size), size, key, query, newer=False)
 
 

@@ -1,0 +1,29 @@
+"""Addresses of the pages."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from knowledge.views import accounts, entities, entity, feeds, post, posts, status
+
+urlpatterns = [
+    path("", posts.posts, name="posts"),
+    path("posts/<uuid:public_id>/", post.post, name="post"),
+    path("posts/<uuid:public_id>/review/", post.review, name="review"),
+    path("posts/<uuid:public_id>/read-again/", post.read_again, name="read_again"),
+    path("posts/<uuid:public_id>/pictures/<int:picture_id>/", post.picture, name="picture"),
+    path("entities/", entities.entities, name="entities"),
+    path("entities/<uuid:public_id>/", entity.entity, name="entity"),
+    path("feeds/", feeds.feeds, name="feeds"),
+    path("feeds/add/", feeds.add, name="feed_add"),
+    path("feeds/opml/", feeds.opml_export, name="opml_export"),
+    path("feeds/opml/import/", feeds.opml_import, name="opml_import"),
+    path("feeds/samples/remove/", feeds.samples_remove, name="samples_remove"),
+    path("feeds/<int:feed_id>/", feeds.feed, name="feed"),
+    path("feeds/<int:feed_id>/change/", feeds.change, name="feed_change"),
+    path("status/", status.status, name="status"),
+    path("status/retry/", status.retry, name="status_retry"),
+    path("sign-in/", accounts.SignIn.as_view(), name="sign_in"),
+    path("sign-out/", accounts.SignOut.as_view(), name="sign_out"),
+    path("password/", accounts.Password.as_view(), name="password"),
+]

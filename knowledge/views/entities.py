@@ -1,0 +1,83 @@
+"""The list of entities: those that live posts mention, by name and type."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from django import forms
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from extraction.labels import ENTITY_TYPES
+from knowledge import current
+from knowledge.models import Entity, EntityName
+from knowledge.names import name_key
+from knowledge.views import paging
+from knowledge.views.access import READ, page
+
+SIZE = 50
+KEY = paging.Key(fields=("key",), descending=False, parse=(str,))
+
+
+class Filters(forms.Form):
+    q = forms.CharField(required=False, max_length=200, label="Name")
+    type = forms.ChoiceField(
+        required=False, choices=[("", "Any type"), *((t.key, t.plural) for t in ENTITY_TYPES.values())]
+    )
+
+
+@dataclass
+class Row:
+    entity: Entity
+    names: list[str]
+    posts: int
+    statements: int
+
+
+@page(READ)
+def entities(request: HttpRequest) -> HttpResponse:
+    form = Filters(request.GET)
+    form.is_valid()
+    wanted = {name: value for name, value in getattr(form, "cleaned_data", {}).items() if value}
+    shown = paging.page(filtered(**wanted), KEY, request.GET, SIZE)
+    context = {"form": form, "rows": rows(shown.rows), "page": shown, "filtered": bool(wanted)}
+    return render(request, "entities.html", context)
+
+
+def filtered(q: str = "", type: str = "") -> QuerySet[Entity]:
+    found = current.entities()
+    if type:
+        found = found.filter(type=type)
+    for word in name_key(q.replace("\0", " ")).split():
+        names = EntityName.objects.filter(Q(entity=OuterRef("pk")) | Q(entity__canonical=OuterRef("pk")))
+        found = found.filter(Exists(names.filter(key__contains=word)))
+    return found
+
+
+def rows(found: list[Entity]) -> list[Row]:
+    """With names, posts and statements counted over the entities merged into each; a fixed number of queries."""
+    stands_for = current.members(entity.pk for entity in found)
+    names: dict[int, list[str]] = defaultdict(list)
+    for entity, name in EntityName.objects.filter(entity__in=stands_for).values_list("entity", "name").order_by("pk"):
+        names[stands_for[entity]].append(name)
+    now = Coalesce("entity__canonical_id", "entity_id")
+    posts = dict(
+        current.mentions()
+        .filter(entity__in=stands_for)
+        .values_list(now)
+        .annotate(n=Count("reading__version__post", distinct=True))
+        .order_by()
+    )
+    statements: dict[int, set[tuple[int, str, int]]] = defaultdict(set)
+    supported = current.supported_statements().filter(Q(head__in=stands_for) | Q(tail__in=stands_for))
+    for head, relation, tail in supported.values_list("head_now", "relation", "tail_now"):
+        for end in (head, tail):
+            statements[end].add((head, relation, tail))
+    return [Row(e, _others(names[e.pk], e.label), posts.get(e.pk, 0), len(statements[e.pk])) for e in found]
+
+
+def _others(names: list[str], label: str) -> list[str]:
+    return [name for name in dict.fromkeys(names) if name != label]

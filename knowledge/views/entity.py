@@ -1,0 +1,149 @@
+"""One entity: its names, what is stated about it with the words that say so, its posts, and its neighbours drawn."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.safestring import SafeString
+
+from extraction.models import Post
+from knowledge import current
+from knowledge.current import Edge
+from knowledge.models import Entity, EntityName, Review
+from knowledge.views.access import READ, page
+from knowledge.views.drawing import draw
+from knowledge.views.highlight import quoted
+
+MOST_SOURCES = 3
+MOST_STATEMENTS = 300
+MOST_POSTS = 20
+MOST_DRAWN = 24
+
+
+@dataclass(frozen=True)
+class Source:
+    """A post that supports a statement, with its words; without where only an editor's acceptance does."""
+
+    post: Post
+    title: str
+    quote: SafeString | None
+    mention: int | None
+    score: float | None
+
+
+@dataclass
+class Stated:
+    """A statement seen from the entity: the other end, and where it comes from."""
+
+    edge: Edge
+    other: Entity
+    outward: bool
+    sources: list[Source] = field(default_factory=list)
+
+    @property
+    def unshown(self) -> int:
+        return max(0, self.edge.posts - len(self.sources))
+
+
+@dataclass
+class Group:
+    relation: str
+    outward: bool
+    statements: list[Stated]
+
+
+@page(READ)
+def entity(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    found = get_object_or_404(Entity.objects.select_related("canonical"), public_id=public_id)
+    if found.canonical:
+        return redirect("entity", found.canonical.public_id, permanent=False)
+    edges = current.statements_of(found)
+    shown = edges[:MOST_STATEMENTS]
+    neighbours, total = current.neighbours(found, MOST_DRAWN)
+    members = current.members([found.pk])
+    posts, posts_total = _posts(members)
+    context = {
+        "entity": found,
+        "names": _names(members),
+        "merged": Entity.objects.filter(canonical=found).order_by("label"),
+        "groups": _groups(found, shown),
+        "unshown": len(edges) - len(shown),
+        "statements": len(edges),
+        "drawing": draw(found, neighbours) if neighbours else None,
+        "undrawn": total - len(neighbours),
+        "neighbours": total,
+        "posts": posts,
+        "posts_total": posts_total,
+        "types_read": _types_read(members),
+        "iri": "",
+    }
+    return render(request, "entity.html", context)
+
+
+def _names(members: Iterable[int]) -> list[tuple[str, str]]:
+    """Each name once, with its language where one is known."""
+    rows = EntityName.objects.filter(entity__in=members).order_by("pk").values_list("name", "language")
+    return list(dict(reversed(list(rows))).items())[::-1]
+
+
+def _types_read(members: Iterable[int]) -> list[tuple[str, int]]:
+    rows = current.mentions().filter(entity__in=members).values_list("type").annotate(n=Count("pk")).order_by("-n")
+    return list(rows)
+
+
+def _posts(members: Iterable[int]) -> tuple[list[Post], int]:
+    mentioned = current.mentions().filter(entity__in=members).values("reading")
+    found = Post.objects.filter(current_reading__in=mentioned, state=Post.State.LIVE)
+    newest = found.select_related("current_reading__version").order_by("-published_at", "-id")
+    return list(newest[:MOST_POSTS]), found.count()
+
+
+def _groups(entity: Entity, edges: Sequence[Edge]) -> list[Group]:
+    """The statements by relation and direction, in the order of their best supported one."""
+    sources = _sources(edges)
+    grouped: dict[tuple[str, bool], list[Stated]] = defaultdict(list)
+    for edge in edges:
+        outward = edge.head.pk == entity.pk or edge.relation in current.SYMMETRIC
+        other = edge.tail if edge.head.pk == entity.pk else edge.head
+        said = [source for pk in edge.statements for source in sources.get(pk, [])]
+        grouped[edge.relation, outward].append(Stated(edge, other, outward, _once_a_post(said)[:MOST_SOURCES]))
+    return [Group(relation, outward, said) for (relation, outward), said in grouped.items()]
+
+
+def _sources(edges: Sequence[Edge]) -> dict[int, list[Source]]:
+    """Of each statement's row: the posts that support it, the newest first, in two queries."""
+    rows = [pk for edge in edges for pk in edge.statements]
+    found: dict[int, list[Source]] = defaultdict(list)
+    asserted = (
+        current.assertions()
+        .filter(statement__in=rows)
+        .select_related("reading__version__post", "head_mention", "tail_mention")
+        .order_by("-asserted_at", "-score", "pk")
+    )
+    for row in asserted:
+        version = row.reading.version
+        ends = [(m.start, m.end) for m in (row.head_mention, row.tail_mention)]
+        quote = quoted(version.text, ends)
+        found[row.statement_id].append(Source(version.post, version.title, quote, row.head_mention_id, row.score))
+    accepted = current.accepting().filter(statement__in=rows).select_related("post__current_version")
+    for review in accepted:
+        found[review.statement_id].append(_upheld(review))
+    return found
+
+
+def _upheld(review: Review) -> Source:
+    version = review.post.current_version
+    return Source(review.post, version.title if version else review.post.link, None, None, None)
+
+
+def _once_a_post(sources: list[Source]) -> list[Source]:
+    once: dict[int, Source] = {}
+    for source in sources:
+        once.setdefault(source.post.pk, source)
+    return list(once.values())

@@ -1,0 +1,55 @@
+"""How far a post has come, in words that say what happens next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from extraction.models import Post, Reading
+
+MISSING = {
+    "image": "no picture was read",
+    "detector": "no object detector is set up: pictures are shown, not read",
+    "knowledge": "no knowledge source could be asked",
+    "parser": "no parser was at hand",
+    "page": "the page could not be had: the feed's own summary was read",
+}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`code` colours the label; `detail` is a sentence, empty where the label says all."""
+
+    code: str
+    label: str
+    detail: str = ""
+    reading: Reading | None = None
+
+
+def progress_of(post: Post) -> Progress:
+    """Of a post whose current version's readings, with their checkpoints, have been fetched with it."""
+    if post.state == Post.State.WITHDRAWN:
+        return Progress("withdrawn", "Withdrawn", post.state_reason or "Its page is gone.")
+    if post.state == Post.State.ERASED:
+        return Progress("withdrawn", "Erased", post.state_reason)
+    version = post.current_version
+    if version is None:
+        return Progress("waiting", "Waits to be fetched", post.error)
+    readings = sorted(version.readings.all(), key=lambda reading: reading.pk)
+    if not readings:
+        return Progress("waiting", "Waits for a checkpoint", "No checkpoint is deployed yet, so nothing reads posts.")
+    newest = readings[-1]
+    match newest.stage:
+        case Reading.Stage.DONE:
+            return Progress("read", "Read", "", newest)
+        case Reading.Stage.DECLINED:
+            return Progress("declined", "Declined", newest.declined_message, newest)
+        case Reading.Stage.FAILED:
+            return Progress("failed", "Failed", newest.error, newest)
+        case Reading.Stage.DROPPED:
+            return Progress("waiting", "Superseded", "A newer version takes its place.", newest)
+    edited = "An older version's statements are shown until then." if post.current_reading_id else ""
+    return Progress("waiting", "Waits to be read", newest.error or edited, newest)
+
+
+def missing_sentences(missing: list[str]) -> list[str]:
+    return [MISSING.get(part, f"{part.replace('_', ' ')} was missing") for part in missing]

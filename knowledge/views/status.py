@@ -1,0 +1,120 @@
+"""The state of the whole: what waits in each lane, what failed, how far the graph is behind, what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib import messages
+from django.db.models import Count, F, Min, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from extraction import reading as readings
+from extraction.models import Deployment, Feed, Post, PostVersion, Reading
+from kgbuilder.celery import ring
+from knowledge import current
+from knowledge.graphs.registry import store_names
+from knowledge.models import Entity, Projection
+from knowledge.views.access import RETRY, SEE_FEEDS, page
+
+SHOWN = 20
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Lane:
+    """`due` now, the oldest of them, and how many were done in the last hour (None: nobody counts that)."""
+
+    name: str
+    what: str
+    due: int
+    oldest: datetime | None
+    done: int | None
+
+
+@page(SEE_FEEDS)
+def status(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
+    behind = Projection.objects.filter(done__lt=F("wanted"))
+    context = {
+        "now": now,
+        "lanes": lanes(now),
+        "stages": _stages(),
+        "deployment": Deployment.objects.filter(active=True).select_related("checkpoint").first(),
+        "parts": [],
+        "failed_readings": Reading.objects.filter(stage=Reading.Stage.FAILED)
+        .select_related("version__post")
+        .defer("results")
+        .order_by("-id")[:SHOWN],
+        "failing_feeds": Feed.objects.filter(Q(failures__gt=0) | Q(state=Feed.State.GONE)).order_by("-error_at")[
+            :SHOWN
+        ],
+        "failing_posts": Post.objects.filter(state=Post.State.LIVE, attempts__gt=0)
+        .exclude(error="")
+        .select_related("current_version")
+        .order_by("-id")[:SHOWN],
+        "failing_units": behind.exclude(error="").order_by("-attempts", "id")[:SHOWN],
+        "totals": {
+            "posts": Post.objects.filter(state=Post.State.LIVE).count(),
+            "assertions": current.assertions().count(),
+            "entities": Entity.objects.filter(canonical__isnull=True).count(),
+        },
+        "refresh": request.GET.get("refresh") == "10",
+    }
+    return render(request, "status.html", context)
+
+
+def lanes(now: datetime) -> list[Lane]:
+    since = now - HOUR
+    feeds = Feed.objects.filter(state=Feed.State.ACTIVE, due_at__lte=now)
+    posts = Post.objects.filter(state=Post.State.LIVE, due_at__lte=now)
+    reading = Reading.objects.filter(stage=Reading.Stage.READ, due_at__lte=now)
+    found = [
+        Lane("poll", "Feeds to poll", *_due(feeds), Feed.objects.filter(polled_at__gte=since).count()),
+        Lane("fetch", "Pages to fetch", *_due(posts), PostVersion.objects.filter(fetched_at__gte=since).count()),
+        Lane("read", "Posts to read", *_due(reading), Reading.objects.filter(read_at__gte=since).count()),
+    ]
+    for store in store_names():
+        behind = Projection.objects.filter(store=store, done__lt=F("wanted"))
+        found.append(Lane(f"project.{store}", f"Units to write to the {store.upper()} store", *_due(behind), None))
+    return found
+
+
+def _due(rows: object) -> tuple[int, datetime | None]:
+    found = rows.aggregate(n=Count("pk"), oldest=Min("due_at"))  # type: ignore[attr-defined]
+    return found["n"], found["oldest"]
+
+
+def _stages() -> list[tuple[str, int]]:
+    """How many of the deployed checkpoint's readings are at each stage."""
+    deployed = Deployment.objects.filter(active=True).values("checkpoint")
+    counts = dict(
+        Reading.objects.filter(checkpoint__in=deployed).values_list("stage").annotate(n=Count("pk")).order_by()
+    )
+    return [(stage.label, counts[stage]) for stage in Reading.Stage if counts.get(stage)]
+
+
+@page(RETRY)
+@require_POST
+def retry(request: HttpRequest) -> HttpResponse:
+    """Makes everything of one kind that failed due now."""
+    what = request.POST.get("what", "")
+    if what == "readings":
+        count = readings.retry(Reading.objects.all())
+        ring("read")
+    elif what == "units":
+        failing = Projection.objects.filter(done__lt=F("wanted")).exclude(error="")
+        count = failing.update(due_at=timezone.now(), attempts=0)
+        ring("project.rdf")
+    elif what == "posts":
+        failing_posts = Post.objects.filter(state=Post.State.LIVE, attempts__gt=0).exclude(error="")
+        count = failing_posts.update(due_at=timezone.now())
+        ring("fetch")
+    else:
+        messages.error(request, "There is nothing of that kind to try again.")
+        return redirect("status")
+    messages.success(request, f"{count} {what} will be tried again now.")
+    return redirect("status")
