@@ -16,8 +16,9 @@ from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
+from extraction import registry
 from extraction.models import Feed
-from kgbuilder import installation
+from kgbuilder import deployment, installation
 from kgbuilder.parts import sample_feed_address
 
 LONGEST_SOCKET_PATH = 100  # of about 104 bytes that systems allow; queries add a few of their own
@@ -83,11 +84,9 @@ def _make_accounts(say: Say) -> None:
 
 
 def _deploy_checkpoint(say: Say) -> None:
-    from extraction import registry
-
     try:
-        registry.deploy_default(settings.CHECKPOINT)
-    except registry.RegistryError as error:
+        deployment.deploy_folder(settings.CHECKPOINT)
+    except (registry.NoCheckpoint, ValueError) as error:
         say(f"No post will be read: {error}")
 
 

@@ -117,7 +117,7 @@ NEO4J_URL: str = ENV["NEO4J_URL"]
 NEO4J_USER: str = ENV["NEO4J_USER"]
 NEO4J_PASSWORD: str = ENV["NEO4J_PASSWORD"]
 
-CHECKPOINT: Path = ENV["CHECKPOINT"] or ROOT / "extraction" / "weights" / "eega-minilm-en"
+CHECKPOINT: Path = ENV["CHECKPOINT"] or ROOT / "extraction" / "weights" / "eega-minilm"
 EXTRACTOR: str = ENV["EXTRACTOR"]
 PARSER: str = ENV["PARSER"]
 FLOOR: float | None = ENV["FLOOR"]
