@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 from django.core.management import CommandError, call_command
 
-from extraction import readout
+from extraction import chosen_reader, readout
 from extraction.inputs import LONGEST_LINE, from_jsonl
 from extraction.management.commands import read
 from extraction.schema import Declined, Document, Extraction, Mention, Region, Relation
@@ -62,7 +62,7 @@ class NameReader:
 @pytest.fixture
 def reader(monkeypatch) -> NameReader:
     made = NameReader()
-    monkeypatch.setattr(read, "_extractor", lambda folder: made)
+    monkeypatch.setattr(chosen_reader, "load", lambda folder: made)
     return made
 
 
@@ -326,8 +326,8 @@ def test_a_broken_checkpoint_is_status_3(tmp_path):
 SCRIPT = """
 import sys
 from tests.test_read_command import NameReader
-from extraction.management.commands import read
-read._extractor = lambda folder: NameReader()
+from extraction import chosen_reader
+chosen_reader.load = lambda folder: NameReader()
 from django.core.management import execute_from_command_line
 execute_from_command_line(["manage.py", "read", "--jsonl", "-", "--json"])
 """

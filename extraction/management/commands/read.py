@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError
 
-from extraction import inputs, readout
+from extraction import chosen_reader, inputs, readout
 from extraction.schema import Extraction
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ class Command(BaseCommand):
 
     def _read(self, options: dict[str, Any]) -> int:
         with _source(options) as items:
-            extractor = _extractor(options["checkpoint"])
-            thresholds = _thresholds(extractor)
+            extractor = _reader(options["checkpoint"])
+            thresholds = chosen_reader.thresholds(extractor)
             unread = 0
             for batch in _batches(items):
                 for extraction, failed in _extractions(extractor, batch):
@@ -117,38 +117,11 @@ def _opened(name: str) -> Iterator[IO[bytes]]:
         yield stream
 
 
-def _extractor(folder: str | None) -> Extractor:
-    """The reader of the checkpoint asked for. Ends with exit status 3 and what to do where a part is missing."""
-    from django.conf import settings
-
-    path = Path(folder) if folder else settings.CHECKPOINT
-    if not path.is_dir():
-        raise CommandError(
-            f"There is no checkpoint at {path}. Name another with --checkpoint or the setting CHECKPOINT, "
-            "or make one with `manage.py train eega`.",
-            returncode=PART_MISSING,
-        )
+def _reader(folder: str | None) -> Extractor:
     try:
-        from extraction.checkpoint import CheckpointError
-        from extraction.pipeline import Extractor
-        from extraction.text import Parser, ParserMissing
-    except ImportError as error:
-        raise CommandError(
-            f"A package is not installed ({error}): run `make install`.", returncode=PART_MISSING
-        ) from error
-    try:
-        return Extractor.load(path, device=settings.DEVICE, parser=Parser.load(settings.PARSER or None))
-    except (CheckpointError, ParserMissing) as error:
+        return chosen_reader.load(folder)
+    except chosen_reader.PartMissing as error:
         raise CommandError(str(error), returncode=PART_MISSING) from error
-
-
-def _thresholds(extractor: Extractor) -> dict[str, float]:
-    """THRESHOLD where it is set, with the checkpoint's default if it names none; else the checkpoint's own."""
-    from django.conf import settings
-
-    wanted: dict[str, float] = settings.THRESHOLD
-    own = dict(extractor.thresholds)
-    return {"default": own["default"], **wanted} if wanted else own
 
 
 def _batches(items: Iterable[inputs.Input]) -> Iterator[list[inputs.Input]]:

@@ -1,0 +1,45 @@
+"""The reader that the settings choose (CHECKPOINT, PARSER, DEVICE, THRESHOLD), for commands without a database."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+if TYPE_CHECKING:
+    from extraction.pipeline import Extractor
+
+
+class PartMissing(Exception):
+    """A checkpoint, a parser or a package is missing or broken; the message says what to do."""
+
+
+def load(folder: str | Path | None = None) -> Extractor:
+    """The reader of the checkpoint in `folder`, or of the setting's. Raises PartMissing."""
+    path = Path(folder) if folder else settings.CHECKPOINT
+    if not path.is_dir():
+        raise PartMissing(
+            f"There is no checkpoint at {path}. Name another with --checkpoint or the setting CHECKPOINT, "
+            "or make one with `manage.py train eega`."
+        )
+    try:
+        from extraction.checkpoint import CheckpointError
+        from extraction.text import Parser, ParserMissing
+
+        module, _, name = (settings.EXTRACTOR or "extraction.pipeline:Extractor").partition(":")
+        extractor: type[Extractor] = getattr(import_module(module), name)
+    except ImportError as error:
+        raise PartMissing(f"A package is not installed ({error}): run `make install`.") from error
+    try:
+        return extractor.load(path, device=settings.DEVICE, parser=Parser.load(settings.PARSER or None))
+    except (CheckpointError, ParserMissing) as error:
+        raise PartMissing(str(error)) from error
+
+
+def thresholds(extractor: Extractor) -> dict[str, float]:
+    """THRESHOLD where it is set, with the checkpoint's default if it names none; else the checkpoint's own."""
+    own = dict(extractor.thresholds)
+    wanted: dict[str, float] = settings.THRESHOLD
+    return {"default": own["default"], **wanted} if wanted else own
