@@ -42,14 +42,13 @@ RING_EXPIRES_SECONDS = 120
 QUIET_SECONDS = 5.0
 
 
-def _app() -> Celery:
-    from django.conf import settings
-
+def make_app(url: str, *, current: bool = False) -> Celery:
+    """Celery over the broker at `url`."""
     broker.register()
-    made = Celery("kgbuilder", set_as_current=True)
+    made = Celery("kgbuilder", set_as_current=current)
     made.conf.update(
-        broker_url=settings.BROKER_URL,
-        broker_transport_options=_transport_options(settings.BROKER_URL),
+        broker_url=url,
+        broker_transport_options=_transport_options(url),
         broker_connection_timeout=2,
         broker_connection_retry_on_startup=True,
         # A solo worker answers no heartbeat while it reads a batch.
@@ -80,13 +79,20 @@ def _transport_options(url: str) -> dict[str, Any]:
     return {"max_retries": 0, "socket_connect_timeout": 2, "socket_timeout": 10} if url.startswith("redis") else {}
 
 
-app = _app()
+def _deployed_app() -> Celery:
+    from django.conf import settings
+
+    return make_app(settings.BROKER_URL, current=True)
+
+
+app = _deployed_app()
 
 
 class Doorbell:
     """Rings lanes. Never raises: a ring that fails is logged, and beat's next sweep finds the work."""
 
-    def __init__(self) -> None:
+    def __init__(self, app: Celery) -> None:
+        self._app = app
         self._quiet_until = 0.0
 
     def ring(self, lane: str) -> None:
@@ -99,17 +105,17 @@ class Doorbell:
             logger.warning("The broker cannot be reached, so lane %s waits for the next sweep: %s", lane, error)
 
     def _send(self, lane: str) -> None:
-        with app.producer_pool.acquire(block=True, timeout=2) as producer:
+        with self._app.producer_pool.acquire(block=True, timeout=2) as producer:
             channel = producer.connection.default_channel
             # Declaring a queue that exists changes nothing and tells how many messages wait in it.
             waiting = channel.queue_declare(queue=lane, durable=True, auto_delete=False).message_count
             if not waiting:
-                app.send_task(
+                self._app.send_task(
                     LANES[lane].task, queue=lane, expires=RING_EXPIRES_SECONDS, producer=producer, retry=False
                 )
 
 
-_doorbell = Doorbell()
+_doorbell = Doorbell(app)
 
 
 def ring(lane: str) -> None:
@@ -154,4 +160,26 @@ def _beat_ready(**kwargs: Any) -> None:
 def _log_to_stderr(loglevel: int | str | None = None, **kwargs: Any) -> None:
     """One plain line a record; the supervisor adds the name and the time."""
     level = logging.getLevelName(loglevel) if isinstance(loglevel, str) else loglevel
-    logging.basicConfig(level=level or logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.addFilter(Repeats())
+    logging.basicConfig(
+        level=level or logging.WARNING, format="%(levelname)s %(name)s: %(message)s", handlers=[handler]
+    )
+
+
+class Repeats(logging.Filter):
+    """Lets one failure through once a minute: a lane that cannot work is swept every few seconds."""
+
+    every_s = 60.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        key = f"{record.name} {record.msg} {record.exc_info[1]!r}" if record.exc_info else record.getMessage()
+        now = time.monotonic()
+        if now - self._shown.get(key, -self.every_s) < self.every_s:
+            return False
+        self._shown = {past: at for past, at in self._shown.items() if now - at < self.every_s} | {key: now}
+        return True
