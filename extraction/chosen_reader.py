@@ -25,17 +25,23 @@ def load(folder: str | Path | None = None) -> Extractor:
             "or make one with `manage.py train eega`."
         )
     try:
+        if settings.EXTRACTOR:
+            return _named(settings.EXTRACTOR).load(path, device=settings.DEVICE)
         from extraction.checkpoint import CheckpointError
+        from extraction.pipeline import Extractor
         from extraction.text import Parser, ParserMissing
-
-        module, _, name = (settings.EXTRACTOR or "extraction.pipeline:Extractor").partition(":")
-        extractor: type[Extractor] = getattr(import_module(module), name)
     except ImportError as error:
         raise PartMissing(f"A package is not installed ({error}): run `make install`.") from error
     try:
-        return extractor.load(path, device=settings.DEVICE, parser=Parser.load(settings.PARSER or None))
+        return Extractor.load(path, device=settings.DEVICE, parser=Parser.load(settings.PARSER or None))
     except (CheckpointError, ParserMissing) as error:
         raise PartMissing(str(error)) from error
+
+
+def _named(name: str) -> type[Extractor]:
+    module, _, attribute = name.partition(":")
+    extractor: type[Extractor] = getattr(import_module(module), attribute)
+    return extractor
 
 
 def thresholds(extractor: Extractor) -> dict[str, float]:

@@ -7,35 +7,57 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
-from importlib import import_module
-from pathlib import Path
 from threading import BoundedSemaphore
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from celery import Task, shared_task
-from django.conf import settings
 
-from extraction import reading
+from extraction import chosen_reader, leases, polling, reading, visiting
 from extraction.models import Checkpoint, Deployment
-from extraction.schema import Claimed, Document, Extraction
+from extraction.schema import Claimed, Extraction
 from kgbuilder.celery import ring
 from kgbuilder.parts import run_folder
 from kgbuilder.supervision.leases import lease
 from knowledge import recorder
 
+if TYPE_CHECKING:
+    from extraction.pipeline import Extractor
+
 logger = logging.getLogger(__name__)
 
 READ_BATCH = 16  # posts: some hundred sentences, so that the network's batches are full
+POLL_BATCH = 4
+VISIT_BATCH = 4
+IO_LEASE_SECONDS = 900.0  # far more than a batch of fetches takes, each within its own deadline
 # The I/O worker's threads are shared out, so that slow pages never keep the graph waiting.
 _polls, _visits = BoundedSemaphore(2), BoundedSemaphore(4)
 
 
-class Reader(Protocol):
-    """What reads documents: `extraction.pipeline.Extractor`, or what the setting EXTRACTOR names."""
+@shared_task(bind=True)
+def poll(self: Task[Any, Any]) -> None:
+    """Poll the feeds that are due."""
+    worker = _worker(self)
+    with _share(_polls) as mine, _busy("io", IO_LEASE_SECONDS):
+        done = polling.poll_due(POLL_BATCH, worker) if mine else polling.Polled()
+    if done.new or done.changed:
+        ring("fetch")
+    if done.claimed:
+        ring("poll")
 
-    def read(self, documents: Sequence[Document]) -> list[Extraction]: ...
+
+@shared_task(bind=True)
+def fetch(self: Task[Any, Any]) -> None:
+    """Visit the pages of posts that are due."""
+    worker = _worker(self)
+    with _share(_visits) as mine, _busy("io", IO_LEASE_SECONDS):
+        done = visiting.visit_due(VISIT_BATCH, mark=recorder.mark_posts, worker=worker) if mine else visiting.Visited()
+    if done.claimed:
+        ring("read")
+        ring("project.rdf")
+        ring("fetch")
 
 
 @shared_task(bind=True)
@@ -44,9 +66,8 @@ def read(self: Task[Any, Any]) -> None:
     deployed = Deployment.objects.filter(active=True).select_related("checkpoint").first()
     if deployed is None:
         return
-    worker = str(self.request.hostname)
-    _free_once(worker)
-    with lease(run_folder(), os.environ.get("KGBUILDER_PART", "reader"), reading.LEASE.total_seconds()):
+    worker = _worker(self)
+    with _busy("reader", reading.LEASE.total_seconds()):
         claims = reading.claim(worker, READ_BATCH, checkpoint=deployed.checkpoint)
         if claims:
             _read_and_record(claims, deployed.checkpoint)
@@ -77,14 +98,37 @@ def _record(claimed: Claimed, extraction: Extraction) -> None:
 
 
 @lru_cache(maxsize=1)
-def _reader(path: str, digest: str) -> Reader:
-    """The checkpoint's network, loaded once a process; torch is imported here and nowhere earlier."""
-    module, _, name = (settings.EXTRACTOR or "extraction.pipeline:Extractor").partition(":")
-    reader: Reader = getattr(import_module(module), name).load(Path(path), device=settings.DEVICE)
-    return reader
+def _reader(path: str, digest: str) -> Extractor:
+    """The checkpoint's network, loaded once a process; torch is imported by this and nothing earlier."""
+    return chosen_reader.load(path)
+
+
+def _worker(task: Task[Any, Any]) -> str:
+    """The worker's name. What it held in an earlier life is due again when it is first asked for."""
+    name = str(task.request.hostname)
+    _free_once(name)
+    return name
 
 
 @lru_cache
 def _free_once(worker: str) -> None:
-    """What this worker held in an earlier life is due again, without waiting for the lease to run out."""
     reading.free(worker)
+    leases.free(worker)
+
+
+@contextmanager
+def _share(threads: BoundedSemaphore) -> Iterator[bool]:
+    """Whether this lane may have another thread; a ring that finds none is dropped, those at work ring again."""
+    mine = threads.acquire(blocking=False)
+    try:
+        yield mine
+    finally:
+        if mine:
+            threads.release()
+
+
+@contextmanager
+def _busy(part: str, seconds: float) -> Iterator[None]:
+    """Let the supervisor end this process if the block hangs for longer than `seconds`."""
+    with lease(run_folder(), os.environ.get("KGBUILDER_PART", part), seconds):
+        yield
