@@ -57,6 +57,7 @@ class Feed(Leased):
     failures = models.PositiveIntegerField(default=0)
     error_at = models.DateTimeField(null=True, blank=True)
     polled_at = models.DateTimeField(null=True, blank=True)
+    listed_at = models.DateTimeField(null=True, blank=True)
     new_at = models.DateTimeField(null=True, blank=True)
     notice = models.TextField(blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -48,6 +48,7 @@ class Migration(migrations.Migration):
                 ('failures', models.PositiveIntegerField(default=0)),
                 ('error_at', models.DateTimeField(blank=True, null=True)),
                 ('polled_at', models.DateTimeField(blank=True, null=True)),
+                ('listed_at', models.DateTimeField(blank=True, null=True)),
                 ('new_at', models.DateTimeField(blank=True, null=True)),
                 ('notice', models.TextField(blank=True, default='')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),

@@ -1,0 +1,37 @@
+"""Subscribe to the feeds of an OPML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from extraction import fetch, opml
+from extraction.subscriptions import import_opml
+from kgbuilder.celery import ring
+
+
+class Command(BaseCommand):
+    help = "Subscribes to all feeds of an OPML file, given by path or by http(s) address."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("source", metavar="FILE|URL")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            done = import_opml(_content(options["source"]))
+        except (OSError, fetch.FetchError, opml.OpmlError) as error:
+            raise CommandError(str(error)) from error
+        for feed in done.added:
+            self.stdout.write(f"added: {feed.url}")
+        for reason in done.refused.values():
+            self.stderr.write(reason)
+        self.stdout.write(f"{len(done.added)} feeds added, {done.known} already there, {len(done.refused)} refused.")
+        ring("poll")
+
+
+def _content(source: str) -> bytes:
+    if source.startswith(("http://", "https://")):
+        return fetch.get(source, max_bytes=opml.MAX_BYTES).content
+    return Path(source).read_bytes()

@@ -1,0 +1,97 @@
+"""What people do with feeds: subscribe, import and export lists, try again, pause, go on, leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from django.utils import timezone
+
+from extraction import fetch, opml
+from extraction.models import Feed
+
+
+class NoFeedAddress(ValueError):
+    """What was given cannot be the address of a feed; the message is a sentence for people."""
+
+
+@dataclass(slots=True)
+class Imported:
+    """What came of an import: feeds that are new, how many were there already, and what was refused, with why."""
+
+    added: list[Feed] = field(default_factory=list)
+    known: int = 0
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+def subscribe(url: str, *, title: str = "", sample: bool = False) -> tuple[Feed, bool]:
+    """The feed at `url`, polled from now on, and whether it is new. A user and password in the URL are kept apart.
+
+    A feed that was paused or had ended is taken up again. Raises NoFeedAddress.
+    """
+    address, credentials = _checked(url)
+    feed, new = Feed.objects.get_or_create(
+        url=address,
+        defaults={"title": title[:500], "credentials": credentials, "sample": sample, "due_at": timezone.now()},
+    )
+    if not new:
+        if credentials and credentials != feed.credentials:
+            Feed.objects.filter(pk=feed.pk).update(credentials=credentials)
+        if feed.state != Feed.State.ACTIVE:
+            retry(feed)
+        feed.refresh_from_db()
+    return feed, new
+
+
+def retry(feed: Feed) -> None:
+    """Poll a feed now, whatever it failed with; its error stays until a poll has succeeded."""
+    Feed.objects.filter(pk=feed.pk).update(state=Feed.State.ACTIVE, due_at=timezone.now())
+
+
+def pause(feed: Feed) -> None:
+    """Poll a feed no more until it is retried; its posts stay."""
+    Feed.objects.filter(pk=feed.pk).update(state=Feed.State.PAUSED, due_at=None)
+
+
+def import_opml(content: bytes) -> Imported:
+    """Subscribe to the feeds of an OPML file. Raises OpmlError; a single bad address is refused and reported."""
+    return import_outlines(opml.parse(content))
+
+
+def import_outlines(outlines: Iterable[opml.Outline]) -> Imported:
+    done = Imported()
+    for outline in outlines:
+        try:
+            feed, new = subscribe(outline.url, title=outline.title)
+        except NoFeedAddress as error:
+            done.refused[outline.url] = str(error)
+            continue
+        if new:
+            done.added.append(feed)
+        else:
+            done.known += 1
+    return done
+
+
+def export_opml() -> bytes:
+    """All feeds but the samples as OPML, without anybody's password."""
+    feeds = Feed.objects.filter(sample=False).order_by("title", "url")
+    return opml.write(opml.Outline(feed.url, feed.title, feed.site) for feed in feeds)
+
+
+def _checked(url: str) -> tuple[str, str]:
+    said = url.strip()
+    if said.startswith("feed:"):
+        said = said.removeprefix("feed:").removeprefix("//")
+    if "://" not in said:
+        said = f"https://{said.removeprefix('//')}"
+    try:
+        address, credentials = fetch.split_credentials(said)
+        parts = urlsplit(address)
+    except fetch.FetchError as error:
+        raise NoFeedAddress(error.sentence) from error
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https") or not host or any(c.isspace() for c in address) or len(address) > 2000:
+        raise NoFeedAddress(f"{url[:200]!r} is not the address of a feed: it takes one like https://example.org/feed.")
+    return address, credentials

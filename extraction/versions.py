@@ -1,0 +1,96 @@
+"""A post's words over time: a new version and its reading, withdrawal, return. Callers hold the post's row locked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from django.db import models, transaction
+from django.utils import timezone
+
+from extraction.models import Deployment, Post, PostVersion, Reading
+from extraction.text import clean
+
+Mark = Callable[[Iterable[Post]], None]
+"""Marks the graph's units that posts touch, inside the caller's transaction: `knowledge.recorder.mark_posts`."""
+
+
+def text_hash(text: str) -> str:
+    """The same for two texts of the same words in the same order: white space alone makes no reprint another text."""
+    return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()
+
+
+def new_version(
+    post: Post, title: str, body: str, source: str, *, language: str = "", fetched_at: datetime | None = None
+) -> PostVersion | None:
+    """Make a version of a post, its current one from now on, with its reading, due now. None: the words are those of
+    its present version, or there are none.
+
+    `source`: "page", or "feed" for the feed's own words. An older version's reading that still waits is dropped.
+    """
+    title, body = " ".join(clean(title).split()), clean(body).strip()
+    text = f"{title}\n\n{body}".strip()
+    present = post.current_version
+    if not text or (present is not None and present.text == text):
+        return None
+    with transaction.atomic():
+        last = post.versions.aggregate(last=models.Max("ordinal"))["last"] or 0
+        version = PostVersion.objects.create(
+            post=post,
+            ordinal=last + 1,
+            text=text,
+            title_end=len(title),
+            language=language,
+            text_hash=text_hash(text),
+            source=source,
+            fetched_at=fetched_at or timezone.now(),
+        )
+        post.current_version = version
+        post.save(update_fields=["current_version"])
+        _drop_waiting(post, version)
+        ensure_reading(version)
+    return version
+
+
+def ensure_reading(version: PostVersion) -> None:
+    """The deployed checkpoint's reading of a version, due now if it is new. Without a deployment there is none yet."""
+    active = Deployment.objects.filter(active=True).first()
+    if active is not None:
+        Reading.objects.bulk_create(
+            [Reading(version=version, checkpoint_id=active.checkpoint_id, due_at=timezone.now())],
+            ignore_conflicts=True,
+        )
+
+
+def withdraw(post: Post, reason: str, mark: Mark) -> bool:
+    """Take what a post supports out of the graph; it stays in the history. False: it was not live."""
+    if post.state != Post.State.LIVE:
+        return False
+    _set_state(post, Post.State.WITHDRAWN, reason, mark)
+    return True
+
+
+def revive(post: Post, mark: Mark) -> bool:
+    """A withdrawn post that is there again supports what it supported. False: it was not withdrawn."""
+    if post.state != Post.State.WITHDRAWN:
+        return False
+    _set_state(post, Post.State.LIVE, "", mark)
+    if post.current_version is not None:
+        # a checkpoint that was deployed meanwhile has not read it
+        ensure_reading(post.current_version)
+    return True
+
+
+def _set_state(post: Post, state: str, reason: str, mark: Mark) -> None:
+    with transaction.atomic():
+        post.state, post.state_reason = state, reason
+        post.save(update_fields=["state", "state_reason"])
+        mark([post])
+
+
+def _drop_waiting(post: Post, version: PostVersion) -> None:
+    waiting = (Reading.Stage.READ, Reading.Stage.LINK)
+    Reading.objects.filter(version__post=post, stage__in=waiting).exclude(version=version).update(
+        stage=Reading.Stage.DROPPED, lease_token="", lease_until=None
+    )
