@@ -92,10 +92,31 @@ def test_an_inventory_keeps_the_tables_order_and_survives_json():
     assert Inventory.from_dict(json.loads(json.dumps(both.as_dict()))) == both
 
 
-@pytest.mark.parametrize("broken", [{}, {"types": [], "relations": [{}]}, {"types": 3, "relations": []}])
-def test_a_broken_inventory_is_refused(broken):
+def broken(**fields: object) -> dict:
+    values: dict = json.loads(json.dumps(inventory(["conll04"]).as_dict()))
+    values["relations"][0] |= fields
+    return values
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"types": 3, "relations": []},
+        {"types": [1], "relations": []},
+        {"types": [], "relations": ["x"]},
+        broken(key=None),
+        broken(label=["x"]),
+        broken(property=27),
+        broken(match="sort of"),
+        broken(heads="person"),
+        broken(tails=["planet"]),
+        broken(inverse={}),
+    ],
+)
+def test_a_broken_inventory_is_refused(values):
     with pytest.raises(ValueError, match="no inventory"):
-        Inventory.from_dict(broken)
+        Inventory.from_dict(values)
 
 
 def test_native_labels_are_one_data_sets():

@@ -7,7 +7,7 @@ how the data set's label stands to our key, in the same words as for Wikidata's 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeGuard
 
 from extraction.labels.relations import ENTITY_TYPES, RELATIONS, Match, RelationType, by_property
 
@@ -127,26 +127,32 @@ class Inventory:
 
     @classmethod
     def from_dict(cls, values: dict[str, object]) -> Inventory:
-        """Rebuild what `as_dict` wrote; ValueError says what is wrong with it."""
-        try:
-            types, rows = values["types"], values["relations"]
-            assert isinstance(types, list) and isinstance(rows, list)
-            relations = tuple(
-                RelationType(
-                    str(row["key"]),
-                    str(row["label"]),
-                    row["property"],
-                    row["match"],
-                    frozenset(row["heads"]),
-                    frozenset(row["tails"]),
-                    bool(row["symmetric"]),
-                    row["inverse"],
-                )
-                for row in rows
-            )
-        except (AssertionError, KeyError, TypeError) as problem:
-            raise ValueError(f"this is no inventory of types and relations: {problem!r}") from problem
-        return cls(tuple(str(name) for name in types), relations)
+        """Rebuild what `as_dict` wrote. It may come from anywhere: ValueError says what is wrong with it."""
+        types, rows = values.get("types"), values.get("relations")
+        if not _are_texts(types) or not isinstance(rows, list):
+            raise ValueError("this is no inventory: `types` and `relations` are lists")
+        return cls(tuple(types), tuple(_relation_from(row, frozenset(types)) for row in rows))
+
+
+def _are_texts(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _relation_from(row: object, types: frozenset[str]) -> RelationType:
+    if not isinstance(row, dict):
+        raise ValueError(f"this is no inventory: {row!r} is no relation")
+    heads, tails = row.get("heads"), row.get("tails")
+    texts = all(isinstance(row.get(name), str) for name in ("key", "label"))
+    optional = all(row.get(name) is None or isinstance(row[name], str) for name in ("property", "inverse"))
+    if not (texts and optional and row.get("match") in (None, "exact", "close", "broad")):
+        raise ValueError(f"this is no inventory: a field of the relation {row.get('key')!r} cannot be right")
+    if not (_are_texts(heads) and _are_texts(tails) and {*heads, *tails} <= types | set(ENTITY_TYPES)):
+        raise ValueError(f"this is no inventory: the ends of the relation {row['key']!r} are no entity types")
+    symmetric = row.get("symmetric") is True
+    ends = frozenset(heads), frozenset(tails)
+    return RelationType(
+        row["key"], row["label"], row.get("property"), row.get("match"), *ends, symmetric, row.get("inverse")
+    )
 
 
 def inventory(names: tuple[str, ...] | list[str], labels: LabelMode = "mapped") -> Inventory:
