@@ -23,7 +23,7 @@ class Leased(models.Model):
 
 
 class Host(models.Model):
-    """What we owe a web host (name, and port where it is not the usual): when we may ask again, what robots.txt says."""
+    """What we owe a web host (with its port where unusual): when we may ask again, and what its robots.txt says."""
 
     name = models.CharField(max_length=300, unique=True)
     next_request_at = models.DateTimeField(null=True, blank=True)

@@ -1,4 +1,4 @@
-"""The sample feed and its pages, served as a publisher would: public, with ETags, and nothing of the product on them."""
+"""The sample feed and its pages, served as a publisher would: public, with ETags, nothing of the product on them."""
 
 from __future__ import annotations
 
