@@ -22,7 +22,7 @@ NOISE_WEIGHT = 0.3  # of a pair with a word that is no mention, beside a pair of
 
 @dataclass(frozen=True)
 class Objects:
-    """A picture's objects for each sentence: vectors (B, k, d_I), edge types (B, k, k), mask (B, k), True for real ones."""
+    """Each sentence's picture: vectors of objects (B, k, d_I), edge types (B, k, k), mask (B, k), True for real."""
 
     vectors: Tensor
     edges: Tensor
@@ -72,8 +72,17 @@ def collate(features: Sequence[Features]) -> Batch:
         edges[row, place, one.heads] = edges[row, one.heads, place] = one.deps
         edges[row, place, place] = SELF_LOOP
         hops[row, :size, :size], together[row, :size, :size] = one.hops, one.together
-    arrays = (ids, shapes, np.arange(pieces) < lengths[:, :1], first, np.arange(words) < lengths[:, 1:], pos)
-    return Batch(*(torch.from_numpy(array) for array in (*arrays, edges, hops, together)))
+    return Batch(
+        ids=torch.from_numpy(ids),
+        shapes=torch.from_numpy(shapes),
+        pieces=torch.from_numpy(np.arange(pieces) < lengths[:, :1]),
+        first=torch.from_numpy(first),
+        real=torch.from_numpy(np.arange(words) < lengths[:, 1:]),
+        pos=torch.from_numpy(pos),
+        edges=torch.from_numpy(edges),
+        hops=torch.from_numpy(hops),
+        together=torch.from_numpy(together),
+    )
 
 
 def to_device(value: T, device: str) -> T:
@@ -100,7 +109,10 @@ class Cells:
 def targets(
     examples: Sequence[Example], inventory: Inventory, band: int, noise: int = 0, rng: np.random.Generator | None = None
 ) -> Targets:
-    """Targets of a batch of examples. `noise`: words outside mentions, drawn by `rng`, that stand as mentions without relations."""
+    """Targets of a batch of examples.
+
+    `noise`: how many words outside mentions, drawn by `rng`, stand as mentions without relations.
+    """
     words = max(len(example.words) for example in examples)
     allowed = np.ones((len(examples), words, band, 1 + len(inventory.types)), bool)
     cells = []
@@ -195,7 +207,8 @@ def _cells(example: Example, inventory: Inventory, noise: list[int]) -> Cells:
 
 def _gold(example: Example, inventory: Inventory) -> dict[tuple[int, int], np.ndarray]:
     """For each related pair the relations that it has; a symmetric one holds both ways."""
-    keys, gold = inventory.relation_keys, {}
+    keys = inventory.relation_keys
+    gold: dict[tuple[int, int], np.ndarray] = {}
     for relation in example.relations:
         if relation.key not in keys:
             continue

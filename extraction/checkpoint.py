@@ -42,8 +42,7 @@ class CheckpointError(Exception):
 class Manifest:
     """`config.json`: everything about a checkpoint that is not an array.
 
-    `thresholds` are probabilities by relation key, with "default" for the others; a relation scored below `floor` is not
-    kept at all. `title` says whether the reader shows the encoder a document's title before each sentence.
+    `thresholds` are probabilities by relation key, "default" for the others; a relation below `floor` is not kept.
     """
 
     name: str
@@ -123,6 +122,8 @@ class Checkpoint:
         pmi = self.featurizer.pmi
         save_arrays({"keys": pmi.keys, "levels": pmi.levels}, folder / "pmi.safetensors")
         self.featurizer.tokenizer.save(str(folder / "tokenizer.json"))
+        for name in ("model.safetensors", "pmi.safetensors"):
+            (folder / name).chmod(0o644)  # safetensors writes them for their owner alone
         text = json.dumps(self.manifest.as_dict(), indent=1, ensure_ascii=False)
         (folder / "config.json").write_text(text + "\n", encoding="utf-8")
         return folder
@@ -132,8 +133,8 @@ class Checkpoint:
         """Reads and checks a checkpoint's folder. Raises CheckpointError with a sentence for people."""
         if not (folder / "config.json").is_file():
             raise CheckpointError(
-                f"There is no checkpoint in {folder}. Set CHECKPOINT to a checkpoint's folder, leave it empty for the one "
-                "shipped with kgbuilder, or make one with `manage.py train eega`."
+                f"There is no checkpoint in {folder}. Set CHECKPOINT to a checkpoint's folder, leave it empty for the "
+                "one shipped with kgbuilder, or make one with `manage.py train eega`."
             )
         manifest = _manifest(folder / "config.json")
         try:

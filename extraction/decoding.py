@@ -1,14 +1,17 @@
 """From a network's scores to mentions and relations: the reading of the grid.
 
-Mentions: of all ways to cut a sentence into mentions and other words, the one whose grid (a type in each mention's upper
-triangle, N elsewhere) is the most probable, cells taken as independent. A span's gain is the sum of log p(type) - log p(N) over its
-block; blocks are summed by recurrence and the best cut found by dynamic programming, for a whole batch at once.
+Mentions: of all ways to cut a sentence into mentions and other words, the one whose grid (a type in each mention's
+upper triangle, N elsewhere) is the most probable, cells taken as independent. A span's gain is the sum of log p(type) -
+log p(N) over its block; blocks are summed by recurrence and the best cut found by dynamic programming, for a whole
+batch at once. `grid.decode_mentions` is the same over whole grids, one sentence at a time.
 
-Relations: for pairs of those mentions, the mean logit over the corner cells of their block, where the relation permits the types.
+Relations: for pairs of those mentions, the mean logit over the corner cells of their block, where the relation permits
+the types. A symmetric relation is the mean of both directions and given once, its ends in the order of the text.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,7 +64,7 @@ def permitted(inventory: Inventory) -> NDArray[np.bool_]:
 
 def find_mentions(log_probabilities: Floats, lengths: Sequence[int]) -> list[tuple[FoundMention, ...]]:
     """The best mentions of each sentence, from log-probabilities (B, n, band, 1 + types) of cells (i, i + k)."""
-    count, words, band, _ = log_probabilities.shape
+    band = log_probabilities.shape[2]
     gains = _block_gains(log_probabilities)  # (B, n, band, types)
     for row, length in enumerate(lengths):
         for size in range(band):
@@ -134,12 +137,17 @@ def _candidates(mentions: Sequence[FoundMention], possible: NDArray[np.bool_]) -
     return result
 
 
+def logit(probability: float) -> float:
+    return math.log(probability / (1 - probability)) if probability < 1 else math.inf
+
+
 class Decoder:
     """Reads a network's output for a batch. `least` is the lowest relation logit that is worth keeping."""
 
     def __init__(self, inventory: Inventory, least: float = -6.0) -> None:
         self.permitted = permitted(inventory)
-        self.possible = self.permitted.any(-1)
+        self.possible: NDArray[np.bool_] = np.asarray(self.permitted.any(-1))
+        self.symmetric = np.array([relation.symmetric for relation in inventory.relations], bool)
         self.least = least
 
     def __call__(self, network: EEGA, batch: Batch, states: WordStates) -> list[Found]:
@@ -166,6 +174,12 @@ class Decoder:
         starts = np.flatnonzero(np.diff(candidates.pair_of, prepend=-1))
         sizes = np.diff(np.append(starts, len(candidates.cells)))
         logits = np.add.reduceat(cells[: len(candidates.cells)], starts, axis=0) / sizes[:, None]
+        if self.symmetric.any():
+            place = {pair: index for index, pair in enumerate(candidates.pairs)}
+            turned = [place.get((tail, head), index) for (head, tail), index in place.items()]
+            backward = np.array([head > tail for head, tail in candidates.pairs])
+            logits[:, self.symmetric] = (logits[:, self.symmetric] + logits[turned][:, self.symmetric]) / 2
+            logits[np.ix_(backward, self.symmetric)] = -np.inf
         heads = [mentions[head].type for head, _ in candidates.pairs]
         tails = [mentions[tail].type for _, tail in candidates.pairs]
         pairs, kinds = np.nonzero((logits > self.least) & self.permitted[heads, tails])

@@ -1,7 +1,7 @@
 """Sentences as a network wants them. The same code serves training and production.
 
-A `Features` holds numpy arrays of one sentence: its word pieces, its words' shapes and parts of speech, its dependency tree
-and its co-occurrence channel. `Featurizer` makes them from the parser's `Words`.
+A `Features` holds numpy arrays of one sentence: its word pieces, its words' shapes and parts of speech, its dependency
+tree and its co-occurrence channel. `Featurizer` makes them from the parser's `Words`.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ Precision = Literal["auto", "fp32", "bf16"]
 class TrainConfig:
     """A run: which data, which network, how it learns.
 
-    `weights` says how many times an epoch sees a data set's examples (0.5: another half each epoch). `network` overrides
-    fields of EEGAConfig.
+    `weights` says how many times an epoch sees a data set's examples (0.5: another half each epoch). `network`
+    overrides fields of EEGAConfig.
     """
 
     data: tuple[str, ...] = ("redocred", "conll04", "jmere", "mnre_none", "twitter2015", "twitter2017")
@@ -29,6 +29,7 @@ class TrainConfig:
     batch_words: int = 800  # padded words a batch
     encoder_rate: float = 1.5e-4
     head_rate: float = 7e-4
+    frozen_pieces: bool = True  # the embeddings of word pieces, half of a small encoder's weights, stay as they are
     decay: float = 0.01
     warmup: float = 0.06
     clip: float = 1.0

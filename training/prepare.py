@@ -1,4 +1,4 @@
-"""From a run's config to what its loop turns over: examples with their features, and the vocabularies they were made with."""
+"""From a run's config to what its loop turns over: examples, their features, and the vocabularies behind them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PIECES = 512
 
 @dataclass(frozen=True)
 class Prepared:
-    """Training examples, the features of each with its title (`titled`) and without (`plain`), and `notes` for people."""
+    """Training examples, the features of each with its title (`titled`) and without (`plain`), notes for people."""
 
     inventory: Inventory
     featurizer: Featurizer

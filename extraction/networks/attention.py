@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from extraction.networks.encoders import SharedDropout
+
 NO_EDGE = 0  # the index of "not adjacent" among edge types
 
 
@@ -28,7 +30,7 @@ class AttributeTransformer(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.feed = nn.Sequential(nn.Linear(width, inner), nn.GELU(), nn.Linear(inner, width))
         self.feed_norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = SharedDropout(dropout)
 
     def forward(self, x: Tensor, edges: Tensor) -> Tensor:
         """Nodes (B, n, d) and edge types (B, n, n), 0 for "not adjacent" -> (B, n, d). A node without edges keeps x."""
@@ -87,8 +89,8 @@ class ObjectAttention(nn.Module):
 class ChannelConvolution(nn.Module):
     """W-GCN of one linguistic channel: S_i = softmax_j(ReLU(w . R_ij + b)) (W O) (Eq. 9), padding masked.
 
-    `pairwise` is False for parts of speech, whose R_ij = e(i) + e(j), and True for a channel with one value a pair. w . R is
-    computed for each of the channel's values and looked up: no (n, n, d_l) tensor.
+    `pairwise` is False for parts of speech, whose R_ij = e(i) + e(j), and True for a channel with one value a pair.
+    w . R is computed for each of the channel's values and looked up: no (n, n, d_l) tensor.
     """
 
     def __init__(self, values: int, channel_width: int, width: int, out: int, pairwise: bool) -> None:

@@ -9,29 +9,30 @@ Network and Word-pair Relation Tagging. AAAI 2023. Equation numbers are the pape
       types of mentions ◀─ pairs (Eq. 11) ◀─ S ◀─ three channels: Pos, Sd, Co (Eq. 9-10) ◀────── O
       relations         ◀┘
 
-Differences from the paper, numbered; what each changes in F1 is printed by `manage.py train eega --ablate` where it can
-be switched, and stands in the model card.
+Differences from the paper, numbered. Those that can be switched off name their field of EEGAConfig, and the model card
+gives what each changes in F1.
 
- 1. A type fills the upper triangle of its mention's block and a relation only the cells head row by tail column. The paper's
-    Figure 3 fills (tail, head) too, and so loses the direction.
- 2. Types and relations are separate outputs: a softmax over N and the types for cells i <= j, and a sigmoid for each relation
-    (the paper has one softmax of 26 tags, Eq. 11). A quarter of Re-DocRED's pairs have several relations.
- 3. Relations are scored only for cells whose words lie in mentions (`relate`), in training those of the gold mentions and
-    some words that are none; type cells only up to `band` words off the diagonal. This is what makes the network cheap.
+ 1. A type fills the upper triangle of its mention's block and a relation only the cells head row by tail column. The
+    paper's Figure 3 fills (tail, head) too, and so loses the direction.
+ 2. Types and relations are separate outputs: a softmax over N and the types for cells i <= j, and a sigmoid for each
+    relation (the paper: one softmax of 26 tags, Eq. 11). A quarter of Re-DocRED's pairs have several relations.
+ 3. Relations are scored only for cells between mentions (`relate`), and of a block only its corners; in training those
+    of the gold mentions and of some words that are none. Type cells lie at most `band` words off the diagonal. So nothing
+    of size (n, n, d) is computed: this is what makes the network cheap.
  4. A linear layer on [S_i; S_j] (Eq. 11) is a sum of a term in i and a term in j: it can say that a word is a head and
     another a tail, not that they belong together. `scorer="linear"` is the paper's; ours has a hidden layer with an
     elementwise product of both words, the channels' R_ij of the cell, and the mean of the words on the dependency path.
- 5. The relation scorer is shown the types that the network itself gives the two words (softmax of their diagonal cells), in
-    training as in use.
+ 5. The relation scorer is shown the types that the network itself gives the two words (softmax of their diagonal
+    cells), in training as in use.
  6. A masked attention score is -inf. A multiplied onto the scores (Eq. 3) leaves weight on words that are not adjacent.
- 7. W-GCN has no residual in the paper; `residual=True` adds O to the MLP's output and normalises. W^r2 maps to `channel_out`
-    instead of d_T, the transformer's inner layer is `inner` instead of 4 d_T: both for speed.
+ 7. W-GCN has no residual in the paper; `residual=True` adds O to the MLP's output and normalises. W^r2 maps to
+    `channel_out` instead of d_T, the transformer's inner layer is `inner` instead of 4 d_T: both for speed.
  8. The encoder is uncased, so each word's shape (case, digits, punctuation) is a further input embedding of its pieces.
  9. The loss is masked to what a data set annotates: a cell's target is a set of allowed tags and its loss the negative
-    logarithm of their summed probability (a word that this set leaves untagged may be of a type that it does not annotate).
-10. The tree is the shipped UD parser's. Hops are capped at `farthest`; words of unconnected trees have an index of their own.
+    logarithm of their summed probability (a word without a tag may be of a type that its set does not know).
+10. The tree is the shipped UD parser's. Hops are capped at `farthest`; words of two trees have an index of their own.
 
-The graph alignment loss (Eq. 5-7) and its term in Eq. 13 are not done: without it the visual side is an optional input.
+The graph alignment loss (Eq. 5-7) and its term in Eq. 13 are not done: here the visual side is an optional input only.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from torch import Tensor, nn
 
 from extraction.batch import Batch, Targets
 from extraction.networks.attention import AttributeTransformer, ChannelConvolution, ObjectAttention
-from extraction.networks.encoders import TextEncoder, gather_words
+from extraction.networks.encoders import SharedDropout, TextEncoder, gather_words
 from extraction.networks.heads import Channels, RelationScorer, TypeScorer, cap
 
 
@@ -136,7 +137,7 @@ class MultiChannel(nn.Module):
         self.pos = ChannelConvolution(config.pos, *sizes, pairwise=False)
         self.distance = ChannelConvolution(config.farthest + 2, *sizes, pairwise=True)
         self.together = ChannelConvolution(config.together, *sizes, pairwise=True)
-        self.mlp = nn.Sequential(nn.GELU(), nn.Dropout(config.dropout), nn.Linear(3 * config.channel_out, width))
+        self.mlp = nn.Sequential(nn.GELU(), SharedDropout(config.dropout), nn.Linear(3 * config.channel_out, width))
         self.norm = nn.LayerNorm(width) if config.residual else None
 
     def forward(self, x: Tensor, channels: Channels) -> Tensor:
@@ -167,7 +168,7 @@ class EEGA(nn.Module):
             self.object_graph = AttributeTransformer(width, config.object_edges, *shape)
         self.look = ObjectAttention(width, config.heads, config.dropout, sees=config.objects > 0)
         self.multi_channel = MultiChannel(config, width) if config.channels else None
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = SharedDropout(config.dropout)
         self.types: nn.Module
         self.relations: nn.Module
         if config.scorer == "linear":

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from extraction.networks.encoders import SharedDropout
+
 OFFSETS = 12  # how far apart two words can be before their distance stops counting
 
 
@@ -22,7 +24,7 @@ class TypeScorer(nn.Module):
         self.band = band
         self.left, self.right, self.inside = (nn.Linear(width, hidden) for _ in range(3))
         self.length = nn.Embedding(band, hidden)
-        self.out = nn.Sequential(nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, types + 1))
+        self.out = nn.Sequential(nn.GELU(), SharedDropout(dropout), nn.Linear(hidden, types + 1))
 
     def forward(self, words: Tensor) -> Tensor:
         """Words (B, n, d) -> logits (B, n, band, 1 + types); cells beyond the sentence hold nonsense."""
@@ -43,8 +45,8 @@ class TypeScorer(nn.Module):
 class RelationScorer(nn.Module):
     """Scores every relation, on its own, for the cells that it is given: row = a head's word, column = a tail's.
 
-    The state of a cell is [GELU(A s_i + B s_j + C mean of the words on the dependency path + R^Pos + R^Sd + R^Co + order
-    + types of i and j); (P s_i) * (Q s_j)].
+    The state of a cell is [GELU(A s_i + B s_j + C mean of the words on the dependency path + R^Pos + R^Sd + R^Co +
+    order + types of i and j); (P s_i) * (Q s_j)].
     """
 
     def __init__(
@@ -60,11 +62,11 @@ class RelationScorer(nn.Module):
         self.head_type, self.tail_type = (nn.Linear(types + 1, hidden, bias=False) for _ in range(2))
         for table in (self.pos, self.distance, self.together, self.offset):
             nn.init.normal_(table.weight, std=0.1)
-        self.dropout = nn.Dropout(drop)
+        self.dropout = SharedDropout(drop)
         self.out = nn.Linear(hidden + hidden // 2, out)
 
     def forward(self, words: Tensor, types: Tensor, channels: Channels, i: Tensor, j: Tensor) -> Tensor:
-        """Words (B, n, d), their types' probabilities (B, n, 1 + types), cells i, j (B, M) -> logits (B, M, relations)."""
+        """Words (B, n, d), types' probabilities (B, n, 1 + types), cells i, j (B, M) -> logits (B, M, relations)."""
         rows = self.head(words) + self.pos(channels.pos) + self.head_type(types)
         columns = self.tail(words) + self.pos(channels.pos) + self.tail_type(types)
         pair = _take(rows, i) + _take(columns, j) + self._path(self.path(words), channels, i, j)

@@ -1,0 +1,299 @@
+"""The Extractor: a checkpoint that reads documents. No Django; runs in a notebook.
+
+extractor = Extractor.load()
+extractor.read([Document("1", "Marie Curie was born in Warsaw.")])
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from extraction import text
+from extraction.batch import Batch, collate, to_device
+from extraction.checkpoint import SHIPPED, Checkpoint
+from extraction.decoding import Decoder, Found, logit
+from extraction.features import Features, TooManyPieces, by_length
+from extraction.labels import RELATIONS
+from extraction.schema import Declined, Document, Extraction, Mention, Relation, Words
+
+logger = logging.getLogger(__name__)
+
+WINDOW, OVERLAP = 100, 20  # words of a sentence that are read at once, and that neighbouring windows share
+LONGEST_TEXT = 200_000  # code points
+BATCH_PIECES = 1600  # padded word pieces a batch: larger gains nothing on a processor
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A sentence, or a window of one, of document number `document`; `words.spans` count in the document's text."""
+
+    document: int
+    words: Words
+    title: tuple[str, ...] = ()
+    windowed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was found in one passage, with calibrated scores and in code points."""
+
+    mentions: dict[Span, Mention]
+    relations: dict[tuple[Span, Span, str], float]
+
+
+class Extractor:
+    """Reads documents in batches. `seconds` counts where the time went since it was last cleared, by part."""
+
+    def __init__(self, checkpoint: Checkpoint, parser: text.Parser, device: str = "cpu") -> None:
+        self.checkpoint, self.parser, self.device = checkpoint, parser, device
+        self.manifest = checkpoint.manifest
+        self.network = checkpoint.network.to(device).eval()
+        self.decoder = Decoder(self.manifest.inventory, self._least())
+        self.seconds: dict[str, float] = defaultdict(float)
+        if parser.version != self.manifest.parser:
+            logger.warning(
+                "checkpoint %s was trained with the parser %s and now reads with %s: its figures may not hold",
+                self.name,
+                self.manifest.parser,
+                parser.version,
+            )
+
+    @classmethod
+    def load(cls, path: Path | str | None = None, device: str = "cpu", parser: text.Parser | None = None) -> Extractor:
+        """The checkpoint in this folder, or the shipped one. Raises CheckpointError or text.ParserMissing."""
+        checkpoint = Checkpoint.load(Path(path) if path else SHIPPED)
+        return cls(checkpoint, parser or text.Parser.load(), device)
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def digest(self) -> str:
+        """Tells this checkpoint from every other one."""
+        return self.checkpoint.digest
+
+    @property
+    def floor(self) -> float:
+        """The lowest probability of a relation that `read` returns."""
+        return self.manifest.floor
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The probability from which a relation is asserted, by its key; "default" for those not named."""
+        return dict(self.manifest.thresholds)
+
+    def threshold(self, key: str) -> float:
+        """The threshold of one relation."""
+        return self.manifest.thresholds.get(key, self.manifest.thresholds["default"])
+
+    def read(self, documents: Sequence[Document]) -> list[Extraction]:
+        """One Extraction for each document, in their order; one that cannot be read is declined and says why."""
+        try:
+            return self._read(documents)
+        except Exception as error:
+            if len(documents) == 1:
+                logger.exception("document %s could not be read", documents[0].id)
+                message = f"The reader failed on this text ({type(error).__name__}: {error})."
+                return [_declined(documents[0], "failed", message)]
+            return [one for document in documents for one in self.read([document])]
+
+    def batches(self, documents: Sequence[Document]) -> list[Batch]:
+        """The batches that `read` makes of these documents."""
+        passages, _ = self._passages(documents, [self._decline(document) for document in documents])
+        features, _ = self._features(passages)
+        return [collate([features[row] for row in rows]) for rows in _batch_rows(features)]
+
+    @torch.inference_mode()
+    def encode_only(self, batches: Sequence[Batch]) -> None:
+        """The bare encoder's forward passes over these batches, for comparison."""
+        for batch in batches:
+            self.network.encode(to_device(batch, self.device))
+
+    def _read(self, documents: Sequence[Document]) -> list[Extraction]:
+        declined = [self._decline(document) for document in documents]
+        with self._timed("parse"):
+            passages, languages = self._passages(documents, declined)
+        with self._timed("features"):
+            features, passages = self._features(passages)
+        readings = [self._reading(*pair) for pair in zip(passages, self._find(features), strict=True)]
+        grouped: list[list[int]] = [[] for _ in documents]
+        for index, passage in enumerate(passages):
+            grouped[passage.document].append(index)
+        results = []
+        for document, reason, language, mine in zip(documents, declined, languages, grouped, strict=True):
+            if reason is not None:
+                results.append(_declined(document, reason.code, reason.message, language))
+                continue
+            missing = ("windowed",) if any(passages[index].windowed for index in mine) else ()
+            results.append(_merge(document, [readings[index] for index in mine], language, missing))
+        return results
+
+    def _decline(self, document: Document) -> Declined | None:
+        if not any(letter.isalnum() for letter in document.text):
+            return Declined("empty", "There are no words in this text.")
+        if len(document.text) > LONGEST_TEXT:
+            return Declined("too_long", f"The text has {len(document.text)} characters; {LONGEST_TEXT} are read.")
+        language, _ = text.detect_language(document.text)
+        if language not in ("", "en"):
+            return Declined("language", f"The text looks like {language!r}; this reader knows English only.")
+        return None
+
+    def _passages(
+        self, documents: Sequence[Document], declined: Sequence[Declined | None]
+    ) -> tuple[list[Passage], list[str]]:
+        """The sentences of all documents that are read, the title's apart from the body's; and their languages."""
+        languages, parts = [], []
+        for index, (document, reason) in enumerate(zip(documents, declined, strict=True)):
+            found, _ = text.detect_language(document.text[:LONGEST_TEXT]) if document.text else ("", 0.0)
+            languages.append(found or document.language)
+            if reason is None:
+                title = min(document.title_end, len(document.text))
+                parts += [(index, 0, document.text[:title]), (index, title, document.text[title:])]
+        passages: list[Passage] = []
+        title_words: tuple[str, ...] = ()
+        parsed = self.parser.parse_texts([part for _, _, part in parts])
+        for (index, start, _), sentences in zip(parts, parsed, strict=True):
+            for words in sentences:
+                shown = title_words if start and self.manifest.title else ()
+                passages += _windows(Passage(index, _moved(words, start), shown), WINDOW)
+            title_words = () if start else tuple(word for words in sentences for word in words.words)
+        return passages, languages
+
+    def _features(self, passages: Sequence[Passage]) -> tuple[list[Features], list[Passage]]:
+        """Features of each passage; one with more pieces than the encoder has positions is cut further."""
+        left = list(passages)
+        while True:
+            try:
+                made = self.checkpoint.featurizer.make([one.words for one in left], [one.title for one in left])
+                return made, left
+            except TooManyPieces as problem:
+                place = problem.args[0]
+                cut = _windows(left[place], max(1, len(left[place].words.words) // 2))
+                if len(cut) == 1:
+                    cut = [replace(left[place], title=())] if left[place].title else []
+                left[place : place + 1] = cut
+
+    @torch.inference_mode()
+    def _find(self, features: Sequence[Features]) -> list[Found]:
+        found: list[Found] = [Found()] * len(features)
+        for rows in _batch_rows(features):
+            with self._timed("features"):
+                batch = to_device(collate([features[row] for row in rows]), self.device)
+            with self._timed("encode"):
+                hidden: Tensor = self.network.encode(batch)
+            with self._timed("head"):
+                states = self.network.tag(batch, hidden)
+            with self._timed("decode"):
+                results = self.decoder(self.network, batch, states)
+            for row, one in zip(rows, results, strict=True):
+                found[row] = one
+        return found
+
+    def _reading(self, passage: Passage, found: Found) -> Reading:
+        inventory, calibration = self.manifest.inventory, self.manifest.calibration
+        spans = [_code_points(passage.words, one.start, one.end) for one in found.mentions]
+        scores = calibration.mentions(found)
+        mentions = {
+            span: Mention(*span, inventory.types[one.type], score)
+            for span, one, score in zip(spans, found.mentions, scores, strict=True)
+        }
+        keys = inventory.relation_keys
+        relations = {
+            (spans[one.head], spans[one.tail], keys[one.relation]): score
+            for one, score in zip(found.relations, calibration.relations(found, keys), strict=True)
+            if score >= self.floor
+        }
+        return Reading(mentions, relations)
+
+    def _least(self) -> float:
+        """The lowest logit that may still reach the floor, whatever the mentions' logits."""
+        calibration = self.manifest.calibration
+        slope, weak, strong, bias = calibration.relation
+        best = 12.0 * (max(weak, 0.0) + max(strong, 0.0)) + bias + max([0.0, *calibration.biases.values()])
+        return (logit(max(self.floor, 1e-6)) - best) / slope if slope > 0 else -torch.inf
+
+    @contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[part] += time.perf_counter() - started
+
+
+def _declined(document: Document, code: str, message: str, language: str = "") -> Extraction:
+    return Extraction(document.id, document.text, language, declined=Declined(code, message))
+
+
+def _moved(words: Words, start: int) -> Words:
+    """The same words in a text where theirs begins at `start`."""
+    return replace(words, spans=tuple((a + start, b + start) for a, b in words.spans)) if start else words
+
+
+def _windows(passage: Passage, limit: int) -> list[Passage]:
+    pieces = text.windows(passage.words, limit, min(OVERLAP, limit // 4))
+    windowed = passage.windowed or len(pieces) > 1
+    return [replace(passage, words=piece, windowed=windowed) for piece in pieces]
+
+
+def _code_points(words: Words, start: int, end: int) -> Span:
+    return words.spans[start][0], words.spans[end - 1][1]
+
+
+def _batch_rows(features: Sequence[Features]) -> Iterator[list[int]]:
+    batch: list[int] = []
+    for index in by_length(features):
+        if batch and len(features[index].ids) * (len(batch) + 1) > BATCH_PIECES:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def _merge(document: Document, readings: Sequence[Reading], language: str, missing: tuple[str, ...]) -> Extraction:
+    """One Extraction of all passages. Where windows overlap and disagree the surer mention stays."""
+    mentions: dict[Span, Mention] = {}
+    for reading in readings:
+        for span, mention in reading.mentions.items():
+            if span not in mentions or mentions[span].score < mention.score:
+                mentions[span] = mention
+    kept: list[Mention] = []
+    for mention in sorted(mentions.values(), key=lambda one: (one.start, one.end)):
+        if kept and mention.start < kept[-1].end:
+            if mention.score > kept[-1].score:
+                kept[-1] = mention
+            continue
+        kept.append(mention)
+    index = {(mention.start, mention.end): place for place, mention in enumerate(kept)}
+    best: dict[tuple[int, int, str], float] = {}
+    for reading in readings:
+        for (head, tail, key), score in reading.relations.items():
+            if head in index and tail in index and _same_ends(reading, head, tail, mentions):
+                place = (*_in_order(index[head], index[tail], key), key)
+                best[place] = max(score, best.get(place, 0.0))
+    relations = tuple(Relation(*place, score) for place, score in sorted(best.items()))
+    return Extraction(document.id, document.text, language, tuple(kept), relations, missing)
+
+
+def _in_order(head: int, tail: int, key: str) -> tuple[int, int]:
+    """The ends as they are; those of a symmetric relation, which is found both ways, once and in the text's order."""
+    symmetric = key in RELATIONS and RELATIONS[key].symmetric
+    return (tail, head) if symmetric and tail < head else (head, tail)
+
+
+def _same_ends(reading: Reading, head: Span, tail: Span, mentions: dict[Span, Mention]) -> bool:
+    """Whether the types that a window saw are those that stayed: a relation is permitted between certain types only."""
+    return all(reading.mentions[span].type == mentions[span].type for span in (head, tail))
