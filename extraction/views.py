@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from xml.etree import ElementTree
 
+from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -27,6 +28,7 @@ def _etag(request: HttpRequest, post_id: str = "") -> str:
     return f'"{hashlib.sha256(repr((_posts(), request.get_host())).encode()).hexdigest()[:32]}"'
 
 
+@login_not_required
 @require_safe
 @condition(etag_func=_etag)
 def feed(request: HttpRequest) -> HttpResponse:
@@ -34,6 +36,7 @@ def feed(request: HttpRequest) -> HttpResponse:
     return HttpResponse(_rss(request), content_type="application/rss+xml; charset=utf-8")
 
 
+@login_not_required
 @require_safe
 @condition(etag_func=_etag)
 def page(request: HttpRequest, post_id: str) -> HttpResponse:

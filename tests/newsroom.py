@@ -13,8 +13,8 @@ from extraction.schema import Declined
 from tests.factories import NOON, make_checkpoint, make_feed, make_post, make_version, read_post
 
 MOON = "Apollo 11 puts two people on the Moon"
-MOON_BODY = """Neil Armstrong and Buzz Aldrin landed on the Moon on 20 July 1969, while Michael Collins kept the command \
-module in orbit. All three worked for NASA, whose head office is in Washington.
+MOON_BODY = """Neil Armstrong and Buzz Aldrin landed on the Moon on 20 July 1969, while Michael Collins kept the \
+command module in orbit. All three worked for NASA, whose head office is in Washington.
 
 Armstrong was born in Wapakoneta, Ohio, and had studied at Purdue University before he flew for the Navy. Aldrin, born \
 in Glen Ridge, New Jersey, held a doctorate from the Massachusetts Institute of Technology.

@@ -94,9 +94,11 @@ def _sides(entity: Entity, neighbours: Sequence[Neighbour]) -> tuple[list[Neighb
 
 def _centre(entity: Entity, height: float) -> Centre:
     words = _wrapped(entity.label)
-    box_height = 24.0 + 18 * len(words)
+    # Tall enough for the arrows of a full side to stand apart.
+    box_height = max(24.0 + 18 * len(words), min(height - 2 * MARGIN, height * 0.45))
     y = (height - box_height) / 2
-    lines = tuple((y + 12 + 18 * (i + 1) - 4, line) for i, line in enumerate(words))
+    first = height / 2 - 9 * (len(words) - 1) + 5
+    lines = tuple((first + 18 * i, line) for i, line in enumerate(words))
     return Centre((WIDTH - CENTRE_WIDTH) / 2, y, CENTRE_WIDTH, box_height, lines)
 
 

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
-from django.core.validators import URLValidator
-from django.db import transaction
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
-from extraction import fetch
+from extraction import opml, subscriptions
 from extraction.models import Feed, Sighting
 from kgbuilder.celery import ring
 from knowledge import events
@@ -23,7 +22,7 @@ from knowledge.erasure import remove_samples
 from knowledge.views import paging
 from knowledge.views.access import ADD_FEED, CHANGE_FEED, DELETE_FEED, SEE_FEEDS, page
 
-LARGEST_OPML = 2_000_000
+MOST_REFUSALS = 5
 FEEDS = paging.Key(fields=("title", "id"), descending=False, parse=(str, int))
 SIGHTINGS = paging.Key(fields=("id",), descending=True, parse=(int,))
 
@@ -92,62 +91,66 @@ def feed(request: HttpRequest, feed_id: int) -> HttpResponse:
 def add(request: HttpRequest) -> HttpResponse:
     address = request.POST.get("address", "").strip()
     try:
-        found, new = subscribe(address)
-    except ValidationError as error:
-        messages.error(request, " ".join(error.messages))
-        return redirect("feeds")
+        found, new = subscriptions.subscribe(address)
+    except subscriptions.NoFeedAddress as error:
+        messages.error(request, str(error))
+        return redirect(f"{reverse('feeds')}?{urlencode({'address': address[:2000]})}")
     if new:
         events.note(request.user, "feed added", str(found.pk))
-        ring("poll")
-        messages.success(
-            request, "The feed is added and polled at once; its posts appear as they are fetched and read."
-        )
+        messages.success(request, "The feed is added. Its posts appear as they are fetched and read.")
     else:
         messages.info(request, "This feed was there already.")
+    ring("poll")
     return redirect("feed", found.pk)
-
-
-def subscribe(address: str) -> tuple[Feed, bool]:
-    """The feed at an address, due now if it is new. Raises ValidationError for what is no web address."""
-    url, credentials = fetch.split_credentials(address)
-    URLValidator(schemes=["http", "https"], message="A feed's address begins with http:// or https://.")(url)
-    with transaction.atomic():
-        return Feed.objects.get_or_create(url=url, defaults={"credentials": credentials, "due_at": timezone.now()})
 
 
 @page(CHANGE_FEED)
 @require_POST
 def change(request: HttpRequest, feed_id: int) -> HttpResponse:
-    """Polls a feed now, pauses it or resumes it."""
+    """Polls a feed now (which also takes up one that was paused), or pauses it."""
     found = get_object_or_404(Feed, pk=feed_id)
     what = request.POST.get("do", "")
-    rows = Feed.objects.filter(pk=feed_id)
     if what == "retry":
-        rows.update(state=Feed.State.ACTIVE, due_at=timezone.now())
-        said = "The feed is polled now."
+        subscriptions.retry(found)
+        ring("poll")
+        messages.success(request, "The feed is polled now; load this page again in a few seconds.")
     elif what == "pause":
-        rows.update(state=Feed.State.PAUSED, due_at=None)
-        said = "The feed is paused: nothing is polled until somebody resumes it. Its posts stay."
-    elif what == "resume":
-        rows.update(state=Feed.State.ACTIVE, due_at=timezone.now())
-        said = "The feed is polled again."
+        subscriptions.pause(found)
+        messages.success(request, "The feed is paused until somebody resumes it. Its posts stay.")
     else:
-        messages.error(request, "A feed can be polled, paused or resumed.")
+        messages.error(request, "A feed can be polled or paused.")
         return redirect("feed", feed_id)
     events.note(request.user, f"feed {what}", str(feed_id), found.state)
-    ring("poll")
-    messages.success(request, said)
     return redirect("feed", feed_id)
 
 
 @page(SEE_FEEDS)
 def opml_export(request: HttpRequest) -> HttpResponse:
-    return HttpResponse()
+    response = HttpResponse(subscriptions.export_opml(), content_type="text/x-opml; charset=utf-8")
+    response.headers["Content-Disposition"] = 'attachment; filename="kgbuilder-feeds.opml"'
+    return response
 
 
 @page(ADD_FEED)
 @require_POST
 def opml_import(request: HttpRequest) -> HttpResponse:
+    upload = request.FILES.get("opml")
+    if upload is None:
+        messages.error(request, "Choose an OPML file first.")
+        return redirect("feeds")
+    try:
+        done = subscriptions.import_opml(upload.read(opml.MAX_BYTES + 1))
+    except opml.OpmlError as error:
+        messages.error(request, str(error))
+        return redirect("feeds")
+    for feed in done.added:
+        events.note(request.user, "feed added", str(feed.pk))
+    ring("poll")
+    messages.success(request, f"{len(done.added)} feeds are added; {done.known} were there already.")
+    for refused in list(done.refused.values())[:MOST_REFUSALS]:
+        messages.warning(request, refused)
+    if len(done.refused) > MOST_REFUSALS:
+        messages.warning(request, f"{len(done.refused) - MOST_REFUSALS} more addresses were refused.")
     return redirect("feeds")
 
 

@@ -36,7 +36,7 @@ def progress_of(post: Post) -> Progress:
         return Progress("waiting", "Waits to be fetched", post.error)
     readings = sorted(version.readings.all(), key=lambda reading: reading.pk)
     if not readings:
-        return Progress("waiting", "Waits for a checkpoint", "No checkpoint is deployed yet, so nothing reads posts.")
+        return Progress("waiting", "Waits to be read", "")
     newest = readings[-1]
     match newest.stage:
         case Reading.Stage.DONE:

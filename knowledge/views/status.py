@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 
 from extraction import reading as readings
 from extraction.models import Deployment, Feed, Post, PostVersion, Reading
+from kgbuilder import doctor
 from kgbuilder.celery import ring
 from knowledge import current
 from knowledge.graphs.registry import store_names
@@ -22,6 +23,7 @@ from knowledge.views.access import RETRY, SEE_FEEDS, page
 
 SHOWN = 20
 HOUR = timedelta(hours=1)
+_FAILING = Q(failures__gt=0) | Q(state=Feed.State.GONE)
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,12 @@ def status(request: HttpRequest) -> HttpResponse:
         "lanes": lanes(now),
         "stages": _stages(),
         "deployment": Deployment.objects.filter(active=True).select_related("checkpoint").first(),
-        "parts": [],
+        "parts": doctor.parts(),
         "failed_readings": Reading.objects.filter(stage=Reading.Stage.FAILED)
         .select_related("version__post")
         .defer("results")
         .order_by("-id")[:SHOWN],
-        "failing_feeds": Feed.objects.filter(Q(failures__gt=0) | Q(state=Feed.State.GONE)).order_by("-error_at")[
-            :SHOWN
-        ],
+        "failing_feeds": Feed.objects.filter(_FAILING).order_by("-error_at")[:SHOWN],
         "failing_posts": Post.objects.filter(state=Post.State.LIVE, attempts__gt=0)
         .exclude(error="")
         .select_related("current_version")
