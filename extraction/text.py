@@ -79,16 +79,15 @@ class Parser:
         """The shipped pipeline, or any other that `spacy.load` knows by name or folder. Raises ParserMissing."""
         import spacy
 
-        if path is None and not SHIPPED.exists():
-            nlp = spacy.blank("en")
-        else:
-            try:
-                nlp = spacy.load(path or SHIPPED, exclude=["ner", "lemmatizer", "attribute_ruler"])
-            except (OSError, ValueError) as error:
-                raise ParserMissing(
-                    f"The parser {path or SHIPPED} cannot be loaded ({error}). Name an installed spaCy pipeline, "
-                    "or leave the setting empty for the one shipped with kgbuilder."
-                ) from error
+        try:
+            nlp = spacy.load(path or SHIPPED, exclude=["ner", "lemmatizer", "attribute_ruler"])
+        except (OSError, ValueError) as error:
+            todo = (
+                "Name an installed spaCy pipeline, or leave the setting empty for the one shipped with kgbuilder."
+                if path
+                else "It belongs to kgbuilder: get a whole copy, or make it with `manage.py train_parser`."
+            )
+            raise ParserMissing(f"The parser {path or SHIPPED} cannot be loaded ({error}). {todo}") from error
         if not {"parser", "senter", "sentencizer"} & set(nlp.pipe_names):
             nlp.add_pipe("sentencizer")
         return cls(nlp)
