@@ -144,7 +144,7 @@ class GuardedBackend(httpcore.NetworkBackend):
         found = resolve(host, port, self._deadline.left(timeout, httpcore.ConnectTimeout))
         addresses = permitted(host, port, found, self._allow)
         if not addresses:
-            raise ForbiddenAddress(f"{host} leads to {', '.join(found)}")
+            raise ForbiddenAddress(", ".join(found))
         failed: Exception = UnknownHost(host)
         for address in addresses[:4]:
             left = self._deadline.left(timeout, httpcore.ConnectTimeout)

@@ -93,6 +93,7 @@ def _xml_feed(content: bytes, content_type: str, url: str) -> ParsedFeed:
             entries.pop()
             notice += " It breaks off: its last item is left out."
     items = _unique(_xml_item(entry, url) for entry in entries[:MAX_ITEMS])
+    notice = notice or ("" if items else "The feed lists no items.")
     site = _web(feed.get("link", ""), url)
     return ParsedFeed(line_of(_str(feed.get("title")))[:500], site, items, _ttl(feed), notice)
 

@@ -90,7 +90,7 @@ def get(
     limit = Deadline(settings.FETCH_SECONDS if deadline is None else deadline)
     headers = _headers(settings.CONTACT_URL, accept, etag, last_modified)
     here, in_url = split_credentials(url)
-    first, credentials, moved, permanent = _origin(here), credentials or in_url, "", True
+    start, first, credentials, moved, permanent = here, _origin(here), credentials or in_url, "", True
     with httpx.Client(
         transport=_Transport(allow, limit),
         trust_env=False,
@@ -106,7 +106,7 @@ def get(
                 target = split_credentials(urljoin(here, answer.headers["location"]))[0]
                 permanent = permanent and answer.status_code in _PERMANENT and _no_weaker(here, target)
                 moved, here = (target if permanent else moved), target
-    raise FetchError("redirects", f"{first} redirects more than {MAX_REDIRECTS} times.")
+    raise FetchError("redirects", f"{start[:200]} redirects more than {MAX_REDIRECTS} times.")
 
 
 def split_credentials(url: str) -> tuple[str, str]:
@@ -259,15 +259,15 @@ def _said_plainly(url: str) -> Iterator[None]:
         yield
     except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, httpx.HTTPError) as error:
         raise FetchError(*_plainly(error, urlsplit(url).netloc)) from error
-    except (httpx.InvalidURL, UnicodeError) as error:
+    except (httpx.InvalidURL, ValueError) as error:
         raise FetchError("url", f"{url[:200]!r} is not a web address that can be fetched ({error}).") from error
 
 
 def _plainly(error: Exception, host: str) -> tuple[str, str]:
     if isinstance(error, ForbiddenAddress):
         return "address", (
-            f"{host} is refused: {error}, on a private or local network. If it may be fetched from, name its host "
-            "and port in FETCH_ALLOW."
+            f"{host} is refused: it lies on a private or local network ({error}). If it may be fetched from, name "
+            "its host and port in FETCH_ALLOW."
         )
     if isinstance(error, UnknownHost):
         return "name", f"The name {host} is not known ({error})."

@@ -40,11 +40,13 @@ class Command(BaseCommand):
 
     def _poll(self) -> int:
         errors = 0
-        while (done := polling.poll_due(1, "poll_now")).claimed:
+        while feeds := polling.claim(1, "poll_now"):
+            done = polling.poll_all(feeds)
             errors += len(done.errors)
             for url, error in done.errors.items():
                 self.stderr.write(f"{url}: {error}")
-            self.stdout.write(f"{done.new} new posts, {done.changed} changed items")
+            if not done.errors:
+                self.stdout.write(f"{feeds[0]}: {done.new} new posts, {done.changed} changed items")
         return errors
 
     def _visit(self) -> None:
