@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -386,3 +387,71 @@ def test_ctrl_c_ends_it_with_a_word_and_after_whole_lines():
     assert [json.loads(line)["declined"] for line in (first + rest).splitlines()] == [None] * (first + rest).count(
         b"\n"
     )
+
+
+SMALL: dict[str, Any] = {"heads": 2, "edge_width": 8, "channel_width": 8, "inner": 16, "channel_out": 8, "band": 4}
+
+
+def untrained(folder: Path) -> Path:
+    """A checkpoint with random weights that finds something in every text: its floor and thresholds are 0."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    from extraction.checkpoint import Checkpoint, Manifest, build
+    from extraction.cooccurrence import LEVELS, PmiTable
+    from extraction.features import Featurizer
+    from extraction.labels import inventory
+    from extraction.networks.eega import EEGAConfig
+    from extraction.networks.encoders import tiny
+    from extraction.text import Parser
+
+    torch.manual_seed(1)
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "Marie", "Curie", "Warsaw", "born"]
+    tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, "[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    parser, names = Parser.load(), inventory(["conll04"])
+    config = EEGAConfig(
+        pos=len(parser.pos_labels) + 1,
+        edges=len(parser.dep_labels) + 2,
+        together=LEVELS,
+        types=len(names.types),
+        relations=len(names.relations),
+        **SMALL,
+    )
+    architecture = {"source": "tiny", "architecture": tiny()}
+    manifest = Manifest(
+        name="untrained",
+        network=config,
+        inventory=names,
+        encoder=architecture,
+        pos=parser.pos_labels,
+        deps=parser.dep_labels,
+        parser=parser.version,
+        floor=0.0,
+        thresholds={"default": 0.0},
+    )
+    featurizer = Featurizer(tokenizer, parser.pos_labels, parser.dep_labels, PmiTable.empty())
+    return Checkpoint(manifest, build(config, architecture), featurizer).save(folder)
+
+
+def test_the_real_reader_runs_without_database_and_service(tmp_path):
+    checkpoint = untrained(tmp_path / "checkpoint")
+    path = tmp_path / "in.jsonl"
+    lines = ['{"id": "a", "title": "Ö 𝕏", "text": "Marie Curie was born in Warsaw. She left."}', "no", '{"text": "…"}']
+    lines.append(
+        '{"id": "de", "text": "Der Bundestag hat gestern in Berlin ein neues Gesetz über die Rente beschlossen."}'
+    )
+    path.write_text("\n".join(lines), encoding="utf-8")
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    environment |= {"TEST_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "manage.py", "read", "--jsonl", str(path), "--json", "--checkpoint", str(checkpoint)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True)
+    assert done.returncode == 1, done.stderr.decode()
+    read_one, bad, empty, german = (json.loads(line) for line in done.stdout.decode("utf-8").splitlines())
+    assert read_one["checkpoint"] == "untrained" and read_one["declined"] is None and read_one["mentions"]
+    for end in (*read_one["mentions"], *(row["head"] for row in read_one["quintuples"])):
+        assert read_one["text"][end["start"] : end["end"]] == end["text"]
+    assert [row["declined"]["code"] for row in (bad, empty, german)] == ["input", "empty", "language"]
