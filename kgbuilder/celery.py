@@ -9,18 +9,22 @@ from __future__ import annotations
 import logging
 import os
 import time
+import warnings
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from celery import Celery
 from celery.beat import ScheduleEntry, Scheduler
+from celery.platforms import SecurityWarning
 from celery.signals import beat_init, setup_logging, worker_ready
 
 from kgbuilder import broker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kgbuilder.settings")
 logger = logging.getLogger(__name__)
+# It is about pickled messages from strangers. Ours are JSON and carry no work; in a container we may be root.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 
 @dataclass(frozen=True, slots=True)

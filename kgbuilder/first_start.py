@@ -56,7 +56,7 @@ def _make_secret(path: Path) -> None:
     draft.rename(path)
 
 
-def prepare(say: Say) -> None:
+def prepare(say: Say, samples: bool) -> None:
     """Everything up to the first process. Raises `CannotStart`."""
     try:
         call_command("migrate", verbosity=0, interactive=False)
@@ -66,7 +66,7 @@ def prepare(say: Say) -> None:
     _make_accounts(say)
     _deploy_checkpoint(say)
     _warn_of_base_iri(say)
-    _add_samples()
+    _add_samples(samples)
     connection.close()
 
 
@@ -99,7 +99,7 @@ def _warn_of_base_iri(say: Say) -> None:
         )
 
 
-def _add_samples() -> None:
+def _add_samples(wanted: bool) -> None:
     """Once: samples that were removed stay away. The feed follows the web server when that moves to another port."""
     this = installation.this()
     if this.samples_at is not None:
@@ -108,6 +108,7 @@ def _add_samples() -> None:
         )
         return
     with transaction.atomic():
-        Feed.objects.get_or_create(url=sample_feed_address(), defaults={"sample": True, "due_at": timezone.now()})
+        if wanted:
+            Feed.objects.get_or_create(url=sample_feed_address(), defaults={"sample": True, "due_at": timezone.now()})
         this.samples_at = timezone.now()
         this.save(update_fields=["samples_at"])

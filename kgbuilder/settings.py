@@ -134,5 +134,5 @@ FETCH_ROBOTS: bool = ENV["FETCH_ROBOTS"]
 RECHECK_HOURS: tuple[float, ...] = ENV["RECHECK_HOURS"]
 CONTACT_URL: str = ENV["CONTACT_URL"]
 
-BROKER_URL: str = ENV["BROKER_URL"] or "filesystem://"
+BROKER_URL: str = ENV["BROKER_URL"] or "filesystem://localhost//"
 BROKER_FOLDER = DATA_DIR / "broker"

@@ -35,7 +35,7 @@ def emptied(app: Celery) -> Celery:
 def app(request: pytest.FixtureRequest, tmp_path: Path, settings: object) -> Iterator[Celery]:
     settings.BROKER_FOLDER = tmp_path  # type: ignore[attr-defined]
     named = {"redis": "TEST_REDIS_URL", "amqp": "TEST_AMQP_URL"}
-    url = "filesystem://" if request.param == "filesystem" else os.environ[named[request.param]]
+    url = "filesystem://localhost//" if request.param == "filesystem" else os.environ[named[request.param]]
     made = emptied(make_app(url))
     yield made
     emptied(made).close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
@@ -19,11 +20,14 @@ class Command(BaseCommand):
     help = "Starts the web server, both workers, beat and the SPARQL server, and starts each again when it dies."
     requires_system_checks = []
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--no-samples", action="store_true", help="do not add the sample feed at the first start")
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             first_start.make_folder()
             with roster.lock(parts.run_folder()):
-                self._run()
+                self._run(samples=not options["no_samples"])
         except roster.AlreadyRunning as held:
             raise CommandError(
                 f"kgbuilder is running already in {settings.DATA_DIR}, as process {held}. Stop it with Ctrl-C where "
@@ -34,12 +38,12 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             sys.exit(130)
 
-    def _run(self) -> None:
+    def _run(self, samples: bool) -> None:
         for name in roster.end_stale(parts.run_folder()):
             self._say(f"An earlier start had left {name} running; it was ended.")
             leases.forget(parts.run_folder(), name)
         _check_port()
-        first_start.prepare(self._say)
+        first_start.prepare(self._say, samples)
         self._say(f"Starting. Ctrl-C ends everything; logs are in {parts.log_folder()}.")
         Supervisor(parts.all_parts(), parts.run_folder(), parts.log_folder()).run()
         self._say("Everything has ended.")

@@ -1,0 +1,105 @@
+"""The product under test: `manage.py up` in a folder of its own, and its processes as the roster names them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from kgbuilder.environment import ROOT
+from kgbuilder.supervision import roster
+
+PATIENCE_SECONDS = 180.0  # without any progress; only a defect or a much too busy machine takes as long
+
+
+class Stuck(Exception):
+    """Something that should have happened did not; the message says what."""
+
+
+class Product:
+    """Starts, kills and stops the product. `environ` holds its settings."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.environ = {**os.environ, **environ}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with (self.folder / "terminal.txt").open("ab") as terminal:
+            self.process = subprocess.Popen(
+                [sys.executable, str(ROOT / "manage.py"), "up", "--no-samples"],
+                cwd=ROOT,
+                env=self.environ,
+                stdout=terminal,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Another `manage.py` command with the same settings."""
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        return subprocess.run(command, cwd=ROOT, env=self.environ, capture_output=True, text=True, check=False)
+
+    def ready(self, name: str) -> roster.Entry | None:
+        for entry in roster.read(self.folder / "run"):
+            if entry.name == name and entry.ready and roster.alive(entry):
+                return entry
+        return None
+
+    def wait_until_ready(self, name: str) -> roster.Entry:
+        wait_for(lambda: self.ready(name) is not None or self.process_ended(), f"{name} to get ready")
+        entry = self.ready(name)
+        if entry is None:
+            raise Stuck(f"`up` has ended by itself; see {self.folder / 'terminal.txt'}")
+        return entry
+
+    def process_ended(self) -> bool:
+        return self.process is None or self.process.poll() is not None
+
+    def kill_part(self, name: str) -> None:
+        """kill -9, once it runs."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.wait_until_ready(name).pid, signal.SIGKILL)
+
+    def kill_supervisor(self) -> int:
+        """kill -9 of `up`; how many of its processes were left after its guard had time to end them."""
+        assert self.process is not None
+        entries = roster.read(self.folder / "run")
+        self.process.kill()
+        self.process.wait()
+        deadline = time.monotonic() + 5
+        while any(map(roster.alive, entries)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return sum(map(roster.alive, entries))
+
+    def stop(self) -> int:
+        """Ctrl-C; how many of its processes were left."""
+        assert self.process is not None
+        entries = roster.read(self.folder / "run")
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait()
+        return sum(map(roster.alive, entries))
+
+    def abandon(self) -> None:
+        """After a failure: leave nothing behind."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        roster.end_stale(self.folder / "run")
+
+
+def wait_for(holds: Callable[[], bool], what: str, progress: Callable[[], object] = lambda: None) -> None:
+    """Wait while there is progress; raises Stuck when nothing has changed for long."""
+    last, since = progress(), time.monotonic()
+    while not holds():
+        time.sleep(0.1)
+        now = progress()
+        if now != last:
+            last, since = now, time.monotonic()
+        if time.monotonic() - since > PATIENCE_SECONDS:
+            raise Stuck(f"Waited in vain for {what}; the last state was {last}")
