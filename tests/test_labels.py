@@ -15,6 +15,7 @@ from extraction.labels import (
     annotated_types,
     by_property,
     inventory,
+    native_type,
     to_native,
 )
 
@@ -71,15 +72,29 @@ def test_direction_is_turned_where_the_data_set_says_it_the_other_way_round():
 
 
 def test_mapping_back_gives_the_data_sets_own_label_by_the_types_of_the_ends():
-    assert to_native("conll04", "killed_by", "person", "person") == [("Kill", True)]
-    assert to_native("conll04", "located_in", "location", "location") == [("Located_In", False)]
-    assert to_native("conll04", "located_in", "organization", "location") == []
-    assert to_native("jmere", "alternate_names", "person", "person") == [("/per/per/alternate_names", False)]
-    assert to_native("jmere", "alternate_names", "organization", "organization") == [
-        ("/org/org/alternate_names", False)
-    ]
-    assert to_native("jmere", "located_in", "location", "location") == [("/loc/loc/contain", True)]
-    assert to_native("redocred", "spouse", "person", "person") == [("P26", False)]
+    assert to_native("conll04", "killed_by", "person", "person") == ("Kill", True)
+    assert to_native("conll04", "located_in", "location", "location") == ("Located_In", False)
+    assert to_native("conll04", "located_in", "organization", "location") is None
+    assert to_native("jmere", "alternate_names", "person", "person") == ("/per/per/alternate_names", False)
+    assert to_native("jmere", "alternate_names", "organization", "organization") == (
+        "/org/org/alternate_names",
+        False,
+    )
+    assert to_native("jmere", "located_in", "location", "location") == ("/loc/loc/contain", True)
+    assert to_native("jmere", "date_of_birth", "person", "time") is None
+    assert to_native("redocred", "spouse", "person", "person") == ("P26", False)
+    assert [native_type("conll04", key) for key in ("location", "time", "miscellaneous")] == ["Loc", "Other", "Other"]
+    assert [native_type("jmere", key) for key in ("person", "time")] == ["per", ""]
+
+
+def test_no_two_labels_of_a_set_are_told_apart_by_nothing():
+    for name in DATASETS:
+        for native in inventory([name], "native").relations:
+            mapped = RELATION_MAP[name][native.key]
+            (head, *_), (tail, *_) = native.heads, native.tails
+            ends = [TYPE_MAP[name][head], TYPE_MAP[name][tail]]
+            head_type, tail_type = ends[::-1] if mapped.turned else ends
+            assert to_native(name, mapped.key, head_type, tail_type) == (native.key, mapped.turned)
 
 
 def test_an_inventory_keeps_the_tables_order_and_survives_json():

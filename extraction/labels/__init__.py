@@ -10,6 +10,7 @@ from extraction.labels.mappings import (
     annotated_relations,
     annotated_types,
     inventory,
+    native_type,
     to_native,
 )
 from extraction.labels.relations import ENTITY_TYPES, RELATIONS, EntityType, Match, RelationType, by_property
@@ -30,5 +31,6 @@ __all__ = [
     "annotated_types",
     "by_property",
     "inventory",
+    "native_type",
     "to_native",
 ]

@@ -209,17 +209,20 @@ def annotated_relations(name: str, labels: LabelMode) -> frozenset[str]:
     return frozenset(values) if labels == "native" else frozenset(mapped.key for mapped in values.values())
 
 
-def to_native(name: str, key: str, head_type: str, tail_type: str) -> list[tuple[str, bool]]:
-    """The data set's labels that a mapped relation between these types stands for, as (label, turned); may be empty.
-
-    Types are keys of ENTITY_TYPES, of the mapped relation's own head and tail. Used to score a reader of the whole
-    inventory in a data set's own labels.
-    """
-    found = []
+def native_type(name: str, type_key: str) -> str:
+    """The data set's label for an entity type of ours, "" if it has none. CoNLL04's Other stands for all the rest."""
     back = {ours: theirs for theirs, ours in TYPE_MAP[name].items()}
+    return back.get(type_key) or back.get("", "")
+
+
+def to_native(name: str, key: str, head_type: str, tail_type: str) -> tuple[str, bool] | None:
+    """The data set's label for a mapped relation between ends of these types of ours, and whether it is turned round.
+
+    None where the set has no such label. Two of its labels may share a key, but then their ends differ in type.
+    """
     for label, mapped in RELATION_MAP[name].items():
-        ends = (back.get(head_type, ""), back.get(tail_type, ""))
+        ends = native_type(name, head_type), native_type(name, tail_type)
         head, tail = ends[::-1] if mapped.turned else ends
         if mapped.key == key and _native_relation(name, label).permits(head, tail):
-            found.append((label, mapped.turned))
-    return found
+            return label, mapped.turned
+    return None
