@@ -1,19 +1,23 @@
 """Takes posts out for good: their words, pictures, readings and all that only they supported.
 
 A withdrawn post keeps its history; an erased one keeps a row that says that it was erased, so that its page is not
-fetched again. Removing (the samples) takes that row too.
+fetched again. Removing (the samples) takes that row too. Statements and entities that nothing supports any more stay
+as bare ids, without a name, until the stores have let go of them; then `sweep` deletes them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Substr
 
 from extraction.models import Feed, Post, PostImage, Sighting
 from knowledge import events, marking, names
-from knowledge.models import Assertion, Entity, EntityName, Mention, Merge, Review, Statement
+from knowledge.models import Assertion, Entity, EntityName, Mention, Merge, Projection, Review, Statement
 
 
 def erase(post: Post, by: events.Who, reason: str = "") -> None:
@@ -52,7 +56,7 @@ def remove_samples(by: events.Who = None) -> int:
 
 
 def _take_out(post: Post) -> None:
-    """Deletes what a post holds, and the statements, names and entities that nothing else needs; marks their units."""
+    """Deletes what a post holds, and the names of entities that nothing else has; marks the units of all it touched."""
     versions = post.versions.values_list("pk", flat=True)
     mentions = Mention.objects.filter(reading__version__in=versions)
     entities = set(mentions.values_list("entity", flat=True))
@@ -67,13 +71,12 @@ def _take_out(post: Post) -> None:
     mentions.delete()
     Review.objects.filter(post=post).delete()
     post.versions.all().delete()
-    _drop_statements(statements)
     _drop_names(entities)
-    _drop_entities(entities)
+    _blank_entities(entities)
 
 
 def _mark(post: Post, statements: set[int], entities: set[int]) -> None:
-    """Before the rows go: the projector takes out the unit of a row that it no longer finds."""
+    """The units of what the post said: the projector finds them without support and takes them out."""
     marking.mark(marking.Kind.POST, [post.public_id])
     marking.mark_rows(marking.Kind.STATEMENT, Statement.objects.filter(pk__in=statements))
     marking.mark_rows(marking.Kind.ENTITY, marking.with_survivors(Entity.objects.filter(pk__in=entities)))
@@ -85,12 +88,6 @@ def _delete_pictures(post: Post) -> None:
     shared = set(PostImage.objects.filter(file__in=files).values_list("file", flat=True))
     for name in sorted(files - shared):
         transaction.on_commit(lambda name=name: default_storage.delete(name))  # type: ignore[misc]
-
-
-def _drop_statements(ids: set[int]) -> None:
-    kept = Q(Exists(Assertion.objects.filter(statement=OuterRef("pk"))))
-    kept |= Q(Exists(Review.objects.filter(statement=OuterRef("pk"))))
-    Statement.objects.filter(pk__in=ids).exclude(kept).delete()
 
 
 def _drop_names(entities: set[int]) -> None:
@@ -113,21 +110,42 @@ def _still_read(entity: Entity, name: str) -> bool:
     return any(names.shown(words) == name for words in broken.values_list("words", flat=True).iterator())
 
 
-def _drop_entities(ids: set[int]) -> None:
-    """Entities that nothing is about any more. One that took part in a merge stays as a row without its name: its id
-    must go on redirecting."""
-    idle = Entity.objects.filter(pk__in=ids)
-    idle = idle.exclude(Exists(Mention.objects.filter(entity=OuterRef("pk"))))
-    idle = idle.exclude(Exists(Statement.objects.filter(Q(head=OuterRef("pk")) | Q(tail=OuterRef("pk")))))
-    found = set(idle.values_list("pk", flat=True))
-    if not found:
-        return
-    merged = {int(pk) for row in Merge.objects.values_list("former", flat=True).iterator() for pk in row}
-    merged |= set(Merge.objects.filter(survivor__in=found).values_list("survivor", flat=True))
-    Entity.objects.filter(pk__in=found - merged).delete()
-    for entity in Entity.objects.filter(pk__in=found & merged):
+def _blank_entities(ids: set[int]) -> None:
+    """Takes the name off entities that nothing mentions any more. The rows stay until the stores have let go of them;
+    one that took part in a merge stays for good, so that its id goes on redirecting."""
+    idle = Entity.objects.filter(pk__in=ids).exclude(Exists(Mention.objects.filter(entity=OuterRef("pk"))))
+    for entity in idle:
         others = EntityName.objects.filter(Q(entity__canonical=entity) | Q(entity=entity)).values_list(
             "name", flat=True
         )
         label = names.best(others) if others else "(erased)"
         Entity.objects.filter(pk=entity.pk).update(label=label, key=f"erased:{entity.public_id}")
+
+
+def sweep(statements: Sequence[UUID], entities: Sequence[UUID]) -> None:
+    """Deletes those of these rows that an erasure left empty and that every store has let go of."""
+    with transaction.atomic():
+        empty = Statement.objects.filter(public_id__in=statements).exclude(
+            Exists(Assertion.objects.filter(statement=OuterRef("pk")))
+        )
+        empty = empty.exclude(Exists(Review.objects.filter(statement=OuterRef("pk"))))
+        _delete_shown(Projection.Kind.STATEMENT, empty)
+        used = Q(Exists(Mention.objects.filter(entity=OuterRef("pk"))))
+        used |= Q(Exists(Statement.objects.filter(Q(head=OuterRef("pk")) | Q(tail=OuterRef("pk")))))
+        used |= Q(Exists(Entity.objects.filter(canonical=OuterRef("pk"))))
+        erased = Entity.objects.filter(public_id__in=entities, key__startswith="erased:", canonical__isnull=True)
+        left = erased.exclude(used)
+        if left.exists():
+            merged = {int(pk) for row in Merge.objects.values_list("former", flat=True).iterator() for pk in row}
+            merged |= set(Merge.objects.values_list("survivor", flat=True))
+            _delete_shown(Projection.Kind.ENTITY, left.exclude(pk__in=merged))
+
+
+def _delete_shown(kind: Projection.Kind, rows: QuerySet[Statement] | QuerySet[Entity]) -> None:
+    """Deletes rows, and their units, of which no store is behind."""
+    units = Projection.objects.filter(kind=kind)
+    behind = units.filter(key=OuterRef("public_id"), done__lt=F("wanted"))
+    keys = list(rows.exclude(Exists(behind)).values_list("public_id", flat=True))
+    if keys:
+        rows.model.objects.filter(public_id__in=keys).delete()
+        units.filter(key__in=keys).delete()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 from knowledge.models import Event
 
-Who = AbstractBaseUser | None
+Who = AbstractBaseUser | AnonymousUser | None
 
 
 def note(by: Who, what: str, subject: str, before: Any = None, after: Any = None) -> Event:

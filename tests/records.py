@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -12,7 +13,9 @@ from extraction import reading
 from extraction.models import Checkpoint, Deployment, Post, PostVersion, Reading
 from extraction.schema import Claimed, Extraction, Mention, Relation
 from knowledge import current, recorder
+from knowledge.graphs import projector
 from knowledge.graphs.registry import store_names
+from knowledge.graphs.store import StoreRefused, StoreUnavailable, Unit
 from knowledge.marking import behind
 from knowledge.models import Entity, Projection, Statement
 
@@ -100,6 +103,32 @@ def settle() -> None:
     """Makes every unit shown, as a projector that has just ended does."""
     for unit in Projection.objects.all():
         Projection.objects.filter(pk=unit.pk).update(done=unit.wanted)
+
+
+class Kept:
+    """A store that keeps what it was given, by key; it refuses what its test says."""
+
+    def __init__(self) -> None:
+        self.units: dict[UUID, Unit] = {}
+        self.refuse: set[UUID] = set()
+        self.down = False
+        self.requests = 0
+
+    def replace(self, units: Sequence[Unit]) -> None:
+        self.requests += 1
+        if self.down:
+            raise StoreUnavailable("the store is down")
+        if self.refuse & {unit.key for unit in units}:
+            raise StoreRefused("malformed")
+        self.units |= {unit.key: unit for unit in units}
+
+    def clear(self) -> None:
+        self.units.clear()
+
+
+def project(store: Kept | None = None) -> projector.Projected:
+    """Runs the projector until nothing is due."""
+    return projector.run("rdf", opened=store or Kept())
 
 
 def marked() -> set[tuple[str, str]]:

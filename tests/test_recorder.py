@@ -247,11 +247,15 @@ def test_an_erased_post_leaves_nothing_that_only_it_said() -> None:
     erasure.erase(post, None)
     post.refresh_from_db()
     assert (post.state, post.current_version, post.current_reading) == ("erased", None, None)
-    assert not post.versions.exists() and not Statement.objects.exists() and not Assertion.objects.exists()
-    assert list(Entity.objects.values_list("label", flat=True)) == ["MARIE CURIE"]
+    assert not post.versions.exists() and not Assertion.objects.exists()
+    assert set(Entity.objects.values_list("label", flat=True)) == {"MARIE CURIE", "(erased)"}
     assert list(EntityName.objects.values_list("name", flat=True)) == ["MARIE CURIE"]
     behind = set(marking.behind("rdf").values_list("kind", "key"))
-    assert behind == keys - {("post", other.public_id)}, "its statements and entities too, though their rows are gone"
+    assert behind == keys - {("post", other.public_id)}, "its statements and entities too"
+    records.project()
+    assert list(Entity.objects.values_list("label", flat=True)) == ["MARIE CURIE"]
+    assert not Statement.objects.exists()
+    assert Projection.objects.count() == 3, "two posts and an entity"
 
 
 def test_samples_go_with_all_that_came_of_them_and_a_story_of_another_feed_stays() -> None:
@@ -271,5 +275,6 @@ def test_samples_go_with_all_that_came_of_them_and_a_story_of_another_feed_stays
     records.read(shared, [("Warsaw", "location")])
     assert erasure.remove_samples() == 1
     assert list(Feed.objects.all()) == [own] and list(Post.objects.all()) == [shared]
+    records.project()
     assert list(Entity.objects.values_list("label", flat=True)) == ["Warsaw"]
     assert not Statement.objects.exists()

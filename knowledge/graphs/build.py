@@ -1,0 +1,221 @@
+"""Builds units from the record as it stands now, many at a time, in a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from uuid import UUID, uuid5
+
+from django.db.models.functions import Coalesce
+
+from extraction.models import Post
+from knowledge import current, reviews
+from knowledge.graphs.store import (
+    AssertionContent,
+    EntityContent,
+    EntityUnit,
+    Name,
+    PostContent,
+    PostUnit,
+    Span,
+    StatementUnit,
+    Triple,
+    Unit,
+)
+from knowledge.models import Entity, EntityName, Merge, Projection, Review, Statement
+
+Kind = Projection.Kind
+Ends = tuple[int, str, int]
+
+
+def units(rows: Iterable[Projection]) -> list[Unit]:
+    """The present state of these units. A unit whose row is gone from the record has no content."""
+    keys: dict[str, list[UUID]] = defaultdict(list)
+    for row in rows:
+        keys[row.kind].append(row.key)
+    return [*posts(keys[Kind.POST]), *statements(keys[Kind.STATEMENT]), *entities(keys[Kind.ENTITY])]
+
+
+def posts(keys: Sequence[UUID]) -> list[PostUnit]:
+    if not keys:
+        return []
+    live = Post.objects.filter(public_id__in=keys, state=Post.State.LIVE, current_reading__isnull=False)
+    found = {
+        post.public_id: post for post in live.select_related("current_reading__version", "current_reading__checkpoint")
+    }
+    ids = [post.pk for post in found.values()]
+    accepted = _accepted(ids)
+    said = _assertions(ids, accepted)
+    mentioned = _mentions(ids)
+    for post in found.values():
+        said[post.pk] += _by_review_alone(post, accepted[post.pk], said[post.pk])
+    return [
+        PostUnit(key, _post(found[key], said[found[key].pk], mentioned[found[key].pk]) if key in found else None)
+        for key in keys
+    ]
+
+
+def entities(keys: Sequence[UUID]) -> list[EntityUnit]:
+    if not keys:
+        return []
+    found = {row.public_id: row for row in Entity.objects.filter(public_id__in=keys).select_related("canonical")}
+    standing = [row.pk for row in found.values() if row.canonical_id is None]
+    known = set(current.entities().filter(pk__in=standing).values_list("pk", flat=True))
+    names: dict[int, set[Name]] = defaultdict(set)
+    stands_for = current.members(known) if known else {}
+    for entity, name, language in EntityName.objects.filter(entity__in=stands_for).values_list(
+        "entity", "name", "language"
+    ):
+        names[stands_for[entity]].add(Name(name, language))
+    return [EntityUnit(key, _entity(found.get(key), known, names)) for key in keys]
+
+
+def statements(keys: Sequence[UUID]) -> list[StatementUnit]:
+    """Also, for each, the triples that it may have stood as while a merge was in force that no longer is, or before
+    one that is: the store may still hold them."""
+    if not keys:
+        return []
+    rows = list(Statement.objects.filter(public_id__in=keys).values_list("public_id", "head", "relation", "tail"))
+    ever = _stood_for({end for _, head, _, tail in rows for end in (head, tail)})
+    forms = {
+        key: {_ordered(h, relation, t) for h in ever[head] for t in ever[tail] if h != t}
+        for key, head, relation, tail in rows
+    }
+    every = {form for found in forms.values() for form in found}
+    supported = supported_among(every)
+    ids = {end for head, _, tail in every for end in (head, tail)}
+    public = dict(Entity.objects.filter(pk__in=ids).values_list("pk", "public_id"))
+
+    def triples(chosen: Iterable[Ends]) -> tuple[Triple, ...]:
+        return tuple(sorted(Triple(public[head], relation, public[tail]) for head, relation, tail in chosen))
+
+    return [
+        StatementUnit(key, triples(forms.get(key, set()) & supported), triples(forms.get(key, set()) - supported))
+        for key in keys
+    ]
+
+
+def supported_among(forms: set[Ends]) -> set[Ends]:
+    """Those of these triples, by ids of entities, that any statement row supports now."""
+    if not forms:
+        return set()
+    heads = current.members(end for head, _, tail in forms for end in (head, tail))
+    rows = current.supported_statements().filter(
+        head__in=heads, tail__in=heads, relation__in={relation for _, relation, _ in forms}
+    )
+    return forms & set(rows.values_list("head_now", "relation", "tail_now"))
+
+
+def _stood_for(ids: set[int]) -> dict[int, set[int]]:
+    """For each entity: itself and every entity that ever stood for it."""
+    ever = {pk: {pk} for pk in ids}
+    wanted = {str(pk) for pk in ids}
+    if not Merge.objects.exists():
+        return ever
+    for survivor, former in Merge.objects.filter(former__has_any_keys=sorted(wanted)).values_list("survivor", "former"):
+        for pk in wanted & former.keys():
+            ever[int(pk)].add(survivor)
+    return ever
+
+
+def _ordered(head: int, relation: str, tail: int) -> Ends:
+    return (tail, relation, head) if relation in current.SYMMETRIC and tail < head else (head, relation, tail)
+
+
+_HEAD = Coalesce("head_mention__entity__canonical__public_id", "head_mention__entity__public_id")
+_TAIL = Coalesce("tail_mention__entity__canonical__public_id", "tail_mention__entity__public_id")
+_COLUMNS = (
+    "reading__version__post",
+    "public_id",
+    "relation",
+    "score",
+    "head_now",
+    "tail_now",
+    "read_head",
+    "read_tail",
+)
+_SPANS = tuple(f"{end}_mention__{part}" for end in ("head", "tail") for part in ("start", "end", "type"))
+
+
+def _assertions(ids: list[int], accepted: dict[int, dict[Ends, Review]]) -> dict[int, list[AssertionContent]]:
+    said: dict[int, list[AssertionContent]] = defaultdict(list)
+    rows = current.assertions().filter(reading__current_of__in=ids).annotate(read_head=_HEAD, read_tail=_TAIL)
+    for row in rows.order_by("pk").values_list(*_COLUMNS, *_SPANS):
+        post, key, relation, score, head_now, tail_now, head, tail, *spans = row
+        content = AssertionContent(
+            key=key,
+            triple=Triple(head, relation, tail),
+            score=score,
+            head=Span(*spans[:3]),
+            tail=Span(*spans[3:]),
+            accepted=(head_now, relation, tail_now) in accepted[post],
+        )
+        said[post].append(content)
+    return said
+
+
+def _accepted(ids: list[int]) -> dict[int, dict[Ends, Review]]:
+    found: dict[int, dict[Ends, Review]] = defaultdict(dict)
+    for given in current.accepting().filter(post__in=ids).select_related("statement").order_by("pk"):
+        found[given.post_id][given.head_now, given.statement.relation, given.tail_now] = given
+    return found
+
+
+def _by_review_alone(post: Post, accepted: dict[Ends, Review], said: list[AssertionContent]) -> list[AssertionContent]:
+    """What an editor saw and this reading does not say, at the place where the quoted words stand now."""
+    ends = {end for head, _, tail in accepted for end in (head, tail)}
+    public = dict(Entity.objects.filter(pk__in=ends).values_list("pk", "public_id")) if ends else {}
+    read = {(one.triple.head, one.triple.relation, one.triple.tail) for one in said}
+    read |= {(tail, relation, head) for head, relation, tail in read if relation in current.SYMMETRIC}
+    found = []
+    for (head, relation, tail), given in accepted.items():
+        triple = Triple(public[head], relation, public[tail])
+        if (triple.head, relation, triple.tail) not in read:
+            key = uuid5(post.public_id, f"review|{given.statement.public_id}")
+            spans = [_quoted(post, given, end) for end in ("head", "tail")]
+            found.append(AssertionContent(key, triple, head=spans[0], tail=spans[1], accepted=True))
+    return found
+
+
+def _quoted(post: Post, given: Review, end: str) -> Span | None:
+    assert post.current_reading is not None
+    place = reviews.find(post.current_reading.version.text, given.quotes[end])
+    if place is None:
+        return None
+    return Span(place, place + len(given.quotes[end]["exact"]), given.quintuple[f"{end}_type"])
+
+
+def _mentions(ids: list[int]) -> dict[int, list[UUID]]:
+    found: dict[int, list[UUID]] = defaultdict(list)
+    entity = Coalesce("entity__canonical__public_id", "entity__public_id")
+    rows = current.mentions().filter(reading__current_of__in=ids).order_by()
+    for post, key in rows.values_list("reading__current_of", entity).distinct():
+        found[post].append(key)
+    return found
+
+
+def _post(post: Post, said: list[AssertionContent], mentions: list[UUID]) -> PostContent:
+    reading = post.current_reading
+    assert reading is not None
+    return PostContent(
+        link=post.link,
+        title=reading.version.title or reading.version.text[:200].strip(),
+        language=reading.version.language,
+        published_at=post.published_at,
+        version=reading.version.ordinal,
+        checkpoint=reading.checkpoint.digest,
+        read_at=reading.read_at,
+        assertions=tuple(said),
+        mentions=tuple(sorted(mentions)),
+    )
+
+
+def _entity(row: Entity | None, known: set[int], names: dict[int, set[Name]]) -> EntityContent | None:
+    if row is None:
+        return None
+    if row.canonical is not None:
+        return EntityContent(row.label, row.type, survivor=row.canonical.public_id)
+    if row.pk not in known:
+        return None
+    ordered = tuple(sorted(names[row.pk], key=lambda name: (name.name, name.language)))
+    return EntityContent(row.label, row.type, ordered)

@@ -1,0 +1,142 @@
+"""Brings a store up to the record: takes the units that are behind, builds each as it stands now, replaces it.
+
+A unit's `wanted` is read before it is built and written to `done` after it was replaced: a change in between leaves it
+behind, and it is taken again. A unit that the store refuses keeps its error and waits longer each time while others go
+on; a store that does not answer holds all of them up and costs no unit an attempt. One projector a store, by a lease
+in ProjectorLock: otherwise an older graph could land last and stay. A death at any place only repeats work.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from knowledge import erasure
+from knowledge.graphs import build
+from knowledge.graphs.registry import open_store
+from knowledge.graphs.store import EntityUnit, StatementUnit, Store, StoreRefused, StoreUnavailable, Unit
+from knowledge.marking import behind
+from knowledge.models import Projection, ProjectorLock
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 64  # units in one request to the store
+RUN_SECONDS = 20.0  # then the lane gives its thread back and is rung again
+LEASE = timedelta(seconds=120)  # longer than a request to a store may take; renewed before each
+LONGEST_WAIT = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class Projected:
+    """What a run did. False where there was nothing to do, or nothing could be done."""
+
+    done: int = 0
+    failed: int = 0
+    unavailable: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.done or self.failed)
+
+
+def run(store: str, *, opened: Store | None = None, seconds: float = RUN_SECONDS, chunk: int = CHUNK) -> Projected:
+    """Projects due units of a store until none is left or the time is up. Another projector at work: nothing."""
+    token = secrets.token_hex(16)
+    result = Projected()
+    if not _take(store, token):
+        return result
+    try:
+        target = opened or open_store(store)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and _take(store, token):
+            rows = _due(store, chunk)
+            if not rows:
+                break
+            _project(target, rows, result)
+    except StoreUnavailable as error:
+        logger.warning("The graph %s waits: %s", store, error)
+        result.unavailable = str(error)
+    finally:
+        ProjectorLock.objects.filter(store=store, token=token).update(token="", until=None)
+    return result
+
+
+def _due(store: str, chunk: int) -> list[Projection]:
+    return list(behind(store).filter(due_at__lte=timezone.now()).order_by("due_at", "pk")[:chunk])
+
+
+def _project(target: Store, rows: Sequence[Projection], result: Projected) -> None:
+    """Replaces these units at once, or, where the store will not take them together, one by one."""
+    try:
+        units = build.units(rows)
+        target.replace(units)
+    except StoreUnavailable:
+        raise
+    except Exception as error:
+        if len(rows) == 1:
+            _keep_error(rows[0], error)
+            result.failed += 1
+            return
+        for row in rows:
+            _project(target, [row], result)
+        return
+    _mark_done(rows)
+    result.done += len(rows)
+    _sweep(units)
+
+
+def _mark_done(rows: Sequence[Projection]) -> None:
+    """`done` becomes the `wanted` that was read before the unit was built, and never less than it is."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE knowledge_projection SET done = %s, attempts = 0, error = '' WHERE id = %s AND done < %s",
+            [(row.wanted, row.pk, row.wanted) for row in sorted(rows, key=lambda row: row.pk)],
+        )
+
+
+def _keep_error(row: Projection, error: Exception) -> None:
+    if not isinstance(error, StoreRefused):
+        logger.exception("The unit %s could not be built", row, exc_info=error)
+    message = str(error) if isinstance(error, StoreRefused) else f"{type(error).__name__}: {error}"
+    wait = min(LONGEST_WAIT, timedelta(seconds=5 * 2 ** min(row.attempts, 12)))
+    # Only if nobody wanted it anew meanwhile: then it is due at once.
+    Projection.objects.filter(pk=row.pk, wanted=row.wanted).update(due_at=timezone.now() + wait)
+    Projection.objects.filter(pk=row.pk).update(attempts=row.attempts + 1, error=message[:2000])
+
+
+def _sweep(units: Sequence[Unit]) -> None:
+    """Rows that an erasure left for the store's sake can go once the store shows nothing of them."""
+    statements = [unit.key for unit in units if isinstance(unit, StatementUnit) and not unit.there]
+    entities = [unit.key for unit in units if isinstance(unit, EntityUnit) and unit.content is None]
+    if statements or entities:
+        erasure.sweep(statements, entities)
+
+
+def _take(store: str, token: str) -> bool:
+    """Takes or renews the store's lease; False while another projector holds it."""
+    now = timezone.now()
+    ProjectorLock.objects.get_or_create(store=store)
+    free = Q(token=token) | Q(token="") | Q(until__isnull=True) | Q(until__lt=now)
+    return bool(ProjectorLock.objects.filter(free, store=store).update(token=token, until=now + LEASE))
+
+
+def wait_until_even(store: str, seconds: float, *, poll_seconds: float = 0.2) -> bool:
+    """Waits while units are behind that are not held up by an error; whether none is left. Another process projects."""
+    until = time.monotonic() + seconds
+    while behind(store).filter(attempts=0).exists():
+        if time.monotonic() > until:
+            return False
+        time.sleep(poll_seconds)
+    return True
+
+
+def retry(store: str) -> int:
+    """Makes the units that wait because of an error due now; how many."""
+    return behind(store).filter(attempts__gt=0).update(due_at=timezone.now())

@@ -1,0 +1,142 @@
+"""Answers one query on a snapshot, in a process of its own that may be killed at any moment. Run as a file.
+
+Reads one JSON object from stdin: store (a folder), query, format, rows (a limit). Writes one line of JSON about the
+answer, then the answer. It may use a bounded amount of memory, ends with its parent, and can open no socket.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import itertools
+import json
+import os
+import platform
+import resource
+import signal
+import struct
+import sys
+from typing import Any
+
+MEMORY = 1 << 30
+LONGEST_ANSWER = 64 << 20
+JSON, XML = "application/sparql-results+json", "application/sparql-results+xml"
+
+
+def main() -> None:
+    task = json.loads(sys.stdin.buffer.readline())
+    die_with(task["parent"])
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Before any thread of the store begins: those that begin later are shut in too.
+    shut = shut_in()
+    import pyoxigraph
+
+    store = pyoxigraph.Store.read_only(task["store"])
+    try:
+        about, body = answer(store, task)
+    except (SyntaxError, ValueError) as error:
+        about, body = {"error": f"The query cannot be read: {error}"}, b""
+    except OSError as error:
+        about, body = {"error": f"The query could not be answered: {error}"}, b""
+    if len(body) > LONGEST_ANSWER:
+        about, body = {"error": "The answer is larger than 64 MB. Ask for fewer rows."}, b""
+    sys.stdout.buffer.write(json.dumps({**about, "shut": shut}).encode() + b"\n" + body)
+    sys.stdout.buffer.flush()
+    # Not by the interpreter's end: freeing a store that is thrown away takes time.
+    os._exit(0)
+
+
+def answer(store: Any, task: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    import pyoxigraph
+
+    results = store.query(task["query"])
+    rows = int(task["rows"])
+    if isinstance(results, pyoxigraph.QueryTriples):
+        triples = list(itertools.islice(results, rows + 1))
+        kind = pyoxigraph.RdfFormat.from_media_type(task["format"]) or pyoxigraph.RdfFormat.TURTLE
+        body = pyoxigraph.serialize(triples[:rows], format=kind) or b""
+        return {"type": kind.media_type, "truncated": len(triples) > rows}, body
+    form = pyoxigraph.QueryResultsFormat.from_media_type(task["format"]) or pyoxigraph.QueryResultsFormat.JSON
+    if isinstance(results, pyoxigraph.QueryBoolean):
+        return {"type": form.media_type, "truncated": False}, _boolean(bool(results), form)
+    solutions = list(itertools.islice(results, rows + 1))
+    names = [variable.value for variable in results.variables]
+    bindings = [_binding(names, solution) for solution in solutions[:rows]]
+    plain = json.dumps({"head": {"vars": names}, "results": {"bindings": bindings}}, ensure_ascii=False)
+    about = {"type": form.media_type, "truncated": len(solutions) > rows}
+    if form == pyoxigraph.QueryResultsFormat.JSON:
+        return about, plain.encode()
+    read = pyoxigraph.parse_query_results(plain.encode(), pyoxigraph.QueryResultsFormat.JSON)
+    return about, read.serialize(format=form) or b""
+
+
+def _boolean(value: bool, form: Any) -> bytes:
+    import pyoxigraph
+
+    plain = json.dumps({"head": {}, "boolean": value}).encode()
+    if form == pyoxigraph.QueryResultsFormat.JSON:
+        return plain
+    return pyoxigraph.parse_query_results(plain, pyoxigraph.QueryResultsFormat.JSON).serialize(format=form) or b""
+
+
+def _binding(names: list[str], solution: Any) -> dict[str, dict[str, Any]]:
+    return {name: _term(term) for name, term in zip(names, solution, strict=True) if term is not None}
+
+
+def _term(term: Any) -> dict[str, Any]:
+    import pyoxigraph
+
+    if isinstance(term, pyoxigraph.NamedNode):
+        return {"type": "uri", "value": term.value}
+    if isinstance(term, pyoxigraph.BlankNode):
+        return {"type": "bnode", "value": term.value}
+    if not isinstance(term, pyoxigraph.Literal):
+        raise ValueError("the answer holds a triple within a triple, which this graph has none of")
+    if term.language:
+        return {"type": "literal", "value": term.value, "xml:lang": term.language}
+    if term.datatype.value == "http://www.w3.org/2001/XMLSchema#string":
+        return {"type": "literal", "value": term.value}
+    return {"type": "literal", "value": term.value, "datatype": term.datatype.value}
+
+
+def die_with(parent: int) -> None:
+    """Ends this process when its parent ends, where the system knows how (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+# The numbers of socket(2), connect(2) and io_uring_setup(2): with none of them nothing reaches another process.
+_CALLS = {"x86_64": (0xC000003E, (41, 42, 425)), "aarch64": (0xC00000B7, (198, 203, 425))}
+
+
+def shut_in() -> bool:
+    """Makes the kernel refuse sockets to this process for good. False where that is not to be had: there the checks
+    of the text are all there is."""
+    machine = _CALLS.get(platform.machine())
+    if sys.platform != "linux" or machine is None:
+        return False
+    architecture, calls = machine
+    load, jump, end = 0x20, 0x15, 0x06
+    refuse, allow, kill = 0x00050001, 0x7FFF0000, 0x80000000
+    count = len(calls)
+    # struct seccomp_data: the call's number at 0, the architecture at 4
+    steps = [(load, 0, 0, 4), (jump, 1, 0, architecture), (end, 0, 0, kill), (load, 0, 0, 0)]
+    # x32 calls share the architecture and have bit 30 set
+    steps += [(0x35, count + 1, 0, 0x40000000)] if machine[0] == 0xC000003E else []
+    steps += [(jump, count - place, 0, call) for place, call in enumerate(calls)]
+    steps += [(end, 0, 0, allow), (end, 0, 0, refuse)]
+    code = b"".join(struct.pack("HBBI", *step) for step in steps)
+    buffer = ctypes.create_string_buffer(code, len(code))
+    program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(steps), ctypes.addressof(buffer)))
+    with contextlib.suppress(OSError, AttributeError):
+        prctl = ctypes.CDLL(None, use_errno=True).prctl
+        prctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_ulong]
+        return prctl(38, 1, None, 0, 0) == 0 and prctl(22, 2, ctypes.addressof(program), 0, 0) == 0
+    return False
+
+
+if __name__ == "__main__":
+    main()

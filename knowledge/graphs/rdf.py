@@ -1,0 +1,181 @@
+"""Units as quads: which triples a post, an entity and a statement are.
+
+A post is one named graph: the post, its reading, its assertions as rdf:Statement nodes, the entities it mentions. The
+default graph holds each supported statement's plain triple once (both ways for a symmetric relation) and the entities'
+types and names. No blank nodes, no RDF-star: any SPARQL 1.1 server replaces and compares it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from functools import cache
+from uuid import UUID
+
+from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad
+
+from extraction.labels import RELATIONS
+from knowledge import ontology
+from knowledge.graphs.store import (
+    AssertionContent,
+    EntityUnit,
+    PostContent,
+    PostUnit,
+    Span,
+    StatementUnit,
+    Triple,
+    Unit,
+)
+from knowledge.ontology import DCTERMS, NAMESPACE, PROV, RDF, RDFS, SCHEMA, SKOS, XSD
+
+_TAG = re.compile(r"[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*")
+DEFAULT = DefaultGraph()
+
+
+@cache
+def node(iri: str) -> NamedNode:
+    """For the few IRIs that recur."""
+    return NamedNode(iri)
+
+
+TYPE, LABEL, ALTERNATIVE = node(RDF + "type"), node(RDFS + "label"), node(SKOS + "altLabel")
+REPLACED_BY = node(DCTERMS + "isReplacedBy")
+ENTITY_PROPERTIES = (TYPE, LABEL, ALTERNATIVE, REPLACED_BY)
+
+
+def quads(unit: Unit) -> Iterator[Quad]:
+    """All that a unit puts into the store."""
+    if isinstance(unit, PostUnit):
+        return _post(unit)
+    if isinstance(unit, EntityUnit):
+        return _entity(unit)
+    return _plain(unit.there)
+
+
+def gone(unit: StatementUnit) -> Iterator[Quad]:
+    """The triples that a statement may have been and is no more."""
+    return _plain(unit.gone)
+
+
+def literal(text: str, language: str = "") -> Literal:
+    """A string with its BCP 47 language, in small letters as stores return it; without, where the tag is none."""
+    if _TAG.fullmatch(language):
+        return Literal(text, language=language.lower())
+    return Literal(text)
+
+
+def _plain(triples: Iterable[Triple]) -> Iterator[Quad]:
+    for triple in triples:
+        head, tail = NamedNode(ontology.entity_iri(triple.head)), NamedNode(ontology.entity_iri(triple.tail))
+        relation = node(ontology.relation_iri(triple.relation))
+        yield Quad(head, relation, tail, DEFAULT)
+        if RELATIONS[triple.relation].symmetric:
+            yield Quad(tail, relation, head, DEFAULT)
+
+
+def _entity(unit: EntityUnit) -> Iterator[Quad]:
+    content, subject = unit.content, NamedNode(ontology.entity_iri(unit.key))
+    if content is None:
+        return
+    if content.survivor is not None:
+        yield Quad(subject, REPLACED_BY, NamedNode(ontology.entity_iri(content.survivor)), DEFAULT)
+        return
+    yield Quad(subject, TYPE, node(ontology.type_iri(content.type)), DEFAULT)
+    labels = sorted(name.language for name in content.names if name.name == content.label)
+    label = literal(content.label, labels[0] if labels else "")
+    yield Quad(subject, LABEL, label, DEFAULT)
+    others = {literal(name.name, name.language) for name in content.names} - {label}
+    yield from (Quad(subject, ALTERNATIVE, other, DEFAULT) for other in sorted(others, key=str))
+
+
+def _post(unit: PostUnit) -> Iterator[Quad]:
+    content = unit.content
+    if content is None:
+        return
+    graph = post = NamedNode(ontology.post_iri(unit.key))
+    reading = NamedNode(f"{ontology.post_iri(unit.key)}#reading")
+    for subject, predicate, value in _about(post, reading, content):
+        yield Quad(subject, predicate, value, graph)
+    mentions = node(SCHEMA + "mentions")
+    for entity in content.mentions:
+        yield Quad(post, mentions, NamedNode(ontology.entity_iri(entity)), graph)
+    generated, derived = node(PROV + "wasGeneratedBy"), node(PROV + "wasDerivedFrom")
+    for assertion in content.assertions:
+        subject = NamedNode(ontology.assertion_iri(assertion.key))
+        for predicate, value in _assertion(assertion):
+            yield Quad(subject, predicate, value, graph)
+        yield Quad(subject, derived, post, graph)
+        if assertion.score is not None:
+            yield Quad(subject, generated, reading, graph)
+
+
+Value = NamedNode | Literal
+
+
+def _about(post: NamedNode, reading: NamedNode, content: PostContent) -> Iterator[tuple[NamedNode, NamedNode, Value]]:
+    yield post, TYPE, node(SCHEMA + "NewsArticle")
+    yield post, node(SCHEMA + "headline"), literal(content.title, content.language)
+    yield post, node(SCHEMA + "datePublished"), _time(content.published_at)
+    yield post, node(NAMESPACE + "textVersion"), _whole(content.version)
+    if content.language:
+        yield post, node(SCHEMA + "inLanguage"), Literal(content.language)
+    if content.link:
+        # A literal: what comes from outside may be no IRI at all.
+        yield post, node(SCHEMA + "url"), Literal(content.link, datatype=node(XSD + "anyURI"))
+    yield reading, TYPE, node(PROV + "Activity")
+    yield reading, node(PROV + "used"), post
+    yield reading, node(PROV + "wasAssociatedWith"), NamedNode(ontology.checkpoint_iri(content.checkpoint))
+    if content.read_at:
+        yield reading, node(PROV + "endedAtTime"), _time(content.read_at)
+
+
+def _assertion(assertion: AssertionContent) -> Iterator[tuple[NamedNode, Value]]:
+    triple = assertion.triple
+    yield TYPE, node(RDF + "Statement")
+    yield node(RDF + "subject"), NamedNode(ontology.entity_iri(triple.head))
+    yield node(RDF + "predicate"), node(ontology.relation_iri(triple.relation))
+    yield node(RDF + "object"), NamedNode(ontology.entity_iri(triple.tail))
+    if assertion.score is not None:
+        yield node(NAMESPACE + "score"), _decimal(assertion.score)
+    if assertion.accepted:
+        yield node(NAMESPACE + "accepted"), Literal("true", datatype=node(XSD + "boolean"))
+    yield from _span("head", assertion.head)
+    yield from _span("tail", assertion.tail)
+
+
+def _span(end: str, span: Span | None) -> Iterator[tuple[NamedNode, Value]]:
+    if span is not None:
+        yield node(f"{NAMESPACE}{end}Type"), node(ontology.type_iri(span.type))
+        yield node(f"{NAMESPACE}{end}Start"), _whole(span.start)
+        yield node(f"{NAMESPACE}{end}End"), _whole(span.end)
+
+
+def _whole(number: int) -> Literal:
+    return Literal(str(number), datatype=node(XSD + "integer"))
+
+
+def _decimal(number: float) -> Literal:
+    """As short as stores give it back, so that comparing finds it equal."""
+    return Literal(f"{number:.4f}".rstrip("0").rstrip("."), datatype=node(XSD + "decimal"))
+
+
+def _time(moment: datetime) -> Literal:
+    return Literal(moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), datatype=node(XSD + "dateTime"))
+
+
+def entity_key(iri: str) -> UUID | None:
+    """The entity that an IRI of ours names; None for any other IRI."""
+    return _key(iri, ontology.entity_iri)
+
+
+def post_key(iri: str) -> UUID | None:
+    return _key(iri, ontology.post_iri)
+
+
+def _key(iri: str, maker: Callable[[UUID], str]) -> UUID | None:
+    beginning = maker(UUID(int=0)).removesuffix(str(UUID(int=0)))
+    try:
+        return UUID(iri.removeprefix(beginning)) if iri.startswith(beginning) else None
+    except ValueError:
+        return None

@@ -1,0 +1,332 @@
+"""The RDF store over SPARQL 1.1: the bundled server on its socket file, or any server by address.
+
+Units become one update request, which a server does whole or not at all. People's queries are checked by `guard`
+first; on the bundled server they run on a snapshot, elsewhere within that server's own limits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+import pyoxigraph
+from django.conf import settings
+
+from knowledge import ontology
+from knowledge.graphs import guard, rdf
+from knowledge.graphs.store import EntityUnit, PostUnit, StatementUnit, StoreRefused, StoreUnavailable, Unit
+
+BUNDLED = "http://sparql"  # the host of requests that go over the socket file, where no name is looked up
+WRITE_SECONDS = 30.0
+READ_SECONDS = 60.0
+LONGEST_ANSWER = 64 << 20
+JSON = "application/sparql-results+json"
+TRIPLES = {"text/turtle", "application/n-triples"}
+_REFUSED = {400, 413, 422}
+
+
+class QueryFailed(Exception):
+    """A person's query got no answer; the message is for its author."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A query's answer in `media_type`; `truncated`: there were more rows than asked for."""
+
+    media_type: str
+    body: bytes
+    truncated: bool
+
+
+class SparqlStore:
+    """A `Store`. Every method raises StoreUnavailable where the server does not answer, or not as it should."""
+
+    def __init__(self, query_url: str, update_url: str, token: str, socket: Path | None = None) -> None:
+        self._query_url, self._update_url, self._bundled = query_url, update_url, socket is not None
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        # trust_env: no proxy of the environment's stands between us and the graph.
+        self._client = httpx.Client(
+            headers=headers,
+            timeout=httpx.Timeout(READ_SECONDS, connect=5.0),
+            transport=httpx.HTTPTransport(uds=str(socket) if socket else None, retries=2),
+            trust_env=False,
+        )
+
+    @classmethod
+    def from_settings(cls) -> SparqlStore:
+        if settings.SPARQL_QUERY_URL:
+            update = settings.SPARQL_UPDATE_URL or settings.SPARQL_QUERY_URL
+            return cls(settings.SPARQL_QUERY_URL, update, settings.ENV["SPARQL_TOKEN"])
+        return cls(f"{BUNDLED}/ask", f"{BUNDLED}/update", settings.SPARQL_TOKEN, settings.SPARQL_SOCKET)
+
+    def replace(self, units: Sequence[Unit]) -> None:
+        """Raises StoreRefused where the server will not take them; then it has taken none."""
+        text = update(units)
+        if text:
+            self.update(text)
+
+    def update(self, text: str) -> None:
+        headers = {"Content-Type": "application/sparql-update; charset=utf-8"}
+        response = self._send("POST", self._update_url, content=text.encode(), headers=headers, timeout=WRITE_SECONDS)
+        if response.status_code in _REFUSED:
+            raise StoreRefused(f"The SPARQL server refused it: {response.text[:500]}")
+        self._accept(response)
+
+    def select(self, text: str) -> list[dict[str, Any]]:
+        """The rows of the product's own small query, each a dict of SPARQL JSON terms."""
+        rows: list[dict[str, Any]] = self._json(text)["results"]["bindings"]
+        return rows
+
+    def ask(self, text: str) -> bool:
+        return bool(self._json(text)["boolean"])
+
+    def clear(self) -> None:
+        """Everything of ours, also what stands under an earlier BASE_IRI; the bundled server holds nothing else."""
+        if self._bundled:
+            self._accept(self._send("POST", f"{BUNDLED}/clear", timeout=600))
+            return
+        from kgbuilder import installation
+
+        for base in {settings.BASE_IRI, installation.base_iri_differs()} - {""}:
+            self.update(
+                f"DELETE {{ GRAPH ?g {{ ?s ?p ?o }} }} WHERE {{ GRAPH ?g {{ ?s ?p ?o }} "
+                f'FILTER(STRSTARTS(STR(?g), "{base}id/post/")) }};\n'
+                f'DELETE {{ ?s ?p ?o }} WHERE {{ ?s ?p ?o FILTER(STRSTARTS(STR(?s), "{base}id/")) }}'
+            )
+
+    def stream(self) -> Iterator[pyoxigraph.Quad]:
+        """Every quad that the server holds, in no order. Others may write meanwhile."""
+        if self._bundled:
+            with self._open("GET", f"{BUNDLED}/dump") as body:
+                yield from pyoxigraph.parse(body, format=pyoxigraph.RdfFormat.N_QUADS)
+            return
+        for graph, text in (
+            (False, "SELECT ?s ?p ?o WHERE { ?s ?p ?o }"),
+            (True, "SELECT ?s ?p ?o ?g WHERE { GRAPH ?g { ?s ?p ?o } }"),
+        ):
+            accept = {"Accept": "text/tab-separated-values"}
+            with self._open("POST", self._query_url, data={"query": text}, headers=accept) as body:
+                rows = pyoxigraph.parse_query_results(body, format=pyoxigraph.QueryResultsFormat.TSV)
+                assert isinstance(rows, pyoxigraph.QuerySolutions)
+                for row in rows:
+                    yield pyoxigraph.Quad(row["s"], row["p"], row["o"], row["g"] if graph else None)
+
+    def of_units(self, units: Sequence[Unit]) -> set[pyoxigraph.Quad]:
+        """What the store holds now in the places of these units."""
+        found = set()
+        for unit in units:
+            for text in _looks(unit):
+                for row in self.select(text):
+                    subject, predicate, value = (_term(row[name]) for name in "spo")
+                    found.add(pyoxigraph.Quad(subject, predicate, value, _graph(unit)))
+        return found
+
+    def health(self) -> dict[str, Any]:
+        """What the server says of itself; a server by address has only shown that it answers."""
+        if not self._bundled:
+            return {"engine": self._query_url, "empty": not self.ask("ASK { ?s ?p ?o }")}
+        response = self._send("GET", f"{BUNDLED}/health", timeout=5)
+        self._accept(response)
+        facts: dict[str, Any] = response.json()
+        return facts
+
+    def answer(self, text: str, seconds: float, limit: int, accept: str) -> Answer:
+        """A person's query, checked by the caller. Raises QueryFailed."""
+        if self._bundled:
+            fields = {"query": text, "seconds": str(seconds), "rows": str(limit)}
+            # The server itself ends the query; this waits for it to say so.
+            response = self._send(
+                "POST", f"{BUNDLED}/query", data=fields, headers={"Accept": accept}, timeout=2 * seconds + 10
+            )
+            if response.status_code in (400, 403, 503, 504, 507):
+                raise QueryFailed(response.text)
+            self._accept(response)
+            return Answer(response.headers["Content-Type"], response.content, response.headers["X-Truncated"] == "1")
+        return self._answer_elsewhere(text, seconds, limit, accept)
+
+    def _answer_elsewhere(self, text: str, seconds: float, limit: int, accept: str) -> Answer:
+        headers = {"Accept": ", ".join([JSON, *sorted(TRIPLES)])}
+        try:
+            response = self._client.post(self._query_url, data={"query": text}, headers=headers, timeout=seconds)
+        except httpx.ReadTimeout:
+            raise QueryFailed(f"The query took longer than {seconds:g} seconds.") from None
+        except httpx.HTTPError as error:
+            raise StoreUnavailable(_silent(error)) from error
+        if response.status_code in _REFUSED or response.status_code >= 500:
+            raise QueryFailed(f"The SPARQL server said: {response.text[:500]}")
+        self._accept(response)
+        kind = response.headers.get("Content-Type", "").split(";")[0]
+        return _cut_triples(response.content, kind, limit) if kind in TRIPLES else _cut(response.content, limit, accept)
+
+    def _json(self, text: str) -> dict[str, Any]:
+        response = self._send("POST", self._query_url, data={"query": text}, headers={"Accept": JSON})
+        self._accept(response)
+        try:
+            answer: dict[str, Any] = response.json()
+        except ValueError:
+            raise StoreUnavailable("The SPARQL server's answer is not SPARQL JSON; is the address right?") from None
+        return answer
+
+    def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
+        try:
+            return self._client.request(method, url, **options)
+        except httpx.HTTPError as error:
+            raise StoreUnavailable(_silent(error)) from error
+
+    def _open(self, method: str, url: str, **options: Any) -> _Body:
+        request = self._client.build_request(method, url, **options)
+        try:
+            response = self._client.send(request, stream=True)
+        except httpx.HTTPError as error:
+            raise StoreUnavailable(_silent(error)) from error
+        if response.status_code != 200:
+            response.read()
+        self._accept(response)
+        return _Body(response)
+
+    def _accept(self, response: httpx.Response) -> None:
+        if response.status_code in (401, 403):
+            raise StoreUnavailable("The SPARQL server does not accept SPARQL_TOKEN.")
+        if not response.is_success:
+            raise StoreUnavailable(f"The SPARQL server answered {response.status_code}: {response.text[:300]}")
+
+
+class _Body:
+    """A response's body as a file that a parser can read, closed at the end of a `with`."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._response, self._chunks, self._rest = response, response.iter_bytes(1 << 16), b""
+
+    def __enter__(self) -> IO[bytes]:
+        return self  # type: ignore[return-value]
+
+    def __exit__(self, *error: object) -> None:
+        self._response.close()
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            while size < 0 or len(self._rest) < size:
+                self._rest += next(self._chunks)
+        except StopIteration:
+            size = len(self._rest) if size < 0 else size
+        except httpx.HTTPError as error:
+            raise StoreUnavailable(_silent(error)) from error
+        given, self._rest = self._rest[:size], self._rest[size:]
+        return given
+
+
+def query(text: str, seconds: float, limit: int, accept: str = JSON) -> Answer:
+    """A person's query: read-only, within the graph, at most `limit` rows and about `seconds`.
+
+    Raises guard.Refused, QueryFailed or StoreUnavailable, each with a sentence for the person.
+    """
+    guard.check(text)
+    return SparqlStore.from_settings().answer(text, seconds, limit, accept)
+
+
+def default_graph_is_union() -> bool:
+    """Whether the server's default graph shows what named graphs hold: then a query without GRAPH sees more than each
+    statement once. Asked by putting a triple there for a moment."""
+    store = SparqlStore.from_settings()
+    facts = store.health()
+    if "default_graph_is_union" in facts:
+        return bool(facts["default_graph_is_union"])
+    probe = f"{settings.BASE_IRI}id/probe"
+    store.update(f"INSERT DATA {{ GRAPH <{probe}> {{ <{probe}> <{probe}> <{probe}> }} }}")
+    try:
+        return store.ask(f"ASK {{ <{probe}> <{probe}> <{probe}> }}")
+    finally:
+        store.update(f"DROP SILENT GRAPH <{probe}>")
+
+
+def update(units: Iterable[Unit]) -> str:
+    """One update request that makes a store show these units as they are; "" where there is nothing to do."""
+    dropped, subjects, removed, added = [], [], [], []
+    for unit in units:
+        match unit:
+            case PostUnit():
+                dropped.append(f"DROP SILENT GRAPH <{ontology.post_iri(unit.key)}>")
+                inner = _triples(rdf.quads(unit))
+                added.append(f"GRAPH <{ontology.post_iri(unit.key)}> {{\n{inner}}}" if inner else "")
+            case EntityUnit():
+                subjects.append(f"<{ontology.entity_iri(unit.key)}>")
+                added.append(_triples(rdf.quads(unit)))
+            case StatementUnit():
+                removed.append(_triples(rdf.gone(unit)))
+                added.append(_triples(rdf.quads(unit)))
+    steps = list(dropped)
+    if subjects:
+        steps.append(f"DELETE {{ ?s ?p ?o }} WHERE {{ {_places_of(subjects)} ?s ?p ?o }}")
+    if any(removed):
+        steps.append(f"DELETE DATA {{\n{''.join(removed)}}}")
+    if any(added):
+        steps.append(f"INSERT DATA {{\n{''.join(added)}}}")
+    return ";\n".join(steps)
+
+
+def _triples(quads: Iterable[pyoxigraph.Quad]) -> str:
+    return "".join(f"{quad.subject} {quad.predicate} {quad.object} .\n" for quad in quads)
+
+
+def _looks(unit: Unit) -> list[str]:
+    """The queries that show a unit's places."""
+    if isinstance(unit, PostUnit):
+        return [f"SELECT ?s ?p ?o WHERE {{ GRAPH <{ontology.post_iri(unit.key)}> {{ ?s ?p ?o }} }}"]
+    if isinstance(unit, EntityUnit):
+        return [f"SELECT ?s ?p ?o WHERE {{ {_places_of([f'<{ontology.entity_iri(unit.key)}>'])} ?s ?p ?o }}"]
+    places = sorted({f"({q.subject} {q.predicate} {q.object})" for q in (*rdf.quads(unit), *rdf.gone(unit))})
+    return [f"SELECT ?s ?p ?o WHERE {{ VALUES (?s ?p ?o) {{ {' '.join(places)} }} ?s ?p ?o }}"] if places else []
+
+
+def _places_of(subjects: list[str]) -> str:
+    """What an entity's unit covers: its types and names, not the statements about it."""
+    properties = " ".join(map(str, rdf.ENTITY_PROPERTIES))
+    return f"VALUES ?s {{ {' '.join(subjects)} }} VALUES ?p {{ {properties} }}"
+
+
+def _graph(unit: Unit) -> pyoxigraph.NamedNode | None:
+    return pyoxigraph.NamedNode(ontology.post_iri(unit.key)) if isinstance(unit, PostUnit) else None
+
+
+def _term(term: dict[str, Any]) -> Any:
+    if term["type"] == "uri":
+        return pyoxigraph.NamedNode(term["value"])
+    if term["type"] == "bnode":
+        return pyoxigraph.BlankNode(term["value"])
+    if "xml:lang" in term:
+        return pyoxigraph.Literal(term["value"], language=term["xml:lang"].lower())
+    datatype = pyoxigraph.NamedNode(term["datatype"]) if "datatype" in term else None
+    return pyoxigraph.Literal(term["value"], datatype=datatype)
+
+
+def _cut(body: bytes, limit: int, accept: str) -> Answer:
+    """Another server's table, of at most `limit` rows, in the form that was asked for."""
+    try:
+        table = json.loads(body)
+        rows = table.get("results", {}).get("bindings", [])
+        if rows:
+            table["results"]["bindings"] = rows[:limit]
+        form = pyoxigraph.QueryResultsFormat.from_media_type(accept) or pyoxigraph.QueryResultsFormat.JSON
+        read = pyoxigraph.parse_query_results(json.dumps(table).encode(), format=pyoxigraph.QueryResultsFormat.JSON)
+        written = read.serialize(format=form)
+    except (ValueError, SyntaxError, AttributeError) as error:
+        raise QueryFailed(f"The SPARQL server's answer cannot be read: {error}") from error
+    return Answer(form.media_type, written or b"", len(rows) > limit)
+
+
+def _cut_triples(body: bytes, kind: str, limit: int) -> Answer:
+    form = pyoxigraph.RdfFormat.from_media_type(kind)
+    try:
+        triples = [quad.triple for quad in pyoxigraph.parse(body, format=form)]
+        written = pyoxigraph.serialize(triples[:limit], format=form)
+    except (ValueError, SyntaxError) as error:
+        raise QueryFailed(f"The SPARQL server's answer cannot be read: {error}") from error
+    return Answer(kind, written or b"", len(triples) > limit)
+
+
+def _silent(error: httpx.HTTPError) -> str:
+    return f"The SPARQL server does not answer ({type(error).__name__}). It is started by `make run`; see its log."

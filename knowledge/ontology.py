@@ -1,0 +1,140 @@
+"""How the record is named in RDF: IRIs, the vocabularies used, and our own ontology, made from `extraction.labels`.
+
+Here, and only here, head and tail become subject and object. IRIs of posts, entities and assertions begin with
+BASE_IRI; the ontology's namespace is the same in every installation.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.conf import settings
+
+from extraction.labels import ENTITY_TYPES, RELATIONS, RelationType
+
+NAMESPACE = "https://w3id.org/kgbuilder/ontology#"
+VERSION = "1.0"
+
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+RDFS = "http://www.w3.org/2000/01/rdf-schema#"
+OWL = "http://www.w3.org/2002/07/owl#"
+XSD = "http://www.w3.org/2001/XMLSchema#"
+SKOS = "http://www.w3.org/2004/02/skos/core#"
+PROV = "http://www.w3.org/ns/prov#"
+SCHEMA = "https://schema.org/"
+DCTERMS = "http://purl.org/dc/terms/"
+WIKIDATA = "http://www.wikidata.org/entity/"
+
+PREFIXES = {
+    "kg": NAMESPACE,
+    "rdf": RDF,
+    "rdfs": RDFS,
+    "owl": OWL,
+    "xsd": XSD,
+    "skos": SKOS,
+    "prov": PROV,
+    "schema": SCHEMA,
+    "dcterms": DCTERMS,
+    "wd": WIKIDATA,
+}
+
+# What our own properties of an assertion say, and what their values are; the rest is RDF, PROV-O and schema.org.
+ASSERTION_TERMS: dict[str, tuple[str, str, str]] = {
+    "score": ("score", "How sure the reader was, from 0 to 1, calibrated.", "decimal"),
+    "headStart": ("head start", "Where the subject's words begin in the post's text, in code points.", "integer"),
+    "headEnd": ("head end", "Where the subject's words end, exclusive.", "integer"),
+    "tailStart": ("tail start", "Where the object's words begin in the post's text, in code points.", "integer"),
+    "tailEnd": ("tail end", "Where the object's words end, exclusive.", "integer"),
+    "accepted": ("accepted", "True where an editor has confirmed the assertion.", "boolean"),
+    "textVersion": ("text version", "Which version of the post's text the offsets count in, from 1.", "integer"),
+}
+TYPE_TERMS: dict[str, tuple[str, str]] = {
+    "headType": ("head type", "The entity type that was read for the subject at this place."),
+    "tailType": ("tail type", "The entity type that was read for the object at this place."),
+}
+_MATCHES = {"exact": "exactMatch", "close": "closeMatch", "broad": "broadMatch"}
+
+
+def entity_iri(public_id: UUID) -> str:
+    return f"{settings.BASE_IRI}id/entity/{public_id}"
+
+
+def post_iri(public_id: UUID) -> str:
+    """The post, and the named graph that holds what it says."""
+    return f"{settings.BASE_IRI}id/post/{public_id}"
+
+
+def assertion_iri(public_id: UUID) -> str:
+    return f"{settings.BASE_IRI}id/assertion/{public_id}"
+
+
+def checkpoint_iri(digest: str) -> str:
+    return f"{settings.BASE_IRI}id/checkpoint/{digest[:16]}"
+
+
+def type_iri(key: str) -> str:
+    """An entity type's class: `person` is kg:Person."""
+    return f"{NAMESPACE}{key[:1].upper()}{key[1:]}"
+
+
+def relation_iri(key: str) -> str:
+    """A relation's property: `member_of` is kg:member_of."""
+    return NAMESPACE + key
+
+
+def turtle() -> str:
+    """`ontology.ttl`: the classes, properties and terms, with what each corresponds to in Wikidata."""
+    blocks = [_heading(), *map(_class, sorted(ENTITY_TYPES))]
+    blocks += [_property(key, RELATIONS[key]) for key in sorted(RELATIONS)]
+    blocks += [_term(name, *about) for name, about in sorted(ASSERTION_TERMS.items())]
+    blocks += [_term(name, *about, "") for name, about in sorted(TYPE_TERMS.items())]
+    prefixes = "".join(f"@prefix {name}: <{iri}> .\n" for name, iri in PREFIXES.items())
+    return "# Made by `manage.py ontology` from extraction/labels; a test holds the two together.\n" + "\n".join(
+        [prefixes, *blocks]
+    )
+
+
+def _heading() -> str:
+    lines = ["a owl:Ontology", _label("rdfs:label", "kgbuilder: entity types and relations of news")]
+    lines += [f'owl:versionInfo "{VERSION}"', "dcterms:license <https://www.apache.org/licenses/LICENSE-2.0>"]
+    return _block(f"<{NAMESPACE.rstrip('#')}>", lines)
+
+
+def _class(key: str) -> str:
+    return _block(_short(type_iri(key)), ["a owl:Class", _label("rdfs:label", ENTITY_TYPES[key].label)])
+
+
+def _property(key: str, relation: RelationType) -> str:
+    kinds = "a owl:ObjectProperty, owl:SymmetricProperty" if relation.symmetric else "a owl:ObjectProperty"
+    lines = [kinds, _label("rdfs:label", relation.label)]
+    # schema.org's, not RDFS's: a permitted end is what the reader may say, nothing to infer a type from
+    lines += [f"schema:domainIncludes {_classes(relation.heads)}", f"schema:rangeIncludes {_classes(relation.tails)}"]
+    if relation.inverse:
+        lines.append(f"owl:inverseOf {_short(relation_iri(relation.inverse))}")
+    if relation.property and relation.match:
+        lines.append(f"skos:{_MATCHES[relation.match]} wd:{relation.property}")
+    return _block(_short(relation_iri(key)), lines)
+
+
+def _term(name: str, label: str, comment: str, datatype: str) -> str:
+    kind = "a owl:DatatypeProperty" if datatype else "a owl:ObjectProperty"
+    values = f"xsd:{datatype}" if datatype else "owl:Class"
+    lines = [kind, _label("rdfs:label", label), _label("rdfs:comment", comment)]
+    return _block(f"kg:{name}", [*lines, "rdfs:domain rdf:Statement", f"rdfs:range {values}"])
+
+
+def _block(subject: str, lines: list[str]) -> str:
+    return f"{subject} " + " ;\n    ".join(lines) + " .\n"
+
+
+def _classes(keys: frozenset[str]) -> str:
+    return ", ".join(_short(type_iri(key)) for key in sorted(keys))
+
+
+def _label(prop: str, words: str) -> str:
+    escaped = words.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{prop} "{escaped}"@en'
+
+
+def _short(iri: str) -> str:
+    return "kg:" + iri.removeprefix(NAMESPACE)
