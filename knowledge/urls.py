@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from knowledge.views import accounts, entities, entity, feeds, post, posts, status
+from knowledge.views import accounts, entities, entity, feeds, linked_data, post, posts, sparql, status
 
 urlpatterns = [
     path("", posts.posts, name="posts"),
@@ -14,6 +14,13 @@ urlpatterns = [
     path("posts/<uuid:public_id>/pictures/<int:picture_id>/", post.picture, name="picture"),
     path("entities/", entities.entities, name="entities"),
     path("entities/<uuid:public_id>/", entity.entity, name="entity"),
+    path("entities/<uuid:public_id>/graph.ttl", linked_data.entity_turtle, name="entity_turtle"),
+    path("posts/<uuid:public_id>/graph.ttl", linked_data.post_turtle, name="post_turtle"),
+    path("id/entity/<uuid:public_id>", linked_data.entity_iri, name="iri_entity"),
+    path("id/post/<uuid:public_id>", linked_data.post_iri, name="iri_post"),
+    path("id/assertion/<uuid:public_id>", linked_data.assertion_iri, name="iri_assertion"),
+    path("id/checkpoint/<slug:digest>", linked_data.checkpoint_iri, name="iri_checkpoint"),
+    path("sparql/", sparql.sparql, name="sparql"),
     path("feeds/", feeds.feeds, name="feeds"),
     path("feeds/add/", feeds.add, name="feed_add"),
     path("feeds/opml/", feeds.opml_export, name="opml_export"),

@@ -16,6 +16,7 @@ from extraction.models import Post
 from knowledge import current
 from knowledge.current import Edge
 from knowledge.models import Entity, EntityName, Review
+from knowledge.ontology import entity_iri
 from knowledge.views.access import READ, page
 from knowledge.views.drawing import draw
 from knowledge.views.highlight import quoted
@@ -81,7 +82,7 @@ def entity(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "posts": posts,
         "posts_total": posts_total,
         "types_read": _types_read(members),
-        "iri": "",
+        "iri": entity_iri(found.public_id),
     }
     return render(request, "entity.html", context)
 

@@ -114,7 +114,7 @@ def _reprints(found: Post, version: PostVersion | None) -> list[Post]:
 def review(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """An editor's verdict on one statement of the post, or the end of one."""
     found = get_object_or_404(Post, public_id=public_id, state=Post.State.LIVE)
-    statement = get_object_or_404(Statement, public_id=request.POST.get("statement", ""))
+    statement = get_object_or_404(Statement, public_id=_uuid(request.POST.get("statement", "")))
     verdict = request.POST.get("verdict", "")
     try:
         said = _apply(found, statement, verdict, request)
@@ -124,6 +124,13 @@ def review(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         messages.success(request, said)
         ring("project.rdf")
     return redirect(f"{reverse('post', args=[public_id])}#s-{statement.public_id}")
+
+
+def _uuid(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError as error:
+        raise Http404("There is no such statement.") from error
 
 
 def _apply(found: Post, statement: Statement, verdict: str, request: HttpRequest) -> str:
