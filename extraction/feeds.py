@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from html import unescape
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -82,7 +83,7 @@ def _xml_feed(content: bytes, content_type: str, url: str) -> ParsedFeed:
         raise FeedError(f"The feed cannot be read ({type(error).__name__}: {str(error)[:200]}).") from error
     feed, entries = found.get("feed", {}), list(found.get("entries", []))
     if not found.get("version") and not entries:
-        raise FeedError("This is not a feed: neither RSS nor Atom nor JSON Feed.")
+        raise FeedError(f"This is not a feed: neither RSS nor Atom nor JSON Feed.{_hint(content, url)}")
     notice = ""
     if found.get("bozo"):
         reason = str(found.get("bozo_exception", "")).replace("<unknown>:", "line ")
@@ -98,11 +99,21 @@ def _xml_feed(content: bytes, content_type: str, url: str) -> ParsedFeed:
     return ParsedFeed(line_of(_str(feed.get("title")))[:500], site, items, _ttl(feed), notice)
 
 
+def _hint(content: bytes, url: str) -> str:
+    """Where a web page says that its feed is, as a sentence."""
+    for tag in re.findall(rb"<link\b[^<>]{1,2000}>", content[:200_000], re.I):
+        href = re.search(rb"\bhref\s*=\s*[\"']?([^\"'\s>]+)", tag, re.I)
+        if href and re.search(rb"application/(rss\+xml|atom\+xml|feed\+json)", tag, re.I):
+            found = _web(unescape(href[1].decode("utf-8", "replace")), url)
+            return f" This web page names one: {found}" if found else ""
+    return ""
+
+
 def _xml_item(entry: Any, url: str) -> FeedItem:
     contents = [_str(part.get("value")) for part in entry.get("content", []) if isinstance(part, dict)]
     html = max([_str(entry.get("summary")), *contents], key=len)
     link = _str(entry.get("feedburner_origlink")) or _str(entry.get("link"))
-    if entry.get("guidislink") and not link.startswith(("http:", "https:")):
+    if entry.get("guidislink") and link == entry.get("id") and not link.startswith(("http:", "https:")):
         link = ""  # a guid is a link by default, also where it is only a number
     said, when = _said(entry)
     return _item(
