@@ -26,7 +26,7 @@ class TrainConfig:
     title_dropped: float = 0.3  # share of examples shown without their title, so that the reader can do without
     noise: int = 3  # words outside mentions that stand as mentions without relations, for each sentence
     epochs: int = 15
-    batch_words: int = 800  # padded words a batch
+    batch_pieces: int = 960  # padded word pieces a batch
     encoder_rate: float = 1.5e-4
     head_rate: float = 7e-4
     frozen_pieces: bool = True  # the embeddings of word pieces, half of a small encoder's weights, stay as they are
@@ -55,7 +55,7 @@ RECIPES: dict[str, TrainConfig] = {
     "shipped": TrainConfig(
         weights={"conll04": 2.0, "jmere": 0.7, "mnre_none": 0.5, "twitter2015": 0.5, "twitter2017": 0.5},
     ),
-    "conll04": TrainConfig(data=("conll04",), labels="native", epochs=40, batch_words=400),
-    "jmere": TrainConfig(data=("jmere",), labels="native", epochs=15, batch_words=400),
+    "conll04": TrainConfig(data=("conll04",), labels="native", epochs=40, batch_pieces=400),
+    "jmere": TrainConfig(data=("jmere",), labels="native", epochs=15, batch_pieces=400),
     "redocred": TrainConfig(data=("redocred",), labels="native", epochs=20),
 }

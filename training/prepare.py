@@ -92,7 +92,7 @@ def epoch_batches(config: TrainConfig, prepared: Prepared, epoch: int) -> list[l
     batches, batch, longest = [], list[int](), 0
     for index in np.array(drawn)[order].tolist():
         longest = max(longest, len(prepared.titled[index].ids))
-        if batch and longest * (len(batch) + 1) > config.batch_words:
+        if batch and longest * (len(batch) + 1) > config.batch_pieces:
             batches.append(batch)
             batch, longest = [], len(prepared.titled[index].ids)
         batch.append(index)

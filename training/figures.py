@@ -1,0 +1,115 @@
+"""The rows of `docs/benchmarks.md`: what a checkpoint scores on the test part of each data set it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from extraction import datasets
+from extraction.checkpoint import Checkpoint
+from extraction.decoding import Found
+from extraction.grid import ScoredRelation
+from extraction.labels import RELATIONS, inventory
+from extraction.schema import Example
+from extraction.text import Parser
+from training.config import TrainConfig
+from training.evaluate import Reader, features_of, find
+from training.mapped_back import mapped_back
+from training.metrics import Prediction, Score, mention_score, relation_score
+
+BOTH_WAYS = {"redocred"}  # sets that annotate a symmetric relation in both directions; we give it once
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Scores on one test part, in the data set's own labels.
+
+    `asserted` is at the checkpoint's thresholds, `even` and `blind` (to direction) at the one threshold that was best
+    on dev. `silent`: of the sentences without a relation, those for which nothing at all is asserted, and all.
+    """
+
+    dataset: str
+    sentences: int
+    mentions: Score
+    asserted: Score
+    even: Score
+    blind: Score
+    silent: tuple[int, int]
+
+    def row(self) -> list[str]:
+        """Cells as in HEADING."""
+        related = self.even.gold > 0
+        return [
+            self.dataset,
+            str(self.sentences),
+            f"{self.mentions.f1:.1%}" if self.mentions.gold else "",
+            f"{self.even.f1:.1%}" if related else "",
+            f"{self.blind.f1:.1%}" if related else "",
+            f"{self.asserted.precision:.1%} / {self.asserted.recall:.1%}" if related else "",
+            f"{self.silent[0]} of {self.silent[1]} ({self.silent[0] / self.silent[1]:.1%})" if self.silent[1] else "",
+        ]
+
+
+HEADING = [
+    "test part",
+    "sentences",
+    "mentions F1",
+    "relations F1",
+    "direction-blind F1",
+    "P / R at the shipped thresholds",
+    "left empty, of those without a relation",
+]
+
+
+def figures(checkpoint: Checkpoint, parser: Parser, root: Path) -> list[Figures]:
+    """A row for each data set of the checkpoint's training."""
+    config = TrainConfig.from_dict(checkpoint.manifest.training["config"])
+    return [measure(checkpoint, parser, root, name, config.labels) for name in config.data]
+
+
+def measure(checkpoint: Checkpoint, parser: Parser, root: Path, name: str, trained_on: str) -> Figures:
+    """Scores on the test part of `name`; a checkpoint of the mapped inventory is mapped back to the set's labels."""
+    manifest = checkpoint.manifest
+    examples = datasets.load(name, "test", root, "native")
+    found = find(checkpoint.network, features_of(checkpoint, examples, parser, manifest.title), manifest.inventory)
+    asserted = _predictions(checkpoint, found, manifest.thresholds)
+    even = _predictions(checkpoint, found, {"default": manifest.metrics["dev"]["best_f1_threshold"]})
+    labels = inventory((name,), "native")
+    silent = _silent(examples, asserted)
+    if trained_on == "mapped":
+        both = _turned_too if name in BOTH_WAYS else lambda one: one
+        asserted, even = ([mapped_back(both(one), name) for one in many] for many in (asserted, even))
+    return Figures(
+        dataset=name,
+        sentences=len(examples),
+        mentions=mention_score(examples, even),
+        asserted=relation_score(examples, asserted, labels),
+        even=relation_score(examples, even, labels),
+        blind=relation_score(examples, even, labels, directed=False),
+        silent=silent,
+    )
+
+
+def _predictions(checkpoint: Checkpoint, found: Sequence[Found], thresholds: dict[str, float]) -> list[Prediction]:
+    return Reader(checkpoint.manifest.inventory, checkpoint.manifest.calibration, thresholds).predictions(found)
+
+
+def _silent(examples: Sequence[Example], predictions: Sequence[Prediction]) -> tuple[int, int]:
+    """(left empty, all) of the sentences without a relation; any asserted relation counts, settled or not."""
+    empty = [
+        not prediction.relations
+        for example, prediction in zip(examples, predictions, strict=True)
+        if not example.relations
+    ]
+    return sum(empty), len(empty)
+
+
+def _turned_too(prediction: Prediction) -> Prediction:
+    """The prediction with its symmetric relations, which a reader gives once, in both directions."""
+    turned = [
+        ScoredRelation(one.tail, one.head, one.key, one.score)
+        for one in prediction.relations
+        if RELATIONS[one.key].symmetric
+    ]
+    return Prediction(prediction.mentions, [*prediction.relations, *turned])
