@@ -7,7 +7,7 @@ its whole story only in its JSON-LD, that is read instead. No Django: notebooks 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
@@ -102,7 +102,7 @@ def _read(tree: HtmlElement, url: str) -> Article:
     published = story.published or _meta(tree, "article:published_time")
     language = (tree.get("lang") or tree.get("xml:lang") or _meta(tree, "og:locale")).replace("_", "-")[:35]
     password = bool(tree.xpath("//input[@type='password']"))
-    text = _body(tree, story, title)
+    text, shown = _body(tree, story, title)
     return Article(
         title=clean(title),
         text=clean(text),
@@ -111,11 +111,12 @@ def _read(tree: HtmlElement, url: str) -> Article:
         canonical=urljoin(url, canonical) if canonical else "",
         published=published,
         language=language,
-        login_wall=_is_wall(title, text, url, password, story),
+        login_wall=_is_wall(title, text, shown, url, password, story),
     )
 
 
-def _body(tree: HtmlElement, story: Story, title: str) -> str:
+def _body(tree: HtmlElement, story: Story, title: str) -> tuple[str, str]:
+    """The story's text, and all that the extractor took for it, appeals to subscribe included."""
     import trafilatura
 
     for element in tree.xpath(_PRUNED):
@@ -125,12 +126,13 @@ def _body(tree: HtmlElement, story: Story, title: str) -> str:
             _drop(element)
     found = trafilatura.bare_extraction(tree, include_comments=False, include_tables=False)
     body = getattr(found, "body", None)
-    told = [] if body is None else _told(_paragraphs(body), title)
-    stated = _told(iter(story.paragraphs), title)
-    # some pages are split into pieces of which the extractor sees the first; a summary in JSON-LD is no story
-    if sum(map(len, stated)) > 1.3 * sum(map(len, told)) + 200:
+    shown = [] if body is None else list(_paragraphs(body))
+    told, stated = _told(shown, title), _told(story.paragraphs, title)
+    # some pages are split into pieces of which the extractor sees the first, or are read from the JSON-LD as one
+    # paragraph; a summary in the JSON-LD is no story
+    if sum(map(len, stated)) > 1.3 * sum(map(len, told)) + 200 or len(told) == 1 < len(stated):
         told = stated
-    return "\n\n".join(told)
+    return "\n\n".join(told), "\n".join(shown)
 
 
 def _paragraphs(body: HtmlElement) -> Iterator[str]:
@@ -146,7 +148,7 @@ def _paragraphs(body: HtmlElement) -> Iterator[str]:
         yield element.tail or ""
 
 
-def _told(paragraphs: Iterator[str], title: str) -> list[str]:
+def _told(paragraphs: Iterable[str], title: str) -> list[str]:
     """The paragraphs without the headline again, appeals, lines of links and what was said just before."""
     kept: list[str] = []
     seen = {_words(title)}
@@ -218,14 +220,14 @@ def _file_name(url: str) -> str:
     return name if len(name) > 5 else ""
 
 
-def _is_wall(title: str, text: str, url: str, password: bool, story: Story) -> bool:
+def _is_wall(title: str, text: str, shown: str, url: str, password: bool, story: Story) -> bool:
     if len(text) > _SHORT:
         return False
     return bool(
         password
         or story.paid
         or _WALL_TITLE.fullmatch(title)
-        or _WALL_WORDS.search(text)
+        or _WALL_WORDS.search(shown)
         or _WALL_PATH.search(urlsplit(url).path)
     )
 

@@ -166,7 +166,8 @@ def test_scripts_in_titles_and_texts_become_text_or_nothing() -> None:
     item = only(
         rss(
             "<item><title>&lt;script&gt;alert(1)&lt;/script&gt;Fire</title><guid>s</guid>"
-            "<description>&lt;img src=x onerror=alert(1)&gt;Ada met Charles.&lt;style&gt;p{}&lt;/style&gt;</description>"
+            "<description>&lt;img src=x onerror=alert(1)&gt;Ada met Charles."
+            "&lt;style&gt;p{}&lt;/style&gt;</description>"
             "</item>"
         )
     )
