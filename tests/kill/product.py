@@ -22,17 +22,18 @@ class Stuck(Exception):
 
 
 class Product:
-    """Starts, kills and stops the product. `environ` holds its settings."""
+    """Starts, kills and stops the product. `environ` holds its settings, `options` those of `up`."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environ: Mapping[str, str], options: tuple[str, ...] = ("--no-samples",)) -> None:
         self.folder = folder
+        self.options = options
         self.environ = {**os.environ, **environ}
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with (self.folder / "terminal.txt").open("ab") as terminal:
             self.process = subprocess.Popen(
-                [sys.executable, str(ROOT / "manage.py"), "up", "--no-samples"],
+                [sys.executable, str(ROOT / "manage.py"), "up", *self.options],
                 cwd=ROOT,
                 env=self.environ,
                 stdout=terminal,
