@@ -122,7 +122,7 @@ class Kept:
             raise StoreRefused("malformed")
         self.units |= {unit.key: unit for unit in units}
 
-    def clear(self) -> None:
+    def clear(self, earlier_base: str = "") -> None:
         self.units.clear()
 
 

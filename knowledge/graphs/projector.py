@@ -11,20 +11,23 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
+from extraction.models import Post
 from knowledge import erasure
 from knowledge.graphs import build
 from knowledge.graphs.registry import open_store
 from knowledge.graphs.store import EntityUnit, StatementUnit, Store, StoreRefused, StoreUnavailable, Unit
-from knowledge.marking import behind
-from knowledge.models import Projection, ProjectorLock
+from knowledge.marking import behind, mark_rows
+from knowledge.models import Entity, Projection, ProjectorLock, Statement
 
 logger = logging.getLogger(__name__)
 
@@ -48,24 +51,60 @@ class Projected:
 
 def run(store: str, *, opened: Store | None = None, seconds: float = RUN_SECONDS, chunk: int = CHUNK) -> Projected:
     """Projects due units of a store until none is left or the time is up. Another projector at work: nothing."""
-    token = secrets.token_hex(16)
     result = Projected()
+    with _holding(store) as token:
+        if not token:
+            return result
+        try:
+            target = opened or open_store(store)
+            until = time.monotonic() + seconds
+            while time.monotonic() < until and _take(store, token):
+                rows = _due(store, chunk)
+                if not rows:
+                    break
+                _project(target, rows, result)
+        except StoreUnavailable as error:
+            logger.warning("The graph %s waits: %s", store, error)
+            result.unavailable = str(error)
+    return result
+
+
+def start_over(store: str, opened: Store, earlier_base: str = "") -> bool:
+    """Empties a store after marking every unit; False while another projector is at work. Projecting is the caller's.
+
+    In this order, and in small transactions: a death anywhere leaves units behind, never a store that is empty
+    unnoticed. Until all are projected again people see a part of the graph. Raises StoreUnavailable.
+    """
+    with _holding(store) as token:
+        if not token:
+            return False
+        for ids in _ranges(Projection.objects.filter(store=store)):
+            Projection.objects.filter(store=store, pk__range=ids).update(done=0, due_at=timezone.now())
+            _take(store, token)
+        for kind, model in (("post", Post), ("statement", Statement), ("entity", Entity)):
+            for ids in _ranges(model.objects.all()):
+                mark_rows(Projection.Kind(kind), model.objects.filter(pk__range=ids))
+                _take(store, token)
+        opened.clear(earlier_base)
+    return True
+
+
+@contextmanager
+def _holding(store: str) -> Iterator[str]:
+    """The store's lease for the time of the block; "" while another projector has it."""
+    token = secrets.token_hex(16)
     if not _take(store, token):
-        return result
+        yield ""
+        return
     try:
-        target = opened or open_store(store)
-        until = time.monotonic() + seconds
-        while time.monotonic() < until and _take(store, token):
-            rows = _due(store, chunk)
-            if not rows:
-                break
-            _project(target, rows, result)
-    except StoreUnavailable as error:
-        logger.warning("The graph %s waits: %s", store, error)
-        result.unavailable = str(error)
+        yield token
     finally:
         ProjectorLock.objects.filter(store=store, token=token).update(token="", until=None)
-    return result
+
+
+def _ranges(rows: QuerySet[Any], step: int = 1000) -> Iterator[tuple[int, int]]:
+    last = rows.aggregate(last=Max("pk"))["last"] or 0
+    return ((start, start + step - 1) for start in range(1, last + 1, step))
 
 
 def _due(store: str, chunk: int) -> list[Projection]:

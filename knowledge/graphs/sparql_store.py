@@ -84,14 +84,12 @@ class SparqlStore:
     def ask(self, text: str) -> bool:
         return bool(self._json(text)["boolean"])
 
-    def clear(self) -> None:
-        """Everything of ours, also what stands under an earlier BASE_IRI; the bundled server holds nothing else."""
+    def clear(self, earlier_base: str = "") -> None:
+        """The bundled server holds nothing but ours; from another one goes what our IRIs begin."""
         if self._bundled:
             self._accept(self._send("POST", f"{BUNDLED}/clear", timeout=600))
             return
-        from kgbuilder import installation
-
-        for base in {settings.BASE_IRI, installation.base_iri_differs()} - {""}:
+        for base in {settings.BASE_IRI, earlier_base} - {""}:
             self.update(
                 f"DELETE {{ GRAPH ?g {{ ?s ?p ?o }} }} WHERE {{ GRAPH ?g {{ ?s ?p ?o }} "
                 f'FILTER(STRSTARTS(STR(?g), "{base}id/post/")) }};\n'

@@ -112,5 +112,5 @@ class Store(Protocol):
     def replace(self, units: Sequence[Unit]) -> None:
         """Makes the store show these units as they are given, all or none."""
 
-    def clear(self) -> None:
-        """Takes everything out that this product wrote."""
+    def clear(self, earlier_base: str = "") -> None:
+        """Takes everything out that this product wrote, also what it wrote under an earlier BASE_IRI."""

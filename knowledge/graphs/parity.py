@@ -1,0 +1,224 @@
+"""Compares a store with the record, both ways: what is missing there, what stands there without reason.
+
+Both sides are streamed: of each unit only how many quads it has and a sum of their hashes are kept, of each plain
+triple its ends. What differs is then looked at by itself: it may only wait to be projected (pending), or have changed
+since it was streamed. The rest is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import pyoxigraph
+from django.db.models import Max, Q
+
+from extraction.models import Post
+from knowledge import current, marking, ontology
+from knowledge.graphs import build, rdf
+from knowledge.graphs.sparql_store import SparqlStore
+from knowledge.graphs.store import StatementUnit, Triple, Unit
+from knowledge.models import Entity, Merge, Projection, Statement
+
+CHUNK = 200
+Kind = Projection.Kind
+Place = tuple[str, UUID]
+Sum = tuple[int, int]
+_RELATIONS = {ontology.relation_iri(key): key for key in current.RELATIONS}
+_PROPERTIES = {term.value for term in rdf.ENTITY_PROPERTIES}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A unit that is not as it should be. `pending`: it is known to be behind; then `error` is its last one, if any."""
+
+    kind: str
+    key: str
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    pending: bool = False
+    error: str = ""
+
+
+@dataclass(slots=True)
+class Report:
+    """What was compared, and what differs."""
+
+    units: int = 0
+    triples: int = 0
+    quads: int = 0
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def wrong(self) -> list[Difference]:
+        return [one for one in self.differences if not one.pending]
+
+    @property
+    def pending(self) -> list[Difference]:
+        return [one for one in self.differences if one.pending]
+
+    @property
+    def stuck(self) -> list[Difference]:
+        return [one for one in self.pending if one.error]
+
+
+class Seen:
+    """What was streamed from the store, in little."""
+
+    def __init__(self) -> None:
+        self.sums: dict[Place, Sum] = {}
+        self.triples: set[Triple] = set()
+        self.strange: list[pyoxigraph.Quad] = []
+        self.quads = 0
+
+    def add(self, quad: pyoxigraph.Quad) -> None:
+        """Counts a quad if it is ours: in a post's graph, or about an entity. Others' data in a shared store is not."""
+        graph, subject = quad.graph_name, quad.subject
+        if isinstance(graph, pyoxigraph.NamedNode):
+            post = rdf.post_key(graph.value)
+            if post is not None:
+                self._sum((Kind.POST, post), quad)
+            return
+        entity = rdf.entity_key(subject.value) if isinstance(subject, pyoxigraph.NamedNode) else None
+        if entity is None:
+            return
+        if quad.predicate.value in _PROPERTIES:
+            self._sum((Kind.ENTITY, entity), quad)
+            return
+        relation = _RELATIONS.get(quad.predicate.value)
+        tail = rdf.entity_key(quad.object.value) if isinstance(quad.object, pyoxigraph.NamedNode) else None
+        self.quads += 1
+        if relation is None or tail is None:
+            self.strange.append(quad)
+        else:
+            self.triples.add(Triple(entity, relation, tail))
+
+    def _sum(self, place: Place, quad: pyoxigraph.Quad) -> None:
+        count, total = self.sums.get(place, (0, 0))
+        self.sums[place] = (count + 1, (total + hash(str(quad))) & 0xFFFFFFFFFFFFFFFF)
+        self.quads += 1
+
+
+def check(store: SparqlStore, name: str) -> Report:
+    """Compares everything. Raises StoreUnavailable."""
+    seen = Seen()
+    for quad in store.stream():
+        seen.add(quad)
+    report = Report(quads=seen.quads)
+    suspects = [*_units_that_differ(seen, report), *((kind, key) for kind, key in seen.sums)]
+    for kind, key in suspects:
+        report.differences += _look(store, name, kind, key)
+    report.differences += _triples_that_differ(store, name, seen, report)
+    report.differences += [Difference("quad", "", extra=(str(quad),)) for quad in seen.strange]
+    return report
+
+
+def repair(store: SparqlStore, report: Report) -> None:
+    """Marks what is wrong, to be projected anew, and takes out what belongs to no unit."""
+    for kind in Kind:
+        marking.mark(kind, [UUID(one.key) for one in report.wrong if one.kind == kind.value and one.key])
+    loose = [line for one in report.wrong if not one.key for line in one.extra]
+    for start in range(0, len(loose), CHUNK):
+        store.update("DELETE DATA {\n" + "".join(f"{line} .\n" for line in loose[start : start + CHUNK]) + "}")
+
+
+def _units_that_differ(seen: Seen, report: Report) -> Iterator[Place]:
+    """Compares the sums of every post and entity of the record; what it has compared goes from `seen`."""
+    builders: list[tuple[Kind, Any, Callable[[list[UUID]], Iterable[Unit]]]] = [
+        (Kind.POST, Post, build.posts),
+        (Kind.ENTITY, Entity, build.entities),
+    ]
+    for kind, model, builder in builders:
+        for keys in key_ranges(model):
+            for unit in builder(keys):
+                report.units += 1
+                expected = Seen()
+                for quad in rdf.quads(unit):
+                    expected.add(quad)
+                place = (kind, unit.key)
+                if expected.sums.get(place) != seen.sums.pop(place, None):
+                    yield place
+
+
+def _triples_that_differ(store: SparqlStore, name: str, seen: Seen, report: Report) -> Iterator[Difference]:
+    matched: set[Triple] = set()
+    for keys in key_ranges(Statement):
+        for unit in build.statements(keys):
+            expected = set(_both_ways(unit.there))
+            report.triples += len(expected - matched)
+            matched |= expected
+            if not expected <= seen.triples:
+                yield from _look(store, name, Kind.STATEMENT, unit.key)
+    for triple in sorted(seen.triples - matched):
+        yield from _look_at_extra(store, name, triple)
+
+
+def _look(store: SparqlStore, name: str, kind: str, key: UUID) -> Iterator[Difference]:
+    """One unit, as it is now on both sides: its mark is read before, so that a change in between shows as pending."""
+    row = Projection.objects.filter(store=name, kind=kind, key=key).first()
+    [unit] = build.units([Projection(kind=kind, key=key)])
+    expected = set(rdf.quads(unit))
+    found = store.of_units([unit])
+    behind = marking.behind(name).filter(kind=kind, key=key).first()
+    if expected == found:
+        return
+    again = Projection.objects.filter(store=name, kind=kind, key=key).first()
+    moved = (row and row.wanted) != (again and again.wanted)
+    lines = (tuple(sorted(map(str, expected - found))), tuple(sorted(map(str, found - expected))))
+    error = behind.error if behind else ""
+    yield Difference(kind, str(key), *lines, pending=bool(behind or moved), error=error)
+
+
+def _look_at_extra(store: SparqlStore, name: str, triple: Triple) -> Iterator[Difference]:
+    """A plain triple that no statement accounts for. It is pending where a statement that may have stood as it is."""
+    [quad, *_] = rdf.quads(StatementUnit(UUID(int=0), (triple,), ()))
+    keys = list(_may_have_stood_as(triple).values_list("public_id", flat=True))
+    line = f"{quad.subject} {quad.predicate} {quad.object}"
+    if not store.ask(f"ASK {{ {line} }}") or _stands(keys, triple):
+        return
+    waiting = marking.behind(name).filter(kind=Kind.STATEMENT, key__in=keys).first()
+    if waiting is not None:
+        yield Difference(Kind.STATEMENT, str(waiting.key), extra=(line,), pending=True, error=waiting.error)
+    elif keys:
+        yield Difference(Kind.STATEMENT, str(keys[0]), extra=(line,))
+    else:
+        yield Difference("quad", "", extra=(line,))
+
+
+def _stands(keys: list[UUID], triple: Triple) -> bool:
+    return any(triple in set(_both_ways(unit.there)) for unit in build.statements(keys))
+
+
+def _may_have_stood_as(triple: Triple) -> Any:
+    heads, tails = _ever_under(triple.head), _ever_under(triple.tail)
+    ends = Q(head__in=heads, tail__in=tails)
+    if triple.relation in current.SYMMETRIC:
+        ends |= Q(head__in=tails, tail__in=heads)
+    return Statement.objects.filter(ends, relation=triple.relation)
+
+
+def _ever_under(key: UUID) -> set[int]:
+    """The entity, and those that were merged into it at any time."""
+    ids = set(Entity.objects.filter(public_id=key).values_list("pk", flat=True))
+    for former in Merge.objects.filter(survivor__in=ids).values_list("former", flat=True):
+        ids |= {int(pk) for pk in former}
+    return ids
+
+
+def _both_ways(triples: Iterable[Triple]) -> Iterator[Triple]:
+    for triple in triples:
+        yield triple
+        if triple.relation in current.SYMMETRIC:
+            yield Triple(triple.tail, triple.relation, triple.head)
+
+
+def key_ranges(model: Any) -> Iterator[list[UUID]]:
+    """All public ids of a table, by ranges of ids: no query is held open."""
+    last = model.objects.aggregate(last=Max("pk"))["last"] or 0
+    for start in range(1, last + 1, CHUNK):
+        rows = model.objects.filter(pk__range=(start, start + CHUNK - 1))
+        keys = list(rows.order_by("pk").values_list("public_id", flat=True))
+        if keys:
+            yield keys

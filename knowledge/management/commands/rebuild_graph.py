@@ -1,0 +1,55 @@
+"""Makes a graph store over, from nothing."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from kgbuilder import installation
+from knowledge.graphs import projector
+from knowledge.graphs.registry import open_store, store_names
+from knowledge.graphs.store import StoreUnavailable
+from knowledge.marking import behind
+
+PATIENCE_S = 30  # for the projector at work to give its lane back
+
+
+class Command(BaseCommand):
+    help = "Empty the graph and write it anew from the database. Reading and recording go on meanwhile."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--store", choices=store_names(), default="rdf")
+
+    def handle(self, *args: Any, store: str, **options: Any) -> None:
+        began, target = time.monotonic(), open_store(store)
+        earlier = installation.base_iri_differs()
+        try:
+            until = time.monotonic() + PATIENCE_S
+            while not projector.start_over(store, target, earlier):
+                if time.monotonic() > until:
+                    raise CommandError("Another process keeps the graph busy. Try again in two minutes.")
+                time.sleep(0.5)
+        except StoreUnavailable as error:
+            raise CommandError(f"{error} Nothing was changed that the projector will not mend.") from error
+        installation.base_iri_rebuilt()
+        failed = self._project(store, target)
+        seconds = time.monotonic() - began
+        self.stdout.write(f"The graph is rebuilt, in {seconds:.0f} seconds.")
+        if failed:
+            raise CommandError(f"{failed} units could not be written; `manage.py check_parity` shows why.")
+
+    def _project(self, store: str, target: Any) -> int:
+        """Until nothing is behind but what the store refuses; another projector may do a part of it."""
+        total = behind(store).count()
+        while left := behind(store).filter(attempts=0).count():
+            self.stderr.write(f"{total - left} of {total} units written", ending="\r")
+            done = projector.run(store, opened=target, seconds=2)
+            if done.unavailable:
+                raise CommandError(f"{done.unavailable} The rest is written once it does.")
+            if not done:
+                time.sleep(0.5)
+        self.stderr.write("")
+        return behind(store).count()
