@@ -28,7 +28,8 @@ UPOS: tuple[str, ...] = (
 )
 ROOT, UNKNOWN = "root", "dep"
 BATCH = 256  # texts a parser call: larger gains nothing, smaller loses a third of the speed
-LONGEST_LINE = 20_000  # code points; spaCy's tokenizer takes time by the square of a run of brackets
+LONGEST_LINE = 20_000  # code points; all of a line is held at once
+LONGEST_RUN = 250  # code points without white space; on a run of marks spaCy's tokenizer takes time by its square
 ENGLISH = {
     "the",
     "and",
@@ -45,6 +46,7 @@ ENGLISH = {
 LOOKS_ENGLISH = {"en", "pcm", "sco"}  # the identifier takes English tweets for Nigerian Pidgin and Scots
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_RUN = re.compile(rf"\S{{{LONGEST_RUN}}}(?=\S)")
 _LINE = re.compile(r"[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 
 
@@ -191,10 +193,11 @@ def detect_language(text: str) -> tuple[str, float]:
     A headline of names looks like any language. So text in Latin script is called foreign only when it is sure, the
     surer the shorter, never below six words, and never with English function words in it (a quoted foreign name).
     """
+    text = text[:ENOUGH]
     letters = [letter for letter in text if letter.isalpha()]
     if len(letters) < 3:
         return "", 0.0
-    language, score = _identifier().classify(text[:5000])
+    language, score = _identifier().classify(text)
     latin = 2 * sum(letter < "\u0250" for letter in letters) > len(letters)
     if language in LOOKS_ENGLISH:
         sure = latin and language == "en" and score >= 0.5
@@ -216,16 +219,16 @@ def _identifier() -> Any:
 
 
 def _pieces(text: str) -> Iterator[tuple[int, str]]:
-    """The lines of a text with their starts; a line over the limit is cut, at white space where there is some."""
+    """The lines of a text with their starts; those over a limit are cut, at white space where there is some."""
     for line in _LINE.finditer(text):
         start, end = line.span()
-        while end - start > LONGEST_LINE:
-            space = text.rfind(" ", start + 1, start + LONGEST_LINE)
-            cut = space if space > start else start + LONGEST_LINE
-            yield start, text[start:cut]
-            start = cut
-        if not text[start:end].isspace():
-            yield start, text[start:end]
+        for stop in [*(run.end() for run in _RUN.finditer(text, start, end)), end]:
+            while start < stop:
+                cut = stop if stop - start <= LONGEST_LINE else text.rfind(" ", start, start + LONGEST_LINE) + 1
+                cut = cut or start + LONGEST_LINE
+                if not text[start:cut].isspace():
+                    yield start, text[start:cut]
+                start = cut
 
 
 def _printable(text: str) -> str:

@@ -83,7 +83,7 @@ def test_held_out_documents_are_the_same_every_time(treebank: Path) -> None:
     assert len({held_out(block) for block in documents}) == 1, "one document is never split"
 
 
-TINY = ParserConfig(width=16, depth=1, rows=200, hidden=16, vectors=0, epochs=30, batch=30, rate=0.01, dropout=0.0)
+TINY = ParserConfig(width=16, depth=1, rows=200, hidden=16, vectors=0, epochs=15, batch=30, rate=0.02, dropout=0.0)
 
 
 def test_training_learns_repeats_and_is_saved_whole(treebank: Path, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_training_learns_repeats_and_is_saved_whole(treebank: Path, tmp_path: Pa
     figures = measure(trained, gold[:2]).figures()
     assert figures["words"] == 100
     assert figures["upos"] > 85
-    assert len(lines) == 30 and "epoch 30/30" in lines[-1]
+    assert len(lines) == 15 and "epoch 15/15" in lines[-1]
     save(nlp, tmp_path / "out", figures)
     loaded = Parser.load(tmp_path / "out")
     texts = [block.text for block in gold[:2]]
