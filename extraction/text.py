@@ -30,6 +30,7 @@ ROOT, UNKNOWN = "root", "dep"
 BATCH = 256  # texts a parser call: larger gains nothing, smaller loses a third of the speed
 LONGEST_LINE = 20_000  # code points; all of a line is held at once
 LONGEST_RUN = 250  # code points without white space; on a run of marks spaCy's tokenizer takes time by its square
+ENOUGH = 5_000  # code points tell what language a text is in
 ENGLISH = {
     "the",
     "and",
