@@ -1,0 +1,112 @@
+"""The read lane: a batch is recorded post by post, and what goes wrong with one holds up no other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from extraction import reading, tasks
+from extraction.models import Post, Reading
+from extraction.schema import Declined, Document, Extraction, Mention
+from knowledge.models import Assertion
+from tests import deterministic, records
+
+pytestmark = pytest.mark.django_db
+
+
+class Reader:
+    """The deterministic extractor, with a text of each kind that makes trouble."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def read(self, documents: Sequence[Document]) -> list[Extraction]:
+        self.batches.append(len(documents))
+        if any("the disk is full" in document.text for document in documents):
+            raise OSError("No space left on device")
+        return [self._read(document) for document in documents]
+
+    def _read(self, document: Document) -> Extraction:
+        if "makes the network fail" in document.text:
+            return Extraction(document.id, document.text, declined=Declined("failed", "IndexError: 7"))
+        if "is not sound" in document.text:
+            return Extraction(document.id, document.text, mentions=(Mention(5, 10**6, "person"),))
+        return deterministic.Extractor().read([document])[0]
+
+
+@pytest.fixture
+def reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: object) -> Iterator[Reader]:
+    settings.DATA_DIR = tmp_path  # type: ignore[attr-defined]
+    made = Reader()
+    monkeypatch.setattr(tasks, "_reader", lambda path, digest: made)
+    rung.clear()
+    monkeypatch.setattr(tasks, "ring", rung.append)
+    records.checkpoint()
+    yield made
+    assert list((tmp_path / "run").glob("*.lease")) == []
+
+
+rung: list[str] = []
+
+
+def test_a_batch_is_read_recorded_and_the_lane_rung_again(reader: Reader) -> None:
+    for number in range(3):
+        records.post(f"Ada Lovelace met Charles Babbage in London, {number} of 3.")
+    tasks.read.apply()
+    assert reader.batches == [3]
+    assert Post.objects.filter(current_reading__stage=Reading.Stage.DONE).count() == 3
+    assert Assertion.objects.count() == 6
+    assert rung == ["project.rdf", "read"]
+
+
+def test_nothing_due_rings_nothing(reader: Reader) -> None:
+    tasks.read.apply()
+    assert (reader.batches, rung) == ([], [])
+
+
+@pytest.mark.parametrize("trouble", ["Anna Bell makes the network fail.", "What Anna Bell says is not sound."])
+def test_a_post_that_cannot_be_read_keeps_its_error_and_holds_up_no_other(reader: Reader, trouble: str) -> None:
+    bad = records.post(trouble)
+    records.post("Ada Lovelace met Charles Babbage in London.")
+    for _ in range(reading.GIVEN_UP_AT + 1):
+        tasks.read.apply()
+        Reading.objects.filter(stage=Reading.Stage.READ).update(due_at="2026-01-01T00:00:00Z")
+    assert Post.objects.filter(current_reading__isnull=False).count() == 1
+    failed = Reading.objects.get(version__post=bad)
+    assert failed.stage == Reading.Stage.FAILED
+    assert "IndexError: 7" in failed.error or "Unplannable" in failed.error
+    # From the third claim on it was read alone.
+    assert reader.batches == [2, 1, 1, 1, 1]
+
+
+def test_what_is_no_posts_fault_costs_no_post_an_attempt(reader: Reader) -> None:
+    records.post("Ada Lovelace wrote while the disk is full.")
+    result = tasks.read.apply()
+    assert isinstance(result.result, OSError)
+    held = Reading.objects.get()
+    assert (held.stage, held.attempts, held.lease_token) == (Reading.Stage.READ, 0, "")
+
+
+def test_without_a_deployed_checkpoint_nothing_is_claimed(reader: Reader) -> None:
+    from extraction.models import Deployment
+
+    records.post("Ada Lovelace met Charles Babbage in London.")
+    Deployment.objects.all().delete()
+    tasks.read.apply()
+    assert reader.batches == []
+    assert Reading.objects.get().attempts == 0
+
+
+def test_a_lane_that_has_its_share_of_threads_drops_the_ring(monkeypatch: pytest.MonkeyPatch) -> None:
+    visited: list[int] = []
+    monkeypatch.setattr(tasks.visiting, "visit_due", lambda *args, **kwargs: visited.append(1))
+    held = [tasks._visits.acquire(blocking=False) for _ in range(4)]
+    try:
+        tasks.fetch.apply()
+    finally:
+        for _ in held:
+            tasks._visits.release()
+    assert held == [True] * 4
+    assert visited == []
