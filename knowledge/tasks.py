@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+
 from celery import shared_task
 
 from kgbuilder.celery import ring
+from kgbuilder.parts import run_folder
+from kgbuilder.supervision.leases import lease
+from knowledge.graphs import projector
+
+LEASE_SECONDS = 600.0  # a run ends by itself after a fraction of this; longer means that it hangs
 
 
 @shared_task
 def project_rdf() -> None:
     """Write the units of the RDF store that are behind."""
-    from knowledge.graphs import projector
-
-    if projector.run("rdf"):
+    with lease(run_folder(), os.environ.get("KGBUILDER_PART", "io"), LEASE_SECONDS):
+        done = projector.run("rdf")
+    if done:
         ring("project.rdf")
