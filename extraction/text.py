@@ -27,23 +27,12 @@ UPOS: tuple[str, ...] = (
     *("SYM", "VERB", "X"),
 )
 ROOT, UNKNOWN = "root", "dep"
-BATCH = 256  # texts a parser call: larger gains nothing, smaller loses a third of the speed
+BATCH = 256  # texts a parser call
 LONGEST_LINE = 20_000  # code points; all of a line is held at once
 LONGEST_RUN = 250  # code points without white space; on a run of marks spaCy's tokenizer takes time by its square
 ENOUGH = 5_000  # code points tell what language a text is in
-ENGLISH = {
-    "the",
-    "and",
-    "with",
-    "from",
-    "that",
-    "which",
-    "were",
-    "has",
-    "his",
-    "their",
-    "for",
-}  # few others share these
+# words that few other languages share
+ENGLISH = {"the", "and", "with", "from", "that", "which", "were", "has", "his", "their", "for"}
 LOOKS_ENGLISH = {"en", "pcm", "sco"}  # the identifier takes English tweets for Nigerian Pidgin and Scots
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
