@@ -34,6 +34,10 @@
   tab().setQuery(field.value);
   if (tab().getYasqe()) tab().getYasqe().collapsePrefixes(false);
 
+  form.querySelector(".run").addEventListener("click", (event) => {
+    event.preventDefault();
+    tab().query().catch(() => {});
+  });
   // A download sends the form, with what stands in the editor.
   form.addEventListener("submit", () => { field.value = tab().getYasqe().getValue(); });
   for (const link of document.querySelectorAll(".examples a")) {

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from django import template
 from django.conf import settings
 from django.http import QueryDict
-from django.template.defaultfilters import timeuntil
 from django.utils import timezone
+from django.utils.timesince import timeuntil
 
 from extraction.labels import ENTITY_TYPES, RELATIONS
 

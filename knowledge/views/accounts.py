@@ -16,7 +16,7 @@ class SignOut(views.LogoutView):
     http_method_names = ["post", "options"]
 
 
-class Password(SuccessMessageMixin, views.PasswordChangeView):  # type: ignore[misc]
+class Password(SuccessMessageMixin, views.PasswordChangeView):
     template_name = "password.html"
     success_url = reverse_lazy("posts")
     success_message = "Your password is changed."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 from django import forms
 from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet
@@ -112,8 +113,8 @@ def posts(request: HttpRequest) -> HttpResponse:
     return render(request, "posts.html", context)
 
 
-def filtered(wanted: dict[str, object]) -> QuerySet[Post]:
-    """The posts that `wanted` (the form's values, empty ones left out) asks for."""
+def filtered(wanted: dict[str, Any]) -> QuerySet[Post]:
+    """The posts that `wanted` (the form's cleaned values, empty ones left out) asks for."""
     found = search.search(str(wanted.get("q", "")))
     state = str(wanted.get("state", ""))
     found = _in_state(found, state)
@@ -129,9 +130,9 @@ def filtered(wanted: dict[str, object]) -> QuerySet[Post]:
             Exists(current.assertions().filter(reading=OuterRef("current_reading"), relation=relation))
         )
     if since := wanted.get("since"):
-        found = found.filter(published_at__gte=datetime.combine(since, time(), UTC))  # type: ignore[arg-type]
+        found = found.filter(published_at__gte=datetime.combine(since, time(), UTC))
     if until := wanted.get("until"):
-        found = found.filter(published_at__lt=datetime.combine(until, time(), UTC) + timedelta(days=1))  # type: ignore[arg-type]
+        found = found.filter(published_at__lt=datetime.combine(until, time(), UTC) + timedelta(days=1))
     return found
 
 

@@ -1,0 +1,66 @@
+"""The administration's plain lists of what is known. Verdicts and merges are given on the pages."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from extraction.admin import LookedAt
+from knowledge.models import Assertion, Entity, Event, Mention, Merge, Projection, Review, Statement
+
+
+@admin.register(Entity)
+class EntityAdmin(LookedAt):
+    list_display = ("label", "type", "key", "canonical", "public_id")
+    list_select_related = ("canonical",)
+    list_filter = ("type",)
+    search_fields = ("label", "key", "public_id")
+
+
+@admin.register(Mention)
+class MentionAdmin(LookedAt):
+    list_display = ("__str__", "entity", "score")
+    list_select_related = ("entity",)
+
+
+@admin.register(Statement)
+class StatementAdmin(LookedAt):
+    list_display = ("head", "relation", "tail", "public_id")
+    list_select_related = ("head", "tail")
+    list_filter = ("relation",)
+    search_fields = ("public_id", "head__label", "tail__label")
+
+
+@admin.register(Assertion)
+class AssertionAdmin(LookedAt):
+    list_display = ("public_id", "statement", "score", "asserted_at")
+    list_select_related = ("statement__head", "statement__tail")
+    list_filter = ("relation",)
+    search_fields = ("public_id",)
+
+
+@admin.register(Review)
+class ReviewAdmin(LookedAt):
+    list_display = ("statement", "verdict", "by", "at", "lost", "withdrawn_at")
+    list_select_related = ("statement__head", "statement__tail", "by")
+    list_filter = ("verdict", "lost")
+
+
+@admin.register(Merge)
+class MergeAdmin(LookedAt):
+    list_display = ("survivor", "by", "at", "undone_at")
+    list_select_related = ("survivor", "by")
+
+
+@admin.register(Projection)
+class ProjectionAdmin(LookedAt):
+    list_display = ("store", "kind", "key", "wanted", "done", "attempts", "error")
+    list_filter = ("store", "kind")
+    search_fields = ("key",)
+
+
+@admin.register(Event)
+class EventAdmin(LookedAt):
+    list_display = ("at", "by", "what", "subject")
+    list_select_related = ("by",)
+    list_filter = ("what",)
+    search_fields = ("subject",)

@@ -1,0 +1,25 @@
+"""The administration's plain lists of data sets, training runs and evaluations."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from extraction.admin import LookedAt
+from training.models import Dataset, Evaluation, TrainingRun
+
+
+@admin.register(Dataset)
+class DatasetAdmin(LookedAt):
+    list_display = ("name", "root", "checked_at")
+
+
+@admin.register(TrainingRun)
+class TrainingRunAdmin(LookedAt):
+    list_display = ("__str__", "state", "created_at", "ended_at")
+    list_filter = ("state", "system")
+
+
+@admin.register(Evaluation)
+class EvaluationAdmin(LookedAt):
+    list_display = ("checkpoint", "dataset", "split", "at")
+    list_select_related = ("checkpoint", "dataset")
