@@ -108,7 +108,7 @@ def _read(tree: HtmlElement, url: str) -> Article:
         text=clean(text),
         image=image,
         caption=clean(_line(caption)),
-        canonical=urljoin(url, canonical) if canonical else "",
+        canonical=_address(url, canonical),
         published=published,
         language=language,
         login_wall=_is_wall(title, text, shown, url, password, story),
@@ -195,10 +195,16 @@ def _without_site(title: str, names: set[str]) -> str:
 
 def _image(tree: HtmlElement, story: Story, url: str) -> str:
     said = _meta(tree, "og:image", "og:image:url", "twitter:image", "twitter:image:src") or story.image
-    if not said:
+    return _address(url, said)
+
+
+def _address(base: str, said: str) -> str:
+    """`said` as an absolute web address; "" for what is none."""
+    try:
+        found = urljoin(base, said) if said else ""
+        return found if urlsplit(found).scheme in ("http", "https") and len(found) <= 2000 else ""
+    except ValueError:
         return ""
-    found = urljoin(url, said)
-    return found if urlsplit(found).scheme in ("http", "https") and len(found) <= 2000 else ""
 
 
 def _caption(tree: HtmlElement, image: str) -> str:

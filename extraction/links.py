@@ -62,7 +62,7 @@ def publisher(url: str) -> str:
 
     name = host(url)
     found = get_fld(f"https://{name}/", fail_silently=True, search_private=True) if name and ":" not in name else None
-    return str(found or name)[:300]
+    return str(found or name.removeprefix("www."))[:300]
 
 
 def _is_tracking(name: str) -> bool:
