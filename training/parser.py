@@ -2,7 +2,7 @@
 
 The encoder is spaCy's HashEmbedCNN (hash embeddings of norm, prefix, suffix and shape, then a CNN; Honnibal et al.,
 spaCy 3), the parser its arc-eager system with non-monotonic transitions that also finds sentence bounds (Honnibal and
-Johnson, EMNLP 2015). The treebanks at hand are small (62,000 words), so the encoder also sees static word vectors: the
+Johnson, EMNLP 2015). The treebanks at hand are small (64,000 words), so the encoder also sees static word vectors: the
 principal components of all-MiniLM-L6-v2's input embeddings (Apache-2.0), which helps most on other kinds of text.
 """
 
