@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
@@ -44,7 +45,10 @@ def mark(kind: Projection.Kind, keys: Iterable[UUID]) -> None:
 def mark_rows(kind: Projection.Kind, rows: QuerySet[Any]) -> None:
     """As `mark`, for every row of a query over Post, Entity or Statement: one INSERT … SELECT, however many."""
     keys = rows.order_by().values("public_id").distinct()
-    sql, params = keys.query.sql_with_params()
+    try:
+        sql, params = keys.query.sql_with_params()
+    except EmptyResultSet:
+        return
     for store in store_names():
         select = f"SELECT %s, %s, marked.public_id, 1, 0, %s, 0, '' FROM ({sql}) AS marked WHERE true ORDER BY 3"  # noqa: S608
         with connection.cursor() as cursor:

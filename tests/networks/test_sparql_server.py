@@ -8,8 +8,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pyoxigraph
@@ -290,14 +291,14 @@ def alive(pid: str) -> bool:
     return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
-def wait_for(true: object, seconds: float = 30) -> object:
+def wait_for(true: Callable[[], Any], seconds: float = 30) -> Any:
     until = time.monotonic() + seconds
-    while not (found := true()) and time.monotonic() < until:  # type: ignore[operator]
+    while not (found := true()) and time.monotonic() < until:
         time.sleep(0.05)
     return found
 
 
-def test_without_a_token_it_does_not_start(tmp_path: object) -> None:
+def test_without_a_token_it_does_not_start(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "knowledge.graphs.embedded", "--store", f"{tmp_path}/g", "--socket", "x.sock"]
     ended = subprocess.run(command, capture_output=True, text=True, env={"PATH": ""}, check=False)
     assert ended.returncode == 1 and "SPARQL_TOKEN" in ended.stderr
@@ -319,7 +320,7 @@ def test_the_dump_is_everything_and_streams(server: Server) -> None:
     assert '<urn:a> <urn:b> "x"@en <urn:g>' in {str(quad) for quad in quads}
 
 
-def test_the_default_graph_is_no_union(server: Server, settings: object) -> None:
+def test_the_default_graph_is_no_union(server: Server) -> None:
     assert server.store().health()["default_graph_is_union"] is False
     server.store().update("INSERT DATA { GRAPH <urn:g> { <urn:a> <urn:b> 1 } }")
     assert not server.store().ask("ASK { <urn:a> <urn:b> 1 }")

@@ -1,0 +1,74 @@
+"""A worker that dies as by kill -9 at the point that DEATH names. Run as a module by the tests of the graph."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import django
+
+
+def die(*_: object, **__: object) -> None:
+    os._exit(9)
+
+
+def before(owner: Any, name: str) -> None:
+    setattr(owner, name, die)
+
+
+def after(owner: Any, name: str) -> None:
+    original: Callable[..., Any] = getattr(owner, name)
+
+    def then_die(*args: Any, **kwargs: Any) -> None:
+        original(*args, **kwargs)
+        die()
+
+    setattr(owner, name, then_die)
+
+
+def main(death: str) -> None:
+    from django.conf import settings
+    from django.db import connection, transaction
+
+    connection.settings_dict["NAME"] = os.environ["DATABASE_NAME"]
+    settings.SPARQL_SOCKET = Path(os.environ["SOCKET"])
+
+    from extraction import reading
+    from knowledge import marking, recorder
+    from knowledge.graphs import projector, sparql_store
+    from knowledge.models import Mention, Statement
+    from tests import deterministic
+
+    deaths: dict[str, Callable[[], None]] = {
+        "claimed": lambda: before(recorder, "record"),
+        "entities": lambda: before(Mention.objects, "bulk_create"),
+        "mentions": lambda: before(Statement.objects, "bulk_create"),
+        "before current": lambda: before(recorder, "make_current"),
+        "marked": lambda: after(recorder, "make_current"),
+        "recorded": lambda: after(recorder, "record"),
+        "before replace": lambda: before(sparql_store.SparqlStore, "replace"),
+        "replaced": lambda: after(sparql_store.SparqlStore, "replace"),
+        "half marked done": lambda: setattr(projector, "_mark_done", half),
+        "projected": lambda: after(projector, "_mark_done"),
+    }
+
+    def half(rows: list[Any]) -> None:
+        with transaction.atomic():
+            marking.Projection.objects.filter(pk=rows[0].pk).update(done=rows[0].wanted)
+            die()
+
+    if death:
+        deaths[death]()
+    claims = reading.claim("worker", 10)
+    found = deterministic.Extractor().read([claimed.document for claimed in claims])
+    for claimed, extraction in zip(claims, found, strict=True):
+        recorder.record(claimed, extraction)
+    projector.run("rdf")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    django.setup()
+    main(os.environ["DEATH"])
