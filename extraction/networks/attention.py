@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from extraction.networks.encoders import SharedDropout
 
+ALIVE = 1.0  # start of the bias under W-GCN's ReLU: at 0 half of a channel's values would never get a gradient
 NO_EDGE = 0  # the index of "not adjacent" among edge types
 
 
@@ -98,6 +99,7 @@ class ChannelConvolution(nn.Module):
         self.pairwise = pairwise
         self.embedding = nn.Embedding(values, channel_width)
         self.weight = nn.Linear(channel_width, 1)
+        nn.init.constant_(self.weight.bias, ALIVE)
         self.project = nn.Linear(width, out, bias=False)
 
     def forward(self, channel: Tensor, x: Tensor, real: Tensor) -> Tensor:
