@@ -43,7 +43,7 @@ class Key:
     def read(self, text: str) -> list[Any] | None:
         """None where the text is no key of this list: the list then begins at its start."""
         parts = text.rsplit(_SEPARATOR, len(self.fields) - 1)
-        if len(parts) != len(self.fields):
+        if not text or len(parts) != len(self.fields):
             return None
         try:
             return [parse(part) for parse, part in zip(self.parse, parts, strict=True)]
