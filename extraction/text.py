@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +31,7 @@ ROOT, UNKNOWN = "root", "dep"
 BATCH = 256  # texts a parser call
 LONGEST_LINE = 20_000  # code points; all of a line is held at once
 LONGEST_RUN = 250  # code points without white space; on a run of marks spaCy's tokenizer takes time by its square
+REMEMBERED = 100_000  # words kept with their features, which is faster; some 50 MB
 ENOUGH = 5_000  # code points tell what language a text is in
 # words that few other languages share
 ENGLISH = {"the", "and", "with", "from", "that", "which", "were", "has", "his", "their", "for"}
@@ -55,7 +57,10 @@ def clean(text: str) -> str:
 
 
 class Parser:
-    """A loaded pipeline. `version` names it in checkpoints: another parser gives a network other trees."""
+    """A loaded pipeline, for one thread. `version` names it in checkpoints: another gives a network other trees.
+
+    A worker that reads for weeks would only grow, so past `REMEMBERED` words a call forgets those it met.
+    """
 
     def __init__(self, nlp: Language) -> None:
         self._nlp = nlp
@@ -86,31 +91,32 @@ class Parser:
 
     def parse_texts(self, texts: Sequence[str]) -> list[list[Words]]:
         """The sentences of each text in order. A line's end always ends a sentence; white space belongs to no word."""
-        pieces = [(index, start, piece) for index, text in enumerate(texts) for start, piece in _pieces(text)]
         sentences: list[list[Words]] = [[] for _ in texts]
-        tokenized = (self._tokenize(piece) for _, _, piece in pieces)
-        docs: list[Doc] = []
-        spans: list[list[tuple[int, int]]] = []
-        for doc, places in tokenized:
-            docs.append(doc)
-            spans.append(places)
-        for (index, start, _), places, doc in zip(pieces, spans, self._nlp.pipe(docs, batch_size=BATCH), strict=True):
-            sentences[index] += self._sentences(doc, [(start + a, start + b) for a, b in places])
+        with self._memory():
+            pieces = [(index, start, piece) for index, text in enumerate(texts) for start, piece in _pieces(text)]
+            tokenized = [self._tokenize(piece) for _, _, piece in pieces]
+            parsed = self._nlp.pipe([doc for doc, _ in tokenized], batch_size=BATCH)
+            for (index, start, _), (_, places), doc in zip(pieces, tokenized, parsed, strict=True):
+                sentences[index] += self._sentences(doc, [(start + a, start + b) for a, b in places])
         return sentences
 
     def parse_words(self, sentences: Sequence[Sequence[str]]) -> list[Words]:
         """One `Words` for each sentence given as words; spans count in the words joined by single spaces."""
         from spacy.tokens import Doc
 
-        docs = [
-            Doc(self._nlp.vocab, words=[_printable(word) for word in words], sent_starts=_one_sentence(len(words)))
-            for words in sentences
-        ]
-        parsed = self._nlp.pipe(docs, batch_size=BATCH)
-        return [
-            self._words(self._table(doc), words, _joined(words), 0, len(words))
-            for doc, words in zip(parsed, sentences, strict=True)
-        ]
+        with self._memory():
+            docs = [
+                Doc(self._nlp.vocab, words=[_printable(word) for word in words], sent_starts=_one_sentence(len(words)))
+                for words in sentences
+            ]
+            parsed = self._nlp.pipe(docs, batch_size=BATCH)
+            return [
+                self._words(self._table(doc), words, _joined(words), 0, len(words))
+                for doc, words in zip(parsed, sentences, strict=True)
+            ]
+
+    def _memory(self) -> AbstractContextManager[object]:
+        return self._nlp.memory_zone() if len(self._nlp.vocab.strings) > REMEMBERED else nullcontext()
 
     def _tokenize(self, piece: str) -> tuple[Doc, list[tuple[int, int]]]:
         """A Doc of the words of `piece` without its white space, told where no sentence starts; the words' places."""

@@ -101,6 +101,16 @@ def test_a_text_parses_the_same_alone_and_among_others(parser: Parser) -> None:
     assert parser.parse_texts([*other, ARTICLE, *other])[300] == parser.parse_texts([ARTICLE])[0]
 
 
+def test_past_a_number_words_are_forgotten_and_parse_the_same(parser: Parser, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = parser.parse_texts([ARTICLE])
+    monkeypatch.setattr("extraction.text.REMEMBERED", 10)
+    known = len(parser._nlp.vocab.strings)
+    parser.parse_texts([" ".join(f"qzx{number}" for number in range(500))])
+    parser.parse_words([[f"zqx{number}" for number in range(500)]])
+    assert len(parser._nlp.vocab.strings) < known + 10
+    assert parser.parse_texts([ARTICLE]) == before
+
+
 def test_a_line_over_the_limit_loses_nothing(parser: Parser) -> None:
     text = "(" * 3_000 + " word" * 5_000 + "\u00a0w" * 11_000
     found = [span for words in parser.parse_texts([text])[0] for span in words.spans]
@@ -157,7 +167,7 @@ def test_where_a_sentence_may_start(text: str, bounds: str) -> None:
     """`_` joins words that stand together without a space."""
     words = re.findall(r"[^ _]+", text)
     spaces = [mark == " " for mark in re.findall(r"[ _]+", text)] + [False]
-    marks = "".join("?+-"[start] for start in starts(words, spaces))
+    marks = "".join("?+-"[start or 0] for start in starts(words, spaces))
     assert len(words) == len(spaces) and marks == bounds
 
 
