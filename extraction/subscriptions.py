@@ -89,16 +89,9 @@ def _checked(url: str) -> tuple[str, str]:
     try:
         address, credentials = fetch.split_credentials(said)
         parts = urlsplit(address)
-        _ = parts.port  # raises where it is no number
     except fetch.FetchError as error:
         raise NoFeedAddress(error.sentence) from error
-    except ValueError as error:
-        raise NoFeedAddress(_no_address(url)) from error
     host = parts.hostname or ""
     if parts.scheme not in ("http", "https") or not host or any(c.isspace() for c in address) or len(address) > 2000:
-        raise NoFeedAddress(_no_address(url))
+        raise NoFeedAddress(f"{url[:200]!r} is not the address of a feed: it takes one like https://example.org/feed.")
     return address, credentials
-
-
-def _no_address(url: str) -> str:
-    return f"{url[:200]!r} is not the address of a feed: it takes one like https://example.org/feed."

@@ -50,7 +50,7 @@ def test_a_feed_is_added_and_polled(editor: Client, rung: list[str]) -> None:
 @pytest.mark.parametrize("address", ["", "ftp://x.example/", "file:///etc/passwd", "javascript:alert(1)", "a b"])
 def test_what_is_no_address_gets_a_sentence_and_stays_in_the_field(editor: Client, address: str) -> None:
     html = editor.post("/feeds/add/", {"address": address}, follow=True).content.decode()
-    assert "is not the address of a feed" in html
+    assert "is not the address of a feed" in html or "is not a web address" in html
     assert not Feed.objects.exists()
 
 
