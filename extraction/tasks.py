@@ -20,7 +20,7 @@ from extraction.models import Checkpoint, Deployment
 from extraction.schema import Claimed, Extraction
 from kgbuilder.celery import ring
 from kgbuilder.parts import run_folder
-from kgbuilder.supervision.leases import lease
+from kgbuilder.supervision.leases import AtStart, lease
 from knowledge import recorder
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ VISIT_BATCH = 4
 IO_LEASE_SECONDS = 900.0  # far more than a batch of fetches takes, each within its own deadline
 # The I/O worker's threads are shared out, so that slow pages never keep the graph waiting.
 _polls, _visits = BoundedSemaphore(2), BoundedSemaphore(4)
+_free = AtStart(reading.free, leases.free)
 
 
 @shared_task(bind=True)
@@ -104,16 +105,10 @@ def _reader(path: str, digest: str) -> Extractor:
 
 
 def _worker(task: Task[Any, Any]) -> str:
-    """The worker's name. What it held in an earlier life is due again when it is first asked for."""
+    """The worker's name. What it held in an earlier life is due again at once, not when the leases run out."""
     name = str(task.request.hostname)
-    _free_once(name)
+    _free(name)
     return name
-
-
-@lru_cache
-def _free_once(worker: str) -> None:
-    reading.free(worker)
-    leases.free(worker)
 
 
 @contextmanager

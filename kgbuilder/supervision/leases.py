@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,3 +44,19 @@ def _until(path: Path) -> float:
         return float(path.read_text())
     except (OSError, ValueError):
         return float("inf")  # just removed, or just being written
+
+
+class AtStart:
+    """Does something with a worker's name once in this process, before any of its threads goes on."""
+
+    def __init__(self, *steps: Callable[[str], object]) -> None:
+        self._steps = steps
+        self._done = False
+        self._lock = threading.Lock()
+
+    def __call__(self, worker: str) -> None:
+        with self._lock:
+            if not self._done:
+                for step in self._steps:
+                    step(worker)
+                self._done = True

@@ -8,6 +8,7 @@ in ProjectorLock: otherwise an older graph could land last and stay. A death at 
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import secrets
 import time
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 CHUNK = 64  # units in one request to the store
 RUN_SECONDS = 20.0  # then the lane gives its thread back and is rung again
 LEASE = timedelta(seconds=120)  # longer than a request to a store may take; renewed before each
+LANDS_WITHIN = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(hours=1)
 
 
@@ -49,10 +51,20 @@ class Projected:
         return bool(self.done or self.failed)
 
 
-def run(store: str, *, opened: Store | None = None, seconds: float = RUN_SECONDS, chunk: int = CHUNK) -> Projected:
-    """Projects due units of a store until none is left or the time is up. Another projector at work: nothing."""
+def run(
+    store: str,
+    *,
+    opened: Store | None = None,
+    seconds: float = RUN_SECONDS,
+    chunk: int = CHUNK,
+    worker: str = "",
+) -> Projected:
+    """Projects due units of a store until none is left or the time is up. Another projector at work: nothing.
+
+    `worker` names a slot that one living process fills at a time; see `free`.
+    """
     result = Projected()
-    with _holding(store) as token:
+    with _holding(store, worker) as token:
         if not token:
             return result
         try:
@@ -89,10 +101,20 @@ def start_over(store: str, opened: Store, earlier_base: str = "") -> bool:
     return True
 
 
+def free(worker: str) -> None:
+    """Ends soon what an earlier life of `worker` left held. Not at once: a request that it had sent may still land."""
+    held = ProjectorLock.objects.filter(token__startswith=_slot(worker), until__gt=timezone.now() + LANDS_WITHIN)
+    held.update(until=timezone.now() + LANDS_WITHIN)
+
+
+def _slot(worker: str) -> str:
+    return f"{hashlib.sha256(worker.encode()).hexdigest()[:12]}:"
+
+
 @contextmanager
-def _holding(store: str) -> Iterator[str]:
+def _holding(store: str, worker: str = "") -> Iterator[str]:
     """The store's lease for the time of the block; "" while another projector has it."""
-    token = secrets.token_hex(16)
+    token = _slot(worker) + secrets.token_hex(8)
     if not _take(store, token):
         yield ""
         return

@@ -33,6 +33,9 @@ class Newsroom(ThreadingHTTPServer):
         telling, place = divmod(number, len(self.stories))
         return self.stories[place], f" (telling {telling})" if telling else ""
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A reader that was killed leaves its answer unread: that is what this is for."""
+
     def feed(self) -> str:
         items = []
         for number in range(self.posts):
