@@ -9,6 +9,8 @@ A migration that makes SQLite rebuild the tables of posts or versions loses thei
 
 from __future__ import annotations
 
+import string
+
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 # PostgreSQL holds a tsvector to 1 MB; this much text stays below it in any script.
@@ -32,15 +34,16 @@ _SQLITE_BODIES = {
     f"(SELECT id FROM extraction_post WHERE current_version_id = NEW.id); {_SQLITE_ADD} v.id = NEW.id;",
 }
 
-# Separators become spaces, so that "COVID-19", hosts and decimals fall into the same words as on SQLite.
-_SEPARATORS = "-./\\:@_&''’‘“”…+#~%"
+# They become spaces, so that "COVID-19", hosts, decimals and tags fall into the same words as on SQLite.
+_SEPARATORS = string.punctuation + "’‘“”…–—«»"
+_QUOTED_SEPARATORS = _SEPARATORS.replace("'", "''")
 _POSTGRES = f"""
 CREATE TABLE IF NOT EXISTS extraction_search (post_id bigint PRIMARY KEY, words tsvector NOT NULL);
 CREATE INDEX IF NOT EXISTS extraction_search_words ON extraction_search USING gin (words);
 
 CREATE OR REPLACE FUNCTION extraction_search_fold(said text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT translate(regexp_replace(normalize(lower(left(said, {LONGEST_TEXT})), NFKD), '[\u0300-\u036f]+', '', 'g'),
-                     '{_SEPARATORS}', '{" " * (len(_SEPARATORS) - 1)}')
+                     '{_QUOTED_SEPARATORS}', '{" " * len(_SEPARATORS)}')
 $$;
 
 CREATE OR REPLACE FUNCTION extraction_search_add(post bigint, version bigint) RETURNS void LANGUAGE sql AS $$

@@ -36,6 +36,8 @@ def found(query: str) -> int:
         '"said the são paulo"',
         "envoy -minister",
         'visits "covid-19 ward',
+        "equipe>",
+        "<paulo",
         "",
         "   ",
         "–",
