@@ -18,7 +18,8 @@ LONGEST_TEXT = 200_000
 
 _SQLITE_TRIGGERS = {
     "insert": "AFTER INSERT ON extraction_post",
-    "update": "AFTER UPDATE OF current_version_id ON extraction_post",
+    "update": "AFTER UPDATE OF current_version_id ON extraction_post "
+    "WHEN OLD.current_version_id IS NOT NEW.current_version_id",
     "delete": "AFTER DELETE ON extraction_post",
     "text": "AFTER UPDATE OF text ON extraction_postversion",
 }
@@ -58,7 +59,7 @@ BEGIN
         DELETE FROM extraction_search;
     ELSIF TG_OP = 'DELETE' THEN
         DELETE FROM extraction_search WHERE post_id = OLD.id;
-    ELSE
+    ELSIF TG_OP = 'INSERT' OR NEW.current_version_id IS DISTINCT FROM OLD.current_version_id THEN
         PERFORM extraction_search_add(NEW.id, NEW.current_version_id);
     END IF;
     RETURN NULL;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from knowledge.views import accounts, entities, entity, feeds, linked_data, post, posts, sparql, status
+from knowledge.views import accounts, entities, entity, feeds, linked_data, merging, post, posts, sparql, status
 
 urlpatterns = [
     path("", posts.posts, name="posts"),
@@ -14,6 +14,8 @@ urlpatterns = [
     path("posts/<uuid:public_id>/pictures/<int:picture_id>/", post.picture, name="picture"),
     path("entities/", entities.entities, name="entities"),
     path("entities/<uuid:public_id>/", entity.entity, name="entity"),
+    path("entities/<uuid:public_id>/merge/", merging.merge, name="merge"),
+    path("entities/<uuid:public_id>/undo-merge/", merging.undo, name="undo_merge"),
     path("entities/<uuid:public_id>/graph.ttl", linked_data.entity_turtle, name="entity_turtle"),
     path("posts/<uuid:public_id>/graph.ttl", linked_data.post_turtle, name="post_turtle"),
     path("id/entity/<uuid:public_id>", linked_data.entity_iri, name="iri_entity"),

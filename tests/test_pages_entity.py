@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from extraction.models import Post
 from knowledge import current, merges, reviews
-from knowledge.models import Entity, Statement
+from knowledge.models import Entity, Merge, Projection, Statement
 from knowledge.views.drawing import BOX_HEIGHT, BOX_WIDTH, draw
 from tests.factories import make_checkpoint, make_post, make_user, read_post
 from tests.newsroom import open_newsroom
@@ -51,6 +51,50 @@ def test_names_and_merged_entities_are_shown_with_the_survivor(viewer: Client) -
     assert response.headers["Location"] == f"/entities/{neil.public_id}/"
     rows = viewer.get("/entities/?q=armstrong").content.decode()
     assert rows.count('<th scope="row">') == 1
+
+
+def test_an_editor_merges_what_is_the_same_and_undoes_it(client: Client) -> None:
+    client.force_login(make_user("editor"))
+    open_newsroom(pictures=False)
+    neil, armstrong = Entity.objects.get(label="Neil Armstrong"), Entity.objects.get(label="Armstrong")
+    html = page(client, neil)
+    assert f'value="{armstrong.public_id}"' in html, "it shares a word, so it is proposed"
+    assert f'value="{Entity.objects.get(label="Buzz Aldrin").public_id}"' not in html
+    url = f"/entities/{neil.public_id}/merge/"
+    html = client.post(url, {"other": str(armstrong.public_id)}, follow=True).content.decode()
+    assert "Armstrong is one with Neil Armstrong now" in html
+    assert "place of birth" in html
+    assert "are one already" in client.post(url, {"other": str(armstrong.public_id)}, follow=True).content.decode()
+    merge = Merge.objects.get()
+    client.post(f"/entities/{neil.public_id}/undo-merge/", {"merge": str(merge.pk)})
+    assert client.get(f"/entities/{armstrong.public_id}/").status_code == 200
+    assert client.post(f"/entities/{neil.public_id}/undo-merge/", {"merge": "x"}).status_code == 404
+    assert Projection.objects.filter(key=armstrong.public_id).get().wanted > 1
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        ("", "No other entity has exactly that name"),
+        ("Nobody", "No other entity has exactly that name"),
+        ("Neil Armstrong", "No other entity has exactly that name"),
+        (str(uuid.UUID(int=3)), "No entity has that id"),
+        ("buzz aldrin", "Buzz Aldrin is one with Neil Armstrong now"),
+    ],
+)
+def test_an_entity_to_merge_is_named_or_pasted(client: Client, other: str, sentence: str) -> None:
+    client.force_login(make_user("editor"))
+    open_newsroom(pictures=False)
+    neil = Entity.objects.get(label="Neil Armstrong")
+    html = client.post(f"/entities/{neil.public_id}/merge/", {"other": other}, follow=True).content.decode()
+    assert sentence in html
+
+
+def test_a_viewer_is_offered_no_merge(viewer: Client) -> None:
+    open_newsroom(pictures=False)
+    neil = Entity.objects.get(label="Neil Armstrong")
+    assert "Is it the same as" not in page(viewer, neil)
+    assert viewer.post(f"/entities/{neil.public_id}/merge/", {"other": "Armstrong"}).status_code == 403
 
 
 def test_a_statement_upheld_by_a_verdict_alone_says_so(viewer: Client) -> None:

@@ -165,9 +165,10 @@ class App:
         results = self._graph.store.query(text)
         if isinstance(results, pyoxigraph.QueryTriples):
             raise Refusal("400 Bad Request", "Only SELECT and ASK are answered here.")
-        body = results.serialize(format=pyoxigraph.QueryResultsFormat.JSON)
-        assert body is not None
-        return [("Content-Type", RESULTS[0])], [body]
+        form = pyoxigraph.QueryResultsFormat.from_media_type(_negotiated(environ))
+        if form is None:
+            raise Refusal("406 Not Acceptable", "A table is given as JSON, XML, CSV or TSV.")
+        return [("Content-Type", form.media_type)], [results.serialize(format=form) or b""]
 
     def _update(self, environ: Environ) -> tuple[Headers, list[bytes]]:
         text, _ = _text(environ, "update", "application/sparql-update")

@@ -1,39 +1,61 @@
-"""Finds words that SPARQL would read as keywords: what a text does, without a parser that could be wrong about it.
+"""Finds words that a SPARQL engine might take for keywords, whatever its parser is like.
 
-Strings, IRIs, comments, variables and prefixed names are passed over by SPARQL's own lexical rules; what is left are
-keywords, numbers and punctuation. Used by the server, before the engine sees a text, and independent of the parser
-that the product uses before it sends one. No Django, no third party.
+This is no parser: it errs on the side of finding. Strings, comments, variables and the local parts of names are passed
+over; everything else is looked through for the word, also inside longer words, since some parsers need no space after a
+keyword. `<` may begin an IRI or mean "less than", which moves every quote after it: both are followed. So a text may be
+refused that is harmless (a prefix called `payload:`), but none is let through for being odd. No Django, no third party.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _TOKENS = re.compile(
     r"""
-      (?P<string> \"\"\"(?:(?:\"|\"\")?(?:[^\"\\]|\\.))*\"\"\" | '''(?:(?:'|'')?(?:[^'\\]|\\.))*'''
+      (?P<string> \"\"\"(?:\"{0,2}(?:[^\"\\]|\\.))*\"\"\" | '''(?:'{0,2}(?:[^'\\]|\\.))*'''
                 | "(?:[^"\\\n\r]|\\.)*" | '(?:[^'\\\n\r]|\\.)*' )
     | (?P<iri> <[^<>"{}|^`\\\x00-\x20]*> )
     | (?P<comment> \#[^\n\r]* )
     | (?P<variable> [?$]\w+ )
     | (?P<tag> @[a-zA-Z]+(?:-[a-zA-Z0-9]+)* )
-    | (?P<prefixed> [\w][\w.\-]*:(?:[\w:%\-]|\\.|\.(?=[\w:%\-]))* | _?:(?:[\w:%\-]|\\.|\.(?=[\w:%\-]))+ | : )
+    | (?P<prefixed> (?P<prefix> (?:[^\W\d][\w\-]*)? ) :(?:[\w:%\-]|\\.)* )
     | (?P<word> [^\W\d]\w* )
     """,
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
-
-
-def keywords(text: str) -> set[str]:
-    """The bare words of a SPARQL text, in capitals."""
-    return {found.group().upper() for found in _TOKENS.finditer(text) if found.lastgroup == "word"}
+# No expression goes on like this after "less than": two slashes are no operator.
+_SURELY_IRI = re.compile(r"<[a-zA-Z][a-zA-Z0-9+.\-]*://")
 
 
 def forbidden(text: str, words: frozenset[str]) -> str:
-    """The first of `words` that the text uses as a keyword, escaped or not; "" where it uses none."""
-    used = keywords(text) | keywords(_unescaped(text))
-    return min(used & words, default="")
+    """The first of `words` (in capitals) that the text might use as a keyword, escaped or not; "" where none is."""
+    for form in (text, _unescaped(text)):
+        for bare in _bare_words(form):
+            found = [word for word in sorted(words) if word in bare]
+            if found:
+                return found[0]
+    return ""
+
+
+def _bare_words(text: str) -> Iterator[str]:
+    """What stands outside strings, comments and the like, in capitals, by any reading of the text."""
+    waiting, seen = [0], set()
+    while waiting:
+        place = waiting.pop()
+        while place < len(text) and place not in seen:
+            seen.add(place)
+            found = _TOKENS.match(text, place)
+            if found is None or found.end() == place:
+                place += 1
+                continue
+            if found.lastgroup == "iri" and not _SURELY_IRI.match(text, place):
+                waiting.append(place + 1)
+            bare = found["prefix"] if found.lastgroup == "prefixed" else found["word"]
+            if bare:
+                yield bare.upper()
+            place = found.end()
 
 
 def _unescaped(text: str) -> str:

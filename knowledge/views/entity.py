@@ -17,9 +17,10 @@ from knowledge import current
 from knowledge.current import Edge
 from knowledge.models import Entity, EntityName, Review
 from knowledge.ontology import entity_iri
-from knowledge.views.access import READ, page
+from knowledge.views.access import MERGE, READ, page
 from knowledge.views.drawing import draw
 from knowledge.views.highlight import quoted
+from knowledge.views.merging import candidates, merged_into
 
 MOST_SOURCES = 3
 MOST_STATEMENTS = 300
@@ -69,10 +70,12 @@ def entity(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     neighbours, total = current.neighbours(found, MOST_DRAWN)
     members = current.members([found.pk])
     posts, posts_total = _posts(members)
+    names = _names(members)
     context = {
         "entity": found,
-        "names": _names(members),
-        "merged": Entity.objects.filter(canonical=found).order_by("label"),
+        "names": names,
+        "merged": merged_into(found),
+        "candidates": candidates(found, [name for name, _ in names]) if request.user.has_perm(MERGE) else [],
         "groups": _groups(found, shown),
         "unshown": len(edges) - len(shown),
         "statements": len(edges),
