@@ -171,8 +171,7 @@ def _noise_words(example: Example, count: int, rng: np.random.Generator | None) 
 def _cells(example: Example, inventory: Inventory, noise: list[int]) -> Cells:
     keys = inventory.relation_keys
     annotated = np.array([key in example.relation_keys for key in keys], bool)
-    ends = [corner_words(mention.start, mention.end) for mention in example.mentions]
-    ends += [(word,) for word in noise]
+    ends = [(mention.start, mention.end) for mention in example.mentions] + [(word, word + 1) for word in noise]
     gold = _gold(example, inventory)
     masked: dict[tuple[int, int], list[int]] = {}
     for head, tail, key in example.masked_relations:
@@ -191,7 +190,7 @@ def _cells(example: Example, inventory: Inventory, noise: list[int]) -> Cells:
             if (head, tail) in masked:
                 settled = settled.copy()
                 settled[masked[head, tail]] = False
-            block = [(i, j) for i in ends[head] for j in ends[tail]]
+            block = block_cells(ends[head], ends[tail])
             words += block
             related += [yes] * len(block)
             known += [settled | yes] * len(block)
@@ -221,9 +220,10 @@ def _gold(example: Example, inventory: Inventory) -> dict[tuple[int, int], np.nd
     return gold
 
 
-def corner_words(start: int, end: int) -> tuple[int, ...]:
-    """The words of a mention whose cells are scored: its first and its last."""
-    return (start,) if end - start == 1 else (start, end - 1)
+def block_cells(head: tuple[int, int], tail: tuple[int, int]) -> list[tuple[int, int]]:
+    """The cells that stand for the block of two mentions (start, end): first words by first, last by last."""
+    first, last = (head[0], tail[0]), (head[1] - 1, tail[1] - 1)
+    return [first] if first == last else [first, last]
 
 
 def _pad(cells: Sequence[Cells], relations: int) -> tuple[Tensor, ...]:

@@ -3,10 +3,11 @@
 Mentions: of all ways to cut a sentence into mentions and other words, the one whose grid (a type in each mention's
 upper triangle, N elsewhere) is the most probable, cells taken as independent. A span's gain is the sum of log p(type) -
 log p(N) over its block; blocks are summed by recurrence and the best cut found by dynamic programming, for a whole
-batch at once. `grid.decode_mentions` is the same over whole grids, one sentence at a time.
+batch at once.
 
-Relations: for pairs of those mentions, the mean logit over the corner cells of their block, where the relation permits
-the types. A symmetric relation is the mean of both directions and given once, its ends in the order of the text.
+Relations: for pairs of those mentions, the mean logit of two corners of their block (first word by first, last by
+last), where the relation permits the types. A symmetric relation is the mean of both directions and given once, its
+ends in the order of the text.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from extraction.batch import Batch, corner_words
+from extraction.batch import Batch, block_cells
 from extraction.labels import Inventory
 from extraction.networks.eega import EEGA, WordStates
 
@@ -125,12 +126,11 @@ class _Candidates:
 
 def _candidates(mentions: Sequence[FoundMention], possible: NDArray[np.bool_]) -> _Candidates:
     result = _Candidates([], [], [])
-    corners = [corner_words(mention.start, mention.end) for mention in mentions]
     for head, one in enumerate(mentions):
         for tail, other in enumerate(mentions):
             if head == tail or not possible[one.type, other.type]:
                 continue
-            block = [(i, j) for i in corners[head] for j in corners[tail]]
+            block = block_cells((one.start, one.end), (other.start, other.end))
             result.cells.extend(block)
             result.pair_of.extend([len(result.pairs)] * len(block))
             result.pairs.append((head, tail))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,7 +70,8 @@ class Table:
     """A network whose relation logits are given cell by cell; everything else is `other`."""
 
     def __init__(self, cells: dict[tuple[int, int], list[float]], other: float = -9.0) -> None:
-        self.cells, self.other, self.asked = cells, other, set()
+        self.cells, self.other = cells, other
+        self.asked: set[tuple[int, int]] = set()
 
     def relate(self, states: WordStates, i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:
         rows = []
@@ -79,8 +81,8 @@ class Table:
         return torch.tensor([rows])
 
 
-def relations(network: Table, *mentions: FoundMention) -> list[tuple[int, int, int, float]]:
-    states = SimpleNamespace(words=torch.zeros(1, 9, 1), rows=lambda rows: states)
+def relations(network: Any, *mentions: FoundMention) -> list[tuple[int, int, int, float]]:
+    states: Any = SimpleNamespace(words=torch.zeros(1, 9, 1), rows=lambda rows: states)
     (found,) = Decoder(NAMES).relate(network, states, [mentions])
     return [(one.head, one.tail, one.relation, one.logit) for one in found.relations]
 
@@ -101,9 +103,8 @@ def test_permitted_ends_and_direction_are_obeyed():
     assert network.asked == {(0, 5)} or (5, 0) not in network.asked
 
 
-def test_a_pairs_logit_is_the_mean_over_the_corners_of_its_block():
-    corners = {(0, 5): [1.0, -9], (0, 6): [2.0, -9], (2, 5): [3.0, -9], (2, 6): [6.0, -9]}
-    network = Table(corners, other=-100.0)
+def test_a_pairs_logit_is_the_mean_over_two_corners_of_its_block():
+    network = Table({(0, 5): [1.0, -9], (2, 6): [5.0, -9]}, other=-100.0)
     assert relations(network, person(0, 3), place(5, 7)) == [(0, 1, 0, 3.0)]
 
 

@@ -76,7 +76,7 @@ def test_where_mentions_are_incomplete_only_their_borders_are_settled():
 
 def test_a_relation_stands_at_head_row_and_tail_column_only():
     found = cells(EXAMPLE)
-    assert found[0, 5][0] == found[1, 5][0] == [0]
+    assert found[0, 5][0] == found[1, 5][0] == [0]  # first word by first, last by last
     assert found[5, 0][0] == []
     assert (0, 1) not in found and (2, 5) not in found
 

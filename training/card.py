@@ -22,7 +22,7 @@ LIMITS = """\
 - English only; trained mostly on Wikipedia, so it is less sure of itself in news than its dev figures say.
 - A relation is read within one sentence (the title is shown beside it): what an article says over two sentences, or of
   "he" and "the company", is missed.
-- A mention of more than 16 words is not found; a sentence of more than 100 words is read in overlapping windows.
+- A mention of more than 12 words is not found; a sentence of more than 100 words is read in overlapping windows.
 - Relations seen rarely in training are rarely found. What is asserted is what the text says or seems to say, not what
   is true; negation, hearsay and plans are sometimes read as facts.
 - The weights carry whatever leanings Wikipedia and Twitter have about people and places."""
@@ -49,7 +49,7 @@ def card(checkpoint: Checkpoint, rows: Sequence[Figures], precision: float) -> s
         "Test parts, in each set's own labels, strict: both spans, both types, relation, direction. F1 is at the one "
         f"threshold that was best on dev ({dev['best_f1_threshold']}); the shipped thresholds were chosen on dev to be "
         f"right {precision:.0%} of the time. Printed by `manage.py evaluate`.",
-        "\n".join([_line(HEADING), _line(["---"] * len(HEADING)), *(_line(row.row()) for row in rows)]),
+        "\n".join([line(HEADING), line(["---"] * len(HEADING)), *(line(row.row()) for row in rows)]),
         f"Dev: {dev['precision_at_thresholds']:.1%} of the relations asserted at the shipped thresholds are right and "
         f"{dev['recall_at_thresholds']:.1%} of the annotated ones found; expected calibration error of a relation's "
         f"probability {dev['relation_calibration_error']:.3f}.",
@@ -59,5 +59,6 @@ def card(checkpoint: Checkpoint, rows: Sequence[Figures], precision: float) -> s
     return "\n\n".join(sections) + "\n"
 
 
-def _line(cells: Sequence[str]) -> str:
+def line(cells: Sequence[str]) -> str:
+    """A row of a Markdown table."""
     return "| " + " | ".join(cells) + " |"

@@ -24,7 +24,7 @@ class TrainConfig:
     network: dict[str, Any] = field(default_factory=dict)
     title: bool = True
     title_dropped: float = 0.3  # share of examples shown without their title, so that the reader can do without
-    noise: int = 3  # words outside mentions that stand as mentions without relations, for each sentence
+    noise: int = 2  # words outside mentions that stand as mentions without relations, for each sentence
     epochs: int = 10
     batch_pieces: int = 1280  # padded word pieces a batch
     encoder_rate: float = 2e-4

@@ -14,9 +14,9 @@ from extraction.labels import RELATIONS, inventory
 from extraction.schema import Example
 from extraction.text import Parser
 from training.config import TrainConfig
-from training.evaluate import Reader, features_of, find
+from training.evaluate import Reader, best_threshold, features_of, find
 from training.mapped_back import mapped_back
-from training.metrics import Prediction, Score, mention_score, relation_score
+from training.metrics import Prediction, Score, mention_score, relation_score, relation_scores
 
 BOTH_WAYS = {"redocred"}  # sets that annotate a symmetric relation in both directions; we give it once
 
@@ -113,3 +113,33 @@ def _turned_too(prediction: Prediction) -> Prediction:
         if RELATIONS[one.key].symmetric
     ]
     return Prediction(prediction.mentions, [*prediction.relations, *turned])
+
+
+def by_relation(checkpoint: Checkpoint, parser: Parser, root: Path, name: str) -> list[str]:
+    """A line for each relation that stands in the test part or is asserted there, in the checkpoint's own labels."""
+    manifest = checkpoint.manifest
+    labels = TrainConfig.from_dict(manifest.training["config"]).labels
+    examples = datasets.load(name, "test", root, labels)
+    found = find(checkpoint.network, features_of(checkpoint, examples, parser, manifest.title), manifest.inventory)
+    asserted = _predictions(checkpoint, found, manifest.thresholds)
+    scores = relation_scores(examples, asserted, manifest.inventory)
+    ordered = sorted(scores.items(), key=lambda item: -item[1].gold)
+    return [f"{name}  {key:30s} threshold {_threshold(checkpoint, key):.2f}  {score}" for key, score in ordered]
+
+
+def with_and_without_titles(checkpoint: Checkpoint, parser: Parser, root: Path) -> list[str]:
+    """Dev figures of Re-DocRED, whose examples have titles, read with and without them by the same checkpoint."""
+    manifest = checkpoint.manifest
+    examples = datasets.load("redocred", "dev", root, TrainConfig.from_dict(manifest.training["config"]).labels)
+    rows = []
+    for title in (True, False):
+        found = find(checkpoint.network, features_of(checkpoint, examples, parser, title), manifest.inventory)
+        threshold, score = best_threshold(examples, found, manifest.inventory, manifest.calibration)
+        mentions = mention_score(examples, _predictions(checkpoint, found, {"default": threshold}))
+        rows.append(f"titles {'shown' if title else 'hidden'}: mentions {mentions}; relations at {threshold}: {score}")
+    return rows
+
+
+def _threshold(checkpoint: Checkpoint, key: str) -> float:
+    thresholds = checkpoint.manifest.thresholds
+    return thresholds.get(key, thresholds["default"])

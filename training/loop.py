@@ -88,7 +88,8 @@ class Run:
         rate = schedule(step, self.progress.steps, config.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial"] * rate
-        batch, wanted = make_batch(config, self.prepared, rows, np.random.default_rng((config.seed, step, 1)))
+        rng = np.random.default_rng((config.seed, step, 1))
+        batch, wanted = make_batch(config, self.prepared, rows, self.network.config.band, rng)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
             losses = self.network.loss(batch, wanted)
         total = losses.types + self.network.config.relation_weight * losses.relations
@@ -191,7 +192,7 @@ def schedule(step: int, steps: int, warmup: float) -> float:
 
 
 def make_batch(
-    config: TrainConfig, prepared: Prepared, rows: list[int], rng: np.random.Generator
+    config: TrainConfig, prepared: Prepared, rows: list[int], band: int, rng: np.random.Generator
 ) -> tuple[Batch, Targets]:
     """The batch of these examples, some without their title, with some co-occurrence levels hidden."""
     bare = rng.random(len(rows)) < config.title_dropped
@@ -199,7 +200,6 @@ def make_batch(
     batch = collate(features)
     batch.together.masked_fill_(torch.from_numpy(rng.random(batch.together.shape) < config.dropped_pairs), 0)
     examples = [prepared.examples[row] for row in rows]
-    band = config.network.get("band", 16)
     return batch, targets(examples, prepared.inventory, band, config.noise, rng)
 
 

@@ -16,8 +16,8 @@ gives what each changes in F1.
     paper's Figure 3 fills (tail, head) too, and so loses the direction.
  2. Types and relations are separate outputs: a softmax over N and the types for cells i <= j, and a sigmoid for each
     relation (the paper: one softmax of 26 tags, Eq. 11). A quarter of Re-DocRED's pairs have several relations.
- 3. Relations are scored only for cells between mentions (`relate`), and of a block only its corners; in training those
-    of the gold mentions and of some words that are none. Type cells lie at most `band` words off the diagonal. So
+ 3. Relations are scored only for cells between mentions (`relate`), and of a block only two corners; in training
+    those of the gold mentions and of some words that are none. Type cells lie at most `band` words off the diagonal. So
     nothing of size (n, n, d) is computed: this is what makes the network cheap.
  4. A linear layer on [S_i; S_j] (Eq. 11) is a sum of a term in i and a term in j: it can say that a word is a head and
     another a tail, not that they belong together. `scorer="linear"` is the paper's; ours has a hidden layer with an
@@ -65,9 +65,9 @@ class EEGAConfig:
     channel_out: int = 128  # paper: the encoder's width
     farthest: int = 8  # open in the paper
     unconnected: int = 127
-    band: int = 16  # paper: the whole triangle
-    type_hidden: int = 96
-    relation_hidden: int = 256
+    band: int = 12  # paper: the whole triangle
+    type_hidden: int = 64
+    relation_hidden: int = 192
     scorer: Literal["interacting", "linear"] = "interacting"  # paper: linear
     residual: bool = True  # paper: False
     channels: bool = True
