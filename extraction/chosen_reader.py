@@ -45,7 +45,6 @@ def _named(name: str) -> type[Extractor]:
 
 
 def thresholds(extractor: Extractor) -> dict[str, float]:
-    """THRESHOLD where it is set, with the checkpoint's default if it names none; else the checkpoint's own."""
-    own = dict(extractor.thresholds)
+    """THRESHOLD where it holds a number for all; where it only names relations, the checkpoint's own but for these."""
     wanted: dict[str, float] = settings.THRESHOLD
-    return {"default": own["default"], **wanted} if wanted else own
+    return dict(wanted) if "default" in wanted else {**extractor.thresholds, **wanted}
