@@ -26,7 +26,7 @@
       consumeShareLink: null,
       createShareableLink: (yasqe) => `${location.origin}${location.pathname}?query=${encodeURIComponent(yasqe.getValue())}`,
     },
-    yasr: { persistenceId: null, prefixes: {} },
+    yasr: { persistenceId: null, prefixes: JSON.parse(place.dataset.prefixes) },
   });
   place.hidden = false;
   form.classList.add("has-yasgui");

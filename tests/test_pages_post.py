@@ -57,7 +57,7 @@ def test_every_quintuple_leads_to_its_words(editor: Client) -> None:
         assert f'id="m{head}"' in html
         assert f'id="m{tail}"' in html
     assert re.search(r'<a class="mention t-person ends" id="m\d+" [^>]*><bdi>Neil Armstrong</bdi></a>', html)
-    assert "pictures are shown, not read" in html
+    assert "pictures are shown and not read" in html
     assert 'alt="The landing module, drawn for this page"' in html
 
 
@@ -175,6 +175,21 @@ def test_directions_and_languages_are_kept_apart(editor: Client) -> None:
     html = page(editor, arabic)
     assert '<article class="story" lang="ar">' in html
     assert "<bdi>Cairo</bdi></a>" in html
+
+
+def test_a_page_that_cannot_be_had_is_said(editor: Client) -> None:
+    post = make_post("Only a summary", error="news.example answered 403 (Forbidden).")
+    assert post.current_version is not None
+    post.current_version.source = "feed"
+    post.current_version.save()
+    html = page(editor, post)
+    assert "These are the feed&#x27;s own words" in html
+    assert "Last visit to its page: news.example answered 403 (Forbidden)." in html
+
+
+def test_a_date_that_cannot_be_believed_is_said(editor: Client) -> None:
+    assert "dated in the future" in page(editor, make_post(published_notice="future"))
+    assert "no date: the time of its first sight" in page(editor, make_post(published_notice="no date"))
 
 
 def test_a_reprint_is_named(editor: Client) -> None:

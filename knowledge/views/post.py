@@ -40,6 +40,7 @@ def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "version": version,
         "progress": progress_of(found),
         "missing": missing_sentences(found.current_reading.missing) if found.current_reading else [],
+        "unfetched": _unfetched(found, version),
         "images": list(found.images.all()),
         "sightings": list(found.sightings.all()),
         "history": list(found.versions.prefetch_related("readings__checkpoint").defer("text").order_by("-ordinal")),
@@ -93,6 +94,14 @@ def _span(mention: Mention) -> highlight.Span:
         address=reverse("entity", args=[entity.public_id]),
         label=entity.label,
     )
+
+
+def _unfetched(found: Post, version: PostVersion | None) -> str:
+    """What went wrong when its page was visited last, where that is not the post's own state."""
+    if version is None or found.state != Post.State.LIVE:
+        return ""
+    said = "These are the feed's own words: its page has not been had." if version.source == "feed" else ""
+    return f"{said} {f'Last visit to its page: {found.error}' if found.error else ''}".strip()
 
 
 def _types(mentions: list[Mention]) -> list[tuple[str, str, int]]:

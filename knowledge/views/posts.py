@@ -50,12 +50,12 @@ class Filters(forms.Form):
     publisher = forms.ChoiceField(required=False)
     type = forms.ChoiceField(
         required=False,
-        label="Mentions a",
+        label="Mentions",
         choices=[("", "Any entity type"), *((t.key, t.label) for t in ENTITY_TYPES.values())],
     )
     relation = forms.ChoiceField(
         required=False,
-        label="States",
+        label="Relation",
         choices=[("", "Any relation"), *sorted(((r.key, r.label) for r in RELATIONS.values()), key=lambda c: c[1])],
     )
     state = forms.ChoiceField(

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from extraction.models import Post, Reading
 
 MISSING = {
-    "image": "no picture was read",
-    "detector": "no object detector is set up: pictures are shown, not read",
+    "image": "its picture was not read",
+    "detector": "there was no object detector, so pictures are shown and not read",
+    "windowed": "a sentence was too long for the reader and was read in overlapping parts",
     "knowledge": "no knowledge source could be asked",
     "parser": "no parser was at hand",
-    "page": "the page could not be had: the feed's own summary was read",
+    "page": "its page could not be had, so the feed's own summary was read",
 }
 
 

@@ -123,6 +123,7 @@ def _form(
         "seconds": settings.SPARQL_SECONDS,
         "limit": MOST_ROWS,
         "prefixes": sorted(PREFIXES.items()),
+        "shortened": json.dumps(PREFIXES | {kind: f"{settings.BASE_IRI}id/{kind}/" for kind in ("entity", "post")}),
     }
     response = render(request, "sparql.html", context, status=status)
     # YASGUI's editor sets styles on its own elements; its script still comes from a file.
