@@ -174,6 +174,7 @@ def test_type_loss_does_not_choose_between_allowed_tags():
     logits = torch.randn(1, 1, 1, 4, requires_grad=True)
     allowed = torch.tensor([True, False, True, False]).view(1, 1, 1, 4)
     type_loss(logits, allowed, torch.ones(1, 1, dtype=torch.bool)).backward()
+    assert logits.grad is not None
     gradient = logits.grad[0, 0, 0]
     shares = torch.softmax(logits.detach()[0, 0, 0, [0, 2]], 0)
     assert torch.allclose(gradient[[0, 2]] / gradient[[0, 2]].sum(), shares, atol=1e-5)
@@ -193,6 +194,7 @@ def test_relations_that_are_not_annotated_get_no_gradient():
         weights=torch.ones(1, 1),
     )
     relation_loss(logits, targets).backward()
+    assert logits.grad is not None
     assert logits.grad[0, 0].tolist() == [-0.5, 0.5, 0.0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -65,6 +66,10 @@ def run(parser: Parser, **changes) -> Run:
     return Run(config, prepared, EEGA(sizes(prepared.featurizer, prepared.inventory, **config.network), encoder))
 
 
+def _after(part: Run, steps: int) -> Callable[[], bool]:
+    return lambda: part.progress.step >= steps
+
+
 def weights(run: Run) -> dict[str, torch.Tensor]:
     return {name: weight.clone() for name, weight in run.network.state_dict().items()}
 
@@ -87,7 +92,7 @@ def test_a_run_stopped_twice_ends_with_the_weights_of_one_that_was_not(parser, t
     for steps in (3, 5):
         part = run(parser)
         part.resume(tmp_path)
-        assert not part.train(tmp_path, stop=lambda part=part, steps=steps: part.progress.step >= steps)
+        assert not part.train(tmp_path, stop=_after(part, steps))
     rest = run(parser)
     assert rest.resume(tmp_path) and rest.progress.step == 5
     assert rest.train(tmp_path)

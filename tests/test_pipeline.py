@@ -36,7 +36,7 @@ def checkpoint(parser):
     """Random weights that find something: without bias towards "no mention" or "no relation"."""
     made = tiny_checkpoint(parser, pmi=PmiTable.count([text.split() for text in TEXTS], least=1))
     with torch.no_grad():
-        made.network.relations.out.bias.fill_(1.0)
+        made.network.get_parameter("relations.out.bias").fill_(1.0)
     return dataclasses.replace(made, manifest=dataclasses.replace(made.manifest, floor=0.3))
 
 
@@ -50,12 +50,11 @@ def documents() -> list[Document]:
     return [Document(str(number), text, title) for number, (text, title) in enumerate(zip(TEXTS, titles, strict=True))]
 
 
-def facts(extraction: Extraction) -> dict[tuple[int, int, int, int, str], float]:
-    places = extraction.mentions
-    return {
-        (places[one.head].start, places[one.head].end, places[one.tail].start, places[one.tail].end, one.key): one.score
-        for one in extraction.relations
-    }
+def facts(extraction: Extraction) -> dict[tuple[int, int, str], float]:
+    """Where a fact's head and tail begin, and its relation -> its score."""
+    starts = [mention.start for mention in extraction.mentions]
+    ends = [(one, one.tail) for one in extraction.relations if isinstance(one.tail, int)]
+    return {(starts[one.head], starts[tail], one.key): one.score for one, tail in ends}
 
 
 def test_offsets_count_in_the_documents_text(extractor):
