@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from django.utils import timezone
+
 from extraction import reading, tasks
 from extraction.models import Post, Reading
 from extraction.schema import Declined, Document, Extraction, Mention
-from knowledge.models import Assertion
+from knowledge.graphs import projector
+from knowledge.models import Assertion, ProjectorLock
 from tests import deterministic, records
 
 pytestmark = pytest.mark.django_db
@@ -110,3 +113,39 @@ def test_a_lane_that_has_its_share_of_threads_drops_the_ring(monkeypatch: pytest
             tasks._visits.release()
     assert held == [True] * 4
     assert visited == []
+
+
+def test_a_projector_that_was_killed_blocks_its_successor_for_a_moment_only_and_no_other_worker() -> None:
+    with projector._holding("rdf", "io@here") as token:
+        assert token
+        held = ProjectorLock.objects.get()
+        projector.free("io@elsewhere")
+        assert ProjectorLock.objects.get().until == held.until
+        projector.free("io@here")
+        left = ProjectorLock.objects.get()
+        assert left.token == held.token, "what it had sent may still land"
+        assert left.until is not None and held.until is not None
+        assert timezone.now() < left.until <= timezone.now() + projector.LANDS_WITHIN < held.until
+
+
+def test_what_happens_at_a_workers_start_happens_once_whatever_its_threads_do() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+    from time import sleep
+
+    from kgbuilder.supervision.leases import AtStart
+
+    done: list[str] = []
+
+    def slowly(worker: str) -> None:
+        sleep(0.05)
+        done.append(worker)
+
+    start = AtStart(slowly)
+
+    def thread(number: int) -> list[str]:
+        start("io")
+        return list(done)
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(thread, range(8)))
+    assert seen == [["io"]] * 8
