@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-
 from django.utils import timezone
 
 from extraction import reading, tasks
