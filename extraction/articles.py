@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
 LARGEST_PAGE = 8 << 20
+LONGEST_TEXT = 300_000  # code points; ten times a long magazine story
+LONGEST_TITLE = 1000
 MOST_ELEMENTS = 30_000  # ten times a large news page; the extractor's time grows faster than the page
 _SHORT = 900  # code points; a wall shows a few sentences at most
 
@@ -132,7 +134,15 @@ def _body(tree: HtmlElement, story: Story, title: str) -> tuple[str, str]:
     # paragraph; a summary in the JSON-LD is no story
     if sum(map(len, stated)) > 1.3 * sum(map(len, told)) + 200 or len(told) == 1 < len(stated):
         told = stated
-    return "\n\n".join(told), "\n".join(shown)
+    return _cut("\n\n".join(told)), " ".join(" ".join(shown).split())[:LONGEST_TEXT]
+
+
+def _cut(text: str) -> str:
+    """The text up to the limit, cut between paragraphs where there is a bound."""
+    if len(text) <= LONGEST_TEXT:
+        return text
+    bound = text.rfind("\n\n", 1, LONGEST_TEXT)
+    return text[: bound if bound > 0 else LONGEST_TEXT]
 
 
 def _paragraphs(body: HtmlElement) -> Iterator[str]:
@@ -170,15 +180,15 @@ def _only_a_link(element: HtmlElement) -> bool:
 
 
 def _title(tree: HtmlElement, story: Story, url: str) -> str:
-    headings = [_line(heading.text_content()) for heading in tree.iter("h1")]
-    said = _line(_meta(tree, "og:title") or _first(tree, "//head/title/text()") or story.headline)
+    headings = [_headline(heading.text_content()) for heading in tree.iter("h1")]
+    said = _headline(_meta(tree, "og:title") or _first(tree, "//head/title/text()") or story.headline)
     for heading in headings:
         if len(heading) > 3 and _words(said).startswith(_words(heading)):
             return heading
     site = _words(_meta(tree, "og:site_name"))
     host = _words((urlsplit(url).hostname or "").removeprefix("www.").split(".")[0])
     if story.headline and _words(said).startswith(_words(story.headline)):
-        return _line(story.headline)
+        return _headline(story.headline)
     return _without_site(said, {site, host} - {""}) or (headings[0] if len(headings) == 1 else "")
 
 
@@ -254,6 +264,10 @@ def _drop(element: HtmlElement) -> None:
     """Remove an element, keeping the text that follows it."""
     if element.getparent() is not None:
         element.drop_tree()
+
+
+def _headline(text: str) -> str:
+    return _line(text[: 4 * LONGEST_TITLE])[:LONGEST_TITLE]
 
 
 def _line(text: str) -> str:

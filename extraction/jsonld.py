@@ -10,6 +10,8 @@ from html import unescape
 from typing import Any
 
 LONGEST = 2_000_000  # characters of one script
+# bounded and without the markers inside: a text made of markers would else take time by its square
+_EMPHASIS = re.compile(r"(?<!\w)(\*{1,3}|_{1,3})(?=\S)([^*_\n]{1,300})(?<=\S)\1(?!\w)")
 _KINDS = ("Article", "BlogPosting", "Report", "LiveBlogPosting")
 
 
@@ -73,6 +75,6 @@ def _paragraphs(body: str) -> Iterator[str]:
     body = re.sub(r"\{:[^{}]*\}", "", body)
     for line in body.splitlines():
         plain = re.sub(r"^\s*(#{1,6}|[*+-]|>)\s+", "", line)
-        plain = re.sub(r"(?<!\w)(\*{1,3}|_{1,3})(\S(?:.*?\S)?)\1(?!\w)", r"\2", plain).strip()
+        plain = _EMPHASIS.sub(r"\2", plain).strip()
         if plain and not plain.startswith(("+++", "{%", "[#")):
             yield plain

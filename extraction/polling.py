@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from extraction import fetch, hosts, leases
-from extraction.feeds import MAX_FEED_BYTES, FeedError, ParsedFeed, parse
+from extraction.feeds import MAX_FEED_BYTES, FeedError, FeedItem, ParsedFeed, parse
 from extraction.models import Feed
 from extraction.pace import LONGEST_S, SHORTEST_S, next_interval
 from extraction.sightings import Noted, note, note_vanished
+from extraction.text import clean
 
 logger = logging.getLogger(__name__)
 
@@ -113,13 +114,24 @@ def poll_feed(feed: Feed) -> Noted:
 def _note_all(feed: Feed, parsed: ParsedFeed, now: datetime) -> Noted:
     noted = Noted()
     for start in range(0, len(parsed.items), PAGE_OF_ITEMS):
-        with transaction.atomic():
-            _hold(feed)
-            noted += note(feed, parsed.items[start : start + PAGE_OF_ITEMS], now)
+        noted += _note_page(feed, parsed.items[start : start + PAGE_OF_ITEMS], now)
     with transaction.atomic():
         _hold(feed)
         note_vanished(feed, parsed.items, now)
     return noted
+
+
+def _note_page(feed: Feed, items: Sequence[FeedItem], now: datetime) -> Noted:
+    for last_try in (False, True):
+        try:
+            with transaction.atomic():
+                _hold(feed)
+                return note(feed, items, now)
+        except IntegrityError:
+            # a visit folded a post into another while its item was written: at the second try the other is found
+            if last_try:
+                raise
+    return Noted()
 
 
 def _hold(feed: Feed) -> None:
@@ -187,7 +199,7 @@ def _fail(feed: Feed, reason: str, rest_s: float = 0.0) -> None:
     now, failures = timezone.now(), feed.failures + 1
     backoff = min(max(feed.interval_s, SHORTEST_S) * 2.0 ** min(failures - 1, 12), 86_400.0)
     due = now + max(timedelta(seconds=backoff), min(timedelta(seconds=rest_s), LONGEST_REST))
-    _end(feed, {"failures": failures, "error": reason[:2000], "error_at": now, "due_at": due})
+    _end(feed, {"failures": failures, "error": clean(reason)[:2000], "error_at": now, "due_at": due})
 
 
 def _put_off(feed: Feed, seconds: float) -> None:

@@ -21,6 +21,7 @@ from extraction.identity import fold_into, same_story
 from extraction.lead import take_picture
 from extraction.looking import PATIENCE, Found, look
 from extraction.models import Host, Post, Sighting
+from extraction.text import clean
 from extraction.versions import Mark, new_version, revive, withdraw
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ MISSING_AGAIN = timedelta(hours=24)
 FIRST_RETRY = timedelta(minutes=5)
 LONGEST_RETRY = timedelta(hours=24)
 FEED_WORDS_AFTER = 3  # failed visits, before the feed's own words are read in the page's stead
+_WITH_PICTURE = ("new", "edited", "back", "feed", "unchanged")
 TRIED_FOR = timedelta(days=2)  # how long after its last planned visit a page that fails is still tried
 
 
@@ -107,8 +109,7 @@ def _visit(visit: Visit, mark: Mark) -> str:
         return "lost"
     found = look(post)
     outcome = _conclude(visit, found, mark)
-    if found.kind == "page" and outcome not in ("lost", "folded"):
-        _renew(visit)
+    if outcome in _WITH_PICTURE and _renew(visit):
         take_picture(post, found.article)
     _release(visit)
     return outcome
@@ -138,7 +139,7 @@ def _apply(post: Post, found: Found, mark: Mark, *, asked_again: bool) -> str:
     outcome = _DECISIONS[found.kind](post, found, now, mark)
     if outcome != "folded":
         post.visits += 1
-        post.error = found.says
+        post.error = clean(found.says)
         if not asked_again:
             post.due_at = _next(post, now)
         post.save()

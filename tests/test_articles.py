@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from extraction.articles import Article, extract
+from extraction.articles import LONGEST_TEXT, Article, extract
+from extraction.jsonld import story_of
 
 URL = "https://www.news.example/2026/storm.html"
 STORY = [
@@ -172,6 +173,20 @@ def test_declared_and_undeclared_encodings() -> None:
     declared = page(*story, head="<meta charset='windows-1252'>").encode("windows-1252")
     assert "Stürm’" in read(declared).text
     assert "Stürm’" in read(page(*story).encode()).text
+
+
+def test_a_book_is_cut_at_a_paragraph() -> None:
+    book = [f"Chapter {number}: {STORY[number % 4] * 10}" for number in range(400)]
+    text = read(page(*book)).text
+    assert 250_000 < len(text) <= LONGEST_TEXT and text.endswith(book[text.count("\n\n")])
+    assert len(read(page("word " * 100_000)).text) <= LONGEST_TEXT
+
+
+@pytest.mark.parametrize("marker", [" *a", " _a", "*", "[a](", "<a ", "{:", "[", "![x]("])
+def test_text_made_of_markers_is_read_in_time(marker: str) -> None:
+    """By the square of its length this would take hours."""
+    story = story_of([json.dumps({"@type": "Article", "articleBody": marker * 300_000})])
+    assert len(story.paragraphs) == 1
 
 
 def test_nul_does_not_come_through() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import IntegrityError
 
 from extraction import links, polling
 from extraction.fetch import FetchError, Response
@@ -198,6 +199,22 @@ def test_many_items_are_written_in_pages_that_each_check_the_lease(
     assert calls == [polling.PAGE_OF_ITEMS] and done.errors == {}
     assert Post.objects.count() == polling.PAGE_OF_ITEMS
     assert (feed.lease_token, feed.etag, feed.polled_at) == ("another's", "", None)
+
+
+def test_a_post_that_is_folded_while_its_item_is_written_is_looked_up_again(
+    feed: Feed, web: FakeWeb, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web.pages[URL] = answer(rss(item(1)))
+    note, calls = polling.note, []
+
+    def fail_once(feed: Feed, items: Any, now: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 1:
+            raise IntegrityError("the post is gone")
+        return note(feed, items, now)
+
+    monkeypatch.setattr(polling, "note", fail_once)
+    assert poll(feed, clock).new == 1 and len(calls) == 2
 
 
 def test_samples_make_sample_posts(web: FakeWeb, clock: Clock) -> None:

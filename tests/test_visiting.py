@@ -574,6 +574,20 @@ def test_a_picture_that_cannot_be_had_says_why_and_is_tried_again(web: FakeWeb, 
     assert post.images.get().error == "" and post.images.get().file
 
 
+def test_a_page_without_a_picture_gets_the_feed_s(web: FakeWeb, clock: Clock) -> None:
+    post = make_due()
+    shown = "https://cdn.example/feed.jpg"
+    Sighting.objects.update(image=shown)
+    web.pages |= {LINK: article(), shown: html(picture(), shown)}
+    visit()
+    assert (post.images.get().url, post.images.get().error) == (shown, "")
+    other = make_due("https://news.example/forbidden")
+    other.sightings.update(image=shown)
+    web.pages[other.link] = status(403)
+    visit()
+    assert other.images.get().sha256 == post.images.get().sha256
+
+
 def test_a_new_lead_picture_comes_first(web: FakeWeb, clock: Clock) -> None:
     post = make_due()
     for number in (1, 2):
