@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowledge.views.highlight import Span, marked, paragraphs, pieces, quoted
+from knowledge.views.highlight import Span, marked, marked_parts, paragraphs, pieces, quoted
 
 
 def span(text: str, words: str, id: int = 1, type: str = "person") -> Span:
@@ -86,6 +86,16 @@ def test_whatever_the_mentions_no_sign_is_lost_or_doubled(text: str, places: lis
 def test_paragraphs_are_split_at_blank_lines_after_the_title() -> None:
     text = "Title\n\nOne.\nStill one.\n\n \nTwo."
     assert [text[a:b] for a, b in paragraphs(text, 5)] == ["One.\nStill one.", "Two."]
+
+
+def test_parts_marked_together_are_marked_as_alone() -> None:
+    text = "Ada\n\nAda met Babbage\n\nin London. Ada"
+    spans = [
+        Span(i, m.start(), m.end(), "person", "/", "x") for i, m in enumerate(re.finditer("Ada|Babbage|London", text))
+    ]
+    spans.append(Span(99, 2, 8, "person", "/", "from one paragraph into another"))
+    parts = paragraphs(text, 0)
+    assert marked_parts(text, parts, spans) == [marked(text, a, b, spans) for a, b in parts]
 
 
 def test_a_quote_marks_both_ends_and_stays_in_its_paragraph() -> None:

@@ -9,7 +9,7 @@ from django import template
 from django.conf import settings
 from django.http import QueryDict
 from django.utils import timezone
-from django.utils.timesince import timeuntil
+from django.utils.timesince import timesince, timeuntil
 
 from extraction.labels import ENTITY_TYPES, RELATIONS
 
@@ -65,6 +65,12 @@ def without(query: QueryDict, *names: str) -> str:
 def first_part(said: str) -> str:
     """The larger unit of what `timesince` says: "2 hours, 4 minutes" as "2 hours"."""
     return said.split(",")[0]
+
+
+@register.filter
+def ago(moment: datetime) -> str:
+    said = timesince(moment).split(",")[0]
+    return "just now" if said.startswith("0") else f"{said} ago"
 
 
 @register.filter

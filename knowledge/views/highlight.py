@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -41,10 +42,14 @@ class Piece:
 
 def pieces(text: str, start: int, end: int, spans: Sequence[Span]) -> Iterator[Piece]:
     """`text[start:end]` cut wherever a mention begins or ends; mentions may nest and cross."""
-    inside = [s for s in spans if s.start < end and s.end > start]
-    cuts = sorted({start, end, *(c for s in inside for c in (s.start, s.end) if start < c < end)})
+    waiting = sorted((s for s in spans if s.start < end and s.end > start), key=lambda s: s.start, reverse=True)
+    cuts = sorted({start, end, *(c for s in waiting for c in (s.start, s.end) if start < c < end)})
+    open_here: list[Span] = []
     for left, right in pairwise(cuts):
-        over = tuple(sorted((s for s in inside if s.start <= left and s.end >= right), key=_shortest))
+        open_here = [s for s in open_here if s.end > left]
+        while waiting and waiting[-1].start <= left:
+            open_here.append(waiting.pop())
+        over = tuple(sorted(open_here, key=_shortest))
         starting = tuple(s for s in over if max(s.start, start) == left)
         yield Piece(text[left:right], over, starting, bool(over) and over[0].end == right)
 
@@ -57,6 +62,17 @@ def paragraphs(text: str, title_end: int) -> list[tuple[int, int]]:
         start = gap.end()
     found.append((start, len(text)))
     return [(a, b) for a, b in found if text[a:b].strip()]
+
+
+def marked_parts(text: str, parts: Iterable[tuple[int, int]], spans: Sequence[Span]) -> list[SafeString]:
+    """`marked` for each of a text's parts, in order."""
+    ordered = sorted(spans, key=lambda s: s.start)
+    starts, longest = [s.start for s in ordered], max((s.end - s.start for s in ordered), default=0)
+    found = []
+    for start, end in parts:
+        first, last = bisect_left(starts, start - longest), bisect_left(starts, end)
+        found.append(marked(text, start, end, ordered[first:last]))
+    return found
 
 
 def marked(text: str, start: int, end: int, spans: Sequence[Span]) -> SafeString:

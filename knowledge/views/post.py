@@ -77,10 +77,9 @@ def _text(version: PostVersion | None, mentions: list[Mention]) -> dict[str, obj
     spans = [_span(mention) for mention in mentions]
     return {
         "title": highlight.marked(version.text, 0, version.title_end, spans),
-        "paragraphs": [
-            highlight.marked(version.text, start, end, spans)
-            for start, end in highlight.paragraphs(version.text, version.title_end)
-        ],
+        "paragraphs": highlight.marked_parts(
+            version.text, highlight.paragraphs(version.text, version.title_end), spans
+        ),
     }
 
 

@@ -106,6 +106,7 @@ def posts(request: HttpRequest) -> HttpResponse:
         "count": found[: MOST_COUNTED + 1].count(),
         "most": MOST_COUNTED,
         "filtered": bool(wanted),
+        "unread": not Deployment.objects.filter(active=True).exists(),
         "narrowed": bool(wanted.keys() - {"q"}),
         "feeds": Feed.objects.exists() if not shown.rows else True,
         "waiting": not shown.rows and Post.objects.filter(current_version__isnull=True).exists(),
