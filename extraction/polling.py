@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from extraction import fetch, hosts, leases
+from extraction import fetch, hosts, leases, links
 from extraction.feeds import MAX_FEED_BYTES, FeedError, FeedItem, ParsedFeed, parse
 from extraction.models import Feed
 from extraction.pace import LONGEST_S, SHORTEST_S, next_interval
@@ -170,12 +170,14 @@ def _of_itself(feed: Feed, answer: fetch.Response, parsed: ParsedFeed, now: date
 
 
 def _moved(feed: Feed, to: str) -> dict[str, object]:
-    """A 301 moves the feed; where that address is a feed of ours already, this one ends."""
+    """A 301 moves the feed; where that address is a feed of ours already, this one ends. A password stays behind when
+    the host is another: it was given for the old one."""
     if not to or to == feed.url:
         return {}
     other = Feed.objects.filter(url=to).exclude(pk=feed.pk).first()
     if other is None:
-        return {"url": to, "notice": f"The publisher moved this feed from {feed.url}."}
+        kept = {} if links.same_host(feed.url, to) else {"credentials": ""}
+        return {"url": to, "notice": f"The publisher moved this feed from {feed.url}.", **kept}
     return {
         "state": Feed.State.GONE,
         "due_at": None,

@@ -331,6 +331,16 @@ def test_a_301_moves_the_feed(feed: Feed, web: FakeWeb, clock: Clock) -> None:
     assert poll(feed, clock).new == 1
 
 
+@pytest.mark.parametrize(
+    ("moved", "kept"), [("https://www.news.example/new.xml", "user:secret"), ("https://elsewhere.example/f", "")]
+)
+def test_a_password_does_not_move_to_another_host(web: FakeWeb, clock: Clock, moved: str, kept: str) -> None:
+    feed, _ = subscribe("https://user:secret@news.example/feed.xml")
+    web.pages[URL] = answer(rss(item(1)), moved=moved)
+    poll(feed, clock)
+    assert (feed.url, feed.credentials) == (moved, kept)
+
+
 def test_a_301_to_a_feed_that_is_there_already_ends_this_one(feed: Feed, web: FakeWeb, clock: Clock) -> None:
     moved, _ = subscribe("https://news.example/new.xml")
     Feed.objects.filter(pk=moved.pk).update(due_at=None)
