@@ -7,3 +7,5 @@ from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [path("admin/", admin.site.urls)]
 urlpatterns += [path("", include(name)) for name in ("extraction.urls", "knowledge.urls") if find_spec(name)]
+
+handler500 = "knowledge.views.errors.server_error"

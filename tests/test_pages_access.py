@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db import OperationalError
 from django.test import Client
 from django.urls import URLPattern, reverse
 
@@ -156,3 +157,25 @@ def test_missing_pages_and_methods_are_said_plainly(client: Client) -> None:
     assert response.status_code == 404
     assert "Nothing is here" in response.content.decode()
     assert client.get("/feeds/add/").status_code in (403, 405)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "sentence"),
+    [
+        (ZeroDivisionError(), 500, "Something broke on our side"),
+        (OperationalError("database is locked"), 503, "Nothing is lost. Load the page again"),
+    ],
+)
+def test_a_broken_page_says_what_to_do(
+    client: Client, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, sentence: str
+) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise error
+
+    client.force_login(make_user())
+    client.raise_request_exception = False
+    monkeypatch.setattr("knowledge.views.posts.filtered", broken)
+    response = client.get("/")
+    assert response.status_code == status
+    assert sentence in response.content.decode()
+    assert ("Retry-After" in response.headers) == (status == 503)
