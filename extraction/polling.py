@@ -147,7 +147,7 @@ def _succeed(feed: Feed, answer: fetch.Response, parsed: ParsedFeed | None, note
     interval = next_interval(times, now, feed.interval_s, bool(noted.new))
     asked = max(fetch.max_age(answer.headers), parsed.ttl if parsed is not None else 0.0)
     rest = max(timedelta(seconds=interval), min(timedelta(seconds=asked), LONGEST_REST))
-    said: dict[str, object] = {"polled_at": now, "failures": 0, "error": "", "error_at": None, "attempts": 0}
+    said: dict[str, object] = {"polled_at": now, "failures": 0, "error": "", "error_at": None}
     said |= {"interval_s": interval, "due_at": timezone.now() + rest}
     if parsed is not None:
         said |= _of_itself(feed, answer, parsed, now)
