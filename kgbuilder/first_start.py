@@ -31,6 +31,8 @@ class CannotStart(Exception):
 
 def make_folder() -> None:
     """DATA_DIR, readable by its owner alone, and the secrets in it."""
+    if settings.BROKER_URL.startswith("memory:"):
+        raise CannotStart("BROKER_URL is memory://, which no other process hears. Leave it empty, or name a broker.")
     folder = Path(settings.DATA_DIR)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

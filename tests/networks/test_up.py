@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from kgbuilder.environment import SETTINGS
 from kgbuilder.supervision import roster
 from tests.kill.__main__ import free_port, settings_of
 from tests.kill.product import Product, wait_for
@@ -18,10 +19,15 @@ from tests.kill.product import Product, wait_for
 PARTS = ("sparql", "web", "io", "reader", "beat")
 
 
+def environ_of(folder: Path) -> dict[str, str]:
+    """Nothing of the settings that this process runs its own tests under."""
+    return {setting.name: "" for setting in SETTINGS} | settings_of(folder, "", argparse.Namespace(deterministic=True))
+
+
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     folder = tmp_path_factory.mktemp("up")
-    made = Product(folder, settings_of(folder, "", argparse.Namespace(deterministic=True)), options=())
+    made = Product(folder, environ_of(folder), options=())
     made.start()
     try:
         for part in PARTS:
@@ -114,7 +120,7 @@ def test_a_busy_port_is_named_with_what_to_do(tmp_path: Path) -> None:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
-        environ = settings_of(tmp_path, "", argparse.Namespace(deterministic=True)) | {"PORT": str(port)}
+        environ = environ_of(tmp_path) | {"PORT": str(port)}
         refused = Product(tmp_path, environ, options=()).command("up")
     assert refused.returncode == 1
     assert f"Port {port} of 127.0.0.1 cannot be used" in refused.stderr
@@ -124,15 +130,19 @@ def test_a_busy_port_is_named_with_what_to_do(tmp_path: Path) -> None:
 
 def test_a_folder_too_deep_for_a_socket_file_is_refused(tmp_path: Path) -> None:
     deep = tmp_path / ("x" * 60) / ("y" * 60)
-    environ = {"DJANGO_SETTINGS_MODULE": "kgbuilder.settings", "DATA_DIR": str(deep), "PORT": str(free_port())}
-    refused = Product(tmp_path, environ, options=()).command("up")
+    refused = Product(tmp_path, environ_of(tmp_path) | {"DATA_DIR": str(deep)}, options=()).command("up")
     assert refused.returncode == 1
     assert "too long for a socket file" in refused.stderr
 
 
+def test_a_broker_that_reaches_nobody_is_refused(tmp_path: Path) -> None:
+    refused = Product(tmp_path, environ_of(tmp_path) | {"BROKER_URL": "memory://"}, options=()).command("up")
+    assert refused.returncode == 1
+    assert "BROKER_URL" in refused.stderr
+
+
 def test_a_database_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
-    environ = settings_of(tmp_path, "", argparse.Namespace(deterministic=True))
-    environ["DATABASE_URL"] = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+    environ = environ_of(tmp_path) | {"DATABASE_URL": f"postgresql://nobody@127.0.0.1:{free_port()}/none"}
     refused = Product(tmp_path, environ, options=()).command("up")
     assert refused.returncode == 1
     assert "The database cannot be used" in refused.stderr
