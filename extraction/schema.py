@@ -99,7 +99,7 @@ class Extraction:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A sentence as the parser saw it: `spans[i]` is word i's place in the text; `heads[i]` its governor (itself at the root)."""
+    """A sentence as the parser saw it: `spans[i]` is word i's place in the text, `heads[i]` its governor or itself."""
 
     spans: tuple[tuple[int, int], ...]
     words: tuple[str, ...]
@@ -110,7 +110,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class WordSpan:
-    """A mention in word positions, half-open. `type` "" means: known to be a mention, of a type this data set does not say."""
+    """A mention in word positions, half-open. `type` "": a mention whose type the data set does not say."""
 
     start: int
     end: int
@@ -130,7 +130,7 @@ class WordRelation:
 class Example:
     """One sentence with its gold annotation, from a data set or from reviewed posts.
 
-    `types` and `relation_keys` say what the data set annotates: cells outside them are masked in training, not negative.
+    `types` and `relation_keys` say what the data set annotates: cells outside them are masked, not negative.
     `masked_pairs` are (head, tail) indexes into `mentions` whose relations this sentence does not settle, and
     `masked_relations` the (head, tail, key) that it does not settle for pairs of which it settles others.
     `complete` says that every mention of `types` is annotated; where it is false, words outside `mentions` are masked.

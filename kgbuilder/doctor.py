@@ -97,14 +97,15 @@ def _broker(name: str) -> Part:
 
 
 def _sparql(name: str) -> Part:
-    from knowledge.graphs import sparql_store
+    from knowledge.graphs.sparql_store import default_graph_is_union
+    from knowledge.graphs.store import StoreUnavailable
 
     where = settings.SPARQL_QUERY_URL or f"the bundled server at {settings.SPARQL_SOCKET}"
     cost = "Posts are read and recorded; the graph and the SPARQL page wait. "
     cost += "Correct SPARQL_QUERY_URL." if settings.SPARQL_QUERY_URL else "It runs while `make run` does."
     try:
-        union = sparql_store.default_graph_is_union()
-    except sparql_store.StoreUnavailable as error:
+        union = default_graph_is_union()
+    except StoreUnavailable as error:
         return Part(name, "missing", f"{where}: {error}", cost)
     if union:
         cost = "A query without GRAPH sees a statement as often as posts say it. Switch the union off at that server."
