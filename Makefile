@@ -1,6 +1,7 @@
 # make run      install what is missing, then start everything (PORT=8001 make run: on another port)
 # make test     the test suite            make lint   ruff and mypy
 # make ci       what CI runs              make kill   30 random kills while 500 posts are read
+# make clean    remove what was installed; DATA_DIR stays
 # PIP_ARGS      passed to pip, for example an index of CPU-only wheels of torch
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
@@ -18,18 +19,19 @@ install-dev: $(VENV)/installed-dev
 
 $(PY):
 	@test -n "$(PYTHON)" || { echo "kgbuilder needs Python 3.11 or newer, and none was found on the PATH. Install it, or say where: make run PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' || { echo "kgbuilder needs Python 3.11 or newer, and $(PYTHON) is older or no Python. Say which to take: make run PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: pyproject.toml constraints.txt | $(PY)
 	@echo "Installing: about DOWNLOAD_SIZE to download, DISK_SIZE on disk in $(VENV) (most of it torch with its CUDA libraries). This takes some minutes."
 	@$(PY) kgbuilder/requirements.py > $(VENV)/requirements.txt
-	$(PY) -m pip install --disable-pip-version-check --progress-bar off -q $(PIP_ARGS) -c constraints.txt -r $(VENV)/requirements.txt
+	$(PY) -m pip install --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -r $(VENV)/requirements.txt
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
 	@$(PY) kgbuilder/requirements.py dev > $(VENV)/requirements-dev.txt
-	$(PY) -m pip install --disable-pip-version-check --progress-bar off -q $(PIP_ARGS) -c constraints.txt -r $(VENV)/requirements-dev.txt
+	$(PY) -m pip install --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -r $(VENV)/requirements-dev.txt
 	@touch $@
 
 test: install-dev
@@ -51,4 +53,4 @@ kill: install-dev
 	$(PY) -m tests.kill $(ARGS)
 
 clean:
-	rm -rf $(VENV) var
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
