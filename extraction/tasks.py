@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from threading import BoundedSemaphore
@@ -42,10 +42,12 @@ def poll(self: Task[Any, Any]) -> None:
     """Poll the feeds that are due."""
     worker = _worker(self)
     with _share(_polls) as mine, _busy("io", IO_LEASE_SECONDS):
-        done = polling.poll_due(POLL_BATCH, worker) if mine else polling.Polled()
+        claims = polling.claim(POLL_BATCH, worker) if mine else []
+        _ring_for_more("poll", claims, POLL_BATCH)
+        done = polling.poll_all(claims)
     if done.new or done.changed:
         ring("fetch")
-    if done.claimed:
+    if claims:
         ring("poll")
 
 
@@ -54,8 +56,10 @@ def fetch(self: Task[Any, Any]) -> None:
     """Visit the pages of posts that are due."""
     worker = _worker(self)
     with _share(_visits) as mine, _busy("io", IO_LEASE_SECONDS):
-        done = visiting.visit_due(VISIT_BATCH, mark=recorder.mark_posts, worker=worker) if mine else visiting.Visited()
-    if done.claimed:
+        claims = visiting.claim(VISIT_BATCH, worker) if mine else []
+        _ring_for_more("fetch", claims, VISIT_BATCH)
+        visiting.visit_all(claims, recorder.mark_posts)
+    if claims:
         ring("read")
         ring("project.rdf")
         ring("fetch")
@@ -78,24 +82,25 @@ def read(self: Task[Any, Any]) -> None:
 
 
 def _read_and_record(claims: list[Claimed], checkpoint: Checkpoint) -> None:
-    """Each post by itself once it is read: one that cannot be recorded keeps its error and holds up no other."""
+    """One that cannot be read or recorded keeps its error and holds up no other."""
     try:
         found = _reader(checkpoint.path, checkpoint.digest).read([claimed.document for claimed in claims])
-        for claimed, extraction in zip(claims, found, strict=True):
-            _record(claimed, extraction)
+        _record(list(zip(claims, found, strict=True)))
     finally:
         reading.release(claims)  # what has not been recorded, because something broke that is no post's fault
 
 
-def _record(claimed: Claimed, extraction: Extraction) -> None:
-    if extraction.declined is not None and extraction.declined.code == "failed":
-        reading.fail(claimed, extraction.declined.message)
-        return
-    try:
-        recorder.record(claimed, extraction)
-    except recorder.Unplannable as error:
-        logger.warning("Reading %s was not recorded: %s", claimed.reading_id, error)
-        reading.fail(claimed, error)
+def _record(pairs: list[tuple[Claimed, Extraction]]) -> None:
+    sound = []
+    for claimed, extraction in pairs:
+        if extraction.declined is not None and extraction.declined.code == "failed":
+            reading.fail(claimed, extraction.declined.message)
+        else:
+            sound.append((claimed, extraction))
+    for (claimed, _), outcome in zip(sound, recorder.record_many(sound), strict=True):
+        if isinstance(outcome, Exception):
+            logger.warning("Reading %s was not recorded: %s", claimed.reading_id, outcome)
+            reading.fail(claimed, outcome)
 
 
 @lru_cache(maxsize=1)
@@ -109,6 +114,12 @@ def _worker(task: Task[Any, Any]) -> str:
     name = str(task.request.hostname)
     _free(name)
     return name
+
+
+def _ring_for_more(lane: str, claims: Sequence[object], limit: int) -> None:
+    """A full claim: there may be more, which another thread can take meanwhile."""
+    if len(claims) == limit:
+        ring(lane)
 
 
 @contextmanager

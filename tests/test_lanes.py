@@ -102,8 +102,8 @@ def test_without_a_deployed_checkpoint_nothing_is_claimed(reader: Reader) -> Non
 
 
 def test_a_lane_that_has_its_share_of_threads_drops_the_ring(monkeypatch: pytest.MonkeyPatch) -> None:
-    visited: list[int] = []
-    monkeypatch.setattr(tasks.visiting, "visit_due", lambda *args, **kwargs: visited.append(1))
+    claimed: list[int] = []
+    monkeypatch.setattr(tasks.visiting, "claim", lambda *args: claimed.append(1))
     held = [tasks._visits.acquire(blocking=False) for _ in range(4)]
     try:
         tasks.fetch.apply()
@@ -111,7 +111,16 @@ def test_a_lane_that_has_its_share_of_threads_drops_the_ring(monkeypatch: pytest
         for _ in held:
             tasks._visits.release()
     assert held == [True] * 4
-    assert visited == []
+    assert claimed == []
+
+
+def test_a_full_claim_rings_for_another_thread_before_its_visits(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(tasks.visiting, "claim", lambda limit, worker: ["claimed"] * limit)
+    monkeypatch.setattr(tasks.visiting, "visit_all", lambda claims, mark: order.append("visits"))
+    monkeypatch.setattr(tasks, "ring", order.append)
+    tasks.fetch.apply()
+    assert order == ["fetch", "visits", "read", "project.rdf", "fetch"]
 
 
 def test_a_projector_that_was_killed_blocks_its_successor_for_a_moment_only_and_no_other_worker() -> None:

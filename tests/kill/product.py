@@ -53,19 +53,26 @@ class Product:
         return None
 
     def wait_until_ready(self, name: str) -> roster.Entry:
-        wait_for(lambda: self.ready(name) is not None or self.process_ended(), f"{name} to get ready")
-        entry = self.ready(name)
-        if entry is None:
+        found: list[roster.Entry] = []
+
+        def seen() -> bool:
+            found.extend(filter(None, [self.ready(name)]))
+            return bool(found) or self.process_ended()
+
+        wait_for(seen, f"{name} to get ready")
+        if not found:
             raise Stuck(f"`up` has ended by itself; see {self.folder / 'terminal.txt'}")
-        return entry
+        return found[0]
 
     def process_ended(self) -> bool:
         return self.process is None or self.process.poll() is not None
 
     def kill_part(self, name: str) -> None:
-        """kill -9, once it runs."""
+        """kill -9, once it runs; returns when it is gone."""
+        entry = self.wait_until_ready(name)
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self.wait_until_ready(name).pid, signal.SIGKILL)
+            os.kill(entry.pid, signal.SIGKILL)
+        wait_for(lambda: not roster.alive(entry), f"{name} to die")
 
     def kill_supervisor(self) -> int:
         """kill -9 of `up`; how many of its processes were left after its guard had time to end them."""
