@@ -6,6 +6,7 @@ whatever row after merges. It carries the words that were judged: head and tail,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -60,14 +61,15 @@ def withdraw_review(given: Review, by: events.Who) -> None:
         events.note(by, "review withdrawn", subject, given.verdict, None)
 
 
-def follow(post: Post, text: str) -> set[int]:
-    """Looks for the judged words of the post's reviews in its new text; the ids of the statements they are about.
+def follow(texts: Mapping[int, str]) -> set[int]:
+    """Looks for the judged words of posts' reviews in their new texts, given by the posts' ids; the ids of the
+    statements that the reviews are about.
 
-    Inside a transaction that holds the post's row; the caller marks the units.
+    Inside a transaction that holds the posts' rows; the caller marks the units.
     """
-    held = list(current.reviews_in_force().filter(post=post))
+    held = list(current.reviews_in_force().filter(post__in=texts))
     for given in held:
-        lost = any(find(text, quote) is None for quote in given.quotes.values())
+        lost = any(find(texts[given.post_id], quote) is None for quote in given.quotes.values())
         if lost != given.lost:
             Review.objects.filter(pk=given.pk).update(lost=lost)
     return {given.statement_id for given in held}

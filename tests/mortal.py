@@ -42,12 +42,12 @@ def main(death: str) -> None:
     from tests import deterministic
 
     deaths: dict[str, Callable[[], None]] = {
-        "claimed": lambda: before(recorder, "record"),
+        "claimed": lambda: before(recorder, "record_many"),
         "entities": lambda: before(Mention.objects, "bulk_create"),
         "mentions": lambda: before(Statement.objects, "bulk_create"),
-        "before current": lambda: before(recorder, "make_current"),
-        "marked": lambda: after(recorder, "make_current"),
-        "recorded": lambda: after(recorder, "record"),
+        "before current": lambda: before(recorder, "_make_current"),
+        "marked": lambda: after(recorder, "_make_current"),
+        "recorded": lambda: after(recorder, "_write_all"),
         "before replace": lambda: before(sparql_store.SparqlStore, "replace"),
         "replaced": lambda: after(sparql_store.SparqlStore, "replace"),
         "half marked done": lambda: setattr(projector, "_mark_done", half),
@@ -63,8 +63,7 @@ def main(death: str) -> None:
         deaths[death]()
     claims = reading.claim("worker", 10)
     found = deterministic.Extractor().read([claimed.document for claimed in claims])
-    for claimed, extraction in zip(claims, found, strict=True):
-        recorder.record(claimed, extraction)
+    recorder.record_many(list(zip(claims, found, strict=True)))
     projector.run("rdf")
 
 

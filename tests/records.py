@@ -113,6 +113,7 @@ class Kept:
         self.refuse: set[UUID] = set()
         self.down = False
         self.requests = 0
+        self.fence = 0
 
     def replace(self, units: Sequence[Unit]) -> None:
         self.requests += 1

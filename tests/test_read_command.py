@@ -143,7 +143,7 @@ def test_relations_have_thresholds_of_their_own_and_settings_replace_the_checkpo
     settings.THRESHOLD = {"default": 0.7}
     assert relations() == ["place_of_birth"]
     settings.THRESHOLD = {"date_of_birth": 0.1}
-    assert relations() == ["date_of_birth", "place_of_birth"]
+    assert relations() == ["date_of_birth", "peer", "place_of_birth"]
 
 
 def test_a_relation_to_a_region_and_an_unknown_label_do_not_break_the_output():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
+from typing import Any
 
 import pytest
+from django.db import IntegrityError
 
 from extraction import reading
 from extraction.models import Post, Reading
@@ -105,12 +107,58 @@ def test_a_failure_while_recording_leaves_nothing_and_the_reading_due(monkeypatc
     records.checkpoint()
     post = records.post(TEXT)
     claimed = records.claim_of(post)
-    monkeypatch.setattr(recorder, "make_current", lambda post, reading: 1 / 0)
+    monkeypatch.setattr(recorder, "_make_current", lambda moves: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         recorder.record(claimed, records.extraction(TEXT, NAMES, SAID))
     assert not Entity.objects.exists() and not Statement.objects.exists()
     row = Reading.objects.get()
     assert (row.stage, row.lease_token) == (Reading.Stage.READ, claimed.token)
+
+
+def test_a_batch_is_recorded_together_and_one_bad_post_holds_up_no_other() -> None:
+    records.checkpoint()
+    posts = [records.post(f"{TEXT} {number}") for number in range(10)]
+    claims = reading.claim("test", 10)
+    pairs = [(claimed, records.extraction(claimed.document.text, NAMES, SAID)) for claimed in claims]
+    bad = dataclasses.replace(pairs[3][1], mentions=(Mention(0, 5, "robot"),), relations=())
+    pairs[3] = (pairs[3][0], bad)
+    pairs[5] = (dataclasses.replace(pairs[5][0], token="not the lease's"), pairs[5][1])
+    outcomes = recorder.record_many(pairs)
+    assert isinstance(outcomes[3], recorder.Unplannable) and outcomes[5] is False
+    assert [outcome for place, outcome in enumerate(outcomes) if place not in (3, 5)] == [True] * 8
+    assert Post.objects.filter(current_reading__isnull=False).count() == 8 == len(posts) - 2
+    assert Assertion.objects.count() == 16 and Entity.objects.count() == 3 and Statement.objects.count() == 2
+    assert current.statements_of(records.entity("Warsaw"))[0].posts == 8
+
+
+def test_a_row_that_the_database_refuses_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    records.checkpoint()
+    for number in range(3):
+        records.post(f"{TEXT} {number}")
+    claims = reading.claim("test", 3)
+    original = recorder._write
+
+    def refuse(items: Any, posts: Any) -> None:
+        original(items, posts)
+        if any(item.reading.pk == claims[1].reading_id for item in items):
+            raise IntegrityError("refused")
+
+    monkeypatch.setattr(recorder, "_write", refuse)
+    found = [records.extraction(claimed.document.text, NAMES, SAID) for claimed in claims]
+    outcomes = recorder.record_many(list(zip(claims, found, strict=True)))
+    assert [outcomes[0], str(outcomes[1]), outcomes[2]] == [True, "refused", True]
+    assert Assertion.objects.count() == 4
+
+
+def test_recording_a_batch_takes_few_queries(django_assert_max_num_queries: Any) -> None:
+    """About as many as for one post: what they have in common is looked up once."""
+    records.checkpoint()
+    for number in range(8):
+        records.post(f"{TEXT} {number}")
+    claims = reading.claim("test", 8)
+    pairs = [(claimed, records.extraction(claimed.document.text, NAMES, SAID)) for claimed in claims]
+    with django_assert_max_num_queries(30):
+        assert recorder.record_many(pairs) == [True] * 8
 
 
 def test_evidence_is_kept_with_its_assertion() -> None:

@@ -24,6 +24,7 @@ from knowledge.graphs.store import (
 )
 from knowledge.models import Entity, EntityName, Merge, Projection, Review, Statement
 
+MERGED_AT_ONCE = 200
 Kind = Projection.Kind
 Ends = tuple[int, str, int]
 
@@ -109,12 +110,13 @@ def supported_among(forms: set[Ends]) -> set[Ends]:
 def _stood_for(ids: set[int]) -> dict[int, set[int]]:
     """For each entity: itself and every entity that ever stood for it."""
     ever = {pk: {pk} for pk in ids}
-    wanted = {str(pk) for pk in ids}
-    if not Merge.objects.exists():
-        return ever
-    for survivor, former in Merge.objects.filter(former__has_any_keys=sorted(wanted)).values_list("survivor", "former"):
-        for pk in wanted & former.keys():
-            ever[int(pk)].add(survivor)
+    wanted = sorted(map(str, ids)) if Merge.objects.exists() else []
+    # Some at a time: each key is a condition of its own, and SQLite takes no more than a thousand.
+    for start in range(0, len(wanted), MERGED_AT_ONCE):
+        some = wanted[start : start + MERGED_AT_ONCE]
+        for survivor, former in Merge.objects.filter(former__has_any_keys=some).values_list("survivor", "former"):
+            for pk in former.keys() & set(some):
+                ever[int(pk)].add(survivor)
     return ever
 
 

@@ -61,10 +61,18 @@ class Graph:
         self.on_write: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
         self._unflushed, self._written_at = 0, 0.0
+        self._fence = 0
 
-    def update(self, text: str) -> None:
-        """One update request, one transaction. Raises SyntaxError."""
+    def update(self, text: str, fence: int = 0) -> None:
+        """One update request, one transaction. Raises SyntaxError, or Refusal for one whose sender's turn is over.
+
+        `fence`: the sender's turn, if it takes turns. It is looked at under the lock, when the request is done, not
+        when it came in.
+        """
         with self._lock:
+            if 0 < fence < self._fence:
+                raise Refusal("409 Conflict", "A later projector has begun to write.")
+            self._fence = max(self._fence, fence)
             self.store.update(text)
             self.writes += 1
             # An update is worth the units it carries; its size tells well enough how many.
@@ -174,7 +182,8 @@ class App:
         text, _ = _text(environ, "update", "application/sparql-update")
         if forbidden(text, _OUTWARD):
             raise Refusal("403 Forbidden", "Updates stay within this graph.")
-        self._graph.update(text)
+        fence = environ.get("HTTP_X_FENCE", "0")
+        self._graph.update(text, int(fence) if fence.isdigit() else 0)
         return [("Content-Type", "text/plain; charset=utf-8")], [b""]
 
     def _clear(self, environ: Environ) -> tuple[Headers, list[bytes]]:

@@ -21,7 +21,7 @@ from knowledge.graphs import guard, rdf
 from knowledge.graphs.store import EntityUnit, PostUnit, StatementUnit, StoreRefused, StoreUnavailable, Unit
 
 BUNDLED = "http://sparql"  # the host of requests that go over the socket file, where no name is looked up
-WRITE_SECONDS = 30.0
+WRITE_SECONDS = 60.0
 READ_SECONDS = 60.0
 LONGEST_ANSWER = 64 << 20
 JSON = "application/sparql-results+json"
@@ -47,6 +47,7 @@ class SparqlStore:
 
     def __init__(self, query_url: str, update_url: str, token: str, socket: Path | None = None) -> None:
         self._query_url, self._update_url, self._bundled = query_url, update_url, socket is not None
+        self.fence = 0
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         # trust_env: no proxy of the environment's stands between us and the graph.
         self._client = httpx.Client(
@@ -71,6 +72,8 @@ class SparqlStore:
 
     def update(self, text: str) -> None:
         headers = {"Content-Type": "application/sparql-update; charset=utf-8"}
+        if self.fence:
+            headers["X-Fence"] = str(self.fence)
         response = self._send("POST", self._update_url, content=text.encode(), headers=headers, timeout=WRITE_SECONDS)
         if response.status_code in _REFUSED:
             raise StoreRefused(f"The SPARQL server refused it: {response.text[:500]}")

@@ -107,7 +107,13 @@ Unit = PostUnit | EntityUnit | StatementUnit
 
 
 class Store(Protocol):
-    """A graph store. Both methods raise StoreUnavailable; `replace` raises StoreRefused for a unit it cannot take."""
+    """A graph store. Both methods raise StoreUnavailable; `replace` raises StoreRefused for a unit it cannot take.
+
+    `fence` grows with each projector that takes its turn; a store that can tells an earlier one's late request by it,
+    and refuses that.
+    """
+
+    fence: int
 
     def replace(self, units: Sequence[Unit]) -> None:
         """Makes the store show these units as they are given, all or none."""

@@ -253,6 +253,17 @@ def test_the_listener_notices_a_knock(listener: Listener) -> None:
     assert listener.knocks > 0
 
 
+def test_a_late_request_of_an_earlier_projector_is_refused(server: Server) -> None:
+    earlier, later, nobody = server.store(), server.store(), server.store()
+    earlier.fence, later.fence = 5, 6
+    earlier.update("INSERT DATA { <urn:s> <urn:p> 1 }")
+    later.update("DELETE WHERE { ?s ?p ?o }")
+    with pytest.raises(sparql_store.StoreUnavailable, match="later projector"):
+        earlier.update("INSERT DATA { <urn:s> <urn:p> 1 }")
+    nobody.update("INSERT DATA { <urn:s> <urn:p> 2 }")
+    assert [row["o"]["value"] for row in server.store().select("SELECT ?o { ?s ?p ?o }")] == ["2"]
+
+
 def test_a_kill_loses_nothing_that_was_answered() -> None:
     with serving() as server:
         insert(server, 50)

@@ -1,0 +1,1 @@
+"""What `manage.py bench` measures, each with everything it needs started for it alone."""

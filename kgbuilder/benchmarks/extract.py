@@ -1,0 +1,158 @@
+"""How much of the time from claimed posts to a projected graph the bare encoder would take.
+
+The posts are read as the product reads them: claimed in batches, read, recorded, projected into the bundled server,
+one after the other in one process. After each batch the encoder alone goes over the same batches of sentences, so that
+whatever else the machine does at the time slows both. Nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.db import connection
+from django.utils import timezone
+
+from extraction import reading, registry
+from extraction.models import Deployment, Post, PostVersion, Reading
+from extraction.schema import Document
+from kgbuilder.benchmarks.server import serving
+from knowledge import recorder
+from knowledge.graphs import projector
+from knowledge.graphs.sparql_store import SparqlStore
+
+if TYPE_CHECKING:
+    from extraction.pipeline import Extractor
+
+BATCH = 16  # posts claimed at once, as the read lane does
+PARTS = ("claim", "parse", "features", "encode", "head", "decode", "rest of reading", "record", "project")
+
+
+@dataclass(slots=True)
+class Shares:
+    """Seconds by part, and of the bare encoder over the same batches."""
+
+    encoder: float = 0.0
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    posts: int = 0
+    sentences: int = 0
+    assertions: int = 0
+
+    @property
+    def total(self) -> float:
+        return sum(self.seconds.values())
+
+    @property
+    def ratio(self) -> float:
+        return self.encoder / self.total
+
+
+def measure(checkpoint: Path, texts: Sequence[tuple[str, str]], posts: int, threads: int) -> Shares:
+    """Reads `posts` posts, made of the (title, body) texts over and over, on a database and a server of their own.
+
+    Raises registry.NoCheckpoint or chosen_reader.PartMissing.
+    """
+    import torch
+
+    from extraction.chosen_reader import load
+
+    torch.set_num_threads(threads)
+    extractor = load(checkpoint)
+    shares = Shares(posts=posts)
+    with _database(), serving() as store:
+        _prepare(checkpoint, texts, posts + BATCH)
+        # What happens once in a process's life is not measured.
+        _batch(extractor, store, Shares())
+        while _batch(extractor, store, shares):
+            pass
+    return shares
+
+
+def _batch(extractor: Extractor, store: SparqlStore, shares: Shares) -> bool:
+    """One batch from the claim to the graph, then the encoder over the same sentences; False where none was due."""
+    extractor.seconds.clear()
+    clock = _Clock(shares.seconds)
+    claims = reading.claim("bench", BATCH)
+    clock.lap("claim")
+    if not claims:
+        return False
+    documents = [claimed.document for claimed in claims]
+    found = extractor.read(documents)
+    clock.lap("rest of reading")
+    if recorder.record_many(list(zip(claims, found, strict=True))) != [True] * len(claims):
+        raise RuntimeError("A post was not recorded although nobody else was at work.")
+    clock.lap("record")
+    if projector.run("rdf", opened=store).failed:
+        raise RuntimeError("The graph refused a unit; `check_parity` would say which.")
+    clock.lap("project")
+    for part, seconds in extractor.seconds.items():
+        shares.seconds[part] += seconds
+        shares.seconds["rest of reading"] -= seconds
+    shares.assertions += sum(len(extraction.relations) for extraction in found)
+    _bare(extractor, documents, shares)
+    return True
+
+
+def _bare(extractor: Extractor, documents: Sequence[Document], shares: Shares) -> None:
+    """The encoder's forward passes alone; making the batches again is not counted."""
+    batches = extractor.batches(documents)
+    shares.sentences += sum(len(batch.ids) for batch in batches)
+    began = time.perf_counter()
+    extractor.encode_only(batches)
+    shares.encoder += time.perf_counter() - began
+
+
+class _Clock:
+    """Adds the time since the last lap to a part."""
+
+    def __init__(self, seconds: dict[str, float]) -> None:
+        self._seconds, self._last = seconds, time.perf_counter()
+
+    def lap(self, part: str) -> None:
+        now = time.perf_counter()
+        self._seconds[part] += now - self._last
+        self._last = now
+
+
+def _prepare(checkpoint: Path, texts: Sequence[tuple[str, str]], posts: int) -> None:
+    deployed = registry.register(checkpoint)
+    Deployment.objects.create(checkpoint=deployed)
+    now = timezone.now()
+    for number in range(posts):
+        title, body = texts[number % len(texts)]
+        text = f"{title}\n\n{body}"
+        post = Post.objects.create(link=f"https://news.example/{number}", published_at=now, seen_at=now)
+        post.current_version = PostVersion.objects.create(
+            post=post,
+            ordinal=1,
+            text=text,
+            title_end=len(title),
+            language="en",
+            text_hash=hashlib.sha256(text.encode()).hexdigest(),
+            fetched_at=now,
+        )
+        post.save(update_fields=["current_version"])
+        Reading.objects.create(version=post.current_version, checkpoint=deployed, due_at=now)
+
+
+@contextmanager
+def _database() -> Iterator[None]:
+    """A database beside the product's, with its tables, that goes afterwards; a file where the product's is one."""
+    with tempfile.TemporaryDirectory(prefix="kg-bench-") as folder:
+        own = connection.settings_dict["NAME"]
+        if connection.vendor == "sqlite":
+            connection.settings_dict["TEST"]["NAME"] = str(Path(folder) / "bench.sqlite3")
+        else:
+            connection.settings_dict["TEST"]["NAME"] = f"{own}_bench"
+        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        try:
+            yield
+        finally:
+            connection.creation.destroy_test_db(own, verbosity=0)
