@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from django import forms
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -52,8 +52,9 @@ def filtered(q: str = "", type: str = "") -> QuerySet[Entity]:
     if type:
         found = found.filter(type=type)
     for word in name_key(q.replace("\0", " ")).split():
-        names = EntityName.objects.filter(Q(entity=OuterRef("pk")) | Q(entity__canonical=OuterRef("pk")))
-        found = found.filter(Exists(names.filter(key__contains=word)))
+        # Not correlated: the names are gone through once, whatever the number of entities.
+        named = EntityName.objects.filter(key__contains=word)
+        found = found.filter(pk__in=named.values(now=Coalesce("entity__canonical_id", "entity_id")))
     return found
 
 

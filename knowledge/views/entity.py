@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from django.db.models import Count
+from django.db.models import Count, Window
+from django.db.models.functions import RowNumber
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.safestring import SafeString
@@ -15,7 +16,7 @@ from django.utils.safestring import SafeString
 from extraction.models import Post
 from knowledge import current
 from knowledge.current import Edge
-from knowledge.models import Entity, EntityName, Review
+from knowledge.models import Assertion, Entity, EntityName, Review
 from knowledge.ontology import entity_iri
 from knowledge.views.access import MERGE, READ, page
 from knowledge.views.drawing import draw
@@ -23,6 +24,7 @@ from knowledge.views.highlight import quoted
 from knowledge.views.merging import candidates, merged_into
 
 MOST_SOURCES = 3
+MOST_PLACES = 9  # of one statement; several may be in one post
 MOST_STATEMENTS = 300
 MOST_POSTS = 20
 MOST_DRAWN = 24
@@ -121,16 +123,16 @@ def _groups(entity: Entity, edges: Sequence[Edge]) -> list[Group]:
 
 
 def _sources(edges: Sequence[Edge]) -> dict[int, list[Source]]:
-    """Of each statement's row: the posts that support it, the newest first, in two queries."""
+    """Of each statement's row: some of the posts that support it, the newest first. A statement may have thousands."""
     rows = [pk for edge in edges for pk in edge.statements]
     found: dict[int, list[Source]] = defaultdict(list)
-    asserted = (
-        current.assertions()
-        .filter(statement__in=rows)
-        .select_related("reading__version__post", "head_mention", "tail_mention")
-        .order_by("-asserted_at", "-score", "pk")
+    newest_first = ("-asserted_at", "-score", "pk")
+    place = Window(RowNumber(), partition_by="statement", order_by=newest_first)
+    newest = current.assertions().filter(statement__in=rows).annotate(place=place).filter(place__lte=MOST_PLACES)
+    asserted = Assertion.objects.filter(pk__in=[row.pk for row in newest.only("pk")]).select_related(
+        "reading__version__post", "head_mention", "tail_mention"
     )
-    for row in asserted:
+    for row in asserted.order_by(*newest_first):
         version = row.reading.version
         ends = [(m.start, m.end) for m in (row.head_mention, row.tail_mention)]
         quote = quoted(version.text, ends)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib import messages
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
@@ -41,8 +41,8 @@ def candidates(entity: Entity, names: Iterable[str]) -> list[Entity]:
     shared = Q()
     for word in sorted(words, key=len, reverse=True)[:8]:
         shared |= Q(key__contains=word)
-    named = EntityName.objects.filter(shared, entity=OuterRef("pk"))
-    found = current.entities().filter(Exists(named), type=entity.type).exclude(pk=entity.pk).order_by("label")
+    named = EntityName.objects.filter(shared).values("entity")
+    found = current.entities().filter(pk__in=named, type=entity.type).exclude(pk=entity.pk).order_by("label")
     alike = {other: len(words & _words(other.label)) for other in found[:LOOKED_AT]}
     ranked = sorted((other for other in alike if alike[other]), key=lambda other: (-alike[other], other.label))
     return ranked[:MOST_CANDIDATES]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, F, Min, Q
+from django.db.models import Count, F, Min, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -18,10 +19,11 @@ from kgbuilder import doctor
 from kgbuilder.celery import ring
 from knowledge import current
 from knowledge.graphs.registry import store_names
-from knowledge.models import Entity, Projection
+from knowledge.models import Projection
 from knowledge.views.access import RETRY, SEE_FEEDS, page
 
 SHOWN = 20
+MOST_COUNTED = 100_000
 HOUR = timedelta(hours=1)
 _FAILING = Q(failures__gt=0) | Q(state=Feed.State.GONE)
 
@@ -58,9 +60,9 @@ def status(request: HttpRequest) -> HttpResponse:
         .order_by("-id")[:SHOWN],
         "failing_units": behind.exclude(error="").order_by("-attempts", "id")[:SHOWN],
         "totals": {
-            "posts": Post.objects.filter(state=Post.State.LIVE).count(),
-            "assertions": current.assertions().count(),
-            "entities": Entity.objects.filter(canonical__isnull=True).count(),
+            "posts": _counted(Post.objects.filter(state=Post.State.LIVE)),
+            "assertions": _counted(current.assertions()),
+            "entities": _counted(current.entities()),
         },
         "refresh": request.GET.get("refresh") == "10",
     }
@@ -83,8 +85,14 @@ def lanes(now: datetime) -> list[Lane]:
     return found
 
 
-def _due(rows: object) -> tuple[int, datetime | None]:
-    found = rows.aggregate(n=Count("pk"), oldest=Min("due_at"))  # type: ignore[attr-defined]
+def _counted(rows: QuerySet[Any]) -> str:
+    """Exact up to a number that is counted at once, however large the record is."""
+    count = rows.order_by()[: MOST_COUNTED + 1].count()
+    return f"{count:,}" if count <= MOST_COUNTED else f"over {MOST_COUNTED:,}"
+
+
+def _due(rows: QuerySet[Any]) -> tuple[int, datetime | None]:
+    found = rows.aggregate(n=Count("pk"), oldest=Min("due_at"))
     return found["n"], found["oldest"]
 
 
