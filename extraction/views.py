@@ -60,14 +60,10 @@ def _rss(request: HttpRequest) -> bytes:
     for post in reversed(_posts()):
         link = request.build_absolute_uri(reverse("sample", args=[post.id]))
         date = http_date(post.published.timestamp())
-        _add(
-            ElementTree.SubElement(channel, "item"),
-            title=post.title,
-            link=link,
-            guid=link,
-            pubDate=date,
-            description=post.paragraphs[0],
-        )
+        item = ElementTree.SubElement(channel, "item")
+        _add(item, title=post.title, link=link, pubDate=date, description=post.paragraphs[0])
+        # Not the link: the same post is known again when the product has moved to another port.
+        ElementTree.SubElement(item, "guid", isPermaLink="false").text = f"kgbuilder-sample:{post.id}"
     return bytes(ElementTree.tostring(rss, encoding="utf-8", xml_declaration=True))
 
 
