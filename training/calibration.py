@@ -69,14 +69,12 @@ def choose(judged: Sequence[Judged], gold: int, precision: float) -> Thresholds:
 
 
 def _lowest(judged: Sequence[Judged], precision: float) -> float:
-    """The lowest threshold from which on, at every higher one with predictions left, enough of them are right."""
-    best = STEPS[-1]
-    for threshold in reversed(STEPS):
+    """The lowest threshold from which on enough predictions are right; the highest one where there is none."""
+    for threshold in STEPS:
         kept = [one.right for one in judged if one.score >= threshold]
-        if kept and sum(kept) / len(kept) < precision:
-            break
-        best = threshold
-    return best
+        if kept and sum(kept) / len(kept) >= precision:
+            return threshold
+    return STEPS[-1]
 
 
 def _mention_rows(

@@ -55,7 +55,12 @@ def publish(run: Run, name: str, parser: Parser, root: Path, folder: Path) -> tu
         floor=FLOOR,
         training={"config": config.as_dict(), "notes": prepared.notes, "seconds": round(run.progress.seconds)},
     )
-    checkpoint = calibrate(Checkpoint(manifest, network, prepared.featurizer), parser, root)
+    return finish(Checkpoint(manifest, network, prepared.featurizer), parser, root, folder)
+
+
+def finish(checkpoint: Checkpoint, parser: Parser, root: Path, folder: Path) -> tuple[Checkpoint, list[Figures]]:
+    """Calibrates a checkpoint, scores it, and writes it with its model card."""
+    checkpoint = calibrate(checkpoint, parser, root)
     rows = figures(checkpoint, parser, root)
     metrics = {**checkpoint.manifest.metrics, "test": [dataclasses.asdict(row) for row in rows]}
     checkpoint = dataclasses.replace(checkpoint, manifest=dataclasses.replace(checkpoint.manifest, metrics=metrics))

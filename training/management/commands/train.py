@@ -28,12 +28,16 @@ class Command(BaseCommand):
         parser.add_argument("--out", required=True, help="folder for the checkpoint; the run's state lies in OUT/run")
         parser.add_argument("--name", help="the checkpoint's name (default: the folder's)")
         parser.add_argument("--resume", action="store_true", help="go on where a run in OUT was stopped")
+        parser.add_argument(
+            "--recalibrate", action="store_true", help="train nothing: fit OUT's thresholds and figures anew"
+        )
         parser.add_argument("--epochs", type=int)
         parser.add_argument("--seed", type=int)
         parser.add_argument("--max-minutes", type=float, help="stop, resumable, after this time")
         parser.add_argument("--threads", type=int, help="processor threads (default: all cores)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        from extraction.checkpoint import CheckpointError
         from extraction.datasets import DatasetError
         from extraction.networks.encoders import EncoderMissing
         from extraction.text import ParserMissing
@@ -45,8 +49,8 @@ class Command(BaseCommand):
                 "docs/datasets.md says where each set can be had."
             )
         try:
-            self._train(options)
-        except (DatasetError, EncoderMissing, ParserMissing, StateError, ValueError) as error:
+            self._recalibrate(options) if options["recalibrate"] else self._train(options)
+        except (CheckpointError, DatasetError, EncoderMissing, ParserMissing, StateError, ValueError) as error:
             raise CommandError(str(error)) from error
 
     def _train(self, options: dict[str, Any]) -> None:
@@ -72,8 +76,16 @@ class Command(BaseCommand):
         finished = run.train(out / "run", Reporter(self.stdout.write), _stop_on_signals())
         if not finished:
             raise CommandError(f"stopped at step {run.progress.step} of {run.progress.steps}; go on with --resume")
-        checkpoint, _ = publish(run, options["name"] or out.name, parser, root, out)
-        self.stdout.write(f"\nwrote {out}, digest {checkpoint.digest}")
+        publish(run, options["name"] or out.name, parser, root, out)
+        self.stdout.write((out / "README.md").read_text(encoding="utf-8"))
+
+    def _recalibrate(self, options: dict[str, Any]) -> None:
+        from extraction.checkpoint import Checkpoint
+        from extraction.text import Parser
+        from training.checkpoints import finish
+
+        out = Path(options["out"])
+        finish(Checkpoint.load(out), Parser.load(), Path(options["data_root"]), out)
         self.stdout.write((out / "README.md").read_text(encoding="utf-8"))
 
 
