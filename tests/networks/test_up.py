@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import socket
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -91,8 +94,6 @@ def test_a_second_start_in_the_same_folder_is_refused(product: Product) -> None:
 
 @pytest.mark.slow
 def test_doctor_finds_every_needed_part(product: Product) -> None:
-    import json
-
     asked = product.command("doctor", "--json")
     states = {part["name"]: part["state"] for part in json.loads(asked.stdout)}
     needed = {part["name"] for part in json.loads(asked.stdout) if part["needed"]}
@@ -102,16 +103,23 @@ def test_doctor_finds_every_needed_part(product: Product) -> None:
 
 
 @pytest.mark.slow
-def test_it_ends_whole_and_resumes_without_new_accounts_or_samples(product: Product) -> None:
+def test_it_ends_whole_and_resumes_on_another_port_without_new_accounts_or_samples(product: Product) -> None:
     assert product.stop() == 0
     assert "Everything has ended." in terminal(product)
-    before = len(terminal(product))
+    before, old = len(terminal(product)), address(product)
+    product.environ |= {"PORT": str(free_port())}
     product.start()
     for part in PARTS:
         product.wait_until_ready(part)
     wait_for(lambda: "entities: http" in terminal(product)[before:], "the second progress", lambda: terminal(product))
     again = terminal(product)[before:]
     assert "passwords" not in again
+    assert f"The graph was written with BASE_IRI {old}" in again
+    with closing(sqlite3.connect(product.folder / "kgbuilder.sqlite3")) as record:
+        moved = "SELECT count(*), sum(link LIKE ?) FROM extraction_post"
+        wait_for(lambda: record.execute(moved, [f"{address(product)}%"]).fetchone()[1] > 0, "the samples' new address")
+        posts, there = record.execute(moved, [f"{address(product)}%"]).fetchone()
+    assert posts == there >= 24
     assert re.search(r"(\d+) of \1 sample posts read", again)
 
 
