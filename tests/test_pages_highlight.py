@@ -114,3 +114,11 @@ def test_a_quote_of_ends_far_apart_leaves_the_middle_out() -> None:
     assert quote.startswith("Ada and so on")
     assert quote.endswith("met Babbage.")
     assert len(quote) < 300
+
+
+def test_a_quote_over_two_paragraphs_is_two_quotes() -> None:
+    text = "Ada wrote it down.\n\nIt was Babbage who had asked her for it, and everybody in the town knew that by then."
+    quote = bare(quoted(text, [(0, 3), (text.index("Babbage"), text.index("Babbage") + 7)]))
+    assert quote.startswith("Ada wrote it down. … It was Babbage who")
+    assert quote.endswith(" …")
+    assert quote.count("…") == 2

@@ -29,9 +29,9 @@ def make_groups(apps, schema_editor):
     for label in ADMIN_APPS:
         # Django makes permissions only after all migrations have run; these are needed now.
         config = apps.get_app_config(label)
-        config.models_module = True
+        before, config.models_module = getattr(config, "models_module", None), True
         create_permissions(config, apps=apps, verbosity=0, using=alias)
-        config.models_module = None
+        config.models_module = before
     every = {f"{p.content_type.app_label}.{p.codename}": p for p in Permission.objects.using(alias).select_related("content_type")}
     admin = [name for name in every if name.split(".")[0] in ADMIN_APPS]
     for name, wanted in (("viewer", VIEWER), ("editor", EDITOR), ("admin", admin)):

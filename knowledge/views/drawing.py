@@ -13,10 +13,10 @@ from extraction.labels import RELATIONS
 from knowledge.current import Edge, Neighbour
 from knowledge.models import Entity
 
-WIDTH = 780
 ROW = 54
 BOX_WIDTH, BOX_HEIGHT = 244, 44
 CENTRE_WIDTH = 160
+GAP = 64  # between the centre and the boxes of a side
 MARGIN = 6
 PADDING = 12
 NAME_SIGN, RELATION_SIGN = 7.4, 6.2  # about the width of one sign at the two sizes of text
@@ -31,6 +31,10 @@ class Centre:
     height: float
     lines: tuple[tuple[float, str], ...]
     """Each line's baseline and words."""
+
+    @property
+    def text_x(self) -> float:
+        return self.x + self.width / 2
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Drawing:
-    width: int
+    width: float
     height: float
     box_width: int
     box_height: int
@@ -72,13 +76,14 @@ def draw(entity: Entity, neighbours: Sequence[Neighbour]) -> Drawing:
     """Each neighbour stands where its best supported statement points; symmetric ones even the sides out."""
     left, right = _sides(entity, neighbours)
     height = max(len(left), len(right), 2) * ROW + 2.0 * MARGIN
-    centre = _centre(entity, height)
+    centre = _centre(entity, height, x=BOX_WIDTH + GAP + 1.0 if left else 1.5)
     boxes = [
         _box(entity, other, (height - len(side) * ROW) / 2 + row * ROW, centre, outward)
         for side, outward in ((left, False), (right, True))
         for row, other in enumerate(side)
     ]
-    return Drawing(WIDTH, height, BOX_WIDTH, BOX_HEIGHT, centre, tuple(boxes))
+    width = centre.x + CENTRE_WIDTH + (GAP + BOX_WIDTH + 1.0 if right else 1.5)
+    return Drawing(width, height, BOX_WIDTH, BOX_HEIGHT, centre, tuple(boxes))
 
 
 def _sides(entity: Entity, neighbours: Sequence[Neighbour]) -> tuple[list[Neighbour], list[Neighbour]]:
@@ -92,18 +97,18 @@ def _sides(entity: Entity, neighbours: Sequence[Neighbour]) -> tuple[list[Neighb
     return left, right
 
 
-def _centre(entity: Entity, height: float) -> Centre:
+def _centre(entity: Entity, height: float, x: float) -> Centre:
     words = _wrapped(entity.label)
     # Tall enough for the arrows of a full side to stand apart.
     box_height = max(24.0 + 18 * len(words), min(height - 2 * MARGIN, height * 0.45))
     y = (height - box_height) / 2
     first = height / 2 - 9 * (len(words) - 1) + 5
     lines = tuple((first + 18 * i, line) for i, line in enumerate(words))
-    return Centre((WIDTH - CENTRE_WIDTH) / 2, y, CENTRE_WIDTH, box_height, lines)
+    return Centre(x, y, CENTRE_WIDTH, box_height, lines)
 
 
 def _box(entity: Entity, other: Neighbour, row_top: float, centre: Centre, outward: bool) -> Box:
-    x, y = (WIDTH - BOX_WIDTH - 1.0 if outward else 1.0), row_top + (ROW - BOX_HEIGHT) / 2
+    x, y = (centre.x + CENTRE_WIDTH + GAP if outward else 1.0), row_top + (ROW - BOX_HEIGHT) / 2
     near = x if outward else x + BOX_WIDTH
     far = centre.x + centre.width if outward else centre.x
     middle, centre_middle = y + BOX_HEIGHT / 2, centre.y + centre.height / 2

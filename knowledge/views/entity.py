@@ -75,7 +75,7 @@ def entity(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     names = _names(members)
     context = {
         "entity": found,
-        "names": names,
+        "names": [(name, language) for name, language in names if name != found.label],
         "merged": merged_into(found),
         "candidates": candidates(found, [name for name, _ in names]) if request.user.has_perm(MERGE) else [],
         "groups": _groups(found, shown),

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from extraction.labels import ENTITY_TYPES
 
 QUOTE_MARGIN = 70
-QUOTE_LIMIT = 420
+QUOTE_LIMIT = 300
 _BREAK = re.compile(r"\n\s*\n")
 
 
@@ -81,15 +81,25 @@ def marked(text: str, start: int, end: int, spans: Sequence[Span]) -> SafeString
 
 
 def quoted(text: str, ends: Iterable[tuple[int, int]]) -> SafeString:
-    """The words around `ends` (head and tail of an assertion), each marked; the middle is left out where it is long."""
+    """The words around `ends` (head and tail of an assertion), each marked; the middle is left out where it is long
+    or goes over into another paragraph."""
     kept = sorted(ends)
     first, last = kept[0], max(kept, key=lambda span: span[1])
-    if last[1] - first[0] > QUOTE_LIMIT:
-        return format_html("{} … {}", _quote(text, [first]), _quote(text, [last]))
-    return _quote(text, kept)
+    apart = last[1] - first[0] > QUOTE_LIMIT or "\n" in text[first[1] : last[0]]
+    quotes = [_quote(text, [first]), _quote(text, [last])] if apart else [_quote(text, kept)]
+    before = "… " if quotes[0].cut_before else ""
+    after = " …" if quotes[-1].cut_after else ""
+    return format_html("{}{}{}", before, format_html_join(" … ", "{}", ((quote.html,) for quote in quotes)), after)
 
 
-def _quote(text: str, ends: Sequence[tuple[int, int]]) -> SafeString:
+@dataclass(frozen=True, slots=True)
+class _Quote:
+    html: SafeString
+    cut_before: bool
+    cut_after: bool
+
+
+def _quote(text: str, ends: Sequence[tuple[int, int]]) -> _Quote:
     left = _outward(text, min(a for a, _ in ends), -1)
     right = _outward(text, max(b for _, b in ends), 1)
     spans = [Span(i, a, b, "", "", "") for i, (a, b) in enumerate(ends)]
@@ -101,9 +111,7 @@ def _quote(text: str, ends: Sequence[tuple[int, int]]) -> SafeString:
             for piece in pieces(text, left, right, spans)
         ),
     )
-    before = "… " if left > 0 and text[left - 1] != "\n" else ""
-    after = " …" if right < len(text) and text[right] != "\n" else ""
-    return format_html("{}{}{}", before, body, after)
+    return _Quote(body, left > 0 and text[left - 1] != "\n", right < len(text) and text[right] != "\n")
 
 
 def _outward(text: str, at: int, step: int) -> int:
