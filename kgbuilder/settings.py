@@ -102,6 +102,18 @@ STORAGES = {
 MEDIA_ROOT = DATA_DIR / "media"
 MEDIA_URL = "media/"
 
+# To stderr, for every process alike; the supervisor adds the part's name and the time.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"repeats": {"()": "kgbuilder.repeats.Repeats"}},
+    "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["repeats"], "formatter": "plain"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    # Django's own handlers would show errors of pages in debug mode only.
+    "loggers": {"django": {"handlers": [], "propagate": True}},
+}
+
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

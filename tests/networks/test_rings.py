@@ -13,7 +13,8 @@ from celery import Celery
 from django.db import transaction
 
 from kgbuilder import celery
-from kgbuilder.celery import LANES, Doorbell, LaneScheduler, Repeats, make_app, ring
+from kgbuilder.celery import LANES, Doorbell, LaneScheduler, make_app, ring
+from kgbuilder.repeats import Repeats
 
 
 def waiting(app: Celery, lane: str) -> int:
