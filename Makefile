@@ -24,7 +24,7 @@ $(PY):
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: pyproject.toml constraints.txt | $(PY)
-	@echo "Installing: about DOWNLOAD_SIZE to download, DISK_SIZE on disk in $(VENV) (most of it torch with its CUDA libraries). This takes some minutes."
+	@echo "Installing: about 2.8 GB to download, 6.5 GB on disk in $(VENV) (most of it torch with its CUDA libraries). This takes some minutes."
 	@$(PY) kgbuilder/requirements.py > $(VENV)/requirements.txt
 	$(PY) -m pip install --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -r $(VENV)/requirements.txt
 	@touch $@
