@@ -63,10 +63,10 @@ def permitted(inventory: Inventory) -> NDArray[np.bool_]:
     return np.array(table, bool).reshape(len(types), len(types), len(relations))
 
 
-def find_mentions(log_probabilities: Floats, lengths: Sequence[int]) -> list[tuple[FoundMention, ...]]:
-    """The best mentions of each sentence, from log-probabilities (B, n, band, 1 + types) of cells (i, i + k)."""
-    band = log_probabilities.shape[2]
-    gains = _block_gains(log_probabilities)  # (B, n, band, types)
+def find_mentions(logits: Floats, lengths: Sequence[int]) -> list[tuple[FoundMention, ...]]:
+    """The best mentions of each sentence, from logits (B, n, band, 1 + types) of cells (i, i + k)."""
+    band = logits.shape[2]
+    gains = _block_gains(logits)  # (B, n, band, types)
     for row, length in enumerate(lengths):
         for size in range(band):
             gains[row, max(0, length - size) :, size] = -np.inf
@@ -88,9 +88,9 @@ def find_mentions(log_probabilities: Floats, lengths: Sequence[int]) -> list[tup
     return found
 
 
-def _block_gains(log_probabilities: Floats) -> Floats:
+def _block_gains(logits: Floats) -> Floats:
     """(B, n, band, types): the gain of a mention that starts at i and has k + 1 words."""
-    odds = log_probabilities[..., 1:] - log_probabilities[..., :1]
+    odds = logits[..., 1:] - logits[..., :1]
     edge = odds.copy()  # edge[i, k]: cells (i..i + k, i + k), the block's last column
     for size in range(1, odds.shape[2]):
         edge[:, :-1, size] += edge[:, 1:, size - 1]
@@ -152,8 +152,7 @@ class Decoder:
 
     def __call__(self, network: EEGA, batch: Batch, states: WordStates) -> list[Found]:
         """Mentions and relations of each sentence, in the batch's order."""
-        logits = torch.log_softmax(states.type_logits.float(), dim=-1).cpu().numpy()
-        mentions = find_mentions(logits, batch.real.sum(1).tolist())
+        mentions = find_mentions(states.type_logits.float().cpu().numpy(), batch.real.sum(1).tolist())
         return self.relate(network, states, mentions)
 
     def relate(self, network: EEGA, states: WordStates, mentions: Sequence[Sequence[FoundMention]]) -> list[Found]:

@@ -140,28 +140,23 @@ class Featurizer:
 def tree_hops(heads: Ints) -> NDArray[np.uint8]:
     """Hops (n, n) between words on the way through the tree; UNCONNECTED where there is none or it is longer.
 
-    Words join a growing part one at a time, each one hop farther than its governor, so a row is one numpy operation.
+    Two words have as many ancestors in common (themselves included) as their lowest common one has ancestors.
     """
     size = len(heads)
-    hops = np.full((size, size), UNCONNECTED, np.uint8)
-    np.fill_diagonal(hops, 0)
-    children: list[list[int]] = [[] for _ in range(size)]
-    roots = []
-    for word, head in enumerate(heads.tolist()):
-        if head == word:
-            roots.append(word)
-        else:
-            children[head].append(word)
-    for root in roots:
-        order, parents = [root], {}
-        for word in order:
-            order += children[word]
-            parents.update(dict.fromkeys(children[word], word))
-        for count, word in enumerate(order[1:], start=1):
-            known = order[:count]
-            distances = np.minimum(hops[parents[word], known].astype(np.int16) + 1, UNCONNECTED)
-            hops[word, known] = hops[known, word] = distances
-    return hops
+    ancestors, words = np.eye(size, dtype=np.float32), np.arange(size)
+    current = heads
+    for _ in range(size):
+        ancestors[words, current] = 1.0
+        above = heads[current]
+        if (above == current).all():
+            break
+        current = above
+    else:  # some words hang on a ring, which no parser should give: they are roots of their own
+        return tree_hops(np.where(current == heads[current], heads, words))
+    shared = ancestors @ ancestors.T
+    depth = np.diag(shared)
+    hops = depth[:, None] + depth[None, :] - 2 * shared
+    return np.where(shared > 0, np.minimum(hops, UNCONNECTED), UNCONNECTED).astype(np.uint8)
 
 
 def shape(word: str) -> int:

@@ -111,7 +111,7 @@ class Extractor:
 
     def batches(self, documents: Sequence[Document]) -> list[Batch]:
         """The batches that `read` makes of these documents."""
-        passages, _ = self._passages(documents, [self._decline(document) for document in documents])
+        passages = self._passages(documents, [self._decline(document)[0] for document in documents])
         features, _ = self._features(passages)
         return [collate([features[row] for row in rows]) for rows in _batch_rows(features)]
 
@@ -122,9 +122,10 @@ class Extractor:
             self.network.encode(to_device(batch, self.device))
 
     def _read(self, documents: Sequence[Document]) -> list[Extraction]:
-        declined = [self._decline(document) for document in documents]
+        with self._timed("language"):
+            verdicts = [self._decline(document) for document in documents]
         with self._timed("parse"):
-            passages, languages = self._passages(documents, declined)
+            passages = self._passages(documents, [reason for reason, _ in verdicts])
         with self._timed("features"):
             features, passages = self._features(passages)
         readings = [self._reading(*pair) for pair in zip(passages, self._find(features), strict=True)]
@@ -132,7 +133,7 @@ class Extractor:
         for index, passage in enumerate(passages):
             grouped[passage.document].append(index)
         results = []
-        for document, reason, language, mine in zip(documents, declined, languages, grouped, strict=True):
+        for document, (reason, language), mine in zip(documents, verdicts, grouped, strict=True):
             if reason is not None:
                 results.append(_declined(document, reason.code, reason.message, language))
                 continue
@@ -140,24 +141,23 @@ class Extractor:
             results.append(_merge(document, [readings[index] for index in mine], language, missing))
         return results
 
-    def _decline(self, document: Document) -> Declined | None:
+    def _decline(self, document: Document) -> tuple[Declined | None, str]:
+        """Why a document is not read, if it is not; and its language, "" where that cannot be told."""
         if not any(letter.isalnum() for letter in document.text):
-            return Declined("empty", "There are no words in this text.")
+            return Declined("empty", "There are no words in this text."), document.language
         if len(document.text) > LONGEST_TEXT:
-            return Declined("too_long", f"The text has {len(document.text)} characters; {LONGEST_TEXT} are read.")
+            message = f"The text has {len(document.text)} characters; {LONGEST_TEXT} are read."
+            return Declined("too_long", message), document.language
         language, _ = text.detect_language(document.text)
         if language not in ("", "en"):
-            return Declined("language", f"The text looks like {language!r}; this reader knows English only.")
-        return None
+            message = f"The text looks like {language!r}; this reader knows English only."
+            return Declined("language", message), language
+        return None, language or document.language
 
-    def _passages(
-        self, documents: Sequence[Document], declined: Sequence[Declined | None]
-    ) -> tuple[list[Passage], list[str]]:
-        """The sentences of all documents that are read, the title's apart from the body's; and their languages."""
-        languages, parts = [], []
+    def _passages(self, documents: Sequence[Document], declined: Sequence[Declined | None]) -> list[Passage]:
+        """The sentences of all documents that are read, the title's apart from the body's."""
+        parts = []
         for index, (document, reason) in enumerate(zip(documents, declined, strict=True)):
-            found, _ = text.detect_language(document.text[:LONGEST_TEXT]) if document.text else ("", 0.0)
-            languages.append(found or document.language)
             if reason is None:
                 title = min(document.title_end, len(document.text))
                 parts += [(index, 0, document.text[:title]), (index, title, document.text[title:])]
@@ -169,7 +169,7 @@ class Extractor:
                 shown = title_words if start and self.manifest.title else ()
                 passages += _windows(Passage(index, _moved(words, start), shown), WINDOW)
             title_words = () if start else tuple(word for words in sentences for word in words.words)
-        return passages, languages
+        return passages
 
     def _features(self, passages: Sequence[Passage]) -> tuple[list[Features], list[Passage]]:
         """Features of each passage; one with more pieces than the encoder has positions is cut further."""

@@ -92,14 +92,14 @@ def test_a_document_is_read_the_same_alone_and_among_others(extractor):
 
 
 def test_the_title_is_a_sentence_of_its_own_and_shown_beside_the_others(extractor, checkpoint):
-    passages, _ = extractor._passages([documents()[2]], [None])
+    passages = extractor._passages([documents()[2]], [None])
     assert passages[0].title == ()
     assert all(one.title == ("Headline", "of", "a", "short", "story") for one in passages[1:]) and len(passages) > 1
     blind = Extractor(
         dataclasses.replace(checkpoint, manifest=dataclasses.replace(checkpoint.manifest, title=False)),
         extractor.parser,
     )
-    assert all(one.title == () for one in blind._passages([documents()[2]], [None])[0])
+    assert all(one.title == () for one in blind._passages([documents()[2]], [None]))
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def _with_pieces(checkpoint: Checkpoint, pieces: int):
 
 
 def test_windows_share_words(extractor):
-    passages, _ = extractor._passages([Document("1", "word " * 150 + ".")], [None])
+    passages = extractor._passages([Document("1", "word " * 150 + ".")], [None])
     assert len(passages) > 1 and all(len(one.words.words) <= WINDOW for one in passages)
     assert passages[0].words.spans[-1] > passages[1].words.spans[0]
 

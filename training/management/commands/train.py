@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import signal
 import sys
@@ -30,6 +31,9 @@ class Command(BaseCommand):
         parser.add_argument("--resume", action="store_true", help="go on where a run in OUT was stopped")
         parser.add_argument(
             "--recalibrate", action="store_true", help="train nothing: fit OUT's thresholds and figures anew"
+        )
+        parser.add_argument(
+            "--network", type=json.loads, default={}, help='fields of EEGAConfig as JSON, e.g. \'{"scorer": "linear"}\''
         )
         parser.add_argument("--epochs", type=int)
         parser.add_argument("--seed", type=int)
@@ -96,6 +100,7 @@ def _config(options: dict[str, Any]) -> Any:
     changes = {key: options[key] for key in ("epochs", "seed", "max_minutes", "threads") if options[key] is not None}
     if options["data"]:
         changes["data"] = tuple(options["data"].split(","))
+    changes["network"] = {**config.network, **options["network"]}
     return dataclasses.replace(config, **changes)
 
 
