@@ -22,6 +22,7 @@ from extraction.labels import RELATIONS
 from extraction.models import Checkpoint, Deployment, Post, Reading
 from extraction.schema import Claimed, Declined, Extraction
 from knowledge import marking, names, reviews
+from knowledge.inserting import insert
 from knowledge.models import Assertion, Entity, EntityName, Evidence, Mention, Statement
 from knowledge.planning import Record, Unplannable, plan
 
@@ -197,44 +198,64 @@ def _finish(items: Sequence[_Item]) -> set[int]:
 
 
 def _write(items: Sequence[_Item], posts: dict[int, Post]) -> None:
-    entities = _entities(items)
-    planned_mentions = [(item, mention) for item in items for mention in item.planned.mentions]
-    rows = iter(
-        Mention.objects.bulk_create(
-            Mention(
-                reading_id=item.reading.pk,
-                entity_id=entities[mention.key].pk,
-                start=mention.start,
-                end=mention.end,
-                type=mention.type,
-                score=mention.score,
-            )
-            for item, mention in planned_mentions
-        )
+    entities = {key: entity.pk for key, entity in _entities(items).items()}
+    mentions = _mentions(items, entities)
+    said = [
+        (item, one, mentions[item.reading.pk][one.head], mentions[item.reading.pk][one.tail])
+        for item in items
+        for one in item.planned.assertions
+    ]
+    statements = _statements(
+        [
+            (entities[item.planned.mentions[one.head].key], one.relation, entities[item.planned.mentions[one.tail].key])
+            for item, one, _, _ in said
+        ]
     )
-    planned = []
-    for item in items:
-        mentions = [next(rows) for _ in item.planned.mentions]
-        planned += [(item, one, mentions[one.head], mentions[one.tail]) for one in item.planned.assertions]
-    statements = _statements([(head.entity_id, one.relation, tail.entity_id) for _, one, head, tail in planned])
-    assertions = Assertion.objects.bulk_create(
-        Assertion(
-            public_id=one.public_id,
-            reading_id=item.reading.pk,
-            statement_id=statement,
-            head_mention_id=head.pk,
-            tail_mention_id=tail.pk,
-            relation=one.relation,
-            score=one.score,
-            asserted_at=posts[item.reading.version.post_id].published_at,
-        )
-        for (item, one, head, tail), statement in zip(planned, statements, strict=True)
+    published = {item.reading.pk: posts[item.reading.version.post_id].published_at for item in items}
+    assertions = insert(
+        Assertion,
+        _ASSERTION,
+        [
+            (
+                *(one.public_id, item.reading.pk, statement, head, tail, one.relation, one.score),
+                *([], published[item.reading.pk], "", ""),
+            )
+            for (item, one, head, tail), statement in zip(said, statements, strict=True)
+        ],
     )
     Evidence.objects.bulk_create(
-        Evidence(assertion_id=row.pk, kind=part.kind, reference=part.reference, weight=part.weight)
-        for row, (_, one, _, _) in zip(assertions, planned, strict=True)
+        Evidence(assertion_id=assertion, kind=part.kind, reference=part.reference, weight=part.weight)
+        for assertion, (_, one, _, _) in zip(assertions, said, strict=True)
         for part in one.evidence
     )
+
+
+_ASSERTION: tuple[str, ...] = (
+    "public_id",
+    "reading_id",
+    "statement_id",
+    "head_mention_id",
+    "tail_mention_id",
+    "relation",
+    "score",
+)
+_ASSERTION += ("qualifiers", "asserted_at", "valid_from", "valid_to")
+
+
+def _mentions(items: Sequence[_Item], entities: dict[str, int]) -> dict[int, list[int]]:
+    """For each reading the ids of its mentions, in the plan's order."""
+    ids = iter(
+        insert(
+            Mention,
+            ("reading_id", "entity_id", "start", "end", "type", "score"),
+            [
+                (item.reading.pk, entities[one.key], one.start, one.end, one.type, one.score)
+                for item in items
+                for one in item.planned.mentions
+            ],
+        )
+    )
+    return {item.reading.pk: [next(ids) for _ in item.planned.mentions] for item in items}
 
 
 def _entities(items: Sequence[_Item]) -> dict[str, Entity]:

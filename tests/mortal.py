@@ -38,12 +38,12 @@ def main(death: str) -> None:
     from extraction import reading
     from knowledge import marking, recorder
     from knowledge.graphs import projector, sparql_store
-    from knowledge.models import Mention, Statement
+    from knowledge.models import Statement
     from tests import deterministic
 
     deaths: dict[str, Callable[[], None]] = {
         "claimed": lambda: before(recorder, "record_many"),
-        "entities": lambda: before(Mention.objects, "bulk_create"),
+        "entities": lambda: before(recorder, "_mentions"),
         "mentions": lambda: before(Statement.objects, "bulk_create"),
         "before current": lambda: before(recorder, "_make_current"),
         "marked": lambda: after(recorder, "_make_current"),

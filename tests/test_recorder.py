@@ -7,14 +7,15 @@ import uuid
 from typing import Any
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
 from extraction import reading
 from extraction.models import Post, Reading
 from extraction.schema import Declined, Extraction, Mention, Region, Relation
-from knowledge import current, erasure, marking, recorder
+from knowledge import current, erasure, inserting, marking, recorder
 from knowledge.models import Assertion, Entity, EntityName, Evidence, Projection, Statement
 from tests import records
+from tests.records import PUBLISHED
 
 pytestmark = pytest.mark.django_db
 
@@ -326,3 +327,13 @@ def test_samples_go_with_all_that_came_of_them_and_a_story_of_another_feed_stays
     records.project()
     assert list(Entity.objects.values_list("label", flat=True)) == ["Warsaw"]
     assert not Statement.objects.exists()
+
+
+def test_rows_are_inserted_in_order_and_by_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inserting, "PARAMETERS", 16)
+    rows = [(uuid.uuid4(), "person", f"Name {number}", f"key {number}", None, PUBLISHED) for number in range(7)]
+    ids = inserting.insert(Entity, ("public_id", "type", "label", "key", "canonical_id", "created_at"), rows)
+    assert [Entity.objects.get(pk=pk).label for pk in ids] == [row[2] for row in rows]
+    assert Entity.objects.get(pk=ids[0]).created_at == PUBLISHED
+    with pytest.raises(IntegrityError), transaction.atomic():
+        inserting.insert(Entity, ("public_id", "type", "label", "key", "created_at"), [(*rows[0][:4], PUBLISHED)])
