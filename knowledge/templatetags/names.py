@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.timesince import timesince, timeuntil
 
 from extraction.labels import ENTITY_TYPES, RELATIONS
+from extraction.models import Post
 
 register = template.Library()
 
@@ -32,6 +33,12 @@ def relation_label(key: str) -> str:
 def percent(share: float) -> str:
     """0.873 as 87 %; never 100 % of what is not certain."""
     return f"{min(99, int(share * 100)) if share < 1 else 100} %"
+
+
+@register.filter
+def publisher(post: Post) -> str:
+    """Whose post it is. The samples' host is this product's own address, which tells nobody anything."""
+    return "kgbuilder" if post.sample else post.publisher or "Unknown publisher"
 
 
 @register.filter

@@ -19,13 +19,15 @@ from knowledge.views import paging
 from knowledge.views.access import READ, page
 
 SIZE = 50
+UNNAMED = ("time", "number")
 KEY = paging.Key(fields=("key",), descending=False, parse=(str,))
 
 
 class Filters(forms.Form):
     q = forms.CharField(required=False, max_length=200, label="Name")
     type = forms.ChoiceField(
-        required=False, choices=[("", "Any type"), *((t.key, t.plural) for t in ENTITY_TYPES.values())]
+        required=False,
+        choices=[("", "Everything named"), *((t.key, t.plural) for t in ENTITY_TYPES.values()), ("any", "Any type")],
     )
 
 
@@ -49,8 +51,11 @@ def entities(request: HttpRequest) -> HttpResponse:
 
 def filtered(q: str = "", type: str = "") -> QuerySet[Entity]:
     found = current.entities()
-    if type:
+    if type in ENTITY_TYPES:
         found = found.filter(type=type)
+    elif not type and not q:
+        # Thousands of dates and figures would stand before the first name.
+        found = found.exclude(type__in=UNNAMED)
     for word in name_key(q.replace("\0", " ")).split():
         # Not correlated: the names are gone through once, whatever the number of entities.
         named = EntityName.objects.filter(key__contains=word)

@@ -140,7 +140,7 @@ def _html(piece: Piece) -> SafeString:
     inner, first = piece.spans[0], piece.spans[0] in piece.starting
     anchors = format_html_join("", '<span id="m{}"></span>', ((s.id,) for s in piece.starting if s is not inner))
     return format_html(
-        '{}<a class="mention t-{}{}"{}{} data-m="{}" href="{}" title="{}">{}</a>',
+        '{}<bdi><a class="mention t-{}{}"{}{} data-m="{}" href="{}" title="{}">{}</a></bdi>',
         anchors,
         inner.type,
         " ends" if piece.ending else "",
@@ -150,7 +150,7 @@ def _html(piece: Piece) -> SafeString:
         " ".join(str(s.id) for s in piece.spans),
         inner.address,
         "; ".join(f"{_type_label(s.type)}: {s.label}" for s in piece.spans),
-        format_html("<bdi>{}</bdi>", piece.text),
+        piece.text,
     )
 
 

@@ -18,6 +18,7 @@ from knowledge import current, merges
 from knowledge.models import Entity, EntityName, Merge
 from knowledge.names import name_key
 from knowledge.views.access import MERGE, page
+from knowledge.views.entities import UNNAMED
 
 MOST_CANDIDATES = 6
 LOOKED_AT = 60
@@ -36,7 +37,7 @@ class Merged:
 def candidates(entity: Entity, names: Iterable[str]) -> list[Entity]:
     """Entities of the same type that share words with the names of this one, the most alike first."""
     words = {word for name in names for word in _words(name)}
-    if not words:
+    if not words or entity.type in UNNAMED:
         return []
     shared = Q()
     for word in sorted(words, key=len, reverse=True)[:8]:
