@@ -110,8 +110,8 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["repeats"], "formatter": "plain"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
-    # Django's own handlers would show errors of pages in debug mode only.
-    "loggers": {"django": {"handlers": [], "propagate": True}},
+    # Django's own handlers would show errors of pages in debug mode only. A page that is not there is no failure.
+    "loggers": {"django": {"handlers": [], "propagate": True}, "django.request": {"level": "ERROR"}},
 }
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
