@@ -87,6 +87,12 @@ def test_a_rare_relation_has_the_common_threshold():
     assert set(choose(judged, 50, 0.8).values) == {"default", "often"}
 
 
+def test_cautious_relations_get_the_highest_threshold():
+    judged = [Judged("x", 0.9, True)] * 50
+    values = choose(judged, 50, 0.8, frozenset({"x", "unseen"})).values
+    assert values["x"] == values["unseen"] > values["default"]
+
+
 def test_a_relation_that_is_never_right_gets_the_highest_threshold():
     judged = [Judged("bad", score, False) for score in np.linspace(0.1, 0.85, 40)]
     assert choose(judged, 10, 0.8).values["bad"] > 0.85

@@ -52,16 +52,20 @@ class Thresholds:
     recall: float
 
 
-def choose(judged: Sequence[Judged], gold: int, precision: float) -> Thresholds:
+def choose(judged: Sequence[Judged], gold: int, precision: float, cautious: frozenset[str] = frozenset()) -> Thresholds:
     """For each relation with enough predictions, the lowest threshold that is right `precision` of the time on dev.
 
-    The others share the lowest one with which all predictions together are.
+    The others share the lowest one with which all predictions together are. `cautious` relations get the highest there
+    is: dev does not show how often they are right in the texts that the reader is for.
     """
     values = {"default": _lowest(judged, precision)}
     by_key: defaultdict[str, list[Judged]] = defaultdict(list)
     for one in judged:
         by_key[one.key].append(one)
+    values.update(dict.fromkeys(sorted(cautious), STEPS[-1]))
     for key, mine in sorted(by_key.items()):
+        if key in cautious:
+            continue
         if sum(one.score >= STEPS[0] for one in mine) >= ENOUGH:
             values[key] = _lowest(mine, precision)
     kept = [one.right for one in judged if one.score >= values.get(one.key, values["default"])]
