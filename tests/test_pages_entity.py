@@ -190,6 +190,15 @@ def test_drawn_boxes_keep_apart_and_point_the_right_way() -> None:
     assert {b.entity.label: b.arrow for b in draw(curie, current.neighbours(curie)[0]).boxes}["Pierre Curie"] == ""
 
 
+def test_a_neighbour_carries_its_surest_statement() -> None:
+    said = [("Oslo", "country", "Norway", 0.6), ("Oslo", "capital_of", "Norway", 0.9)]
+    read_post(make_post("T", "Oslo is Norway's."), [("Oslo", "location"), ("Norway", "location")], said)
+    oslo = Entity.objects.get(label="Oslo")
+    (box,) = draw(oslo, current.neighbours(oslo)[0]).boxes
+    assert box.relation == "capital of +1"
+    assert "country" in box.full
+
+
 def test_very_long_names_fit_their_boxes() -> None:
     name = "The " + "Extraordinarily" * 20 + " Long Society for the Naming of Things and More"
     read_post(

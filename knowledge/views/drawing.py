@@ -7,7 +7,7 @@ Lengths are in the drawing's own units.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from extraction.labels import RELATIONS
 from knowledge.current import Edge, Neighbour
@@ -74,7 +74,7 @@ class Drawing:
 
 def draw(entity: Entity, neighbours: Sequence[Neighbour]) -> Drawing:
     """Each neighbour stands where its best supported statement points; symmetric ones even the sides out."""
-    left, right = _sides(entity, neighbours)
+    left, right = _sides(entity, [replace(other, edges=_surest_first(other)) for other in neighbours])
     height = max(len(left), len(right), 2) * ROW + 2.0 * MARGIN
     centre = _centre(entity, height, x=BOX_WIDTH + GAP + 1.0 if left else 1.5)
     boxes = [
@@ -130,6 +130,11 @@ def _box(entity: Entity, other: Neighbour, row_top: float, centre: Centre, outwa
         arrow="" if _symmetric(edge) else "end" if edge.head.pk == entity.pk else "start",
         full="; ".join(f"{e.head.label} – {_label(e)} – {e.tail.label}" for e in other.edges),
     )
+
+
+def _surest_first(other: Neighbour) -> tuple[Edge, ...]:
+    """What a person has accepted, and nothing else supports, is as sure as can be."""
+    return tuple(sorted(other.edges, key=lambda edge: (-edge.posts, -(1.0 if edge.score is None else edge.score))))
 
 
 def _symmetric(edge: Edge) -> bool:
