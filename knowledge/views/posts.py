@@ -127,9 +127,9 @@ def filtered(wanted: dict[str, Any]) -> QuerySet[Post]:
         mentions = Mention.objects.filter(reading=OuterRef("current_reading"), type=entity_type)
         found = found.filter(Exists(mentions))
     if relation := wanted.get("relation"):
-        found = found.filter(
-            Exists(current.assertions().filter(reading=OuterRef("current_reading"), relation=relation))
-        )
+        asserted = current.assertions().filter(reading=OuterRef("current_reading"), relation=relation)
+        accepted = current.accepting().filter(post=OuterRef("pk"), statement__relation=relation)
+        found = found.filter(Exists(asserted) | Exists(accepted))
     if since := wanted.get("since"):
         found = found.filter(published_at__gte=datetime.combine(since, time(), UTC))
     if until := wanted.get("until"):
@@ -176,8 +176,12 @@ def rows(found: list[Post], query: str) -> list[Row]:
         Mention.objects.filter(reading__in=readings).values_list("reading").annotate(n=Count("pk")).order_by()
     )
     said: dict[int, dict[int, str]] = {}
-    counted = current.assertions().filter(reading__in=readings).values_list("reading", "statement", "relation")
-    for reading, statement, relation in counted.order_by():
+    asserted = current.assertions().filter(reading__in=readings).order_by()
+    accepted = current.accepting().filter(post__in=found).order_by()
+    for reading, statement, relation in (
+        *asserted.values_list("reading", "statement", "relation"),
+        *accepted.values_list("post__current_reading", "statement", "statement__relation"),
+    ):
         said.setdefault(reading, {})[statement] = relation
     return [_row(post, query, mentions, said.get(post.current_reading_id or 0, {})) for post in found]
 

@@ -67,7 +67,7 @@ def quintuples_of(post: Post, version: PostVersion | None) -> Quintuples:
         elif given.verdict == Review.Verdict.ACCEPT and not given.lost and version:
             found[triple] = _reviewed(given, version)
     result = Quintuples(lost=[given for triple, given in in_force.items() if given.lost and triple not in found])
-    for quintuple in sorted(found.values(), key=lambda q: -(q.score or 1.0)):
+    for quintuple in sorted(found.values(), key=lambda q: -(1.0 if q.score is None else q.score)):
         if quintuple.review and quintuple.review.verdict == Review.Verdict.REJECT:
             result.rejected.append(quintuple)
         elif quintuple.counts or (quintuple.review and not quintuple.review.lost):
