@@ -66,13 +66,6 @@ def mark_posts(posts: Iterable[Post]) -> None:
     mark_rows(Kind.ENTITY, entities_of_posts(ids))
 
 
-def mark_all() -> None:
-    """Every unit there could be, for a graph that is built from nothing."""
-    mark_rows(Kind.POST, Post.objects.all())
-    mark_rows(Kind.STATEMENT, Statement.objects.all())
-    mark_rows(Kind.ENTITY, Entity.objects.all())
-
-
 def statements_of_posts(ids: list[int]) -> QuerySet[Statement]:
     read = Q(assertions__reading__current_of__in=ids)
     return Statement.objects.filter(read | Q(reviews__post__in=ids))

@@ -26,7 +26,7 @@ from knowledge.inserting import insert
 from knowledge.models import Assertion, Entity, EntityName, Evidence, Mention, Statement
 from knowledge.planning import Record, Unplannable, plan
 
-__all__ = ["Record", "Unplannable", "adopt", "make_current", "mark_all", "mark_posts", "plan", "record", "record_many"]
+__all__ = ["Record", "Unplannable", "adopt", "make_current", "mark_posts", "plan", "record", "record_many"]
 
 logger = logging.getLogger(__name__)
 
@@ -166,10 +166,6 @@ def _make_current(moves: Sequence[tuple[Post, Reading, str]]) -> None:
 def mark_posts(posts: Iterable[Post]) -> None:
     """See `marking.mark_posts`: for posts that were withdrawn or came back."""
     marking.mark_posts(posts)
-
-
-def mark_all() -> None:
-    marking.mark_all()
 
 
 def _finish(items: Sequence[_Item]) -> set[int]:

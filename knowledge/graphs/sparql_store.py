@@ -7,6 +7,7 @@ first; on the bundled server they run on a snapshot, elsewhere within that serve
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ LONGEST_ANSWER = 64 << 20
 JSON = "application/sparql-results+json"
 TRIPLES = {"text/turtle", "application/n-triples"}
 _REFUSED = {400, 413, 422}
+_WRONG_TOKEN = "The SPARQL server does not accept SPARQL_TOKEN."  # noqa: S105
 
 
 class QueryFailed(Exception):
@@ -152,16 +154,20 @@ class SparqlStore:
     def _answer_elsewhere(self, text: str, seconds: float, limit: int, accept: str) -> Answer:
         headers = {"Accept": ", ".join([JSON, *sorted(TRIPLES)])}
         try:
-            response = self._client.post(self._query_url, data={"query": text}, headers=headers, timeout=seconds)
-        except httpx.ReadTimeout:
+            with self._client.stream(
+                "POST", self._query_url, data={"query": text}, headers=headers, timeout=seconds
+            ) as response:
+                body = _bounded(response, time.monotonic() + seconds)
+        except httpx.TimeoutException:
             raise QueryFailed(f"The query took longer than {seconds:g} seconds.") from None
         except httpx.HTTPError as error:
             raise StoreUnavailable(_silent(error)) from error
         if response.status_code in _REFUSED or response.status_code >= 500:
-            raise QueryFailed(f"The SPARQL server said: {response.text[:500]}")
-        self._accept(response)
+            raise QueryFailed(f"The SPARQL server said: {body[:500].decode(errors='replace')}")
+        if response.status_code in (401, 403):
+            raise StoreUnavailable(_WRONG_TOKEN)
         kind = response.headers.get("Content-Type", "").split(";")[0]
-        return _cut_triples(response.content, kind, limit) if kind in TRIPLES else _cut(response.content, limit, accept)
+        return _cut_triples(body, kind, limit) if kind in TRIPLES else _cut(body, limit, accept)
 
     def _json(self, text: str) -> dict[str, Any]:
         response = self._send("POST", self._query_url, data={"query": text}, headers={"Accept": JSON})
@@ -191,7 +197,7 @@ class SparqlStore:
 
     def _accept(self, response: httpx.Response) -> None:
         if response.status_code in (401, 403):
-            raise StoreUnavailable("The SPARQL server does not accept SPARQL_TOKEN.")
+            raise StoreUnavailable(_WRONG_TOKEN)
         if not response.is_success:
             raise StoreUnavailable(f"The SPARQL server answered {response.status_code}: {response.text[:300]}")
 
@@ -327,6 +333,18 @@ def _cut_triples(body: bytes, kind: str, limit: int) -> Answer:
     except (ValueError, SyntaxError) as error:
         raise QueryFailed(f"The SPARQL server's answer cannot be read: {error}") from error
     return Answer(kind, written or b"", len(triples) > limit)
+
+
+def _bounded(response: httpx.Response, until: float) -> bytes:
+    """Another server's answer, as long as it comes in time and is no longer than may be."""
+    body = bytearray()
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > LONGEST_ANSWER:
+            raise QueryFailed("The answer is larger than 64 MB. Ask for fewer rows.")
+        if time.monotonic() > until:
+            raise httpx.ReadTimeout("the answer came too slowly")
+    return bytes(body)
 
 
 def _silent(error: httpx.HTTPError) -> str:
