@@ -199,8 +199,3 @@ def wait_until_even(store: str, seconds: float, *, poll_seconds: float = 0.2) ->
             return False
         time.sleep(poll_seconds)
     return True
-
-
-def retry(store: str) -> int:
-    """Makes the units that wait because of an error due now; how many."""
-    return behind(store).filter(attempts__gt=0).update(due_at=timezone.now())
