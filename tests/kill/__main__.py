@@ -15,6 +15,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -180,6 +181,8 @@ def report(counts: Counts, hit: Counter[str], left: int, parity: str, at_last_ki
 
 def main(given: Sequence[str] | None = None) -> int:
     options = arguments(given)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)  # also in the background: nothing is left running
     folder = Path(tempfile.mkdtemp(prefix="kgbuilder-kill-"))
     well = False
     try:
