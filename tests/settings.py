@@ -24,6 +24,9 @@ os.environ |= {
     "SPARQL_TOKEN": "token-for-tests",
 }
 
+# WhiteNoise warns where the folder of collected files is absent.
+Path(_folder, "static").mkdir(exist_ok=True)
+
 from kgbuilder.settings import *  # noqa: E402, F403
 from kgbuilder.settings import DATABASES  # noqa: E402
 
