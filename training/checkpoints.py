@@ -26,7 +26,7 @@ from training.metrics import calibration_error, judged_relations
 from training.prepare import Prepared
 
 # Of asserted relations, on dev. Higher in truth: dev counts as wrong what is so, but not in the annotation.
-PRECISION = 0.6
+PRECISION = 0.66
 TWEETS = ("jmere", "mnre_none")  # every sentence of theirs relates somebody to somebody, news does not
 FLOOR = 0.05
 

@@ -56,7 +56,14 @@ RECIPES: dict[str, TrainConfig] = {
         weights={"conll04": 2.0, "jmere": 0.5, "mnre_none": 0.35, "twitter2015": 0.25, "twitter2017": 0.25},
     ),
     "conll04": TrainConfig(
-        data=("conll04",), labels="native", epochs=24, batch_pieces=600, encoder_rate=1.5e-4, head_rate=7e-4
+        data=("conll04",),
+        labels="native",
+        network={"type_hidden": 96},
+        noise=3,
+        epochs=16,
+        batch_pieces=600,
+        encoder_rate=1.5e-4,
+        head_rate=7e-4,
     ),
     "jmere": TrainConfig(
         data=("jmere",), labels="native", epochs=12, batch_pieces=600, encoder_rate=1.5e-4, head_rate=7e-4
