@@ -14,7 +14,7 @@ from pathlib import Path
 from kgbuilder.environment import ROOT
 from kgbuilder.supervision import roster
 
-PATIENCE_SECONDS = 180.0  # without any progress; only a defect or a much too busy machine takes as long
+PATIENCE_SECONDS = 600.0  # without any progress: as long as a worker's lease; a busy machine may need some of it
 
 
 class Stuck(Exception):
