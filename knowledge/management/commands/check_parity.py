@@ -6,8 +6,10 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from kgbuilder import installation
 from kgbuilder.celery import ring
 from knowledge.graphs import parity, projector
 from knowledge.graphs.registry import open_store
@@ -31,6 +33,12 @@ class Command(BaseCommand):
         parser.add_argument("--repair", action="store_true", help="have what is wrong projected anew, and look again")
 
     def handle(self, *args: Any, wait: float | None, repair: bool, **options: Any) -> None:
+        earlier = installation.base_iri_differs()
+        if earlier:
+            raise CommandError(
+                f"The graph was written with BASE_IRI {earlier}, and it is {settings.BASE_IRI} here. Give the settings "
+                "that the product runs with (PORT is one), or run `manage.py rebuild_graph`."
+            )
         store = open_store(STORE)
         assert isinstance(store, SparqlStore)
         try:
