@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from extraction.models import Deployment
@@ -104,3 +104,10 @@ def test_a_broker_that_is_down_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(celery, "app", celery.make_app("amqp://guest:secret@127.0.0.1:1//"))
     assert part("broker").state == "wrong"
     assert "secret" not in part("broker").sentence
+
+
+def test_a_graph_of_another_base_iri_is_not_called_wrong_unit_by_unit(settings: Any) -> None:
+    installation.this()
+    settings.BASE_IRI = "https://elsewhere.example/"
+    with pytest.raises(CommandError, match="PORT is one"):
+        call_command("check_parity")
