@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,13 +17,15 @@ LARGEST = 12.0  # logits beyond this say no more
 
 @dataclass(frozen=True)
 class Calibration:
-    """Platt scaling, fitted on dev. A relation's logit is joined by those of its two mentions and its own bias.
+    """Platt scaling, fitted on dev. A relation's logit is joined by those of its two mentions, how far apart they are
+    (a network is surer of far ones than it should be), and the relation's own bias.
 
-    `mention` is (slope, bias); `relation` (slope of the relation, of the weaker mention, of the stronger, bias).
+    `mention` is (slope, bias); `relation` holds the slopes of the relation's logit, the weaker mention's, the stronger
+    one's, and log(1 + words between the mentions), then the bias.
     """
 
     mention: tuple[float, float] = (1.0, 0.0)
-    relation: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
+    relation: tuple[float, float, float, float, float] = (1.0, 0.0, 0.0, 0.0, 0.0)
     biases: dict[str, float] = field(default_factory=dict)
 
     def mentions(self, found: Found) -> list[float]:
@@ -40,10 +43,13 @@ class Calibration:
 
 
 def relation_inputs(found: Found) -> Floats:
-    """(relations, 4): the relation's logit, its weaker mention's, its stronger mention's, 1."""
-    mentions = [mention.logit for mention in found.mentions]
-    rows = [(one.logit, *sorted((mentions[one.head], mentions[one.tail])), 1.0) for one in found.relations]
-    return clip(np.array(rows, np.float64).reshape(-1, 4))
+    """(relations, 5): the relation's logit, its weaker mention's, its stronger mention's, log(1 + gap), 1."""
+    rows = []
+    for one in found.relations:
+        head, tail = found.mentions[one.head], found.mentions[one.tail]
+        gap = max(0, max(head.start, tail.start) - min(head.end, tail.end))
+        rows.append((one.logit, *sorted((head.logit, tail.logit)), math.log1p(gap), 1.0))
+    return clip(np.array(rows, np.float64).reshape(-1, 5))
 
 
 def clip(logits: Floats) -> Floats:

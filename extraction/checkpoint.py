@@ -100,6 +100,8 @@ class Manifest:
                 f"config.json lists {sizes[0]} types and {sizes[1]} relations, but its network has "
                 f"{self.network.types} and {self.network.relations}"
             )
+        if (len(self.calibration.mention), len(self.calibration.relation)) != (2, 5):
+            raise CheckpointError("config.json: a calibration has 2 numbers for mentions and 5 for relations")
         bad = {key: value for key, value in self.thresholds.items() if not 0 <= value <= 1}
         if bad or "default" not in self.thresholds or not 0 <= self.floor <= 1:
             raise CheckpointError(f"config.json: thresholds and the floor are probabilities, with a default one: {bad}")

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from extraction import text
 from extraction.batch import Batch, collate, to_device
+from extraction.calibration import LARGEST
 from extraction.checkpoint import SHIPPED, Checkpoint
 from extraction.decoding import Decoder, Found, logit
 from extraction.features import Features, TooManyPieces, by_length
@@ -220,8 +221,12 @@ class Extractor:
     def _least(self) -> float:
         """The lowest logit that may still reach the floor, whatever the mentions' logits."""
         calibration = self.manifest.calibration
-        slope, weak, strong, bias = calibration.relation
-        best = 12.0 * (max(weak, 0.0) + max(strong, 0.0)) + bias + max([0.0, *calibration.biases.values()])
+        slope, weak, strong, gap, bias = calibration.relation
+        best = (
+            LARGEST * (max(weak, 0.0) + max(strong, 0.0) + max(gap, 0.0))
+            + bias
+            + max([0.0, *calibration.biases.values()])
+        )
         return (logit(max(self.floor, 1e-6)) - best) / slope if slope > 0 else -torch.inf
 
     @contextmanager

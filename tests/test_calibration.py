@@ -53,16 +53,21 @@ def test_probabilities_hold_on_other_draws():
 
 
 def test_a_relation_rests_on_its_mentions():
-    calibration = Calibration(relation=(1.0, 1.0, 0.0, 0.0))
+    calibration = Calibration(relation=(1.0, 1.0, 0.0, 0.0, 0.0))
     _, sure = sentence(True, 0, 1.0, mentions=3.0)
     _, unsure = sentence(True, 0, 1.0, mentions=-1.0)
     assert calibration.relations(sure, ("x", "y"))[0] > calibration.relations(unsure, ("x", "y"))[0]
 
 
-def test_the_weaker_mention_comes_first():
-    mentions = (FoundMention(0, 1, 0, 5.0), FoundMention(1, 2, 0, -2.0))
-    found = Found(mentions, (FoundRelation(0, 1, 0, 1.0), FoundRelation(1, 0, 0, 99.0)))
-    assert relation_inputs(found).tolist() == [[1.0, -2.0, 5.0, 1.0], [12.0, -2.0, 5.0, 1.0]]
+def test_the_weaker_mention_comes_first_and_the_words_between_are_counted():
+    mentions = (FoundMention(0, 1, 0, 5.0), FoundMention(4, 6, 0, -2.0), FoundMention(6, 7, 0, 0.0))
+    found = Found(mentions, (FoundRelation(0, 1, 0, 1.0), FoundRelation(1, 0, 0, 99.0), FoundRelation(2, 1, 0, 3.0)))
+    gap = pytest.approx(np.log(4))
+    assert relation_inputs(found).tolist() == [
+        [1.0, -2.0, 5.0, gap, 1.0],
+        [12.0, -2.0, 5.0, gap, 1.0],
+        [3.0, -2.0, 0.0, 0.0, 1.0],
+    ]
 
 
 def test_nothing_to_fit_leaves_the_network_its_word():

@@ -33,13 +33,13 @@ def fit(examples: Sequence[Example], found: Sequence[Found], inventory: Inventor
         return Calibration(mention=(float(mention[0]), float(mention[1])))
     names = sorted(set(keys))
     own = np.array([[key == name for name in names] for key in keys], np.float64)
-    pulls = np.concatenate([np.full(4, 1e-3), np.full(len(names), PULL)])
+    pulls = np.concatenate([np.full(5, 1e-3), np.full(len(names), PULL)])
     weights = _logistic(np.hstack([inputs, own]), good, pulls)
-    slope, weak, strong, bias = (float(weight) for weight in weights[:4])
+    slope, weak, strong, gap, bias = (float(weight) for weight in weights[:5])
     return Calibration(
         mention=(float(mention[0]), float(mention[1])),
-        relation=(slope, weak, strong, bias),
-        biases={name: round(float(weight), 4) for name, weight in zip(names, weights[4:], strict=True)},
+        relation=(slope, weak, strong, gap, bias),
+        biases={name: round(float(weight), 4) for name, weight in zip(names, weights[5:], strict=True)},
     )
 
 
@@ -115,7 +115,7 @@ def _relation_rows(
         count += len(one.relations)
         predictions.append(Prediction(mentions, relations))
     judged = judged_relations(examples, predictions, inventory)
-    rows = np.concatenate(inputs)[[int(one.score) for one in judged]] if judged else np.zeros((0, 4))
+    rows = np.concatenate(inputs)[[int(one.score) for one in judged]] if judged else np.zeros((0, 5))
     return rows, [one.key for one in judged], [one.right for one in judged]
 
 
