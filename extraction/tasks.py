@@ -14,9 +14,10 @@ from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
 from celery import Task, shared_task
+from django.utils import timezone
 
 from extraction import chosen_reader, leases, polling, reading, visiting
-from extraction.models import Checkpoint, Deployment
+from extraction.models import Deployment, Reading
 from extraction.schema import Claimed, Extraction
 from kgbuilder.celery import ring
 from kgbuilder.parts import run_folder
@@ -71,20 +72,25 @@ def read(self: Task[Any, Any]) -> None:
     deployed = Deployment.objects.filter(active=True).select_related("checkpoint").first()
     if deployed is None:
         return
+    checkpoint = deployed.checkpoint
     worker = _worker(self)
+    if not Reading.objects.filter(checkpoint=checkpoint, stage=Reading.Stage.READ, due_at__lte=timezone.now()).exists():
+        return
     with _busy("reader", reading.LEASE.total_seconds()):
-        claims = reading.claim(worker, READ_BATCH, checkpoint=deployed.checkpoint)
+        # Before the claim: a worker that dies while it loads must not count as a death while it read these posts.
+        reader = _reader(checkpoint.path, checkpoint.digest)
+        claims = reading.claim(worker, READ_BATCH, checkpoint=checkpoint)
         if claims:
-            _read_and_record(claims, deployed.checkpoint)
+            _read_and_record(reader, claims)
     if claims:
         ring("project.rdf")
         ring("read")
 
 
-def _read_and_record(claims: list[Claimed], checkpoint: Checkpoint) -> None:
+def _read_and_record(reader: Extractor, claims: list[Claimed]) -> None:
     """One that cannot be read or recorded keeps its error and holds up no other."""
     try:
-        found = _reader(checkpoint.path, checkpoint.digest).read([claimed.document for claimed in claims])
+        found = reader.read([claimed.document for claimed in claims])
         _record(list(zip(claims, found, strict=True)))
     finally:
         reading.release(claims)  # what has not been recorded, because something broke that is no post's fault

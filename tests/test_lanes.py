@@ -91,6 +91,19 @@ def test_what_is_no_posts_fault_costs_no_post_an_attempt(reader: Reader) -> None
     assert (held.stage, held.attempts, held.lease_token) == (Reading.Stage.READ, 0, "")
 
 
+def test_a_worker_that_dies_while_it_loads_costs_no_post_an_attempt(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(path: str, digest: str) -> Reader:
+        raise SystemExit(9)
+
+    records.post("Ada Lovelace met Charles Babbage in London.")
+    monkeypatch.setattr(tasks, "_reader", dies)
+    with pytest.raises(SystemExit):
+        tasks.read.apply()
+    assert Reading.objects.get().attempts == 0
+
+
 def test_without_a_deployed_checkpoint_nothing_is_claimed(reader: Reader) -> None:
     from extraction.models import Deployment
 
