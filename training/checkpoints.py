@@ -18,7 +18,7 @@ from extraction.text import Parser
 from extraction.tiny import sizes
 from training import calibration
 from training.card import card
-from training.config import TrainConfig
+from training.config import IN_NEWS, TrainConfig
 from training.evaluate import Reader, best_threshold, features_of, find
 from training.figures import Figures, figures
 from training.loop import Run
@@ -90,6 +90,8 @@ def calibrate(checkpoint: Checkpoint, parser: Parser, root: Path) -> Checkpoint:
     judged = judged_relations(examples, loose, manifest.inventory)
     gold = sum(len(example.relations) for example in examples)
     chosen = calibration.choose(judged, gold, PRECISION, _only_in_picked(config))
+    if config.labels == "mapped":
+        chosen = calibration.override(chosen.values, IN_NEWS, judged, gold)
     even, score = best_threshold(examples, found, manifest.inventory, fitted)
     metrics: dict[str, Any] = {
         "dev": {
