@@ -230,6 +230,7 @@ def test_a_broken_file_is_named(folder, name, damage):
         ({"thresholds": {}}, "probabilities"),
         ({"inventory": {"types": ["person"], "relations": []}}, "1 types"),
         ({"network": {"nonsense": 1}}, "config.json"),
+        ({"calibration": {"mention": [1, 0], "relation": [1, 0], "biases": {}}}, "2 numbers"),
         ({"surprise": 1}, "config.json"),
     ],
 )
