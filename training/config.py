@@ -58,9 +58,9 @@ RECIPES: dict[str, TrainConfig] = {
     "conll04": TrainConfig(
         data=("conll04",),
         labels="native",
-        network={"type_hidden": 96},
+        network={"dropout": 0.3, "type_hidden": 96, "band": 16, "relation_hidden": 256},
         noise=3,
-        epochs=16,
+        epochs=20,
         batch_pieces=600,
         encoder_rate=1.5e-4,
         head_rate=7e-4,

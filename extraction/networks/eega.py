@@ -9,8 +9,8 @@ Network and Word-pair Relation Tagging. AAAI 2023. Equation numbers are the pape
       types of mentions ◀─ pairs (Eq. 11) ◀─ S ◀─ three channels: Pos, Sd, Co (Eq. 9-10) ◀────── O
       relations         ◀┘
 
-Differences from the paper, numbered. Those that can be switched off name their field of EEGAConfig, and the model card
-gives what each changes in F1.
+Differences from the paper, numbered. Those that can be switched off name their field of EEGAConfig
+(`manage.py train eega --network` sets it).
 
  1. A type fills the upper triangle of its mention's block and a relation only the cells head row by tail column. The
     paper's Figure 3 fills (tail, head) too, and so loses the direction.
