@@ -267,7 +267,9 @@ def update(units: Iterable[Unit]) -> str:
                 added.append(_triples(rdf.quads(unit)))
     steps = list(dropped)
     if subjects:
-        steps.append(f"DELETE {{ ?s ?p ?o }} WHERE {{ {_places_of(subjects)} ?s ?p ?o }}")
+        # One step a property: with both as variables an engine may go through every triple that it has.
+        values = f"VALUES ?s {{ {' '.join(subjects)} }}"
+        steps += [f"DELETE {{ ?s {name} ?o }} WHERE {{ {values} ?s {name} ?o }}" for name in rdf.ENTITY_PROPERTIES]
     if any(removed):
         steps.append(f"DELETE DATA {{\n{''.join(removed)}}}")
     if any(added):
@@ -284,15 +286,10 @@ def _looks(unit: Unit) -> list[str]:
     if isinstance(unit, PostUnit):
         return [f"SELECT ?s ?p ?o WHERE {{ GRAPH <{ontology.post_iri(unit.key)}> {{ ?s ?p ?o }} }}"]
     if isinstance(unit, EntityUnit):
-        return [f"SELECT ?s ?p ?o WHERE {{ {_places_of([f'<{ontology.entity_iri(unit.key)}>'])} ?s ?p ?o }}"]
+        rows = " ".join(f"(<{ontology.entity_iri(unit.key)}> {name})" for name in rdf.ENTITY_PROPERTIES)
+        return [f"SELECT ?s ?p ?o WHERE {{ VALUES (?s ?p) {{ {rows} }} ?s ?p ?o }}"]
     places = sorted({f"({q.subject} {q.predicate} {q.object})" for q in (*rdf.quads(unit), *rdf.gone(unit))})
     return [f"SELECT ?s ?p ?o WHERE {{ VALUES (?s ?p ?o) {{ {' '.join(places)} }} ?s ?p ?o }}"] if places else []
-
-
-def _places_of(subjects: list[str]) -> str:
-    """What an entity's unit covers: its types and names, not the statements about it."""
-    properties = " ".join(map(str, rdf.ENTITY_PROPERTIES))
-    return f"VALUES ?s {{ {' '.join(subjects)} }} VALUES ?p {{ {properties} }}"
 
 
 def _graph(unit: Unit) -> pyoxigraph.NamedNode | None:
