@@ -45,7 +45,8 @@ def sample_feed_address() -> str:
 def _sparql() -> Part:
     """The one process that owns the graph's store. Its token goes by environment: arguments are seen by everybody."""
     store, socket = Path(settings.DATA_DIR) / "graph", settings.SPARQL_SOCKET
-    command = _module("knowledge.graphs.embedded", "--store", str(store), "--socket", str(socket))
+    limits = ("--children", str(settings.SPARQL_CHILDREN), "--seconds", str(settings.SPARQL_SECONDS))
+    command = _module("knowledge.graphs.embedded", "--store", str(store), "--socket", str(socket), *limits)
     token = settings.SPARQL_TOKEN_FILE.read_text().strip() if settings.SPARQL_TOKEN_FILE.is_file() else ""
     return Part("sparql", command, _environ() | {"SPARQL_TOKEN": settings.ENV["SPARQL_TOKEN"] or token}, phase=LAST)
 
