@@ -6,9 +6,11 @@ import io
 import json
 import os
 import sys
+import tempfile
 from argparse import ArgumentParser
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
@@ -39,6 +41,13 @@ class Command(BaseCommand):
         source.add_argument("--file", metavar="F", help="a text file in UTF-8; - for standard input")
         source.add_argument("--url", help="a page with an article")
         source.add_argument("--jsonl", metavar="FILE", help="lines {id, text, title?}; - for standard input")
+        parser.add_argument(
+            "--image",
+            metavar="FILE",
+            action="append",
+            default=[],
+            help="a picture of the text or --file; may be repeated",
+        )
         parser.add_argument("--json", action="store_true", help="one JSON object a line, in the order of the input")
         parser.add_argument("--checkpoint", metavar="DIR", help="another checkpoint than the setting's (CHECKPOINT)")
 
@@ -65,20 +74,22 @@ class Command(BaseCommand):
                 sys.stdout.reconfigure(errors="replace")
 
     def _read(self, options: dict[str, Any]) -> int:
-        with _source(options) as items:
+        with _source(options) as items, _pictures(options, self.stderr.write) as pictured:
             extractor = _reader(options["checkpoint"])
             thresholds = chosen_reader.thresholds(extractor)
             unread = 0
             for batch in _batches(items):
-                for extraction, failed in _extractions(extractor, batch):
+                for extraction, failed in _extractions(extractor, [pictured(item) for item in batch]):
                     unread += failed
-                    self._print(extraction, extractor, thresholds, options["json"])
+                    self._print(extraction, extractor, thresholds, options)
                 self.stdout.flush()
         return UNREAD if unread else 0
 
-    def _print(self, extraction: Extraction, extractor: Extractor, thresholds: dict[str, float], as_json: bool) -> None:
-        if as_json:
-            row = readout.as_json(extraction, extractor.name, thresholds)
+    def _print(
+        self, extraction: Extraction, extractor: Extractor, thresholds: dict[str, float], options: dict[str, Any]
+    ) -> None:
+        if options["json"]:
+            row = readout.as_json(extraction, extractor.name, thresholds, pictured=bool(options["image"]))
             self.stdout.write(json.dumps(row, ensure_ascii=False))
         else:
             self.stdout.write("\n".join((*readout.as_table(extraction, thresholds), "")))
@@ -117,6 +128,24 @@ def _opened(name: str) -> Iterator[IO[bytes]]:
         yield stream
 
 
+@contextmanager
+def _pictures(options: dict[str, Any], say: Callable[[str], Any]) -> Iterator[Callable[[inputs.Input], inputs.Input]]:
+    """What adds the pictures asked for to an input. A picture that cannot be read is said; the words are read."""
+    if not options["image"]:
+        yield lambda item: item
+        return
+    if options["url"] is not None or options["jsonl"] is not None:
+        _wrong_use("--image goes with a TEXT or --file: a page's own pictures are read where posts are.")
+    from extraction import pictured
+
+    with tempfile.TemporaryDirectory(prefix="kgbuilder-read-") as folder:
+        try:
+            seen = pictured.look([Path(name) for name in options["image"]], Path(folder), say)
+        except OSError as error:
+            _wrong_use(f"{error.filename} cannot be opened ({error.strerror}).")
+        yield seen.added_to
+
+
 def _reader(folder: str | None) -> Extractor:
     try:
         return chosen_reader.load(folder)
@@ -142,7 +171,14 @@ def _extractions(extractor: Extractor, batch: list[inputs.Input]) -> Iterator[tu
     found = iter(extractor.read([item.document for item in batch if item.document]))
     for item in batch:
         if item.document:
-            extraction = next(found)
+            extraction = _with_sights(next(found), item)
             yield extraction, extraction.declined is not None and extraction.declined.code == "failed"
         else:
             yield Extraction(id=item.id, text="", declined=item.problem), True
+
+
+def _with_sights(extraction: Extraction, item: inputs.Input) -> Extraction:
+    """What was seen in the pictures, also where the reader takes none; and what could not be."""
+    assert item.document is not None
+    missing = tuple(dict.fromkeys((*extraction.missing, *item.missing)))
+    return replace(extraction, regions=item.document.regions, scene=item.document.scene, missing=missing)

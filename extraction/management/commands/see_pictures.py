@@ -1,0 +1,54 @@
+"""Makes pictures due to be looked at, and their posts to be read again: after a detector was set, changed or mended."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from extraction import chosen_sight, reading, seeing
+from extraction.detector_weights import WeightsMissing
+from extraction.models import Deployment, PostImage, RegionSet
+
+
+class Command(BaseCommand):
+    help = (
+        "Looks at the pictures that are due, here and now. --again: also at those that failed. --all: at every picture "
+        "that this detector has not seen. --read: and has posts read again whose pictures were missing."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--again", action="store_true", help="make those due again that could not be looked at")
+        parser.add_argument("--all", action="store_true", help="make every kept picture due")
+        parser.add_argument(
+            "--read", action="store_true", help="read posts again that were read without their pictures"
+        )
+        parser.add_argument("--later", action="store_true", help="only make them due: the reader looks at them")
+
+    def handle(self, *args: Any, again: bool, later: bool, **options: Any) -> None:
+        if again or options["all"]:
+            failed = RegionSet.objects.exclude(error="").values("sha256")
+            images = PostImage.objects.all() if options["all"] else PostImage.objects.filter(sha256__in=failed)
+            self.stdout.write(f"{seeing.again(images)} pictures are due.")
+        if options["read"]:
+            self.stdout.write(f"{self._read()} posts are read again.")
+        if later:
+            return
+        try:
+            sight = chosen_sight.load()
+        except WeightsMissing as error:
+            raise CommandError(str(error)) from error
+        if sight is None:
+            raise CommandError(
+                "DETECTOR_WEIGHTS is empty, so nothing looks at pictures. See `manage.py fetch_weights`."
+            )
+        looked = 0
+        while claimed := seeing.look_at_due(sight):
+            looked += claimed
+            self.stdout.write(f"{looked} looked at")
+        self.stdout.write(f"{looked} pictures were looked at by {sight.version}.")
+
+    def _read(self) -> int:
+        deployed = Deployment.objects.filter(active=True).select_related("checkpoint").first()
+        return reading.read_again_with(("detector", "image"), deployed.checkpoint) if deployed else 0

@@ -1,0 +1,147 @@
+"""How near things are in a picture: a map in 0..1, 1 the nearest, smoothed as RelFormer says; a number for each region.
+
+Where a depth network is set (`DEPTH_MODEL`, a folder that transformers reads), the map is its. Otherwise the map is an
+estimate from the regions: things that stand lower in the picture stand nearer, and a thing that looks large for what it
+is stands nearer. For a region of height h and lower edge b (shares of the picture's height) whose class is typically H
+metres high, nearness = 0.5 b + 0.5 s with s = (h / H) / (h / H + 0.3); without a typical height s = sqrt(area). The
+background is a ramp from 0 at the upper to 0.5 at the lower edge, and regions lie on it, the farthest first. Such a
+map tells front from behind; its differences are no metres.
+
+Either map is smoothed (Gaussian, then median, RelFormer's order) and scaled to 0..1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from extraction.schema import Region
+from extraction.vision.boxes import in_pixels
+
+SIDE = 64  # of a kept map
+BLUR, WINDOW = 1.0, 3  # pixels of a map of SIDE: the Gaussian's deviation, the median's side
+TYPICAL = {
+    **{"person": 1.7, "face": 0.24, "bicycle": 1.0, "car": 1.5, "motorcycle": 1.1, "airplane": 5.0, "bus": 3.0},
+    **{"train": 3.8, "truck": 3.0, "boat": 2.5, "traffic light": 0.9, "fire hydrant": 0.7, "stop sign": 0.75},
+    **{"parking meter": 1.2, "bench": 0.9, "bird": 0.25, "cat": 0.3, "dog": 0.55, "horse": 1.6, "sheep": 0.8},
+    **{"cow": 1.4, "elephant": 3.0, "bear": 1.2, "zebra": 1.4, "giraffe": 4.5, "backpack": 0.5, "umbrella": 0.8},
+    **{"handbag": 0.3, "tie": 0.5, "suitcase": 0.6, "sports ball": 0.22, "bottle": 0.25, "wine glass": 0.2},
+    **{"cup": 0.1, "bowl": 0.1, "chair": 0.9, "couch": 0.85, "potted plant": 0.5, "bed": 0.6, "dining table": 0.75},
+    **{"toilet": 0.75, "tv": 0.6, "laptop": 0.25, "cell phone": 0.14, "microwave": 0.3, "oven": 0.85, "sink": 0.3},
+    **{"refrigerator": 1.7, "book": 0.22, "clock": 0.3, "vase": 0.3, "teddy bear": 0.3},
+}
+LARGE = 0.3  # of h / H, where a thing counts as half as near as can be told
+GROUND = 0.5  # the background's nearness at the lower edge
+
+
+class DepthMissing(Exception):
+    """The depth network cannot be had; the message says what to do."""
+
+
+class Estimator(Protocol):
+    """`version` tells it from every other one; a map is (height, width) float, larger is nearer, of any scale."""
+
+    version: str
+
+    def maps(self, pictures: Sequence[np.ndarray]) -> list[np.ndarray]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Nearness:
+    """Of a region: mean, median, lowest and highest of the map, and how it spreads (standard deviation)."""
+
+    mean: float
+    median: float
+    lowest: float
+    highest: float
+    spread: float
+
+
+def from_boxes(regions: Sequence[Region], side: int = SIDE) -> np.ndarray:
+    """(side, side): the estimate from the regions, smoothed and scaled."""
+    found = np.repeat(np.linspace(0.0, GROUND, side)[:, None], side, axis=1)
+    values = [_nearness(region) for region in regions]
+    places = in_pixels([region.box for region in regions], side, side)
+    for index in np.argsort(values, kind="stable"):
+        left, top, right, bottom = places[index]
+        found[top:bottom, left:right] = values[index]
+    return smoothed(found)
+
+
+def smoothed(depth: np.ndarray, blur: float = BLUR, window: int = WINDOW) -> np.ndarray:
+    """Gaussian and median filter, then scaled to 0..1; a map without differences is 0. What is no number counts as far.
+
+    Raises ValueError for what is no map.
+    """
+    from scipy.ndimage import gaussian_filter, median_filter
+
+    if depth.ndim != 2 or not depth.size:
+        raise ValueError(f"a depth map has two dimensions, this {depth.shape}")
+    known = np.isfinite(depth)
+    filled = np.where(known, depth, depth[known].min() if known.any() else 0.0).astype(np.float64)
+    smooth: np.ndarray = median_filter(gaussian_filter(filled, blur), window)
+    low, high = float(smooth.min()), float(smooth.max())
+    return np.zeros_like(smooth) if high - low < 1e-9 else (smooth - low) / (high - low)
+
+
+def scaled(depth: np.ndarray, side: int = SIDE) -> np.ndarray:
+    """The map at the size in which it is kept, smoothed there."""
+    from PIL import Image
+
+    image = Image.fromarray(depth.astype(np.float32)).resize((side, side), Image.Resampling.BILINEAR)
+    return smoothed(np.asarray(image))
+
+
+def of_regions(depth: np.ndarray, regions: Sequence[Region]) -> list[Nearness]:
+    """The map cut by each region's box."""
+    height, width = depth.shape
+    found = []
+    for left, top, right, bottom in in_pixels([region.box for region in regions], width, height):
+        part = depth[top:bottom, left:right]
+        numbers = part.mean(), np.median(part), part.min(), part.max(), part.std()
+        found.append(Nearness(*(float(number) for number in numbers)))
+    return found
+
+
+def _nearness(region: Region) -> float:
+    _, y, w, h = region.box
+    apparent = h / TYPICAL[region.label] if region.label in TYPICAL else None
+    size = (w * h) ** 0.5 if apparent is None else apparent / (apparent + LARGE)
+    return 0.5 * min(y + h, 1.0) + 0.5 * min(size, 1.0)
+
+
+class TransformersDepth:
+    """A network of transformers' depth estimation (DPT, Depth Anything, ...), read from a folder, safetensors only."""
+
+    def __init__(self, model: Any, processor: Any, version: str, device: str = "cpu") -> None:
+        self.model, self.processor, self.version, self.device = model.to(device).eval(), processor, version, device
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu") -> TransformersDepth:
+        """Raises DepthMissing. Nothing is fetched."""
+        try:
+            from transformers import AutoImageProcessor, AutoModelForDepthEstimation
+
+            model = AutoModelForDepthEstimation.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+            processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+        except (ImportError, OSError, ValueError) as error:
+            raise DepthMissing(f"No depth network can be read from {folder} ({str(error)[:200]}).") from error
+        return cls(model, processor, f"{model.config.model_type}-{folder.name}", device)
+
+    def maps(self, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """One batch. These networks give inverse depth: larger is nearer."""
+        import torch
+
+        from extraction.vision.regions import OutOfMemory
+
+        given = self.processor(images=list(pictures), return_tensors="pt").to(self.device)
+        try:
+            with torch.inference_mode():
+                found = self.model(**given).predicted_depth
+        except torch.OutOfMemoryError as error:
+            raise OutOfMemory(str(error)[:200]) from error
+        return [one.float().cpu().numpy() for one in found]

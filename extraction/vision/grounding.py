@@ -1,0 +1,204 @@
+"""Which region of the picture shows what the text names.
+
+Phrases are the nouns of a sentence and the names in it, with the type that was read for a name; never a label of a data
+set, nor anything made from one. Where a zero-shot detector is set (`GROUNDING_MODEL`, a folder that transformers reads:
+Grounding DINO, OWLv2) it looks for the phrases; otherwise phrases are matched with what the detector found:
+
+* a noun with a class, by the noun's own form or a word for the same thing (WORDS); score: the region's;
+* a name that was read as a person with a person or a face. Which of several persons bears the name the picture does not
+  say: the surest region is taken, and the score is divided by how many there are;
+* names of other types with nothing: no detector's class is a town or a company.
+
+Each region is grounded once, by the phrase that fits best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from extraction.schema import Region
+from extraction.vision.boxes import overlaps
+from extraction.vision.focus import GROUNDED
+
+NOUNS = ("NOUN", "PROPN", "NN", "NNS", "NNP", "NNPS")
+SAME = 0.6  # overlap from which a box that was found for a phrase is a region that is known already
+LEAST = 0.2
+# Words for a detector's class beside its own name.
+WORDS: dict[str, tuple[str, ...]] = {
+    "person": (
+        *("man", "woman", "boy", "girl", "child", "kid", "baby", "people", "men", "women", "children", "guy", "lady"),
+        *("player", "actor", "actress", "singer", "minister", "president", "senator", "officer", "soldier", "worker"),
+        *("student", "teacher", "fan", "crowd", "protester", "journalist", "doctor", "nurse", "driver", "rider"),
+        *("couple", "family", "wife", "husband", "mother", "father", "son", "daughter", "coach", "athlete", "leader"),
+    ),
+    "bicycle": ("bike", "cyclist"),
+    "car": ("vehicle", "taxi", "cab", "suv", "sedan"),
+    "motorcycle": ("motorbike", "scooter", "moped"),
+    "airplane": ("plane", "aircraft", "jet", "aeroplane", "airliner", "flight"),
+    "bus": ("coach", "minibus"),
+    "train": ("locomotive", "tram", "subway", "metro", "railway"),
+    "truck": ("lorry", "van", "pickup"),
+    "boat": ("ship", "vessel", "yacht", "ferry", "canoe", "dinghy"),
+    "dog": ("puppy", "hound"),
+    "cat": ("kitten",),
+    "cow": ("cattle", "bull"),
+    "horse": ("pony", "stallion"),
+    "couch": ("sofa",),
+    "tv": ("television", "screen", "monitor"),
+    "cell phone": ("phone", "smartphone", "mobile", "iphone"),
+    "laptop": ("computer", "notebook"),
+    "sports ball": ("ball", "football", "basketball", "baseball", "soccer"),
+    "potted plant": ("plant", "flower"),
+    "dining table": ("table", "desk"),
+    "wine glass": ("wine", "glass"),
+    "cup": ("coffee", "mug", "tea"),
+    "handbag": ("bag", "purse"),
+    "suitcase": ("luggage", "baggage"),
+    "teddy bear": ("teddy",),
+    "traffic light": ("signal",),
+    "surfboard": ("surfer", "surfing"),
+    "skateboard": ("skater", "skateboarder"),
+    "bird": ("eagle", "pigeon", "gull", "duck", "goose", "hawk"),
+}
+_CLASS = {word: kind for kind, words in WORDS.items() for word in words}
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A noun, or a name with the type that was read for it ("" for a noun). `head`: the word that says what it is."""
+
+    text: str
+    head: str
+    type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grounded:
+    """`phrases[phrase]` is shown by `region`; `index` is the region's place among those that were known, or None."""
+
+    phrase: int
+    region: Region
+    index: int | None
+    score: float
+
+
+class Grounder(Protocol):
+    """Looks for phrases in one picture; `version` tells it from every other one."""
+
+    version: str
+
+    def find(self, picture: np.ndarray, phrases: Sequence[str]) -> list[tuple[int, Region]]: ...
+
+
+def phrases(
+    words: Sequence[str], tags: Sequence[str], names: Sequence[tuple[int, int, str]] = ()
+) -> tuple[Phrase, ...]:
+    """The names (start and end word, type) and the nouns beside them, in the order of the text, each text once."""
+    named = {place for start, end, _ in names for place in range(start, end)}
+    found = [(start, Phrase(" ".join(words[start:end]), words[end - 1], kind)) for start, end, kind in names]
+    found += [
+        (place, Phrase(word, word))
+        for place, (word, tag) in enumerate(zip(words, tags, strict=True))
+        if tag in NOUNS and place not in named and any(letter.isalpha() for letter in word)
+    ]
+    once = {phrase.text.casefold(): phrase for _, phrase in sorted(found, key=lambda one: one[0], reverse=True)}
+    return tuple(reversed(once.values()))
+
+
+def by_class(wanted: Sequence[Phrase], regions: Sequence[Region]) -> list[Grounded]:
+    """The phrases matched with the classes of known regions, surest first."""
+    candidates = sorted(_candidates(wanted, regions), key=lambda one: -one.score)
+    found: list[Grounded] = []
+    for one in candidates:
+        if all(one.index != other.index and one.phrase != other.phrase for other in found):
+            found.append(one)
+    return found
+
+
+def _candidates(wanted: Sequence[Phrase], regions: Sequence[Region]) -> Iterator[Grounded]:
+    for place, phrase in enumerate(wanted):
+        kinds = _kinds(phrase)
+        alike = [index for index, region in enumerate(regions) if region.label in kinds]
+        for index in alike:
+            rivals = sum(regions[other].label == regions[index].label for other in alike) if phrase.type else 1
+            score = regions[index].score / rivals
+            yield Grounded(place, replace(regions[index], grounded=True, score=score), index, score)
+
+
+def _kinds(phrase: Phrase) -> tuple[str, ...]:
+    """The classes that may show it."""
+    if phrase.type:
+        return ("person", "face") if phrase.type == "person" else ()
+    word = phrase.head.casefold()
+    forms = {word, word.removesuffix("s"), word.removesuffix("es"), word.removesuffix("ies") + "y"}
+    return tuple({_CLASS.get(form, form) for form in forms})
+
+
+def with_grounder(
+    grounder: Grounder, picture: np.ndarray, wanted: Sequence[Phrase], regions: Sequence[Region]
+) -> list[Grounded]:
+    """What the zero-shot detector finds; a box that is a known region's is that region."""
+    found = []
+    for place, region in grounder.find(picture, [phrase.text for phrase in wanted]):
+        shares = overlaps([region.box], [known.box for known in regions])[0] if regions else np.zeros(0)
+        index = int(shares.argmax()) if len(shares) and shares.max() >= SAME else None
+        found.append(Grounded(place, replace(region, grounded=True), index, region.score))
+    return sorted(found, key=lambda one: -one.score)
+
+
+def regions_for(found: Sequence[Grounded], most: int = GROUNDED) -> tuple[Region, ...]:
+    """The best grounded regions, as a network is given them beside the detected ones."""
+    return tuple(one.region for one in found[:most])
+
+
+class ZeroShot:
+    """transformers' zero-shot object detection, read from a folder, safetensors only."""
+
+    def __init__(self, model: Any, processor: Any, version: str, device: str = "cpu") -> None:
+        self.model, self.processor, self.version, self.device = model.to(device).eval(), processor, version, device
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu") -> ZeroShot:
+        """Raises OSError or ValueError where the folder holds no such network. Nothing is fetched."""
+        from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
+
+        model = AutoModelForZeroShotObjectDetection.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+        processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
+        return cls(model, processor, f"{model.config.model_type}-{folder.name}", device)
+
+    def find(self, picture: np.ndarray, phrases: Sequence[str]) -> list[tuple[int, Region]]:
+        """(place of the phrase, region), for boxes that score at least LEAST."""
+        import torch
+
+        if not phrases:
+            return []
+        height, width = picture.shape[:2]
+        given = self.processor(images=picture, text=[list(phrases)], return_tensors="pt").to(self.device)
+        with torch.inference_mode():
+            output = self.model(**given)
+        [found] = self.processor.post_process_grounded_object_detection(
+            output, threshold=LEAST, target_sizes=[(height, width)], text_labels=[list(phrases)]
+        )
+        rows = zip(found["boxes"].tolist(), found["scores"].tolist(), found["text_labels"], strict=True)
+        return [
+            (_place(label, phrases), Region(_share(box, width, height), str(label), float(score)))
+            for box, score, label in rows
+        ]
+
+
+def _place(label: str, phrases: Sequence[str]) -> int:
+    """Grounding DINO may give back a part of a phrase."""
+    said = label.casefold().strip()
+    return next((place for place, phrase in enumerate(phrases) if said and said in phrase.casefold()), 0)
+
+
+def _share(box: Sequence[float], width: int, height: int) -> tuple[float, float, float, float]:
+    left, top, right, bottom = (
+        min(max(end / side, 0.0), 1.0) for end, side in zip(box, (width, height) * 2, strict=True)
+    )
+    return left, top, right - left, bottom - top

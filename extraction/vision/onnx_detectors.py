@@ -1,0 +1,229 @@
+"""YOLOX, FastestDet and UltraFace through onnxruntime: for those who cannot take AGPL, and for faces.
+
+Which of them a file holds is read off its outputs. No ONNX file runs code of its own: onnxruntime is given no library
+of custom operators. Files with a fixed batch of one, as most are published, are run picture by picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from extraction.vision.boxes import from_centred, from_corners
+from extraction.vision.regions import COCO, FACE, Detections, DetectorMissing, OutOfMemory, chosen, digest
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+QUIET = 3  # onnxruntime's own log: errors only; old files make it warn once for each weight
+PADDING = 114  # grey beside a picture that is not square, as YOLOX was trained
+STRIDES = (8, 16, 32)
+MEAN, DEVIATION = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])  # ImageNet's, of 0..255
+FASTEST_LEAST = 0.5  # scores of FastestDet run high
+FACE_LEAST, FACE_OVERLAP = 0.7, 0.3
+
+
+def load(path: Path, device: str = "cpu", threads: int = 0) -> OnnxDetector:
+    """Raises DetectorMissing where the file is no detector that is known, or onnxruntime is not installed."""
+    session = _session(path, device, threads)
+    shapes = [tuple(output.shape) for output in session.get_outputs()]
+    model = _model(session, shapes)
+    if model is None:
+        raise DetectorMissing(
+            f"{path} is no detector that is known here: its outputs have the shapes {shapes}. YOLOX, FastestDet and "
+            "UltraFace are."
+        )
+    return OnnxDetector(session, model, f"{model.name}-{digest(path)[:12]}")
+
+
+class OnnxDetector:
+    """See `regions.Detector`."""
+
+    def __init__(self, session: InferenceSession, model: Model, version: str) -> None:
+        self.session, self.model, self.version = session, model, version
+        self.classes = model.classes
+        entry = session.get_inputs()[0]
+        self._name = entry.name
+        self._batch = entry.shape[0] if isinstance(entry.shape[0], int) else 0
+
+    def detect(self, pictures: Sequence[np.ndarray]) -> list[Detections]:
+        """One picture after the other where the file's batch is fixed."""
+        if not pictures:
+            return []
+        step = self._batch or len(pictures)
+        return [one for at in range(0, len(pictures), step) for one in self._detect(pictures[at : at + step], step)]
+
+    def prepare(self, pictures: Sequence[np.ndarray], batch: int = 1) -> np.ndarray:
+        """What the network is given: (batch, 3, height, width) float32."""
+        rows = [self.model.prepare(picture) for picture in pictures]
+        return np.stack(rows + rows[-1:] * (batch - len(rows)))
+
+    def forward(self, given: np.ndarray) -> list[np.ndarray]:
+        """The bare network. Raises OutOfMemory."""
+        try:
+            outputs: list[np.ndarray] = self.session.run(None, {self._name: given})
+        except Exception as error:  # onnxruntime's errors have no common class and no code
+            if any(word in str(error).lower() for word in ("out of memory", "failed to allocate", "bad_alloc")):
+                raise OutOfMemory(str(error)[:200]) from error
+            raise
+        return outputs
+
+    def _detect(self, pictures: Sequence[np.ndarray], batch: int) -> list[Detections]:
+        outputs = self.forward(self.prepare(pictures, batch))
+        return [
+            self.model.read([output[row] for output in outputs], picture.shape[1], picture.shape[0])
+            for row, picture in enumerate(pictures)
+        ]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A kind of detector: how a picture is given to it and how its outputs for one (without batch) are read."""
+
+    name: str
+    classes: tuple[str, ...]
+    prepare: Callable[[np.ndarray], np.ndarray]
+    read: Callable[[list[np.ndarray], int, int], Detections]
+
+
+def _session(path: Path, device: str, threads: int) -> InferenceSession:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise DetectorMissing(f"onnxruntime is not installed ({error}): run `make install`.") from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = QUIET
+    options.intra_op_num_threads = threads
+    # Threads that wait for work must not take the processor from the other processes.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    there = onnxruntime.get_available_providers()
+    wanted = ["CUDAExecutionProvider"] if device.startswith("cuda") else []
+    providers = [name for name in (*wanted, "CPUExecutionProvider") if name in there]
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:
+        raise DetectorMissing(f"{path} cannot be loaded ({str(error)[:200]}).") from error
+
+
+def _model(session: InferenceSession, shapes: list[tuple[Any, ...]]) -> Model | None:
+    height, width = session.get_inputs()[0].shape[2:]
+    if not (isinstance(height, int) and isinstance(width, int)):
+        return None
+    if len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][1] == _cells(height, width):
+        return _yolox(session, height, width, shapes[0][2] - 5)
+    if len(shapes) == 1 and len(shapes[0]) == 4 and shapes[0][1] == 5 + len(COCO):
+        return _fastest(height, width)
+    if len(shapes) == 2 and [shape[-1] for shape in shapes] == [2, 4]:
+        return _faces(height, width)
+    return None
+
+
+def _cells(height: int, width: int) -> int:
+    return sum((height // stride) * (width // stride) for stride in STRIDES)
+
+
+def _stretched(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    found = Image.fromarray(np.ascontiguousarray(picture)).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(found, np.float32)
+
+
+def _first_channels(pixels: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
+
+
+def _yolox(session: InferenceSession, height: int, width: int, classes: int) -> Model | None:
+    """YOLOX (Ge et al., 2021). Two exports go round: the present one, which takes BGR in 0..255 and gives rows of
+    probabilities, and an older one, which takes normalised RGB and gives, level by level, planes of logits."""
+    if classes != len(COCO):
+        return None
+    probe = np.full((1, 3, height, width), float(PADDING), np.float32)
+    given = session.run(None, {session.get_inputs()[0].name: probe})[0]
+    older = bool(given[..., 4:].min() < 0 or given[..., 4:].max() > 1)
+
+    def prepare(picture: np.ndarray) -> np.ndarray:
+        fitted = _fitted(picture, width, height)
+        return _first_channels((fitted - MEAN) / DEVIATION if older else fitted[:, :, ::-1])
+
+    def read(outputs: list[np.ndarray], wide: int, high: int) -> Detections:
+        rows = _from_planes(outputs[0], height, width) if older else outputs[0]
+        scale = min(width / wide, height / high)
+        boxes = from_centred(_decoded(rows[:, :4], height, width) / scale) / [wide, high, wide, high]
+        per_class = rows[:, 4:5] * rows[:, 5:]
+        return chosen(boxes, per_class.max(axis=1), per_class)
+
+    return Model("yolox-older" if older else "yolox", COCO, prepare, read)
+
+
+def _fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    """The picture in its proportions in the upper left corner, grey beside or below it."""
+    high, wide = picture.shape[:2]
+    scale = min(width / wide, height / high)
+    inner = (max(1, round(wide * scale)), max(1, round(high * scale)))
+    whole = np.full((height, width, 3), PADDING, np.float32)
+    whole[: inner[1], : inner[0]] = _stretched(picture, *inner)
+    return whole
+
+
+def _from_planes(output: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(cells, 5 + classes) with probabilities, from levels that each lie as (5 + classes, cells) of logits."""
+    flat, rows, at = output.reshape(-1), [], 0
+    depth = output.shape[-1]
+    for stride in STRIDES:
+        size = (height // stride) * (width // stride) * depth
+        rows.append(flat[at : at + size].reshape(depth, -1).T)
+        at += size
+    found = np.concatenate(rows)
+    return np.concatenate([found[:, :4], _sigmoid(found[:, 4:])], axis=1)
+
+
+def _decoded(rows: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(cells, 4) centres and sizes in the network's pixels, from offsets to the cells and logarithms of sizes."""
+    grids, strides = [], []
+    for stride in STRIDES:
+        y, x = np.mgrid[: height // stride, : width // stride]
+        grids.append(np.stack([x.ravel(), y.ravel()], axis=1))
+        strides.append(np.full((grids[-1].shape[0], 1), stride))
+    scale = np.concatenate(strides)
+    sizes = np.exp(np.minimum(rows[:, 2:], 20.0))
+    return np.concatenate([(rows[:, :2] + np.concatenate(grids)) * scale, sizes * scale], axis=1)
+
+
+def _fastest(height: int, width: int) -> Model:
+    """FastestDet (dog-qiuqiu, 2022): one level; its picture is stretched, BGR in 0..1."""
+
+    def prepare(picture: np.ndarray) -> np.ndarray:
+        return _first_channels(_stretched(picture, width, height)[:, :, ::-1] / 255)
+
+    def read(outputs: list[np.ndarray], wide: int, high: int) -> Detections:
+        depth, rows, columns = outputs[0].shape
+        cells = outputs[0].reshape(depth, -1).T
+        y, x = np.mgrid[:rows, :columns]
+        centres = (np.tanh(cells[:, 1:3]) + np.stack([x.ravel(), y.ravel()], axis=1)) / [columns, rows]
+        boxes = from_centred(np.concatenate([centres, _sigmoid(cells[:, 3:5])], axis=1))
+        per_class = cells[:, :1] * cells[:, 5:]
+        return chosen(boxes, per_class.max(axis=1), per_class, FASTEST_LEAST)
+
+    return Model("fastestdet", COCO, prepare, read)
+
+
+def _faces(height: int, width: int) -> Model:
+    """UltraFace (Linzaer, 2019): faces; its picture is stretched, RGB, centred at 127."""
+
+    def prepare(picture: np.ndarray) -> np.ndarray:
+        return _first_channels((_stretched(picture, width, height) - 127) / 128)
+
+    def read(outputs: list[np.ndarray], wide: int, high: int) -> Detections:
+        scores = outputs[0][:, 1]
+        return chosen(from_corners(outputs[1]), scores, scores[:, None], FACE_LEAST, FACE_OVERLAP)
+
+    return Model("ultraface", (FACE,), prepare, read)
+
+
+def _sigmoid(values: np.ndarray) -> np.ndarray:
+    found: np.ndarray = 1 / (1 + np.exp(-np.clip(values, -60, 60)))
+    return found

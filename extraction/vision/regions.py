@@ -1,0 +1,148 @@
+"""Objects in pictures: one Protocol, behind it whichever detector the weights are for.
+
+`load(path)` tells by the file which detector it holds: an ONNX file YOLOX, FastestDet or UltraFace (`onnx_detectors`),
+a `.pt` file an ultralytics YOLO (`ultralytics_yolo`; AGPL-3.0, to be installed by whoever wants it). Every detector
+counts its boxes in shares of the upright picture that it was given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from extraction.schema import Region
+from extraction.vision.boxes import Boxes, best_apart, clipped
+
+LEAST_SCORE = 0.3
+MOST_OVERLAP = 0.45  # of two boxes of one class
+FACE = "face"
+# How many regions the systems are given: MEGA and EEGA 10 objects, RSRNeT 3, FocalMRE 4 grounded and 3 detected.
+OBJECTS = 10
+T = TypeVar("T")
+
+
+class DetectorMissing(Exception):
+    """No detector can be had from the weights, or its package is not installed; the message says what to do."""
+
+
+class OutOfMemory(Exception):
+    """The device has no memory left for a batch of this size."""
+
+
+@dataclass(frozen=True)
+class Detections:
+    """What a detector finds in one picture, surest first: boxes (k, 4), scores (k,), places in its classes (k,), and
+    for each region a vector (k, d): what the detector thinks of every class, then cx, cy, width, height, area."""
+
+    boxes: Boxes
+    scores: np.ndarray
+    classes: np.ndarray
+    vectors: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+class Detector(Protocol):
+    """`version` tells one detector with its weights and thresholds from every other; `classes` are names by place."""
+
+    version: str
+    classes: tuple[str, ...]
+
+    def detect(self, pictures: Sequence[np.ndarray]) -> list[Detections]:
+        """One for each upright picture (height, width, 3) uint8. Raises OutOfMemory where a smaller batch may do."""
+        ...
+
+
+def load(weights: Path | str, device: str = "cpu", threads: int = 0) -> Detector:
+    """The detector whose weights these are. Raises DetectorMissing."""
+    path = Path(weights)
+    if not path.is_file():
+        raise DetectorMissing(
+            f"There are no weights at {path}. `manage.py fetch_weights` lists what can be fetched, and fetches it."
+        )
+    if path.suffix == ".onnx":
+        from extraction.vision import onnx_detectors
+
+        return onnx_detectors.load(path, device, threads)
+    if path.suffix == ".pt":
+        from extraction.vision import ultralytics_yolo
+
+        return ultralytics_yolo.load(path, device)
+    raise DetectorMissing(f"{path} is neither an ONNX file (.onnx) nor ultralytics weights (.pt).")
+
+
+def chosen(
+    boxes: Boxes,
+    scores: np.ndarray,
+    per_class: np.ndarray,
+    least: float = LEAST_SCORE,
+    most_overlap: float = MOST_OVERLAP,
+) -> Detections:
+    """From all candidates (boxes (n, 4), scores (n,), what the network thinks of each class (n, c)) to regions."""
+    likely = np.flatnonzero(np.isfinite(boxes).all(axis=1) & (scores >= least))
+    boxes, scores, per_class = clipped(boxes[likely]), scores[likely], per_class[likely]
+    there = np.flatnonzero((boxes[:, 2] > 0) & (boxes[:, 3] > 0))
+    boxes, scores, per_class = boxes[there], scores[there], per_class[there]
+    classes = per_class.argmax(axis=1) if len(per_class) else np.zeros(0, np.int64)
+    kept = best_apart(boxes, scores, classes, most_overlap)
+    boxes, scores, per_class, classes = boxes[kept], scores[kept], per_class[kept], classes[kept]
+    return Detections(boxes, scores, classes, np.concatenate([per_class, geometry(boxes)], axis=1).astype(np.float32))
+
+
+def geometry(boxes: Boxes) -> np.ndarray:
+    """(k, 5): cx, cy, width, height and area of each box, the vector of a region of which only the box is known."""
+    centre = boxes[:, :2] + boxes[:, 2:] / 2
+    return np.concatenate([centre, boxes[:, 2:], boxes[:, 2:3] * boxes[:, 3:]], axis=1)
+
+
+def as_regions(found: Detections, classes: Sequence[str], most: int = OBJECTS) -> tuple[Region, ...]:
+    """The best-scored regions, surest first."""
+    rows = zip(found.boxes[:most], found.classes, found.scores, strict=False)
+    return tuple(
+        Region(
+            (round(float(x), 5), round(float(y), 5), round(float(w), 5), round(float(h), 5)),
+            classes[int(kind)],
+            round(float(score), 4),
+        )
+        for (x, y, w, h), kind, score in rows
+    )
+
+
+def halved(run: Callable[[Sequence[np.ndarray]], list[T]], pictures: Sequence[np.ndarray]) -> Iterator[T]:
+    """`run` over the pictures at once; where memory does not suffice, over each half, down to one picture.
+
+    Raises OutOfMemory where even one picture is too much.
+    """
+    try:
+        yield from run(pictures)
+    except OutOfMemory:
+        if len(pictures) == 1:
+            raise
+        middle = len(pictures) // 2
+        yield from halved(run, pictures[:middle])
+        yield from halved(run, pictures[middle:])
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+COCO = (
+    *("person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light"),
+    *("fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse", "sheep", "cow"),
+    *("elephant", "bear", "zebra", "giraffe", "backpack", "umbrella", "handbag", "tie", "suitcase", "frisbee"),
+    *("skis", "snowboard", "sports ball", "kite", "baseball bat", "baseball glove", "skateboard", "surfboard"),
+    *("tennis racket", "bottle", "wine glass", "cup", "fork", "knife", "spoon", "bowl", "banana", "apple"),
+    *("sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut", "cake", "chair", "couch"),
+    *("potted plant", "bed", "dining table", "toilet", "tv", "laptop", "mouse", "remote", "keyboard", "cell phone"),
+    *("microwave", "oven", "toaster", "sink", "refrigerator", "book", "clock", "vase", "scissors", "teddy bear"),
+    *("hair drier", "toothbrush"),
+)
