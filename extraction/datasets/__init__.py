@@ -8,15 +8,28 @@ No Django; runs in a notebook.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
-from extraction.datasets import conll04, mnre, redocred, twitter
+from extraction import labels as label_sets
+from extraction.datasets import conll04, crossre, gmner, mnre, more, newsroom, redocred, twitter
 from extraction.datasets.reading import DatasetError, LoadReport
-from extraction.labels import LabelMode
+from extraction.labels import CROSSRE_DOMAINS, Inventory, LabelMode
 from extraction.schema import Example
 
-__all__ = ["LOADERS", "SPLITS", "DatasetError", "LoadReport", "drop_held_out", "load", "text_key", "training_set"]
+__all__ = [
+    "LOADERS",
+    "SPLITS",
+    "DatasetError",
+    "LoadReport",
+    "drop_held_out",
+    "inventory",
+    "load",
+    "text_key",
+    "training_set",
+]
 
 SPLITS = ("train", "dev", "test")
 
@@ -26,10 +39,19 @@ LOADERS: dict[str, Loader] = {
     "redocred": redocred.load,
     "jmere": mnre.load_related,
     "mnre_none": mnre.load_unrelated,
+    "mnre": mnre.load_pairs,
     "conll04": conll04.load,
+    "newsroom": newsroom.load,
     "twitter2015": twitter.load_2015,
     "twitter2017": twitter.load_2017,
+    "gmner": gmner.load,
+    "more": more.load,
+    "crossre": partial(crossre.load, crossre.WIKIPEDIA),
+    **{f"crossre_{name.replace('-', '_')}": partial(crossre.load, (name,)) for name in CROSSRE_DOMAINS},
 }
+
+
+MNRE = {"jmere", "mnre_none", "mnre"}
 
 
 def load(
@@ -50,14 +72,26 @@ def load(
     return examples
 
 
+def inventory(names: Sequence[str], root: Path, labels: LabelMode = "mapped") -> Inventory:
+    """What a network for these sets predicts: as `labels.inventory` has it, with MORE's relations out of its own file.
+
+    Raises DatasetError where that file is not there, ValueError for sets that do not go together in these labels.
+    """
+    known = label_sets.inventory(tuple(names), labels)
+    if "more" not in names:
+        return known
+    own = more.inventory(root, known.types)
+    return Inventory(known.types, known.relations + own.relations)
+
+
 def training_set(
     names: Sequence[str], root: Path, labels: LabelMode = "mapped", report: LoadReport | None = None
 ) -> list[Example]:
     """The train splits of these sets, without any text that a dev or test split of any of them holds."""
     report = LoadReport() if report is None else report
     examples = [example for name in names for example in load(name, "train", root, labels, report)]
-    # MNRE's two halves share sentences with nothing but each other's files; both are held out wherever one is loaded.
-    families = set(names) | ({"jmere", "mnre_none"} if {"jmere", "mnre_none"} & set(names) else set())
+    # MNRE's parts share their files: all are held out wherever one is loaded.
+    families = set(names) | (MNRE if MNRE & set(names) else set())
     held_out = [
         example for name in sorted(families) for split in ("dev", "test") for example in load(name, split, root, labels)
     ]
@@ -72,11 +106,16 @@ def drop_held_out(examples: Iterable[Example], held_out: Iterable[Example]) -> l
     return [example for example in examples if text_key(example.words) not in seen]
 
 
+# "http://t.co/x", "http://t. co/x" and what a cut left of one: "htt…"
+_LINK = re.compile(r"\bhtt(?:p|…|\.\.)\S*(?:\s+(?:co|com|ly|gl)/\S+)?")
+_PASSED_ON = re.compile(r"^rt\s*@\s*\w+(?:\s+_+\s*\w*)*\s*:?")  # "RT @name :", the name cut by some tokenizers
+
+
 def text_key(words: Sequence[str]) -> str:
-    """Words as compared between data sets, without case, punctuation, links and the "RT @name" of a passed-on tweet."""
-    rest = list(words)
-    if len(rest) > 1 and rest[0].casefold() == "rt" and rest[1].startswith("@"):
-        del rest[:2]
-    kept = ("".join(c for c in word.casefold() if c.isalnum()) for word in rest if not word.startswith("http"))
-    key = " ".join(word for word in kept if word)
-    return key or " ".join(words)
+    """A text as compared between data sets: its letters and digits, without links and the "RT @name" of one passed on.
+
+    Case, punctuation and where words begin do not count: the same tweet is tokenized otherwise in every set.
+    """
+    text = " ".join(words).casefold()
+    bare = _LINK.sub(" ", _PASSED_ON.sub(" ", text))
+    return "".join(c for c in bare if c.isalnum()) or text

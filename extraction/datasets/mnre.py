@@ -1,4 +1,9 @@
-"""MNRE's text, grouped by sentence: "jmere" (the stand-in for JMERE) and "mnre_none".
+"""MNRE: its samples as they are ("mnre", a pair each, with boxes), and grouped by sentence: "jmere" (the stand-in for
+JMERE) and "mnre_none".
+
+A sample of "mnre" is an example of two mentions with one candidate pair, its relation or none. Boxes are those of
+`boxes/<split>_detect_box_dict.json` where that file is there: at most three a picture, without classes. The published
+grounding boxes are read for the audit alone (`with_grounding`): their number tells the label.
 
 "jmere" are the sentences with at least one relation, as the appendix of EEGA describes JMERE: types are read off the
 relation labels. A mention that occurs only in pairs labelled `None` has no type there ("", masked). "mnre_none" are the
@@ -13,12 +18,16 @@ is settled in both directions.
 from __future__ import annotations
 
 import ast
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 
 from extraction.datasets.reading import DatasetError, Draft, LoadReport, open_text
 from extraction.labels import LabelMode
-from extraction.schema import Example
+from extraction.schema import Candidate, Example, Region
+from extraction.vision.boxes import clipped, from_centred
 
 _FILES = {"train": "mnre_train.txt", "dev": "mnre_val.txt", "test": "mnre_test.txt"}
 Row = tuple[str, dict]
@@ -32,8 +41,69 @@ def load_unrelated(split: str, root: Path, labels: LabelMode, report: LoadReport
     return _load("mnre_none", split, root, labels, report)
 
 
+def load_pairs(split: str, root: Path, labels: LabelMode, report: LoadReport) -> list[Example]:
+    """A sample each: two mentions, one candidate, the picture's boxes."""
+    boxes = _boxes(root / "mnre" / "boxes" / f"{split}_detect_box_dict.json", report)
+    examples = []
+    for number, (place, row) in enumerate(_rows(root / "mnre" / _FILES[split]), 1):
+        draft = Draft("mnre", labels, place, tuple(row["token"]))
+        kinds = row["relation"].split("/")[1:3] if row["relation"] != "None" else ["", ""]
+        if len(kinds) != 2:
+            raise DatasetError(f"{place}: unknown relation {row['relation']!r}")
+        head, tail = (
+            draft.mention(row[end]["pos"][0], row[end]["pos"][1], kind)
+            for end, kind in zip(("h", "t"), kinds, strict=True)
+        )
+        key = ""
+        if row["relation"] != "None":
+            draft.relate(head, tail, row["relation"])
+            head, tail, key = draft.relation_ends(head, tail, row["relation"])
+        regions = boxes.get(row["img_id"].rsplit(".", 1)[0], ())
+        report.add("pictures without boxes", not regions)
+        example = draft.example(f"mnre-{split}-{number}", image=row["img_id"], complete=False)
+        examples.append(replace(example, candidates=(Candidate(head, tail, key),), regions=regions))
+    return examples
+
+
+def _boxes(path: Path, report: LoadReport) -> dict[str, tuple[Region, ...]]:
+    """Image (without its ending) -> its boxes in the order of their numbers; empty where the file is not there."""
+    if not path.is_file():
+        report.add("files of boxes that are not there: text alone")
+        return {}
+    try:
+        rows = json.loads(open_text(path))
+        named = ((key.rsplit("_crop_", 1), key) for key in rows)
+        numbered = sorted((image, int(rest.split(".")[0]), key) for (image, rest), key in named)
+        shapes = clipped(from_centred([[float(number) for number in rows[key][:4]] for _, _, key in numbered]))
+    except (json.JSONDecodeError, AttributeError, IndexError, TypeError, ValueError) as problem:
+        raise DatasetError(f"{path}: not in the published format of MNRE's boxes ({problem!r})") from problem
+    found: dict[str, list[Region]] = {}
+    for (image, _, _), (x, y, width, height) in zip(numbered, shapes.tolist(), strict=True):
+        found.setdefault(image, []).append(Region((x, y, width, height)))
+    return {image: tuple(regions) for image, regions in found.items()}
+
+
+def with_grounding(examples: Sequence[Example], split: str, root: Path) -> list[Example]:
+    """Samples of a split with the published grounding regions beside the detected ones, where their files are there.
+
+    `boxes/<split>_vg_box_dict.json` has the boxes by crop, `boxes/<split>_vg_crops.json` the crops of each sample by
+    its line, from 0: published as pickles, which can run code and are not read.
+    """
+    boxes, crops = (root / "mnre" / "boxes" / f"{split}_vg_{kind}.json" for kind in ("box_dict", "crops"))
+    if not boxes.is_file() or not crops.is_file():
+        return list(examples)
+    try:
+        shapes, names = json.loads(open_text(boxes)), json.loads(open_text(crops))
+        found = [[shapes[Path(name).name][:4] for name in names.get(str(line), ())] for line in range(len(examples))]
+        regions = [[Region(tuple(box), grounded=True) for box in clipped(from_centred(one)).tolist()] for one in found]
+    except (json.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError) as problem:
+        raise DatasetError(f"{crops}: does not fit {boxes.name} ({problem!r})") from problem
+    return [replace(example, regions=(*example.regions, *own)) for example, own in zip(examples, regions, strict=True)]
+
+
 def _load(name: str, split: str, root: Path, labels: LabelMode, report: LoadReport) -> list[Example]:
     groups = _groups(root / "mnre" / _FILES[split])
+    boxes = _boxes(root / "mnre" / "boxes" / f"{split}_detect_box_dict.json", report)
     examples = []
     for number, rows in enumerate(groups.values(), 1):
         related = any(row["relation"] != "None" for _, row in rows)
@@ -43,22 +113,30 @@ def _load(name: str, split: str, root: Path, labels: LabelMode, report: LoadRepo
         images = {row["img_id"] for _, row in rows}
         report.add("sentences with several pictures, of which the first is kept", len(images) > 1)
         draft = _draft(name, labels, rows, report)
-        examples.append(
-            draft.example(f"{name}-{split}-{number}", complete=labels == "native", image=rows[0][1]["img_id"])
-        )
+        image = rows[0][1]["img_id"]
+        example = draft.example(f"{name}-{split}-{number}", complete=labels == "native", image=image)
+        examples.append(replace(example, regions=boxes.get(image.rsplit(".", 1)[0], ())))
     return examples
 
 
 def _groups(path: Path) -> dict[tuple[str, ...], list[Row]]:
     """Sentence -> its samples, each with its place for errors, in the file's order."""
     groups: dict[tuple[str, ...], list[Row]] = {}
+    for place, row in _rows(path):
+        groups.setdefault(tuple(row["token"]), []).append((place, row))
+    return groups
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    """The file's samples, each with its place for errors."""
     for number, line in enumerate(open_text(path).split("\n"), 1):
         if not line.strip():
             continue
         place = f"{path}, line {number}"
         try:
             row = ast.literal_eval(line)
-            words = tuple(row["token"])
+            if not all(isinstance(word, str) for word in row["token"]):
+                raise ValueError("a word is no text")
             for end in ("h", "t"):
                 start, stop = row[end]["pos"]
                 if not (isinstance(start, int) and isinstance(stop, int)):
@@ -67,8 +145,7 @@ def _groups(path: Path) -> dict[tuple[str, ...], list[Row]]:
                 raise ValueError("relation and img_id are texts")
         except (SyntaxError, ValueError, KeyError, TypeError, RecursionError, MemoryError) as problem:
             raise DatasetError(f"{place}: not in MNRE's format ({problem!r})") from problem
-        groups.setdefault(words, []).append((place, row))
-    return groups
+        yield place, row
 
 
 def _draft(name: str, labels: LabelMode, rows: list[Row], report: LoadReport) -> Draft:

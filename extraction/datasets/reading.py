@@ -81,14 +81,14 @@ class Draft:
 
     def relation_ends(self, head: int, tail: int, label: str) -> tuple[int, int, str]:
         """A fact in the data set's label as (head, tail, key) of the labels asked for, turned where the map says so."""
-        mapped = RELATION_MAP[self.name].get(label)
-        if mapped is None:
+        if label not in annotated_relations(self.name, "native"):
             raise DatasetError(f"{self.place}: unknown relation {label!r}")
         for index in (head, tail):
             if not 0 <= index < len(self.mentions):
                 raise DatasetError(f"{self.place}: relation {label!r} names mention {index}, which does not exist")
         if self.labels == "native":
             return head, tail, label
+        mapped = RELATION_MAP[self.name][label]
         return (tail, head, mapped.key) if mapped.turned else (head, tail, mapped.key)
 
     def relate(self, head: int, tail: int, label: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from extraction.datasets.reading import DatasetError, Draft, LoadReport, open_text
@@ -9,6 +11,15 @@ from extraction.labels import LabelMode
 from extraction.schema import Example
 
 _FILES = {"train": "train.txt", "dev": "valid.txt", "test": "test.txt"}
+
+
+@dataclass(frozen=True)
+class Tweet:
+    """A tweet as it stands in the file: where, its image, its words with their tags."""
+
+    place: str
+    image: str
+    rows: list[tuple[str, str]] = field(default_factory=list)
 
 
 def load_2015(split: str, root: Path, labels: LabelMode, report: LoadReport) -> list[Example]:
@@ -20,37 +31,44 @@ def load_2017(split: str, root: Path, labels: LabelMode, report: LoadReport) -> 
 
 
 def _load(name: str, split: str, root: Path, labels: LabelMode, report: LoadReport) -> list[Example]:
-    path = root / name / _FILES[split]
-    examples: list[Example] = []
-    image, place, rows = "", "", list[tuple[str, str]]()
+    return [
+        draft(name, tweet, labels, report).example(f"{name}-{split}-{tweet.image}", image=tweet.image)
+        for tweet in tweets(root / name / _FILES[split], report)
+    ]
 
-    def finish() -> None:
-        if image and not rows:
-            report.add("pictures without words, left out")
-        if rows:
-            if not image:
-                raise DatasetError(f"{place}: words before the first IMGID line")
-            examples.append(_tweet(name, place, rows, labels, report).example(f"{name}-{split}-{image}", image=image))
 
+def tweets(path: Path, report: LoadReport) -> Iterator[Tweet]:
+    """The tweets of a file in this format; GMNER's is the same."""
+    current: Tweet | None = None
     # Only "\n" ends a line here: some tweets hold other characters that splitlines() would break at.
     for number, line in enumerate(open_text(path).split("\n"), 1):
         line = line.rstrip("\r")
         if line.startswith("IMGID:"):
-            finish()
-            image, place, rows = line.removeprefix("IMGID:").strip() + ".jpg", f"{path}, line {number}", []
+            yield from _finished(current, report)
+            current = Tweet(f"{path}, line {number}", line.removeprefix("IMGID:").strip() + ".jpg")
         elif line:
             word, tab, tag = line.rpartition("\t")
             if not tab or not tag:
                 raise DatasetError(f"{path}, line {number}: expected a word, a tab and a tag")
+            if current is None:
+                raise DatasetError(f"{path}, line {number}: words before the first IMGID line")
             if not word.strip():
                 report.add("words of white space only, kept as one mark")
-            rows.append((word.strip() or "�", tag))
-    finish()
-    return examples
+            current.rows.append((word.strip() or "�", tag))
+    yield from _finished(current, report)
 
 
-def _tweet(name: str, place: str, rows: list[tuple[str, str]], labels: LabelMode, report: LoadReport) -> Draft:
-    draft = Draft(name, labels, place, tuple(word for word, _ in rows))
+def _finished(tweet: Tweet | None, report: LoadReport) -> Iterator[Tweet]:
+    if tweet is not None and not tweet.rows:
+        report.add("pictures without words, left out")
+    elif tweet is not None:
+        yield tweet
+
+
+def draft(name: str, tweet: Tweet, labels: LabelMode, report: LoadReport) -> Draft:
+    """The tweet with its mentions."""
+    place, rows = tweet.place, tweet.rows
+    made = Draft(name, labels, place, tuple(word for word, _ in rows))
     start, open_label = 0, ""
     for index, tag in enumerate([tag for _, tag in rows] + ["O"]):
         kind, _, label = tag.partition("-")
@@ -59,9 +77,9 @@ def _tweet(name: str, place: str, rows: list[tuple[str, str]], labels: LabelMode
         if kind == "I" and label == open_label:
             continue
         if open_label:
-            draft.mention(start, index, open_label)
+            made.mention(start, index, open_label)
             report.add("mentions")
         if kind == "I":
             report.add("tags I- without a B- before, read as B-")
         start, open_label = index, label
-    return draft
+    return made
