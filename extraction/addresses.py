@@ -94,6 +94,10 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self._at = time.monotonic() + seconds
 
+    def excuse(self, seconds: float) -> None:
+        """Time that was spent on manners, not on the fetch."""
+        self._at += seconds
+
     def left(self, at_most: float | None, late: type[Exception]) -> float:
         """The seconds that the next wait may take. Raises `late` when there are none."""
         left = self._at - time.monotonic()

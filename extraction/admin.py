@@ -6,7 +6,18 @@ from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 
-from extraction.models import Checkpoint, Deployment, Feed, Host, Post, PostImage, PostVersion, Reading, Sighting
+from extraction.models import (
+    Checkpoint,
+    Deployment,
+    Feed,
+    Host,
+    Post,
+    PostImage,
+    PostVersion,
+    Reading,
+    RegionSet,
+    Sighting,
+)
 
 
 class LookedAt(admin.ModelAdmin):
@@ -62,6 +73,13 @@ class PostVersionAdmin(LookedAt):
 class PostImageAdmin(LookedAt):
     list_display = ("url", "file", "error")
     search_fields = ("url", "sha256")
+
+
+@admin.register(RegionSet)
+class RegionSetAdmin(LookedAt):
+    list_display = ("sha256", "detector", "seen_at", "error")
+    list_filter = ("detector",)
+    search_fields = ("sha256",)
 
 
 @admin.register(Checkpoint)

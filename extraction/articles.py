@@ -22,6 +22,7 @@ LARGEST_PAGE = 8 << 20
 LONGEST_TEXT = 300_000  # code points; ten times a long magazine story
 LONGEST_TITLE = 1000
 MOST_ELEMENTS = 30_000  # ten times a large news page; the extractor's time grows faster than the page
+MOST_OTHERS = 20
 _SHORT = 900  # code points; a wall shows a few sentences at most
 
 # What stands inside articles and is not the story: posts of others, lists of other stories, appeals, captions.
@@ -61,14 +62,16 @@ _WALL_PATH = re.compile(r"/(log[-_]?in|sign[-_]?in|auth|account/login|subscribe|
 class Article:
     """What a page holds. `text` is the body alone, paragraphs apart by blank lines; `whole` has the title before it.
 
-    `canonical` is the page's claim and no more. `published` is verbatim. `login_wall`: this is not the story but a
-    page that asks to sign in, pay or prove oneself. Every field may be empty.
+    `others`: further pictures of the story, each its address and its caption. `canonical` is the page's claim and no
+    more. `published` is verbatim. `login_wall`: this is not the story but a page that asks to sign in, pay or prove
+    oneself. Every field may be empty.
     """
 
     title: str = ""
     text: str = ""
     image: str = ""
     caption: str = ""
+    others: tuple[tuple[str, str], ...] = ()
     canonical: str = ""
     published: str = ""
     language: str = ""
@@ -99,6 +102,7 @@ def _read(tree: HtmlElement, url: str) -> Article:
     story = story_of(tree.xpath("//script[@type='application/ld+json']/text()"))
     title = _title(tree, story, url)
     image = _image(tree, story, url)
+    others = _others(tree, image, url)
     caption = _caption(tree, image) or story.caption or _meta(tree, "og:image:alt", "twitter:image:alt")
     canonical = _first(tree, "//link[@rel='canonical']/@href") or _meta(tree, "og:url")
     published = story.published or _meta(tree, "article:published_time")
@@ -110,6 +114,7 @@ def _read(tree: HtmlElement, url: str) -> Article:
         text=clean(text),
         image=image,
         caption=clean(_line(caption)),
+        others=others,
         canonical=_address(url, canonical),
         published=published,
         language=language,
@@ -229,6 +234,19 @@ def _caption(tree: HtmlElement, image: str) -> str:
             return caption
         first = first or caption
     return first
+
+
+def _others(tree: HtmlElement, lead: str, url: str) -> tuple[tuple[str, str], ...]:
+    """The pictures with a caption within the story itself, but for the lead picture, in the page's order."""
+    found: dict[str, str] = {}
+    for figure in tree.xpath("(//article | //main)//figure[not(ancestor::aside or ancestor::nav or ancestor::footer)]"):
+        caption = next((_line(part.text_content()) for part in figure.iter("figcaption")), "")
+        shown = next((image.get("src") or image.get("data-src") or "" for image in figure.iter("img")), "")
+        address = _address(url, shown)
+        same = address == lead or (_file_name(lead) and _file_name(address) == _file_name(lead))
+        if address and not same and len(caption.split()) > 3:
+            found.setdefault(address, clean(caption))
+    return tuple(found.items())[:MOST_OTHERS]
 
 
 def _file_name(url: str) -> str:

@@ -1,10 +1,14 @@
-"""Features of several sentences as tensors, and the training targets that belong to them."""
+"""What networks are given: features of several sentences as tensors, and the training targets that belong to them.
+
+A `Batch` has the parts that its network needs (`Needs`); a part that the whole batch lacks is None, and inside a part
+masks say which example has what. Padding is 0 and never moves an answer.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import TypeVar
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -13,20 +17,80 @@ from torch import Tensor
 from extraction.features import Features
 from extraction.labels import Inventory
 from extraction.schema import Example, WordSpan
+from extraction.vision.scene_graph import FIRST_TYPE, PREDICATES
 
-T = TypeVar("T", "Batch", "Targets", "Objects")
+T = TypeVar("T")
 
 SELF_LOOP = 1
+OBJECT_WIDTH = 5  # of an object known by its box alone: cx, cy, w, h, area
+OBJECT_EDGES = FIRST_TYPE + len(PREDICATES)
 NOISE_WEIGHT = 0.3  # of a pair with a word that is no mention, beside a pair of mentions
+
+
+PictureUse = Literal["", "whole", "objects", "focal", "crops"]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a network must be given; it follows from the network's config.
+
+    `pictures` says what the slots of `Pictures` are: "whole": slot 0, the whole picture. "objects": slot 0 the whole
+    picture, then one crop for each object. "focal": slot 0 the plain whole picture, slots 1-4 the whole picture with
+    one grounded region's frame, slots 5-7 with one detected region's. "crops": the same slots, each region cut out.
+    """
+
+    markers: bool = False  # entity markers around head and tail
+    objects: int = 0  # at most so many objects; 0 = none
+    pictures: PictureUse = ""
+    size: int = 0  # pixels of a picture's sides
+    facts: bool = False
+    graph: bool = False  # the dependency tree and the co-occurrence channel
+    alignment: int = 0  # how many objects a word is structurally aligned with (networks/alignment.align); 0 = none
 
 
 @dataclass(frozen=True)
 class Objects:
-    """Each sentence's picture: vectors of objects (B, k, d_I), edge types (B, k, k), mask (B, k), True for real."""
+    """Each example's objects, at most k. Absent ones are zero everywhere, and no edge touches them.
 
-    vectors: Tensor
-    edges: Tensor
+    Of a text with boxes alone, a vector is (cx, cy, w, h, area) and the edges are spatial relations
+    (vision/scene_graph).
+    """
+
+    vectors: Tensor  # (B, k, d_I) float
+    edges: Tensor  # (B, k, k) int: 0 none, 1 self-loop, then types; row looks at column
+    present: Tensor  # (B, k) bool
+    classes: Tensor  # (B, k) int, 0 unknown
+    boxes: Tensor  # (B, k, 4) float: cx, cy, w, h in 0..1
+    depth: Tensor  # (B, k) float 0..1; 0 where not measured
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """One candidate pair a row. Without markers in the text `head` and `tail` are the first pieces of the mentions."""
+
+    head: Tensor  # (B,) piece index of [E1]
+    tail: Tensor  # (B,) piece index of [E2]; 0 where the tail is a region
+    head_word: Tensor  # (B,) first word of the head's mention
+    tail_word: Tensor  # (B,) first word of the tail's mention; 0 where the tail is a region
+    region: Tensor  # (B,) the tail's index into the objects, -1 where it is a mention
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pixels (B, f, 3, s, s) uint8, normalised on the device by the vision encoder, and which slots exist (B, f)."""
+
+    pixels: Tensor
     present: Tensor
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Each post's small graph of knowledge, m nodes of p word pieces each (0 = padding)."""
+
+    ids: Tensor  # (B, m, p)
+    present: Tensor  # (B, m) bool
+    edges: Tensor  # (B, m, m) bool: symmetric, with a self-loop at every present node
+    mention: Tensor  # (B, m) bool: nodes that belong to the pair's mention
 
 
 @dataclass(frozen=True)
@@ -36,13 +100,17 @@ class Batch:
     ids: Tensor  # (B, L)
     shapes: Tensor  # (B, L)
     pieces: Tensor  # (B, L) bool
-    first: Tensor  # (B, n)
+    first: Tensor  # (B, n) each word's first piece, entity markers counted
     real: Tensor  # (B, n) bool
     pos: Tensor  # (B, n)
     edges: Tensor  # (B, n, n) 0 = not adjacent
     hops: Tensor  # (B, n, n)
     together: Tensor  # (B, n, n)
     objects: Objects | None = None
+    pairs: Pairs | None = None
+    pictures: Pictures | None = None
+    facts: Facts | None = None
+    alignment: Tensor | None = None  # (B, n, k) of MEGA's Eq. 18, from `align`, made once an example; 0 = not aligned
 
 
 @dataclass(frozen=True)
@@ -55,6 +123,24 @@ class Targets:
     related: Tensor  # (B, M, relations) bool
     annotated: Tensor  # (B, M, relations) bool: whether the data say yes or no
     weights: Tensor  # (B, M)
+
+
+@dataclass(frozen=True)
+class TagTargets:
+    """BIO tags (B, n): 0 = O, 1 + 2t = B of type t, 2 + 2t = I of type t; 0 beyond the sentence's end."""
+
+    tags: Tensor
+
+
+@dataclass(frozen=True)
+class PairTargets:
+    """The label of each row's pair (B,): 0 = no relation, 1 + r = relation r. `tags` where the mentions are known."""
+
+    labels: Tensor
+    tags: TagTargets | None = None
+
+
+AnyTargets = Targets | TagTargets | PairTargets
 
 
 def collate(features: Sequence[Features]) -> Batch:
@@ -85,15 +171,17 @@ def collate(features: Sequence[Features]) -> Batch:
     )
 
 
-def to_device(value: T, device: str) -> T:
-    """The same tensors on another device."""
-    moved = {field.name: getattr(value, field.name) for field in fields(value)}
-    for name, item in moved.items():
-        if isinstance(item, Tensor):
-            moved[name] = item.to(device)
-        elif isinstance(item, Objects):
-            moved[name] = to_device(item, device)
-    return replace(value, **moved)
+def to_device(value: T, device: str | torch.device) -> T:
+    """The same batch or targets with their tensors on another device."""
+    parts: Any = value
+    moved = {field.name: _moved(getattr(parts, field.name), device) for field in fields(parts)}
+    return replace(parts, **moved)
+
+
+def _moved(item: Any, device: str | torch.device) -> Any:
+    if isinstance(item, Tensor):
+        return item.to(device, non_blocking=True)
+    return to_device(item, device) if is_dataclass(item) else item
 
 
 @dataclass(frozen=True)

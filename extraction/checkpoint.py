@@ -22,16 +22,20 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from extraction.calibration import Calibration
-from extraction.cooccurrence import PmiTable
+from extraction.cooccurrence import LEVELS, PmiTable
 from extraction.features import SHAPES, Featurizer
 from extraction.labels import Inventory
-from extraction.networks.eega import EEGA, EEGAConfig
-from extraction.networks.encoders import TextEncoder
+from extraction.markers import MARKERS
+from extraction.networks.encoders import EncoderMissing, TextEncoder, VisionEncoderMissing
+from extraction.networks.system import SYSTEMS, Head
+from extraction.networks.vision_encoders import VISION
 
-SCHEMA = "kgbuilder.checkpoint/1"
+SCHEMA = "kgbuilder.checkpoint/2"
+FIRST_SCHEMA = "kgbuilder.checkpoint/1"  # EEGA's text side alone
 SHIPPED = Path(__file__).parent / "weights" / "eega-minilm"
 LARGEST_CONFIG = 4_000_000  # bytes
 LARGEST_WEIGHTS = 4_000_000_000
+BROKEN = (OSError, SafetensorError, KeyError, ValueError, RuntimeError, TypeError, IndexError, AttributeError)
 
 
 class CheckpointError(Exception):
@@ -43,10 +47,12 @@ class Manifest:
     """`config.json`: everything about a checkpoint that is not an array.
 
     `thresholds` are probabilities by relation key, "default" for the others; a relation below `floor` is not kept.
+    `classes` are the objects' classes that the network knows. `mentions`: path and digest of the checkpoint that finds
+    the mentions for a system that is given them; empty = the one shipped with kgbuilder.
     """
 
     name: str
-    network: EEGAConfig
+    network: Any  # the system's config
     inventory: Inventory
     encoder: dict[str, Any]  # source, architecture
     pos: tuple[str, ...]
@@ -60,6 +66,10 @@ class Manifest:
     metrics: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     system: str = "eega"
+    head: Head = "word_pairs"
+    vision: dict[str, Any] = field(default_factory=dict)  # source, architecture; empty = no vision encoder
+    classes: tuple[str, ...] = ()
+    mentions: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
@@ -71,14 +81,15 @@ class Manifest:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Manifest:
         """Raises CheckpointError where a part is missing or does not fit."""
-        if values.get("schema") != SCHEMA or values.get("system") != "eega":
+        schema, system = values.get("schema"), values.get("system")
+        if schema not in (SCHEMA, FIRST_SCHEMA) or system not in (SYSTEMS if schema == SCHEMA else ("eega",)):
             raise CheckpointError(
-                f"this checkpoint is of {values.get('schema')!r}, system {values.get('system')!r}; this version of "
-                f"kgbuilder reads {SCHEMA!r}, system 'eega'. Use a checkpoint made by its own `manage.py train`."
+                f"this checkpoint is of {schema!r}, system {system!r}; this version of kgbuilder reads {SCHEMA!r} and "
+                f"{FIRST_SCHEMA!r}, systems {', '.join(SYSTEMS)}. Use a checkpoint made by its own `manage.py train`."
             )
         rest = {key: value for key, value in values.items() if key != "schema"}
         try:
-            rest["network"] = EEGAConfig(**rest["network"])
+            rest["network"] = SYSTEMS[rest["system"]].config(**rest["network"])
             rest["inventory"] = Inventory.from_dict(rest["inventory"])
             calibration = rest["calibration"]
             rest["calibration"] = Calibration(
@@ -87,6 +98,7 @@ class Manifest:
                 biases=dict(calibration["biases"]),
             )
             rest["pos"], rest["deps"] = tuple(rest["pos"]), tuple(rest["deps"])
+            rest["classes"] = tuple(rest.get("classes", ()))
             manifest = cls(**rest)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(f"config.json is not a checkpoint's ({error!r})") from error
@@ -94,12 +106,18 @@ class Manifest:
         return manifest
 
     def _check(self) -> None:
-        sizes = (len(self.inventory.types), len(self.inventory.relations))
-        if sizes != (self.network.types, self.network.relations):
-            raise CheckpointError(
-                f"config.json lists {sizes[0]} types and {sizes[1]} relations, but its network has "
-                f"{self.network.types} and {self.network.relations}"
-            )
+        if self.head not in SYSTEMS[self.system].heads:
+            raise CheckpointError(f"config.json: {self.system} has no head {self.head!r}")
+        types, relations = len(self.inventory.types), len(self.inventory.relations)
+        wanted = {"types": types, "relations": relations, "labels": 1 + relations, "tags": 1 + 2 * types}
+        used = {"word_pairs": ("types", "relations"), "tags": ("tags",)}.get(self.head, ("labels",))
+        for name in used:
+            has = getattr(self.network, name, wanted[name])
+            if has != wanted[name]:
+                raise CheckpointError(
+                    f"config.json lists {types} types and {relations} relations, but its network has {has} {name} "
+                    f"where these make {wanted[name]}"
+                )
         if (len(self.calibration.mention), len(self.calibration.relation)) != (2, 5):
             raise CheckpointError("config.json: a calibration has 2 numbers for mentions and 5 for relations")
         bad = {key: value for key, value in self.thresholds.items() if not 0 <= value <= 1}
@@ -112,17 +130,20 @@ class Checkpoint:
     """A loaded checkpoint; `digest` is the SHA-256 over weights and config, "" for one that was never saved."""
 
     manifest: Manifest
-    network: EEGA
+    network: Any  # of the system's class: a networks.system.Network
     featurizer: Featurizer
     digest: str = ""
 
     def save(self, folder: Path) -> Path:
-        """Writes the folder's files (the model card is the trainer's); weights as fp16."""
+        """Writes the folder's files (the model card is the trainer's); weights as fp16. Raises OSError."""
         folder.mkdir(parents=True, exist_ok=True)
-        weights = {name: tensor.detach().half().contiguous() for name, tensor in self.network.state_dict().items()}
-        save_file(weights, folder / "model.safetensors")
+        weights = {name: _small(tensor) for name, tensor in self.network.state_dict().items()}
         pmi = self.featurizer.pmi
-        save_arrays({"keys": pmi.keys, "levels": pmi.levels}, folder / "pmi.safetensors")
+        try:
+            save_file(weights, folder / "model.safetensors")
+            save_arrays({"keys": pmi.keys, "levels": pmi.levels}, folder / "pmi.safetensors")
+        except SafetensorError as error:  # what it makes of a disk that is full
+            raise OSError(f"The checkpoint cannot be written to {folder}: {error}") from error
         self.featurizer.tokenizer.save(str(folder / "tokenizer.json"))
         for name in ("model.safetensors", "pmi.safetensors"):
             (folder / name).chmod(0o644)  # safetensors writes them for their owner alone
@@ -136,7 +157,7 @@ class Checkpoint:
         if not (folder / "config.json").is_file():
             raise CheckpointError(
                 f"There is no checkpoint in {folder}. Set CHECKPOINT to a checkpoint's folder, leave it empty for the "
-                "one shipped with kgbuilder, or make one with `manage.py train eega`."
+                "one shipped with kgbuilder, or make one with `manage.py train`."
             )
         manifest = _manifest(folder / "config.json")
         try:
@@ -144,7 +165,7 @@ class Checkpoint:
             featurizer = _featurizer(manifest, folder)
         except CheckpointError:
             raise
-        except (OSError, SafetensorError, KeyError, ValueError, RuntimeError, TypeError, IndexError) as error:
+        except (*BROKEN, EncoderMissing, VisionEncoderMissing) as error:
             raise CheckpointError(f"The checkpoint in {folder} cannot be read: {error}") from error
         except Exception as error:  # tokenizers raises bare Exception for a file that is not its own
             raise CheckpointError(f"The tokenizer.json in {folder} cannot be read: {error}") from error
@@ -161,9 +182,18 @@ def digest(folder: Path) -> str:
     return result.hexdigest()
 
 
-def build(network: EEGAConfig, encoder: dict[str, Any]) -> EEGA:
+def build(system: str, network: Any, encoder: dict[str, Any], vision: dict[str, Any] | None = None) -> Any:
     """A network of these sizes with random weights."""
-    return EEGA(network, TextEncoder.blank(encoder["architecture"], len(SHAPES)))
+    entry = SYSTEMS[system]
+    seeing: Any = VISION[entry.vision] if entry.vision and vision else None
+    eyes = seeing.blank(vision["architecture"]) if seeing and vision else None
+    return entry.build(network, TextEncoder.blank(encoder["architecture"], len(SHAPES)), eyes)
+
+
+def _small(tensor: torch.Tensor) -> torch.Tensor:
+    """A weight as it is written: numbers as fp16, counters as they are."""
+    kept = tensor.detach().cpu()
+    return (kept.half() if kept.is_floating_point() else kept).contiguous()
 
 
 def _manifest(path: Path) -> Manifest:
@@ -178,20 +208,21 @@ def _manifest(path: Path) -> Manifest:
     return Manifest.from_dict(values)
 
 
-def _network(manifest: Manifest, path: Path) -> EEGA:
+def _network(manifest: Manifest, path: Path) -> Any:
     if not path.is_file():
         raise CheckpointError(f"{path} is missing: the checkpoint was not copied whole")
     if path.stat().st_size > LARGEST_WEIGHTS:
         raise CheckpointError(f"{path} is larger than {LARGEST_WEIGHTS} bytes")
-    network = build(manifest.network, manifest.encoder)
-    weights = {name: tensor.float() for name, tensor in load_file(path).items()}
+    network = build(manifest.system, manifest.network, manifest.encoder, manifest.vision)
+    weights = {name: one.float() if one.is_floating_point() else one for name, one in load_file(path).items()}
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
         raise CheckpointError(f"the weights in {path} do not fit its config.json: {error}") from error
     if not all(torch.isfinite(tensor).all() for tensor in weights.values()):
         raise CheckpointError(f"{path} holds weights that are not finite")
-    return network.eval()
+    network.eval()
+    return network
 
 
 def _featurizer(manifest: Manifest, folder: Path) -> Featurizer:
@@ -199,7 +230,11 @@ def _featurizer(manifest: Manifest, folder: Path) -> Featurizer:
     keys, levels = arrays["keys"].astype(np.uint64), arrays["levels"].astype(np.uint8)
     if keys.shape != levels.shape or keys.ndim != 1 or (keys[1:] <= keys[:-1]).any():
         raise CheckpointError(f"{folder / 'pmi.safetensors'} is not a sorted table of pairs")
-    if len(levels) and levels.max() >= manifest.network.together:
+    if len(levels) and levels.max() >= getattr(manifest.network, "together", LEVELS):
         raise CheckpointError(f"{folder / 'pmi.safetensors'} has levels that the network does not know")
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    if manifest.head in ("pair", "region_pair") and any(tokenizer.token_to_id(marker) is None for marker in MARKERS):
+        raise CheckpointError(
+            f"{folder / 'tokenizer.json'} lacks the entity markers that this network was trained with"
+        )
     return Featurizer(tokenizer, manifest.pos, manifest.deps, PmiTable(keys, levels, levels), manifest.pieces)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from extraction import chosen_sight
+from extraction.detector_weights import WeightsMissing
+
 if TYPE_CHECKING:
     from extraction.pipeline import Extractor
+    from extraction.vision.grounding import Grounder
+
+logger = logging.getLogger(__name__)
 
 
 class PartMissing(Exception):
@@ -33,9 +40,21 @@ def load(folder: str | Path | None = None) -> Extractor:
     except ImportError as error:
         raise PartMissing(f"A package is not installed ({error}): run `make install`.") from error
     try:
-        return Extractor.load(path, device=settings.DEVICE, parser=Parser.load(settings.PARSER or None))
+        extractor = Extractor.load(path, device=settings.DEVICE, parser=Parser.load(settings.PARSER or None))
     except (CheckpointError, ParserMissing) as error:
         raise PartMissing(str(error)) from error
+    if settings.GROUNDING_MODEL is not None and hasattr(extractor, "grounder"):
+        extractor.grounder = _grounder()
+    return extractor
+
+
+def _grounder() -> Grounder | None:
+    """Without it words are matched with classes: that is said, and no post waits for it."""
+    try:
+        return chosen_sight.grounder()
+    except WeightsMissing as error:
+        logger.warning("Words are matched with the detector's classes, not looked for: %s", error)
+        return None
 
 
 def _named(name: str) -> type[Extractor]:

@@ -17,6 +17,7 @@ from html import unescape
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from extraction import links
 from extraction.plain import first_picture, line_of, text_of
 from extraction.text import clean
 
@@ -25,6 +26,10 @@ MAX_ITEMS = 1000
 MAX_TITLE = 1000  # code points
 MAX_TEXT = 100_000
 
+# A character's number that is a surrogate's stands for none; the parser breaks over one.
+_NO_CHARACTER = re.compile(
+    rb"&#(?:[xX]0{0,8}[dD][89a-fA-F][0-9a-fA-F]{2}|0{0,8}(?:5529[6-9]|55[3-9]\d\d|56\d{3}|57[0-2]\d\d|573[0-3]\d|5734[0-3]));"
+)
 _PERIODS = {"hourly": 3600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
 
 
@@ -76,6 +81,7 @@ def _xml_feed(content: bytes, content_type: str, url: str) -> ParsedFeed:
     import feedparser
 
     headers = {"content-type": content_type or "application/xml"}
+    content = _NO_CHARACTER.sub(b"", content)
     try:
         # a file object: bytes would be tried as the name of a file first
         found = feedparser.parse(io.BytesIO(content), response_headers=headers)
@@ -94,9 +100,13 @@ def _xml_feed(content: bytes, content_type: str, url: str) -> ParsedFeed:
             entries.pop()
             notice += " It breaks off: its last item is left out."
     items = _unique(_xml_item(entry, url) for entry in entries[:MAX_ITEMS])
-    notice = notice or ("" if items else "The feed lists no items.")
+    notice = notice or _of_length(len(entries)) or ("" if items else "The feed lists no items.")
     site = _web(feed.get("link", ""), url)
     return ParsedFeed(line_of(_str(feed.get("title")))[:500], site, items, _ttl(feed), notice)
+
+
+def _of_length(entries: int) -> str:
+    return f"The feed lists {entries:,} items; the first {MAX_ITEMS:,} are read." if entries > MAX_ITEMS else ""
 
 
 def _hint(content: bytes, url: str) -> str:
@@ -172,6 +182,7 @@ def _json_feed(content: bytes, url: str) -> ParsedFeed:
         raise FeedError("This JSON Feed has no list of items.")
     items = _unique(_json_item(entry, url) for entry in entries[:MAX_ITEMS] if isinstance(entry, dict))
     notice = "The publisher says that this feed has ended." if found.get("expired") is True else ""
+    notice = notice or _of_length(len(entries))
     site = _web(_str(found.get("home_page_url")), url)
     return ParsedFeed(line_of(_str(found.get("title")))[:500], site, items, 0.0, notice)
 
@@ -215,6 +226,8 @@ def _item(
 ) -> FeedItem:
     title, text = title[:MAX_TITLE], text[:MAX_TEXT]
     name = clean(guid).strip() or link or _digest(title, text)
+    if name.startswith(("http:", "https:")):
+        name = links.without_credentials(name)
     return FeedItem(
         guid=name if len(name) <= 500 else f"sha256:{_digest(name)}",
         link=link,
@@ -241,7 +254,7 @@ def _digest(*parts: str) -> str:
 
 
 def _web(said: str, base: str) -> str:
-    """`said` as an absolute http or https address, else ""."""
+    """`said` as an absolute http or https address without user and password, else ""."""
     said = clean(said).strip()
     try:
         found = urljoin(base, said) if said else ""
@@ -250,7 +263,7 @@ def _web(said: str, base: str) -> str:
     except ValueError:
         return ""
     fits = parts.scheme in ("http", "https") and parts.hostname and len(found) <= 2000
-    return found if fits and not re.search(r"[\s<>\"]", found) else ""
+    return links.without_credentials(found) if fits and not re.search(r"[\s<>\"]", found) else ""
 
 
 def _str(value: object) -> str:

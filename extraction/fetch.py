@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import re
 import ssl
+import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import cache, wraps
+from typing import ParamSpec
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 import certifi
 import httpcore
 import httpx
 
+from extraction import links, observing
 from extraction.addresses import (
     CONNECT_SECONDS,
     QUIET_SECONDS,
@@ -38,13 +41,15 @@ PAGE = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1"
 
 _PERMANENT = frozenset({301, 308})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_P = ParamSpec("_P")
 
 
 class FetchError(Exception):
     """Why nothing was had from a URL. `code` is stable; the message is a sentence for people.
 
-    Codes: url, address, name, refused, timeout, tls, redirects, too_big, encoding, protocol, and status (then
-    `status` is the HTTP status, and `retry_after` the seconds that the host asks for, if it does).
+    Codes: url, address, name, refused, timeout, tls, redirects, too_big, encoding, protocol, robots (it cannot be had),
+    disallowed (by it), and status (then `status` is the HTTP status, and `retry_after` the seconds that the host asks
+    for, if it does).
     """
 
     def __init__(self, code: str, sentence: str, *, status: int = 0, retry_after: float | None = None) -> None:
@@ -68,6 +73,22 @@ class Response:
         return self.headers.get("content-type", "")
 
 
+def _counted(fetch: Callable[_P, Response]) -> Callable[_P, Response]:
+    """Failures are counted by kind: a code, or the HTTP status."""
+
+    @wraps(fetch)
+    def counted(*args: _P.args, **kwargs: _P.kwargs) -> Response:
+        try:
+            return fetch(*args, **kwargs)
+        except FetchError as error:
+            kind = f"http_{error.status}" if error.code == "status" else error.code
+            observing.count(observing.FETCH_ERRORS, kind)
+            raise
+
+    return counted
+
+
+@_counted
 def get(
     url: str,
     *,
@@ -78,11 +99,14 @@ def get(
     deadline: float | None = None,
     allow: Allowed | None = None,
     credentials: str = "",
+    ask_leave: Callable[[str], None] | None = None,
 ) -> Response:
     """Fetch `url` (http or https) within `deadline` seconds, all redirects included. Raises FetchError.
 
     `allow` are the (host, port) pairs that may lie on private addresses, by default FETCH_ALLOW. `credentials`
-    ("user:password") go to the first host only. A status that is neither 2xx nor 304 is an error.
+    ("user:password") go to the first host only. A status that is neither 2xx nor 304 is an error. `ask_leave` is
+    called with where a redirect leads before another host is asked; what it raises ends the fetch, and the time that
+    it takes does not count.
     """
     from django.conf import settings
 
@@ -91,11 +115,7 @@ def get(
     headers = _headers(settings.CONTACT_URL, accept, etag, last_modified)
     here, in_url = split_credentials(url)
     start, first, credentials, moved, permanent = here, _origin(here), credentials or in_url, "", True
-    with httpx.Client(
-        transport=_Transport(allow, limit),
-        trust_env=False,
-        timeout=httpx.Timeout(QUIET_SECONDS, connect=CONNECT_SECONDS),
-    ) as client:
+    with _client(allow, limit) as client:
         for _ in range(MAX_REDIRECTS + 1):
             _check(here)
             auth = _basic(credentials) if credentials and _origin(here) == first else None
@@ -105,8 +125,39 @@ def get(
                     return _response(answer, here, moved, max_bytes)
                 target = split_credentials(urljoin(here, answer.headers["location"]))[0]
                 permanent = permanent and answer.status_code in _PERMANENT and _no_weaker(here, target)
-                moved, here = (target if permanent else moved), target
+            if ask_leave is not None and _origin(target) != _origin(here):
+                _check(target)
+                began = time.monotonic()
+                ask_leave(target)
+                limit.excuse(time.monotonic() - began)
+            moved, here = (target if permanent else moved), target
     raise FetchError("redirects", f"{start[:200]} redirects more than {MAX_REDIRECTS} times.")
+
+
+def post(url: str, content: bytes, content_type: str, *, allow: Allowed, deadline: float = 10.0) -> None:
+    """Send `content` to `url`, which follows no redirect. Raises FetchError, also for a status that is not 2xx."""
+    from django.conf import settings
+
+    here, credentials = split_credentials(url)
+    _check(here)
+    auth = _basic(credentials) if credentials else None
+    headers = {"User-Agent": user_agent(settings.CONTACT_URL), "Content-Type": content_type}
+    with (
+        _client(allow, Deadline(deadline)) as client,
+        _said_plainly(here),
+        client.stream("POST", here, content=content, headers=headers, auth=auth) as answer,
+    ):
+        status = answer.status_code
+    if not 200 <= status < 300:
+        raise FetchError("status", f"{urlsplit(here).netloc} answers {status}.", status=status)
+
+
+def _client(allow: Allowed, limit: Deadline) -> httpx.Client:
+    return httpx.Client(
+        transport=_Transport(allow, limit),
+        trust_env=False,
+        timeout=httpx.Timeout(QUIET_SECONDS, connect=CONNECT_SECONDS),
+    )
 
 
 def split_credentials(url: str) -> tuple[str, str]:
@@ -114,8 +165,9 @@ def split_credentials(url: str) -> tuple[str, str]:
     try:
         parts = urlsplit(url.strip())
         _ = parts.port
-    except ValueError as error:
-        raise FetchError("url", f"{url[:200]!r} is not a web address ({error}).") from None
+    except ValueError:
+        # The error may quote what it stumbled over, which may be the password.
+        raise FetchError("url", f"{links.without_credentials(url)[:200]!r} is not a web address.") from None
     user, at, place = parts.netloc.rpartition("@")
     if not at:
         return urlunsplit(parts), ""

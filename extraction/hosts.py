@@ -68,6 +68,13 @@ def gap(row: Host) -> float:
     return max(settings.FETCH_HOST_SECONDS, min(delay, LONGEST_DELAY))
 
 
+def ask_leave(url: str, patience: float) -> None:
+    """For a redirect to another host: what its robots.txt says, and its turn. Raises HostBusy and FetchError."""
+    if not robots_allow(url, patience):
+        raise fetch.FetchError("disallowed", f"The robots.txt of {links.host(url)} does not allow {url[:200]}.")
+    wait_turn(url, patience)
+
+
 def hold(url: str, seconds: float) -> None:
     """Leaves a host alone for as long as it asked (Retry-After), at most a day."""
     name, until = links.host(url), timezone.now() + timedelta(seconds=min(seconds, 86_400))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from extraction import hosts, links
 from extraction.articles import Article
 from extraction.models import Post, Sighting
+from extraction.sightings import NO_WORDS
 from extraction.versions import text_hash
 
 SHORTEST_STORY = 200  # code points; shorter texts are alike by chance ("Live updates")
@@ -22,22 +23,25 @@ def same_story(post: Post, url: str, article: Article) -> Post | None:
     """
     post.publisher = links.publisher(url) or post.publisher
     hosts.lock([post.publisher])
-    others = Post.objects.exclude(pk=post.pk).exclude(state=Post.State.ERASED)
+    others = Post.objects.exclude(pk=post.pk)
     canonical = _believed(article.canonical, url)
     if canonical:
+        # also an erased one: the story stays away
         twin = others.filter(link_key=canonical).first()
         if twin is not None:
             return twin
         post.link_key = canonical
     if len(article.whole) < SHORTEST_STORY:
         return None
-    alike = others.filter(publisher=post.publisher, current_version__text_hash=text_hash(article.whole))
+    alike = others.exclude(state=Post.State.ERASED)
+    alike = alike.filter(publisher=post.publisher, current_version__text_hash=text_hash(article.whole))
     return alike.order_by("pk").first()
 
 
 def fold_into(twin: Post, post: Post) -> None:
     """Make the sightings of `post`, which was never read, those of `twin`, and let `post` go."""
-    Sighting.objects.filter(post=post).update(post=twin)
+    kept = NO_WORDS if twin.state == Post.State.ERASED else {}
+    Sighting.objects.filter(post=post).update(post=twin, **kept)
     post.delete()
 
 

@@ -15,11 +15,12 @@ LONGEST_LINE = 16 << 20  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input: its document, or why there is none."""
+    """One input: its document, or why there is none. `missing`: what of its pictures could not be had."""
 
     id: str
     document: Document | None = None
     problem: Declined | None = None
+    missing: tuple[str, ...] = ()
 
 
 def document(id: str, text: str, title: str = "", language: str = "") -> Document:
@@ -80,13 +81,16 @@ def _from_row(row: dict[str, Any], number: int) -> Input:
 
 def from_url(url: str) -> Input:
     """The article at `url`, fetched by the guarded client."""
-    from extraction import articles, fetch
+    from extraction import apart, fetch
 
     try:
         response = fetch.get(url, accept=fetch.PAGE)
     except fetch.FetchError as error:
         return _bad(url, "fetch", f"{url} could not be fetched: {error.sentence}")
-    article = articles.extract(response.content, response.url)
+    try:
+        article = apart.extract_article(response.content, response.url)
+    except apart.Overrun as error:
+        return _bad(url, "no_article", f"The page at {url} could not be read: {error}")
     if article.login_wall:
         return _bad(url, "login_wall", f"{url} shows a page that asks to sign in, subscribe or prove oneself.")
     if not article.text:

@@ -51,6 +51,11 @@ def same_host(one: str, other: str) -> bool:
     return host(one).removeprefix("www.") == host(other).removeprefix("www.") != ""
 
 
+def without_credentials(url: str) -> str:
+    """`url` as it may be shown, whatever else is wrong with it: nothing is left of what stands before an @."""
+    return re.sub(r"^(\s*(?:\w+:)?(?://)?)[^/?#]*@", r"\1", url)
+
+
 def is_front_page(url: str) -> bool:
     parts = urlsplit(url)
     return parts.path in ("", "/") and not parts.query

@@ -6,10 +6,11 @@ The judgement is data (`Found`), so that what follows from it is decided in one 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
-from extraction import fetch, hosts, links
-from extraction.articles import LARGEST_PAGE, Article, extract
+from extraction import apart, fetch, hosts, links
+from extraction.articles import LARGEST_PAGE, Article
 from extraction.models import Post
 
 PATIENCE = 20.0  # seconds that a worker waits for a host's turn
@@ -51,6 +52,7 @@ def look(post: Post) -> Found:
             last_modified=post.last_modified,
             accept=fetch.PAGE,
             max_bytes=LARGEST_PAGE,
+            ask_leave=partial(hosts.ask_leave, patience=PATIENCE),
         )
     except hosts.HostBusy as busy:
         return Found("busy", str(busy), again_in=busy.seconds)
@@ -68,7 +70,7 @@ def _refusal(link: str, error: fetch.FetchError) -> Found:
         hosts.hold(link, error.retry_after)
         return Found("busy", error.sentence, again_in=max(error.retry_after, 60.0))
     for_good = 400 <= error.status < 500 and error.status not in (408, 425, 429)
-    if for_good or error.code in ("url", "address", "too_big", "encoding", "redirects"):
+    if for_good or error.code in ("url", "address", "too_big", "encoding", "redirects", "disallowed"):
         return Found("refused", error.sentence)
     return Found("failed", error.sentence)
 
@@ -81,7 +83,10 @@ def _judged(link: str, answer: fetch.Response) -> Found:
         return Found("refused", f"The link leads to {kind}, not to a page.")
     if links.is_front_page(answer.url) and not links.is_front_page(link):
         return Found("refused", f"The link leads to the front page {answer.url}.")
-    article = extract(answer.content, answer.url)
+    try:
+        article = apart.extract_article(answer.content, answer.url)
+    except apart.Overrun as error:
+        return Found("refused", f"{answer.url} could not be read: {error}")
     if article.login_wall:
         return Found("refused", f"{answer.url} asks to sign in, to pay or to prove oneself.")
     if len(article.text) < SHORTEST_BODY:

@@ -7,6 +7,9 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Substr
+
+from extraction.sealed import SealedField
 
 
 class Leased(models.Model):
@@ -37,7 +40,7 @@ class Host(models.Model):
 class Feed(Leased):
     """A news feed. `due_at` is its next poll; null: it is not polled.
 
-    `credentials` ("user:password") are sent to its host and shown nowhere.
+    `credentials` ("user:password") are kept sealed, sent to its host and shown nowhere.
     """
 
     class State(models.TextChoices):
@@ -46,7 +49,7 @@ class Feed(Leased):
         GONE = "gone", "gone"
 
     url = models.URLField(max_length=2000, unique=True)
-    credentials = models.CharField(max_length=500, blank=True, default="", editable=False)
+    credentials = SealedField(blank=True, default="")
     title = models.CharField(max_length=500, blank=True, default="")
     site = models.URLField(max_length=2000, blank=True, default="")
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
@@ -131,7 +134,8 @@ class Sighting(models.Model):
 class PostVersion(models.Model):
     """A post's words as they stood at one time: title, blank line, body. Never changed.
 
-    All offsets count in `text`, in code points; its first `title_end` are the title.
+    All offsets count in `text`, in code points; its first `title_end` are the title. `pruned_at`: since then what no
+    statement rests on is blanks, as many as there were letters.
     """
 
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="versions")
@@ -142,6 +146,7 @@ class PostVersion(models.Model):
     text_hash = models.CharField(max_length=64, db_index=True)
     source = models.CharField(max_length=10, default="page")
     fetched_at = models.DateTimeField()
+    pruned_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -160,8 +165,26 @@ class PostVersion(models.Model):
         return self.text[self.title_end :].lstrip("\n")
 
 
+class Tombstone(models.Model):
+    """The hash of a text that was erased with its post: found again under another link it stays away."""
+
+    post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="tombstones")
+    text_hash = models.CharField(max_length=64, db_index=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["post", "text_hash"], name="tombstone_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.text_hash
+
+
 class PostImage(models.Model):
-    """A picture of a post. `file` is our own copy under MEDIA_ROOT; empty: not fetched, `error` says why."""
+    """A picture of a post. `file` is our own copy under MEDIA_ROOT, `thumbnail` a small one; empty: not fetched and
+    `error` says why, or let go at `let_go_at` (PICTURE_DAYS). `look`: the hash of how it looks. `due_at`: when it is
+    looked at for what it shows.
+    """
 
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="images")
     url = models.URLField(max_length=2000)
@@ -173,14 +196,50 @@ class PostImage(models.Model):
     height = models.PositiveIntegerField(default=0)
     sha256 = models.CharField(max_length=64, blank=True, default="", db_index=True)
     error = models.TextField(blank=True, default="")
+    thumbnail = models.CharField(max_length=300, blank=True, default="")
+    look = models.CharField(max_length=16, blank=True, default="")
+    let_go_at = models.DateTimeField(null=True, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    attempts = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["post", "url"], name="image_once")
         ]
+        # Hashes that differ in at most three bits have one of their four parts in common.
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(Substr("look", 1 + 4 * part, 4), name=f"image_look_{part}") for part in range(4)
+        ]
 
     def __str__(self) -> str:
         return self.url
+
+
+class RegionSet(models.Model):
+    """What one pass of one detector found in one picture, known by the SHA-256 of what was fetched. Once for however
+    many posts show it and systems use it.
+
+    `regions`: {"box": [x, y, w, h], "class", "score", "depth"}, surest first. `scene`: {"subject", "object",
+    "predicate", "kind", "score"}. `features`: a safetensors file under FEATURES_ROOT, "" where none was kept. `missing`
+    names parts that were not there; `error`: why nothing was found out at all.
+    """
+
+    sha256 = models.CharField(max_length=64)
+    detector = models.CharField(max_length=200)
+    regions = models.JSONField(default=list)
+    scene = models.JSONField(default=list)
+    features = models.CharField(max_length=300, blank=True, default="")
+    missing = models.JSONField(default=list)
+    error = models.TextField(blank=True, default="")
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["sha256", "detector"], name="regions_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sha256[:12]} by {self.detector}"
 
 
 class Checkpoint(models.Model):
@@ -200,12 +259,16 @@ class Checkpoint(models.Model):
 
 
 class Deployment(models.Model):
-    """From `since` on `checkpoint` makes the readings, and assertions count above `thresholds` (empty: its own)."""
+    """From `since` on `checkpoint` makes the readings, and assertions count above `thresholds` (empty: its own).
+
+    `promoted`: somebody chose it, so that a start with another CHECKPOINT by default leaves it in force.
+    """
 
     checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="deployments")
     thresholds = models.JSONField(default=dict)
     since = models.DateTimeField(auto_now_add=True)
     active = models.BooleanField(default=True)
+    promoted = models.BooleanField(default=False)
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [

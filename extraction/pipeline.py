@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -24,7 +24,8 @@ from extraction.checkpoint import SHIPPED, Checkpoint
 from extraction.decoding import Decoder, Found, logit
 from extraction.features import Features, TooManyPieces, by_length
 from extraction.labels import RELATIONS
-from extraction.schema import Declined, Document, Extraction, Mention, Relation, Words
+from extraction.schema import Declined, Document, Extraction, Mention, Region, Relation, WeightGrid, Words
+from extraction.support import Support
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,9 @@ class Reading:
 
     mentions: dict[Span, Mention]
     relations: dict[tuple[Span, Span, str], float]
+    shown: list[tuple[Span, Region, str, float]] = field(default_factory=list)  # regions that a mention is related to
+    supports: dict[tuple[Span, Span, str], Support] = field(default_factory=dict)  # of relations, by the picture
+    grids: list[WeightGrid] = field(default_factory=list)
 
 
 class Extractor:
@@ -74,7 +78,12 @@ class Extractor:
     def load(cls, path: Path | str | None = None, device: str = "cpu", parser: text.Parser | None = None) -> Extractor:
         """The checkpoint in this folder, or the shipped one. Raises CheckpointError or text.ParserMissing."""
         checkpoint = Checkpoint.load(Path(path) if path else SHIPPED)
-        return cls(checkpoint, parser or text.Parser.load(), device)
+        parser = parser or text.Parser.load()
+        if checkpoint.manifest.head != "word_pairs" or checkpoint.network.needs.objects:
+            from extraction.composition import reader
+
+            return reader(checkpoint, device, parser)
+        return cls(checkpoint, parser, device)
 
     @property
     def name(self) -> str:
@@ -127,9 +136,7 @@ class Extractor:
             verdicts = [self._decline(document) for document in documents]
         with self._timed("parse"):
             passages = self._passages(documents, [reason for reason, _ in verdicts])
-        with self._timed("features"):
-            features, passages = self._features(passages)
-        readings = [self._reading(*pair) for pair in zip(passages, self._find(features), strict=True)]
+        readings, passages = self._readings(passages)
         grouped: list[list[int]] = [[] for _ in documents]
         for index, passage in enumerate(passages):
             grouped[passage.document].append(index)
@@ -138,9 +145,23 @@ class Extractor:
             if reason is not None:
                 results.append(_declined(document, reason.code, reason.message, language))
                 continue
-            missing = ("windowed",) if any(passages[index].windowed for index in mine) else ()
+            missing: tuple[str, ...] = ("windowed",) if any(passages[index].windowed for index in mine) else ()
+            missing += self._unseen(document)
             results.append(_merge(document, [readings[index] for index in mine], language, missing))
         return results
+
+    def _readings(self, passages: list[Passage]) -> tuple[list[Reading], list[Passage]]:
+        """What stands in each passage, and the passages as they had to be cut for the encoder."""
+        with self._timed("features"):
+            features, passages = self._features(passages)
+        return [self._reading(*pair) for pair in zip(passages, self._find(features), strict=True)], passages
+
+    def _unseen(self, document: Document) -> tuple[str, ...]:
+        """What of the document's pictures a network that takes them had to do without."""
+        return ()
+
+    def _shows_titles(self) -> bool:
+        return self.manifest.title
 
     def _decline(self, document: Document) -> tuple[Declined | None, str]:
         """Why a document is not read, if it is not; and its language, "" where that cannot be told."""
@@ -167,7 +188,7 @@ class Extractor:
         parsed = self.parser.parse_texts([part for _, _, part in parts])
         for (index, start, _), sentences in zip(parts, parsed, strict=True):
             for words in sentences:
-                shown = title_words if start and self.manifest.title else ()
+                shown = title_words if start and self._shows_titles() else ()
                 passages += _windows(Passage(index, _moved(words, start), shown), WINDOW)
             title_words = () if start else tuple(word for words in sentences for word in words.words)
         return passages
@@ -283,14 +304,56 @@ def _merge(document: Document, readings: Sequence[Reading], language: str, missi
             continue
         kept.append(mention)
     index = {(mention.start, mention.end): place for place, mention in enumerate(kept)}
-    best: dict[tuple[int, int, str], float] = {}
+    best: dict[tuple[int, int, str], Relation] = {}
     for reading in readings:
         for (head, tail, key), score in reading.relations.items():
             if head in index and tail in index and _same_ends(reading, head, tail, mentions):
                 place = (*_in_order(index[head], index[tail], key), key)
+                held = reading.supports.get((head, tail, key), Support())
+                best[place] = _surer(best.get(place), Relation(*place, score, held.evidence, held.without_image))
+    both = _both_ways(best, kept)
+    relations = tuple(both[place] for place in sorted(both)) + _shown(readings, index)
+    return Extraction(
+        *(document.id, document.text, language, tuple(kept), relations, missing),
+        regions=document.regions,
+        scene=document.scene,
+        grids=tuple(grid for reading in readings for grid in reading.grids),
+    )
+
+
+def _surer(one: Relation | None, other: Relation) -> Relation:
+    """The surer of two that say the same; without the picture, too, the surer of both would stand."""
+    if one is None:
+        return other
+    without = [score for score in (one.without_image, other.without_image) if score is not None]
+    return replace(one if one.score >= other.score else other, without_image=max(without, default=None))
+
+
+def _both_ways(
+    best: Mapping[tuple[int, int, str], Relation], mentions: Sequence[Mention]
+) -> dict[tuple[int, int, str], Relation]:
+    """What a place lies in contains it: a relation and its inverse are one fact, and as sure as the surer of them.
+
+    A network scores the two apart. Without this a query for one of them would miss what only the other says.
+    """
+    both = dict(best)
+    for (head, tail, key), relation in best.items():
+        inverse = RELATIONS[key].inverse if key in RELATIONS else None
+        if inverse and RELATIONS[inverse].permits(mentions[tail].type, mentions[head].type):
+            turned = replace(relation, head=tail, tail=head, key=inverse)
+            both[tail, head, inverse] = _surer(both.get((tail, head, inverse)), turned)
+    return both
+
+
+def _shown(readings: Sequence[Reading], index: dict[Span, int]) -> tuple[Relation, ...]:
+    """The relations of mentions and regions, each once."""
+    best: dict[tuple[int, Region, str], float] = {}
+    for reading in readings:
+        for head, region, key, score in reading.shown:
+            if head in index:
+                place = (index[head], region, key)
                 best[place] = max(score, best.get(place, 0.0))
-    relations = tuple(Relation(*place, score) for place, score in sorted(best.items()))
-    return Extraction(document.id, document.text, language, tuple(kept), relations, missing)
+    return tuple(Relation(*place, score) for place, score in best.items())
 
 
 def _in_order(head: int, tail: int, key: str) -> tuple[int, int]:

@@ -10,16 +10,18 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from extraction import fetch, hosts, leases, links
-from extraction.feeds import MAX_FEED_BYTES, FeedError, FeedItem, ParsedFeed, parse
-from extraction.models import Feed
+from extraction import apart, fetch, hosts, leases, links, observing, sealed
+from extraction.feeds import MAX_FEED_BYTES, FeedError, FeedItem, ParsedFeed
+from extraction.models import Feed, Post
 from extraction.pace import LONGEST_S, SHORTEST_S, next_interval
 from extraction.sightings import Noted, note, note_vanished
 from extraction.text import clean
+from extraction.versions import Mark, mark_nothing
 
 logger = logging.getLogger(__name__)
 
@@ -47,27 +49,34 @@ class LeaseLost(Exception):
     """Another worker has taken the feed over."""
 
 
-def poll_due(limit: int = 4, worker: str = "") -> Polled:
+def poll_due(limit: int = 4, worker: str = "", mark: Mark = mark_nothing) -> Polled:
     """Poll at most `limit` feeds that are due. An error is kept with its feed and does not stop the others."""
-    return poll_all(claim(limit, worker))
+    return poll_all(claim(limit, worker), mark)
 
 
-def poll_all(feeds: Sequence[Feed]) -> Polled:
+def poll_all(feeds: Sequence[Feed], mark: Mark = mark_nothing) -> Polled:
     done = Polled(claimed=len(feeds))
     for feed in feeds:
-        try:
-            noted = poll_feed(feed)
-            done.new += noted.new
-            done.changed += noted.changed
-        except LeaseLost:
-            continue
-        except (fetch.FetchError, FeedError) as error:
-            done.errors[feed.url] = str(error)
-        except Exception as error:
-            logger.exception("The poll of %s failed", feed.url)
-            done.errors[feed.url] = f"{type(error).__name__}: {error}"
-            _fail(feed, done.errors[feed.url])
+        with observing.about(feed=feed.pk):
+            _poll(feed, done, mark)
     return done
+
+
+def _poll(feed: Feed, done: Polled, mark: Mark) -> None:
+    try:
+        noted = poll_feed(feed, mark)
+        done.new += noted.new
+        done.changed += noted.changed
+        logger.info("Polled: %d new, %d changed.", noted.new, noted.changed)
+    except LeaseLost:
+        return
+    except (fetch.FetchError, FeedError) as error:
+        done.errors[feed.url] = str(error)
+        logger.info("The poll failed: %s", error)
+    except Exception as error:
+        logger.exception("The poll of %s failed", feed.url)
+        done.errors[feed.url] = f"{type(error).__name__}: {error}"
+        _fail(feed, done.errors[feed.url])
 
 
 def claim(limit: int, worker: str = "") -> list[Feed]:
@@ -83,8 +92,11 @@ def claim(limit: int, worker: str = "") -> list[Feed]:
     return feeds
 
 
-def poll_feed(feed: Feed) -> Noted:
-    """Poll one claimed feed. What goes wrong is kept with the feed, then raised: FetchError, FeedError, LeaseLost."""
+def poll_feed(feed: Feed, mark: Mark = mark_nothing) -> Noted:
+    """Poll one claimed feed; `mark` is called with posts whose link changed.
+
+    What goes wrong is kept with the feed, then raised: FetchError, FeedError, LeaseLost.
+    """
     try:
         hosts.wait_turn(feed.url, PATIENCE)
         answer = fetch.get(
@@ -93,12 +105,17 @@ def poll_feed(feed: Feed) -> Noted:
             last_modified=feed.last_modified,
             accept=ACCEPT,
             max_bytes=MAX_FEED_BYTES,
-            credentials=feed.credentials,
+            credentials=sealed.open_sealed(feed.credentials),
+            ask_leave=partial(hosts.ask_leave, patience=PATIENCE),
         )
-        parsed = None if answer.not_modified else parse(answer.content, answer.content_type, answer.url)
+        parsed = None if answer.not_modified else apart.parse_feed(answer.content, answer.content_type, answer.url)
     except hosts.HostBusy as busy:
         _put_off(feed, busy.seconds)
         return Noted()
+    except sealed.Unreadable as error:
+        reason = f"The feed's user and password cannot be read: {error} Add the feed again with both in its address."
+        _fail(feed, reason)
+        raise FeedError(reason) from error
     except fetch.FetchError as error:
         _fetch_failed(feed, error)
         raise
@@ -106,27 +123,30 @@ def poll_feed(feed: Feed) -> Noted:
         _fail(feed, str(error))
         raise
     now = timezone.now()
-    noted = _note_all(feed, parsed, now) if parsed is not None else Noted()
+    noted = _note_all(feed, parsed, now, mark) if parsed is not None else Noted()
     _succeed(feed, answer, parsed, noted, now)
     return noted
 
 
-def _note_all(feed: Feed, parsed: ParsedFeed, now: datetime) -> Noted:
+def _note_all(feed: Feed, parsed: ParsedFeed, now: datetime, mark: Mark) -> Noted:
     noted = Noted()
     for start in range(0, len(parsed.items), PAGE_OF_ITEMS):
-        noted += _note_page(feed, parsed.items[start : start + PAGE_OF_ITEMS], now)
+        noted += _note_page(feed, parsed.items[start : start + PAGE_OF_ITEMS], now, mark)
     with transaction.atomic():
         _hold(feed)
         note_vanished(feed, parsed.items, now)
     return noted
 
 
-def _note_page(feed: Feed, items: Sequence[FeedItem], now: datetime) -> Noted:
+def _note_page(feed: Feed, items: Sequence[FeedItem], now: datetime, mark: Mark) -> Noted:
     for last_try in (False, True):
         try:
             with transaction.atomic():
                 _hold(feed)
-                return note(feed, items, now)
+                noted = note(feed, items, now)
+                if noted.moved:
+                    mark(Post.objects.filter(pk__in=noted.moved))
+                return noted
         except IntegrityError:
             # a visit folded a post into another while its item was written: at the second try the other is found
             if last_try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -92,9 +92,21 @@ def retry(readings: QuerySet[Reading]) -> int:
     )
 
 
-def ensure_readings(checkpoint: Checkpoint, chunk: int = 1000) -> int:
-    """Makes `checkpoint`'s reading of every live post's current version due where it has none; how many. In chunks."""
+def ensure_readings(
+    checkpoint: Checkpoint, *, again: bool = True, since: datetime | None = None, chunk: int = 1000
+) -> int:
+    """Makes `checkpoint`'s reading of live posts' current versions due where it has none; how many. In chunks.
+
+    Of every post; with `since` only of those published then or later; without `again` of none that has been read
+    before. A post whose present version nobody has read is always due; one whose words were pruned never is.
+    """
     posts = Post.objects.filter(state=Post.State.LIVE, current_version__isnull=False)
+    posts = posts.filter(current_version__pruned_at__isnull=True)
+    unread = Q(current_reading__isnull=True) | ~Q(current_reading__version=F("current_version"))
+    if not again:
+        posts = posts.filter(unread)
+    elif since is not None:
+        posts = posts.filter(unread | Q(published_at__gte=since))
     dropped = Reading.objects.filter(
         checkpoint=checkpoint, stage=Reading.Stage.DROPPED, version__in=posts.values("current_version")
     )
@@ -108,6 +120,20 @@ def ensure_readings(checkpoint: Checkpoint, chunk: int = 1000) -> int:
         )
         made, last = made + len(versions), versions[-1][0]
     return made
+
+
+def read_again_with(parts: Collection[str], checkpoint: Checkpoint) -> int:
+    """Makes a new reading due of every post whose current one had to do without one of these parts; how many."""
+    rows = Reading.objects.filter(current_of__isnull=False, checkpoint=checkpoint).exclude(missing=[])
+    lacking = rows.filter(version=F("version__post__current_version")).values_list("version", "missing")
+    versions = [version for version, missing in lacking if set(missing) & set(parts)]
+    now = timezone.now()
+    made = [
+        Reading(version_id=version, checkpoint=checkpoint, inputs=f"again {now:%Y-%m-%d %H:%M:%S}", due_at=now)
+        for version in versions
+    ]
+    Reading.objects.bulk_create(made, batch_size=500)
+    return len(made)
 
 
 def drop_others(checkpoint: Checkpoint) -> int:

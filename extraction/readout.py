@@ -31,10 +31,10 @@ def reached(extraction: Extraction, thresholds: Thresholds) -> list[tuple[Relati
     return sorted(found, key=lambda row: (row[1].start, row[2].start, row[0].key))
 
 
-def as_json(extraction: Extraction, checkpoint: str, thresholds: Thresholds) -> dict[str, Any]:
-    """The object that stands on one line of `manage.py read --json`."""
+def as_json(extraction: Extraction, checkpoint: str, thresholds: Thresholds, pictured: bool = False) -> dict[str, Any]:
+    """The object that stands on one line of `manage.py read --json`; `pictured`: with what a picture adds."""
     text = extraction.text
-    return {
+    found = {
         "schema": SCHEMA,
         "id": extraction.id,
         "checkpoint": checkpoint,
@@ -52,17 +52,59 @@ def as_json(extraction: Extraction, checkpoint: str, thresholds: Thresholds) -> 
                 "relation": relation.key,
                 "property": _property(relation.key),
                 "score": _rounded(relation.score),
+                **(_by_picture(relation) if pictured else {}),
             }
             for relation, head, tail in reached(extraction, thresholds)
         ],
         "missing": list(extraction.missing),
         "declined": _declined(extraction.declined),
     }
+    return {**found, **_seen(extraction)} if pictured else found
+
+
+def _by_picture(relation: Relation) -> dict[str, Any]:
+    return {"evidence": _evidence(relation), "score_without_image": _optional(relation.without_image)}
+
+
+def _seen(extraction: Extraction) -> dict[str, Any]:
+    return {
+        "regions": [_region(region) for region in extraction.regions],
+        "scene_graph": [
+            {
+                "subject": edge.subject,
+                "object": edge.object,
+                "predicate": edge.predicate,
+                "kind": edge.kind,
+                "score": _rounded(edge.score),
+            }
+            for edge in extraction.scene
+        ],
+    }
 
 
 def _end(mention: Mention, text: str) -> dict[str, Any]:
     words = text[mention.start : mention.end]
     return {"start": mention.start, "end": mention.end, "text": words, "type": mention.type}
+
+
+def _evidence(relation: Relation) -> list[dict[str, Any]]:
+    """The regions that it rests on, by their number in `regions`; [] where the reader took no picture."""
+    parts = [part for part in relation.evidence if part.kind == "region" and "region" in part.reference]
+    return [{"region": part.reference["region"], "weight": _rounded(part.weight)} for part in parts]
+
+
+def _region(region: Region) -> dict[str, Any]:
+    return {
+        "box": [round(side, 5) for side in region.box],
+        "class": region.label,
+        "score": _rounded(region.score),
+        "image": region.image,
+        "depth": _rounded(region.depth),
+    }
+
+
+def _optional(score: float | None) -> float | None:
+    return None if score is None else _rounded(score)
 
 
 def _declined(declined: Declined | None) -> dict[str, str] | None:

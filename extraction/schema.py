@@ -24,19 +24,40 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A part of a picture: its box, the detector's class and score, and which of the post's pictures it lies in."""
+    """A part of a picture: its box, the detector's class and score, and which of the post's pictures it lies in.
+
+    `depth`: how near it is, 0..1 (0 where not measured). `grounded`: found by the words that name it.
+    """
 
     box: tuple[float, float, float, float]
     label: str = ""
     score: float = 1.0
     image: int = 0
+    depth: float = 0.0
+    grounded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SceneEdge:
+    """How one region of a picture stands to another of the same picture. `subject`, `object`: indexes of regions.
+
+    `predicate` is one of `vision.scene_graph.PREDICATES`; `kind` says whether it is a matter of place or of doing.
+    """
+
+    subject: int
+    object: int
+    predicate: str
+    kind: Literal["spatial", "interaction"] = "spatial"
+    score: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
     """A typed, directed edge. `head` (and `tail`, unless it is a Region) are indexes into the mentions beside it.
 
-    `key` is a key of `labels.RELATIONS`. `evidence` holds weights over the parts that the edge rests on.
+    `key` is a key of `labels.RELATIONS`. `evidence` holds weights over the parts that the edge rests on; a region's
+    reference is {"region": its index in the document's regions}. `without_image`: the score of the same pair with the
+    picture masked, None where the reader took no picture.
     """
 
     head: int
@@ -44,6 +65,7 @@ class Relation:
     key: str
     score: float = 1.0
     evidence: tuple[EvidencePart, ...] = ()
+    without_image: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +89,19 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a reader is given: a text as shown to people, of which the first `title_end` code points are its title."""
+    """What a reader is given: a text as shown to people, of which the first `title_end` code points are its title.
+
+    `images`: the files of its pictures, the lead picture first, "" for one of which no pixels are left. `regions` of
+    all of them (`Region.image` says which), the surest first in each picture; `scene`: how these stand to each other.
+    """
 
     id: str
     text: str
     title_end: int = 0
     images: tuple[str, ...] = ()
     language: str = ""
+    regions: tuple[Region, ...] = ()
+    scene: tuple[SceneEdge, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +113,27 @@ class Declined:
 
 
 @dataclass(frozen=True, slots=True)
+class WeightGrid:
+    """What a network's words looked at in a picture: `weights[i][j]` of word i on column j.
+
+    kind "region": the columns are `columns`, indexes into the document's regions. kind "patch": they are the patches of
+    picture `image`, row by row, `wide` of them in a row. `spans[i]` is word i's place in the text, in code points.
+    """
+
+    kind: Literal["region", "patch"]
+    spans: tuple[tuple[int, int], ...]
+    weights: tuple[tuple[float, ...], ...]
+    columns: tuple[int, ...] = ()
+    image: int = 0
+    wide: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Extraction:
-    """What a reader found in one document; `missing` names the parts it had to do without (`image`, `detector`, …)."""
+    """What a reader found in one document; `missing` names the parts it had to do without (`image`, `detector`, …).
+
+    `regions` and `scene` are the document's; `grids`: word-by-region and word-by-patch weights, for people to see.
+    """
 
     id: str
     text: str
@@ -95,6 +142,9 @@ class Extraction:
     relations: tuple[Relation, ...] = ()
     missing: tuple[str, ...] = ()
     declined: Declined | None = None
+    regions: tuple[Region, ...] = ()
+    scene: tuple[SceneEdge, ...] = ()
+    grids: tuple[WeightGrid, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +177,17 @@ class WordRelation:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A pair that a data set labels: `head` and `tail` are indexes into the mentions; with `region`, `tail` into the
+    regions. `key` "" says that they are not related."""
+
+    head: int
+    tail: int
+    key: str = ""
+    region: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """One sentence with its gold annotation, from a data set or from reviewed posts.
 
@@ -134,7 +195,8 @@ class Example:
     `masked_pairs` are (head, tail) indexes into `mentions` whose relations this sentence does not settle, and
     `masked_relations` the (head, tail, key) that it does not settle for pairs of which it settles others.
     `complete` says that every mention of `types` is annotated; where it is false, words outside `mentions` are masked.
-    `before` is context shown to the encoder (a headline, say) that carries no labels.
+    `before` is context shown to the encoder (a headline, say) that carries no labels. `candidates` are the labelled
+    pairs of a data set for pair systems; `regions` are the picture's objects and `facts` what is known of the post.
     """
 
     id: str
@@ -150,6 +212,9 @@ class Example:
     before: tuple[str, ...] = ()
     image: str = ""
     document: str = ""
+    candidates: tuple[Candidate, ...] = ()
+    regions: tuple[Region, ...] = ()
+    facts: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

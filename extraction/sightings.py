@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from extraction import links
@@ -14,36 +14,53 @@ FUTURE = timedelta(minutes=15)  # a publisher's clock may run ahead by this much
 _CHANGED = ("link", "link_key", "title", "text", "image", "item_hash")
 
 
+NO_WORDS = {"title": "", "text": "", "image": "", "item_hash": ""}
+
+
 @dataclass(slots=True)
 class Noted:
-    """How many posts are new, and how many known items changed."""
+    """How many posts are new, how many known items changed, and which posts have another link now."""
 
     new: int = 0
     changed: int = 0
+    moved: list[int] = field(default_factory=list)
 
     def __iadd__(self, other: Noted) -> Noted:
         self.new += other.new
         self.changed += other.changed
+        self.moved += other.moved
         return self
 
 
 def note(feed: Feed, items: Sequence[FeedItem], now: datetime) -> Noted:
     """Write a page of a feed's items: new posts, due now; sightings of known posts; changed items, whose posts are
-    visited again. Inside a transaction."""
+    visited again. Of an erased post's items only the links are kept. Inside a transaction."""
     known = {row.guid: row for row in Sighting.objects.filter(feed=feed, guid__in=[item.guid for item in items])}
     fresh = [item for item in items if item.guid not in known]
-    changed = [item for item in items if item.guid in known and known[item.guid].item_hash != item.digest]
     posts, made = _posts(feed, fresh, now)
+    erased = _erased([*posts.values(), *(row.post_id for row in known.values())])
+    changed = [
+        item
+        for item in items
+        if item.guid in known and known[item.guid].item_hash != item.digest and known[item.guid].post_id not in erased
+    ]
     Sighting.objects.bulk_create(
         [
-            Sighting(feed=feed, post_id=posts[item.guid], guid=item.guid, first_seen=now, last_seen=now, **_words(item))
+            Sighting(
+                feed=feed,
+                post_id=posts[item.guid],
+                guid=item.guid,
+                first_seen=now,
+                last_seen=now,
+                **(_words(item) | (NO_WORDS if posts[item.guid] in erased else {})),
+            )
             for item in fresh
         ],
         ignore_conflicts=True,
     )
     Sighting.objects.filter(feed=feed, guid__in=list(known)).update(last_seen=now)
-    _rewrite([(known[item.guid], item) for item in changed], now)
-    return Noted(made, len(changed))
+    moved = _rewrite([(known[item.guid], item) for item in changed], now)
+    return Noted(made, len(changed), moved)
 
 
 def note_vanished(feed: Feed, items: Sequence[FeedItem], now: datetime) -> None:
@@ -76,6 +93,10 @@ def _posts(feed: Feed, items: Sequence[FeedItem], now: datetime) -> tuple[dict[s
     # another feed's poll may have made the same post meanwhile
     found |= made | _known({name for name in drafts if name not in made})
     return {guid: found[name] for guid, name in names.items()}, len(made)
+
+
+def _erased(posts: Sequence[int]) -> set[int]:
+    return set(Post.objects.filter(pk__in=posts, state=Post.State.ERASED).values_list("pk", flat=True))
 
 
 def _known(keys: set[str]) -> dict[str, int]:
@@ -113,8 +134,12 @@ def _draft(feed: Feed, item: FeedItem, now: datetime) -> Post:
     )
 
 
-def _rewrite(changed: Sequence[tuple[Sighting, FeedItem]], now: datetime) -> None:
-    """Store a changed item's words. A link that is new leads the post there, unless it is another post's."""
+def _rewrite(changed: Sequence[tuple[Sighting, FeedItem]], now: datetime) -> list[int]:
+    """Store a changed item's words. A link that is new leads the post there, unless it is another post's; the posts
+    of which that is so."""
+    moved_posts: list[int] = []
+    if not changed:
+        return moved_posts
     taken = _known({links.key(item.link) for _, item in changed} - {""})
     for sighting, item in changed:
         words = _words(item)
@@ -124,8 +149,10 @@ def _rewrite(changed: Sequence[tuple[Sighting, FeedItem]], now: datetime) -> Non
         if key and moved and key not in taken:
             taken[key] = sighting.post_id
             Post.objects.filter(pk=sighting.post_id).update(link=item.link, link_key=key, etag="", last_modified="")
+            moved_posts.append(sighting.post_id)
     Sighting.objects.bulk_update([sighting for sighting, _ in changed], _CHANGED)
     _visit_again([sighting.post_id for sighting, _ in changed], now)
+    return moved_posts
 
 
 def _words(item: FeedItem) -> dict[str, str]:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.utils import timezone
 
-from extraction import fetch, opml
+from extraction import fetch, links, opml
 from extraction.models import Feed
 
 
@@ -36,7 +36,7 @@ def subscribe(url: str, *, title: str = "", sample: bool = False) -> tuple[Feed,
         defaults={"title": title[:500], "credentials": credentials, "sample": sample, "due_at": timezone.now()},
     )
     if not new:
-        if credentials and credentials != feed.credentials:
+        if credentials:
             Feed.objects.filter(pk=feed.pk).update(credentials=credentials)
         if feed.state != Feed.State.ACTIVE:
             retry(feed)
@@ -65,7 +65,7 @@ def import_outlines(outlines: Iterable[opml.Outline]) -> Imported:
         try:
             feed, new = subscribe(outline.url, title=outline.title)
         except NoFeedAddress as error:
-            done.refused[outline.url] = str(error)
+            done.refused[links.without_credentials(outline.url)] = str(error)
             continue
         if new:
             done.added.append(feed)
@@ -92,6 +92,8 @@ def _checked(url: str) -> tuple[str, str]:
     except fetch.FetchError as error:
         raise NoFeedAddress(error.sentence) from error
     host = parts.hostname or ""
-    if parts.scheme not in ("http", "https") or not host or any(c.isspace() for c in address) or len(address) > 2000:
-        raise NoFeedAddress(f"{url[:200]!r} is not the address of a feed: it takes one like https://example.org/feed.")
+    fits = parts.scheme in ("http", "https") and host and not any(c.isspace() for c in address)
+    if not fits or len(address) > 2000 or len(credentials) > 500:
+        shown = links.without_credentials(url)[:200]
+        raise NoFeedAddress(f"{shown!r} is not the address of a feed: it takes one like https://example.org/feed.")
     return address, credentials

@@ -14,10 +14,11 @@ from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
 from celery import Task, shared_task
+from django.conf import settings
 from django.utils import timezone
 
-from extraction import chosen_reader, leases, polling, reading, visiting
-from extraction.models import Deployment, Reading
+from extraction import chosen_reader, chosen_sight, leases, letting_go, observing, polling, reading, seeing, visiting
+from extraction.models import Checkpoint, Deployment, Reading
 from extraction.schema import Claimed, Extraction
 from kgbuilder.celery import ring
 from kgbuilder.parts import run_folder
@@ -45,7 +46,8 @@ def poll(self: Task[Any, Any]) -> None:
     with _share(_polls) as mine, _busy("io", IO_LEASE_SECONDS):
         claims = polling.claim(POLL_BATCH, worker) if mine else []
         _ring_for_more("poll", claims, POLL_BATCH)
-        done = polling.poll_all(claims)
+        with observing.stage("poll", f"polling {len(claims)} feeds", len(claims)):
+            done = polling.poll_all(claims, recorder.mark_posts)
     if done.new or done.changed:
         ring("fetch")
     if claims:
@@ -59,7 +61,8 @@ def fetch(self: Task[Any, Any]) -> None:
     with _share(_visits) as mine, _busy("io", IO_LEASE_SECONDS):
         claims = visiting.claim(VISIT_BATCH, worker) if mine else []
         _ring_for_more("fetch", claims, VISIT_BATCH)
-        visiting.visit_all(claims, recorder.mark_posts)
+        with observing.stage("fetch", f"visiting {len(claims)} pages", len(claims)):
+            visiting.visit_all(claims, recorder.mark_posts)
     if claims:
         ring("read")
         ring("project.rdf")
@@ -68,32 +71,61 @@ def fetch(self: Task[Any, Any]) -> None:
 
 @shared_task(bind=True)
 def read(self: Task[Any, Any]) -> None:
-    """Read a batch of due posts by the deployed checkpoint and record what was found."""
-    deployed = Deployment.objects.filter(active=True).select_related("checkpoint").first()
-    if deployed is None:
-        return
-    checkpoint = deployed.checkpoint
+    """Read a batch of due posts by the deployed checkpoint and record what was found; look at a batch of pictures."""
     worker = _worker(self)
+    deployed = Deployment.objects.filter(active=True).select_related("checkpoint").first()
+    claimed = 0 if deployed is None else _read_due(worker, deployed.checkpoint)
+    looked = _look_at_due()
+    letting_go.let_go()
+    if claimed:
+        ring("project.rdf")
+    if claimed or looked == seeing.BATCH:
+        ring("read")
+
+
+def _read_due(worker: str, checkpoint: Checkpoint) -> int:
+    """How many were claimed."""
     if not Reading.objects.filter(checkpoint=checkpoint, stage=Reading.Stage.READ, due_at__lte=timezone.now()).exists():
-        return
+        return 0
     with _busy("reader", reading.LEASE.total_seconds()):
         # Before the claim: a worker that dies while it loads must not count as a death while it read these posts.
         reader = _reader(checkpoint.path, checkpoint.digest)
         claims = reading.claim(worker, READ_BATCH, checkpoint=checkpoint)
+        _ring_for_more("read", claims, READ_BATCH)
         if claims:
             _read_and_record(reader, claims)
-    if claims:
-        ring("project.rdf")
-        ring("read")
+    return len(claims)
+
+
+def _look_at_due() -> int:
+    """Looks at pictures that are due; how many were claimed. Where no detector is set or can be had they stay due."""
+    if settings.DETECTOR_WEIGHTS is None or not seeing.due():
+        return 0
+    with _busy("reader", reading.LEASE.total_seconds()):
+        sight = chosen_sight.load_or_say()
+        with observing.stage("look", "looking at pictures", 0):
+            return seeing.look_at_due(sight) if sight else 0
 
 
 def _read_and_record(reader: Extractor, claims: list[Claimed]) -> None:
     """One that cannot be read or recorded keeps its error and holds up no other."""
     try:
-        found = reader.read([claimed.document for claimed in claims])
-        _record(list(zip(claims, found, strict=True)))
+        shown = _with_pictures(claims)
+        with observing.stage("read", f"reading {len(claims)} posts", len(claims)):
+            found = reader.read([claimed.document for claimed in shown])
+        with observing.stage("record", f"recording {len(claims)} readings", 0):
+            _record(list(zip(claims, found, strict=True)))
     finally:
         reading.release(claims)  # what has not been recorded, because something broke that is no post's fault
+
+
+def _with_pictures(claims: list[Claimed]) -> list[Claimed]:
+    """The claims with what their pictures show; as they are where that cannot be had: words are read without."""
+    try:
+        return seeing.with_pictures(claims, chosen_sight.load_or_say())
+    except Exception:
+        logger.exception("The pictures of %s posts were not looked at; the posts are read without", len(claims))
+        return claims
 
 
 def _record(pairs: list[tuple[Claimed, Extraction]]) -> None:
@@ -104,9 +136,12 @@ def _record(pairs: list[tuple[Claimed, Extraction]]) -> None:
         else:
             sound.append((claimed, extraction))
     for (claimed, _), outcome in zip(sound, recorder.record_many(sound), strict=True):
-        if isinstance(outcome, Exception):
-            logger.warning("Reading %s was not recorded: %s", claimed.reading_id, outcome)
-            reading.fail(claimed, outcome)
+        with observing.about(reading=claimed.reading_id, post=claimed.document.id):
+            if isinstance(outcome, Exception):
+                logger.warning("The reading was not recorded: %s", outcome)
+                reading.fail(claimed, outcome)
+            else:
+                logger.info("The reading is recorded.")
 
 
 @lru_cache(maxsize=1)
@@ -123,7 +158,7 @@ def _worker(task: Task[Any, Any]) -> str:
 
 
 def _ring_for_more(lane: str, claims: Sequence[object], limit: int) -> None:
-    """A full claim: there may be more, which another thread can take meanwhile."""
+    """A full claim: there may be more, which another thread or worker can take meanwhile."""
     if len(claims) == limit:
         ring(lane)
 

@@ -9,11 +9,16 @@ from datetime import datetime
 from django.db import models, transaction
 from django.utils import timezone
 
-from extraction.models import Deployment, Post, PostVersion, Reading
+from extraction.models import Deployment, Post, PostVersion, Reading, Sighting, Tombstone
+from extraction.sightings import NO_WORDS
 from extraction.text import clean
 
 Mark = Callable[[Iterable[Post]], None]
 """Marks the graph's units that posts touch, inside the caller's transaction: `knowledge.recorder.mark_posts`."""
+
+
+def mark_nothing(posts: Iterable[Post]) -> None:
+    """For who has no graph to keep in step."""
 
 
 def text_hash(text: str) -> str:
@@ -32,7 +37,7 @@ def new_version(
     title, body = " ".join(clean(title).split()), clean(body).strip()
     text = f"{title}\n\n{body}".strip()
     present = post.current_version
-    if not text or (present is not None and present.text == text):
+    if not text or (present is not None and _same(present, text)):
         return None
     with transaction.atomic():
         last = post.versions.aggregate(last=models.Max("ordinal"))["last"] or 0
@@ -53,10 +58,28 @@ def new_version(
     return version
 
 
+def _same(present: PostVersion, text: str) -> bool:
+    """Whether a version says this already; one that was pruned only remembers what it said by its hash."""
+    return present.text_hash == text_hash(text) if present.pruned_at else present.text == text
+
+
+def was_erased(text: str) -> bool:
+    """Whether an erased post said exactly this."""
+    return Tombstone.objects.filter(text_hash=text_hash(clean(text))).exists()
+
+
+def bury(post: Post) -> None:
+    """A post that was never read and says what was erased, under another link: it is erased as it comes in."""
+    Sighting.objects.filter(post=post).update(**NO_WORDS)
+    post.state, post.state_reason = Post.State.ERASED, "Its words had been erased under another link."
+    post.due_at = None
+    post.save(update_fields=["state", "state_reason", "due_at"])
+
+
 def ensure_reading(version: PostVersion) -> None:
     """The deployed checkpoint's reading of a version, due now if it is new. Without a deployment there is none yet."""
     active = Deployment.objects.filter(active=True).first()
-    if active is not None:
+    if active is not None and version.pruned_at is None:
         Reading.objects.bulk_create(
             [Reading(version=version, checkpoint_id=active.checkpoint_id, due_at=timezone.now())],
             ignore_conflicts=True,

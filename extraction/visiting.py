@@ -16,13 +16,13 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from extraction import hosts, leases, links
+from extraction import hosts, leases, links, observing
 from extraction.identity import fold_into, same_story
-from extraction.lead import take_picture
+from extraction.lead import take_pictures
 from extraction.looking import PATIENCE, Found, look
 from extraction.models import Host, Post, Sighting
 from extraction.text import clean
-from extraction.versions import Mark, new_version, revive, withdraw
+from extraction.versions import Mark, bury, new_version, revive, was_erased, withdraw
 
 logger = logging.getLogger(__name__)
 
@@ -61,13 +61,20 @@ def visit_all(visits: Sequence[Visit], mark: Mark) -> Visited:
     """Visit claimed posts one after another. An error of ours is kept with its post and does not stop the others."""
     done = Visited(claimed=len(visits))
     for visit in visits:
-        try:
-            done.outcomes[_visit(visit, mark)] += 1
-        except Exception as error:
-            logger.exception("The visit to post %s failed", visit.post_id)
-            done.outcomes["failed"] += 1
-            _conclude(visit, Found("failed", f"{type(error).__name__}: {error}"), mark)
+        with observing.about(post=visit.post_id):
+            outcome = _visited(visit, mark)
+            logger.info("Visited: %s.", outcome)
+        done.outcomes[outcome] += 1
     return done
+
+
+def _visited(visit: Visit, mark: Mark) -> str:
+    try:
+        return _visit(visit, mark)
+    except Exception as error:
+        logger.exception("The visit to post %s failed", visit.post_id)
+        _conclude(visit, Found("failed", f"{type(error).__name__}: {error}"), mark)
+        return "failed"
 
 
 def claim(limit: int, worker: str = "") -> list[Visit]:
@@ -110,7 +117,7 @@ def _visit(visit: Visit, mark: Mark) -> str:
     found = look(post)
     outcome = _conclude(visit, found, mark)
     if outcome in _WITH_PICTURE and _renew(visit):
-        take_picture(post, found.article)
+        take_pictures(post, found.article, lambda: _renew(visit))
     _release(visit)
     return outcome
 
@@ -142,6 +149,8 @@ def _apply(post: Post, found: Found, mark: Mark, *, asked_again: bool) -> str:
         post.error = clean(found.says)
         if not asked_again:
             post.due_at = _next(post, now)
+        if post.state == Post.State.ERASED:
+            post.due_at = None
         post.save()
     return outcome
 
@@ -149,11 +158,16 @@ def _apply(post: Post, found: Found, mark: Mark, *, asked_again: bool) -> str:
 def _page(post: Post, found: Found, now: datetime, mark: Mark) -> str:
     article = found.article
     if post.current_version is None:
+        if was_erased(article.whole):
+            bury(post)
+            return "erased"
         twin = same_story(post, found.url, article)
         if twin is not None:
             fold_into(twin, post)
             return "folded"
-    post.link = found.moved_to or post.link
+    if found.moved_to and found.moved_to != post.link:
+        post.link = found.moved_to
+        mark([post])
     post.etag, post.last_modified = found.etag, found.last_modified
     post.attempts, post.missing_since = 0, None
     post.first_fetched_at = post.first_fetched_at or now
@@ -214,6 +228,9 @@ def _read_feed_words(post: Post, now: datetime) -> bool:
         return False
     sightings = Sighting.objects.filter(post=post).order_by("first_seen", "pk")
     told = max(sightings, key=lambda sighting: len(sighting.text), default=None)
+    if told is not None and was_erased(f"{told.title}\n\n{told.text}"):
+        bury(post)
+        return False
     return told is not None and new_version(post, told.title, told.text, "feed", fetched_at=now) is not None
 
 

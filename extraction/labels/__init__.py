@@ -1,6 +1,7 @@
 """Entity types, relations, and what each data set's labels mean in them. No Django, no numpy."""
 
 from extraction.labels.mappings import (
+    CROSSRE_DOMAINS,
     DATASETS,
     RELATION_MAP,
     TYPE_MAP,
@@ -13,11 +14,21 @@ from extraction.labels.mappings import (
     native_type,
     to_native,
 )
-from extraction.labels.relations import ENTITY_TYPES, RELATIONS, EntityType, Match, RelationType, by_property
+from extraction.labels.relations import (
+    ENTITY_TYPES,
+    REGION_RELATIONS,
+    RELATIONS,
+    EntityType,
+    Match,
+    RelationType,
+    by_property,
+)
 
 __all__ = [
+    "CROSSRE_DOMAINS",
     "DATASETS",
     "ENTITY_TYPES",
+    "REGION_RELATIONS",
     "RELATIONS",
     "RELATION_MAP",
     "TYPE_MAP",

@@ -6,10 +6,18 @@ how the data set's label stands to our key, in the same words as for Wikidata's 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, TypeGuard
 
-from extraction.labels.relations import ENTITY_TYPES, RELATIONS, Match, RelationType, by_property
+from extraction.labels.relations import (
+    ENTITY_TYPES,
+    REGION_RELATIONS,
+    RELATIONS,
+    Match,
+    RelationType,
+    by_property,
+)
 
 LabelMode = Literal["mapped", "native"]
 
@@ -22,6 +30,25 @@ class MappedLabel(NamedTuple):
 
 # "" means: a mention is annotated, but its type is none that can be told from the label.
 _MNRE_TYPES = {"per": "person", "org": "organization", "loc": "location", "misc": "miscellaneous"}
+_TWITTER2015_TYPES = {"PER": "person", "ORG": "organization", "LOC": "location", "OTHER": "miscellaneous"}
+
+# CrossRE: a few files of several domains, all with the types of all of them.
+CROSSRE_DOMAINS = ("ai", "literature", "music", "news", "news-extension", "politics", "science")
+CROSSRE: tuple[str, ...] = ("crossre", *(f"crossre_{domain.replace('-', '_')}" for domain in CROSSRE_DOMAINS))
+_CROSSRE_KINDS = {
+    "person": "person writer politician musicalartist scientist researcher",
+    "organization": "organisation politicalparty band university",
+    "location": "location country astronomicalobject",
+    "miscellaneous": "misc award book musicgenre election album algorithm product task field song literarygenre event "
+    "metrics chemicalcompound academicjournal poem protein conference magazine programlang enzyme discipline "
+    "chemicalelement musicalinstrument theory",
+}
+_CROSSRE_TYPES = {label: key for key, labels in _CROSSRE_KINDS.items() for label in labels.split()}
+_CROSSRE_LABELS = (
+    "part-of physical usage role social general-affiliation compare temporal artifact origin topic opposite "
+    "cause-effect win-defeat type-of named related-to"
+)
+
 TYPE_MAP: dict[str, dict[str, str]] = {
     "redocred": {
         "PER": "person",
@@ -33,9 +60,14 @@ TYPE_MAP: dict[str, dict[str, str]] = {
     },
     "jmere": _MNRE_TYPES,
     "mnre_none": _MNRE_TYPES,
+    "mnre": _MNRE_TYPES,
     "conll04": {"Peop": "person", "Org": "organization", "Loc": "location", "Other": ""},
-    "twitter2015": {"PER": "person", "ORG": "organization", "LOC": "location", "OTHER": "miscellaneous"},
+    "newsroom": {key: key for key in ENTITY_TYPES},
+    "twitter2015": _TWITTER2015_TYPES,
     "twitter2017": {"PER": "person", "ORG": "organization", "LOC": "location", "MISC": "miscellaneous"},
+    "gmner": _TWITTER2015_TYPES,
+    "more": {"entity": ""},  # what a mention is stands nowhere in it
+    **dict.fromkeys(CROSSRE, _CROSSRE_TYPES),
 }
 
 _REDOCRED_PROPERTIES = tuple(
@@ -69,10 +101,37 @@ _MNRE_RELATIONS = {
     "/misc/loc/held_on": MappedLabel("location"),
 }
 
+# What the newsroom's sentences say of people and their neighbours is written out for these relations no more than for
+# those that nobody agrees on: a post, a role, a part of something.
+_NOT_IN_NEWSROOM = frozenset(
+    [
+        "applies_to_jurisdiction",
+        "couple",
+        "ethnic_group",
+        "has_part",
+        "in_charge_of",
+        "instance_of",
+        "languages_spoken",
+        "location",
+        "neighbor",
+        "operator",
+        "part_of",
+        "participant",
+        "peer",
+        "point_in_time",
+        "position_held",
+        "start_time",
+        "end_time",
+        "subclass_of",
+        "alumni",
+    ]
+)
+
 RELATION_MAP: dict[str, dict[str, MappedLabel]] = {
     "redocred": {name: MappedLabel(by_property(name).key) for name in _REDOCRED_PROPERTIES},
     "jmere": _MNRE_RELATIONS,
     "mnre_none": _MNRE_RELATIONS,
+    "mnre": _MNRE_RELATIONS,
     "conll04": {
         "Located_In": MappedLabel("located_in", match="close"),
         "Work_For": MappedLabel("employer", match="close"),
@@ -80,9 +139,25 @@ RELATION_MAP: dict[str, dict[str, MappedLabel]] = {
         "Live_In": MappedLabel("residence", match="close"),
         "Kill": MappedLabel("killed_by", turned=True),
     },
+    "newsroom": {key: MappedLabel(key) for key in RELATIONS if key not in _NOT_IN_NEWSROOM},
     "twitter2015": {},
     "twitter2017": {},
+    "gmner": {},
+    "more": {},
+    **{name: {} for name in CROSSRE},
 }
+
+# Relations that a set has in its own labels alone: CrossRE's are broader than any of ours, so in ours it gives none.
+NATIVE_RELATIONS: dict[str, dict[str, RelationType]] = {
+    name: {
+        label: RelationType(label, label.replace("-", " "), None, None, *(frozenset(_CROSSRE_TYPES),) * 2)
+        for label in _CROSSRE_LABELS.split()
+    }
+    for name in CROSSRE
+}
+
+# Relations of mentions to regions of the picture, by data set, in both kinds of labels. MORE's stand in its own file.
+REGIONS: dict[str, tuple[str, ...]] = {"gmner": ("depicts",)}
 
 DATASETS: tuple[str, ...] = tuple(TYPE_MAP)
 
@@ -171,13 +246,21 @@ def inventory(names: tuple[str, ...] | list[str], labels: LabelMode = "mapped") 
     keys = {mapped.key for name in names for mapped in RELATION_MAP[name].values()}
     return Inventory(
         tuple(key for key in ENTITY_TYPES if key in types),
-        tuple(relation for relation in RELATIONS.values() if relation.key in keys),
+        tuple(relation for relation in RELATIONS.values() if relation.key in keys) + _of_regions(names),
     )
+
+
+def _of_regions(names: Iterable[str]) -> tuple[RelationType, ...]:
+    """Each once, between the types that all of our inventory has."""
+    keys = {key for name in names for key in REGIONS.get(name, ())}
+    return tuple(relation for key, relation in REGION_RELATIONS.items() if key in keys)
 
 
 def _native(name: str) -> Inventory:
     types = tuple(TYPE_MAP[name])
-    return Inventory(types, tuple(_native_relation(name, label) for label in RELATION_MAP[name]))
+    own = tuple(NATIVE_RELATIONS.get(name, {}).values())
+    mapped = tuple(_native_relation(name, label) for label in RELATION_MAP[name])
+    return Inventory(types, own + mapped + tuple(replace(one, heads=frozenset(types)) for one in _of_regions((name,))))
 
 
 def _native_relation(name: str, label: str) -> RelationType:
@@ -191,7 +274,7 @@ def _native_ends(name: str, label: str, relation: RelationType) -> tuple[frozens
     if name == "conll04":
         head, tail = _CONLL04_ENDS[label]
         return frozenset({head}), frozenset({tail})
-    if name in ("jmere", "mnre_none"):
+    if name in ("jmere", "mnre_none", "mnre"):
         _, head, tail, _ = label.split("/")
         return frozenset({head}), frozenset({tail})
     back = {ours: theirs for theirs, ours in TYPE_MAP[name].items()}
@@ -204,9 +287,10 @@ def annotated_types(name: str, labels: LabelMode) -> frozenset[str]:
 
 
 def annotated_relations(name: str, labels: LabelMode) -> frozenset[str]:
-    """The relation keys that a data set annotates; the others are masked, not negative."""
-    values = RELATION_MAP[name]
-    return frozenset(values) if labels == "native" else frozenset(mapped.key for mapped in values.values())
+    """The relation keys between mentions that a data set annotates; the others are masked, not negative."""
+    if labels == "native":
+        return frozenset(RELATION_MAP[name]) | frozenset(NATIVE_RELATIONS.get(name, {}))
+    return frozenset(mapped.key for mapped in RELATION_MAP[name].values())
 
 
 def native_type(name: str, type_key: str) -> str:

@@ -200,6 +200,11 @@ def _table() -> dict[str, RelationType]:
 
 RELATIONS: dict[str, RelationType] = _table()
 
+# Between a mention and a region of a picture. Their tails are regions, which have no entity type.
+REGION_RELATIONS: dict[str, RelationType] = {
+    "depicts": RelationType("depicts", "shown in the picture", None, None, frozenset(ENTITY_TYPES), frozenset()),
+}
+
 
 def by_property(property_id: str) -> RelationType:
     """The relation that means exactly this Wikidata property; KeyError names the property."""
