@@ -1,16 +1,16 @@
-"""The administration's plain lists of data sets, training runs and evaluations."""
+"""The administration's plain lists of data sets, training runs, evaluations and promotions."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 
 from extraction.admin import LookedAt
-from training.models import Dataset, Evaluation, TrainingRun
+from training.models import Dataset, Evaluation, Promotion, TrainingRun
 
 
 @admin.register(Dataset)
 class DatasetAdmin(LookedAt):
-    list_display = ("name", "root", "checked_at")
+    list_display = ("name", "format", "root", "state", "checked_at")
 
 
 @admin.register(TrainingRun)
@@ -23,3 +23,9 @@ class TrainingRunAdmin(LookedAt):
 class EvaluationAdmin(LookedAt):
     list_display = ("checkpoint", "dataset", "split", "at")
     list_select_related = ("checkpoint", "dataset")
+
+
+@admin.register(Promotion)
+class PromotionAdmin(LookedAt):
+    list_display = ("checkpoint", "reread", "since", "state", "created_at")
+    list_select_related = ("checkpoint",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from extraction.checkpoint import Checkpoint
-from training.config import IN_NEWS, TrainConfig
+from training.config import TrainConfig
 from training.figures import HEADING, Figures
 
 SOURCES = {
@@ -14,6 +14,7 @@ SOURCES = {
     "conll04": "CoNLL04 (Roth and Yih 2004) in SpERT's splits; newswire, no licence stated.",
     "jmere": "MNRE (Zheng et al. 2021), its sentences with a relation; tweets, under Twitter's terms.",
     "mnre_none": "MNRE, its sentences without a relation.",
+    "newsroom": "Sentences in the manner of news, written for kgbuilder (`extraction/samples/newsroom`), CC0.",
     "twitter2015": "Twitter2015 (Zhang et al. 2018), mentions only; tweets, under Twitter's terms.",
     "twitter2017": "Twitter2017 (Lu et al. 2018), mentions only; tweets, under Twitter's terms.",
 }
@@ -38,7 +39,7 @@ def card(checkpoint: Checkpoint, rows: Sequence[Figures], precision: float) -> s
         "Reads English sentences: mentions, their types, and relations between them. EEGA's text side (Yuan et al., "
         f"AAAI 2023) on {config.encoder} (Apache-2.0); the differences from the paper are numbered in "
         "`extraction/networks/eega.py`. Its only input is text: no pictures, no knowledge base.",
-        f"Made by `manage.py train eega` in {manifest.training['seconds'] / 60:.0f} minutes on two cores, "
+        f"Made by `manage.py train eega`{_begun(config)} in {manifest.training['seconds'] / 60:.0f} minutes, "
         f"parser `{manifest.parser}`. Digest `{checkpoint.digest}`.",
         "## Data",
         "\n".join(f"- {SOURCES.get(name, name)}" for name in config.data),
@@ -48,7 +49,7 @@ def card(checkpoint: Checkpoint, rows: Sequence[Figures], precision: float) -> s
         "## Figures",
         "Test parts, in each set's own labels, strict: both spans, both types, relation, direction. F1 is at the one "
         f"threshold that was best on dev ({dev['best_f1_threshold']}). Printed by `manage.py evaluate`.",
-        _thresholds(config, precision),
+        _thresholds(precision),
         "\n".join([line(HEADING), line(["---"] * len(HEADING)), *(line(row.row()) for row in rows)]),
         f"Dev: {dev['precision_at_thresholds']:.1%} of the relations asserted at the shipped thresholds are right and "
         f"{dev['recall_at_thresholds']:.1%} of the annotated ones found; expected calibration error of a relation's "
@@ -59,14 +60,12 @@ def card(checkpoint: Checkpoint, rows: Sequence[Figures], precision: float) -> s
     return "\n\n".join(sections) + "\n"
 
 
-def _thresholds(config: TrainConfig, precision: float) -> str:
-    text = f"The shipped thresholds were chosen on dev so that {precision:.0%} of what is asserted is right."
-    if config.labels != "mapped":
-        return text
-    return (
-        f"{text} Those of {', '.join(IN_NEWS)} were set by hand after a first sample of assertions from news pages had "
-        "been judged (53 of 100 right), so a later sample of the same pages is not independent of them."
-    )
+def _begun(config: TrainConfig) -> str:
+    return f", going on from {config.start}," if config.start else ""
+
+
+def _thresholds(precision: float) -> str:
+    return f"The shipped thresholds were chosen on dev so that {precision:.0%} of what is asserted is right."
 
 
 def line(cells: Sequence[str]) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 
-from extraction.batch import collate
+from extraction.batch import Batch, collate, to_device
 from extraction.calibration import Calibration
 from extraction.checkpoint import Checkpoint
 from extraction.decoding import Decoder, Found
@@ -15,29 +15,42 @@ from extraction.features import Features, by_length
 from extraction.grid import ScoredRelation, ScoredSpan
 from extraction.labels import Inventory
 from extraction.networks.eega import EEGA
+from extraction.rows import Rows
 from extraction.schema import Example
-from extraction.text import Parser
 from training.metrics import Prediction, Score, mention_score, relation_score
+from training.parses import Parses
 from training.prepare import with_titles
 
 BATCH_PIECES = 1600
 
 
-def features_of(checkpoint: Checkpoint, examples: Sequence[Example], parser: Parser, title: bool) -> list[Features]:
+def features_of(checkpoint: Checkpoint, examples: Sequence[Example], parser: Parses, title: bool) -> list[Features]:
     """The examples as the network sees them in use, with their context where `title` says so."""
     parsed = parser.parse_words([example.words for example in examples])
     plain = checkpoint.featurizer.make(parsed)
     return with_titles(checkpoint.featurizer, examples, parsed, plain, own=False) if title else plain
 
 
+def find_in(checkpoint: Checkpoint, examples: Sequence[Example], parser: Parses, title: bool) -> list[Found]:
+    """What a checkpoint finds in each example, shown the objects of its picture where the network has a visual side."""
+    features = features_of(checkpoint, examples, parser, title)
+    manifest, network = checkpoint.manifest, checkpoint.network
+    maker = Rows(network.needs, checkpoint.featurizer.tokenizer, classes=manifest.classes)
+    shown = [maker.sentence(example, one) for example, one in zip(examples, features, strict=True)]
+    return find(network, features, manifest.inventory, lambda rows: maker.batch([shown[row] for row in rows]))
+
+
 @torch.inference_mode()
-def find(network: EEGA, features: Sequence[Features], inventory: Inventory) -> list[Found]:
-    """What the network finds in each sentence, in their order."""
+def find(
+    network: EEGA, features: Sequence[Features], inventory: Inventory, made: Callable[[list[int]], Batch] | None = None
+) -> list[Found]:
+    """What the network finds in each sentence, in their order. `made` makes the batch of some; without it of words."""
     network.eval()
+    device = next(network.parameters()).device
     decoder = Decoder(inventory)
     found: list[Found] = [Found()] * len(features)
     for rows in batches(features, BATCH_PIECES):
-        batch = collate([features[row] for row in rows])
+        batch = to_device(made(rows) if made else collate([features[row] for row in rows]), device)
         for row, one in zip(rows, decoder(network, batch, network(batch)), strict=True):
             found[row] = one
     return found
@@ -101,4 +114,4 @@ def _above(predictions: Sequence[Prediction], threshold: float) -> list[Predicti
     ]
 
 
-__all__ = ["Reader", "batches", "best_threshold", "features_of", "find", "mention_score"]
+__all__ = ["Reader", "batches", "best_threshold", "features_of", "find", "find_in", "mention_score"]

@@ -12,11 +12,11 @@ from extraction.decoding import Found
 from extraction.grid import ScoredRelation
 from extraction.labels import RELATIONS, inventory
 from extraction.schema import Example
-from extraction.text import Parser
 from training.config import TrainConfig
-from training.evaluate import Reader, best_threshold, features_of, find
+from training.evaluate import Reader, best_threshold, find_in
 from training.mapped_back import mapped_back
 from training.metrics import Prediction, Score, mention_score, relation_score, relation_scores
+from training.parses import Parses
 
 BOTH_WAYS = {"redocred"}  # sets that annotate a symmetric relation in both directions; we give it once
 
@@ -62,17 +62,19 @@ HEADING = [
 ]
 
 
-def figures(checkpoint: Checkpoint, parser: Parser, root: Path) -> list[Figures]:
-    """A row for each data set of the checkpoint's training."""
+def figures(checkpoint: Checkpoint, parser: Parses, root: Path) -> list[Figures]:
+    """A row for each data set of the checkpoint's training that has a test part."""
     config = TrainConfig.from_dict(checkpoint.manifest.training["config"])
-    return [measure(checkpoint, parser, root, name, config.labels) for name in config.data]
+    rows = [measure(checkpoint, parser, root, name, config.labels) for name in config.data]
+    return [row for row in rows if row.sentences]
 
 
-def measure(checkpoint: Checkpoint, parser: Parser, root: Path, name: str, trained_on: str) -> Figures:
+def measure(checkpoint: Checkpoint, parser: Parses, root: Path, name: str, trained_on: str) -> Figures:
     """Scores on the test part of `name`; a checkpoint of the mapped inventory is mapped back to the set's labels."""
     manifest = checkpoint.manifest
-    examples = datasets.load(name, "test", root, "native")
-    found = find(checkpoint.network, features_of(checkpoint, examples, parser, manifest.title), manifest.inventory)
+    limit = TrainConfig.from_dict(manifest.training["config"]).limit if "config" in manifest.training else 0
+    examples = datasets.load(name, "test", root, "native")[: limit or None]
+    found = find_in(checkpoint, examples, parser, manifest.title)
     asserted = _predictions(checkpoint, found, manifest.thresholds)
     even = _predictions(checkpoint, found, {"default": manifest.metrics["dev"]["best_f1_threshold"]})
     labels = inventory((name,), "native")
@@ -115,25 +117,25 @@ def _turned_too(prediction: Prediction) -> Prediction:
     return Prediction(prediction.mentions, [*prediction.relations, *turned])
 
 
-def by_relation(checkpoint: Checkpoint, parser: Parser, root: Path, name: str) -> list[str]:
+def by_relation(checkpoint: Checkpoint, parser: Parses, root: Path, name: str) -> list[str]:
     """A line for each relation that stands in the test part or is asserted there, in the checkpoint's own labels."""
     manifest = checkpoint.manifest
     labels = TrainConfig.from_dict(manifest.training["config"]).labels
     examples = datasets.load(name, "test", root, labels)
-    found = find(checkpoint.network, features_of(checkpoint, examples, parser, manifest.title), manifest.inventory)
+    found = find_in(checkpoint, examples, parser, manifest.title)
     asserted = _predictions(checkpoint, found, manifest.thresholds)
     scores = relation_scores(examples, asserted, manifest.inventory)
     ordered = sorted(scores.items(), key=lambda item: -item[1].gold)
     return [f"{name}  {key:30s} threshold {_threshold(checkpoint, key):.2f}  {score}" for key, score in ordered]
 
 
-def with_and_without_titles(checkpoint: Checkpoint, parser: Parser, root: Path) -> list[str]:
+def with_and_without_titles(checkpoint: Checkpoint, parser: Parses, root: Path) -> list[str]:
     """Dev figures of Re-DocRED, whose examples have titles, read with and without them by the same checkpoint."""
     manifest = checkpoint.manifest
     examples = datasets.load("redocred", "dev", root, TrainConfig.from_dict(manifest.training["config"]).labels)
     rows = []
     for title in (True, False):
-        found = find(checkpoint.network, features_of(checkpoint, examples, parser, title), manifest.inventory)
+        found = find_in(checkpoint, examples, parser, title)
         threshold, score = best_threshold(examples, found, manifest.inventory, manifest.calibration)
         mentions = mention_score(examples, _predictions(checkpoint, found, {"default": threshold}))
         rows.append(f"titles {'shown' if title else 'hidden'}: mentions {mentions}; relations at {threshold}: {score}")

@@ -1,4 +1,4 @@
-"""The training loop: one page, and what it keeps so that a killed run goes on where it was.
+"""The training loop for every head: a generator of steps, and what it keeps so that a killed run goes on where it was.
 
 A step depends on the config, the data and the step's number alone (random numbers are seeded by step), so a run that
 was killed and resumed ends with the weights of one that was not.
@@ -6,53 +6,82 @@ was killed and resumed ends with the weights of one that was not.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
-from extraction.batch import Batch, Targets, collate, targets
-from extraction.networks.eega import EEGA, Losses
+from extraction.batch import AnyTargets, Batch, to_device
+from training import saved
 from training.config import TrainConfig
-from training.prepare import Prepared, epoch_batches
+from training.optimization import autocast_type, device_of, make_optimizer, schedule
+from training.prepare import Prepared, epoch_batches, make_batch
+from training.saved import StateError
+from training.world import World
 
-STATE = "state.safetensors"
+__all__ = ["Progress", "Run", "StateError", "schedule"]
+
 AVERAGE_EVERY = 8  # steps: following each one costs a tenth of the time
+
+Losses = dict[str, float]
+Evaluate = Callable[[nn.Module], dict[str, float]]
 
 
 @dataclass
 class Progress:
-    """How far a run is. `losses` are (types, relations) of each step."""
+    """How far a run is. `losses` are the named losses of each step, `scores` what each evaluation on dev gave."""
 
     step: int = 0
     epoch: int = 0
     batch: int = 0
     steps: int = 0
     seconds: float = 0.0
-    losses: list[tuple[float, float]] = field(default_factory=list)
+    losses: list[Losses] = field(default_factory=list)
+    scores: list[dict[str, float]] = field(default_factory=list)
+    best: int = -1  # which of the scores
+    finished: bool = False
 
-
-class StateError(Exception):
-    """A run's saved state does not fit its config; the message says what to do."""
+    def recent(self, steps: int = 100) -> Losses:
+        """The mean of each loss over the last steps."""
+        rows = self.losses[-steps:]
+        return {name: sum(row[name] for row in rows) / len(rows) for name in (rows[-1] if rows else {})}
 
 
 class Run:
-    """One training run in memory: network, moving average, optimiser, progress."""
+    """One training run in memory: network, moving average, optimiser, progress.
 
-    def __init__(self, config: TrainConfig, prepared: Prepared, network: EEGA) -> None:
-        self.config, self.prepared, self.network = config, prepared, network
-        network.encoder.freeze_pieces(config.frozen_pieces)
+    `evaluate` scores a network on dev ("f1" decides); it is called every `evaluate_every` epochs.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        prepared: Prepared,
+        network: nn.Module,
+        evaluate: Evaluate | None = None,
+        world: World | None = None,
+    ) -> None:
+        self.config, self.prepared, self.evaluate = config, prepared, evaluate
+        self.world = world or World()
+        self.device = self.world.device or device_of(config.device)
+        moved: Any = network.to(self.device)
+        self.network = moved
+        self.rows = prepared.rows(self.network.needs)
+        self.network.encoder.freeze_pieces(config.frozen_pieces)
         self.optimizer = make_optimizer(config, network)
         self.parameters = [weight for weight in network.parameters() if weight.requires_grad]
         self.average = [weight.detach().clone() for weight in self.parameters]
+        self.best: list[Tensor] = []  # the weights that scored best
         self.progress = Progress(steps=sum(len(epoch_batches(config, prepared, e)) for e in range(config.epochs)))
-        self.bf16 = use_bf16(config.precision)
+        self.dtype = autocast_type(config.precision, self.device)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
 
     def train(
         self,
@@ -60,47 +89,95 @@ class Run:
         report: Callable[[Progress], None] = lambda progress: None,
         stop: Callable[[], bool] = lambda: False,
     ) -> bool:
-        """Steps until the last epoch's end; False where `stop` or the time limit ended it, with its state saved."""
-        started, saved = time.monotonic() - self.progress.seconds, time.monotonic()
-        self.network.train()
-        while self.progress.epoch < self.config.epochs:
-            batches = epoch_batches(self.config, self.prepared, self.progress.epoch)
-            while self.progress.batch < len(batches):
-                self.step(batches[self.progress.batch])
-                self.progress.batch += 1
-                self.progress.seconds = time.monotonic() - started
-                report(self.progress)
-                over = 0 < 60 * self.config.max_minutes < self.progress.seconds
-                if over or stop():
-                    self.save(folder)
-                    return False
-                if time.monotonic() - saved > 60 * self.config.save_minutes:
-                    self.save(folder)
-                    saved = time.monotonic()
-            self.progress.epoch, self.progress.batch = self.progress.epoch + 1, 0
-        self.save(folder)
-        return True
+        """All steps; False where `stop` or the time limit ended it, with its state saved."""
+        for progress in self.steps(folder, stop):
+            report(progress)
+        return self.progress.finished
 
-    def step(self, rows: list[int]) -> Losses:
-        """One update on the examples `rows`."""
+    def steps(self, folder: Path | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[Progress]:
+        """Trains; gives the progress after each step and each evaluation."""
+        started, last_save = time.monotonic() - self.progress.seconds, time.monotonic()
+        progress, config = self.progress, self.config
+        while progress.epoch < config.epochs and not progress.finished:
+            batches = epoch_batches(config, self.prepared, progress.epoch)
+            for made in self._made(batches[progress.batch :]):
+                self.step(*made)
+                progress.batch += 1
+                progress.seconds = time.monotonic() - started
+                yield progress
+                over = 0 < 60 * config.max_minutes < progress.seconds
+                if self.world.agree(float(over or stop())):
+                    self.save(folder)
+                    return
+                if self.world.agree(float(time.monotonic() - last_save > 60 * config.save_minutes)):
+                    self.save(folder)
+                    last_save = time.monotonic()
+            progress.epoch, progress.batch = progress.epoch + 1, 0
+            if config.evaluate_every and progress.epoch % config.evaluate_every == 0:
+                self._judge()
+                yield progress
+        progress.finished = True
+        self.save(folder)
+
+    def step(self, batch: Batch, wanted: AnyTargets, weight: float = 1.0) -> Losses:
+        """One update. `weight`: of this process's share of the batch."""
         config, step = self.config, self.progress.step
-        torch.manual_seed((config.seed << 32) + step)
+        torch.manual_seed((config.seed << 32) + step * self.world.size + self.world.rank)
         rate = schedule(step, self.progress.steps, config.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial"] * rate
-        rng = np.random.default_rng((config.seed, step, 1))
-        batch, wanted = make_batch(config, self.prepared, rows, self.network.config.band, rng)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
-            losses = self.network.loss(batch, wanted)
-        total = losses.types + self.network.config.relation_weight * losses.relations
+        self.network.train()
+        with torch.autocast(self.device.type, self.dtype or torch.bfloat16, enabled=self.dtype is not None):
+            losses = self.network.loss(to_device(batch, self.device), to_device(wanted, self.device))
         self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
+        self.scaler.scale(losses["total"] * weight).backward()
+        self.world.average(self.parameters)
+        self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.parameters, config.clip)
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         self._follow(step)
         self.progress.step += 1
-        self.progress.losses.append((losses.types.item(), losses.relations.item()))
-        return losses
+        told = {name: value.item() for name, value in losses.items()}
+        self.progress.losses.append(told)
+        return told
+
+    def _made(self, batches: list[list[int]]) -> Iterator[tuple[Batch, AnyTargets, float]]:
+        """The batches' tensors. Beside a GPU the next ones are made while it computes."""
+        steps = range(self.progress.step, self.progress.step + len(batches))
+        work = list(zip(batches, steps, strict=True))
+        if self.device.type == "cpu":
+            yield from (self._make(*one) for one in work)
+            return
+        with ThreadPoolExecutor(1) as pool:
+            ahead = [pool.submit(self._make, *one) for one in work[:2]]
+            for one in [*work[2:], None, None][: len(work)]:
+                made = ahead.pop(0).result()
+                if one is not None:
+                    ahead.append(pool.submit(self._make, *one))
+                yield made
+
+    def _make(self, chosen: list[int], step: int) -> tuple[Batch, AnyTargets, float]:
+        rng = np.random.default_rng((self.config.seed, step, 1))
+        mine, weight = self.world.share(chosen)
+        band = getattr(self.network.config, "band", 1)
+        return *make_batch(self.config, self.prepared, self.rows, mine, band, rng), weight
+
+    def _judge(self) -> None:
+        """Scores on dev, keeps the best weights, and ends the run when it has not been better for long enough."""
+        progress, patience = self.progress, self.config.patience
+        scores: dict[str, float] = {}
+        if self.world.main and self.evaluate is not None:
+            with self.averaged_weights():
+                scores = self.evaluate(self.network.eval())
+        scores["f1"] = self.world.agree(scores.get("f1", 0.0))
+        progress.scores.append({"epoch": progress.epoch, "step": progress.step, **scores})
+        if progress.best < 0 or scores["f1"] > progress.scores[progress.best]["f1"]:
+            progress.best = len(progress.scores) - 1
+            with self.averaged_weights():
+                self.best = [weight.detach().clone() for weight in self.parameters]
+        elif patience and len(progress.scores) - 1 - progress.best >= patience:
+            progress.finished = True
 
     @torch.no_grad()
     def _follow(self, step: int) -> None:
@@ -108,104 +185,68 @@ class Run:
             keep = min(self.config.average, (1 + step) / (10 + step)) ** AVERAGE_EVERY
             torch._foreach_lerp_(self.average, [weight.detach() for weight in self.parameters], 1 - keep)
 
-    @torch.no_grad()
-    def averaged(self) -> EEGA:
-        """The network with its moving average as weights, for use; the run cannot go on with it."""
-        if self.config.average:
-            for weight, mean in zip(self.parameters, self.average, strict=True):
-                weight.copy_(mean)
+    @contextmanager
+    def averaged_weights(self) -> Iterator[None]:
+        """The network with its moving average as weights, for a while."""
+        if not self.config.average:
+            yield
+            return
+        own = [weight.detach().clone() for weight in self.parameters]
+        self._set(self.average)
+        try:
+            yield
+        finally:
+            self._set(own)
+
+    def averaged(self) -> Any:
+        """The network to keep: its best weights on dev, or its moving average. The run cannot go on with it."""
+        if self.best:
+            self._set(self.best)
+        elif self.config.average:
+            self._set(self.average)
         return self.network.eval()
+
+    @torch.no_grad()
+    def _set(self, values: list[Tensor]) -> None:
+        for weight, value in zip(self.parameters, values, strict=True):
+            weight.copy_(value)
 
     def save(self, folder: Path | None) -> None:
         """Writes the whole state; a reader sees the old one or the new one, never half of one."""
-        if folder is None:
+        if folder is None or not self.world.main:
             return
-        folder.mkdir(parents=True, exist_ok=True)
-        fresh = folder / (STATE + ".new")
-        info = json.dumps({**vars(self.progress), "config": self.config.as_dict()})
-        save_file(self._tensors(), fresh, metadata={"progress": info})
-        fresh.replace(folder / STATE)
+        told = {**vars(self.progress), "scaler": self.scaler.state_dict()}
+        saved.write(folder, self._tensors(), told, self.config.as_dict())
 
     def resume(self, folder: Path) -> bool:
         """Takes up the state in `folder`; False where there is none. Raises StateError where it is another run's."""
-        from safetensors import safe_open
-
-        path = folder / STATE
-        if not path.exists():
+        state = saved.read(folder, self.config.as_dict())
+        if state is None:
             return False
-        with safe_open(path, "pt") as file:
-            info = json.loads((file.metadata() or {}).get("progress", "{}"))
-        limits = ("max_minutes", "save_minutes", "threads")
-        theirs = {key: value for key, value in info.pop("config", {}).items() if key not in limits}
-        ours = {key: value for key, value in self.config.as_dict().items() if key not in limits}
-        if json.loads(json.dumps(ours)) != theirs:
-            raise StateError(
-                f"{path} was saved by a run with other settings. Use another --out, or leave --resume out."
-            )
-        self._restore(load_file(path))
-        self.progress = Progress(**{**info, "losses": [tuple(pair) for pair in info["losses"]]})
+        tensors, progress = state
+        if scaler := progress.pop("scaler", {}):
+            self.scaler.load_state_dict(scaler)
+        self._restore(tensors)
+        self.progress = Progress(**progress)
         return True
 
     def _tensors(self) -> dict[str, Tensor]:
-        tensors = {}
+        tensors = {f"buffer.{name}": value for name, value in self.network.named_buffers()}
         for number, (weight, mean) in enumerate(zip(self.parameters, self.average, strict=True)):
-            tensors[f"weight.{number}"], tensors[f"average.{number}"] = weight.detach(), mean
+            tensors[f"weight.{number}"], tensors[f"average.{number}"] = weight, mean
             for name, value in self.optimizer.state[weight].items():
                 tensors[f"{name}.{number}"] = value
-        return {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
+        tensors |= {f"best.{number}": value for number, value in enumerate(self.best)}
+        return tensors
 
     @torch.no_grad()
     def _restore(self, tensors: dict[str, Tensor]) -> None:
+        for name, value in self.network.named_buffers():
+            if f"buffer.{name}" in tensors:
+                value.copy_(tensors[f"buffer.{name}"])
         for number, (weight, mean) in enumerate(zip(self.parameters, self.average, strict=True)):
             weight.copy_(tensors[f"weight.{number}"])
             mean.copy_(tensors[f"average.{number}"])
-            names = [name for name in ("step", "exp_avg", "exp_avg_sq") if f"{name}.{number}" in tensors]
-            self.optimizer.state[weight] = {name: tensors[f"{name}.{number}"] for name in names}
-
-
-def make_optimizer(config: TrainConfig, network: EEGA) -> torch.optim.AdamW:
-    """AdamW; the encoder learns slower than what is new, and biases, norms and embeddings' scales do not decay."""
-    groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
-    for name, weight in network.named_parameters():
-        if not weight.requires_grad:
-            continue
-        stock = name.startswith("encoder.model.")
-        groups.setdefault((stock, weight.ndim > 1), []).append(weight)
-    return torch.optim.AdamW(
-        [
-            {
-                "params": weights,
-                "initial": config.encoder_rate if stock else config.head_rate,
-                "weight_decay": config.decay if decays else 0.0,
-            }
-            for (stock, decays), weights in groups.items()
-        ],
-        lr=config.head_rate,
-        fused=True,
-    )
-
-
-def schedule(step: int, steps: int, warmup: float) -> float:
-    """Linear from 0 to 1 over the first share `warmup` of the steps, then linear to 0."""
-    rising = max(1, round(warmup * steps))
-    return min((step + 1) / rising, max(0.0, (steps - step) / max(1, steps - rising)))
-
-
-def make_batch(
-    config: TrainConfig, prepared: Prepared, rows: list[int], band: int, rng: np.random.Generator
-) -> tuple[Batch, Targets]:
-    """The batch of these examples, some without their title, with some co-occurrence levels hidden."""
-    bare = rng.random(len(rows)) < config.title_dropped
-    features = [prepared.plain[row] if drop else prepared.titled[row] for row, drop in zip(rows, bare, strict=True)]
-    batch = collate(features)
-    batch.together.masked_fill_(torch.from_numpy(rng.random(batch.together.shape) < config.dropped_pairs), 0)
-    examples = [prepared.examples[row] for row in rows]
-    return batch, targets(examples, prepared.inventory, band, config.noise, rng)
-
-
-def use_bf16(precision: str) -> bool:
-    """Whether to train in bfloat16: with AMX it is three times as fast, on other processors several times slower."""
-    if precision != "auto":
-        return precision == "bf16"
-    supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(supported and supported())
+            self.optimizer.state[weight] = saved.optimizer_state(tensors, number, self.device)
+        if "best.0" in tensors:
+            self.best = [tensors[f"best.{number}"].to(self.device) for number in range(len(self.parameters))]

@@ -80,7 +80,7 @@ def mention_score(examples: Sequence[Example], predictions: Sequence[Prediction]
     total = Score()
     for example, prediction in zip(examples, predictions, strict=True):
         gold = {_typed(mention) for mention in example.mentions if mention.type}
-        found = {_typed(mention) for mention in prediction.mentions if _settled_mention(example, mention)}
+        found = {_typed(mention) for mention in prediction.mentions if settled_mention(example, mention)}
         total += Score(len(gold & found), len(found), len(gold))
     return total
 
@@ -96,11 +96,11 @@ def relation_scores(
     examples: Sequence[Example], predictions: Sequence[Prediction], inventory: Inventory, *, directed: bool = True
 ) -> dict[str, Score]:
     """The strict score of each relation that occurs in gold or prediction, by key."""
-    canonical = _canonical(inventory, directed)
+    canonical = canonical_by(inventory, directed)
     totals: defaultdict[str, Score] = defaultdict(Score)
     for example, prediction in zip(examples, predictions, strict=True):
-        gold = {canonical(fact) for fact in _facts(example.mentions, example.relations)}
-        found = {canonical(fact) for fact, _ in _settled_facts(example, prediction, canonical)}
+        gold = {canonical(fact) for fact in facts_of(example.mentions, example.relations)}
+        found = {canonical(fact) for fact, _ in settled_facts(example, prediction, canonical)}
         for facts, score in ((gold & found, Score(right=1)), (found, Score(predicted=1)), (gold, Score(gold=1))):
             for _, _, key in facts:
                 totals[key] += score
@@ -111,11 +111,11 @@ def judged_relations(
     examples: Sequence[Example], predictions: Sequence[Prediction], inventory: Inventory
 ) -> list[Judged]:
     """Every predicted relation that its example settles, with its score and whether it is right."""
-    canonical = _canonical(inventory, directed=True)
+    canonical = canonical_by(inventory, directed=True)
     judged = []
     for example, prediction in zip(examples, predictions, strict=True):
-        gold = {canonical(fact) for fact in _facts(example.mentions, example.relations)}
-        for fact, score in _settled_facts(example, prediction, canonical):
+        gold = {canonical(fact) for fact in facts_of(example.mentions, example.relations)}
+        for fact, score in settled_facts(example, prediction, canonical):
             judged.append(Judged(fact[2], score, canonical(fact) in gold))
     return judged
 
@@ -124,12 +124,12 @@ def empty_share(
     examples: Sequence[Example], predictions: Sequence[Prediction], inventory: Inventory
 ) -> tuple[int, int]:
     """(left empty, all) of the sentences that have no relation; relations on masked pairs do not count as found."""
-    canonical = _canonical(inventory, directed=True)
+    canonical = canonical_by(inventory, directed=True)
     empty = total = 0
     for example, prediction in zip(examples, predictions, strict=True):
         if not example.relations:
             total += 1
-            empty += not any(True for _ in _settled_facts(example, prediction, canonical))
+            empty += not any(True for _ in settled_facts(example, prediction, canonical))
     return empty, total
 
 
@@ -160,7 +160,7 @@ def _typed(mention: WordSpan | ScoredSpan) -> TypedSpan:
     return mention.start, mention.end, mention.type
 
 
-def _settled_mention(example: Example, mention: ScoredSpan) -> bool:
+def settled_mention(example: Example, mention: ScoredSpan) -> bool:
     if mention.type not in example.types:
         return False
     span = (mention.start, mention.end)
@@ -170,14 +170,14 @@ def _settled_mention(example: Example, mention: ScoredSpan) -> bool:
     return example.complete or any(start < mention.end and mention.start < end for start, end in known)
 
 
-def _facts(
+def facts_of(
     mentions: Sequence[WordSpan | ScoredSpan], relations: Iterable[WordRelation | ScoredRelation]
 ) -> Iterator[Fact]:
     for relation in relations:
         yield _typed(mentions[relation.head]), _typed(mentions[relation.tail]), relation.key
 
 
-def _canonical(inventory: Inventory, directed: bool) -> Callable[[Fact], Fact]:
+def canonical_by(inventory: Inventory, directed: bool) -> Callable[[Fact], Fact]:
     """Facts as compared: ends ordered by place where the relation, or the figure, knows no direction."""
     symmetric = {relation.key for relation in inventory.relations if relation.symmetric}
 
@@ -189,15 +189,15 @@ def _canonical(inventory: Inventory, directed: bool) -> Callable[[Fact], Fact]:
     return canonical
 
 
-def _settled_facts(
+def settled_facts(
     example: Example, prediction: Prediction, canonical: Callable[[Fact], Fact]
 ) -> Iterator[tuple[Fact, float]]:
     """The predicted facts that the example says something about, with their scores."""
     spans = [(mention.start, mention.end) for mention in example.mentions]
-    gold = {canonical(fact) for fact in _facts(example.mentions, example.relations)}
+    gold = {canonical(fact) for fact in facts_of(example.mentions, example.relations)}
     pairs = {(spans[head], spans[tail]) for head, tail in example.masked_pairs}
     triples = {(spans[head], spans[tail], key) for head, tail, key in example.masked_relations}
-    for relation, fact in zip(prediction.relations, _facts(prediction.mentions, prediction.relations), strict=True):
+    for relation, fact in zip(prediction.relations, facts_of(prediction.mentions, prediction.relations), strict=True):
         if relation.key not in example.relation_keys:
             continue
         if canonical(fact) not in gold and _masked(example, fact, spans, pairs, triples, canonical):

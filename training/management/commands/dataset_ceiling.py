@@ -27,7 +27,7 @@ class Command(BaseCommand):
 
         if not options["data_root"]:
             raise CommandError("Say where the data sets are: --data-root DIR, or the variable KGBUILDER_DATA.")
-        names = options["names"] or [name for name in LOADERS if name != "mnre_none"]
+        names = options["names"] or [name for name in LOADERS if name not in ("mnre", "mnre_none")]
         self.stdout.write(
             f"{'data set':12} {'mentions':>9} {'relations':>10} {'Figure 3':>9}   strict F1 of gold, {options['split']}"
         )

@@ -8,38 +8,112 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+TRIED = ("shuffle_images", "disturb_regions", "against", "confusion")  # asked of a joint system too
+
 
 class Command(BaseCommand):
-    help = "Score a checkpoint on the test parts of the data sets that it was trained on. Text is its only input."
+    help = "Score a checkpoint of any system on the test parts of the data sets that it was trained on, or harder ones."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("checkpoint", nargs="?", help="folder (default: the shipped checkpoint)")
+        parser.add_argument("--evaluation", type=int, help="do this one of the training pages; the trainer does so")
         parser.add_argument("--data-root", default=os.environ.get("KGBUILDER_DATA", ""), help="folder of the data sets")
         parser.add_argument("--data", help="data sets, separated by commas (default: those of its training)")
         parser.add_argument("--titles", action="store_true", help="compare dev figures with and without titles instead")
         parser.add_argument(
             "--by-relation", action="store_true", help="also each relation's own score at the thresholds"
         )
+        parser.add_argument("--confusion", action="store_true", help="also which label was taken for which")
+        parser.add_argument("--split", choices=["dev", "test"], default="test")
+        parser.add_argument("--shuffle-images", type=float, default=0.0, help="share of examples given another's")
+        parser.add_argument("--disturb-regions", type=float, default=0.0, help="share of regions that are made wrong")
+        parser.add_argument("--seed", type=int, default=0, help="of what is shuffled and disturbed")
+        parser.add_argument("--mentions", help="a checkpoint before the pair checkpoint: quintuples count")
+        parser.add_argument("--seeds", nargs="+", help="folders of runs: mean and spread of their figures")
+        parser.add_argument("--against", help="predictions-test.json of another run, to be compared with")
+        parser.add_argument("--parses", help="cache of parses; without it the sentences are parsed")
 
     def handle(self, *args: Any, **options: Any) -> None:
         from extraction.checkpoint import SHIPPED, Checkpoint, CheckpointError
         from extraction.datasets import DatasetError
-        from extraction.text import Parser, ParserMissing
+        from extraction.text import ParserMissing
+        from training.parses import ParsesMissing
 
+        if options["evaluation"]:
+            from training.child import do_evaluation
+
+            do_evaluation(options["evaluation"])
+        if options["seeds"]:
+            self._seeds([Path(folder) for folder in options["seeds"]])
+            return
         if not options["data_root"]:
             raise CommandError("Which folder holds the data sets? Name it with --data-root or in KGBUILDER_DATA.")
         root = Path(options["data_root"])
         try:
             checkpoint = Checkpoint.load(Path(options["checkpoint"] or SHIPPED))
-            parser = Parser.load()
+            parser = self._parser(checkpoint, options["parses"])
             self.stdout.write(f"{checkpoint.manifest.name}, digest {checkpoint.digest}, parser {parser.version}\n\n")
             if options["titles"]:
                 self._titles(checkpoint, parser, root)
+            elif options["mentions"]:
+                self._pipeline(Checkpoint.load(Path(options["mentions"])), checkpoint, root, options)
+            elif checkpoint.manifest.head != "word_pairs" or any(options[name] for name in TRIED):
+                self._tried(checkpoint, parser, root, options)
             else:
                 self._figures(checkpoint, parser, root, options)
-        except (CheckpointError, DatasetError, ParserMissing, ValueError) as error:
+        except (CheckpointError, DatasetError, ParserMissing, ParsesMissing, ValueError) as error:
             raise CommandError(str(error)) from error
+
+    def _parser(self, checkpoint: Any, cache: str | None) -> Any:
+        from training.config import TrainConfig
+        from training.parses import ParseCache
+        from training.runner import parser_for
+
+        config = TrainConfig.from_dict(checkpoint.manifest.training["config"])
+        return parser_for(config, ParseCache.load(Path(cache)) if cache else None)
+
+    def _seeds(self, folders: list[Path]) -> None:
+        from training.trial import spreads
+
+        try:
+            for line in spreads(folders):
+                self.stdout.write(line)
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+
+    def _pipeline(self, mentions: Any, pairs: Any, root: Path, options: dict[str, Any]) -> None:
+        from extraction.datasets import load
+        from extraction.text import Parser
+        from training.parses import ParseCache
+        from training.pipelined import judge_pipeline
+        from training.trial import said
+
+        if not options["data"]:
+            raise CommandError("Name the data set whose quintuples count with --data (jmere, say).")
+        parser = ParseCache.load(Path(options["parses"])) if options["parses"] else Parser.load()
+        config = pairs.manifest.training["config"]
+        for name in options["data"].split(","):
+            examples = load(name, options["split"], root, config["labels"])
+            judged = judge_pipeline(mentions, pairs, examples, parser, config.get("images", ""))
+            self.stdout.write(f"{name} {options['split']}, {len(judged.counts)} sentences, quintuples")
+            for line in said(judged, options["by_relation"]):
+                self.stdout.write(f"  {line}")
+
+    def _tried(self, checkpoint: Any, parser: Any, root: Path, options: dict[str, Any]) -> None:
+        from training.trial import Trial, against, said, tried
+
+        training = checkpoint.manifest.training["config"]
+        for name in options["data"].split(",") if options["data"] else training["data"]:
+            trial = Trial(
+                name, options["split"], options["shuffle_images"], options["disturb_regions"], options["seed"]
+            )
+            judged = tried(checkpoint, root, trial, parser)
+            self.stdout.write(f"{name} {trial.split}, {len(judged.counts)} items")
+            for line in said(judged, options["by_relation"], options["confusion"]):
+                self.stdout.write(f"  {line}")
+            if options["against"]:
+                self.stdout.write(f"  {against(judged, Path(options['against']))}")
 
     def _figures(self, checkpoint: Any, parser: Any, root: Path, options: dict[str, Any]) -> None:
         from training.card import line

@@ -1,18 +1,17 @@
-"""`manage.py train eega`: makes a checkpoint from data sets. Needs no database."""
+"""`manage.py train`: makes a checkpoint from data sets. Needs no database."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import signal
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+DEFAULT = {"eega": "general"}  # recipes of another name than their system's
 
 
 class Command(BaseCommand):
@@ -20,23 +19,38 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        from training.config import RECIPES
+        from training.recipes import ABOUT, RECIPES
 
-        parser.add_argument("system", choices=["eega"])
-        parser.add_argument("--recipe", choices=sorted(RECIPES), default="shipped", help="settings to start from")
+        parser.add_argument("system", nargs="?", choices=sorted(ABOUT))
+        parser.add_argument("--run", type=int, help="go on with this run of the training pages; the trainer does so")
+        parser.add_argument("--recipe", help=f"settings to start from: {', '.join(RECIPES)}; NAME-paper for a paper's")
         parser.add_argument("--data", help="data sets, separated by commas, instead of the recipe's")
         parser.add_argument("--data-root", default=os.environ.get("KGBUILDER_DATA", ""), help="folder of the data sets")
-        parser.add_argument("--out", required=True, help="folder for the checkpoint; the run's state lies in OUT/run")
+        parser.add_argument("--out", help="folder for the checkpoint; the run's state lies in OUT/run")
         parser.add_argument("--name", help="the checkpoint's name (default: the folder's)")
         parser.add_argument("--resume", action="store_true", help="go on where a run in OUT was stopped")
         parser.add_argument(
             "--recalibrate", action="store_true", help="train nothing: fit OUT's thresholds and figures anew"
         )
         parser.add_argument(
-            "--network", type=json.loads, default={}, help='fields of EEGAConfig as JSON, e.g. \'{"scorer": "linear"}\''
+            "--network",
+            type=json.loads,
+            default={},
+            help='settings of the network as JSON, e.g. \'{"scorer": "linear"}\'',
         )
+        parser.add_argument("--start", help="a checkpoint's folder, from which the run goes on")
         parser.add_argument("--epochs", type=int)
         parser.add_argument("--seed", type=int)
+        parser.add_argument("--batch", type=int, help="examples a batch")
+        parser.add_argument("--device", choices=["auto", "cpu", "cuda"])
+        parser.add_argument("--precision", choices=["auto", "fp32", "bf16", "fp16"])
+        parser.add_argument("--fraction", type=float, help="share of the training items, drawn by seed")
+        parser.add_argument("--per-relation", type=int, help="training pairs of each relation, at most")
+        parser.add_argument("--limit", type=int, help="examples of each split, for trying things out")
+        parser.add_argument("--images", help="folder of the pictures (default: their boxes stand for them)")
+        parser.add_argument("--mentions", help="checkpoint that finds the mentions of a pair system in use")
+        parser.add_argument("--parses", help="cache of parses; without it the sentences are parsed")
+        parser.add_argument("--set", help="any other settings of the run, as JSON")
         parser.add_argument("--max-minutes", type=float, help="stop, resumable, after this time")
         parser.add_argument("--threads", type=int, help="processor threads (default: all cores)")
 
@@ -46,7 +60,14 @@ class Command(BaseCommand):
         from extraction.networks.encoders import EncoderMissing
         from extraction.text import ParserMissing
         from training.loop import StateError
+        from training.parses import ParsesMissing
 
+        if options["run"]:
+            from training.child import do_run
+
+            do_run(options["run"])
+        if not (options["system"] and options["out"]):
+            raise CommandError("Say which system, and with --out the folder for the checkpoint.")
         if not options["data_root"]:
             raise CommandError(
                 "Which folder holds the data sets? Name it with --data-root or in KGBUILDER_DATA; "
@@ -54,33 +75,36 @@ class Command(BaseCommand):
             )
         try:
             self._recalibrate(options) if options["recalibrate"] else self._train(options)
-        except (CheckpointError, DatasetError, EncoderMissing, ParserMissing, StateError, ValueError) as error:
+        except (
+            CheckpointError,
+            DatasetError,
+            EncoderMissing,
+            ParserMissing,
+            ParsesMissing,
+            StateError,
+            OSError,
+            ValueError,
+        ) as error:
             raise CommandError(str(error)) from error
 
     def _train(self, options: dict[str, Any]) -> None:
-        import torch
-
         from extraction.text import Parser
-        from training.checkpoints import new_network, publish
-        from training.loop import Run
-        from training.prepare import prepare
+        from training.alone import Reporter, configured
+        from training.parses import ParseCache
+        from training.runner import Stopped, run
 
-        config = _config(options)
-        if config.threads:
-            torch.set_num_threads(config.threads)
+        changes = {**options, "system": None, "data": options["data"] or None, "network": options["network"] or None}
+        recipe = options["recipe"] or DEFAULT.get(options["system"], options["system"])
+        config = configured(recipe, changes)
+        if config.system != options["system"]:
+            raise CommandError(f"the recipe {recipe} is one of {config.system}, not of {options['system']}")
         root, out = Path(options["data_root"]), Path(options["out"])
-        parser = Parser.load()
-        self.stdout.write(f"reading and parsing {', '.join(config.data)} …")
-        prepared = prepare(config, root, parser)
-        for note in prepared.notes:
-            self.stdout.write(f"  {note}")
-        run = Run(config, prepared, new_network(config, prepared))
-        if options["resume"] and run.resume(out / "run"):
-            self.stdout.write(f"going on at step {run.progress.step} of {run.progress.steps}")
-        finished = run.train(out / "run", Reporter(self.stdout.write), _stop_on_signals())
-        if not finished:
-            raise CommandError(f"stopped at step {run.progress.step} of {run.progress.steps}; go on with --resume")
-        publish(run, options["name"] or out.name, parser, root, out)
+        parser = ParseCache.load(Path(options["parses"])) if options["parses"] else Parser.load()
+        reporter, stop = Reporter(self.stdout.write), _stop_on_signals()
+        try:
+            run(config, root, out, parser, reporter, stop, options["resume"], options["name"] or "", self.stdout.write)
+        except Stopped as stopped:
+            raise CommandError(f"{stopped}; go on with --resume") from stopped
         self.stdout.write((out / "README.md").read_text(encoding="utf-8"))
 
     def _recalibrate(self, options: dict[str, Any]) -> None:
@@ -93,45 +117,9 @@ class Command(BaseCommand):
         self.stdout.write((out / "README.md").read_text(encoding="utf-8"))
 
 
-def _config(options: dict[str, Any]) -> Any:
-    from training.config import RECIPES
-
-    config = RECIPES[options["recipe"]]
-    changes = {key: options[key] for key in ("epochs", "seed", "max_minutes", "threads") if options[key] is not None}
-    if options["data"]:
-        changes["data"] = tuple(options["data"].split(","))
-    changes["network"] = {**config.network, **options["network"]}
-    return dataclasses.replace(config, **changes)
-
-
 def _stop_on_signals() -> Callable[[], bool]:
     """Asks whether Ctrl-C or SIGTERM has come, so that the loop can save its state and end."""
     asked: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, frame: asked.append(received))
     return lambda: bool(asked)
-
-
-class Reporter:
-    """A line of progress every ten seconds: share done, losses of the last hundred steps, time left."""
-
-    def __init__(self, write: Callable[[str], object]) -> None:
-        self.write, self.next, self.first = write, time.monotonic(), None
-
-    first: tuple[int, float] | None
-
-    def __call__(self, progress: Any) -> None:
-        if self.first is None:
-            self.first = (progress.step, progress.seconds)
-        if time.monotonic() < self.next and progress.step < progress.steps:
-            return
-        self.next = time.monotonic() + 10
-        recent = progress.losses[-100:]
-        types, relations = (sum(part) / len(recent) for part in zip(*recent, strict=True))
-        done, spent = progress.step - self.first[0], progress.seconds - self.first[1]
-        left = (progress.steps - progress.step) * spent / done if done else 0.0
-        self.write(
-            f"step {progress.step} of {progress.steps} ({progress.step / progress.steps:.0%}), epoch "
-            f"{progress.epoch + 1}, loss {types:.3f} types {relations:.3f} relations, about {left / 60:.0f} min left"
-        )
-        sys.stdout.flush()

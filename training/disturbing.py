@@ -1,0 +1,66 @@
+"""Held-out examples made harder, as FocalMRE tests itself: pictures that belong to other texts, regions that are wrong.
+
+Align-Noise (its section 4.1): of a share of the examples the picture is another example's. Aug-Noise: of a share of all
+regions each is either put somewhere else in the picture or left out, at random. Both are drawn by a seed. A region that
+a pair is asked about is never left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from extraction.schema import Example, Region
+
+
+def shuffled_images(examples: Sequence[Example], share: float, seed: int = 0) -> list[Example]:
+    """The examples, `share` of them with the picture and the regions of another of these; raises ValueError."""
+    _check(share)
+    rng = np.random.default_rng((seed, 1))
+    chosen = sorted(rng.permutation(len(examples))[: round(share * len(examples))].tolist())
+    turned = list(examples)
+    for place, other in zip(chosen, _moved_on(chosen, rng), strict=True):
+        mine, theirs = examples[place], examples[other]
+        if not any(candidate.region for candidate in mine.candidates):
+            turned[place] = replace(mine, image=theirs.image, regions=theirs.regions)
+    return turned
+
+
+def _moved_on(chosen: list[int], rng: np.random.Generator) -> list[int]:
+    """The same places in another order, none at its own (one alone stays)."""
+    order = rng.permutation(chosen).tolist()
+    after = {one: order[(number + 1) % len(order)] for number, one in enumerate(order)}
+    return [after[one] for one in chosen]
+
+
+def disturbed_regions(examples: Sequence[Example], share: float, seed: int = 0) -> list[Example]:
+    """The examples with `share` of all their regions moved or left out; raises ValueError."""
+    _check(share)
+    rng = np.random.default_rng((seed, 2))
+    total = sum(len(example.regions) for example in examples)
+    wrong = set(rng.permutation(total)[: round(share * total)].tolist())
+    made, number = [], 0
+    for example in examples:
+        asked = {candidate.tail for candidate in example.candidates if candidate.region}
+        kept: list[Region] = []
+        for place, region in enumerate(example.regions):
+            if number not in wrong:
+                kept.append(region)
+            elif asked or rng.integers(2):  # indexes of candidates must hold
+                kept.append(region if place in asked else _elsewhere(region, rng))
+            number += 1
+        made.append(replace(example, regions=tuple(kept)))
+    return made
+
+
+def _elsewhere(region: Region, rng: np.random.Generator) -> Region:
+    """A box of any place and size."""
+    (x, other_x), (y, other_y) = (sorted(rng.uniform(0, 1, 2).tolist()) for _ in range(2))
+    return replace(region, box=(x, y, other_x - x, other_y - y))
+
+
+def _check(share: float) -> None:
+    if not 0 <= share <= 1:
+        raise ValueError(f"a share lies between 0 and 1, not at {share}")

@@ -1,0 +1,170 @@
+"""Any checkpoint on any data set: its figures, and what it says of every example. Runs in a process of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from extraction import datasets
+from extraction.checkpoint import Checkpoint
+from extraction.labels import LabelMode
+from extraction.markers import add_markers
+from extraction.rows import pixels_in
+from extraction.schema import Candidate, Example
+from training.answers import pair_logits, read, tagged
+from training.bootstrap import interval
+from training.config import TrainConfig
+from training.evaluate import Reader
+from training.faults import Looked, by_label, look_at_pairs, look_at_reading
+from training.metrics import Score, mention_score, relation_score
+from training.parses import Parses
+from training.prepare import Prepared, items_of, with_titles
+from training.publishing import inputs_said
+
+Say = Callable[[str], object]
+
+
+class CannotEvaluate(Exception):
+    """A checkpoint cannot be measured on a data set; the message says why."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """`figures`: named precision, recall and F1, what counts first; `looked`: every example."""
+
+    figures: list[dict[str, Any]]
+    looked: list[Looked]
+    accuracy: float | None
+    inputs: list[str]
+    note: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """All but the examples, as plain JSON."""
+        confusion: Counter[tuple[str, str]] = sum((one.confusion for one in self.looked), Counter())
+        return {
+            "figures": self.figures,
+            "accuracy": self.accuracy,
+            "by_label": by_label(self.looked),
+            "confusion": [[gold, found, times] for (gold, found), times in sorted(confusion.items())],
+            "examples": len(self.looked),
+            "note": self.note,
+        }
+
+
+def measure(checkpoint: Checkpoint, format: str, split: str, root: Path, parser: Parses, say: Say) -> Measured:
+    """Raises CannotEvaluate or DatasetError."""
+    labels, training = _labels(checkpoint, format)
+    say(f"reading {format} {split}")
+    examples = [one for one in datasets.load(format, split, root, labels) if one.words]
+    _check(checkpoint, format, examples)
+    say(f"parsing {len(examples)} examples")
+    prepared = prepared_for(checkpoint, examples, parser, training.images)
+    if not prepared.items:
+        raise CannotEvaluate(f"{format} {split} has nothing that {checkpoint.manifest.system} can be asked about.")
+    say(f"asking about {len(prepared.items)} of them")
+    if prepared.head in ("pair", "region_pair"):
+        return _pairs(checkpoint, prepared)
+    return _readings(checkpoint, prepared, any(example.relations for example in examples))
+
+
+def _labels(checkpoint: Checkpoint, format: str) -> tuple[LabelMode, TrainConfig]:
+    training = TrainConfig.from_dict(checkpoint.manifest.training["config"])
+    if training.labels == "native" and format not in training.data:
+        raise CannotEvaluate(
+            f"{checkpoint.manifest.name} knows the labels of {', '.join(training.data)} alone, and {format} has "
+            "others. Train one in this product's labels to measure it on several data sets."
+        )
+    return training.labels, training
+
+
+def _check(checkpoint: Checkpoint, format: str, examples: Sequence[Example]) -> None:
+    """A pair system must know every label that it is asked for."""
+    known = set(checkpoint.manifest.inventory.relation_keys)
+    unknown = {one.key for example in examples for one in example.candidates if one.key} - known
+    if unknown and checkpoint.manifest.head in ("pair", "region_pair"):
+        few = ", ".join(sorted(unknown)[:5])
+        raise CannotEvaluate(f"{format} has {len(unknown)} relations that the checkpoint does not know: {few}.")
+
+
+def prepared_for(checkpoint: Checkpoint, examples: Sequence[Example], parser: Parses, images: str = "") -> Prepared:
+    """The examples in the checkpoint's vocabularies, as its network is shown them in use."""
+    manifest, featurizer = checkpoint.manifest, checkpoint.featurizer
+    pairs = manifest.head in ("pair", "region_pair")
+    parsed = parser.parse_words([example.words for example in examples])
+    plain = featurizer.make(parsed)
+    titled = with_titles(featurizer, examples, parsed, plain, own=False) if manifest.title else plain
+    held = list(examples)
+    return Prepared(
+        manifest.inventory,
+        featurizer,
+        held,
+        plain,
+        titled,
+        [],
+        manifest.head,
+        items_of(held, manifest.head),
+        add_markers(featurizer.tokenizer) if pairs else (),
+        manifest.classes,
+        pixels_in(Path(images) if images else None),
+    )
+
+
+def _pairs(checkpoint: Checkpoint, prepared: Prepared) -> Measured:
+    logits = pair_logits(checkpoint.network, prepared)
+    raised = np.exp(logits - logits.max(1, keepdims=True))
+    sure = (raised / raised.sum(1, keepdims=True)).max(1)
+    names = ("", *prepared.inventory.relation_keys)
+    answers: dict[int, list[tuple[Candidate, str, float]]] = {}
+    for item, label, score in zip(prepared.items, logits.argmax(1).tolist(), sure.tolist(), strict=True):
+        assert item.candidate is not None
+        answers.setdefault(item.example, []).append((item.candidate, names[label], score))
+    looked = [look_at_pairs(prepared.examples[place], said) for place, said in sorted(answers.items())]
+    same = sum(times for one in looked for (gold, found), times in one.confusion.items() if gold == found)
+    return Measured([_counted("relations", looked)], looked, same / len(prepared.items), _inputs(checkpoint))
+
+
+def _readings(checkpoint: Checkpoint, prepared: Prepared, related: bool) -> Measured:
+    manifest, network = checkpoint.manifest, checkpoint.network
+    found = tagged(network, prepared) if prepared.head == "tags" else read(network, prepared)
+    even = manifest.metrics.get("dev", {}).get("best_f1_threshold")
+    thresholds = manifest.thresholds if even is None else {"default": float(even)}
+    predictions = Reader(manifest.inventory, manifest.calibration, thresholds).predictions(found)
+    looked = [
+        look_at_reading(example, one, manifest.inventory, related)
+        for example, one in zip(prepared.examples, predictions, strict=True)
+    ]
+    figures = [_counted("relations" if related else "mentions", looked)]
+    note = ""
+    if related:
+        blind = relation_score(prepared.examples, predictions, manifest.inventory, directed=False)
+        used = Reader(manifest.inventory, manifest.calibration, manifest.thresholds).predictions(found)
+        figures += [
+            _figure("mentions", mention_score(prepared.examples, predictions)),
+            _figure("relations, blind to direction", blind),
+            _figure("relations as asserted in use", relation_score(prepared.examples, used, manifest.inventory)),
+        ]
+        if even is not None:
+            note = f"Relations count from a probability of {even:g}, which was best on dev; in use each has its own."
+    return Measured(figures, looked, None, _inputs(checkpoint), note)
+
+
+def _counted(name: str, looked: Sequence[Looked]) -> dict[str, Any]:
+    """The figure that counts, with its interval over resampled examples."""
+    score = sum((Score(one.right, one.right + one.wrong, one.gold) for one in looked), Score())
+    counts = np.array([(one.right, one.right + one.wrong, one.gold) for one in looked], np.int64)
+    sure = interval(counts, draws=1000)
+    return {**_figure(name, score), "interval": [sure.low, sure.high]}
+
+
+def _figure(name: str, score: Score) -> dict[str, Any]:
+    counts = {"right": score.right, "found": score.predicted, "gold": score.gold}
+    return {"name": name, "precision": score.precision, "recall": score.recall, "f1": score.f1, **counts}
+
+
+def _inputs(checkpoint: Checkpoint) -> list[str]:
+    return [part.strip() for part in inputs_said(checkpoint.manifest).split(",")]

@@ -1,0 +1,279 @@
+"""The forms of the training pages. The launch form is made of a system's description, with its defaults filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.conf import settings
+
+from extraction.models import Checkpoint
+from training.models import Dataset, Promotion, Work
+
+MOST_SEEDS = 10
+Description = dict[str, Any]
+TRAINING, NETWORK = "t-", "n-"
+
+
+class Numbers(forms.CharField):
+    """Values separated by commas."""
+
+    def __init__(self, parse: Callable[[str], Any], says: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.parse, self.says = parse, says
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(str(one) for one in value) if isinstance(value, list | tuple) else value
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        try:
+            return [self.parse(part.strip()) for part in text.split(",") if part.strip()]
+        except ValueError:
+            raise forms.ValidationError(f"It takes {self.says}, separated by commas.") from None
+
+
+class Shares(forms.CharField):
+    """`name=number`, separated by commas."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(f"{name}={share:g}" for name, share in value.items()) if isinstance(value, dict) else value
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        found: dict[str, float] = {}
+        for part in filter(None, (one.strip() for one in text.split(","))):
+            name, _, number = part.partition("=")
+            try:
+                found[name.strip()] = float(number)
+            except ValueError:
+                raise forms.ValidationError("It takes name=number, separated by commas.") from None
+        return found
+
+
+def field_for(described: Description) -> forms.Field:
+    """The form's field for one setting of a description."""
+    kind, options = described["kind"], {"help_text": described["note"]}
+    options |= {"label": described["name"].replace("_", " "), "required": not described.get("optional", False)}
+    if kind == "bool":
+        return forms.BooleanField(**{**options, "required": False})
+    if kind == "choice":
+        return forms.ChoiceField(choices=[(one, one or "none") for one in described["options"]], **options)
+    if kind == "int":
+        return forms.IntegerField(min_value=0, max_value=10**9, **options)
+    if kind == "float":
+        return forms.FloatField(min_value=0, widget=forms.NumberInput(attrs={"step": "any"}), **options)
+    if kind == "list":
+        parse: dict[str, Callable[[str], Any]] = {"int": int, "float": float}
+        return Numbers(parse.get(described["of"], str), "values", **{**options, "required": False})
+    if kind == "shares":
+        return Shares(**{**options, "required": False})
+    return forms.CharField(max_length=200, **{**options, "required": False})
+
+
+class Plain(forms.Form):
+    """Labels without a colon, as on the other pages."""
+
+    def __init__(self, data: Any = None, *, initial: Any = None, prefix: str | None = None) -> None:
+        super().__init__(data, initial=initial, prefix=prefix, label_suffix="")
+
+
+class LaunchForm(Plain):
+    """What a run is launched with: its data, encoder, seeds and device, and every setting of its system."""
+
+    name = forms.CharField(max_length=80, required=False, help_text="for telling it apart; the system's where empty")
+    datasets = forms.ModelMultipleChoiceField(
+        Dataset.objects.filter(state=Work.State.DONE).order_by("name"),
+        widget=forms.CheckboxSelectMultiple,
+        label="data sets",
+        error_messages={"required": "Choose at least one data set."},
+    )
+    labels = forms.ChoiceField(
+        choices=[
+            ("mapped", "this product's, so that it can read posts"),
+            ("native", "the data set's own, for figures beside published ones"),
+        ],
+        initial="mapped",
+    )
+    encoder = forms.CharField(
+        max_length=200,
+        initial="all-MiniLM-L6-v2",
+        help_text="a local folder with a Hugging Face model, or all-MiniLM-L6-v2, which is installed",
+    )
+    seeds = Numbers(int, "whole numbers", initial=[1], help_text="a run for each, for example 1, 2, 3")
+    device = forms.ChoiceField()
+
+    vision = forms.CharField(
+        max_length=200,
+        required=False,
+        help_text="a model of pictures by its name in a hub, or a local folder; empty: a small one with random weights",
+    )
+    pictures = forms.BooleanField(
+        required=False,
+        initial=True,
+        help_text="those in the data set's folder images; without them its boxes on a grey canvas stand for them",
+    )
+    start = forms.ModelChoiceField(
+        Checkpoint.objects.none(),
+        required=False,
+        label="go on from",
+        empty_label="nothing: from the encoder",
+        help_text="a checkpoint of the same system, whose weights and labels the run starts from",
+    )
+    field_order = ("name", "head", "labels", "encoder", "start", "vision", "pictures", "seeds", "device")
+
+    def __init__(self, description: Description, system: str, recipe: Description, data: Any = None) -> None:
+        self.described: Description = description["systems"][system]
+        self.recipe: Description = recipe["values"]
+        super().__init__(data, initial=_initial(self.described, self.recipe))
+        self.fields["device"] = forms.ChoiceField(choices=[(one, one) for one in description["devices"]])
+        self.fields["head"] = forms.ChoiceField(
+            choices=[(one, one.replace("_", " ")) for one in self.described["heads"]], label="task"
+        )
+        if len(self.described["heads"]) < 2:
+            del self.fields["head"]
+        start = self.fields["start"]
+        assert isinstance(start, forms.ModelChoiceField)
+        start.queryset = Checkpoint.objects.filter(system=system).order_by("-pk")
+        if not self.described["vision"]:
+            del self.fields["vision"], self.fields["pictures"]
+        for prefix, part in ((TRAINING, "training"), (NETWORK, "network")):
+            for setting in self.described[part]:
+                self.fields[prefix + setting["name"]] = field_for(setting)
+        self.order_fields(self.field_order)
+
+    def general(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if not name.startswith((TRAINING, NETWORK)) and name != "datasets"]
+
+    def training(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if name.startswith(TRAINING)]
+
+    def network(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if name.startswith(NETWORK)]
+
+    def clean_seeds(self) -> list[int]:
+        seeds: list[int] = list(dict.fromkeys(self.cleaned_data["seeds"]))
+        if not 1 <= len(seeds) <= MOST_SEEDS or any(not 0 <= seed < 2**31 for seed in seeds):
+            raise forms.ValidationError(f"It takes one to {MOST_SEEDS} different numbers from 0.")
+        return seeds
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        chosen = list(cleaned.get("datasets") or [])
+        formats = [dataset.format for dataset in chosen]
+        if len(set(formats)) < len(formats):
+            self.add_error("datasets", "Two of these are the same data set in two copies; choose one of them.")
+        if len(chosen) > 1 and cleaned.get("labels") == "native":
+            self.add_error("labels", "A data set's own labels are for a run on that set alone.")
+        if any("train" not in dataset.counts for dataset in chosen):
+            self.add_error("datasets", "One of these has no training part.")
+        return cleaned
+
+    def config(self) -> dict[str, Any]:
+        """The run's settings as they are kept with it: every one, so that a later default changes nothing."""
+        cleaned, described = self.cleaned_data, self.described
+        training = {one["name"]: cleaned[TRAINING + one["name"]] for one in described["training"]}
+        network = {one["name"]: cleaned[NETWORK + one["name"]] for one in described["network"]}
+        return {
+            **training,
+            "network": network,
+            "labels": cleaned["labels"],
+            "encoder": cleaned["encoder"],
+            "head": cleaned.get("head", ""),
+            "start": cleaned["start"].path if cleaned["start"] else "",
+            "vision": self._vision(cleaned.get("vision", "")),
+            "images": "own" if cleaned.get("pictures") else "",
+            "data": sorted(dataset.format for dataset in cleaned["datasets"]),
+        }
+
+    def _vision(self, source: str) -> dict[str, Any]:
+        """As named; without a name the recipe's small one, if the recipe has one."""
+        if source:
+            return {"source": source}
+        return dict(self.recipe["vision"]) if "architecture" in self.recipe.get("vision", {}) else {}
+
+
+def _initial(described: Description, recipe: Description) -> dict[str, Any]:
+    """What a recipe says for each field; a setting of the network that it is silent on has the paper's value."""
+    found = {TRAINING + name: value for name, value in recipe.items()}
+    found |= {NETWORK + one["name"]: recipe["network"].get(one["name"], one["default"]) for one in described["network"]}
+    found |= {name: recipe[name] for name in ("labels", "encoder", "head") if name in recipe}
+    own = Dataset.objects.filter(state=Work.State.DONE, format__in=recipe.get("data", ())).order_by("pk")
+    chosen = list({dataset.format: dataset.pk for dataset in own}.values())
+    vision = recipe.get("vision", {}).get("source", "")
+    return {**found, "vision": vision, "device": settings.DEVICE, "datasets": chosen}
+
+
+class ManyFiles(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class UploadForm(Plain):
+    """A data set that is sent. The files themselves are looked at by `dataset_files`."""
+
+    name = forms.CharField(max_length=100)
+    format = forms.ChoiceField()
+
+    def __init__(self, formats: list[str], data: Any = None) -> None:
+        super().__init__(data, prefix="upload")
+        self.fields["format"] = forms.ChoiceField(choices=[(one, one) for one in formats])
+        self.fields["files"] = forms.CharField(
+            required=False, widget=ManyFiles(), help_text=f"a zip, or the files; up to {settings.DATASET_MB} MB"
+        )
+
+    def clean_name(self) -> str:
+        return free_name(self.cleaned_data["name"])
+
+
+class NameForm(Plain):
+    """A data set that lies in DATASETS_DIR."""
+
+    name = forms.CharField(max_length=100, required=False, help_text="the format's where empty")
+    place = forms.ChoiceField(label="folder")
+
+    def __init__(self, offered: list[tuple[str, str]], data: Any = None) -> None:
+        super().__init__(data, prefix="named")
+        shown = [(f"{format}:{root}", format if root == "." else f"{format}, in {root}") for format, root in offered]
+        self.fields["place"] = forms.ChoiceField(choices=shown, label="folder")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        format, _, root = cleaned.get("place", "").partition(":")
+        wanted = cleaned.get("name") or (format if root in (".", "") else f"{format} in {root}")
+        if format:
+            cleaned["name"] = free_name(wanted)
+        return cleaned
+
+
+def free_name(name: str) -> str:
+    if Dataset.objects.filter(name=name).exists():
+        raise forms.ValidationError("There is a data set of this name already.")
+    return name
+
+
+class EvaluateForm(Plain):
+    """Which split of which data set a checkpoint is evaluated on."""
+
+    dataset = forms.ModelChoiceField(Dataset.objects.filter(state=Work.State.DONE).order_by("name"), label="data set")
+    split = forms.ChoiceField(choices=[(one, one) for one in ("test", "dev", "train")])
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        dataset, split = cleaned.get("dataset"), cleaned.get("split")
+        if dataset and split and split not in dataset.counts:
+            self.add_error("split", f"This data set has no {split} part.")
+        return cleaned
+
+
+class PromoteForm(Plain):
+    """Which posts a promoted checkpoint reads again."""
+
+    reread = forms.ChoiceField(choices=Promotion.Reread.choices, widget=forms.RadioSelect, initial="all", label="read")
+    since = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}), label="published since")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("reread") == Promotion.Reread.SINCE and not cleaned.get("since"):
+            self.add_error("since", "Say since which day.")
+        return cleaned

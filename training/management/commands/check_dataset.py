@@ -1,0 +1,56 @@
+"""`manage.py check_dataset`: reads a data set by its loader, and keeps its counts and what its audit finds."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from training import telling
+from training.models import Dataset
+
+
+class Command(BaseCommand):
+    help = "Check a data set of the training pages anew, by its number or its name."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", nargs="?", help="its name on the page of data sets")
+        parser.add_argument("--dataset", type=int, help="its number")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        from training import dataset_checks
+
+        chosen = {"pk": options["dataset"]} if options["dataset"] else {"name": options["name"]}
+        dataset = Dataset.objects.filter(**chosen).first()
+        if dataset is None:
+            raise CommandError("There is no such data set; the page of data sets lists them.")
+        dataset_checks.bound_process()
+        try:
+            self._check(dataset)
+        except Exception as error:
+            telling.tell(error=telling.sentence(error))
+            self.stderr.write(telling.sentence(error))
+            sys.exit(1)
+
+    def _check(self, dataset: Dataset) -> None:
+        from training import dataset_checks
+
+        root, row = Path(dataset.root), Dataset.objects.filter(pk=dataset.pk)
+        telling.tell(phase="reading")
+        loaded = dataset_checks.load(dataset.format, root)
+        counts = {
+            split: {**dataset_checks.counts(examples), "report": loaded.reports[split]}
+            for split, examples in loaded.splits.items()
+        }
+        row.update(counts=counts, checked_at=timezone.now())
+        telling.tell(phase="looking for what gives its labels away")
+        others = Dataset.objects.filter(state=Dataset.State.DONE).exclude(format=dataset.format)
+        places = {one.format: Path(one.root) for one in others}
+        row.update(audit=dataset_checks.audit(dataset.format, root, loaded, places))
+        for split, found in counts.items():
+            self.stdout.write(f"{split}: {found['examples']} examples, {len(found['relations'])} relations")

@@ -1,0 +1,101 @@
+"""`manage.py promote`: puts a checkpoint into production once it has been loaded and has read a text."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from extraction import chosen_reader, registry
+from extraction.models import Checkpoint, Deployment
+from extraction.schema import Document
+from kgbuilder import deployment
+from kgbuilder.celery import ring
+from training import telling
+from training.models import Promotion
+
+SAMPLE = "Marie Curie was born in Warsaw. She worked in Paris with Pierre Curie at the Sorbonne."
+
+
+class NotFit(Exception):
+    """The checkpoint cannot read; nothing has changed in production."""
+
+
+class Command(BaseCommand):
+    help = "Read with this checkpoint from now on. Workers take it up without a restart; `up` leaves it in force."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("folder", nargs="?", type=Path, help="the checkpoint's folder")
+        parser.add_argument(
+            "--reread", default="all", help="which posts it reads again: all, none, or those since a day (2026-03-01)"
+        )
+        parser.add_argument("--promotion", type=int, help="do this one of the training pages; the trainer does so")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["promotion"]:
+            self._asked(Promotion.objects.select_related("checkpoint", "by").get(pk=options["promotion"]))
+            return
+        if options["folder"] is None:
+            raise CommandError("Which checkpoint? Name its folder.")
+        again = _again(options["reread"])
+        try:
+            checkpoint = registry.register(options["folder"].resolve())
+            try_out(checkpoint)
+            deployment.promote(checkpoint, again)
+        except (NotFit, registry.NoCheckpoint, ValueError) as error:
+            raise CommandError(f"{error} Nothing has changed in production.") from error
+        ring("read")
+        ring("project.rdf")
+        self.stdout.write(f"{checkpoint.name} reads from now on.")
+
+    def _asked(self, promotion: Promotion) -> None:
+        former = Deployment.objects.filter(active=True).first()
+        if former is not None and promotion.former_id is None and former.checkpoint_id != promotion.checkpoint_id:
+            Promotion.objects.filter(pk=promotion.pk).update(former=former.checkpoint)
+        try:
+            telling.tell(phase="loading it and reading a text with it")
+            try_out(promotion.checkpoint)
+            telling.tell(phase="putting it into production")
+            deployment.promote(promotion.checkpoint, _again_of(promotion), promotion.by)
+        except Exception as error:
+            told = str(error) if isinstance(error, NotFit) else telling.sentence(error)
+            telling.tell(error=told)
+            self.stderr.write(told)
+            sys.exit(1)
+
+
+def try_out(checkpoint: Checkpoint) -> None:
+    """Raises NotFit unless the files are those that were registered, can be loaded, and a text can be read."""
+    if registry.digest(Path(checkpoint.path)) != checkpoint.digest:
+        raise NotFit(
+            f"The files in {checkpoint.path} are not those that were registered: they have been changed or damaged."
+        )
+    try:
+        reader = chosen_reader.load(checkpoint.path)
+    except chosen_reader.PartMissing as error:
+        raise NotFit(str(error)) from error
+    [found] = reader.read([Document("trial", SAMPLE, language="en")])
+    if found.declined is not None and found.declined.code == "failed":
+        raise NotFit(f"It was loaded, but could not read a plain text: {found.declined.message}")
+
+
+def _again_of(promotion: Promotion) -> deployment.Again:
+    if promotion.reread == Promotion.Reread.NONE:
+        return deployment.NONE
+    return deployment.Again(since=promotion.since) if promotion.reread == Promotion.Reread.SINCE else deployment.ALL
+
+
+def _again(reread: str) -> deployment.Again:
+    named = {"all": deployment.ALL, "none": deployment.NONE}
+    if reread in named:
+        return named[reread]
+    try:
+        day = datetime.fromisoformat(reread)
+    except ValueError:
+        raise CommandError(f"--reread takes all, none, or a day such as {timezone.now():%Y-%m-%d}.") from None
+    return deployment.Again(since=day if day.tzinfo else day.replace(tzinfo=UTC))

@@ -1,0 +1,100 @@
+"""The trainer's two lanes: `train` for runs, `check` for what is short (data sets, evaluations, promotions).
+
+A ring claims the oldest waiting work under a lease and minds the process that does it. Runs take their turn on
+TRAIN_RUNS places; one place more is for the short work, so that an evaluation need not wait for a run of hours.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from threading import BoundedSemaphore, Event
+from typing import Any
+
+from celery import Task, shared_task
+from celery.signals import worker_shutting_down
+from django.conf import settings
+
+from extraction import observing
+from kgbuilder.celery import ring
+from kgbuilder.environment import ROOT
+from kgbuilder.parts import run_folder
+from kgbuilder.supervision.leases import AtStart, lease
+from training import claims, describing
+from training.attending import attend
+from training.models import Dataset, Evaluation, Promotion, TrainingRun, Work
+
+_runs, _checks = BoundedSemaphore(settings.TRAIN_RUNS), BoundedSemaphore(1)
+_leaving = Event()
+
+
+def _describe(worker: str) -> None:
+    """So that the first launch form need not wait for it."""
+    with suppress(describing.CannotDescribe, OSError):
+        describing.described(Path(settings.DATA_DIR) / "training")
+
+
+_free = AtStart(claims.free, _describe)
+
+COMMANDS: dict[type[Work], tuple[str, ...]] = {
+    TrainingRun: ("train", "--run"),
+    Evaluation: ("evaluate", "--evaluation"),
+    Dataset: ("check_dataset", "--dataset"),
+    Promotion: ("promote", "--promotion"),
+}
+
+
+@worker_shutting_down.connect
+def _leave(**kwargs: Any) -> None:
+    """The children are told to save their state, and their work goes back to the queue."""
+    _leaving.set()
+
+
+@shared_task(bind=True)
+def train(self: Task[Any, Any]) -> None:
+    """Go on with the oldest waiting run."""
+    if _take(self, _runs, (TrainingRun,)):
+        ring("train")
+
+
+@shared_task(bind=True)
+def check(self: Task[Any, Any]) -> None:
+    """Do the oldest short piece of work; a promotion goes first."""
+    if _take(self, _checks, (Promotion, Dataset, Evaluation)):
+        ring("check")
+        ring("read")
+        ring("project.rdf")
+
+
+def _take(task: Task[Any, Any], places: BoundedSemaphore, kinds: Sequence[type[Work]]) -> bool:
+    """Whether there was any such work, and a place for it."""
+    worker = str(task.request.hostname)
+    if _leaving.is_set() or not places.acquire(blocking=False):
+        return False
+    try:
+        _free(worker)
+        work = claims.claim(kinds, worker)
+        if work is None:
+            return False
+        command = (sys.executable, str(ROOT / "manage.py"), *COMMANDS[type(work)], str(work.pk))
+        kind = "run" if isinstance(work, TrainingRun) else type(work).__name__.lower()
+        says = f"minding {kind} {work.pk}"
+        with observing.about(**{kind: work.pk}), observing.stage("train" if kind == "run" else "check", says, 1):
+            attend(work, command, _environ(work), _busy, _leaving.is_set)
+        return True
+    finally:
+        places.release()
+
+
+def _environ(work: Work) -> dict[str, str]:
+    """The second GPU of a machine is the only one, and so the first, that its run sees."""
+    kind, _, number = work.device.partition(":") if isinstance(work, TrainingRun) else ("", "", "")
+    return {"CUDA_VISIBLE_DEVICES": number} if kind == "cuda" and number else {}
+
+
+def _busy(seconds: float) -> AbstractContextManager[None]:
+    """Lets the supervisor end this process if minding hangs for longer than `seconds`."""
+    return lease(run_folder(), os.environ.get("KGBUILDER_PART", "trainer"), seconds)

@@ -1,0 +1,99 @@
+"""A checkpoint of any system tried on a data set, as it is or made harder, alone or against another's predictions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from extraction import datasets
+from extraction.checkpoint import Checkpoint
+from training.bootstrap import difference, interval, spread
+from training.config import TrainConfig
+from training.disturbing import disturbed_regions, shuffled_images
+from training.evaluating import prepared_for
+from training.judging import Judgement, judge
+from training.parses import Parses
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a checkpoint is tried on. Shares of examples with another's picture, and of regions that are wrong."""
+
+    data: str
+    split: str = "test"
+    shuffle_images: float = 0.0
+    disturb_regions: float = 0.0
+    seed: int = 0
+
+
+def tried(checkpoint: Checkpoint, root: Path, trial: Trial, parser: Parses) -> Judgement:
+    """Raises DatasetError; ValueError for shares, or labels that the checkpoint does not know."""
+    manifest = checkpoint.manifest
+    config = TrainConfig.from_dict(manifest.training["config"])
+    examples = [one for one in datasets.load(trial.data, trial.split, root, config.labels) if one.words]
+    examples = examples[: config.limit or None]
+    if trial.shuffle_images:
+        examples = shuffled_images(examples, trial.shuffle_images, trial.seed)
+    if trial.disturb_regions:
+        examples = disturbed_regions(examples, trial.disturb_regions, trial.seed)
+    prepared = prepared_for(checkpoint, examples, parser, config.images)
+    even = manifest.metrics.get("dev", {}).get("best_f1_threshold")
+    thresholds = manifest.thresholds if even is None else {"default": float(even)}
+    return judge(checkpoint.network, prepared, manifest.calibration, thresholds)
+
+
+def said(judged: Judgement, by_relation: bool = False, confusion: bool = False) -> Iterator[str]:
+    """The figures in lines for people."""
+    yield "  ".join(f"{name} {value:.1%}" for name, value in judged.figures.items())
+    if len(judged.counts):
+        sure = interval(judged.counts)
+        yield f"95 % interval of F1 over resampled items: {sure.low:.1%} to {sure.high:.1%}"
+    if by_relation:
+        for name, one in sorted(judged.by_relation.items(), key=lambda item: -item[1]["gold"]):
+            shares = "  ".join(f"{key} {one[key]:.1%}" for key in ("precision", "recall", "f1"))
+            yield f"{name:32s} {shares}  of {one['gold']}"
+    if confusion:
+        for gold, found in judged.confusion.items():
+            yield f"{gold}: " + ", ".join(f"{name} {times}" for name, times in sorted(found.items(), key=_most))
+
+
+def _most(item: tuple[str, int]) -> int:
+    return -item[1]
+
+
+def against(judged: Judgement, path: Path) -> str:
+    """How the F1 differs from that of the predictions in a file; raises ValueError where they are of other items."""
+    try:
+        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        other = np.array(told["counts"], np.int64).reshape(-1, 3)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} holds no predictions ({error}): name a predictions-test.json of a run") from error
+    apart = difference(judged.counts, other)
+    rival = told.get("checkpoint", path.name)
+    return (
+        f"F1 {100 * apart.value:+.1f} against {rival}, 95 % interval {100 * apart.low:+.1f} to "
+        f"{100 * apart.high:+.1f}, p {apart.p:.3f} (paired bootstrap)"
+    )
+
+
+def spreads(folders: Sequence[Path]) -> Iterator[str]:
+    """Mean and spread of the test figures of runs that differ in their seed; raises ValueError for other runs."""
+    runs = []
+    for folder in folders:
+        try:
+            runs.append(json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{folder} holds no finished run ({error})") from error
+    settings = [{**run["config"], "seed": 0} for run in runs]
+    if any(one != settings[0] for one in settings):
+        raise ValueError("these runs differ in more than their seed: mean and spread would say nothing")
+    seeds = ", ".join(str(run["config"]["seed"]) for run in runs)
+    yield f"{len(runs)} runs of {runs[0]['config']['system']}, seeds {seeds}"
+    for name in runs[0]["test"]["figures"]:
+        one = spread([run["test"]["figures"][name] for run in runs])
+        yield f"  {name} {one.mean:.1%} ({100 * one.deviation:.1f}), {one.smallest:.1%} to {one.largest:.1%}"
