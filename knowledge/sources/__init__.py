@@ -1,0 +1,1 @@
+"""What others know: a local index, Wikidata, DBpedia. One protocol for all (`known.Source`)."""

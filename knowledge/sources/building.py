@@ -1,0 +1,119 @@
+"""Builds a local index: entities stream into a staging file, from which the index is made in one go and put in place.
+
+A build that is killed goes on where it was: the staging file knows how many lines of the dump it has taken, in the
+same transaction as what they gave. The index that is in use stays until the new one is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from knowledge.sources.known import Known
+from knowledge.sources.local_index import AFTERWARDS, SCHEMA, TABLES, index_key
+
+BATCH = 2000  # entities in one transaction
+LONGEST = 300  # code points of a name
+
+_STAGING = """
+CREATE TABLE IF NOT EXISTS staged (number INTEGER PRIMARY KEY, popularity INTEGER NOT NULL, row TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS progress (one INTEGER PRIMARY KEY CHECK (one = 1), source TEXT NOT NULL, lines INTEGER);
+"""
+
+
+class OtherSource(Exception):
+    """The staging file beside the index is of another dump; the message says what to do."""
+
+
+class Builder:
+    """Takes entities in, in any number of lives, and makes the index of them."""
+
+    def __init__(self, path: Path, source: str) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._staging = path.with_suffix(".staging")
+        self._database = sqlite3.connect(self._staging)
+        self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _STAGING)
+        known = self._database.execute("SELECT source, lines FROM progress").fetchone()
+        if known and known[0] != source:
+            raise OtherSource(
+                f"{self._staging} holds a part of {known[0]}. Go on with that one, or delete the file to start anew."
+            )
+        self._source = source
+        self.lines = int(known[1]) if known else 0
+
+    def take(self, entities: Iterable[tuple[int, Known | None]], report: Callable[[int], None]) -> None:
+        """Pairs of a line's number and what it held, if anything; every BATCH of them are kept for good."""
+        batch: list[tuple[int, int, str]] = []
+        line = self.lines
+        for line, known in entities:
+            if known is not None:
+                batch.append((int(known.id[1:]), known.popularity, json.dumps(_row(known), ensure_ascii=False)))
+            if len(batch) >= BATCH:
+                self._keep(batch, line)
+                batch = []
+                report(line)
+        self._keep(batch, line)
+
+    def finish(self, whole: bool = True) -> int:
+        """Makes the index of all that was taken and puts it in place; how many entities it holds.
+
+        `whole`: it has most of whom news names. Otherwise a part of a name finds nobody in it.
+        """
+        fresh = self.path.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        index = sqlite3.connect(fresh)
+        index.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + TABLES)
+        entities = number = 0
+        rows = self._database.execute("SELECT number, row FROM staged ORDER BY popularity DESC, number")
+        with index:
+            for entity, text in rows:
+                *fields, called = json.loads(text)
+                index.execute("INSERT INTO entity VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (entity, *fields))
+                for name in called:
+                    number += 1
+                    index.execute("INSERT INTO name VALUES (?, ?, ?, ?)", (number, index_key(name), name, entity))
+                    index.execute("INSERT INTO words (rowid, key) VALUES (?, ?)", (number, index_key(name)))
+                entities += 1
+            about = {"schema": SCHEMA, "entities": entities, "source": self._source, "whole": int(whole)}
+            index.executemany("INSERT INTO about VALUES (?, ?)", about.items())
+        index.executescript(AFTERWARDS)
+        index.close()
+        self._database.close()
+        fresh.replace(self.path)
+        for name in ("", "-wal", "-shm"):
+            self._staging.with_name(self._staging.name + name).unlink(missing_ok=True)
+        return entities
+
+    def _keep(self, batch: list[tuple[int, int, str]], line: int) -> None:
+        with self._database:
+            self._database.executemany("INSERT OR REPLACE INTO staged VALUES (?, ?, ?)", batch)
+            self._database.execute("INSERT OR REPLACE INTO progress VALUES (1, ?, ?)", (self._source, line))
+        self.lines = line
+
+
+def build(path: Path, source: str, entities: Iterable[Known], whole: bool = True) -> int:
+    """An index of entities at hand, from nothing; how many it holds. `whole`: see `Builder.finish`."""
+    builder = Builder(path, source)
+    builder.take(enumerate(entities, 1), lambda line: None)
+    return builder.finish(whole)
+
+
+def _row(known: Known) -> list[object]:
+    """As the columns of `entity`, and last the names."""
+    called: dict[str, str] = {}
+    for name in (known.label, *known.names):
+        if len(name) <= LONGEST:
+            called.setdefault(index_key(name), name)
+    return [
+        known.label,
+        known.description,
+        " ".join(known.types),
+        known.popularity,
+        json.dumps(dict(known.links), ensure_ascii=False),
+        json.dumps([[fact.property, fact.value, fact.label] for fact in known.facts], ensure_ascii=False),
+        json.dumps(list(known.texts), ensure_ascii=False),
+        [name for key, name in called.items() if key],
+    ]
