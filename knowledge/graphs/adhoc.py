@@ -23,6 +23,7 @@ from typing import Any
 CHILD = Path(__file__).with_name("query_child.py")
 YOUNG_S = 1.5  # a snapshot is used this long before the next query gets a newer one
 MOST_ROWS = 100_000
+WAITING = 24  # queries; a newsroom that opens the page at once. Each holds a thread and nothing else
 
 
 class QueryFailed(Exception):
@@ -87,13 +88,13 @@ class Snapshots:
 
 
 class AdHoc:
-    """Runs people's queries, `children` at a time; as many again may wait, more are turned away."""
+    """Runs people's queries, `children` at a time; WAITING may wait for their turn, more are turned away."""
 
     def __init__(self, store: Any, folder: Path, children: int, seconds: float) -> None:
         self.snapshots = Snapshots(store, folder)
         self._seconds = seconds
         self._running = threading.BoundedSemaphore(children)
-        self._admitted = threading.BoundedSemaphore(2 * children)
+        self._admitted = threading.BoundedSemaphore(children + WAITING)
 
     def answer(self, query: str, media_type: str, seconds: float, rows: int) -> Answer:
         """Raises QueryFailed."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID, uuid5
 
 from django.db.models.functions import Coalesce
 
 from extraction.models import Post
-from knowledge import current, reviews
+from knowledge import current, ontology, reviews
 from knowledge.graphs.store import (
     AssertionContent,
     EntityContent,
@@ -17,24 +17,27 @@ from knowledge.graphs.store import (
     Name,
     PostContent,
     PostUnit,
+    RegionContent,
     Span,
     StatementUnit,
     Triple,
     Unit,
 )
-from knowledge.models import Entity, EntityName, Merge, Projection, Review, Statement
+from knowledge.graphs.support import of as support_of
+from knowledge.models import Entity, EntityName, Evidence, Link, Merge, Projection, Review, Statement
 
 MERGED_AT_ONCE = 200
 Kind = Projection.Kind
 Ends = tuple[int, str, int]
 
 
-def units(rows: Iterable[Projection]) -> list[Unit]:
+def units(rows: Iterable[Projection], *, with_support: bool = False) -> list[Unit]:
     """The present state of these units. A unit whose row is gone from the record has no content."""
     keys: dict[str, list[UUID]] = defaultdict(list)
     for row in rows:
         keys[row.kind].append(row.key)
-    return [*posts(keys[Kind.POST]), *statements(keys[Kind.STATEMENT]), *entities(keys[Kind.ENTITY])]
+    found = statements(keys[Kind.STATEMENT], with_support=with_support)
+    return [*posts(keys[Kind.POST]), *found, *entities(keys[Kind.ENTITY])]
 
 
 def posts(keys: Sequence[UUID]) -> list[PostUnit]:
@@ -68,10 +71,23 @@ def entities(keys: Sequence[UUID]) -> list[EntityUnit]:
         "entity", "name", "language"
     ):
         names[stands_for[entity]].add(Name(name, language))
-    return [EntityUnit(key, _entity(found.get(key), known, names)) for key in keys]
+    same = _same(stands_for)
+    return [EntityUnit(key, _entity(found.get(key), known, names, same)) for key in keys]
 
 
-def statements(keys: Sequence[UUID]) -> list[StatementUnit]:
+def _same(stands_for: Mapping[int, int]) -> dict[int, tuple[str, ...]]:
+    """Of each entity, by its own link or else the surest of those merged into it, its addresses elsewhere."""
+    rows = Link.objects.filter(entity__in=stands_for).exclude(target="").order_by("sure", "pk")
+    found: dict[int, tuple[str, ...]] = {}
+    for entity, target, addresses in sorted(
+        rows.values_list("entity", "target", "addresses"), key=lambda row: row[0] == stands_for[row[0]]
+    ):
+        dbpedia = addresses.get("dbpedia", "")
+        found[stands_for[entity]] = (f"{ontology.WIKIDATA}{target}", *([dbpedia] if dbpedia else []))
+    return found
+
+
+def statements(keys: Sequence[UUID], *, with_support: bool = False) -> list[StatementUnit]:
     """Also, for each, the triples that it may have stood as while a merge was in force that no longer is, or before
     one that is: the store may still hold them."""
     if not keys:
@@ -83,17 +99,21 @@ def statements(keys: Sequence[UUID]) -> list[StatementUnit]:
         for key, head, relation, tail in rows
     }
     every = {form for found in forms.values() for form in found}
-    supported = supported_among(every)
+    support = support_of(every) if with_support else {}
+    supported = every & support.keys() if with_support else supported_among(every)
     ids = {end for head, _, tail in every for end in (head, tail)}
     public = dict(Entity.objects.filter(pk__in=ids).values_list("pk", "public_id"))
 
-    def triples(chosen: Iterable[Ends]) -> tuple[Triple, ...]:
-        return tuple(sorted(Triple(public[head], relation, public[tail]) for head, relation, tail in chosen))
+    shown = {(h, relation, t): Triple(public[h], relation, public[t]) for h, relation, t in every}
 
-    return [
-        StatementUnit(key, triples(forms.get(key, set()) & supported), triples(forms.get(key, set()) - supported))
-        for key in keys
-    ]
+    def unit(key: UUID) -> StatementUnit:
+        there = sorted(forms.get(key, set()) & supported, key=shown.__getitem__)
+        gone = sorted(shown[form] for form in forms.get(key, set()) - supported)
+        return StatementUnit(
+            key, tuple(shown[one] for one in there), tuple(gone), tuple(support[one] for one in there if with_support)
+        )
+
+    return [unit(key) for key in keys]
 
 
 def supported_among(forms: set[Ends]) -> set[Ends]:
@@ -131,6 +151,7 @@ _COLUMNS = (
     "public_id",
     "relation",
     "score",
+    "score_without_image",
     "head_now",
     "tail_now",
     "read_head",
@@ -142,8 +163,9 @@ _SPANS = tuple(f"{end}_mention__{part}" for end in ("head", "tail") for part in 
 def _assertions(ids: list[int], accepted: dict[int, dict[Ends, Review]]) -> dict[int, list[AssertionContent]]:
     said: dict[int, list[AssertionContent]] = defaultdict(list)
     rows = current.assertions().filter(reading__current_of__in=ids).annotate(read_head=_HEAD, read_tail=_TAIL)
-    for row in rows.order_by("pk").values_list(*_COLUMNS, *_SPANS):
-        post, key, relation, score, head_now, tail_now, head, tail, *spans = row
+    shown = _regions(ids)
+    for row in rows.order_by("pk").values_list("pk", *_COLUMNS, *_SPANS):
+        pk, post, key, relation, score, without, head_now, tail_now, head, tail, *spans = row
         content = AssertionContent(
             key=key,
             triple=Triple(head, relation, tail),
@@ -151,9 +173,24 @@ def _assertions(ids: list[int], accepted: dict[int, dict[Ends, Review]]) -> dict
             head=Span(*spans[:3]),
             tail=Span(*spans[3:]),
             accepted=(head_now, relation, tail_now) in accepted[post],
+            without_image=without,
+            regions=shown.get(pk, ()),
         )
         said[post].append(content)
     return said
+
+
+def _regions(ids: list[int]) -> dict[int, tuple[RegionContent, ...]]:
+    """The parts of pictures that assertions rest on. Of the record alone, so that a graph made anew is the same."""
+    found: dict[int, tuple[RegionContent, ...]] = {}
+    rows = Evidence.objects.filter(assertion__reading__current_of__in=ids, kind=Evidence.Kind.REGION)
+    for assertion, said in rows.order_by("pk").values_list("assertion", "reference"):
+        if "box" not in said:
+            continue
+        x, y, w, h = said["box"]
+        region = RegionContent(said.get("image", 0), (x, y, w, h), said.get("class", ""))
+        found[assertion] = (*found.get(assertion, ()), region)
+    return found
 
 
 def _accepted(ids: list[int]) -> dict[int, dict[Ends, Review]]:
@@ -209,10 +246,13 @@ def _post(post: Post, said: list[AssertionContent], mentions: list[UUID]) -> Pos
         read_at=reading.read_at,
         assertions=tuple(said),
         mentions=tuple(sorted(mentions)),
+        publisher=post.publisher,
     )
 
 
-def _entity(row: Entity | None, known: set[int], names: dict[int, set[Name]]) -> EntityContent | None:
+def _entity(
+    row: Entity | None, known: set[int], names: dict[int, set[Name]], same: Mapping[int, tuple[str, ...]]
+) -> EntityContent | None:
     if row is None:
         return None
     if row.canonical is not None:
@@ -220,4 +260,4 @@ def _entity(row: Entity | None, known: set[int], names: dict[int, set[Name]]) ->
     if row.pk not in known:
         return None
     ordered = tuple(sorted(names[row.pk], key=lambda name: (name.name, name.language)))
-    return EntityContent(row.label, row.type, ordered)
+    return EntityContent(row.label, row.type, ordered, same=same.get(row.pk, ()))

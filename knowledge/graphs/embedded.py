@@ -1,10 +1,11 @@
-"""The bundled SPARQL server: one process that owns a pyoxigraph store, and answers on a socket file.
+"""The bundled SPARQL server: one process that owns a pyoxigraph store, and answers on a socket file or an address.
 
-    python -m knowledge.graphs.embedded --store DIR --socket FILE      (token in SPARQL_TOKEN)
+    python -m knowledge.graphs.embedded --store DIR (--socket FILE | --listen HOST:PORT)      (token in SPARQL_TOKEN)
 
 A second process may not open the store and a forked one's writes vanish, so everybody asks here. Writes take turns
 under one lock. `/query` is for people: SPARQL 1.1 Query on a snapshot, in a child that is killed at its limit.
-`/update`, `/ask` (a query on the live store) and `/dump` are the product's own. It prints `ready` once it serves.
+`/graph` is the Graph Store Protocol. `/update`, `/ask` (a query on the live store) and `/dump` are the product's own.
+It prints `ready` once it serves.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import itertools
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -27,7 +29,8 @@ from urllib.parse import parse_qs
 import pyoxigraph
 import waitress
 
-from knowledge.graphs.adhoc import AdHoc, QueryFailed
+from knowledge.graphs import graph_store_protocol
+from knowledge.graphs.adhoc import WAITING, AdHoc, QueryFailed
 from knowledge.graphs.lexer import forbidden
 
 FLUSH_AFTER = 500  # writes; without a flush the log grows without bound, and each start and snapshot replays it
@@ -62,6 +65,7 @@ class Graph:
         self._lock = threading.Lock()
         self._unflushed, self._written_at = 0, 0.0
         self._fence = 0
+        self.broken = threading.Event()
 
     def update(self, text: str, fence: int = 0) -> None:
         """One update request, one transaction. Raises SyntaxError, or Refusal for one whose sender's turn is over.
@@ -73,7 +77,8 @@ class Graph:
             if 0 < fence < self._fence:
                 raise Refusal("409 Conflict", "A later projector has begun to write.")
             self._fence = max(self._fence, fence)
-            self.store.update(text)
+            with self._failing():
+                self.store.update(text)
             self.writes += 1
             # An update is worth the units it carries; its size tells well enough how many.
             self._unflushed += 1 + len(text) // 20_000
@@ -83,7 +88,7 @@ class Graph:
                 self._flush()
 
     def clear(self) -> None:
-        with self._lock:
+        with self._lock, self._failing():
             self.store.clear()
             self.writes += 1
             self.on_write()
@@ -99,8 +104,22 @@ class Graph:
             self._flush()
 
     def _flush(self) -> None:
-        self.store.flush()
+        with self._failing():
+            self.store.flush()
         self._unflushed = 0
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        """A store whose disk failed it once (full, read-only) takes no more until it is opened again: this process
+        ends, and whoever starts it again opens the store, as soon as that can be opened."""
+        try:
+            yield
+        except (OSError, RuntimeError) as error:
+            print(
+                f"The graph cannot be written: {error}. The server ends, to open it anew.", file=sys.stderr, flush=True
+            )
+            self.broken.set()
+            raise Refusal("503 Service Unavailable", f"The graph cannot be written: {error}") from error
 
 
 class App:
@@ -123,12 +142,18 @@ class App:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:
             self._authorise(environ)
+            if environ.get("PATH_INFO") == "/graph" and environ["REQUEST_METHOD"] in graph_store_protocol.METHODS:
+                status, own, whole = graph_store_protocol.answer(self._graph.store, self._graph.update, environ)
+                start_response(status, [*own, ("Content-Length", str(len(whole)))])
+                return [whole]
             route = self._routes.get((environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")))
             if route is None:
                 raise Refusal("404 Not Found", "There is nothing at this address.")
             headers, body = route(environ)
         except Refusal as refusal:
             return _plain(start_response, refusal.status, str(refusal))
+        except graph_store_protocol.Refused as refused:
+            return _plain(start_response, refused.status, str(refused))
         except QueryFailed as failed:
             return _plain(start_response, f"{failed.status} {_REASONS.get(failed.status, 'Failed')}", str(failed))
         except SyntaxError as error:
@@ -150,6 +175,8 @@ class App:
             "empty": empty,
             "writes": self._graph.writes,
             "up_seconds": round(time.time() - self._began),
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
             "default_graph_is_union": False,
         }
         return [("Content-Type", "application/json")], [json.dumps(facts).encode()]
@@ -243,7 +270,9 @@ def application(store: Path, token: str, children: int = 2, seconds: float = 10.
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m knowledge.graphs.embedded", description=__doc__)
     parser.add_argument("--store", type=Path, required=True, help="the store's folder; made if it is not there")
-    parser.add_argument("--socket", type=Path, required=True, help="the socket file to listen on")
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("--socket", type=Path, help="the socket file to listen on")
+    place.add_argument("--listen", metavar="HOST:PORT", help="the address to listen on, on a network of one's own")
     parser.add_argument("--children", type=int, default=2, help="people's queries that run at the same time")
     parser.add_argument("--seconds", type=float, default=10.0, help="the longest that a query may take")
     options = parser.parse_args(arguments)
@@ -257,18 +286,26 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(f"The graph in {options.store} cannot be opened: {error}. If another process holds it, end that one.")
     threading.Thread(target=_flush_when_idle, args=(graph,), daemon=True).start()
     try:
-        _serve(app, options.socket, threads=2 * options.children + 6)
+        _serve(app, _place(options), threads=options.children + WAITING + 6)
     finally:
-        graph.close()
-        options.socket.unlink(missing_ok=True)
+        with contextlib.suppress(Refusal):
+            graph.close()
+        if options.socket:
+            options.socket.unlink(missing_ok=True)
 
 
-def _serve(app: App, socket: Path, threads: int) -> None:
-    socket.unlink(missing_ok=True)  # left behind by one that was killed; the store's own lock keeps two apart
+def _place(options: argparse.Namespace) -> dict[str, Any]:
+    """What waitress is told of where to listen."""
+    if options.listen:
+        return {"listen": options.listen}
+    options.socket.unlink(missing_ok=True)  # left behind by one that was killed; the store's own lock keeps two apart
+    return {"unix_socket": str(options.socket), "unix_socket_perms": "600"}
+
+
+def _serve(app: App, place: dict[str, Any], threads: int) -> None:
     server = waitress.create_server(
         app,
-        unix_socket=str(socket),
-        unix_socket_perms="600",
+        **place,
         threads=threads,
         max_request_body_size=LONGEST_BODY,
         channel_timeout=600,
@@ -280,9 +317,11 @@ def _serve(app: App, socket: Path, threads: int) -> None:
 
 
 def _flush_when_idle(graph: Graph) -> None:
-    while True:
-        time.sleep(1)
-        graph.flush_idle()
+    while not graph.broken.wait(1):
+        with contextlib.suppress(Refusal):
+            graph.flush_idle()
+    time.sleep(1)  # for the answers that are on their way
+    os._exit(1)
 
 
 if __name__ == "__main__":

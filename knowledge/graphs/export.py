@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any
 from uuid import UUID
+from xml.sax.saxutils import escape, quoteattr
 
 import pyoxigraph
 
@@ -12,24 +16,140 @@ from extraction.models import Post
 from knowledge import ontology
 from knowledge.graphs import build, rdf
 from knowledge.graphs.parity import key_ranges
-from knowledge.graphs.store import Unit
+from knowledge.graphs.store import StatementUnit, Support, Triple, Unit
 from knowledge.models import Entity, Statement
 
-FORMATS = {"turtle": pyoxigraph.RdfFormat.TURTLE, "nquads": pyoxigraph.RdfFormat.N_QUADS}
+RDF_FORMATS = {
+    "turtle": pyoxigraph.RdfFormat.TURTLE,
+    "nquads": pyoxigraph.RdfFormat.N_QUADS,
+    "jsonld": pyoxigraph.RdfFormat.JSON_LD,
+}
+FORMATS = ("csv", "graphml", *RDF_FORMATS)
+ENDINGS = {"csv": "csv", "graphml": "graphml", "turtle": "ttl", "nquads": "nq", "jsonld": "jsonld"}
+COLUMNS = ("head_id", "head", "head_type", "relation", "tail_id", "tail", "tail_type", "score", "accepted", "posts")
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_KEYS = (
+    ("name", "node", "string"),
+    ("type", "node", "string"),
+    ("relation", "edge", "string"),
+    ("score", "edge", "double"),
+    ("accepted", "edge", "boolean"),
+    ("posts", "edge", "int"),
+)
+Stated = tuple[Triple, Support]
 
 
 def write(to: IO[bytes], form: str) -> int:
-    """Writes everything; how many quads. Turtle has no graphs: there each assertion still names its post."""
-    count, kind = 0, FORMATS[form]
-    for quads in _chunks():
-        count += len(quads)
-        some: list[Any] = [quad.triple for quad in quads] if form == "turtle" else quads
-        prefixes = ontology.PREFIXES if form == "turtle" else None
-        to.write(pyoxigraph.serialize(some, format=kind, prefixes=prefixes) or b"")
+    """Writes everything; how many quads, rows or elements."""
+    count = 0
+    for some, body in chunks(form):
+        count += some
+        to.write(body)
     return count
 
 
-def _chunks() -> Iterator[list[pyoxigraph.Quad]]:
+def chunks(form: str) -> Iterator[tuple[int, bytes]]:
+    """The file piece by piece, each with the number of things in it."""
+    if form == "csv":
+        return _csv()
+    if form == "graphml":
+        return _graphml()
+    return _jsonld() if form == "jsonld" else _rdf(form)
+
+
+def _rdf(form: str) -> Iterator[tuple[int, bytes]]:
+    """Turtle has no graphs: there each assertion still names its post."""
+    for quads in _quads():
+        some: list[Any] = [quad.triple for quad in quads] if form == "turtle" else quads
+        prefixes = ontology.PREFIXES if form == "turtle" else None
+        yield len(quads), pyoxigraph.serialize(some, format=RDF_FORMATS[form], prefixes=prefixes) or b""
+
+
+def _jsonld() -> Iterator[tuple[int, bytes]]:
+    """One array. A thing may have several objects in it, which JSON-LD takes together by their @id."""
+    before = b"["
+    for quads in _quads():
+        if quads:
+            body = pyoxigraph.serialize(quads, format=RDF_FORMATS["jsonld"]) or b"[]"
+            yield len(quads), before + body.strip()[1:-1]
+            before = b",\n"
+    yield 0, b"]\n" if before != b"[" else b"[]\n"
+
+
+def _csv() -> Iterator[tuple[int, bytes]]:
+    """One row a statement; `posts` are the ids of those that support it, with spaces between."""
+    yield 0, _rows([COLUMNS])
+    for stated in _stated():
+        known = _entities(stated)
+        yield len(stated), _rows(_row(triple, support, known) for triple, support in stated)
+
+
+def _row(triple: Triple, support: Support, known: dict[UUID, tuple[str, str]]) -> tuple[Any, ...]:
+    ends = (*_end(triple.head, known), triple.relation, *_end(triple.tail, known))
+    return (*ends, _score(support), support.accepted, " ".join(map(str, support.posts)))
+
+
+def _graphml() -> Iterator[tuple[int, bytes]]:
+    keys = "".join(f'<key id="{n}" for="{kind}" attr.name="{n}" attr.type="{t}"/>\n' for n, kind, t in _KEYS)
+    beginning = f'<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n{keys}<graph edgedefault="directed">\n'
+    yield 0, f'<?xml version="1.0" encoding="UTF-8"?>\n{beginning}'.encode()
+    for keys_ in key_ranges(Entity):
+        units = [unit for unit in build.entities(keys_) if unit.content and not unit.content.survivor]
+        nodes = [_node(str(u.key), u.content.label, u.content.type) for u in units if u.content]
+        yield len(nodes), "".join(nodes).encode()
+    for stated in _stated():
+        yield len(stated), "".join(_edge(triple, support) for triple, support in stated).encode()
+    yield 0, b"</graph>\n</graphml>\n"
+
+
+def _node(key: str, label: str, kind: str) -> str:
+    return f'<node id="{key}">{_data("name", label)}{_data("type", kind)}</node>\n'
+
+
+def _edge(triple: Triple, support: Support) -> str:
+    data = [("relation", triple.relation), ("score", _score(support)), ("accepted", str(support.accepted).lower())]
+    inner = "".join(_data(name, value) for name, value in [*data, ("posts", len(support.posts))] if value != "")
+    ends = f"source={quoteattr(str(triple.head))} target={quoteattr(str(triple.tail))}"
+    return f"<edge {ends}>{inner}</edge>\n"
+
+
+def _data(name: str, value: Any) -> str:
+    """Control characters, which XML cannot hold in any way, become the replacement character."""
+    return f'<data key="{name}">{escape(_NOT_XML.sub(chr(0xFFFD), str(value)))}</data>'
+
+
+def _score(support: Support) -> float | str:
+    """The best assertion's; empty where only a review supports it."""
+    return max((score for score in support.scores if score is not None), default="")
+
+
+def _rows(rows: Iterable[Iterable[Any]]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    return out.getvalue().encode()
+
+
+def _end(key: UUID, known: dict[UUID, tuple[str, str]]) -> tuple[str, str, str]:
+    return (str(key), *known.get(key, ("", "")))
+
+
+def _entities(stated: list[Stated]) -> dict[UUID, tuple[str, str]]:
+    keys = {end for triple, _ in stated for end in (triple.head, triple.tail)}
+    rows = Entity.objects.filter(public_id__in=keys).values_list("public_id", "label", "type")
+    return {key: (label, kind) for key, label, kind in rows}
+
+
+def _stated() -> Iterator[list[Stated]]:
+    """Every triple once, with its support: where its first row comes, since several rows may say it."""
+    written: set[Triple] = set()
+    for keys in key_ranges(Statement):
+        units: list[StatementUnit] = build.statements(keys, with_support=True)
+        found = {t: s for unit in units for t, s in zip(unit.there, unit.support, strict=True) if t not in written}
+        written |= found.keys()
+        yield sorted(found.items(), key=lambda one: one[0])
+
+
+def _quads() -> Iterator[list[pyoxigraph.Quad]]:
     builders: list[tuple[Any, Callable[[list[UUID]], Iterable[Unit]]]] = [
         (Entity, build.entities),
         (Post, build.posts),

@@ -5,6 +5,7 @@ The text is parsed with rdflib and refused where that cannot parse it; the bundl
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,8 @@ from knowledge.graphs.lexer import forbidden
 LONGEST = 20_000  # characters; a longer one is no question of a person's
 DEEPEST = 60  # brackets within brackets
 OUTWARD = frozenset({"SERVICE", "LOAD"})
+# The parser sets its grammar up while it parses first: two threads that do so at once spoil it for good.
+_one_at_a_time = threading.Lock()
 KINDS = {"SelectQuery": "select", "AskQuery": "ask", "ConstructQuery": "construct", "DescribeQuery": "describe"}
 
 
@@ -31,7 +34,8 @@ def check(text: str) -> str:
     outward = forbidden(text, OUTWARD)
     if outward:
         raise Refused(f"{outward} is not allowed: queries stay within this graph and reach no other address.")
-    parsed = _parsed(text)
+    with _one_at_a_time:
+        parsed = _parsed(text)
     kind = KINDS.get(getattr(parsed, "name", ""))
     if kind is None:
         raise Refused("Only SELECT, ASK, CONSTRUCT and DESCRIBE are allowed.")

@@ -26,6 +26,7 @@ CHUNK = 200
 Kind = Projection.Kind
 Place = tuple[str, UUID]
 Sum = tuple[int, int]
+Sides = tuple[set[str], set[str]]
 _RELATIONS = {ontology.relation_iri(key): key for key in current.RELATIONS}
 _PROPERTIES = {term.value for term in rdf.ENTITY_PROPERTIES}
 
@@ -40,6 +41,7 @@ class Difference:
     extra: tuple[str, ...] = ()
     pending: bool = False
     error: str = ""
+    ends: tuple[str, str, str] = ("", "", "")  # of a relationship that belongs to no unit: head, type, tail
 
 
 @dataclass(slots=True)
@@ -156,17 +158,28 @@ def _triples_that_differ(store: SparqlStore, name: str, seen: Seen, report: Repo
 
 
 def _look(store: SparqlStore, name: str, kind: str, key: UUID) -> Iterator[Difference]:
-    """One unit, as it is now on both sides: its mark is read before, so that a change in between shows as pending."""
+    def sides() -> Sides:
+        [unit] = build.units([Projection(kind=kind, key=key)])
+        # As quads and not as lines: a store may write a quad in another way.
+        expected, found = set(rdf.quads(unit)), store.of_units([unit])
+        return {str(quad) for quad in expected - found}, {str(quad) for quad in found - expected}
+
+    return looked_at(name, kind, key, sides)
+
+
+def looked_at(name: str, kind: str, key: UUID, sides: Callable[[], Sides]) -> Iterator[Difference]:
+    """One unit, as it is now on both sides: its mark is read before, so that a change in between shows as pending.
+
+    `sides` looks, and gives the lines that are missing in the store and those that it has without reason.
+    """
     row = Projection.objects.filter(store=name, kind=kind, key=key).first()
-    [unit] = build.units([Projection(kind=kind, key=key)])
-    expected = set(rdf.quads(unit))
-    found = store.of_units([unit])
+    missing, extra = sides()
     behind = marking.behind(name).filter(kind=kind, key=key).first()
-    if expected == found:
+    if not missing and not extra:
         return
     again = Projection.objects.filter(store=name, kind=kind, key=key).first()
     moved = (row and row.wanted) != (again and again.wanted)
-    lines = (tuple(sorted(map(str, expected - found))), tuple(sorted(map(str, found - expected))))
+    lines = (tuple(sorted(missing)), tuple(sorted(extra)))
     error = behind.error if behind else ""
     yield Difference(kind, str(key), *lines, pending=bool(behind or moved), error=error)
 
@@ -174,7 +187,7 @@ def _look(store: SparqlStore, name: str, kind: str, key: UUID) -> Iterator[Diffe
 def _look_at_extra(store: SparqlStore, name: str, triple: Triple) -> Iterator[Difference]:
     """A plain triple that no statement accounts for. It is pending where a statement that may have stood as it is."""
     [quad, *_] = rdf.quads(StatementUnit(UUID(int=0), (triple,), ()))
-    keys = list(_may_have_stood_as(triple).values_list("public_id", flat=True))
+    keys = list(may_have_stood_as(triple).values_list("public_id", flat=True))
     line = f"{quad.subject} {quad.predicate} {quad.object}"
     if not store.ask(f"ASK {{ {line} }}") or _stands(keys, triple):
         return
@@ -191,7 +204,7 @@ def _stands(keys: list[UUID], triple: Triple) -> bool:
     return any(triple in set(_both_ways(unit.there)) for unit in build.statements(keys))
 
 
-def _may_have_stood_as(triple: Triple) -> Any:
+def may_have_stood_as(triple: Triple) -> Any:
     heads, tails = _ever_under(triple.head), _ever_under(triple.tail)
     ends = Q(head__in=heads, tail__in=tails)
     if triple.relation in current.SYMMETRIC:

@@ -12,11 +12,12 @@ import hashlib
 import logging
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 from django.db import connection, transaction
 from django.db.models import Max, Q, QuerySet
@@ -24,11 +25,12 @@ from django.utils import timezone
 
 from extraction.models import Post
 from knowledge import erasure
+from knowledge.current import supported_statements
 from knowledge.graphs import build
 from knowledge.graphs.registry import open_store
 from knowledge.graphs.store import EntityUnit, StatementUnit, Store, StoreRefused, StoreUnavailable, Unit
-from knowledge.marking import behind, mark_rows
-from knowledge.models import Entity, Projection, ProjectorLock, Statement
+from knowledge.marking import behind, in_order, mark_everything
+from knowledge.models import Entity, Projection, ProjectorLock
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +73,7 @@ def run(
             target = opened or open_store(store)
             # A request of an earlier run that timed out, or whose sender died, must not land after this one's.
             target.fence = time.time_ns() // 1000
+            _recognise(store, target, token)
             until = time.monotonic() + seconds
             while time.monotonic() < until and _take(store, token):
                 rows = _due(store, chunk)
@@ -92,15 +95,44 @@ def start_over(store: str, opened: Store, earlier_base: str = "") -> bool:
     with _holding(store) as token:
         if not token:
             return False
-        for ids in _ranges(Projection.objects.filter(store=store)):
-            Projection.objects.filter(store=store, pk__range=ids).update(done=0, due_at=timezone.now())
-            _take(store, token)
-        for kind, model in (("post", Post), ("statement", Statement), ("entity", Entity)):
-            for ids in _ranges(model.objects.all()):
-                mark_rows(Projection.Kind(kind), model.objects.filter(pk__range=ids))
-                _take(store, token)
+        _want_everything(store, token)
         opened.clear(earlier_base)
+        _name(store, opened)
     return True
+
+
+def _recognise(store: str, target: Store, token: str) -> None:
+    """A store that does not call itself what it did is new, was wiped or is another: it gets everything."""
+    told = target.identity()
+    if told and ProjectorLock.objects.filter(store=store, identity=told).exists():
+        return
+    logger.warning("The graph %s is new to the record, or was wiped: everything is written to it.", store)
+    _want_everything(store, token)
+    _name(store, target)
+
+
+def _want_everything(store: str, token: str) -> None:
+    for ids in _ranges(Projection.objects.filter(store=store)):
+        Projection.objects.filter(store=store, pk__range=ids).update(done=0, due_at=timezone.now())
+        _take(store, token)
+    # Statements that nothing supports stand nowhere, and whatever comes to support one marks it.
+    shown = {"post": Post.objects.all(), "statement": supported_statements(), "entity": Entity.objects.all()}
+    for kind, rows in shown.items():
+        for ids in _ranges(rows.model.objects.all()):
+            mark_everything(store, Projection.Kind(kind), rows.filter(pk__range=ids))
+            _take(store, token)
+
+
+def _name(store: str, target: Store) -> None:
+    """In this order: a death in between only repeats the work."""
+    identity = str(uuid4())
+    target.name_itself(identity)
+    ProjectorLock.objects.filter(store=store).update(identity=identity)
+
+
+def forget_others(stores: Collection[str]) -> None:
+    """Has every store that is not set up now count as new when it comes back: what changes meanwhile is not marked."""
+    ProjectorLock.objects.exclude(store__in=stores).exclude(identity="").update(identity="")
 
 
 def free(worker: str) -> None:
@@ -138,7 +170,7 @@ def _due(store: str, chunk: int) -> list[Projection]:
 def _project(target: Store, rows: Sequence[Projection], result: Projected) -> None:
     """Replaces these units at once, or, where the store will not take them together, half by half."""
     try:
-        units = build.units(rows)
+        units = build.units(rows, with_support=target.shows_support)
         target.replace(units)
     except StoreUnavailable:
         raise
@@ -157,11 +189,14 @@ def _project(target: Store, rows: Sequence[Projection], result: Projected) -> No
 
 
 def _mark_done(rows: Sequence[Projection]) -> None:
-    """`done` becomes the `wanted` that was read before the unit was built, and never less than it is."""
+    """`done` becomes the `wanted` that was read before the unit was built, and never less than it is.
+
+    In the order in which recorders mark: in any other, PostgreSQL ends one of two transactions that share two units.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.executemany(
             "UPDATE knowledge_projection SET done = %s, attempts = 0, error = '' WHERE id = %s AND done < %s",
-            [(row.wanted, row.pk, row.wanted) for row in sorted(rows, key=lambda row: row.pk)],
+            [(row.wanted, row.pk, row.wanted) for row in sorted(rows, key=in_order)],
         )
 
 

@@ -22,14 +22,16 @@ from knowledge.graphs.store import (
     EntityUnit,
     PostContent,
     PostUnit,
+    RegionContent,
     Span,
     StatementUnit,
     Triple,
     Unit,
 )
-from knowledge.ontology import DCTERMS, NAMESPACE, PROV, RDF, RDFS, SCHEMA, SKOS, XSD
+from knowledge.ontology import DCTERMS, NAMESPACE, OWL, PROV, RDF, RDFS, SCHEMA, SKOS, XSD
 
 _TAG = re.compile(r"[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*")
+_ADDRESS = re.compile(r'https?://[^\s<>"{}|\\^`]+')
 DEFAULT = DefaultGraph()
 
 
@@ -41,7 +43,8 @@ def node(iri: str) -> NamedNode:
 
 TYPE, LABEL, ALTERNATIVE = node(RDF + "type"), node(RDFS + "label"), node(SKOS + "altLabel")
 REPLACED_BY = node(DCTERMS + "isReplacedBy")
-ENTITY_PROPERTIES = (TYPE, LABEL, ALTERNATIVE, REPLACED_BY)
+SAME_AS = node(OWL + "sameAs")
+ENTITY_PROPERTIES = (TYPE, LABEL, ALTERNATIVE, REPLACED_BY, SAME_AS)
 
 
 def quads(unit: Unit) -> Iterator[Quad]:
@@ -87,6 +90,8 @@ def _entity(unit: EntityUnit) -> Iterator[Quad]:
     yield Quad(subject, LABEL, label, DEFAULT)
     others = {literal(name.name, name.language) for name in content.names} - {label}
     yield from (Quad(subject, ALTERNATIVE, other, DEFAULT) for other in sorted(others, key=str))
+    addresses = [address for address in content.same if _ADDRESS.fullmatch(address)]
+    yield from (Quad(subject, SAME_AS, NamedNode(address), DEFAULT) for address in addresses)
 
 
 def _post(unit: PostUnit) -> Iterator[Quad]:
@@ -108,6 +113,26 @@ def _post(unit: PostUnit) -> Iterator[Quad]:
         yield Quad(subject, derived, post, graph)
         if assertion.score is not None:
             yield Quad(subject, generated, reading, graph)
+        for region in assertion.regions:
+            yield from _region(subject, post, region)
+
+
+def _region(subject: NamedNode, post: NamedNode, region: RegionContent) -> Iterator[Quad]:
+    """What of a picture an assertion rests on, by media fragment (W3C Media Fragments URI 1.0, 4.2.2)."""
+    picture = NamedNode(f"{post.value}/picture/{region.image}")
+    part = NamedNode(f"{picture.value}#xywh=percent:{','.join(_percent(side) for side in region.box)}")
+    image, part_of = node(SCHEMA + "ImageObject"), node(SCHEMA + "isPartOf")
+    yield Quad(subject, node(PROV + "wasInfluencedBy"), part, post)
+    yield Quad(part, TYPE, image, post)
+    yield Quad(part, part_of, picture, post)
+    if region.label:
+        yield Quad(part, node(SCHEMA + "name"), Literal(region.label, language="en"), post)
+    yield Quad(picture, TYPE, image, post)
+    yield Quad(picture, part_of, post, post)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}".rstrip("0").rstrip(".")
 
 
 Value = NamedNode | Literal
@@ -118,6 +143,8 @@ def _about(post: NamedNode, reading: NamedNode, content: PostContent) -> Iterato
     yield post, node(SCHEMA + "headline"), literal(content.title, content.language)
     yield post, node(SCHEMA + "datePublished"), _time(content.published_at)
     yield post, node(NAMESPACE + "textVersion"), _whole(content.version)
+    if content.publisher:
+        yield post, node(SCHEMA + "publisher"), Literal(content.publisher)
     if content.language:
         yield post, node(SCHEMA + "inLanguage"), Literal(content.language)
     if content.link:
@@ -138,6 +165,8 @@ def _assertion(assertion: AssertionContent) -> Iterator[tuple[NamedNode, Value]]
     yield node(RDF + "object"), NamedNode(ontology.entity_iri(triple.tail))
     if assertion.score is not None:
         yield node(NAMESPACE + "score"), _decimal(assertion.score)
+    if assertion.without_image is not None:
+        yield node(NAMESPACE + "scoreWithoutImage"), _decimal(assertion.without_image)
     if assertion.accepted:
         yield node(NAMESPACE + "accepted"), Literal("true", datatype=node(XSD + "boolean"))
     yield from _span("head", assertion.head)

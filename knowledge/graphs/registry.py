@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.conf import settings
+
 from knowledge.graphs.store import Store
 
 
@@ -13,11 +15,18 @@ def _rdf() -> Store:
     return SparqlStore.from_settings()
 
 
-STORES: dict[str, Callable[[], Store]] = {"rdf": _rdf}
+def _neo4j() -> Store:
+    from knowledge.graphs.neo4j_store import Neo4jStore
+
+    return Neo4jStore.from_settings()
+
+
+STORES: dict[str, Callable[[], Store]] = {"rdf": _rdf, "neo4j": _neo4j}
 
 
 def store_names() -> tuple[str, ...]:
-    return tuple(STORES)
+    """The stores that are set up here: Neo4j only where it has an address."""
+    return tuple(name for name in STORES if name != "neo4j" or settings.NEO4J_URL)
 
 
 def open_store(name: str) -> Store:

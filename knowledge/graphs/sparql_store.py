@@ -21,7 +21,7 @@ from knowledge import ontology
 from knowledge.graphs import guard, rdf
 from knowledge.graphs.store import EntityUnit, PostUnit, StatementUnit, StoreRefused, StoreUnavailable, Unit
 
-BUNDLED = "http://sparql"  # the host of requests that go over the socket file, where no name is looked up
+BUNDLED = "http://sparql"  # of requests that go over the socket file, where no name is looked up
 WRITE_SECONDS = 60.0
 READ_SECONDS = 60.0
 LONGEST_ANSWER = 64 << 20
@@ -47,8 +47,14 @@ class Answer:
 class SparqlStore:
     """A `Store`. Every method raises StoreUnavailable where the server does not answer, or not as it should."""
 
-    def __init__(self, query_url: str, update_url: str, token: str, socket: Path | None = None) -> None:
-        self._query_url, self._update_url, self._bundled = query_url, update_url, socket is not None
+    shows_support = False
+
+    def __init__(
+        self, query_url: str, update_url: str, token: str, socket: Path | None = None, bundled: str = ""
+    ) -> None:
+        """`socket` or `bundled`, an address: it is our own server, which can do more than SPARQL asks of one."""
+        self._query_url, self._update_url = query_url, update_url
+        self._bundled = BUNDLED if socket else bundled
         self.fence = 0
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         # trust_env: no proxy of the environment's stands between us and the graph.
@@ -64,7 +70,10 @@ class SparqlStore:
         if settings.SPARQL_QUERY_URL:
             update = settings.SPARQL_UPDATE_URL or settings.SPARQL_QUERY_URL
             return cls(settings.SPARQL_QUERY_URL, update, settings.ENV["SPARQL_TOKEN"])
-        return cls(f"{BUNDLED}/ask", f"{BUNDLED}/update", settings.SPARQL_TOKEN, settings.SPARQL_SOCKET)
+        address, token = settings.SPARQL_BUNDLED_URL, settings.SPARQL_TOKEN
+        socket = None if address else settings.SPARQL_SOCKET
+        where = address or BUNDLED
+        return cls(f"{where}/ask", f"{where}/update", token, socket, bundled=where)
 
     def replace(self, units: Sequence[Unit]) -> None:
         """Raises StoreRefused where the server will not take them; then it has taken none."""
@@ -92,19 +101,33 @@ class SparqlStore:
     def clear(self, earlier_base: str = "") -> None:
         """The bundled server holds nothing but ours; from another one goes what our IRIs begin."""
         if self._bundled:
-            self._accept(self._send("POST", f"{BUNDLED}/clear", timeout=600))
+            self._accept(self._send("POST", f"{self._bundled}/clear", timeout=600))
             return
         for base in {settings.BASE_IRI, earlier_base} - {""}:
             self.update(
                 f"DELETE {{ GRAPH ?g {{ ?s ?p ?o }} }} WHERE {{ GRAPH ?g {{ ?s ?p ?o }} "
-                f'FILTER(STRSTARTS(STR(?g), "{base}id/post/")) }};\n'
+                f'FILTER(STRSTARTS(STR(?g), "{base}id/")) }};\n'
                 f'DELETE {{ ?s ?p ?o }} WHERE {{ ?s ?p ?o FILTER(STRSTARTS(STR(?s), "{base}id/")) }}'
             )
 
+    def identity(self) -> str:
+        name = _store_iri()
+        rows = self.select(f"SELECT ?o {{ GRAPH <{name}> {{ <{name}> <{ontology.DCTERMS}identifier> ?o }} }}")
+        return str(rows[0]["o"]["value"]) if rows else ""
+
+    def name_itself(self, identity: str) -> None:
+        name = _store_iri()
+        triple = f'<{name}> <{ontology.DCTERMS}identifier> "{identity}"'
+        self.update(f"DROP SILENT GRAPH <{name}>;\nINSERT DATA {{ GRAPH <{name}> {{ {triple} }} }}")
+
     def stream(self) -> Iterator[pyoxigraph.Quad]:
-        """Every quad that the server holds, in no order. Others may write meanwhile."""
+        """Every quad that the server holds but its name, in no order. Others may write meanwhile."""
+        own = pyoxigraph.NamedNode(_store_iri())
+        return (quad for quad in self._stream() if quad.subject != own)
+
+    def _stream(self) -> Iterator[pyoxigraph.Quad]:
         if self._bundled:
-            with self._open("GET", f"{BUNDLED}/dump") as body:
+            with self._open("GET", f"{self._bundled}/dump") as body:
                 yield from pyoxigraph.parse(body, format=pyoxigraph.RdfFormat.N_QUADS)
             return
         for graph, text in (
@@ -132,7 +155,7 @@ class SparqlStore:
         """What the server says of itself; a server by address has only shown that it answers."""
         if not self._bundled:
             return {"engine": self._query_url, "empty": not self.ask("ASK { ?s ?p ?o }")}
-        response = self._send("GET", f"{BUNDLED}/health", timeout=5)
+        response = self._send("GET", f"{self._bundled}/health", timeout=5)
         self._accept(response)
         facts: dict[str, Any] = response.json()
         return facts
@@ -143,7 +166,7 @@ class SparqlStore:
             fields = {"query": text, "seconds": str(seconds), "rows": str(limit)}
             # The server itself ends the query; this waits for it to say so.
             response = self._send(
-                "POST", f"{BUNDLED}/query", data=fields, headers={"Accept": accept}, timeout=2 * seconds + 10
+                "POST", f"{self._bundled}/query", data=fields, headers={"Accept": accept}, timeout=2 * seconds + 10
             )
             if response.status_code in (400, 403, 503, 504, 507):
                 raise QueryFailed(response.text)
@@ -275,6 +298,11 @@ def update(units: Iterable[Unit]) -> str:
     if any(added):
         steps.append(f"INSERT DATA {{\n{''.join(added)}}}")
     return ";\n".join(steps)
+
+
+def _store_iri() -> str:
+    """The graph in which a store keeps its name for itself."""
+    return f"{settings.BASE_IRI}id/store"
 
 
 def _triples(quads: Iterable[pyoxigraph.Quad]) -> str:

@@ -29,12 +29,16 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class EntityContent:
-    """An entity as the graph shows it: with its names, or, once merged, as a pointer to its survivor."""
+    """An entity as the graph shows it: with its names, or, once merged, as a pointer to its survivor.
+
+    `same`: its addresses elsewhere, Wikidata's first.
+    """
 
     label: str
     type: str
     names: tuple[Name, ...] = ()
     survivor: UUID | None = None
+    same: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -56,6 +60,16 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class RegionContent:
+    """A part of the post's picture of that number: x, y, width, height as shares of the upright picture, and what it
+    shows."""
+
+    image: int
+    box: tuple[float, float, float, float]
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class AssertionContent:
     """One assertion, or an accepting review's own support (no score, spans perhaps unknown). Ends as read."""
 
@@ -65,6 +79,8 @@ class AssertionContent:
     head: Span | None = None
     tail: Span | None = None
     accepted: bool = False
+    without_image: float | None = None
+    regions: tuple[RegionContent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +96,7 @@ class PostContent:
     read_at: datetime | None
     assertions: tuple[AssertionContent, ...] = ()
     mentions: tuple[UUID, ...] = ()
+    publisher: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +112,25 @@ class EntityUnit:
 
 
 @dataclass(frozen=True, slots=True)
+class Support:
+    """The posts that support a triple now, with the best score of each; None where only an editor's review does."""
+
+    posts: tuple[UUID, ...] = ()
+    scores: tuple[float | None, ...] = ()
+    accepted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class StatementUnit:
-    """`there` stand in the graph now; `gone` are the triples that this statement may have stood as before merges."""
+    """`there` stand in the graph now; `gone` are the triples that this statement may have stood as before merges.
+
+    `support`, of each of `there`, is filled in only for a store that shows it.
+    """
 
     key: UUID
     there: tuple[Triple, ...]
     gone: tuple[Triple, ...]
+    support: tuple[Support, ...] = ()
 
 
 Unit = PostUnit | EntityUnit | StatementUnit
@@ -110,10 +140,17 @@ class Store(Protocol):
     """A graph store. Both methods raise StoreUnavailable; `replace` raises StoreRefused for a unit it cannot take.
 
     `fence` grows with each projector that takes its turn; a store that can tells an earlier one's late request by it,
-    and refuses that.
+    and refuses that. `shows_support`: it wants `StatementUnit.support`.
     """
 
     fence: int
+    shows_support: bool
+
+    def identity(self) -> str:
+        """What the store calls itself; "" for one that is new or was wiped."""
+
+    def name_itself(self, identity: str) -> None:
+        """Has the store call itself so from now on."""
 
     def replace(self, units: Sequence[Unit]) -> None:
         """Makes the store show these units as they are given, all or none."""

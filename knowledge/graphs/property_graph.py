@@ -1,0 +1,146 @@
+"""Units as rows of a property graph: what Neo4j is sent, and the lines by which it is compared.
+
+An entity is a node `:Entity` with its type as a second label, a post is a node `:Post`, and MENTIONS leads from one to
+the other. A supported triple is one relationship, its type the relation's key in capitals; its id is made of the
+triple, so that rows which a merge made one triple are one relationship. A merged entity has no node of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from extraction.labels import ENTITY_TYPES, RELATIONS
+from knowledge import names
+from knowledge.graphs.store import EntityUnit, PostUnit, StatementUnit, Support, Triple, Unit
+
+RELATIONSHIPS = UUID("5d4e4a0e-3f43-5f0e-9f55-0f0a4c1d7c11")
+ENTITY, POST, MENTIONS = "Entity", "Post", "MENTIONS"
+Row = dict[str, Any]
+
+
+def label(entity_type: str) -> str:
+    """An entity type as a label: `person` is Person."""
+    return entity_type[:1].upper() + entity_type[1:]
+
+
+def relationship_type(relation: str) -> str:
+    """A relation as a relationship's type: `member_of` is MEMBER_OF."""
+    return relation.upper()
+
+
+LABELS = tuple(label(key) for key in sorted(ENTITY_TYPES))
+TYPES = {relationship_type(key): key for key in sorted(RELATIONS)}
+
+
+def relationship_id(triple: Triple) -> str:
+    return str(uuid5(RELATIONSHIPS, f"{triple.head}|{triple.relation}|{triple.tail}"))
+
+
+def entity_row(unit: EntityUnit) -> Row | None:
+    """None for an entity that has no node: unknown now, or merged into another."""
+    content = unit.content
+    if content is None or content.survivor is not None:
+        return None
+    properties = {
+        "id": str(unit.key),
+        "name": content.label,
+        "names": sorted({name.name for name in content.names} | {content.label}),
+        "same_as": list(content.same),
+        # An index takes no more than some thousand bytes; a name may be longer, its key may not.
+        "key": names.name_key(content.label),
+        **({"same_as": list(content.same)} if content.same else {}),
+    }
+    return {"id": str(unit.key), "label": label(content.type), "properties": properties}
+
+
+def post_row(unit: PostUnit) -> Row | None:
+    content = unit.content
+    if content is None:
+        return None
+    properties = {
+        "id": str(unit.key),
+        "title": content.title,
+        "url": content.link,
+        "publisher": content.publisher,
+        "language": content.language,
+        "published": content.published_at.astimezone(UTC),
+    }
+    return {"id": str(unit.key), "properties": properties, "mentions": [str(key) for key in content.mentions]}
+
+
+def relationship_rows(unit: StatementUnit) -> list[Row]:
+    return [
+        _ends(triple) | {"properties": _supported(triple, support)}
+        for triple, support in zip(unit.there, unit.support, strict=True)
+    ]
+
+
+def gone_rows(unit: StatementUnit) -> list[Row]:
+    return [_ends(triple) for triple in unit.gone]
+
+
+def _ends(triple: Triple) -> Row:
+    return {
+        "id": relationship_id(triple),
+        "head": str(triple.head),
+        "type": relationship_type(triple.relation),
+        "tail": str(triple.tail),
+    }
+
+
+def _supported(triple: Triple, support: Support) -> Row:
+    """`scores` are in the order of `posts`: the best of each post, 1 where only an editor's acceptance supports it."""
+    scores = [1.0 if score is None else round(score, 4) for score in support.scores]
+    return {
+        "id": relationship_id(triple),
+        "posts": [str(post) for post in support.posts],
+        "scores": scores,
+        "score": max(scores, default=0.0),
+        "support": len(support.posts),
+        "accepted": support.accepted,
+    }
+
+
+def lines(unit: Unit) -> set[str]:
+    """All that a unit is in the store, one line a node or relationship; the store's own rows make the same lines."""
+    return set(_lines(unit))
+
+
+def _lines(unit: Unit) -> Iterator[str]:
+    if isinstance(unit, EntityUnit):
+        if row := entity_row(unit):
+            yield node_line([ENTITY, row["label"]], row["properties"])
+    elif isinstance(unit, PostUnit):
+        if row := post_row(unit):
+            yield node_line([POST], row["properties"])
+            yield from (mention_line(row["id"], entity) for entity in row["mentions"])
+    else:
+        yield from (
+            relationship_line(row["head"], row["type"], row["tail"], row["properties"])
+            for row in relationship_rows(unit)
+        )
+
+
+def node_line(labels: Iterable[str], properties: Row) -> str:
+    return f"(:{':'.join(sorted(labels))} {_shown(properties)})"
+
+
+def mention_line(post: str, entity: str) -> str:
+    return f"({post})-[:{MENTIONS}]->({entity})"
+
+
+def relationship_line(head: str, kind: str, tail: str, properties: Row) -> str:
+    return f"({head})-[:{kind} {_shown(properties)}]->({tail})"
+
+
+def _shown(properties: Row) -> str:
+    return json.dumps(properties, ensure_ascii=False, sort_keys=True, default=_plain)
+
+
+def _plain(value: Any) -> str:
+    native = value.to_native() if hasattr(value, "to_native") else value
+    return native.astimezone(UTC).isoformat() if isinstance(native, datetime) else str(native)

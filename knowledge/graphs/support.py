@@ -1,0 +1,44 @@
+"""Which posts support a triple now, and how surely: for the stores that show it beside the triple."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from typing import Any
+from uuid import UUID
+
+from knowledge import current
+from knowledge.graphs.store import Support
+
+Ends = tuple[int, str, int]
+Best = dict[UUID, float | None]
+
+
+def of(forms: Collection[Ends]) -> dict[Ends, Support]:
+    """The support of those of these triples, by ids of entities, that have any."""
+    if not forms:
+        return {}
+    wanted = set(forms)
+    heads = current.members(end for head, _, tail in wanted for end in (head, tail))
+    rows: dict[str, Iterable[Any]] = {f"statement__{end}__in": heads for end in ("head", "tail")}
+    rows["statement__relation__in"] = {relation for _, relation, _ in wanted}
+    best: dict[Ends, Best] = defaultdict(dict)
+    said = current.assertions().filter(**rows).order_by()
+    columns = ("head_now", "statement__relation", "tail_now", "reading__version__post__public_id", "score")
+    for head, relation, tail, post, score in said.values_list(*columns):
+        ends = (head, relation, tail)
+        if ends in wanted:
+            best[ends][post] = max(score, best[ends].get(post) or 0.0)
+    accepted = set()
+    upheld = current.accepting().filter(**rows).order_by()
+    for *triple, post in upheld.values_list("head_now", "statement__relation", "tail_now", "post__public_id"):
+        ends = (triple[0], triple[1], triple[2])
+        if ends in wanted:
+            accepted.add(ends)
+            best[ends].setdefault(post, None)
+    return {ends: _support(posts, ends in accepted) for ends, posts in best.items()}
+
+
+def _support(posts: Best, accepted: bool) -> Support:
+    ordered = sorted(posts)
+    return Support(tuple(ordered), tuple(posts[post] for post in ordered), accepted)
