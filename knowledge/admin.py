@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from extraction.admin import LookedAt
-from knowledge.models import Assertion, Entity, Event, Mention, Merge, Projection, Review, Statement
+from knowledge.models import Assertion, Entity, Event, Mention, Merge, Projection, Review, SavedQuery, Statement
 
 
 @admin.register(Entity)
@@ -56,6 +56,14 @@ class ProjectionAdmin(LookedAt):
     list_display = ("store", "kind", "key", "wanted", "done", "attempts", "error")
     list_filter = ("store", "kind")
     search_fields = ("key",)
+
+
+@admin.register(SavedQuery)
+class SavedQueryAdmin(LookedAt):
+    list_display = ("title", "language", "by", "shared", "changed_at")
+    list_select_related = ("by",)
+    list_filter = ("language", "shared")
+    search_fields = ("title", "text")
 
 
 @admin.register(Event)

@@ -1,36 +1,59 @@
 """Takes posts out for good: their words, pictures, readings and all that only they supported.
 
-A withdrawn post keeps its history; an erased one keeps a row that says that it was erased, so that its page is not
-fetched again. Removing (the samples) takes that row too. Statements and entities that nothing supports any more stay
-as bare ids, without a name, until the stores have let go of them; then `sweep` deletes them.
+A withdrawn post keeps its history; an erased one keeps a row that says that it was erased, with its links, and the
+hashes of its texts: a feed that shows it again, or its words under another link, does not bring it back. Removing (the
+samples) takes that row too. Statements and entities that nothing supports any more stay as bare ids, without a name,
+until the stores have let go of them; then `sweep` deletes them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from uuid import UUID
 
+from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
-from django.db.models.functions import Substr
+from django.db.models.functions import Length, Substr
 
-from extraction.models import Feed, Post, PostImage, Sighting
+from extraction.models import Feed, Post, PostImage, RegionSet, Sighting, Tombstone
 from knowledge import events, marking, names
 from knowledge.models import Assertion, Entity, EntityName, Mention, Merge, Projection, Review, Statement
+
+SHORTEST_KNOWN = 200  # code points: shorter texts ("Live updates") are alike by chance
 
 
 def erase(post: Post, by: events.Who, reason: str = "") -> None:
     """Erases a post: nothing that it said is left, in the record now, in the graph once its units are projected."""
     with transaction.atomic():
         held = Post.objects.select_for_update(no_key=True).get(pk=post.pk)
+        _leave_tombstones(held)
         _take_out(held)
         # The feed's words go too, and the item's hash: the row alone keeps the feed from bringing the post back.
         held.sightings.update(title="", text="", image="", item_hash="")
         Post.objects.filter(pk=held.pk).update(
-            state=Post.State.ERASED, state_reason=reason or "erased", due_at=None, current_version=None
+            state=Post.State.ERASED,
+            state_reason=reason or "erased",
+            due_at=None,
+            current_version=None,
+            error="",
+            # A visit that is under way finds its lease gone, and writes nothing.
+            lease_token="",
+            lease_until=None,
         )
         events.note(by, "post erased", str(held.public_id))
+
+
+def _leave_tombstones(post: Post) -> None:
+    """Of texts long enough not to be alike by chance. A pruned version's hash is that of what it once said."""
+    long = post.versions.annotate(length=Length("text")).filter(length__gte=SHORTEST_KNOWN)
+    Tombstone.objects.bulk_create(
+        [Tombstone(post=post, text_hash=digest) for digest in set(long.values_list("text_hash", flat=True))],
+        ignore_conflicts=True,
+    )
 
 
 def remove_samples(by: events.Who = None) -> int:
@@ -83,11 +106,26 @@ def _mark(post: Post, statements: set[int], entities: set[int]) -> None:
 
 
 def _delete_pictures(post: Post) -> None:
-    files = set(post.images.exclude(file="").values_list("file", flat=True))
+    """Its copies and what was seen in them, unless another post shows the same picture."""
+    held = set(post.images.values_list("sha256", "file", "thumbnail"))
     post.images.all().delete()
-    shared = set(PostImage.objects.filter(file__in=files).values_list("file", flat=True))
-    for name in sorted(files - shared):
-        transaction.on_commit(lambda name=name: default_storage.delete(name))  # type: ignore[misc]
+    files = {name for _, *both in held for name in both if name}
+    left = PostImage.objects.filter(Q(file__in=files) | Q(thumbnail__in=files)).values_list("file", "thumbnail")
+    for name in sorted(files - {name for row in left for name in row}):
+        transaction.on_commit(partial(default_storage.delete, name))
+    contents = {sha256 for sha256, _, _ in held if sha256}
+    contents -= set(PostImage.objects.filter(sha256__in=contents).values_list("sha256", flat=True))
+    _forget_contents(contents)
+
+
+def _forget_contents(contents: set[str]) -> None:
+    """What was seen in pictures, and the small copies that networks read."""
+    seen = RegionSet.objects.filter(sha256__in=contents)
+    names = {f"{sha256[:2]}/{sha256}.jpg" for sha256 in contents}
+    names |= set(seen.exclude(features="").values_list("features", flat=True))
+    seen.delete()
+    for name in sorted(names):
+        transaction.on_commit(partial(Path(settings.FEATURES_ROOT, name).unlink, missing_ok=True))
 
 
 def _drop_names(entities: set[int]) -> None:
@@ -114,6 +152,8 @@ def _blank_entities(ids: set[int]) -> None:
     """Takes the name off entities that nothing mentions any more. The rows stay until the stores have let go of them;
     one that took part in a merge stays for good, so that its id goes on redirecting."""
     idle = Entity.objects.filter(pk__in=ids).exclude(Exists(Mention.objects.filter(entity=OuterRef("pk"))))
+    # A split's rows find their way by this name when its posts are read again.
+    idle = idle.exclude(Exists(Mention.objects.filter(resolved=OuterRef("pk"))))
     for entity in idle:
         others = EntityName.objects.filter(Q(entity__canonical=entity) | Q(entity=entity)).values_list(
             "name", flat=True

@@ -55,6 +55,16 @@ def mark_rows(kind: Projection.Kind, rows: QuerySet[Any]) -> None:
             cursor.execute(_INSERT + select + _COUNT_UP, [store, kind.value, _now(), *params])
 
 
+def mark_everything(store: str, kind: Projection.Kind, rows: QuerySet[Any]) -> None:
+    """Makes every unit of these rows behind in one store, whether it was known there or not."""
+    sql, params = rows.order_by().values("public_id").query.sql_with_params()
+    select = f"SELECT %s, %s, marked.public_id, 1, 0, %s, 0, '' FROM ({sql}) AS marked WHERE true"  # noqa: S608
+    # Its `wanted` stays: whoever is about to mark it done does so for the state that was read.
+    again = " ON CONFLICT (store, kind, key) DO UPDATE SET done = 0, due_at = excluded.due_at"
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT + select + again, [store, kind.value, _now(), *params])
+
+
 def mark_posts(posts: Iterable[Post]) -> None:
     """Marks the posts and all that their current readings and reviews touch: for withdrawals and returns.
 
@@ -83,6 +93,11 @@ def entities_of_posts(ids: list[int]) -> QuerySet[Entity]:
 def with_survivors(entities: QuerySet[Entity]) -> QuerySet[Entity]:
     stand_for = entities.filter(canonical__isnull=False).values("canonical")
     return Entity.objects.filter(Q(pk__in=entities.values("pk")) | Q(pk__in=stand_for))
+
+
+def in_order(unit: Projection) -> tuple[int, UUID]:
+    """The order in which everybody takes units' rows: posts, statements, entities, each by their keys."""
+    return (Kind.POST, Kind.STATEMENT, Kind.ENTITY).index(Kind(unit.kind)), unit.key
 
 
 def behind(store: str) -> QuerySet[Projection]:

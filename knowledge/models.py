@@ -8,6 +8,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Length, Substr
 
 from extraction.models import Post, Reading
 
@@ -17,7 +18,7 @@ class Entity(models.Model):
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     type = models.CharField(max_length=40)
-    label = models.CharField(max_length=500)
+    label = models.TextField()
     key = models.CharField(max_length=600, unique=True)
     canonical = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -33,14 +34,17 @@ class EntityName(models.Model):
     """A name of an entity; `key` is the name in NFKC, case-folded, without diacritics."""
 
     entity = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="names")
-    name = models.CharField(max_length=500)
+    name = models.TextField()
     key = models.CharField(max_length=500, db_index=True)
     language = models.CharField(max_length=35, blank=True, default="")
     source = models.CharField(max_length=40, default="text")
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["entity", "name", "language", "source"], name="entity_name_once")
+            # By its beginning and its length: a key of an index may have no more than some thousand bytes.
+            models.UniqueConstraint(
+                "entity", Substr("name", 1, 400), Length("name"), "language", "source", name="entity_name_once"
+            )
         ]
 
     def __str__(self) -> str:
@@ -48,10 +52,14 @@ class EntityName(models.Model):
 
 
 class Mention(models.Model):
-    """A span of a version's text, with the type as read. `entity` is what it was resolved to, before any merge."""
+    """A span of a version's text, with the type as read. `entity` is what it was resolved to, before any merge.
+
+    `resolved`: what its name led to, where an editor's split made it another; else null.
+    """
 
     reading = models.ForeignKey(Reading, on_delete=models.CASCADE, related_name="mentions")
     entity = models.ForeignKey(Entity, on_delete=models.PROTECT, related_name="mentions")
+    resolved = models.ForeignKey(Entity, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
     type = models.CharField(max_length=40)
@@ -90,6 +98,7 @@ class Statement(models.Model):
 class Assertion(models.Model):
     """One reading says one statement, at one place. Head and tail mentions keep the order that was read.
 
+    `score_without_image`: the score of the same pair with the picture masked; null where no picture was read.
     `asserted_at` is the post's time of publication; `valid_from` and `valid_to` stay empty until read from the text.
     """
 
@@ -100,6 +109,7 @@ class Assertion(models.Model):
     tail_mention = models.ForeignKey(Mention, on_delete=models.CASCADE, related_name="+")
     relation = models.CharField(max_length=60)
     score = models.FloatField()
+    score_without_image = models.FloatField(null=True, blank=True)
     qualifiers = models.JSONField(default=list)
     asserted_at = models.DateTimeField()
     valid_from = models.CharField(max_length=40, blank=True, default="")
@@ -134,6 +144,34 @@ class Evidence(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.reference}"
+
+
+class Link(models.Model):
+    """What an entity is in a knowledge source: `target` is Wikidata's id, "" where it is none of theirs (NIL).
+
+    Made with its entity, and due until it has been looked up; every candidate is kept with its score, for editors.
+    `by` is who decided; where nobody did, the linker chose, and may choose anew.
+    """
+
+    entity = models.OneToOneField(Entity, on_delete=models.CASCADE, related_name="link")
+    due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    attempts = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True, default="")
+    target = models.CharField(max_length=20, blank=True, default="", db_index=True)
+    label = models.CharField(max_length=400, blank=True, default="")
+    description = models.CharField(max_length=400, blank=True, default="")
+    sure = models.FloatField(default=0.0)
+    source = models.CharField(max_length=40, blank=True, default="")
+    candidates = models.JSONField(default=list)
+    addresses = models.JSONField(default=dict)
+    facts = models.JSONField(default=list)
+    categories = models.JSONField(default=list)
+    abstract = models.TextField(blank=True, default="")
+    looked_up_at = models.DateTimeField(null=True, blank=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+
+    def __str__(self) -> str:
+        return f"{self.entity_id} {self.target or 'NIL'}"
 
 
 class Review(models.Model):
@@ -210,11 +248,16 @@ class Projection(models.Model):
 
 
 class ProjectorLock(models.Model):
-    """Who projects into a store: one at a time, or an older graph could land last and stay."""
+    """Who projects into a store: one at a time, or an older graph could land last and stay.
+
+    `identity`: what the store that was last written to calls itself. One that calls itself otherwise was wiped or is
+    another, and gets everything.
+    """
 
     store = models.CharField(max_length=20, unique=True)
     token = models.CharField(max_length=32, blank=True, default="")
     until = models.DateTimeField(null=True, blank=True)
+    identity = models.CharField(max_length=36, blank=True, default="")
 
     def __str__(self) -> str:
         return self.store
@@ -232,3 +275,88 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.what} {self.subject}"
+
+
+class SavedQuery(models.Model):
+    """A person's query, to be run again; `shared`: others see it too."""
+
+    class Language(models.TextChoices):
+        SPARQL = "sparql", "SPARQL"
+        CYPHER = "cypher", "Cypher"
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    language = models.CharField(max_length=10, choices=Language)
+    title = models.CharField(max_length=200)
+    text = models.TextField()
+    parameters = models.JSONField(default=dict, blank=True)
+    shared = models.BooleanField(default=False)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_queries")
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name_plural = "saved queries"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["by", "language", "title"], name="saved_query_once")
+        ]
+        permissions = [("ask_cypher", "Can ask the graph in Cypher")]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class KnowledgeService(models.Model):
+    """How a service of knowledge has answered of late, by host: its circuit. While `open_until` lies ahead, nobody
+    asks it."""
+
+    host = models.CharField(max_length=300, unique=True)
+    name = models.CharField(max_length=60)
+    failures = models.PositiveIntegerField(default=0)
+    opened = models.PositiveIntegerField(default=0)
+    open_until = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(blank=True, default="")
+    answered_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.host}"
+
+
+class ServiceAnswer(models.Model):
+    """What a service answered, as we read it, and when; `key` is the SHA-256 of the address that was asked."""
+
+    key = models.CharField(max_length=64, unique=True)
+    service = models.CharField(max_length=300)
+    content = models.JSONField()
+    asked_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.service} at {self.asked_at:%Y-%m-%d %H:%M}"
+
+
+class Split(models.Model):
+    """Mentions of `origin` that an editor moved to `target`, post by post: the two are not one. Never joined by us."""
+
+    origin = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="splits")
+    target = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="split_from")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    at = models.DateTimeField(auto_now_add=True)
+    undone_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"out of {self.origin} at {self.at:%Y-%m-%d %H:%M}"
+
+
+class Parting(models.Model):
+    """In this post, what resolves to `entity` means `target`: of a split in force, for each reading to come too."""
+
+    split = models.ForeignKey(Split, on_delete=models.CASCADE, related_name="partings")
+    post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="partings")
+    entity = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="+")
+    target = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["post", "entity"], name="parting_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.entity_id} is {self.target_id} in {self.post_id}"

@@ -6,8 +6,8 @@ import hashlib
 import unicodedata
 from collections.abc import Iterable
 
-LONGEST_NAME = 500  # the columns' lengths; a longer name keeps its beginning and a digest
-LONGEST_KEY = 500
+LONGEST_NAME = 20_000  # a longer name keeps its beginning
+LONGEST_KEY = 500  # the column's length; a longer key keeps its beginning and a digest
 
 
 def shown(words: str) -> str:
@@ -32,6 +32,26 @@ def name_key(name: str) -> str:
 def resolution_key(name: str, entity_type: str) -> str:
     """What makes two mentions one entity while nothing better is known: the name's key and the type."""
     return f"{name_key(name)}|{entity_type}"
+
+
+def longer(keys: Iterable[str]) -> dict[str, str]:
+    """Which names of people in one text are parts of a longer one there: "merkel" of "angela merkel".
+
+    By `name_key`, a key's words at the beginning or the end of the longer one's. A name that is part of several longer
+    ones, of which none is part of another, means any of them and is left out: "smith" beside "ann smith", "bob smith".
+    """
+    words = {key: key.split() for key in set(keys)}
+    found: dict[str, str] = {}
+    for key, mine in words.items():
+        around = [one for one, others in words.items() if len(others) > len(mine) and _is_end(mine, others)]
+        longest = [one for one in around if not any(one != far and _is_end(words[one], words[far]) for far in around)]
+        if mine and len(longest) == 1:
+            found[key] = longest[0]
+    return found
+
+
+def _is_end(part: list[str], whole: list[str]) -> bool:
+    return whole[: len(part)] == part or whole[-len(part) :] == part
 
 
 def best(names: Iterable[str]) -> str:

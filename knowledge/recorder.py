@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from uuid import UUID
 
 from django.conf import settings
@@ -21,7 +21,7 @@ from django.utils import timezone
 from extraction.labels import RELATIONS
 from extraction.models import Checkpoint, Deployment, Post, Reading
 from extraction.schema import Claimed, Declined, Extraction
-from knowledge import marking, names, reviews
+from knowledge import identities, marking, names, reviews, thresholds
 from knowledge.inserting import insert
 from knowledge.models import Assertion, Entity, EntityName, Evidence, Mention, Statement
 from knowledge.planning import Record, Unplannable, plan
@@ -30,6 +30,7 @@ __all__ = ["Record", "Unplannable", "adopt", "make_current", "mark_posts", "plan
 
 logger = logging.getLogger(__name__)
 
+GRIDS = 24  # of one post: what its words looked at, for the page
 TOGETHER = 8  # posts in one transaction: it must end soon, pages wait for it on SQLite
 Pair = tuple[Claimed, Extraction]
 Outcome = bool | Unplannable | IntegrityError | DataError
@@ -110,6 +111,7 @@ def _plan(reading: Reading, extraction: Extraction) -> Record:
 def _write_all(items: Sequence[_Item]) -> set[int]:
     """One transaction; the ids of the readings whose lease still held and which are recorded now."""
     with transaction.atomic():
+        thresholds.hold()
         # Posts before readings, as the visits lock them: a visit and a recording never wait in a ring.
         locked = Post.objects.select_for_update(no_key=True).order_by("pk")
         posts = {post.pk: post for post in locked.filter(pk__in={item.reading.version.post_id for item in items})}
@@ -137,6 +139,7 @@ def adopt(checkpoint: Checkpoint, chunk: int = 200) -> int:
     ids = list(waiting.filter(other).order_by("pk").values_list("pk", flat=True))
     for start in range(0, len(ids), chunk):
         with transaction.atomic():
+            thresholds.hold()
             for reading in Reading.objects.filter(pk__in=ids[start : start + chunk]).select_related("version"):
                 make_current(Post.objects.select_for_update(no_key=True).get(pk=reading.version.post_id), reading)
     return len(ids)
@@ -145,7 +148,7 @@ def adopt(checkpoint: Checkpoint, chunk: int = 200) -> int:
 def make_current(post: Post, reading: Reading) -> None:
     """Points the post at one of its readings, follows its reviews into that text, marks what either reading says.
 
-    Inside a transaction that holds the post's row.
+    Inside a transaction that holds the thresholds in force and the post's row.
     """
     _make_current([(post, reading, reading.version.text)])
 
@@ -190,22 +193,30 @@ def _finish(items: Sequence[_Item]) -> set[int]:
             error="",
             attempts=0,
         )
-    return {pk for ids in ends.values() for pk in ids}
+    held = {pk for ids in ends.values() for pk in ids}
+    for item in items:
+        if item.reading.pk in held and item.extraction.grids:
+            grids = [asdict(grid) for grid in item.extraction.grids[:GRIDS]]
+            Reading.objects.filter(pk=item.reading.pk).update(results={**item.reading.results, "grids": grids})
+    return held
 
 
 def _write(items: Sequence[_Item], posts: dict[int, Post]) -> None:
     entities = {key: entity.pk for key, entity in _entities(items).items()}
-    mentions = _mentions(items, entities)
+    partings = identities.partings(posts)
+
+    def meant(item: _Item, place: int) -> int:
+        """Whom a planned mention means: what its name leads to, but where an editor's split says otherwise."""
+        return identities.follow(partings[item.reading.version.post_id], entities[item.planned.mentions[place].key])
+
+    mentions = _mentions(items, entities, meant)
     said = [
         (item, one, mentions[item.reading.pk][one.head], mentions[item.reading.pk][one.tail])
         for item in items
         for one in item.planned.assertions
     ]
-    statements = _statements(
-        [
-            (entities[item.planned.mentions[one.head].key], one.relation, entities[item.planned.mentions[one.tail].key])
-            for item, one, _, _ in said
-        ]
+    statements = statements_of(
+        [(meant(item, one.head), one.relation, meant(item, one.tail)) for item, one, _, _ in said]
     )
     published = {item.reading.pk: posts[item.reading.version.post_id].published_at for item in items}
     assertions = insert(
@@ -214,7 +225,7 @@ def _write(items: Sequence[_Item], posts: dict[int, Post]) -> None:
         [
             (
                 *(one.public_id, item.reading.pk, statement, head, tail, one.relation, one.score),
-                *([], published[item.reading.pk], "", ""),
+                *([], published[item.reading.pk], "", "", one.without_image),
             )
             for (item, one, head, tail), statement in zip(said, statements, strict=True)
         ],
@@ -235,19 +246,25 @@ _ASSERTION: tuple[str, ...] = (
     "relation",
     "score",
 )
-_ASSERTION += ("qualifiers", "asserted_at", "valid_from", "valid_to")
+_ASSERTION += ("qualifiers", "asserted_at", "valid_from", "valid_to", "score_without_image")
 
 
-def _mentions(items: Sequence[_Item], entities: dict[str, int]) -> dict[int, list[int]]:
+def _mentions(
+    items: Sequence[_Item], entities: dict[str, int], meant: Callable[[_Item, int], int]
+) -> dict[int, list[int]]:
     """For each reading the ids of its mentions, in the plan's order."""
     ids = iter(
         insert(
             Mention,
-            ("reading_id", "entity_id", "start", "end", "type", "score"),
+            ("reading_id", "entity_id", "resolved_id", "start", "end", "type", "score"),
             [
-                (item.reading.pk, entities[one.key], one.start, one.end, one.type, one.score)
+                (
+                    *(item.reading.pk, now, None if now == entities[one.key] else entities[one.key]),
+                    *(one.start, one.end, one.type, one.score),
+                )
                 for item in items
-                for one in item.planned.mentions
+                for place, one in enumerate(item.planned.mentions)
+                for now in (meant(item, place),)
             ],
         )
     )
@@ -270,6 +287,7 @@ def _entities(items: Sequence[_Item]) -> dict[str, Entity]:
     if new:
         Entity.objects.bulk_create(new, ignore_conflicts=True)
         found |= _by_key(entity.key for entity in new)
+        identities.due(found[entity.key].pk for entity in new)
     _keep_names(found, spoken)
     return found
 
@@ -304,7 +322,7 @@ def _keep_names(entities: dict[str, Entity], spoken: dict[str, set[tuple[str, st
 Ends = tuple[int, str, int]
 
 
-def _statements(said: Sequence[Ends]) -> list[int]:
+def statements_of(said: Sequence[Ends]) -> list[int]:
     """For each head, relation and tail as read the id of its statement, made where there is none."""
     wanted = [_ordered(*ends) for ends in said]
     found = _existing(set(wanted))
@@ -335,7 +353,9 @@ def _ordered(head: int, relation: str, tail: int) -> Ends:
 
 
 def _statement_keys(readings: list[int], reviewed: set[int]) -> QuerySet[Statement, UUID]:
-    said = Q(pk__in=Assertion.objects.filter(reading__in=readings).values("statement"))
+    """Only of what counts, or did until now: most assertions lie under the thresholds, and no graph shows them."""
+    counted = Assertion.objects.filter(thresholds.counts(), reading__in=readings)
+    said = Q(pk__in=counted.values("statement"))
     return Statement.objects.filter(said | Q(pk__in=reviewed)).values_list("public_id", flat=True)
 
 

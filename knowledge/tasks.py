@@ -3,27 +3,101 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
+from threading import BoundedSemaphore
 from typing import Any
+from urllib.parse import urlsplit
 
 from celery import Task, shared_task
+from django.conf import settings
 
+from extraction import fetch, hosts, observing
 from kgbuilder.celery import ring
 from kgbuilder.parts import run_folder
 from kgbuilder.supervision.leases import AtStart, lease
+from knowledge import pruning
 from knowledge.graphs import projector
+from knowledge.graphs.registry import store_names
+from knowledge.sources import remote
+from knowledge.sources.remote import Answer, Unanswered
 
+NAMES = {"rdf": "RDF graph", "neo4j": "graph in Neo4j"}
+LOOKED_UP = 10  # entities a run: each may wait for several services
+# A service that hangs opens its circuit after four questions of two tries: well within the lease, for several.
+PATIENCE_SECONDS, SERVICE_SECONDS = 10.0, 20.0
 LEASE_SECONDS = 600.0  # a run ends by itself after a fraction of this; longer means that it hangs
 
 
-_free = AtStart(projector.free)
+# Services may hang: they hold few of the I/O worker's threads, so that feeds and graphs never wait for them.
+_links = BoundedSemaphore(2)
+_free = AtStart(projector.free, lambda worker: projector.forget_others(store_names()))
 
 
 @shared_task(bind=True)
 def project_rdf(self: Task[Any, Any]) -> None:
     """Write the units of the RDF store that are behind."""
-    worker = str(self.request.hostname)
+    _project("rdf", str(self.request.hostname))
+
+
+@shared_task(bind=True)
+def link(self: Task[Any, Any]) -> None:
+    """Look up what entities are in the sources that KNOWLEDGE names, as many as are due."""
+    from knowledge import identities
+    from knowledge.sources import chosen
+
+    if not _links.acquire(blocking=False):
+        return
+    try:
+        with lease(run_folder(), os.environ.get("KGBUILDER_PART", "io"), LEASE_SECONDS):
+            linker = chosen.linker(send)
+            done = linker and identities.look_up(linker, chosen.NAME, LOOKED_UP, chosen.encyclopedias(send))
+    finally:
+        _links.release()
+    if done:
+        ring("link")
+        for store in store_names():
+            ring(f"project.{store}")
+
+
+def send(url: str, accept: str) -> Answer:
+    """Asks a service of knowledge in its host's turn, which all processes share, by the guarded client. Raises
+    remote.Unanswered."""
+    try:
+        hosts.wait_turn(url, PATIENCE_SECONDS)
+        found = fetch.get(url, accept=accept, deadline=SERVICE_SECONDS)
+    except hosts.HostBusy as busy:
+        raise Unanswered(str(busy), retry_after=busy.seconds) from busy
+    except fetch.FetchError as error:
+        if error.retry_after:
+            hosts.hold(url, error.retry_after)
+        final = error.code in ("url", "address", "tls", "redirects", "too_big")
+        sentence = error.sentence.replace(url, urlsplit(url).netloc)
+        raise Unanswered(sentence, status=error.status, retry_after=error.retry_after, final=final) from error
+    return Answer(found.content, found.content_type)
+
+
+@shared_task(bind=True)
+def project_neo4j(self: Task[Any, Any]) -> None:
+    """Write the units of Neo4j that are behind."""
+    _project("neo4j", str(self.request.hostname))
+
+
+def _project(store: str, worker: str) -> None:
     _free(worker)
     with lease(run_folder(), os.environ.get("KGBUILDER_PART", "io"), LEASE_SECONDS):
-        done = projector.run("rdf", worker=worker)
+        with observing.stage(f"project.{store}", f"writing the {NAMES[store]}", 0):
+            done = projector.run(store, worker=worker)
+        observing.count(observing.STAGE_UNITS, f"project.{store}", done.done)
     if done:
-        ring("project.rdf")
+        ring(f"project.{store}")
+
+
+@shared_task
+def prune() -> None:
+    """Let go of bodies and readings that are older than the settings say, and of old answers of services, some at
+    a time."""
+    with lease(run_folder(), os.environ.get("KGBUILDER_PART", "io"), LEASE_SECONDS):
+        done = pruning.prune()
+        forgotten = remote.forget(timedelta(days=4 * settings.KNOWLEDGE_DAYS))
+    if done or forgotten:
+        ring("prune")

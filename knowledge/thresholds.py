@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Case, FloatField, Q, Value, When
 from django.db.models.expressions import Combinable
 
@@ -28,6 +28,18 @@ def in_force() -> Thresholds:
     if deployment is None:
         return dict(_UNDEPLOYED)
     return _UNDEPLOYED | (deployment.thresholds or deployment.checkpoint.thresholds)
+
+
+def hold() -> None:
+    """Keeps what is in force as it is until the caller's transaction ends.
+
+    A transaction that marks only what counts begins with this: else a change of thresholds could miss what it writes.
+    Several may hold at once. On SQLite transactions take turns anyway.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            # The table and not a row: the next deployment is another row.
+            cursor.execute("LOCK TABLE extraction_deployment IN SHARE MODE")
 
 
 def checked(thresholds: Mapping[str, float]) -> Thresholds:

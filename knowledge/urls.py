@@ -4,25 +4,53 @@ from __future__ import annotations
 
 from django.urls import path
 
-from knowledge.views import accounts, entities, entity, feeds, linked_data, merging, post, posts, sparql, status
+from knowledge.views import (
+    accounts,
+    cypher,
+    entities,
+    entity,
+    erasing,
+    feeds,
+    linked_data,
+    linking,
+    merging,
+    post,
+    posts,
+    saved,
+    sparql,
+    status,
+)
 
 urlpatterns = [
     path("", posts.posts, name="posts"),
     path("posts/<uuid:public_id>/", post.post, name="post"),
     path("posts/<uuid:public_id>/review/", post.review, name="review"),
     path("posts/<uuid:public_id>/read-again/", post.read_again, name="read_again"),
+    path("posts/<uuid:public_id>/erase/", erasing.erase, name="erase"),
     path("posts/<uuid:public_id>/pictures/<int:picture_id>/", post.picture, name="picture"),
     path("entities/", entities.entities, name="entities"),
     path("entities/<uuid:public_id>/", entity.entity, name="entity"),
     path("entities/<uuid:public_id>/merge/", merging.merge, name="merge"),
     path("entities/<uuid:public_id>/undo-merge/", merging.undo, name="undo_merge"),
-    path("entities/<uuid:public_id>/graph.ttl", linked_data.entity_turtle, name="entity_turtle"),
-    path("posts/<uuid:public_id>/graph.ttl", linked_data.post_turtle, name="post_turtle"),
+    path("entities/<uuid:public_id>/split/", merging.split, name="split"),
+    path("entities/<uuid:public_id>/undo-split/", merging.undo_split, name="undo_split"),
+    path("entities/<uuid:public_id>/link/", linking.decide, name="decide_link"),
+    *(
+        path(f"{kind}/<uuid:public_id>/graph.{form}", view, {"form": form}, name=f"{name}_{form}")
+        for kind, name, view in (
+            ("entities", "entity", linked_data.entity_graph),
+            ("posts", "post", linked_data.post_graph),
+        )
+        for form in linked_data.FORMS.values()
+    ),
     path("id/entity/<uuid:public_id>", linked_data.entity_iri, name="iri_entity"),
     path("id/post/<uuid:public_id>", linked_data.post_iri, name="iri_post"),
     path("id/assertion/<uuid:public_id>", linked_data.assertion_iri, name="iri_assertion"),
     path("id/checkpoint/<slug:digest>", linked_data.checkpoint_iri, name="iri_checkpoint"),
     path("sparql/", sparql.sparql, name="sparql"),
+    path("cypher/", cypher.cypher, name="cypher"),
+    path("queries/save/", saved.save, name="query_save"),
+    path("queries/<uuid:public_id>/remove/", saved.remove, name="query_remove"),
     path("feeds/", feeds.feeds, name="feeds"),
     path("feeds/add/", feeds.add, name="feed_add"),
     path("feeds/opml/", feeds.opml_export, name="opml_export"),

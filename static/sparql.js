@@ -38,6 +38,8 @@
     event.preventDefault();
     tab().query().catch(() => {});
   });
+  // For keeping a query: what stands in the editor now.
+  window.consoleQuery = () => tab().getYasqe().getValue();
   // A download sends the form, with what stands in the editor.
   form.addEventListener("submit", () => { field.value = tab().getYasqe().getValue(); });
   for (const link of document.querySelectorAll(".examples a")) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from django import template
@@ -36,6 +37,27 @@ def percent(share: float) -> str:
 
 
 @register.filter
+def f1(share: float) -> str:
+    """A score 0..1 as papers give it: 64.1 for 0.641."""
+    return f"{100 * share:.1f}"
+
+
+@register.filter
+def points(difference: float) -> str:
+    """A difference of scores, in points, with its sign."""
+    return f"{100 * difference:+.1f}".replace("-", "−")
+
+
+@register.filter
+def at(values: Any, key: Any) -> Any:
+    """The value at an index or key; nothing where there is none."""
+    try:
+        return values[key]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+@register.filter
 def publisher(post: Post) -> str:
     """Whose post it is. The samples' host is this product's own address, which tells nobody anything."""
     return "kgbuilder" if post.sample else post.publisher or "Unknown publisher"
@@ -57,6 +79,13 @@ def may_read(context: template.Context) -> bool:
     """Whether the pages for reading are open to who is looking; error pages, which have no request, show no menu."""
     user = getattr(context.get("request"), "user", None)
     return user is not None and (settings.PUBLIC_READING or user.has_perm("extraction.view_post"))
+
+
+@register.simple_tag(takes_context=True)
+def may_ask_cypher(context: template.Context) -> bool:
+    """Whether the Cypher page is there for who is looking."""
+    user = getattr(context.get("request"), "user", None)
+    return bool(settings.NEO4J_URL) and user is not None and user.has_perm("knowledge.ask_cypher")
 
 
 @register.simple_tag

@@ -21,17 +21,27 @@ SEE_FEEDS = "extraction.view_feed"
 ADD_FEED = "extraction.add_feed"
 CHANGE_FEED = "extraction.change_feed"
 DELETE_FEED = "extraction.delete_feed"
+ERASE = "extraction.delete_post"
 REVIEW = "knowledge.add_review"
 MERGE = "knowledge.add_merge"
 RETRY = "extraction.change_reading"
+ASK_CYPHER = "knowledge.ask_cypher"
+SAVE_QUERY = "knowledge.add_savedquery"
+TRAIN = "training.add_trainingrun"
+PROMOTE = "extraction.add_deployment"
 
 SENTENCES = {
     ADD_FEED: "Adding feeds is for editors.",
     CHANGE_FEED: "Changing feeds is for editors.",
     DELETE_FEED: "Removing feeds and samples is for admins.",
+    ERASE: "Erasing posts is for admins.",
     REVIEW: "Accepting and rejecting statements is for editors.",
     MERGE: "Merging entities is for editors.",
     RETRY: "Reading again is for editors.",
+    ASK_CYPHER: "Asking in Cypher is for those whom an admin has given that permission; SPARQL is open to all readers.",
+    SAVE_QUERY: "Keeping queries is for people with an account here.",
+    TRAIN: "Training is for admins.",
+    PROMOTE: "Promoting a checkpoint is for admins.",
 }
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth import views
+from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.messages.views import SuccessMessageMixin
+from django.http import HttpResponse
 from django.urls import reverse_lazy
+
+from knowledge import events
 
 
 class SignIn(views.LoginView):
@@ -20,3 +26,8 @@ class Password(SuccessMessageMixin, views.PasswordChangeView):
     template_name = "password.html"
     success_url = reverse_lazy("posts")
     success_message = "Your password is changed."
+
+    def form_valid(self, form: SetPasswordForm[Any]) -> HttpResponse:
+        response = super().form_valid(form)
+        events.note(self.request.user, "password changed", str(self.request.user.pk))
+        return response

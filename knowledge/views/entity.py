@@ -14,13 +14,15 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.safestring import SafeString
 
 from extraction.models import Post
-from knowledge import current
+from knowledge import current, splits
+from knowledge.agreement import Agreement, agreements
 from knowledge.current import Edge
 from knowledge.models import Assertion, Entity, EntityName, Review
 from knowledge.ontology import entity_iri
 from knowledge.views.access import MERGE, READ, page
 from knowledge.views.drawing import draw
 from knowledge.views.highlight import quoted
+from knowledge.views.linking import elsewhere
 from knowledge.views.merging import candidates, merged_into
 
 MOST_SOURCES = 3
@@ -49,6 +51,7 @@ class Stated:
     other: Entity
     outward: bool
     sources: list[Source] = field(default_factory=list)
+    agreement: Agreement | None = None
 
     @property
     def unshown(self) -> int:
@@ -78,6 +81,7 @@ def entity(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "names": [(name, language) for name, language in names if name != found.label],
         "merged": merged_into(found),
         "candidates": candidates(found, [name for name, _ in names]) if request.user.has_perm(MERGE) else [],
+        "splits": splits.in_force(found),
         "groups": _groups(found, shown),
         "unshown": len(edges) - len(shown),
         "statements": len(edges),
@@ -87,6 +91,7 @@ def entity(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "posts": posts,
         "posts_total": posts_total,
         "types_read": _types_read(members),
+        "elsewhere": elsewhere(found),
         "iri": entity_iri(found.public_id),
     }
     return render(request, "entity.html", context)
@@ -112,14 +117,19 @@ def _posts(members: Iterable[int]) -> tuple[list[Post], int]:
 
 def _groups(entity: Entity, edges: Sequence[Edge]) -> list[Group]:
     """The statements by relation and direction, in the order of their best supported one."""
-    sources = _sources(edges)
+    sources, known = _sources(edges), agreements(_ends(edge) for edge in edges)
     grouped: dict[tuple[str, bool], list[Stated]] = defaultdict(list)
     for edge in edges:
         outward = edge.head.pk == entity.pk or edge.relation in current.SYMMETRIC
         other = edge.tail if edge.head.pk == entity.pk else edge.head
         said = [source for pk in edge.statements for source in sources.get(pk, [])]
-        grouped[edge.relation, outward].append(Stated(edge, other, outward, _once_a_post(said)[:MOST_SOURCES]))
+        stated = Stated(edge, other, outward, _once_a_post(said)[:MOST_SOURCES], known[_ends(edge)])
+        grouped[edge.relation, outward].append(stated)
     return [Group(relation, outward, said) for (relation, outward), said in grouped.items()]
+
+
+def _ends(edge: Edge) -> tuple[int, str, int]:
+    return edge.head.pk, edge.relation, edge.tail.pk
 
 
 def _sources(edges: Sequence[Edge]) -> dict[int, list[Source]]:

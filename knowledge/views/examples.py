@@ -58,6 +58,72 @@ LIMIT 100
         ),
     ),
     Example(
+        "connected",
+        "Who is connected to whom, and through which posts",
+        _query(
+            "kg rdf rdfs schema",
+            """
+SELECT ?person ?relation ?other ?who ?whom ?score ?headline WHERE {
+  ?person ?relation ?other ; a kg:Person ; rdfs:label ?who .
+  ?other rdfs:label ?whom .
+  GRAPH ?post {
+    ?said rdf:subject ?person ; rdf:predicate ?relation ; rdf:object ?other .
+    ?post schema:headline ?headline .
+    OPTIONAL { ?said kg:score ?score }
+  }
+}
+ORDER BY ?who ?whom
+LIMIT 100
+""",
+        ),
+    ),
+    Example(
+        "claims",
+        "What is claimed about Marie Curie, and by whom",
+        _query(
+            "kg rdf rdfs schema",
+            """
+SELECT ?head ?relation ?tail ?publisher ?headline ?link WHERE {
+  ?about rdfs:label ?name . FILTER (STR(?name) = "Marie Curie")
+  GRAPH ?post {
+    { ?said rdf:subject ?about } UNION { ?said rdf:object ?about }
+    ?said rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o .
+    ?post schema:headline ?headline .
+    OPTIONAL { ?post schema:publisher ?publisher }
+    OPTIONAL { ?post schema:url ?link }
+  }
+  ?s rdfs:label ?head . ?o rdfs:label ?tail .
+  BIND (STRAFTER(STR(?p), "#") AS ?relation)
+}
+ORDER BY ?publisher ?head
+LIMIT 100
+""",
+        ),
+    ),
+    Example(
+        "steps",
+        "Paths of one, two or three statements from Marie Curie",
+        _query(
+            "rdf rdfs",
+            """
+SELECT ?a ?first ?b ?second ?c ?third ?d WHERE {
+  ?a rdfs:label ?from . FILTER (STR(?from) = "Marie Curie")
+  {
+    ?a ?first ?b
+  } UNION {
+    ?a ?first ?b . ?b ?second ?c
+  } UNION {
+    ?a ?first ?b . ?b ?second ?c . ?c ?third ?d . FILTER (?d != ?b && ?c != ?a)
+  }
+  FILTER (ISIRI(?b) && ?first != rdf:type)
+  FILTER (!BOUND(?c) || (ISIRI(?c) && ?second != rdf:type))
+  FILTER (!BOUND(?d) || (ISIRI(?d) && ?third != rdf:type))
+}
+LIMIT 100
+""",
+        ),
+    ),
+    Example(
         "corroborated",
         "Statements that several posts make",
         _query(

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
-from extraction import opml, subscriptions
+from extraction import links, opml, subscriptions
 from extraction.models import Feed, Sighting
 from kgbuilder.celery import ring
 from knowledge import events
@@ -94,7 +94,7 @@ def add(request: HttpRequest) -> HttpResponse:
         found, new = subscriptions.subscribe(address)
     except subscriptions.NoFeedAddress as error:
         messages.error(request, str(error))
-        return redirect(f"{reverse('feeds')}?{urlencode({'address': address[:2000]})}")
+        return redirect(f"{reverse('feeds')}?{urlencode({'address': links.without_credentials(address)[:2000]})}")
     if new:
         events.note(request.user, "feed added", str(found.pk))
         messages.success(request, "The feed is added. Its posts appear as they are fetched and read.")

@@ -1,4 +1,4 @@
-"""What the graph's IRIs lead to: the page of what they name, or its triples as Turtle."""
+"""What the graph's IRIs lead to: the page of what they name, or its triples in the form that was asked for."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.cache import patch_vary_headers
 
 from extraction.models import Checkpoint, Post
 from knowledge import current
@@ -16,7 +17,14 @@ from knowledge.models import Assertion, Entity, Statement
 from knowledge.ontology import PREFIXES
 from knowledge.views.access import READ, page
 
-TURTLE = "text/turtle"
+# Of each form its media type and what its address ends in; the first is what a client gets that takes any RDF.
+FORMS = {
+    "text/turtle": "ttl",
+    "application/ld+json": "jsonld",
+    "application/n-triples": "nt",
+    "application/rdf+xml": "rdf",
+}
+HTML = ("text/html", "application/xhtml+xml")
 
 
 class SeeOther(HttpResponseRedirect):
@@ -28,13 +36,13 @@ class SeeOther(HttpResponseRedirect):
 @page(READ)
 def entity_iri(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     get_object_or_404(Entity, public_id=public_id)
-    return SeeOther(reverse("entity_turtle" if _wants_turtle(request) else "entity", args=[public_id]))
+    return _there(request, "entity", public_id)
 
 
 @page(READ)
 def post_iri(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     get_object_or_404(Post, public_id=public_id)
-    return SeeOther(reverse("post_turtle" if _wants_turtle(request) else "post", args=[public_id]))
+    return _there(request, "post", public_id)
 
 
 @page(READ)
@@ -54,7 +62,7 @@ def checkpoint_iri(request: HttpRequest, digest: str) -> HttpResponse:
 
 
 @page(READ)
-def entity_turtle(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+def entity_graph(request: HttpRequest, public_id: uuid.UUID, form: str) -> HttpResponse:
     """The entity's names and type, and the statements that it stands in."""
     from knowledge.graphs import build
 
@@ -62,28 +70,50 @@ def entity_turtle(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     edges = [] if found.canonical else current.statements_of(found)
     rows = [pk for edge in edges for pk in edge.statements]
     statements = Statement.objects.filter(pk__in=rows).values_list("public_id", flat=True)
-    return _turtle([*build.entities([public_id]), *build.statements(list(statements))])
+    return _written([*build.entities([public_id]), *build.statements(list(statements))], form)
 
 
 @page(READ)
-def post_turtle(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+def post_graph(request: HttpRequest, public_id: uuid.UUID, form: str) -> HttpResponse:
     """The post's named graph: its headline, mentions and assertions with their places."""
     from knowledge.graphs import build
 
     get_object_or_404(Post, public_id=public_id)
-    return _turtle(build.posts([public_id]))
+    return _written(build.posts([public_id]), form)
 
 
-def _wants_turtle(request: HttpRequest) -> bool:
-    accept = request.headers.get("Accept", "")
-    return TURTLE in accept and "text/html" not in accept
+def _there(request: HttpRequest, kind: str, public_id: uuid.UUID) -> HttpResponse:
+    """To the form that the client likes best; the page where it says nothing."""
+    form = negotiated(request.headers.get("Accept", ""))
+    name = f"{kind}_{FORMS[form]}" if form else kind
+    response = SeeOther(reverse(name, args=[public_id]))
+    patch_vary_headers(response, ["Accept"])
+    return response
 
 
-def _turtle(units: Iterable[Unit]) -> HttpResponse:
+def negotiated(accept: str) -> str:
+    """The media type of RDF that a client likes best, by RFC 9110's weights; "" where it likes HTML as well."""
+    weights = {}
+    for part in accept.split(","):
+        kind, *options = (one.strip().lower() for one in part.split(";"))
+        weight = next((one[2:] for one in options if one.startswith("q=")), "1")
+        try:
+            weights[kind] = float(weight)
+        except ValueError:
+            weights[kind] = 0.0
+    page = max((weights.get(kind, weights.get("text/*", weights.get("*/*", 0.0))) for kind in HTML), default=0.0)
+    best = max(FORMS, key=lambda form: weights.get(form, 0.0))
+    return best if weights.get(best, 0.0) > page else ""
+
+
+def _written(units: Iterable[Unit], form: str) -> HttpResponse:
     import pyoxigraph
 
     from knowledge.graphs import rdf
 
     triples = dict.fromkeys(quad.triple for unit in units for quad in rdf.quads(unit))
-    body = pyoxigraph.serialize(triples, format=pyoxigraph.RdfFormat.TURTLE, prefixes=PREFIXES)
-    return HttpResponse(body, content_type=f"{TURTLE}; charset=utf-8")
+    media_type = next(kind for kind, ending in FORMS.items() if ending == form)
+    kind = pyoxigraph.RdfFormat.from_media_type(media_type)
+    prefixes = PREFIXES if form in ("ttl", "rdf") else None
+    body = pyoxigraph.serialize(triples, format=kind, prefixes=prefixes)
+    return HttpResponse(body, content_type=f"{media_type}; charset=utf-8" if form == "ttl" else media_type)

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from django.contrib import messages
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
+from extraction.models import Post
 from kgbuilder.celery import ring
-from knowledge import current, merges
-from knowledge.models import Entity, EntityName, Merge
+from knowledge import current, merges, splits
+from knowledge.models import Entity, EntityName, Merge, Split, Statement
 from knowledge.names import name_key
 from knowledge.views.access import MERGE, page
 from knowledge.views.entities import UNNAMED
@@ -46,6 +47,8 @@ def candidates(entity: Entity, names: Iterable[str]) -> list[Entity]:
     found = current.entities().filter(pk__in=named, type=entity.type).exclude(pk=entity.pk).order_by("label")
     alike = {other: len(words & _words(other.label)) for other in found[:LOOKED_AT]}
     ranked = sorted((other for other in alike if alike[other]), key=lambda other: (-alike[other], other.label))
+    for other in ranked[:MOST_CANDIDATES]:
+        other.touched = touched(other)  # type: ignore[attr-defined]
     return ranked[:MOST_CANDIDATES]
 
 
@@ -66,6 +69,8 @@ def merge(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     said = request.POST.get("other", "").strip()
     try:
         other = _named(said, survivor)
+        if not _UUID.search(said):
+            return _asked_first(request, survivor, other)
         merges.merge(survivor, [other], request.user)
     except (LookupError, merges.NothingToMerge) as error:
         messages.error(request, str(error.args[0]))
@@ -73,6 +78,13 @@ def merge(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         ring("project.rdf")
         messages.success(request, f"{other.label} is one with {survivor.label} now; this can be undone below.")
     return redirect("entity", public_id)
+
+
+def _asked_first(request: HttpRequest, survivor: Entity, other: Entity) -> HttpResponse:
+    """Before a merge by name: which entity that is, and what is touched."""
+    statements, posts = touched(other)
+    context = {"survivor": survivor, "other": other, "statements": statements, "posts": posts}
+    return render(request, "merge.html", context)
 
 
 @page(MERGE)
@@ -86,6 +98,47 @@ def undo(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     ring("project.rdf")
     messages.success(request, "The merge is undone: each entity stands for itself again.")
     return redirect("entity", public_id)
+
+
+@page(MERGE)
+@require_POST
+def split(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """`post`: the public ids of posts whose mentions are another entity's; `other`: which, or nothing for a new one."""
+    origin = get_object_or_404(Entity, public_id=public_id, canonical__isnull=True)
+    wanted = [one for one in request.POST.getlist("post") if _UUID.fullmatch(one)]
+    said = request.POST.get("other", "").strip()
+    try:
+        other = _named(said, origin) if said else None
+        made = splits.split(origin, list(Post.objects.filter(public_id__in=wanted)), other, request.user)
+    except (LookupError, splits.NothingToSplit) as error:
+        messages.error(request, str(error.args[0]))
+        return redirect("entity", public_id)
+    ring("project.rdf")
+    messages.success(request, f"These mentions are {made.target.label} now, apart from {origin.label}.")
+    return redirect("entity", made.target.canonical.public_id if made.target.canonical else made.target.public_id)
+
+
+@page(MERGE)
+@require_POST
+def undo_split(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    entity = get_object_or_404(Entity, public_id=public_id)
+    number = request.POST.get("split", "")
+    if not number.isdecimal():
+        raise Http404("There is no such split.")
+    rows = Split.objects.filter(Q(origin=entity) | Q(target=entity))
+    made = get_object_or_404(rows, pk=int(number))
+    splits.undo(made, request.user)
+    ring("project.rdf")
+    messages.success(request, "The split is undone: the mentions mean again what their names lead to.")
+    return redirect("entity", made.origin.public_id)
+
+
+def touched(entity: Entity) -> tuple[int, int]:
+    """How many statements and how many live posts a merge of it into another changes."""
+    members = list(current.members([entity.pk]))
+    ends = Q(head__in=members) | Q(tail__in=members)
+    posts = current.mentions().filter(entity__in=members).values("reading").distinct().count()
+    return Statement.objects.filter(ends).count(), posts
 
 
 def _named(said: str, survivor: Entity) -> Entity:

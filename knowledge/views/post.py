@@ -16,9 +16,9 @@ from extraction import reading as readings
 from extraction.labels import ENTITY_TYPES
 from extraction.models import Post, PostImage, PostVersion, Reading, Sighting
 from kgbuilder.celery import ring
-from knowledge import reviews
+from knowledge import events, reviews
 from knowledge.models import Mention, Review, Statement
-from knowledge.views import highlight
+from knowledge.views import highlight, shown_pictures
 from knowledge.views.access import READ, RETRY, REVIEW, page
 from knowledge.views.progress import missing_sentences, progress_of
 from knowledge.views.quintuples import quintuples_of
@@ -35,13 +35,18 @@ def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     version = found.current_reading.version if found.current_reading else found.current_version
     mentions = _mentions(found.current_reading)
     quintuples = quintuples_of(found, version)
+    pictures = shown_pictures.shown_pictures(found)
+    # First: a statement may rest on a region that the newest detector no longer finds.
+    matrices = shown_pictures.add_attention(found, version, mentions, pictures)
+    shown_pictures.join([*quintuples.counted, *quintuples.rejected, *quintuples.unsure], pictures)
     context = {
         "post": found,
         "version": version,
         "progress": progress_of(found),
         "missing": missing_sentences(found.current_reading.missing) if found.current_reading else [],
         "unfetched": _unfetched(found, version),
-        "images": list(found.images.all()),
+        "pictures": pictures,
+        "matrices": matrices,
         "sightings": list(found.sightings.all()),
         "history": list(found.versions.prefetch_related("readings__checkpoint").defer("text").order_by("-ordinal")),
         "quintuples": quintuples,
@@ -161,7 +166,8 @@ def _apply(found: Post, statement: Statement, verdict: str, request: HttpRequest
 def read_again(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Makes the failed readings of the post due now."""
     found = get_object_or_404(Post, public_id=public_id)
-    if readings.retry(Reading.objects.filter(version__post=found)):
+    if count := readings.retry(Reading.objects.filter(version__post=found)):
+        events.note(request.user, "read again", str(public_id), None, count)
         ring("read")
         messages.success(request, "The post is read again as soon as the reader is free.")
     else:

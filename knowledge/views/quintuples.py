@@ -9,9 +9,11 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from extraction.models import Post, PostVersion
-from knowledge import current, reviews
+from knowledge import current, reviews, thresholds
 from knowledge.models import Assertion, Entity, Review, Statement
 from knowledge.views.highlight import quoted
+
+CHANGED = 0.01  # a difference of scores that is shown
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,19 @@ class Quintuple:
     places: list[Place] = field(default_factory=list)
     quote: SafeString | None = None
     """The judged words, where no reading says where they stand."""
+    regions: list[Any] = field(default_factory=list)
+    """The regions of pictures on which it rests, the weightiest first."""
+    without_image: float | None = None
+    threshold: float = 0.0
+
+    @property
+    def picture(self) -> str:
+        """What the picture did to it: "only" (it does not count without), "raised", "lowered"; "" for nothing."""
+        if self.score is None or self.without_image is None or abs(self.score - self.without_image) < CHANGED:
+            return ""
+        if self.without_image < self.threshold <= self.score:
+            return "only"
+        return "raised" if self.score > self.without_image else "lowered"
 
 
 @dataclass
@@ -61,6 +76,10 @@ def quintuples_of(post: Post, version: PostVersion | None) -> Quintuples:
     """Of a post whose reviews in force have been fetched with it; each list has the surest first."""
     in_force = {_triple_of(given.statement): given for given in post.reviews.all()}
     found = {triple: _read(rows, version) for triple, rows in _by_triple(post).items()} if version else {}
+    if any(quintuple.without_image is not None for quintuple in found.values()):
+        limits = thresholds.in_force()
+        for quintuple in found.values():
+            quintuple.threshold = limits.get(quintuple.relation, limits[thresholds.DEFAULT])
     for triple, given in in_force.items():
         if triple in found:
             found[triple].review = given
@@ -104,6 +123,7 @@ def _read(rows: list[Any], version: PostVersion) -> Quintuple:
         score=best.score,
         counts=any(row.counting for row in rows),
         places=[_place(row, version) for row in rows],
+        without_image=best.score_without_image,
     )
 
 

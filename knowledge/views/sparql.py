@@ -15,8 +15,10 @@ from django.urls import reverse
 from knowledge.graphs import guard, sparql_store
 from knowledge.graphs.store import StoreUnavailable
 from knowledge.middleware import policy
+from knowledge.models import SavedQuery
 from knowledge.ontology import PREFIXES
-from knowledge.views.access import READ, page
+from knowledge.views import graph_data, saved
+from knowledge.views.access import READ, SAVE_QUERY, page
 from knowledge.views.examples import EXAMPLES, about_entity
 
 MOST_ROWS = 5000
@@ -62,6 +64,8 @@ def sparql(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _form(request, _beginning(request))
     query, wanted = request.POST.get("query", ""), request.POST.get("format", "")
+    if wanted == "graph":
+        return _graph(request, query)
     try:
         answer = _answer(query, wanted, request.headers.get("Accept", ""))
     except NoAnswer as error:
@@ -79,7 +83,22 @@ def sparql(request: HttpRequest) -> HttpResponse:
     return response
 
 
+def _graph(request: HttpRequest, query: str) -> HttpResponse:
+    """The answer drawn, above its table."""
+    try:
+        answer = _answer(query, "", "")
+    except NoAnswer as error:
+        return _form(request, query, error=str(error), status=error.status)
+    if answer.media_type.split(";")[0] == JSON:
+        graph = graph_data.of_bindings(json.loads(answer.body))
+    else:
+        graph = graph_data.of_triples(answer.body)
+    return _form(request, query, answer=_shown(answer), graph=graph if graph["nodes"] else None)
+
+
 def _beginning(request: HttpRequest) -> str:
+    if kept := saved.chosen(request, SavedQuery.Language.SPARQL):
+        return kept.text
     if query := request.GET.get("query"):
         return query[: guard.LONGEST]
     if entity := request.GET.get("entity"):
@@ -112,11 +131,21 @@ def _media_type(offered: dict[str, str], wanted: str, accept: str) -> str:
 
 
 def _form(
-    request: HttpRequest, query: str, answer: Shown | None = None, error: str = "", status: int = 200
+    request: HttpRequest,
+    query: str,
+    answer: Shown | None = None,
+    error: str = "",
+    status: int = 200,
+    graph: graph_data.Graph | None = None,
 ) -> HttpResponse:
     context = {
         "query": query,
         "answer": answer,
+        "graph": graph,
+        "saved": saved.seen_by(request, SavedQuery.Language.SPARQL),
+        "chosen": saved.chosen(request, SavedQuery.Language.SPARQL),
+        "may_save": request.user.has_perm(SAVE_QUERY),
+        "language": "sparql",
         "error": error,
         "examples": EXAMPLES,
         "endpoint": reverse("sparql"),

@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, F, Min, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from extraction import reading as readings
-from extraction.models import Deployment, Feed, Post, PostVersion, Reading
-from kgbuilder import doctor
+from extraction.models import Deployment, Feed, Post, Reading
+from kgbuilder import doctor, notices, work
 from kgbuilder.celery import ring
-from knowledge import current
-from knowledge.graphs.registry import store_names
+from kgbuilder.models import Heartbeat
+from knowledge import current, events, identities
 from knowledge.models import Projection
 from knowledge.views.access import RETRY, SEE_FEEDS, page
 
 SHOWN = 20
+MOST_PROCESSES = 200
 MOST_COUNTED = 100_000
-HOUR = timedelta(hours=1)
 _FAILING = Q(failures__gt=0) | Q(state=Feed.State.GONE)
-
-
-@dataclass(frozen=True)
-class Lane:
-    """`due` now, the oldest of them, and how many were done in the last hour (None: nobody counts that)."""
-
-    name: str
-    what: str
-    due: int
-    oldest: datetime | None
-    done: int | None
 
 
 @page(SEE_FEEDS)
@@ -45,10 +32,12 @@ def status(request: HttpRequest) -> HttpResponse:
     behind = Projection.objects.filter(done__lt=F("wanted"))
     context = {
         "now": now,
-        "lanes": lanes(now),
+        "lanes": work.lanes(now),
         "stages": _stages(),
         "deployment": Deployment.objects.filter(active=True).select_related("checkpoint").first(),
         "parts": doctor.parts(),
+        "notices": notices.present()[:SHOWN],
+        "processes": Heartbeat.objects.order_by("part", "host")[:MOST_PROCESSES],
         "failed_readings": Reading.objects.filter(stage=Reading.Stage.FAILED)
         .select_related("version__post")
         .defer("results")
@@ -59,6 +48,8 @@ def status(request: HttpRequest) -> HttpResponse:
         .select_related("current_version")
         .order_by("-id")[:SHOWN],
         "failing_units": behind.exclude(error="").order_by("-attempts", "id")[:SHOWN],
+        "degraded_links": identities.degraded().select_related("entity").order_by("-attempts", "pk")[:SHOWN],
+        "degraded_count": _counted(identities.degraded()),
         "totals": {
             "posts": _counted(Post.objects.filter(state=Post.State.LIVE)),
             "assertions": _counted(current.assertions()),
@@ -69,31 +60,10 @@ def status(request: HttpRequest) -> HttpResponse:
     return render(request, "status.html", context)
 
 
-def lanes(now: datetime) -> list[Lane]:
-    since = now - HOUR
-    feeds = Feed.objects.filter(state=Feed.State.ACTIVE, due_at__lte=now)
-    posts = Post.objects.filter(state=Post.State.LIVE, due_at__lte=now)
-    reading = Reading.objects.filter(stage=Reading.Stage.READ, due_at__lte=now)
-    found = [
-        Lane("poll", "Feeds to poll", *_due(feeds), Feed.objects.filter(polled_at__gte=since).count()),
-        Lane("fetch", "Pages to fetch", *_due(posts), PostVersion.objects.filter(fetched_at__gte=since).count()),
-        Lane("read", "Posts to read", *_due(reading), Reading.objects.filter(read_at__gte=since).count()),
-    ]
-    for store in store_names():
-        behind = Projection.objects.filter(store=store, done__lt=F("wanted"))
-        found.append(Lane(f"project.{store}", f"Units to write to the {store.upper()} store", *_due(behind), None))
-    return found
-
-
 def _counted(rows: QuerySet[Any]) -> str:
     """Exact up to a number that is counted at once, however large the record is."""
     count = rows.order_by()[: MOST_COUNTED + 1].count()
     return f"{count:,}" if count <= MOST_COUNTED else f"over {MOST_COUNTED:,}"
-
-
-def _due(rows: QuerySet[Any]) -> tuple[int, datetime | None]:
-    found = rows.aggregate(n=Count("pk"), oldest=Min("due_at"))
-    return found["n"], found["oldest"]
 
 
 def _stages() -> list[tuple[str, int]]:
@@ -121,8 +91,12 @@ def retry(request: HttpRequest) -> HttpResponse:
         failing_posts = Post.objects.filter(state=Post.State.LIVE, attempts__gt=0).exclude(error="")
         count = failing_posts.update(due_at=timezone.now())
         ring("fetch")
+    elif what == "entities":
+        count = identities.degraded().update(due_at=timezone.now(), attempts=0)
+        ring("link")
     else:
         messages.error(request, "There is nothing of that kind to try again.")
         return redirect("status")
+    events.note(request.user, f"retry {what}", "all", None, count)
     messages.success(request, f"{count} {what} will be tried again now.")
     return redirect("status")

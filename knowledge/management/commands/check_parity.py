@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -12,12 +13,35 @@ from django.core.management.base import BaseCommand, CommandError
 from kgbuilder import installation
 from kgbuilder.celery import ring
 from knowledge.graphs import parity, projector
-from knowledge.graphs.registry import open_store
-from knowledge.graphs.sparql_store import SparqlStore
-from knowledge.graphs.store import StoreUnavailable
+from knowledge.graphs.registry import open_store, store_names
+from knowledge.graphs.store import Store, StoreUnavailable
 
-STORE = "rdf"
 SHOWN = 20  # differences, and lines of each
+KINDS = {"rdf": ("plain triples", "quads"), "neo4j": ("relationships", "nodes and relationships")}
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A store beside the record, with the module that compares stores of its kind."""
+
+    name: str
+    store: Store
+    by: Any
+
+    def check(self) -> parity.Report:
+        report: parity.Report = self.by.check(self.store, self.name)
+        return report
+
+    def repair(self, report: parity.Report) -> None:
+        self.by.repair(self.store, report)
+
+
+def compared(name: str) -> Compared:
+    if name == "rdf":
+        return Compared(name, open_store(name), parity)
+    from knowledge.graphs import neo4j_parity
+
+    return Compared(name, open_store(name), neo4j_parity)
 
 
 class Command(BaseCommand):
@@ -31,37 +55,45 @@ class Command(BaseCommand):
             "--wait", nargs="?", const=60.0, type=float, metavar="SECONDS", help="wait for the projector"
         )
         parser.add_argument("--repair", action="store_true", help="have what is wrong projected anew, and look again")
+        parser.add_argument("--store", choices=store_names(), help="by default every store that is set up")
 
-    def handle(self, *args: Any, wait: float | None, repair: bool, **options: Any) -> None:
+    def handle(self, *args: Any, wait: float | None, repair: bool, store: str | None, **options: Any) -> None:
         earlier = installation.base_iri_differs()
         if earlier:
             raise CommandError(
                 f"The graph was written with BASE_IRI {earlier}, and it is {settings.BASE_IRI} here. Give the settings "
                 "that the product runs with (PORT is one), or run `manage.py rebuild_graph`."
             )
-        store = open_store(STORE)
-        assert isinstance(store, SparqlStore)
-        try:
-            report = self._compare(store, wait)
-            if repair and report.wrong:
-                parity.repair(store, report)
-                ring(f"project.{STORE}")
-                self.stdout.write(f"{len(report.wrong)} wrong: marked, to be projected anew.")
-                projector.run(STORE)
-                report = self._compare(store, wait)
-        except StoreUnavailable as error:
-            raise CommandError(str(error)) from error
-        self._print(report)
-        if report.wrong or report.stuck or (wait is not None and report.pending):
+        even = [self._check(name, wait, repair) for name in ([store] if store else store_names())]
+        if not all(even):
             sys.exit(1)
 
-    def _compare(self, store: SparqlStore, wait: float | None) -> parity.Report:
-        if wait is not None:
-            ring(f"project.{STORE}")
-            projector.wait_until_even(STORE, wait)
-        return parity.check(store, STORE)
+    def _check(self, name: str, wait: float | None, repair: bool) -> bool:
+        """Prints what was found in one store; whether all is well there."""
+        both = compared(name)
+        try:
+            report = self._compare(both, wait)
+            if repair and report.wrong:
+                both.repair(report)
+                ring(f"project.{name}")
+                self.stdout.write(f"{len(report.wrong)} wrong: marked, to be projected anew.")
+                projector.run(name)
+                report = self._compare(both, wait)
+        except StoreUnavailable as error:
+            raise CommandError(str(error)) from error
+        self._print(name, report)
+        return not (report.wrong or report.stuck or (wait is not None and report.pending))
 
-    def _print(self, report: parity.Report) -> None:
+    def _compare(self, both: Compared, wait: float | None) -> parity.Report:
+        # One that was wiped is recognised, so that what it lacks counts as pending.
+        projector.run(both.name, opened=both.store, seconds=0)
+        if wait is not None:
+            ring(f"project.{both.name}")
+            projector.wait_until_even(both.name, wait)
+        return both.check()
+
+    def _print(self, name: str, report: parity.Report) -> None:
+        small, all_ = KINDS[name]
         for one in report.differences[:SHOWN]:
             state = "pending" if one.pending else "WRONG"
             self.stdout.write(f"{state}: {one.kind} {one.key}{f' ({one.error})' if one.error else ''}")
@@ -71,6 +103,6 @@ class Command(BaseCommand):
         if len(report.differences) > SHOWN:
             self.stdout.write(f"… and {len(report.differences) - SHOWN} more")
         self.stdout.write(
-            f"{report.units} posts and entities, {report.triples} plain triples, {report.quads} quads in the graph: "
+            f"{name}: {report.units} posts and entities, {report.triples} {small}, {report.quads} {all_} in the graph: "
             f"{len(report.wrong)} wrong, {len(report.pending)} pending, {len(report.stuck)} of them with an error."
         )

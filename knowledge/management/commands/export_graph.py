@@ -13,7 +13,7 @@ from knowledge.graphs import export
 
 
 class Command(BaseCommand):
-    help = "Write the graph as Turtle or N-Quads, from the database. No service is needed."
+    help = "Write the graph as N-Quads, Turtle, JSON-LD, GraphML or CSV, from the database. No service is needed."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--format", choices=sorted(export.FORMATS), default="nquads")
@@ -28,4 +28,4 @@ class Command(BaseCommand):
             with draft.open("wb") as file:
                 count = export.write(file, format)
             draft.replace(output)
-        self.stderr.write(f"{count} quads written.")
+        self.stderr.write(f"{count} {'quads' if format in export.RDF_FORMATS else 'rows'} written.")

@@ -7,14 +7,17 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from knowledge import shapes
 from knowledge.ontology import turtle
 
 FILE = Path(__file__).resolve().parents[2] / "ontology.ttl"
+SHAPES = FILE.with_name("shapes.ttl")
 
 
 class Command(BaseCommand):
-    help = "Write knowledge/ontology.ttl: the entity types and relations, and what they are in Wikidata."
+    help = "Write knowledge/ontology.ttl, the types and relations with Wikidata's, and shapes.ttl, the SHACL shapes."
 
     def handle(self, *args: Any, **options: Any) -> None:
         FILE.write_text(turtle(), encoding="utf-8")
-        self.stdout.write(f"{FILE} written.")
+        SHAPES.write_text(shapes.turtle(), encoding="utf-8")
+        self.stdout.write(f"{FILE} and {SHAPES} written.")

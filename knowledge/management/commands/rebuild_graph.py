@@ -34,10 +34,11 @@ class Command(BaseCommand):
                 time.sleep(0.5)
         except StoreUnavailable as error:
             raise CommandError(f"{error} Nothing was changed that the projector will not mend.") from error
-        installation.base_iri_rebuilt()
+        if store == "rdf":
+            installation.base_iri_rebuilt()
         failed = self._project(store, target)
         seconds = time.monotonic() - began
-        self.stdout.write(f"The graph is rebuilt, in {seconds:.0f} seconds.")
+        self.stdout.write(f"The graph {store} is rebuilt, in {seconds:.0f} seconds.")
         if failed:
             raise CommandError(f"{failed} units could not be written; `manage.py check_parity` shows why.")
 

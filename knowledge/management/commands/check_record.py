@@ -1,0 +1,50 @@
+"""Proves that the record is whole: every post read or excused, nothing held past its time, no unit behind."""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from kgbuilder.celery import LANES, ring
+from knowledge import checking
+
+POLL_SECONDS = 0.5
+
+
+class Command(BaseCommand):
+    help = (
+        "Check that no reading is without an end, no lease past due, every live post has a current reading or a reason "
+        "and no unit of a graph is behind. Exit 1: something is wrong; with --wait also: something is still pending."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--wait", nargs="?", const=60.0, type=float, metavar="SECONDS", help="wait for what is pending"
+        )
+        parser.add_argument("--repair", action="store_true", help="have damaged pictures fetched again")
+
+    def handle(self, *args: Any, wait: float | None, repair: bool, **options: Any) -> None:
+        if repair:
+            self.stdout.write(f"{checking.fetch_pictures_again()} pictures are fetched again.")
+        found = self._settled(wait or 0.0)
+        for finding in found:
+            self.stdout.write(str(finding))
+        wrong = [finding for finding in found if not finding.pending]
+        self.stdout.write(f"The record: {len(wrong)} kinds wrong, {len(found) - len(wrong)} pending.")
+        if wrong or (wait is not None and found):
+            sys.exit(1)
+
+    def _settled(self, seconds: float) -> list[checking.Finding]:
+        """What there is to say once nothing is pending, or the time is up."""
+        until = time.monotonic() + seconds
+        for lane in LANES if seconds else ():
+            ring(lane)
+        found = checking.findings()
+        while any(finding.pending for finding in found) and time.monotonic() < until:
+            time.sleep(POLL_SECONDS)
+            found = checking.findings()
+        return found

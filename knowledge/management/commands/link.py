@@ -1,0 +1,36 @@
+"""Looks entities up again: after another index was built, say."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from kgbuilder.celery import ring
+
+
+class Command(BaseCommand):
+    help = "Make every entity's link due again, but for those that somebody decided; the I/O worker looks them up."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--now", action="store_true", help="look them up here, and wait until all are done")
+
+    def handle(self, *args: Any, now: bool, **options: Any) -> None:
+        from knowledge import identities
+        from knowledge.sources import chosen
+        from knowledge.tasks import send
+
+        self.stdout.write(f"{identities.again()} entities are looked up again.")
+        if not now:
+            ring("link")
+            return
+        linker = chosen.linker(send)
+        if linker is None:
+            raise CommandError("No index can be read: see the message above, and `manage.py build_index`.")
+        total = identities.LookedUp()
+        while done := identities.look_up(linker, chosen.NAME, encyclopedias=chosen.encyclopedias(send)):
+            total.linked, total.nil = total.linked + done.linked, total.nil + done.nil
+            total.merged, total.failed = total.merged + done.merged, total.failed + done.failed
+        self.stdout.write(f"{total.linked} linked, {total.nil} to none, {total.merged} made one, {total.failed} failed")
+        ring("project.rdf")

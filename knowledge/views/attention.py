@@ -1,0 +1,105 @@
+"""What a reader's words looked at in a picture, as drawings: a matrix of words by regions, a heat map over the patches.
+
+As EEGA's Fig. 7 and FocalMRE's Fig. 4 show theirs. Pure functions of the grids that are kept with a reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+LEVELS = 9  # of shade
+MOST_WORDS = 40
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One weight: its shade (0 to LEVELS) and the number in words."""
+
+    level: int
+    says: str
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Rows are words, columns regions by their key on the page and what they are."""
+
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Patch:
+    x: float
+    y: float
+    width: float
+    height: float
+    opacity: str
+
+
+@dataclass(frozen=True)
+class Heat:
+    """What one word looked at, over the picture of that number; all patches together, in the picture's pixels."""
+
+    word: str
+    image: int
+    patches: tuple[Patch, ...]
+
+
+def matrix(grid: Mapping[str, Any], text: str, names: Mapping[int, tuple[str, str]]) -> Matrix | None:
+    """Of a stored grid of kind "region"; `names`: key and label of each region by its number in the document."""
+    columns = [place for place in grid["columns"] if place in names]
+    if grid["kind"] != "region" or not columns:
+        return None
+    places = [grid["columns"].index(place) for place in columns]
+    rows = _rows(grid, text)
+    most = max((weights[place] for _, weights in rows for place in places), default=0.0)
+    return Matrix(
+        tuple(names[place] for place in columns),
+        tuple((word, tuple(_cell(weights[place], most) for place in places)) for word, weights in rows),
+    )
+
+
+def heats(grid: Mapping[str, Any], text: str, width: int, height: int, wanted: Sequence[tuple[int, int]]) -> list[Heat]:
+    """Of a stored grid of kind "patch", for the words that overlap one of the `wanted` spans; each span once."""
+    if grid["kind"] != "patch" or not grid["wide"]:
+        return []
+    found: list[Heat] = []
+    for start, end in wanted:
+        rows = [
+            weights
+            for (a, b), weights in zip(grid["spans"], grid["weights"], strict=False)
+            if a < end and b > start and len(weights) >= grid["wide"]
+        ]
+        if rows:
+            mean = [sum(column) / len(rows) for column in zip(*rows, strict=False)]
+            patches = _patches(mean, grid["wide"], width, height)
+            found.append(Heat(" ".join(text[start:end].split()), grid["image"], patches))
+    return found
+
+
+def _rows(grid: Mapping[str, Any], text: str) -> list[tuple[str, Sequence[float]]]:
+    pairs = zip(grid["spans"], grid["weights"], strict=False)
+    whole = [(" ".join(text[a:b].split()), row) for (a, b), row in pairs if len(row) >= len(grid["columns"])]
+    return whole[:MOST_WORDS]
+
+
+def _cell(weight: float, most: float) -> Cell:
+    return Cell(round(LEVELS * weight / most) if most > 0 else 0, f"{100 * weight:.0f} %")
+
+
+def _patches(weights: Sequence[float], wide: int, width: int, height: int) -> tuple[Patch, ...]:
+    high, low, most = len(weights) // wide, min(weights), max(weights)
+    each = (width / wide, height / high)
+    span = (most - low) or 1.0
+    return tuple(
+        Patch(
+            round(place % wide * each[0], 1),
+            round(place // wide * each[1], 1),
+            round(each[0], 1),
+            round(each[1], 1),
+            f"{0.75 * (weight - low) / span:.2f}",
+        )
+        for place, weight in enumerate(weights[: high * wide])
+    )
