@@ -18,6 +18,7 @@ from celery import Celery
 from celery.beat import ScheduleEntry, Scheduler
 from celery.platforms import SecurityWarning
 from celery.signals import beat_init, setup_logging, worker_ready
+from django.conf import settings
 
 from kgbuilder import broker
 
@@ -39,8 +40,15 @@ LANES: dict[str, Lane] = {
     "poll": Lane("extraction.tasks.poll", 10.0),
     "fetch": Lane("extraction.tasks.fetch", 3.0),
     "read": Lane("extraction.tasks.read", 3.0),
+    "link": Lane("knowledge.tasks.link", 5.0),
     "project.rdf": Lane("knowledge.tasks.project_rdf", 3.0),
+    "watch": Lane("kgbuilder.tasks.watch", 15.0),
+    "prune": Lane("knowledge.tasks.prune", 1800.0),
+    "train": Lane("training.tasks.train", 5.0),
+    "check": Lane("training.tasks.check", 3.0),
 }
+if settings.NEO4J_URL:
+    LANES["project.neo4j"] = Lane("knowledge.tasks.project_neo4j", 2.0)
 RING_EXPIRES_SECONDS = 120
 # After a failed ring the broker is left alone for this long, so that a page never waits for it twice in a row.
 QUIET_SECONDS = 5.0
@@ -68,14 +76,12 @@ def make_app(url: str, *, current: bool = False) -> Celery:
         beat_scheduler="kgbuilder.celery:LaneScheduler",
         beat_max_loop_interval=1,
         beat_schedule={name: {"task": lane.task, "schedule": lane.every_s} for name, lane in LANES.items()},
-        imports=("extraction.tasks", "knowledge.tasks"),
+        imports=("kgbuilder.tasks", "extraction.tasks", "knowledge.tasks", "training.tasks"),
     )
     return made
 
 
 def _transport_options(url: str) -> dict[str, Any]:
-    from django.conf import settings
-
     if url.startswith("filesystem:"):
         return {"folder": str(settings.BROKER_FOLDER), "polling_interval": 0.1}
     if url.startswith("amqp"):
@@ -84,8 +90,6 @@ def _transport_options(url: str) -> dict[str, Any]:
 
 
 def _deployed_app() -> Celery:
-    from django.conf import settings
-
     return make_app(settings.BROKER_URL, current=True)
 
 
@@ -149,6 +153,7 @@ class LaneScheduler(Scheduler):
 @worker_ready.connect
 def _ready_and_ring(sender: Any = None, **kwargs: Any) -> None:
     """Beat starts its intervals anew with each life, so a worker rings its own lanes when it starts."""
+    _beat_as("worker")
     print("ready", flush=True)
     for queue in sender.task_consumer.queues if sender is not None else ():
         if queue.name in LANES:
@@ -157,7 +162,14 @@ def _ready_and_ring(sender: Any = None, **kwargs: Any) -> None:
 
 @beat_init.connect
 def _beat_ready(**kwargs: Any) -> None:
+    _beat_as("beat")
     print("ready", flush=True)
+
+
+def _beat_as(part: str) -> None:
+    from kgbuilder import heartbeat
+
+    heartbeat.start(part)
 
 
 @setup_logging.connect

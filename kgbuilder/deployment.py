@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
@@ -11,6 +13,18 @@ from django.db import transaction
 from extraction import reading, registry
 from extraction.models import Checkpoint, Deployment
 from knowledge import events, recorder, thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Which posts that were read before a newly deployed checkpoint reads again: with `since`, those published then
+    or later."""
+
+    any: bool = True
+    since: datetime | None = None
+
+
+ALL, NONE = Again(), Again(any=False)
 
 
 def deploy_folder(folder: Path, by: events.Who = None) -> Checkpoint:
@@ -23,30 +37,71 @@ def deploy_folder(folder: Path, by: events.Who = None) -> Checkpoint:
     return checkpoint
 
 
-def deploy(checkpoint: Checkpoint, wanted: Mapping[str, float], by: events.Who = None) -> None:
+def promote(checkpoint: Checkpoint, again: Again = ALL, by: events.Who = None) -> None:
+    """Puts a checkpoint in force because somebody chose it; it stays in force over restarts.
+
+    Doing it again changes nothing, so a promotion that died halfway can be done over.
+    """
+    deploy(checkpoint, _wanted(checkpoint), by, again=again, promoted=True)
+
+
+def start(by: events.Who = None) -> str:
+    """At a start of the product: deploys the setting's checkpoint, unless a promoted one stands; what to tell people.
+
+    A promotion stands until CHECKPOINT is set to another checkpoint than the one that the promotion took over from.
+    Raises registry.NoCheckpoint, or ValueError for a threshold of an unknown relation.
+    """
+    active = Deployment.objects.filter(active=True, promoted=True).select_related("checkpoint").first()
+    if active is None or not _promotion_stands(active):
+        deploy_folder(settings.CHECKPOINT, by)
+        return ""
+    deploy(active.checkpoint, _wanted(active.checkpoint), by, again=NONE, promoted=True)
+    return f"Posts are read by the checkpoint {active.checkpoint}, which was promoted."
+
+
+def _promotion_stands(active: Deployment) -> bool:
+    if not settings.ENV["CHECKPOINT"]:
+        return True
+    before = Deployment.objects.filter(promoted=False, pk__lt=active.pk).order_by("-pk").first()
+    return before is not None and registry.digest(settings.CHECKPOINT) == before.checkpoint.digest
+
+
+def deploy(
+    checkpoint: Checkpoint,
+    wanted: Mapping[str, float],
+    by: events.Who = None,
+    *,
+    again: Again = ALL,
+    promoted: bool = False,
+) -> None:
     """From now on `checkpoint` reads, and assertions count above `wanted` (empty: its own thresholds).
 
-    Its earlier readings of posts' present versions count at once, the other posts are read by and by; until then
-    their present readings stand.
+    Its earlier readings of posts' present versions count at once, the other posts that `again` says are read by and
+    by; until then their present readings stand.
     """
     with transaction.atomic():
         active = Deployment.objects.select_for_update().filter(active=True).first()
         if active is None or active.checkpoint_id != checkpoint.pk:
-            _replace(active, checkpoint, thresholds.checked(wanted), by)
-        elif active.thresholds != wanted:
-            thresholds.set_in_force(wanted, by)
+            _replace(
+                active, Deployment(checkpoint=checkpoint, thresholds=thresholds.checked(wanted), promoted=promoted), by
+            )
+        else:
+            Deployment.objects.filter(pk=active.pk).update(promoted=active.promoted or promoted)
+            if active.thresholds != wanted:
+                thresholds.set_in_force(wanted, by)
     recorder.adopt(checkpoint)
-    reading.ensure_readings(checkpoint)
+    reading.ensure_readings(checkpoint, again=again.any, since=again.since)
 
 
-def _replace(active: Deployment | None, checkpoint: Checkpoint, wanted: thresholds.Thresholds, by: events.Who) -> None:
+def _replace(active: Deployment | None, new: Deployment, by: events.Who) -> None:
     before = thresholds.in_force()
     if active is not None:
         Deployment.objects.filter(pk=active.pk).update(active=False)
-    Deployment.objects.create(checkpoint=checkpoint, thresholds=wanted)
-    reading.drop_others(checkpoint)
+    new.save()
+    reading.drop_others(new.checkpoint)
     thresholds.mark_between(before, thresholds.in_force())
-    events.note(by, "checkpoint deployed", checkpoint.digest, active.checkpoint.digest if active else None)
+    what = "checkpoint promoted" if new.promoted else "checkpoint deployed"
+    events.note(by, what, new.checkpoint.digest, active.checkpoint.digest if active else None)
 
 
 def _wanted(checkpoint: Checkpoint) -> thresholds.Thresholds:

@@ -16,10 +16,12 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from extraction import detector_weights
 from extraction.models import Deployment
-from kgbuilder import installation
+from kgbuilder import heartbeat, installation, watching
 from kgbuilder.parts import all_parts, run_folder
 from kgbuilder.supervision import roster
+from knowledge.sources import standing
 
 State = Literal["there", "missing", "wrong"]
 LEAST_FREE_BYTES = 1_000_000_000
@@ -110,20 +112,52 @@ def _sparql(name: str) -> Part:
     if union:
         cost = "A query without GRAPH sees a statement as often as posts say it. Switch the union off at that server."
         return Part(name, "wrong", f"{where} shows all named graphs in its default graph.", cost)
+    if settings.SPARQL_QUERY_URL and settings.SPARQL_LIMIT_SECONDS is None:
+        says = f"{where}: whether it ends long queries is not known."
+        cost = "Nothing here can end a query on another server. Set a limit there, and say it in SPARQL_LIMIT_SECONDS."
+        return Part(name, "wrong", says, cost, needed=False)
     return Part(name, "there", f"{where}.")
 
 
 def _neo4j(name: str) -> Part:
-    if settings.NEO4J_URL:
-        return Part(name, "missing", f"{settings.NEO4J_URL} is set, and this version writes no Neo4j.", needed=False)
-    return Part(name, "missing", "None is set up.", "No queries in Cypher; SPARQL has the whole graph.", needed=False)
+    if not settings.NEO4J_URL:
+        cost = "No queries in Cypher; SPARQL has the whole graph."
+        return Part(name, "missing", "None is set up.", cost, needed=False)
+    from knowledge.graphs import neo4j_settings
+    from knowledge.graphs.store import StoreRefused, StoreUnavailable
+
+    try:
+        found = neo4j_settings.look()
+    except (StoreUnavailable, StoreRefused) as error:
+        cost = "What is to be written there waits; the rest goes on. Correct NEO4J_URL, NEO4J_USER and NEO4J_PASSWORD."
+        return Part(name, "missing", str(error), cost, needed=False)
+    says = f"{settings.NEO4J_URL}, {found.edition} {found.version}."
+    if found.advice:
+        return Part(name, "wrong", says, f"In its neo4j.conf: {' '.join(found.advice)}", needed=False)
+    return Part(name, "there", says, needed=False)
 
 
 def _detector(name: str) -> Part:
-    cost = "Pictures are shown beside posts and not read."
+    cost = "Pictures are shown beside posts and not looked into. `manage.py fetch_weights` lists what can be had."
     if settings.DETECTOR_WEIGHTS is None:
         return Part(name, "missing", "DETECTOR_WEIGHTS is empty.", cost, needed=False)
-    return Part(name, "missing", "DETECTOR_WEIGHTS is set, and the deployed reader uses no pictures.", cost, False)
+    missing = [wanted for wanted in _picture_weights() if isinstance(wanted, Path) and not wanted.exists()]
+    if missing:
+        return Part(name, "missing", f"There is nothing at {missing[0]}.", cost, needed=False)
+    unfetched = [wanted for wanted in _picture_weights() if isinstance(wanted, str) and not _fetched(wanted)]
+    if unfetched:
+        says = f"{', '.join(unfetched)}: not fetched yet; the reader fetches it when the first picture is due."
+        return Part(name, "missing", says, cost, needed=False)
+    return Part(name, "there", f"{', '.join(str(wanted) for wanted in _picture_weights())}.", needed=False)
+
+
+def _picture_weights() -> list[str | Path]:
+    chosen = (settings.DETECTOR_WEIGHTS, settings.FACE_WEIGHTS, settings.DEPTH_MODEL, settings.GROUNDING_MODEL)
+    return [one for one in chosen if one is not None]
+
+
+def _fetched(name: str) -> bool:
+    return name in detector_weights.WEIGHTS and detector_weights.complete(detector_weights.WEIGHTS[name])
 
 
 def _parser(name: str) -> Part:
@@ -149,8 +183,8 @@ def _checkpoint(name: str) -> Part:
 
 
 def _knowledge(name: str) -> Part:
-    cost = "Entities are told apart by name and type, and bear no identifiers of Wikidata."
-    return Part(name, "missing", "None is set up.", cost, needed=False)
+    found = standing.standing()
+    return Part(name, found.state, found.says, found.costs, needed=False)
 
 
 def _base_iri(name: str) -> Part:
@@ -163,6 +197,9 @@ def _base_iri(name: str) -> Part:
 
 def _processes(name: str) -> Part:
     if not roster.held(run_folder()):
+        elsewhere = [part for part in watching.NEEDED_PARTS if heartbeat.alive(part)]
+        if elsewhere:
+            return _heard(name, elsewhere)
         return Part(name, "missing", f"None run in {settings.DATA_DIR}.", "Nothing is polled or read. Run `make run`.")
     running = {entry.name: entry for entry in roster.read(run_folder()) if roster.alive(entry)}
     lasting = [part.name for part in all_parts() if not part.once]
@@ -171,6 +208,14 @@ def _processes(name: str) -> Part:
     if late:
         return Part(name, "wrong", f"Not ready: {', '.join(late)}. {deaths}", f"See {settings.DATA_DIR}/log.")
     return Part(name, "there", f"{', '.join(lasting)} run. {deaths}".strip())
+
+
+def _heard(name: str, alive: list[str]) -> Part:
+    """Of parts that run one by one, perhaps on other machines, the heartbeats tell."""
+    silent = [part for part in watching.NEEDED_PARTS if part not in alive]
+    if silent:
+        return Part(name, "wrong", f"Not heard of: {', '.join(silent)}.", "See their logs.")
+    return Part(name, "there", f"{', '.join(alive)} have told of themselves within a minute.")
 
 
 def _disk(name: str) -> Part:

@@ -5,117 +5,36 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-ROOT = Path(__file__).resolve().parent.parent
+from kgbuilder import secret_files
+from kgbuilder.values import ROOT
+from kgbuilder.values import address_in as _address_in
+from kgbuilder.values import base_iri as _base_iri
+from kgbuilder.values import count as _count
+from kgbuilder.values import days as _days
+from kgbuilder.values import flag as _flag
+from kgbuilder.values import host_ports as _host_ports
+from kgbuilder.values import hours as _hours
+from kgbuilder.values import names as _names
+from kgbuilder.values import one_of as _one_of
+from kgbuilder.values import optional_path as _optional_path
+from kgbuilder.values import optional_seconds as _optional_seconds
+from kgbuilder.values import optional_share as _optional_share
+from kgbuilder.values import path as _path
+from kgbuilder.values import port as _port
+from kgbuilder.values import seconds as _seconds
+from kgbuilder.values import some_of as _some_of
+from kgbuilder.values import text as _text
+from kgbuilder.values import thresholds as _thresholds
+from kgbuilder.values import web_address as _web_address
+from kgbuilder.values import weights as _weights
+
+NEO4J_SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
 
 
 class WrongSetting(ValueError):
     """A setting has a value that cannot be used. The message names the setting and says what it takes."""
-
-
-def _text(value: str) -> str:
-    return value
-
-
-def _flag(value: str) -> bool:
-    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-    if value.lower() not in known:
-        raise ValueError("takes 1 or 0")
-    return known[value.lower()]
-
-
-def _port(value: str) -> int:
-    if not value.isdigit() or not 1 <= int(value) <= 65535:
-        raise ValueError("takes a port number from 1 to 65535")
-    return int(value)
-
-
-def _count(value: str) -> int:
-    if not value.isdigit() or int(value) < 1:
-        raise ValueError("takes a whole number of at least 1")
-    return int(value)
-
-
-def _seconds(value: str) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = -1.0
-    if not 0 < number < 10**7:
-        raise ValueError("takes a number of seconds above 0")
-    return number
-
-
-def _path(value: str) -> Path:
-    return (ROOT / Path(value).expanduser()).resolve()
-
-
-def _optional_path(value: str) -> Path | None:
-    return _path(value) if value else None
-
-
-def _names(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
-def _host_ports(value: str) -> tuple[tuple[str, int], ...]:
-    pairs = []
-    for name in _names(value):
-        host, _, port = name.rpartition(":")
-        if not host or not port.isdigit():
-            raise ValueError("takes host:port, separated by commas, for example 127.0.0.1:8900")
-        pairs.append((host.strip("[]").lower(), _port(port)))
-    return tuple(pairs)
-
-
-def _web_address(value: str) -> str:
-    if value and urlsplit(value).scheme not in ("http", "https"):
-        raise ValueError("takes an address that begins with http:// or https://")
-    return value
-
-
-def _base_iri(value: str) -> str:
-    _web_address(value)
-    return value if not value or value.endswith("/") else value + "/"
-
-
-def _address_in(*schemes: str) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        if value and urlsplit(value).scheme not in schemes:
-            raise ValueError(f"takes an address that begins with one of {', '.join(s + '://' for s in schemes)}")
-        return value
-
-    return check
-
-
-def _share(value: str) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= 1:
-        raise ValueError("takes numbers from 0 to 1")
-    return number
-
-
-def _optional_share(value: str) -> float | None:
-    return _share(value) if value else None
-
-
-def _hours(value: str) -> tuple[float, ...]:
-    return tuple(_seconds(part) for part in _names(value))
-
-
-def _thresholds(value: str) -> dict[str, float]:
-    """`0.6` or `0.6,member_of=0.7`; empty: what the checkpoint was calibrated to."""
-    found: dict[str, float] = {}
-    for part in _names(value):
-        key, _, number = part.rpartition("=")
-        found[key or "default"] = _share(number)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +43,7 @@ class Setting:
     default: str
     parse: Callable[[str], Any]
     says: str
+    secret: bool = False  # it may be given as a file: NAME_FILE
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -136,12 +56,32 @@ SETTINGS: tuple[Setting, ...] = (
         _base_iri,
         "What the IRIs of the graph begin with; by default the web address. Stored at the first start.",
     ),
-    Setting("SECRET_KEY", "", _text, "Django's secret; by default made at the first start and kept in DATA_DIR."),
+    Setting(
+        "SECRET_KEY",
+        "",
+        _text,
+        "Django's secret; by default made at the first start and kept in DATA_DIR.",
+        secret=True,
+    ),
     Setting(
         "ALLOWED_HOSTS",
         "",
         _names,
         "Host names that the web server answers to, separated by commas; localhost and HOST always.",
+    ),
+    Setting(
+        "HTTPS",
+        "0",
+        _flag,
+        "Whether people reach the product by https (a proxy in front of it): cookies are secure, HSTS is sent, http "
+        "is redirected.",
+    ),
+    Setting(
+        "TRUSTED_PROXY",
+        "",
+        _text,
+        "The address of the proxy in front of the web server, whose X-Forwarded-For and -Proto are believed; * for "
+        "whoever connects.",
     ),
     Setting("DEBUG", "0", _flag, "Django's debug pages; never on an open network."),
     Setting("PUBLIC_READING", "0", _flag, "Whether posts, entities and the graph may be read without signing in."),
@@ -150,23 +90,55 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         _address_in("sqlite", "postgres", "postgresql"),
         "sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME; by default SQLite in DATA_DIR.",
+        secret=True,
     ),
+    Setting("DATABASE_PASSWORD", "", _text, "The password for a DATABASE_URL that has only a user.", secret=True),
     Setting(
         "BROKER_URL",
         "",
         _address_in("filesystem", "amqp", "amqps", "redis", "rediss", "memory"),
         "The message broker; by default files in DATA_DIR.",
+        secret=True,
     ),
+    Setting("BROKER_PASSWORD", "", _text, "The password for a BROKER_URL that has only a user.", secret=True),
     Setting(
         "SPARQL_QUERY_URL", "", _web_address, "A SPARQL 1.1 server's query address; by default the bundled server."
     ),
     Setting("SPARQL_UPDATE_URL", "", _web_address, "The same server's update address."),
-    Setting("SPARQL_TOKEN", "", _text, "Sent as a bearer token; made at the first start for the bundled server."),
+    Setting(
+        "SPARQL_BUNDLED_URL",
+        "",
+        _web_address,
+        "http://HOST:PORT/ of the bundled server where it is a container or machine of its own; else a socket file.",
+    ),
+    Setting(
+        "SPARQL_TOKEN",
+        "",
+        _text,
+        "Sent as a bearer token; made at the first start for the bundled server.",
+        secret=True,
+    ),
+    Setting(
+        "SPARQL_LIMIT_SECONDS",
+        "",
+        _optional_seconds,
+        "The limit of time that the server at SPARQL_QUERY_URL itself puts on queries; empty: `doctor` warns.",
+    ),
     Setting("SPARQL_SECONDS", "10", _seconds, "How long one query of a person may run."),
     Setting("SPARQL_CHILDREN", "2", _count, "How many queries of people run at once on the bundled server."),
-    Setting("NEO4J_URL", "", _address_in("bolt", "bolt+s", "neo4j", "neo4j+s"), "A Neo4j server; empty: none."),
+    Setting("NEO4J_URL", "", _address_in(*NEO4J_SCHEMES), "A Neo4j server (bolt://…); empty: none."),
     Setting("NEO4J_USER", "neo4j", _text, "Its user."),
-    Setting("NEO4J_PASSWORD", "", _text, "Its password."),
+    Setting("NEO4J_PASSWORD", "", _text, "Its password; empty: the server asks for none.", secret=True),
+    Setting("NEO4J_DATABASE", "", _text, "The database that the graph is written to; by default the user's own."),
+    Setting(
+        "NEO4J_READER_USER",
+        "",
+        _text,
+        "The user that people's Cypher runs as, on a server with roles; by default NEO4J_USER.",
+    ),
+    Setting("NEO4J_READER_PASSWORD", "", _text, "That user's password.", secret=True),
+    Setting("CYPHER_SECONDS", "10", _seconds, "How long one Cypher query of a person may run."),
+    Setting("CYPHER_AT_ONCE", "2", _count, "How many Cypher queries of people run at once; as many again may wait."),
     Setting(
         "CHECKPOINT",
         "",
@@ -191,8 +163,69 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("DEVICE", "cpu", _text, "Where networks run: cpu, cuda, cuda:1, …"),
     Setting(
-        "DETECTOR_WEIGHTS", "", _optional_path, "Weights of an object detector; empty: pictures are shown, not read."
+        "DETECTOR_WEIGHTS",
+        "",
+        _weights,
+        "An object detector: a file, or a name that `manage.py fetch_weights` lists, fetched on first use; empty: "
+        "pictures are shown, not looked into.",
     ),
+    Setting("FACE_WEIGHTS", "", _weights, "A face detector beside it, likewise; empty: none."),
+    Setting(
+        "DEPTH_MODEL", "", _weights, "A folder with a depth network for transformers, or a name; empty: an estimate."
+    ),
+    Setting(
+        "GROUNDING_MODEL",
+        "",
+        _weights,
+        "A folder with a zero-shot detector for transformers, or a name; empty: words are matched with classes.",
+    ),
+    Setting(
+        "PREDICATE_CLASSIFIER",
+        "",
+        _text,
+        "module:callable that tells what regions do to each other in place of the rules; empty: the rules.",
+    ),
+    Setting("PICTURES_PER_POST", "4", _count, "How many pictures of a post are kept, the lead picture among them."),
+    Setting("PICTURE_OBJECTS", "10", _count, "How many objects of a picture are kept, the surest first."),
+    Setting("PICTURE_FACES", "5", _count, "How many faces, beside the objects."),
+    Setting(
+        "PICTURE_DAYS",
+        "0",
+        _days,
+        "After how many days the copies of pictures are let go, what was seen in them staying; 0: they are kept.",
+    ),
+    Setting(
+        "BODY_DAYS",
+        "0",
+        _days,
+        "After how many days the bodies of posts go, but for the words that statements rest on; 0: they are kept.",
+    ),
+    Setting("READINGS_KEPT", "2", _count, "How many readings of a post are kept, its current one among them."),
+    Setting(
+        "DATASETS_DIR",
+        "",
+        _optional_path,
+        "A folder with data sets for training, each in a folder as docs/datasets.md names it; admins choose from it.",
+    ),
+    Setting(
+        "DATASET_MB",
+        "500",
+        _count,
+        "The largest upload of a data set, in megabytes; unpacked it may take four times that.",
+    ),
+    Setting("TRAIN_RUNS", "1", _count, "How many training runs go on at once."),
+    Setting(
+        "KNOWLEDGE",
+        "index",
+        _some_of("index", "wikidata", "dbpedia"),
+        "Where entities are looked up, in this order: index (on this machine), wikidata, dbpedia. What is not named is "
+        "never asked.",
+    ),
+    Setting("WIKIDATA_API_URL", "https://www.wikidata.org/w/api.php", _web_address, "Wikidata's API."),
+    Setting("WIKIDATA_SPARQL_URL", "https://query.wikidata.org/sparql", _web_address, "The Wikidata Query Service."),
+    Setting("DBPEDIA_LOOKUP_URL", "https://lookup.dbpedia.org/api/search", _web_address, "DBpedia Lookup."),
+    Setting("DBPEDIA_SPARQL_URL", "https://dbpedia.org/sparql", _web_address, "DBpedia's SPARQL server."),
+    Setting("KNOWLEDGE_DAYS", "30", _count, "For how many days what these services answered is not asked again."),
     Setting(
         "FETCH_ALLOW",
         "",
@@ -206,41 +239,65 @@ SETTINGS: tuple[Setting, ...] = (
         "RECHECK_HOURS", "1,6,24,72,168", _hours, "How long after it was first read a page is visited again, in hours."
     ),
     Setting("CONTACT_URL", "", _web_address, "Named in the User-Agent, so that publishers can reach you."),
+    Setting("READERS", "1", _count, "How many processes `up` starts that read posts."),
+    Setting("IO_WORKERS", "1", _count, "How many processes `up` starts that fetch pages and write graphs."),
+    Setting("LOG_FORMAT", "plain", _one_of("plain", "json"), "How a log line looks: plain, or a JSON object a line."),
+    Setting(
+        "LOG_LEVEL",
+        "WARNING",
+        _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+        "What is logged: WARNING is what went wrong, INFO also each poll, visit, reading and write.",
+    ),
+    Setting(
+        "METRICS_TOKEN",
+        "",
+        _text,
+        "The bearer token that /metrics asks for; empty: there is no such page.",
+        secret=True,
+    ),
+    Setting("NOTICE_MAIL", "", _names, "Where notices to admins are mailed to, separated by commas."),
+    Setting(
+        "MAIL_URL",
+        "",
+        _address_in("smtp", "smtp+tls", "smtps"),
+        "The mail server: smtp://, smtp+tls:// (STARTTLS) or smtps://, USER:PASSWORD@HOST:PORT.",
+        secret=True,
+    ),
+    Setting("MAIL_FROM", "kgbuilder@localhost", _text, "The sender of mail."),
+    Setting(
+        "NOTICE_WEBHOOK",
+        "",
+        _web_address,
+        "Where notices are posted to as JSON, also on a private network.",
+        secret=True,
+    ),
+    Setting("LANE_LATE_SECONDS", "900", _seconds, "Work that has been due for longer is told to admins."),
+    Setting(
+        "ADMIN_PASSWORD",
+        "",
+        _text,
+        "The first admin's password; by default one is made at the first start and shown once.",
+        secret=True,
+    ),
 )
 
 
 def read(environ: Mapping[str, str]) -> dict[str, Any]:
     """The settings' values; raises `WrongSetting`, naming every setting that cannot be used."""
     values: dict[str, Any] = {}
-    wrong = []
+    from_files, wrong = secret_files.read(environ, [setting.name for setting in SETTINGS if setting.secret])
     for setting in SETTINGS:
-        raw = environ.get(setting.name, "").strip() or setting.default
+        raw = from_files.get(setting.name) or environ.get(setting.name, "").strip() or setting.default
         try:
             values[setting.name] = setting.parse(raw)
         except ValueError as error:
-            wrong.append(f"{setting.name} {error}; it is {raw!r}.")
+            shown = "set" if setting.secret else repr(raw)
+            wrong.append(f"{setting.name} {error}; it is {shown}.")
     if wrong:
         raise WrongSetting("\n".join(wrong))
+    for name in ("DATABASE", "BROKER"):
+        values[f"{name}_URL"] = secret_files.with_password(values[f"{name}_URL"], values[f"{name}_PASSWORD"])
     return values
-
-
-def as_markdown() -> str:
-    """The table as `docs/settings.md` shows it."""
-    rows = [f"| `{s.name}` | {f'`{s.default}`' if s.default else ''} | {s.says} |" for s in SETTINGS]
-    return "\n".join(
-        (
-            "# Settings",
-            "",
-            "Environment variables, or lines `NAME=value` in a file `.env` beside `manage.py`; the environment wins. A",
-            "value that cannot be used is refused with a sentence when anything starts. Made by",
-            "`manage.py settings_doc`; edit `kgbuilder/environment.py` instead.",
-            "",
-            "| setting | default | what it does |",
-            "|---|---|---|",
-            *rows,
-            "",
-        )
-    )
 
 
 def environ_with_dotenv() -> dict[str, str]:
@@ -249,30 +306,3 @@ def environ_with_dotenv() -> dict[str, str]:
 
     written = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value is not None}
     return written | dict(os.environ)
-
-
-def database(url: str, data_dir: Path) -> dict[str, Any]:
-    """Django's DATABASES entry for `url`; SQLite in `data_dir` where it is empty."""
-    parts = urlsplit(url)
-    if parts.scheme in ("postgres", "postgresql"):
-        return {
-            "ENGINE": "django.db.backends.postgresql",
-            "NAME": unquote(parts.path.lstrip("/")),
-            "USER": unquote(parts.username or ""),
-            "PASSWORD": unquote(parts.password or ""),
-            "HOST": parts.hostname or "",
-            "PORT": str(parts.port or ""),
-            "CONN_MAX_AGE": None,
-            "CONN_HEALTH_CHECKS": True,
-        }
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": _path(unquote(parts.path[1:] if parts.scheme else "") or str(data_dir / "kgbuilder.sqlite3")),
-        "CONN_MAX_AGE": None,
-        # Without IMMEDIATE a transaction that reads before it writes fails at once with "locked", whatever the timeout.
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=67108864;",
-        },
-    }

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from extraction import registry
 from extraction.models import Feed
-from kgbuilder import deployment, installation
+from kgbuilder import data_folder, deployment, installation
 from kgbuilder.parts import sample_feed_address
 
 LONGEST_SOCKET_PATH = 100  # of about 104 bytes that systems allow; queries add a few of their own
@@ -36,8 +36,11 @@ def make_folder() -> None:
     folder = Path(settings.DATA_DIR)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        data_folder.check_and_mark(folder)
         for path in (settings.SECRET_KEY_FILE, settings.SPARQL_TOKEN_FILE):
             _make_secret(path)
+    except data_folder.NewerData as error:
+        raise CannotStart(str(error)) from error
     except OSError as error:
         raise CannotStart(f"DATA_DIR cannot be written: {error}. Correct it, or choose another folder.") from error
     if len(os.fsencode(settings.SPARQL_SOCKET)) > LONGEST_SOCKET_PATH:
@@ -48,8 +51,9 @@ def make_folder() -> None:
 
 
 def _make_secret(path: Path) -> None:
-    """Whole or not at all: a start that is killed here must not leave an empty secret."""
+    """Whole or not at all: a start that is killed here must not leave an empty secret. Nobody else may read it."""
     if path.is_file():
+        path.chmod(0o600)
         return
     draft = path.with_suffix(f".{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -61,7 +65,15 @@ def _make_secret(path: Path) -> None:
 def prepare(say: Say, samples: bool) -> None:
     """Everything up to the first process. Raises `CannotStart`."""
     try:
+        data_folder.check_database()
+        copy = data_folder.back_up_before_migrating(Path(settings.DATA_DIR))
+        if copy:
+            say(f"The database is brought up to date; as it was before it lies in {copy}.")
         call_command("migrate", verbosity=0, interactive=False)
+    except data_folder.NewerData as error:
+        raise CannotStart(str(error)) from error
+    except OSError as error:
+        raise CannotStart(f"The database cannot be copied before it is brought up to date: {error}") from error
     except OperationalError as error:
         raise CannotStart(f"The database cannot be used: {error}Start it, or correct DATABASE_URL.") from error
     call_command("collectstatic", verbosity=0, interactive=False)
@@ -75,6 +87,11 @@ def prepare(say: Say, samples: bool) -> None:
 def _make_accounts(say: Say) -> None:
     if User.objects.exists():
         return
+    if settings.ADMIN_PASSWORD:
+        admin = User.objects.create_superuser("admin", password=settings.ADMIN_PASSWORD)
+        admin.groups.add(Group.objects.get(name="admin"))
+        say("The account admin was made, with the password in ADMIN_PASSWORD.")
+        return
     passwords = {"admin": secrets.token_urlsafe(12), "editor": secrets.token_urlsafe(12)}
     with transaction.atomic():
         for name, password in passwords.items():
@@ -87,7 +104,9 @@ def _make_accounts(say: Say) -> None:
 
 def _deploy_checkpoint(say: Say) -> None:
     try:
-        deployment.deploy_folder(settings.CHECKPOINT)
+        note = deployment.start()
+        if note:
+            say(note)
     except (registry.NoCheckpoint, ValueError) as error:
         say(f"No post will be read: {error}")
 

@@ -1,16 +1,107 @@
-"""What an installation remembers about itself."""
+"""What an installation remembers about itself: its beginnings, its processes, what an admin should know."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 from django.db import models
 
 
 class Installation(models.Model):
-    """One row. `base_iri` is what the IRIs in the graph begin with; `samples_at`: when the sample feed was added."""
+    """One row. `base_iri` is what the IRIs in the graph begin with; `samples_at`: when the sample feed was added;
+    `clock_at`: what the clock last said, to see that it was set back."""
 
     base_iri = models.CharField(max_length=1000)
     samples_at = models.DateTimeField(null=True, blank=True)
     began_at = models.DateTimeField(auto_now_add=True)
+    clock_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.base_iri
+
+
+class Heartbeat(models.Model):
+    """A process of the product, as it last told of itself. A part of one name runs once on a host.
+
+    `doing` is what it does now (empty: it waits), `done` how many units of work it has done in this life.
+    """
+
+    host = models.CharField(max_length=255)
+    part = models.CharField(max_length=50)
+    pid = models.PositiveIntegerField()
+    version = models.CharField(max_length=50)
+    doing = models.CharField(max_length=500, blank=True, default="")
+    done = models.BigIntegerField(default=0)
+    began_at = models.DateTimeField()
+    seen_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["host", "part"], name="heartbeat_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.part} on {self.host}"
+
+
+class Tally(models.Model):
+    """A counter that only grows, summed over all processes: seconds by stage, fetch errors by kind."""
+
+    name = models.CharField(max_length=50)
+    label = models.CharField(max_length=50)
+    value = models.FloatField(default=0)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["name", "label"], name="tally_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.label}: {self.value}"
+
+
+class Notice(models.Model):
+    """Something that an admin should know of, from when it was found until it was over.
+
+    `sent_at`: when mail and webhook were told of its beginning; null: not yet.
+    """
+
+    class Kind(models.TextChoices):
+        FEED = "feed", "a feed fails"
+        LANE = "lane", "a lane is late"
+        STORE = "store", "a store is away"
+        PART = "part", "a part is silent"
+
+    kind = models.CharField(max_length=10, choices=Kind)
+    subject = models.CharField(max_length=100)
+    says = models.TextField()
+    began_at = models.DateTimeField()
+    over_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["kind", "subject"], condition=models.Q(over_at__isnull=True), name="notice_open_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.says
+
+
+class SignInFailure(models.Model):
+    """A sign-in that failed. `name` is a keyed hash of what was typed: people type passwords into the wrong field."""
+
+    name = models.CharField(max_length=64)
+    network = models.CharField(max_length=64)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["name", "network", "at"], name="failures_of_name"),
+            models.Index(fields=["network", "at"], name="failures_of_network"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.network} at {self.at:%Y-%m-%d %H:%M}"

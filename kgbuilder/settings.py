@@ -4,7 +4,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from kgbuilder import environment
+from kgbuilder import connections, environment
 from kgbuilder.environment import ROOT
 
 try:
@@ -76,7 +76,7 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": environment.database(ENV["DATABASE_URL"], DATA_DIR)}
+DATABASES = {"default": connections.database(ENV["DATABASE_URL"], DATA_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -101,18 +101,44 @@ STORAGES = {
 }
 MEDIA_ROOT = DATA_DIR / "media"
 MEDIA_URL = "media/"
+# What was seen in pictures and the small copies that networks read; never served.
+FEATURES_ROOT = DATA_DIR / "features"
+WEIGHTS_ROOT = DATA_DIR / "weights"
 
+LOG_FORMAT: str = ENV["LOG_FORMAT"]
 # To stderr, for every process alike; the supervisor adds the part's name and the time.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"repeats": {"()": "kgbuilder.repeats.Repeats"}},
-    "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["repeats"], "formatter": "plain"}},
-    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "formatters": {
+        "plain": {"()": "kgbuilder.logs.Plain", "format": "%(levelname)s %(name)s: %(subject)s%(message)s"},
+        "json": {"()": "kgbuilder.logs.Json"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["repeats"], "formatter": LOG_FORMAT}},
+    "root": {"handlers": ["stderr"], "level": ENV["LOG_LEVEL"]},
     # Django's own handlers would show errors of pages in debug mode only. A page that is not there is no failure.
-    "loggers": {"django": {"handlers": [], "propagate": True}, "django.request": {"level": "ERROR"}},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        "django.request": {"level": "ERROR"},
+        # One line for each request to anybody, without what it was for.
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+        # A server that is away is said once, by whoever asks it; the driver says each of its own tries.
+        "neo4j": {"level": "CRITICAL"},
+    },
 }
+
+AUTHENTICATION_BACKENDS = ["kgbuilder.signing_in.LimitedBackend"]
+
+HTTPS: bool = ENV["HTTPS"]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+# Probes ask from beside us, not through the proxy; the io worker polls the samples on our own port.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$", r"^samples/"]
+TRUSTED_PROXY: str = ENV["TRUSTED_PROXY"]
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -123,13 +149,31 @@ SESSION_COOKIE_HTTPONLY = True
 SPARQL_SOCKET = DATA_DIR / "sparql.sock"
 SPARQL_QUERY_URL: str = ENV["SPARQL_QUERY_URL"]
 SPARQL_UPDATE_URL: str = ENV["SPARQL_UPDATE_URL"]
+SPARQL_BUNDLED_URL: str = ENV["SPARQL_BUNDLED_URL"].rstrip("/")
 SPARQL_TOKEN: str = ENV["SPARQL_TOKEN"] or _kept(SPARQL_TOKEN_FILE)
+SPARQL_LIMIT_SECONDS: float | None = ENV["SPARQL_LIMIT_SECONDS"]
 SPARQL_SECONDS: float = ENV["SPARQL_SECONDS"]
 SPARQL_CHILDREN: int = ENV["SPARQL_CHILDREN"]
+
+METRICS_TOKEN: str = ENV["METRICS_TOKEN"]
+NOTICE_MAIL: tuple[str, ...] = ENV["NOTICE_MAIL"]
+NOTICE_WEBHOOK: str = ENV["NOTICE_WEBHOOK"]
+LANE_LATE_SECONDS: float = ENV["LANE_LATE_SECONDS"]
+DEFAULT_FROM_EMAIL: str = ENV["MAIL_FROM"]
+globals().update(connections.mail(ENV["MAIL_URL"]))
+
+READERS: int = ENV["READERS"]
+IO_WORKERS: int = ENV["IO_WORKERS"]
+ADMIN_PASSWORD: str = ENV["ADMIN_PASSWORD"]
 
 NEO4J_URL: str = ENV["NEO4J_URL"]
 NEO4J_USER: str = ENV["NEO4J_USER"]
 NEO4J_PASSWORD: str = ENV["NEO4J_PASSWORD"]
+NEO4J_DATABASE: str = ENV["NEO4J_DATABASE"]
+NEO4J_READER_USER: str = ENV["NEO4J_READER_USER"]
+NEO4J_READER_PASSWORD: str = ENV["NEO4J_READER_PASSWORD"]
+CYPHER_SECONDS: float = ENV["CYPHER_SECONDS"]
+CYPHER_AT_ONCE: int = ENV["CYPHER_AT_ONCE"]
 
 CHECKPOINT: Path = ENV["CHECKPOINT"] or ROOT / "extraction" / "weights" / "eega-minilm"
 EXTRACTOR: str = ENV["EXTRACTOR"]
@@ -137,9 +181,29 @@ PARSER: str = ENV["PARSER"]
 FLOOR: float | None = ENV["FLOOR"]
 THRESHOLD: dict[str, float] = ENV["THRESHOLD"]
 DEVICE: str = ENV["DEVICE"]
-DETECTOR_WEIGHTS: Path | None = ENV["DETECTOR_WEIGHTS"]
+DETECTOR_WEIGHTS: str | Path | None = ENV["DETECTOR_WEIGHTS"]
+FACE_WEIGHTS: str | Path | None = ENV["FACE_WEIGHTS"]
+DEPTH_MODEL: str | Path | None = ENV["DEPTH_MODEL"]
+GROUNDING_MODEL: str | Path | None = ENV["GROUNDING_MODEL"]
+PREDICATE_CLASSIFIER: str = ENV["PREDICATE_CLASSIFIER"]
+PICTURES_PER_POST: int = ENV["PICTURES_PER_POST"]
+PICTURE_OBJECTS: int = ENV["PICTURE_OBJECTS"]
+PICTURE_FACES: int = ENV["PICTURE_FACES"]
+PICTURE_DAYS: int = ENV["PICTURE_DAYS"]
+BODY_DAYS: int = ENV["BODY_DAYS"]
+READINGS_KEPT: int = ENV["READINGS_KEPT"]
+
+DATASETS_DIR: Path | None = ENV["DATASETS_DIR"]
+DATASET_MB: int = ENV["DATASET_MB"]
+TRAIN_RUNS: int = ENV["TRAIN_RUNS"]
 
 FETCH_ALLOW: tuple[tuple[str, int], ...] = ENV["FETCH_ALLOW"]
+KNOWLEDGE: tuple[str, ...] = ENV["KNOWLEDGE"]
+WIKIDATA_API_URL: str = ENV["WIKIDATA_API_URL"]
+WIKIDATA_SPARQL_URL: str = ENV["WIKIDATA_SPARQL_URL"]
+DBPEDIA_LOOKUP_URL: str = ENV["DBPEDIA_LOOKUP_URL"]
+DBPEDIA_SPARQL_URL: str = ENV["DBPEDIA_SPARQL_URL"]
+KNOWLEDGE_DAYS: int = ENV["KNOWLEDGE_DAYS"]
 FETCH_SECONDS: float = ENV["FETCH_SECONDS"]
 FETCH_HOST_SECONDS: float = ENV["FETCH_HOST_SECONDS"]
 FETCH_ROBOTS: bool = ENV["FETCH_ROBOTS"]

@@ -5,7 +5,16 @@ from importlib.util import find_spec
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = [path("admin/", admin.site.urls)]
-urlpatterns += [path("", include(name)) for name in ("extraction.urls", "knowledge.urls") if find_spec(name)]
+from kgbuilder import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/", admin.site.urls),
+    path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
+    path("metrics", views.metrics, name="metrics"),
+]
+urlpatterns += [
+    path("", include(name)) for name in ("extraction.urls", "knowledge.urls", "training.urls") if find_spec(name)
+]
 
 handler500 = "knowledge.views.errors.server_error"

@@ -1,1 +1,7 @@
-"""What `manage.py bench` measures, each with everything it needs started for it alone."""
+"""Figures that people can measure again. Each module: HELP, `arguments(parser)`, `run(options, write, note)`."""
+
+from __future__ import annotations
+
+
+class NotMeasured(Exception):
+    """Something that the measurement needs is not there; the message says what and what to do."""

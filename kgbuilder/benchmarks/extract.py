@@ -8,22 +8,23 @@ whatever else the machine does at the time slows both. Nothing is fetched.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 import time
+from argparse import ArgumentParser
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.db import connection
+from django.conf import settings
 from django.utils import timezone
 
 from extraction import reading, registry
 from extraction.models import Deployment, Post, PostVersion, Reading
 from extraction.schema import Document
+from kgbuilder.benchmarks import NotMeasured
 from kgbuilder.benchmarks.server import serving
+from kgbuilder.scratch import scratch_database
 from knowledge import recorder
 from knowledge.graphs import projector
 from knowledge.graphs.sparql_store import SparqlStore
@@ -31,8 +32,49 @@ from knowledge.graphs.sparql_store import SparqlStore
 if TYPE_CHECKING:
     from extraction.pipeline import Extractor
 
+HELP = "the bare encoder's share of the time from claim to graph"
 BATCH = 16  # posts claimed at once, as the read lane does
 PARTS = ("claim", "parse", "features", "encode", "head", "decode", "rest of reading", "record", "project")
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--checkpoint", type=Path, help="a checkpoint's folder; by default the setting's")
+    parser.add_argument("--posts", type=int, default=96, help="how many posts, the texts over and over")
+    parser.add_argument("--texts", type=Path, help="a folder of .txt files, first line the title; else the samples")
+    parser.add_argument("--threads", type=int, default=2, help="the network's threads")
+
+
+def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callable[[str], object]) -> None:
+    from extraction.chosen_reader import PartMissing
+    from extraction.registry import NoCheckpoint
+
+    checkpoint, threads = options["checkpoint"] or settings.CHECKPOINT, options["threads"]
+    try:
+        shares = measure(checkpoint, _texts(options["texts"]), options["posts"], threads)
+    except (PartMissing, NoCheckpoint) as error:
+        raise NotMeasured(str(error)) from error
+    each = 1000 / shares.sentences
+    counts = f"{shares.posts} posts, {shares.sentences} sentences, {shares.assertions} assertions"
+    write(f"{counts}; fp32, {threads} threads")
+    for part in [*PARTS, *sorted(shares.seconds.keys() - set(PARTS))]:
+        seconds = shares.seconds[part]
+        write(f"{part:>16}: {seconds:8.2f} s  {seconds * each:7.2f} ms a sentence")
+    write(f"{'all':>16}: {shares.total:8.2f} s  {shares.total * each:7.2f} ms a sentence")
+    write(f"{'bare encoder':>16}: {shares.encoder:8.2f} s  {shares.encoder * each:7.2f} ms a sentence")
+    write(f"ratio: {shares.ratio:.2f}")
+
+
+def _texts(folder: Path | None) -> list[tuple[str, str]]:
+    """(title, body) of each text."""
+    if folder is None:
+        from extraction.samples import load_posts
+
+        return [(post.title, "\n\n".join(post.paragraphs)) for post in load_posts()]
+    files = sorted(folder.glob("*.txt"))
+    if not files:
+        raise NotMeasured(f"There are no .txt files in {folder}.")
+    parts = [file.read_text(encoding="utf-8").partition("\n") for file in files]
+    return [(title.strip(), body.strip()) for title, _, body in parts]
 
 
 @dataclass(slots=True)
@@ -66,8 +108,8 @@ def measure(checkpoint: Path, texts: Sequence[tuple[str, str]], posts: int, thre
     torch.set_num_threads(threads)
     extractor = load(checkpoint)
     shares = Shares(posts=posts)
-    with _database(), serving() as store:
-        _prepare(checkpoint, texts, posts + BATCH)
+    with scratch_database("bench"), serving() as store:
+        prepare(checkpoint, texts, posts + BATCH)
         # What happens once in a process's life is not measured.
         _batch(extractor, store, Shares())
         while _batch(extractor, store, shares):
@@ -121,7 +163,7 @@ class _Clock:
         self._last = now
 
 
-def _prepare(checkpoint: Path, texts: Sequence[tuple[str, str]], posts: int) -> None:
+def prepare(checkpoint: Path, texts: Sequence[tuple[str, str]], posts: int) -> None:
     deployed = registry.register(checkpoint)
     Deployment.objects.create(checkpoint=deployed)
     now = timezone.now()
@@ -140,19 +182,3 @@ def _prepare(checkpoint: Path, texts: Sequence[tuple[str, str]], posts: int) -> 
         )
         post.save(update_fields=["current_version"])
         Reading.objects.create(version=post.current_version, checkpoint=deployed, due_at=now)
-
-
-@contextmanager
-def _database() -> Iterator[None]:
-    """A database beside the product's, with its tables, that goes afterwards; a file where the product's is one."""
-    with tempfile.TemporaryDirectory(prefix="kg-bench-") as folder:
-        own = connection.settings_dict["NAME"]
-        if connection.vendor == "sqlite":
-            connection.settings_dict["TEST"]["NAME"] = str(Path(folder) / "bench.sqlite3")
-        else:
-            connection.settings_dict["TEST"]["NAME"] = f"{own}_bench"
-        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-        try:
-            yield
-        finally:
-            connection.creation.destroy_test_db(own, verbosity=0)

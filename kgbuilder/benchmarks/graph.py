@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
+from typing import Any
 from uuid import UUID
 
 from extraction.labels import RELATIONS
@@ -28,11 +30,24 @@ from knowledge.graphs.store import (
     Unit,
 )
 
+HELP = "posts a second replaced in the bundled server, large against small"
 STATEMENTS = 20  # a post
 SMALL = 200  # posts in the store that counts as empty: those that are replaced
 ROUND = 50  # posts replaced before the other store has its turn
 PUBLISHED = datetime(2026, 1, 1, tzinfo=UTC)
 Say = Callable[[str], None]
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--quads", type=int, default=1_000_000, help="the large store's size")
+    parser.add_argument("--rounds", type=int, default=7, help="measurements of each store, by turns")
+
+
+def run(options: Mapping[str, Any], write: Say, note: Say) -> None:
+    rates = measure(options["quads"], options["rounds"], note)
+    write(f"small store: {rates.empty:.1f} posts/s (median of {rates.rounds} rounds)")
+    write(f"store of {rates.quads} quads: {rates.full:.1f} posts/s")
+    write(f"ratio: {rates.ratio:.2f}")
 
 
 @dataclass(frozen=True, slots=True)

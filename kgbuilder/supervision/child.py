@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,10 @@ LONGEST_DELAY_SECONDS = 10.0
 LONGEST_LINE = 4000
 LOG_BYTES = 5_000_000
 HERE = Path(__file__).resolve().parent
+
+
+# A part's name, a line, and whether it is the supervisor's own -> the line as it is to be read.
+Form = Callable[[str, str, bool], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,11 @@ class Part:
 class Child:
     """A part's present process, if any, and its history."""
 
-    def __init__(self, part: Part, log_folder: Path) -> None:
+    def __init__(self, part: Part, log_folder: Path | None, form: Form | None = None) -> None:
+        """`log_folder`: None where its lines are kept by whoever reads ours. `form`: how they are written, if not
+        plainly after the time."""
         self.part = part
+        self._form = form
         self.process: subprocess.Popen[bytes] | None = None
         self.born = ""
         self.ready = False
@@ -50,7 +57,7 @@ class Child:
         self.restart_at: float | None = 0.0
         self._failed_starts = 0
         self._unfinished = b""
-        self._log_path = log_folder / f"{part.name}.log"
+        self._log_path = log_folder / f"{part.name}.log" if log_folder else None
 
     def start(self) -> None:
         launcher = [sys.executable, "-S", "-E", str(HERE / "launch.py"), str(os.getpid()), str(self.part.niceness)]
@@ -78,6 +85,8 @@ class Child:
         if "ready" in lines:
             self.ready, self._failed_starts = True, 0
         lines = [line for line in lines if line and line != "ready"]
+        if self._form:
+            lines = [self._form(self.part.name, line, False) for line in lines]
         self.log(lines)
         return lines
 
@@ -91,13 +100,14 @@ class Child:
         return said
 
     def log(self, lines: list[str]) -> None:
-        if not lines:
+        if not lines or self._log_path is None:
             return
         with contextlib.suppress(OSError):  # a full disk must not end the supervisor
             if self._log_path.exists() and self._log_path.stat().st_size > LOG_BYTES:
                 self._log_path.replace(self._log_path.with_suffix(".log.1"))
             with self._log_path.open("a", encoding="utf-8") as log:
-                log.writelines(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}\n" for line in lines)
+                began = "" if self._form else f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} "
+                log.writelines(f"{began}{line}\n" for line in lines)
 
     def buried(self) -> int:
         """Called once it has exited: plans its next life. Its exit code."""

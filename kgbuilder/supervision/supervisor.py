@@ -20,20 +20,32 @@ from pathlib import Path
 from types import FrameType
 
 from kgbuilder.supervision import leases, roster
-from kgbuilder.supervision.child import HERE, Child, Part
+from kgbuilder.supervision.child import HERE, Child, Form, Part
 
 GRACE_SECONDS = 8.0
+LONGEST_SHOWN = 4096  # bytes: what a pipe takes whole
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Supervisor:
-    """Runs `parts` until it is told to stop. `run_folder` holds the roster and the leases."""
+    """Runs `parts` until it is told to stop. `run_folder` holds the roster and the leases.
 
-    def __init__(self, parts: Sequence[Part], run_folder: Path, log_folder: Path) -> None:
-        log_folder.mkdir(parents=True, exist_ok=True)
+    `form` writes every line where they are to look alike; without it a line is shown after its part's name.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        run_folder: Path,
+        log_folder: Path | None,
+        form: Form | None = None,
+    ) -> None:
+        if log_folder:
+            log_folder.mkdir(parents=True, exist_ok=True)
         self._run_folder = run_folder
-        self._children = [Child(part, log_folder) for part in parts]
+        self._children = [Child(part, log_folder, form) for part in parts]
         self._width = max(len(part.name) for part in parts)
+        self._form = form
         self._selector = selectors.DefaultSelector()
         self._stops = 0
         self._unshown = 0
@@ -136,9 +148,7 @@ class Supervisor:
         self._write_roster()
         if not self._stops and child.restart_at is not None:
             wait = child.restart_at - time.monotonic()
-            line = f"ended ({_cause(code)}); starts again in {wait:.1f} s"
-            child.log([line])
-            self._show(child, line)
+            self._say_of(child, f"ended ({_cause(code)}); starts again in {wait:.1f} s")
 
     def _hear_out(self, child: Child) -> None:
         """Its last words: until its output closes, or not much longer where a stray process holds that open."""
@@ -152,9 +162,7 @@ class Supervisor:
     def _end_overdue(self) -> None:
         for child in self._children:
             if child.process is not None and leases.overdue(self._run_folder, child.part.name):
-                line = "has been busy for longer than its lease allows; ending it"
-                child.log([line])
-                self._show(child, line)
+                self._say_of(child, "has been busy for longer than its lease allows; ending it")
                 leases.forget(self._run_folder, child.part.name)
                 child.kill()
 
@@ -184,6 +192,11 @@ class Supervisor:
         except OSError as error:  # a full disk: the roster is late, the parts go on
             print(f"The list of processes cannot be written: {error}", file=sys.stderr)
 
+    def _say_of(self, child: Child, text: str) -> None:
+        line = self._form(child.part.name, text, True) if self._form else text
+        child.log([line])
+        self._show(child, line)
+
     def _show(self, child: Child, line: str) -> None:
         """On the terminal, unless it is stopped (Ctrl-S): that must not stop the product. The log has every line."""
         if not select.select([], [sys.stdout], [], 0)[1]:
@@ -192,7 +205,8 @@ class Supervisor:
         if self._unshown:
             line, self._unshown = f"({self._unshown} lines were not shown; the logs have them)\n{line}", 0
         try:
-            os.write(sys.stdout.fileno(), f"{child.part.name:<{self._width}} | {line}\n".encode()[:4096])
+            whose = "" if self._form else f"{child.part.name:<{self._width}} | "
+            os.write(sys.stdout.fileno(), f"{whose}{line}\n".encode()[:LONGEST_SHOWN])
         except OSError:
             self._unshown += 1  # the terminal is gone; SIGHUP follows if that was the end of it
 

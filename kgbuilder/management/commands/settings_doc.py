@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from kgbuilder.environment import ROOT, as_markdown
+from kgbuilder.environment import ROOT
+from kgbuilder.setting_table import as_markdown
 
 
 class Command(BaseCommand):

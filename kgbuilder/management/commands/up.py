@@ -45,7 +45,7 @@ class Command(BaseCommand):
         _check_port()
         first_start.prepare(self._say, samples)
         self._say(f"Starting. Ctrl-C ends everything; logs are in {parts.log_folder()}.")
-        Supervisor(parts.all_parts(), parts.run_folder(), parts.log_folder()).run()
+        Supervisor(parts.all_parts(), parts.run_folder(), parts.log_folder(), parts.form()).run()
         self._say("Everything has ended.")
 
     def _say(self, line: str) -> None:

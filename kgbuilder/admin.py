@@ -1,0 +1,70 @@
+"""The administration's plain lists of processes, notices and failed sign-ins; accounts, whose changes are noted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import Model
+from django.http import HttpRequest
+
+from extraction.admin import LookedAt
+from kgbuilder.models import Heartbeat, Notice, SignInFailure
+from knowledge import events
+
+
+@admin.register(Heartbeat)
+class HeartbeatAdmin(LookedAt):
+    list_display = ("part", "host", "pid", "version", "doing", "done", "began_at", "seen_at")
+
+
+@admin.register(Notice)
+class NoticeAdmin(LookedAt):
+    list_display = ("says", "kind", "began_at", "over_at", "sent_at")
+    list_filter = ("kind",)
+
+
+@admin.register(SignInFailure)
+class SignInFailureAdmin(LookedAt):
+    list_display = ("at", "network")
+    fields = ("at", "network")
+
+
+class Noted:
+    """Leaves an Event beside Django's own log for whatever an admin changes."""
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        events.note(request.user, f"{obj._meta.model_name} added", str(obj.pk))
+        return super().log_addition(request, obj, message)  # type: ignore[misc]
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        events.note(request.user, f"{obj._meta.model_name} changed", str(obj.pk), None, _fields(message))
+        return super().log_change(request, obj, message)  # type: ignore[misc]
+
+    def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> Any:
+        for obj in queryset:
+            events.note(request.user, f"{obj._meta.model_name} deleted", str(obj.pk))
+        return super().log_deletions(request, queryset)  # type: ignore[misc]
+
+
+def _fields(message: Any) -> list[str]:
+    """The names of the fields that were changed; a password's value is in no message."""
+    if not isinstance(message, list):
+        return []
+    return [str(name) for part in message for name in part.get("changed", {}).get("fields", [])]
+
+
+class NotedUserAdmin(Noted, UserAdmin):
+    """Accounts."""
+
+
+class NotedGroupAdmin(Noted, GroupAdmin):
+    """Groups and what they may do."""
+
+
+admin.site.unregister([User, Group])
+admin.site.register(User, NotedUserAdmin)
+admin.site.register(Group, NotedGroupAdmin)

@@ -1,0 +1,68 @@
+"""Makes a backup while the product runs: the database first, then the files that its rows may name."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+
+from extraction.models import Post
+from kgbuilder import VERSION, data_folder
+from kgbuilder.backup import database, manifest, paths
+from kgbuilder.backup.manifest import BackupError, Manifest
+
+FILES = "data"
+# What is made again, belongs to running processes, or is the database itself.
+NOT_COPIED = ("graph", "broker", "run", "log", "static", "backups", "weights")
+SECRETS = ("secret_key",)
+
+
+def make(folder: Path) -> Manifest:
+    """A backup in `folder`, which must be empty or not there yet. Raises BackupError and OSError."""
+    folder = folder.resolve()
+    if folder.is_relative_to(Path(settings.DATA_DIR).resolve()):
+        raise BackupError(f"{folder} lies in DATA_DIR. A backup belongs elsewhere, best on another disk.")
+    if folder.exists() and any(folder.iterdir()):
+        raise BackupError(f"{folder} is not empty. Name a new folder for each backup.")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made = Manifest(
+        program=VERSION,
+        made_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        vendor=connection.vendor,
+        migrations=[list(name) for name in sorted(data_folder.applied())],
+        roots=paths.roots(),
+        posts=Post.objects.count(),
+    )
+    database.save(folder, made)
+    _copy_data(folder / FILES)
+    for digest, path in paths.strays().items():
+        shutil.copytree(path, folder / FILES / paths.CHECKPOINTS / digest, dirs_exist_ok=True)
+    manifest.write(folder, made)
+    return made
+
+
+def _copy_data(target: Path) -> None:
+    """DATA_DIR's folders and its secrets. A file that goes meanwhile (an erased picture) is left out."""
+    target.mkdir()
+    for path in sorted(Path(settings.DATA_DIR).iterdir()):
+        if path.is_dir() and not path.is_symlink() and path.name not in NOT_COPIED:
+            _copy_tree(path, target / path.name)
+        elif path.name in SECRETS:
+            shutil.copy2(path, target / path.name)
+
+
+def _copy_tree(source: Path, target: Path) -> None:
+    target.mkdir(exist_ok=True)
+    for path in sorted(source.iterdir()):
+        try:
+            if path.is_symlink():
+                continue
+            if path.is_dir():
+                _copy_tree(path, target / path.name)
+            elif path.is_file() and path.suffix != ".draft":
+                shutil.copy2(path, target / path.name)
+        except FileNotFoundError:
+            continue

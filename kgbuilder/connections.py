@@ -1,0 +1,58 @@
+"""Addresses of services, as settings give them, in the form that Django wants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from kgbuilder.environment import ROOT
+
+
+def mail(url: str) -> dict[str, Any]:
+    """Django's EMAIL_ settings for `url`; mail goes nowhere where it is empty."""
+    if not url:
+        return {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
+    parts = urlsplit(url)
+    ports = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+    return {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": parts.hostname or "localhost",
+        "EMAIL_PORT": parts.port or ports[parts.scheme],
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+        "EMAIL_TIMEOUT": 10,
+    }
+
+
+def database(url: str, data_dir: Path) -> dict[str, Any]:
+    """Django's DATABASES entry for `url`; SQLite in `data_dir` where it is empty."""
+    parts = urlsplit(url)
+    if parts.scheme in ("postgres", "postgresql"):
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": unquote(parts.path.lstrip("/")),
+            "USER": unquote(parts.username or ""),
+            "PASSWORD": unquote(parts.password or ""),
+            "HOST": parts.hostname or "",
+            "PORT": str(parts.port or ""),
+            "CONN_MAX_AGE": None,
+            "CONN_HEALTH_CHECKS": True,
+        }
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": _sqlite_file(unquote(parts.path[1:] if parts.scheme else ""), data_dir),
+        "CONN_MAX_AGE": None,
+        # Without IMMEDIATE a transaction that reads before it writes fails at once with "locked", whatever the timeout.
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=67108864;",
+        },
+    }
+
+
+def _sqlite_file(named: str, data_dir: Path) -> Path:
+    return (ROOT / Path(named).expanduser()).resolve() if named else data_dir / "kgbuilder.sqlite3"

@@ -1,0 +1,106 @@
+"""DATA_DIR's own marks: who wrote it last, and whether this program may.
+
+A program that is older than the folder or the database does not touch them: it would write rows that a newer one has
+learned to write otherwise, and could not tell.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
+
+from kgbuilder import VERSION
+
+FORMAT = 1  # of the folder: raised when what lies in it is laid out anew
+MARK = "version.json"
+BACKUPS_KEPT = 3
+
+
+class NewerData(Exception):
+    """The folder or the database was written by a newer program; the message says what to do."""
+
+
+def check_and_mark(folder: Path) -> None:
+    """Raises NewerData where a newer program wrote the folder; else the folder is this program's from now on."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    written, by = _mark(folder)
+    if written > FORMAT:
+        raise NewerData(
+            f"{folder} was written by kgbuilder {by}, whose folders this program ({VERSION}) does not know. Start that "
+            "version or a newer one, or name another folder in DATA_DIR."
+        )
+    if (written, by) != (FORMAT, VERSION):
+        draft = folder / f"{MARK}.draft"
+        draft.write_text(json.dumps({"format": FORMAT, "program": VERSION}))
+        draft.replace(folder / MARK)
+
+
+def check_database() -> None:
+    """Raises NewerData where the database has had migrations that this program does not know."""
+    unknown = sorted(applied() - set(MigrationExecutor(connection).loader.graph.nodes))
+    if unknown:
+        names = ", ".join(".".join(name) for name in unknown[:3])
+        raise NewerData(
+            f"The database was written by a newer kgbuilder: {names} {'is' if len(unknown) == 1 else 'are'} unknown to "
+            f"this one ({VERSION}). Start the newer version again, or restore the backup that was made before it."
+        )
+
+
+def applied() -> set[tuple[str, str]]:
+    """The migrations that the database has had, as (app, name); none where it has no tables."""
+    known = MigrationExecutor(connection).loader.graph.nodes
+    ours = {app for app, _ in known}
+    return {name for name in MigrationRecorder(connection).applied_migrations() if name[0] in ours}
+
+
+def waiting() -> int:
+    """How many migrations the database has yet to have."""
+    executor = MigrationExecutor(connection)
+    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def back_up_before_migrating(folder: Path) -> Path | None:
+    """A copy of a SQLite database that has rows and is about to be migrated, under `folder`/backups; the last few are
+    kept. None: there was nothing to copy, or the database is not a file of ours."""
+    if connection.vendor != "sqlite" or not applied() or not waiting():
+        return None
+    place = folder / "backups"
+    place.mkdir(mode=0o700, exist_ok=True)
+    copy = place / f"before-migration-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.sqlite3"
+    copy_sqlite(copy)
+    for old in sorted(place.glob("before-migration-*.sqlite3"))[:-BACKUPS_KEPT]:
+        old.unlink()
+    return copy
+
+
+def copy_sqlite(target: Path) -> None:
+    """A whole copy of the connected SQLite database as it stands now, while others write to it; checked."""
+    source = str(connection.settings_dict["NAME"])
+    draft = target.with_name(f"{target.name}.draft")
+    draft.touch(mode=0o600)
+    with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as here, closing(sqlite3.connect(draft)) as there:
+        here.backup(there)
+        there.execute("PRAGMA journal_mode=DELETE")
+        [said] = there.execute("PRAGMA quick_check(1)").fetchone()
+    if said != "ok":
+        draft.unlink()
+        raise OSError(f"The copy of {source} is damaged ({said}); is the disk sound?")
+    draft.replace(target)
+
+
+def _mark(folder: Path) -> tuple[int, str]:
+    """The format and the program that the folder names; (0, "") for one that names none."""
+    try:
+        said = json.loads((folder / MARK).read_text())
+        return int(said["format"]), str(said["program"])
+    except FileNotFoundError:
+        return 0, ""
+    except (ValueError, KeyError, TypeError) as error:
+        raise NewerData(f"{folder / MARK} cannot be read ({error}). Restore it, or remove it to go on.") from error

@@ -1,0 +1,31 @@
+"""Copies all that cannot be made again into a folder, while the product runs."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from kgbuilder import data_folder
+from kgbuilder.backup import making
+from kgbuilder.backup.manifest import BackupError
+
+
+class Command(BaseCommand):
+    help = (
+        "Write database, pictures, checkpoints, data sets and the secret key into a new folder. The product may run "
+        "meanwhile. The folder holds passwords of feeds and hashes of people's: keep it as safe as DATA_DIR."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("folder", type=Path)
+
+    def handle(self, *args: Any, folder: Path, **options: Any) -> None:
+        try:
+            data_folder.check_database()
+            made = making.make(folder)
+        except (BackupError, data_folder.NewerData, OSError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{made.posts} posts and {len(made.files)} files are in {folder}.")

@@ -1,0 +1,62 @@
+"""Ask one part of this machine whether it does its work: for the health checks of containers."""
+
+from __future__ import annotations
+
+import json
+import socket
+import urllib.request
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from kgbuilder import heartbeat, parts
+
+SECONDS = 5
+
+
+class Command(BaseCommand):
+    help = "Exits with 0 if this part runs here and does its work, else with 1 and a sentence."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", choices=sorted(parts.table()))
+
+    def handle(self, *args: Any, name: str, **options: Any) -> None:
+        asked = {"web": _web, "sparql": _sparql}.get(name)
+        says = asked() if asked else _worker(name)
+        self.stdout.write(says)
+
+
+def _web() -> str:
+    """Whether it is ready; by our own address, which no proxy of the environment stands before."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{settings.WEB_ADDRESS}readyz", timeout=SECONDS) as answer:
+            return f"web is ready: {json.load(answer)}"
+    except (OSError, ValueError) as error:
+        raise CommandError(f"web is not ready: {error}") from None
+
+
+def _sparql() -> str:
+    from knowledge.graphs.sparql_store import SparqlStore
+    from knowledge.graphs.store import StoreUnavailable
+
+    try:
+        return f"sparql answers: {SparqlStore.from_settings().health()}"
+    except StoreUnavailable as error:
+        raise CommandError(str(error)) from None
+
+
+def _worker(name: str) -> str:
+    host = socket.gethostname()
+    try:
+        alive = heartbeat.alive(name, host)
+    except DatabaseError as error:
+        raise CommandError(f"The database does not answer, so nobody knows of {name}: {error}") from None
+    if not alive:
+        seconds = heartbeat.SILENT.total_seconds()
+        raise CommandError(f"No {name} on {host} has told of itself for {seconds:.0f} seconds.")
+    return f"{name} on {host} lives."

@@ -1,0 +1,67 @@
+"""Run one part of the product, supervised as under `up`: what a container or a second machine runs."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from kgbuilder import data_folder, parts
+from kgbuilder.supervision import leases, roster
+from kgbuilder.supervision.supervisor import Supervisor
+
+MOST = 100  # of one kind on one machine
+
+
+class Command(BaseCommand):
+    help = "Runs one part (web, io, reader, …) until it is told to stop. Run `manage.py prepare` once before."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", choices=sorted(parts.table()))
+
+    def handle(self, *args: Any, name: str, **options: Any) -> None:
+        if settings.BROKER_URL.startswith("memory:"):
+            raise CommandError("BROKER_URL is memory://, which no other process hears. Name a broker.")
+        try:
+            data_folder.check_and_mark(Path(settings.DATA_DIR))
+            with suppress(DatabaseError):  # it may be away for now; the part says so itself
+                data_folder.check_database()
+        except data_folder.NewerData as error:
+            raise CommandError(str(error)) from error
+        with _slot(name) as (number, folder):
+            part = parts.numbered(parts.table()[name], number)
+            for left in roster.end_stale(folder):
+                leases.forget(folder, left)
+            part = replace(part, environ={**part.environ, "KGBUILDER_RUN": str(folder)})
+            Supervisor([part], folder, None, parts.form() or _plainly).run()
+
+
+def _plainly(part: str, line: str, own: bool) -> str:
+    return f"{part} {line}" if own else line
+
+
+@contextmanager
+def _slot(name: str) -> Iterator[tuple[int, Path]]:
+    """The first number of this part that nobody on this machine runs, and its folder, locked."""
+    place = Path(settings.DATA_DIR) / "run" / socket.gethostname()
+    for number in range(1, MOST + 1):
+        folder = place / f"{name}-{number}"
+        try:
+            lock = roster.lock(folder)
+        except roster.AlreadyRunning:
+            continue
+        with lock:
+            yield number, folder
+            shutil.rmtree(folder, ignore_errors=True)  # containers come and go under ever new names
+        return
+    raise CommandError(f"{MOST} parts {name} run on this machine already.")
