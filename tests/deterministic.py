@@ -7,7 +7,9 @@ same line stand in a relation drawn by a hash of what lies between them. Same te
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +45,14 @@ class Extractor:
 
     def read(self, documents: Sequence[Document]) -> list[Extraction]:
         return [_read(document) for document in documents]
+
+
+class Slow(Extractor):
+    """Takes as long for a batch as a network might: BATCH_SECONDS, without using the processor."""
+
+    def read(self, documents: Sequence[Document]) -> list[Extraction]:
+        time.sleep(float(os.environ.get("BATCH_SECONDS", "0.05")))
+        return super().read(documents)
 
 
 def _read(document: Document) -> Extraction:

@@ -114,6 +114,16 @@ class Kept:
         self.down = False
         self.requests = 0
         self.fence = 0
+        self.shows_support = False
+        self.named = ""
+
+    def identity(self) -> str:
+        if self.down:
+            raise StoreUnavailable("the store is down")
+        return self.named
+
+    def name_itself(self, identity: str) -> None:
+        self.named = identity
 
     def replace(self, units: Sequence[Unit]) -> None:
         self.requests += 1

@@ -9,7 +9,7 @@ from extraction.calibration import Calibration, relation_inputs, sigmoid
 from extraction.decoding import Found, FoundMention, FoundRelation
 from extraction.labels import Inventory, RelationType
 from extraction.schema import Example, WordRelation, WordSpan
-from training.calibration import choose, fit, override
+from training.calibration import choose, fit
 from training.metrics import Judged, calibration_error
 
 ENDS = frozenset({"a"})
@@ -101,10 +101,3 @@ def test_cautious_relations_get_the_highest_threshold():
 def test_a_relation_that_is_never_right_gets_the_highest_threshold():
     judged = [Judged("bad", score, False) for score in np.linspace(0.1, 0.85, 40)]
     assert choose(judged, 10, 0.8).values["bad"] > 0.85
-
-
-def test_thresholds_set_by_hand_go_before_chosen_ones():
-    judged = [Judged("x", 0.9, True), Judged("x", 0.3, False), Judged("y", 0.9, True)]
-    chosen = override({"default": 0.5, "x": 0.2}, {"x": 0.6}, judged, gold=4)
-    assert chosen.values == {"default": 0.5, "x": 0.6}
-    assert (chosen.precision, chosen.recall) == (1.0, 0.5)

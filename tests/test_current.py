@@ -74,3 +74,15 @@ def test_the_neighbours_of_an_entity_take_a_fixed_number_of_queries(django_asser
     three_scores()
     with django_assert_max_num_queries(8):  # type: ignore[operator]
         current.neighbours(records.entity("Cat"))
+
+
+def test_a_recording_marks_what_counts_and_an_edit_what_counted() -> None:
+    records.checkpoint(default=0.5, sibling=0.7)
+    post = records.post(TEXT)
+    said = [("Ann", "child", "Bob", 0.3), ("Ann", "child", "Cat", 0.6)]
+    records.read(post, NAMES, said)
+    assert {name for kind, name in records.marked() if kind == "statement"} == {"Ann child Cat"}
+    records.settle()
+    records.edit(post, TEXT + " Dan came.")
+    records.read(post, NAMES, [("Ann", "child", "Bob", 0.3)])
+    assert {name for kind, name in records.marked() if kind == "statement"} == {"Ann child Cat"}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from extraction import reading, registry
-from extraction.models import Checkpoint, Deployment, Reading
+from extraction.models import Checkpoint, Deployment, Post, Reading
+from kgbuilder import deployment
 from kgbuilder.deployment import deploy_folder
 from knowledge import thresholds
 from knowledge.models import Event
@@ -95,3 +98,62 @@ def test_a_threshold_of_an_unknown_relation_changes_nothing(tmp_path: Path, sett
     with pytest.raises(ValueError, match="adores"):
         deploy_folder(folder(tmp_path / "a"))
     assert not Deployment.objects.exists()
+
+
+def test_a_promotion_outlasts_a_start_until_another_checkpoint_is_set(tmp_path: Path, settings: Settings) -> None:
+    settings.CHECKPOINT = folder(tmp_path / "shipped")
+    assert deployment.start() == ""
+    chosen = registry.register(folder(tmp_path / "chosen", "chosen"))
+    deployment.promote(chosen)
+    assert "chosen" in deployment.start()
+    settings.ENV = settings.ENV | {"CHECKPOINT": settings.CHECKPOINT}  # named, but it stood there before the promotion
+    assert "chosen" in deployment.start()
+    settings.CHECKPOINT = folder(tmp_path / "other", "other")
+    deployment.start()
+    assert Deployment.objects.get(active=True).checkpoint.name == "other"
+
+
+def test_a_promotion_reads_again_what_it_was_asked_to_and_always_what_nobody_has_read(tmp_path: Path) -> None:
+    deploy_folder(folder(tmp_path / "a"))
+    old, new, unread = records.post("Ann and Bob."), records.post("Cem and Dee."), records.post("Eve and Fay.")
+    Post.objects.filter(pk=old.pk).update(published_at=datetime(2025, 1, 1, tzinfo=UTC))
+    for post in (old, new):
+        assert records.read(post, [])
+
+    def due(checkpoint: Checkpoint) -> set[int]:
+        waiting = Reading.objects.filter(checkpoint=checkpoint, stage=Reading.Stage.READ)
+        return set(waiting.values_list("version__post", flat=True))
+
+    one, two, three = (registry.register(folder(tmp_path / name, name)) for name in ("one", "two", "three"))
+    deployment.promote(one, deployment.NONE)
+    assert due(one) == {unread.pk}
+    deployment.promote(two, deployment.Again(since=records.PUBLISHED))
+    assert due(two) == {new.pk, unread.pk}
+    deployment.promote(three)
+    assert due(three) == {old.pk, new.pk, unread.pk}
+
+
+def test_a_candidates_reading_is_a_shadow_until_it_is_promoted_and_is_one_again_after_the_roll_back(
+    tmp_path: Path,
+) -> None:
+    first = deploy_folder(folder(tmp_path / "a"))
+    post = records.post("Ann and Bob.")
+    assert records.read(post, [])
+    before = Reading.objects.get()
+    candidate = registry.register(folder(tmp_path / "b", "two"))
+    assert post.current_version is not None
+    shadow = Reading.objects.create(version=post.current_version, checkpoint=candidate, due_at=timezone.now())
+    assert records.read(post, [])
+    post.refresh_from_db()
+    assert post.current_reading == before
+    deployment.promote(candidate, deployment.NONE)
+    post.refresh_from_db()
+    assert post.current_reading == shadow
+    deployment.promote(first, deployment.NONE)
+    post.refresh_from_db()
+    assert post.current_reading == before
+    assert list(Event.objects.order_by("pk").values_list("what", flat=True)) == [
+        "checkpoint deployed",
+        "checkpoint promoted",
+        "checkpoint promoted",
+    ]

@@ -75,6 +75,7 @@ def test_edge_types_act_through_their_two_weights_alone():
 
 def test_gathering_by_edge_type_equals_the_equations_written_out():
     block, x, edges = transformer(), torch.randn(1, 5, WIDTH), chain(5)
+    assert block.edge is not None
     z = block.edge(edges)[0]  # (n, n, d_z)
     rows = []
     for i in range(5):
@@ -117,10 +118,11 @@ def test_without_a_picture_the_words_are_only_normalised():
 
 
 def test_an_absent_object_changes_nothing_and_a_present_one_does():
-    net = network(objects=5)
+    net = network(objects=2, object_width=5)
     batch = collate([features([1, 1, 1])])
     edges = torch.eye(2, dtype=torch.long).unsqueeze(0)
-    both = Objects(torch.randn(1, 2, 5), edges, torch.tensor([[True, False]]))
+    present, classes = torch.tensor([[True, False]]), torch.zeros(1, 2, dtype=torch.long)
+    both = Objects(torch.randn(1, 2, 5), edges, present, classes, torch.zeros(1, 2, 4), torch.zeros(1, 2))
     other = dataclasses.replace(both, vectors=both.vectors + torch.tensor([[[0.0], [9.0]]]))
     moved = dataclasses.replace(both, vectors=both.vectors + torch.tensor([[[9.0], [0.0]]]))
     words = [net(dataclasses.replace(batch, objects=one)).words for one in (both, other, moved)]
@@ -217,7 +219,7 @@ def test_every_weight_learns():
     net = network()
     net.encoder.freeze_pieces(False)
     losses = net.loss(collate([features([1, 1, 1])]), targets([example], names, band=4))
-    (losses.types + losses.relations).backward()
+    losses["total"].backward()
     still = {name for name, weight in net.named_parameters() if weight.grad is None or not weight.grad.any()}
     # a key's bias moves all scores of a softmax alike, and so does the bias under a channel's ReLU
     assert {name for name in still if not name.endswith("key.bias")} == set()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kgbuilder import environment, requirements
+from kgbuilder import connections, environment, requirements, setting_table
 from kgbuilder.environment import ROOT, WrongSetting, read
 
 
@@ -44,7 +44,8 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_it_takes(
         read({name: value})
     assert str(refusal.value).startswith(name)
     assert part_of_the_sentence in str(refusal.value)
-    assert repr(value) in str(refusal.value)
+    secret = {setting.name: setting.secret for setting in environment.SETTINGS}[name]
+    assert (repr(value) in str(refusal.value)) != secret
 
 
 def test_all_wrong_settings_are_named_at_once() -> None:
@@ -63,11 +64,38 @@ def test_values_become_what_the_code_uses() -> None:
 
 
 def test_a_database_address_becomes_djangos_entry(tmp_path: Path) -> None:
-    entry = environment.database("postgresql://ed:p%40ss@db.example:5433/kg", tmp_path)
+    entry = connections.database("postgresql://ed:p%40ss@db.example:5433/kg", tmp_path)
     assert (entry["NAME"], entry["USER"], entry["PASSWORD"]) == ("kg", "ed", "p@ss")
     assert (entry["HOST"], entry["PORT"]) == ("db.example", "5433")
-    assert environment.database("", tmp_path)["NAME"] == tmp_path / "kgbuilder.sqlite3"
-    assert environment.database("sqlite:////srv/kg.db", tmp_path)["NAME"] == Path("/srv/kg.db")
+    assert connections.database("", tmp_path)["NAME"] == tmp_path / "kgbuilder.sqlite3"
+    assert connections.database("sqlite:////srv/kg.db", tmp_path)["NAME"] == Path("/srv/kg.db")
+
+
+def test_secrets_come_from_files_and_passwords_go_into_addresses(tmp_path: Path) -> None:
+    for name, content in (("key", "s3cret\n"), ("word", "p@ss/word\n")):
+        (tmp_path / name).write_text(content)
+    given = {
+        "SECRET_KEY_FILE": str(tmp_path / "key"),
+        "DATABASE_URL": "postgresql://kg@db:5432/kg",
+        "DATABASE_PASSWORD_FILE": str(tmp_path / "word"),
+        "BROKER_URL": "amqp://kg@mq:5672//",
+        "BROKER_PASSWORD": "other",
+    }
+    values = read(given)
+    assert values["SECRET_KEY"] == "s3cret"
+    assert values["DATABASE_URL"] == "postgresql://kg:p%40ss%2Fword@db:5432/kg"
+    assert connections.database(values["DATABASE_URL"], tmp_path)["PASSWORD"] == "p@ss/word"
+    assert values["BROKER_URL"] == "amqp://kg:other@mq:5672//"
+
+
+def test_a_secret_that_cannot_be_read_is_refused_and_none_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    with pytest.raises(WrongSetting) as refusal:
+        read({"SECRET_KEY_FILE": str(tmp_path / "none"), "SPARQL_TOKEN_FILE": str(tmp_path / "empty")})
+    assert [line.split()[0] for line in str(refusal.value).splitlines()] == ["SECRET_KEY_FILE", "SPARQL_TOKEN_FILE"]
+    with pytest.raises(WrongSetting, match="both set") as refusal:
+        read({"SECRET_KEY": "shown-nowhere", "SECRET_KEY_FILE": str(tmp_path / "empty")})
+    assert "shown-nowhere" not in str(refusal.value)
 
 
 def test_a_command_ends_with_the_sentence_and_no_traceback() -> None:
@@ -81,7 +109,7 @@ def test_a_command_ends_with_the_sentence_and_no_traceback() -> None:
 
 def test_the_page_of_settings_is_the_table() -> None:
     written = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    assert written == environment.as_markdown(), "Run: manage.py settings_doc"
+    assert written == setting_table.as_markdown(), "Run: manage.py settings_doc"
 
 
 def test_every_requirement_has_a_pinned_version() -> None:

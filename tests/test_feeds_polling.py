@@ -13,6 +13,7 @@ from django.db import IntegrityError
 from extraction import links, polling
 from extraction.fetch import FetchError, Response
 from extraction.models import Feed, Post, Sighting
+from extraction.sealed import open_sealed
 from extraction.subscriptions import (
     NoFeedAddress,
     export_opml,
@@ -338,7 +339,7 @@ def test_a_password_does_not_move_to_another_host(web: FakeWeb, clock: Clock, mo
     feed, _ = subscribe("https://user:secret@news.example/feed.xml")
     web.pages[URL] = answer(rss(item(1)), moved=moved)
     poll(feed, clock)
-    assert (feed.url, feed.credentials) == (moved, kept)
+    assert (feed.url, open_sealed(feed.credentials)) == (moved, kept)
 
 
 def test_a_301_to_a_feed_that_is_there_already_ends_this_one(feed: Feed, web: FakeWeb, clock: Clock) -> None:
@@ -354,9 +355,11 @@ def test_an_error_of_ours_is_kept_and_the_other_feeds_go_on(
 ) -> None:
     other, _ = subscribe("https://other.example/feed")
     web.pages |= {URL: answer(rss(item(1))), other.url: answer(rss(item(2)))}
-    parse = polling.parse
+    parse = polling.apart.parse_feed
     monkeypatch.setattr(
-        polling, "parse", lambda content, kind, url: 1 / 0 if b"Story 1" in content else parse(content, kind, url)
+        polling.apart,
+        "parse_feed",
+        lambda content, kind, url: 1 / 0 if b"Story 1" in content else parse(content, kind, url),
     )
     done = polling.poll_due()
     assert done.new == 1 and "ZeroDivisionError" in done.errors[URL]
@@ -481,3 +484,14 @@ def test_poll_now_polls_and_visits(feed: Feed, web: FakeWeb, clock: Clock, capsy
     web.pages[URL] = FetchError("timeout", "news.example did not answer in time.")
     with pytest.raises(CommandError, match="1 feeds could not be read"):
         call_command("poll_now", URL)
+
+
+def test_a_post_whose_link_changed_is_marked_for_the_graph(feed: Feed, web: FakeWeb, clock: Clock) -> None:
+    web.pages[URL] = answer(rss(item(1), item(2)))
+    marked: list[Post] = []
+    polling.poll_due(mark=marked.extend)
+    assert marked == []
+    clock.pass_time(days=1)
+    web.pages[URL] = answer(rss(item(1, link="https://news.example/moved"), item(2)))
+    polling.poll_due(mark=marked.extend)
+    assert [post.link for post in marked] == [Post.objects.get(link__endswith="/moved").link]

@@ -78,7 +78,7 @@ def test_it_learns_what_it_is_shown(parser):
     learnt = run(parser, epochs=40)
     assert learnt.train()
     first, last = learnt.progress.losses[0], learnt.progress.losses[-1]
-    assert last[0] < first[0] / 10 and last[1] < first[1] / 3
+    assert last["types"] < first["types"] / 10 and last["relations"] < first["relations"] / 3
     network = learnt.averaged()
     found = find(network, learnt.prepared.titled, NAMES)
     predictions = Reader(NAMES, Calibration(), {"default": 0.5}).predictions(found)

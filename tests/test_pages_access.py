@@ -16,12 +16,14 @@ from kgbuilder.environment import ROOT
 from knowledge import urls as knowledge_urls
 from knowledge.views.access import READ
 from tests.factories import make_feed, make_post, make_user, read_post
+from training import urls as training_urls
 
 pytestmark = pytest.mark.django_db
 
 PUBLIC = {"sign_in", "sample_feed", "sample"}
 KEYS = {"public_id": uuid.UUID(int=1), "feed_id": 1, "picture_id": 1, "post_id": "none", "digest": "0" * 16}
-PATTERNS: list[URLPattern] = [*knowledge_urls.urlpatterns, *extraction_urls.urlpatterns]
+KEYS |= {"dataset_id": 1, "run_id": 1, "checkpoint_id": 1, "evaluation_id": 1}
+PATTERNS: list[URLPattern] = [*knowledge_urls.urlpatterns, *extraction_urls.urlpatterns, *training_urls.urlpatterns]
 
 
 def address(pattern: URLPattern) -> str:
@@ -50,6 +52,15 @@ def test_an_account_without_a_group_sees_no_page(client: Client, pattern: URLPat
         assert response is not None
         assert response.status_code == 403
         assert "An admin can change your group" in response.content.decode()
+
+
+@pytest.mark.parametrize("pattern", training_urls.urlpatterns, ids=lambda p: str(p.name))
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_training_is_for_admins(client: Client, pattern: URLPattern, method: str) -> None:
+    for group in ("viewer", "editor"):
+        client.force_login(make_user(group))
+        assert getattr(client, method)(address(pattern)).status_code == 403
+        assert "/training/" not in client.get("/").content.decode()
 
 
 def test_public_reading_opens_reading_and_nothing_else(client: Client, settings: object) -> None:
@@ -98,7 +109,9 @@ def test_groups_hold_what_they_say() -> None:
         for group in Group.objects.all()
     }
     assert held["viewer"] < held["editor"] < held["admin"]
-    assert all(name.split(".")[1].startswith("view_") for name in held["viewer"])
+    saving = {"knowledge.add_savedquery"}
+    assert all(name.split(".")[1].startswith("view_") for name in held["viewer"] - saving)
+    assert "knowledge.ask_cypher" in held["editor"] - held["viewer"]
     assert not any("auth." in name for name in held["editor"])
     assert "auth.change_user" in held["admin"]
 

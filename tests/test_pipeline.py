@@ -225,7 +225,10 @@ def test_a_broken_file_is_named(folder, name, damage):
     ("change", "says"),
     [
         ({"schema": "somebody.else/7"}, "somebody.else/7"),
-        ({"system": "mega"}, "mega"),
+        ({"system": "oracle"}, "oracle"),
+        ({"system": "mega"}, "config.json"),
+        ({"head": "tags"}, "no head 'tags'"),
+        ({"schema": "kgbuilder.checkpoint/1", "system": "mtb"}, "of 'kgbuilder.checkpoint/1', system 'mtb'"),
         ({"thresholds": {"default": 7}}, "probabilities"),
         ({"thresholds": {}}, "probabilities"),
         ({"inventory": {"types": ["person"], "relations": []}}, "1 types"),
@@ -266,3 +269,17 @@ def test_another_parser_than_the_trained_one_is_said(checkpoint, parser, caplog)
     manifest = dataclasses.replace(checkpoint.manifest, parser="another 1.0")
     Extractor(dataclasses.replace(checkpoint, manifest=manifest), parser)
     assert "another 1.0" in caplog.text and parser.version in caplog.text
+
+
+def test_a_relation_and_its_inverse_are_one_fact_where_their_ends_permit_it():
+    from extraction.pipeline import _both_ways
+    from extraction.schema import Mention, Relation
+
+    mentions = [Mention(0, 4, "location"), Mention(6, 12, "location"), Mention(14, 18, "organization")]
+    read = [Relation(0, 1, "located_in", 0.9), Relation(1, 0, "contains", 0.4), Relation(2, 1, "located_in", 0.8)]
+    both = _both_ways({(one.head, int(str(one.tail)), one.key): one for one in read}, mentions)
+    assert {place: one.score for place, one in both.items()} == {
+        (0, 1, "located_in"): 0.9,
+        (1, 0, "contains"): 0.9,
+        (2, 1, "located_in"): 0.8,  # what a place contains is a place
+    }

@@ -1,6 +1,7 @@
 """`manage.py read`: the shape of its JSON, its exit statuses, and what it does with bad input."""
 
 import contextlib
+import dataclasses
 import io
 import json
 import os
@@ -14,10 +15,13 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from extraction import chosen_reader, readout
+from extraction import chosen_reader, chosen_sight, readout
 from extraction.inputs import LONGEST_LINE, from_jsonl
 from extraction.management.commands import read
-from extraction.schema import Declined, Document, Extraction, Mention, Region, Relation
+from extraction.schema import Declined, Document, EvidencePart, Extraction, Mention, Region, Relation
+from extraction.vision.sight import Sight
+from tests.brokenpictures import rotated
+from tests.test_sight import Fake
 
 ROOT = Path(__file__).parents[1]
 NAMES = {"Marie Curie": "person", "Warsaw": "location", "Ångström": "person", "1867": "time"}
@@ -434,7 +438,7 @@ def untrained(folder: Path) -> Path:
         thresholds={"default": 0.0},
     )
     featurizer = Featurizer(tokenizer, parser.pos_labels, parser.dep_labels, PmiTable.empty())
-    return Checkpoint(manifest, build(config, architecture), featurizer).save(folder)
+    return Checkpoint(manifest, build("eega", config, architecture), featurizer).save(folder)
 
 
 def test_the_real_reader_runs_without_database_and_service(tmp_path):
@@ -455,3 +459,75 @@ def test_the_real_reader_runs_without_database_and_service(tmp_path):
     for end in (*read_one["mentions"], *(row["head"] for row in read_one["quintuples"])):
         assert read_one["text"][end["start"] : end["end"]] == end["text"]
     assert [row["declined"]["code"] for row in (bad, empty, german)] == ["input", "empty", "language"]
+
+
+# pictures
+
+
+class LookingReader(NameReader):
+    """Says what it was given: every relation rests on the first region, and is half as sure without the picture."""
+
+    def _read(self, document: Document) -> Extraction:
+        read = super()._read(document)
+        if not document.regions:
+            return read
+        held = (EvidencePart("region", {"region": 0}, 0.75), EvidencePart("word", {"start": 0}, 0.2))
+        found = tuple(dataclasses.replace(one, evidence=held, without_image=one.score / 2) for one in read.relations)
+        return dataclasses.replace(read, relations=found)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    made = tmp_path / "lying.jpg"
+    made.write_bytes(rotated(6))
+    return made
+
+
+def read_with(monkeypatch, capsys, *arguments: str, sight: object = None) -> tuple[dict[str, Any], str]:
+    monkeypatch.setattr(chosen_reader, "load", lambda folder: LookingReader())
+    monkeypatch.setattr(chosen_sight, "load", lambda: sight)
+    call_command("read", "Marie Curie came from Warsaw.", "--json", *arguments)
+    written = capsys.readouterr()
+    return json.loads(written.out), written.err
+
+
+def test_a_picture_adds_regions_a_scene_and_both_scores(monkeypatch, capsys, photo):
+    row, _ = read_with(monkeypatch, capsys, "--image", str(photo), "--image", str(photo), sight=Sight(Fake()))
+    assert [(one["class"], one["image"]) for one in row["regions"]] == [
+        ("person", 0),
+        ("dog", 0),
+        ("person", 1),
+        ("dog", 1),
+    ]
+    assert row["regions"][0]["box"] == [0.1, 0.1, 0.3, 0.8]
+    assert {(edge["subject"], edge["object"]) for edge in row["scene_graph"]} == {(0, 1), (1, 0), (2, 3), (3, 2)}
+    [born] = row["quintuples"]
+    assert born["evidence"] == [{"region": 0, "weight": 0.75}]
+    assert born["score_without_image"] == pytest.approx(born["score"] / 2, abs=1e-4)
+    assert row["missing"] == ["windowed"]
+
+
+def test_without_a_picture_nothing_is_said_of_pictures(monkeypatch, capsys):
+    row, said = read_with(monkeypatch, capsys, sight=Sight(Fake()))
+    assert said == "" and not {"regions", "scene_graph"} & row.keys()
+    assert [set(one) & {"evidence", "score_without_image"} for one in row["quintuples"]] == [set()]
+
+
+def test_a_picture_that_cannot_be_read_is_said_and_the_words_are_read(monkeypatch, capsys, photo, tmp_path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(photo.read_bytes()[:300])
+    row, said = read_with(monkeypatch, capsys, "--image", str(broken), "--image", str(photo), sight=Sight(Fake()))
+    assert "broken.jpg: This is no picture that can be read" in said
+    assert row["missing"] == ["windowed", "image"] and row["quintuples"]
+    assert {region["image"] for region in row["regions"]} == {0}
+    row, said = read_with(monkeypatch, capsys, "--image", str(photo))
+    assert "DETECTOR_WEIGHTS is empty" in said and row["missing"] == ["windowed", "detector"]
+
+
+def test_a_picture_goes_with_one_text(monkeypatch, capsys, photo, tmp_path):
+    with pytest.raises(CommandError, match="--image goes with") as told:
+        call_command("read", "--url", "https://news.example/", "--image", str(photo))
+    assert told.value.returncode == 2
+    with pytest.raises(CommandError, match="cannot be opened") as told:
+        read_with(monkeypatch, capsys, "--image", str(tmp_path / "absent.jpg"))
+    assert told.value.returncode == 2

@@ -337,3 +337,13 @@ def test_rows_are_inserted_in_order_and_by_parts(monkeypatch: pytest.MonkeyPatch
     assert Entity.objects.get(pk=ids[0]).created_at == PUBLISHED
     with pytest.raises(IntegrityError), transaction.atomic():
         inserting.insert(Entity, ("public_id", "type", "label", "key", "created_at"), [(*rows[0][:4], PUBLISHED)])
+
+
+def test_a_part_of_a_longer_name_in_the_same_post_is_that_person() -> None:
+    records.checkpoint()
+    post = records.post("Angela Merkel spoke. Merkel left with Ann Smith, Bob Smith and another Smith.")
+    people = ["Angela Merkel", "Merkel", "Ann Smith", "Bob Smith", "Smith"]
+    records.read(post, [(name, "person") for name in people])
+    by_name = {name.name: name.entity.label for name in EntityName.objects.select_related("entity")}
+    assert by_name["Merkel"] == "Angela Merkel"
+    assert by_name["Smith"] == "Smith", "of two it is part of, none is meant"

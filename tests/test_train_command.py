@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from django.core.management import CommandError, call_command
 
 from extraction.grid import ScoredRelation, ScoredSpan
-from training.config import RECIPES, TrainConfig
+from training.alone import Reporter
+from training.config import TrainConfig
 from training.figures import _turned_too
-from training.management.commands.train import Reporter
 from training.metrics import Prediction
+from training.prepare import prepare
+from training.recipes import RECIPES
+
+FIXTURES = Path(__file__).parent / "fixtures" / "datasets"
 
 
 @pytest.fixture(autouse=True)
@@ -57,10 +63,12 @@ def test_progress_says_how_long_it_will_take():
 
     lines: list[str] = []
     report = Reporter(lines.append)
-    report(Progress(step=100, steps=400, seconds=60.0, losses=[(2.0, 1.0)]))
+    report(Progress(step=100, steps=400, seconds=60.0, losses=[{"total": 3.0, "types": 2.0}]))
     report.next = 0
-    report(Progress(step=200, steps=400, epoch=1, seconds=120.0, losses=[(2.0, 1.0), (1.0, 0.5)]))
-    assert lines[-1] == "step 200 of 400 (50%), epoch 2, loss 1.500 types 0.750 relations, about 2 min left"
+    losses = [{"total": 3.0, "types": 2.0}, {"total": 1.0, "types": 1.0}]
+    report(Progress(step=200, steps=400, epoch=1, seconds=120.0, losses=losses, scores=[{"epoch": 1, "f1": 0.5}]))
+    assert lines[-2] == "dev after epoch 1.000  f1 0.500"
+    assert lines[-1] == "step 200 of 400 (50%), epoch 2, loss 2.000 total 1.500 types, about 2 min left"
 
 
 def test_a_symmetric_relation_is_scored_both_ways_where_a_set_annotates_both():
@@ -68,3 +76,54 @@ def test_a_symmetric_relation_is_scored_both_ways_where_a_set_annotates_both():
     relations = (ScoredRelation(0, 1, "sibling", 0.9), ScoredRelation(0, 1, "father", 0.9))
     turned = _turned_too(Prediction(mentions, relations)).relations
     assert [(one.head, one.tail, one.key) for one in turned] == [(0, 1, "sibling"), (0, 1, "father"), (1, 0, "sibling")]
+
+
+def test_a_recipe_that_goes_on_asks_for_what_it_goes_on_from(tmp_path):
+    with pytest.raises(CommandError, match="recipe 'general': name it with --start"):
+        call_command("train", "eega", recipe="shipped", data_root=str(tmp_path), out=str(tmp_path / "out"))
+
+
+def tiny(**changes):
+    few = {"edge_width": 8, "channel_width": 8, "channel_out": 16, "inner": 16, "heads": 2}
+    given = {"data": ("conll04",), "network": few, "epochs": 1, "limit": 3, "average": 0.0, "evaluate_every": 0}
+    return TrainConfig(**{**given, **changes})
+
+
+def begin(config, prepared):
+    from extraction.features import SHAPES
+    from extraction.networks import encoders
+    from extraction.networks.encoders import TextEncoder
+    from training.checkpoints import assembled
+
+    return assembled(config, prepared, TextEncoder.blank(encoders.tiny(30522), len(SHAPES)))
+
+
+def test_a_run_goes_on_from_a_checkpoint_without_what_it_leaves_out(tmp_path):
+    from extraction.checkpoint import Checkpoint
+    from training.checkpoints import manifest_of, new_network
+    from training.loop import Run
+    from training.runner import parser_for
+
+    config = tiny()
+    parser = parser_for(config, None)
+    prepared = prepare(config, FIXTURES, parser)
+    first = Run(config, prepared, begin(config, prepared))
+    first.train()
+    Checkpoint(manifest_of(first, "first", parser), first.network, prepared.featurizer).save(tmp_path)
+    on = tiny(start=str(tmp_path), left_out={"conll04": ["residence"]}, seed=9)
+    again = prepare(on, FIXTURES, parser)
+    assert again.featurizer.pmi.keys.tolist() == prepared.featurizer.pmi.keys.tolist()
+    weights = first.network.state_dict()
+    for name, weight in new_network(on, again).state_dict().items():
+        assert weight.allclose(weights[name], atol=1e-3), name  # kept as fp16
+    assert all("residence" not in one.relation_keys for one in again.examples)
+    assert any("employer" in one.relation_keys for one in again.examples)
+
+
+def test_a_run_goes_on_only_from_its_own_kind(tmp_path):
+    from extraction.checkpoint import SHIPPED
+    from training.runner import parser_for
+
+    config = tiny(start=str(SHIPPED))
+    with pytest.raises(ValueError, match="other types or relations"):
+        prepare(config, FIXTURES, parser_for(config, None))

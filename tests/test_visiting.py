@@ -563,6 +563,31 @@ def test_the_lead_picture_is_kept_with_its_caption(web: FakeWeb, clock: Clock, s
     assert web.urls()[asked:] == [LINK]
 
 
+def test_further_pictures_are_kept_with_their_captions(web: FakeWeb, clock: Clock, settings) -> None:
+    settings.PICTURES_PER_POST = 3
+    post = make_due()
+    lead, names = "https://cdn.example/lead-picture.jpg", ("harbour", "lifeboat", "council")
+    figures = "".join(
+        f"<figure><img src='/{name}-picture.png'><figcaption>The {name} on Monday morning</figcaption></figure>"
+        for name in ("lead", *names)
+    )
+    unsaid = "<figure><img src='/logo-picture.png'></figure>"
+    elsewhere = "<aside><figure><img src='/advert.png'><figcaption>Buy one of these now</figcaption></figure></aside>"
+    page = article(head=f'<meta property="og:image" content="{lead}">')
+    page = page.replace("</h1>", f"</h1>{unsaid}{figures}{elsewhere}")
+    base = f"https://{LINK.split('/')[2]}/"
+    web.pages |= {LINK: page, lead: html(picture(), lead)}
+    web.pages |= {f"{base}{name}-picture.png": html(picture(kind="PNG"), base) for name in names}
+    visit()
+    rows = list(post.images.order_by("position").values_list("url", "caption", "error"))
+    assert [(url.rpartition("/")[2], caption, error) for url, caption, error in rows] == [
+        ("lead-picture.jpg", "The lead on Monday morning", ""),
+        ("harbour-picture.png", "The harbour on Monday morning", ""),
+        ("lifeboat-picture.png", "The lifeboat on Monday morning", ""),
+    ]
+    assert all(image.file for image in post.images.all())
+
+
 def test_a_picture_that_cannot_be_had_says_why_and_is_tried_again(web: FakeWeb, clock: Clock) -> None:
     post = make_due()
     shown = "https://cdn.example/storm.png"
@@ -604,7 +629,10 @@ def test_a_new_lead_picture_comes_first(web: FakeWeb, clock: Clock) -> None:
 def test_pictures_are_known_by_content_and_kept_once(tmp_path: Path) -> None:
     first, second = pictures.keep(picture(), tmp_path), pictures.keep(picture(), tmp_path)
     assert first == second
-    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
+        f"{first.sha256}-320.jpg",
+        f"{first.sha256}.jpg",
+    ]
 
 
 def test_nothing_of_the_original_s_metadata_is_kept(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def publisher(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
     """Somebody who publishes; the address of a feed or an OPML file, and host:port."""
     if options.replay is None:
         with open_newsroom(options.posts, options.page_seconds) as room:
-            yield f"{room.origin}/feed.xml", f"127.0.0.1:{room.server_port}"
+            yield room.address, f"127.0.0.1:{room.server_port}"
         return
     port = free_port()
     command = [sys.executable, str(options.replay), "--port", str(port), "--repeat", str(options.repeat)]

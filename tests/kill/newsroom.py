@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from extraction.samples import SamplePost, load_posts
+
+LONGEST_FEED = 500  # items; of a longer one the product reads the first thousand
 
 
 class Newsroom(ThreadingHTTPServer):
@@ -23,6 +26,8 @@ class Newsroom(ThreadingHTTPServer):
         self.stories = load_posts()
         self.posts = posts
         self.page_seconds = page_seconds
+        self.pictures = False
+        self.picture = _picture()
 
     @property
     def origin(self) -> str:
@@ -36,9 +41,19 @@ class Newsroom(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
         """A reader that was killed leaves its answer unread: that is what this is for."""
 
-    def feed(self) -> str:
+    @property
+    def address(self) -> str:
+        """Of the one feed, or of a list of feeds where one would be too long."""
+        return f"{self.origin}/feeds.opml" if self.posts > LONGEST_FEED else f"{self.origin}/feed.xml"
+
+    def opml(self) -> str:
+        feeds = range((self.posts + LONGEST_FEED - 1) // LONGEST_FEED)
+        rows = "".join(f'<outline type="rss" text="{n}" xmlUrl="{self.origin}/feed-{n}.xml"/>' for n in feeds)
+        return f'<?xml version="1.0"?><opml version="2.0"><head/><body>{rows}</body></opml>'
+
+    def feed(self, part: int = 0) -> str:
         items = []
-        for number in range(self.posts):
+        for number in range(part * LONGEST_FEED, min((part + 1) * LONGEST_FEED, self.posts)):
             post, mark = self.story(number)
             link = f"{self.origin}/{number}.html"
             items.append(
@@ -52,8 +67,9 @@ class Newsroom(ThreadingHTTPServer):
         post, mark = self.story(number)
         body = "".join(f"<p>{html.escape(paragraph + mark)}</p>" for paragraph in post.paragraphs)
         title = html.escape(post.title + mark)
+        shown = f'<meta property="og:image" content="{self.origin}/picture.jpg">' if self.pictures else ""
         return (
-            f'<!doctype html><html lang="en"><head><title>{title}</title></head>'
+            f'<!doctype html><html lang="en"><head><title>{title}</title>{shown}</head>'
             f"<body><article><h1>{title}</h1>{body}</article></body></html>"
         )
 
@@ -65,14 +81,20 @@ class Page(BaseHTTPRequestHandler):
         name = self.path.strip("/")
         if name == "feed.xml":
             self.answer("application/rss+xml", self.server.feed())
+        elif name == "feeds.opml":
+            self.answer("text/x-opml", self.server.opml())
+        elif name.startswith("feed-"):
+            self.answer("application/rss+xml", self.server.feed(int(name.removeprefix("feed-").removesuffix(".xml"))))
+        elif name == "picture.jpg":
+            self.answer("image/jpeg", self.server.picture)
         elif name.endswith(".html") and name[:-5].isdigit() and int(name[:-5]) < self.server.posts:
             time.sleep(self.server.page_seconds)
             self.answer("text/html; charset=utf-8", self.server.page(int(name[:-5])))
         else:
             self.send_error(404)
 
-    def answer(self, kind: str, body: str) -> None:
-        raw = body.encode()
+    def answer(self, kind: str, body: str | bytes) -> None:
+        raw = body if isinstance(body, bytes) else body.encode()
         self.send_response(200)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(raw)))
@@ -81,6 +103,14 @@ class Page(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         pass
+
+
+def _picture() -> bytes:
+    from PIL import Image
+
+    written = io.BytesIO()
+    Image.radial_gradient("L").save(written, "JPEG")
+    return written.getvalue()
 
 
 @contextmanager

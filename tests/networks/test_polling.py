@@ -95,6 +95,27 @@ def test_a_feed_that_moves_and_then_ends(web: WebServer) -> None:
     assert (feed.state, feed.due_at) == ("gone", None)
 
 
+def test_a_redirect_to_another_host_asks_that_host_s_leave(web: WebServer, settings) -> None:
+    with running() as other:
+        settings.FETCH_ALLOW = (*web.allow, *other.allow)
+        feed, _ = subscribe(web.url("/feed.xml"))
+        web.answers["/feed.xml"] = reply(302, Location=other.url("/private/feed.xml"))
+        other.answers |= {
+            "/robots.txt": reply(200, "User-agent: *\nDisallow: /private/"),
+            "/private/feed.xml": reply(200, rss(web, 1), Content_Type="application/rss+xml"),
+        }
+        assert poll_now().new == 0 and other.paths() == ["/robots.txt"]
+        feed.refresh_from_db()
+        assert "robots.txt" in feed.error
+        Host.objects.update(robots="", next_request_at=None)
+        assert poll_now().new == 1 and other.paths() == ["/robots.txt", "/private/feed.xml"]
+        Host.objects.update(next_request_at=timezone.now() + timedelta(hours=1))
+        web.answers["/feed.xml"] = reply(302, Location="/here.xml")
+        Host.objects.filter(name=f"127.0.0.1:{web.port}").update(next_request_at=None)
+        web.answers["/here.xml"] = reply(302, Location=other.url("/private/feed.xml"))
+        assert poll_now().errors == {} and len(other.asked) == 2, "a busy host is put off, not failed"
+
+
 def slow(request: BaseHTTPRequestHandler) -> None:
     hung.wait(30)
 

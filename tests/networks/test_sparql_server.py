@@ -338,3 +338,54 @@ def test_the_default_graph_is_no_union(server: Server) -> None:
     assert server.store().health()["default_graph_is_union"] is False
     server.store().update("INSERT DATA { GRAPH <urn:g> { <urn:a> <urn:b> 1 } }")
     assert not server.store().ask("ASK { <urn:a> <urn:b> 1 }")
+
+
+GRAPH = '<urn:a> <urn:b> "x"@en .\n_:b <urn:c> <urn:a> .\n'
+
+
+def test_whole_graphs_are_put_added_to_read_and_deleted(server: Server) -> None:
+    turtle = {"Content-Type": "text/turtle"}
+    with server.client() as client:
+        assert client.get("/graph?graph=urn:g").status_code == 404
+        assert client.put("/graph?graph=urn:g", content=GRAPH, headers=turtle).status_code == 201
+        assert client.put("/graph?graph=urn:g", content="<urn:a> <urn:b> 1 .", headers=turtle).status_code == 204
+        assert client.post("/graph?graph=urn:g", content=GRAPH, headers=turtle).status_code == 204
+        marks = {"text/turtle": "<urn:a>", "application/ld+json": '"@id"', "application/rdf+xml": "rdf:RDF"}
+        for kind, mark in marks.items():
+            read = client.get("/graph?graph=urn:g", headers={"Accept": kind})
+            assert read.headers["Content-Type"] == kind and mark in read.text
+        whole = client.get("/graph?graph=urn:g").content
+        assert len(list(pyoxigraph.parse(whole, format=pyoxigraph.RdfFormat.TURTLE))) == 3
+        assert client.head("/graph?graph=urn:g").content == b""
+        json_ld = '[{"@id": "urn:s", "urn:p": [{"@value": 1}]}]'
+        linked = {"Content-Type": "application/ld+json"}
+        assert client.post("/graph?default", content=json_ld, headers=linked).is_success
+        assert "urn:s" in client.get("/graph?default").text and "urn:s" not in client.get("/graph?graph=urn:g").text
+        assert client.delete("/graph?graph=urn:g").status_code == 204
+        assert client.delete("/graph?graph=urn:g").status_code == 404
+        assert "urn:s" in client.get("/graph?default").text
+
+
+@pytest.mark.parametrize(
+    ("address", "body", "kind", "status"),
+    [
+        ("/graph", "", "text/turtle", 400),
+        ("/graph?graph=not an iri", "", "text/turtle", 400),
+        ("/graph?graph=urn:g> { } }; DROP ALL; INSERT DATA { GRAPH <urn:x", "", "text/turtle", 400),
+        ("/graph?graph=urn:g&default", "", "text/turtle", 400),
+        ("/graph?graph=urn:g", "nonsense", "text/turtle", 400),
+        ("/graph?graph=urn:g", "{}", "application/json", 415),
+    ],
+)
+def test_what_is_no_graph_is_refused(server: Server, address: str, body: str, kind: str, status: int) -> None:
+    insert(server, 1)
+    with server.client() as client:
+        answer = client.put(address.replace(" ", "%20"), content=body, headers={"Content-Type": kind})
+    assert answer.status_code == status
+    assert len(server.store().select("SELECT * { ?s ?p ?o }")) == 1
+
+
+def test_whole_graphs_need_the_token(server: Server) -> None:
+    with server.client("wrong") as client:
+        assert client.put("/graph?graph=urn:g", content=GRAPH).status_code == 401
+        assert client.delete("/graph?default").status_code == 401

@@ -19,7 +19,7 @@ from kgbuilder.supervision import roster
 from tests.kill.__main__ import free_port, settings_of
 from tests.kill.product import Product, wait_for
 
-PARTS = ("sparql", "web", "io", "reader", "beat")
+PARTS = ("sparql", "web", "io", "reader", "trainer", "beat")
 
 
 def environ_of(folder: Path) -> dict[str, str]:

@@ -11,10 +11,12 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 class WebServer:
-    """`answers` by path; `asked` are (path, headers in lower case) in order."""
+    """`answers` by path, `answers_any` by path whatever is asked with it; `asked` are (path, headers in lower case) in
+    order."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
+        self.answers_any: dict[str, Answer] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
         outer = self
 
@@ -25,7 +27,8 @@ class WebServer:
                 outer.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
                 self.close_connection = True
                 with suppress(OSError):  # the client hangs up, as it should where a test sends too much
-                    outer.answers.get(self.path, reply(404))(self)
+                    whatever = outer.answers_any.get(self.path.partition("?")[0], reply(404))
+                    outer.answers.get(self.path, whatever)(self)
 
             def log_message(self, *args: object) -> None:
                 pass

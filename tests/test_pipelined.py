@@ -1,0 +1,56 @@
+"""Mentions by one checkpoint, relations by another, as quintuples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from extraction.grid import ScoredSpan
+from tests.generated import Chain, eight
+from tests.test_composition import pair_checkpoint
+from training import pipelined
+from training.metrics import Prediction
+
+
+def gold_mentions(examples: Any) -> list[Prediction]:
+    return [Prediction([ScoredSpan(one.start, one.end, one.type, 0.9) for one in row.mentions], ()) for row in examples]
+
+
+def test_pairs_of_found_mentions_are_asked_about_where_types_permit(tmp_path, monkeypatch):
+    pairs = pair_checkpoint(tmp_path, "mtb", "pair")
+    examples = eight()
+    label = 1 + pairs.manifest.inventory.relation_keys.index("/per/loc/place_of_residence")
+    wrong = 1 + pairs.manifest.inventory.relation_keys.index("/org/org/subsidiary")
+    asked = []
+
+    def answers(net, given):
+        asked.extend(given.items)
+        logits = np.full((len(given.items), 1 + len(given.inventory.relations)), -9.0, np.float32)
+        for row, item in enumerate(given.items):
+            logits[row, wrong if item.example == 0 else label] = 9.0
+        return logits
+
+    monkeypatch.setattr(pipelined, "pair_logits", answers)
+    found = pipelined.related(pairs, examples, gold_mentions(examples), Chain())
+    # per and loc: the ordered pair (per, loc) alone may be related
+    assert [(item.candidate.head, item.candidate.tail) for item in asked] == [(0, 1)] * 8
+    assert found[0].relations == ()
+    assert all(len(one.relations) == 1 and one.relations[0].score > 0.99 for one in found[1:])
+    judged = pipelined.judge_reading(examples, found, pairs.manifest.inventory)
+    gold = sum(one.relations[0].key.endswith("residence") for one in examples if one.relations)
+    assert judged.counts.sum(0).tolist() == [gold, 7, 5]
+
+
+def test_a_pair_checkpoint_finds_no_mentions(tmp_path):
+    pairs = pair_checkpoint(tmp_path, "mtb", "pair")
+    with pytest.raises(ValueError, match="finds no mentions"):
+        pipelined.judge_pipeline(pairs, pairs, eight(), Chain())
+
+
+def test_a_tagger_before_a_pair_system(tmp_path):
+    tagger = pair_checkpoint(tmp_path / "tagger", "rsrnet", "tags")
+    pairs = pair_checkpoint(tmp_path / "pairs", "mega", "pair")
+    judged = pipelined.judge_pipeline(tagger, pairs, eight(), Chain())
+    assert len(judged.counts) == 8 and {"f1", "blind_f1", "mention_f1"} <= set(judged.figures)

@@ -1,0 +1,145 @@
+"""Held-out examples made harder; evaluation of any system from the command line; benches of systems and switches."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from extraction.features import SHAPES
+from extraction.networks.encoders import TextEncoder, tiny
+from extraction.networks.system import SYSTEMS
+from extraction.schema import Candidate, Example, Region
+from extraction.tiny import tokenizer
+from kgbuilder.benchmarks import ablations, systems
+from training.ablations import ABLATIONS, FULL
+from training.disturbing import disturbed_regions, shuffled_images
+from training.recipes import ABOUT, PAPER, RECIPES
+
+FIXTURES = Path(__file__).parent / "fixtures" / "datasets"
+
+
+def examples(count: int = 40) -> list[Example]:
+    return [
+        Example(str(n), "mnre", ("a",), regions=(Region((n / 100, 0.0, 0.1, 0.1)),) * 2, image=f"{n}.jpg")
+        for n in range(count)
+    ]
+
+
+def test_a_share_of_the_examples_gets_anothers_picture_and_boxes():
+    plain, turned = examples(), shuffled_images(examples(), 0.5, seed=3)
+    other = [n for n, one in enumerate(turned) if one.image != plain[n].image]
+    assert len(other) == 20 and sorted(one.image for one in turned) == sorted(one.image for one in plain)
+    assert all(turned[n].regions == plain[int(turned[n].image[:-4])].regions for n in other)
+    assert turned == shuffled_images(examples(), 0.5, seed=3) != shuffled_images(examples(), 0.5, seed=4)
+    assert shuffled_images(plain, 0.0) == plain
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        shuffled_images(plain, 5)
+
+
+def test_a_share_of_the_regions_is_moved_or_left_out():
+    plain, wrong = examples(), disturbed_regions(examples(), 0.5, seed=1)
+    kept = sum(region in plain[n].regions for n, one in enumerate(wrong) for region in one.regions)
+    assert kept == 40 and 40 < sum(len(one.regions) for one in wrong) < 80
+    assert disturbed_regions(plain, 0.0) == plain
+
+
+def test_a_region_that_is_asked_about_stays():
+    asked = [dataclasses.replace(one, candidates=(Candidate(0, 1, "", True),)) for one in examples(8)]
+    wrong = disturbed_regions(asked, 1.0)
+    assert all(one.regions[1] == asked[n].regions[1] and len(one.regions) == 2 for n, one in enumerate(wrong))
+    assert all(one.regions[0] != asked[n].regions[0] for n, one in enumerate(wrong))
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory) -> str:
+    """The folder of a tiny encoder, as a hub's would be."""
+    folder = tmp_path_factory.mktemp("encoder")
+    tokens = tokenizer()
+    tokens.save(str(folder / "tokenizer.json"))
+    model: Any = TextEncoder.blank(tiny(tokens.get_vocab_size()), len(SHAPES)).model
+    model.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, encoder) -> Path:
+    """MTB trained for a moment on the fixture's handful of samples, which stand for all three parts."""
+    folder = tmp_path_factory.mktemp("mnre")
+    (folder / "mnre").mkdir()
+    for name in ("train", "val", "test"):
+        shutil.copy(FIXTURES / "mnre" / "mnre_train.txt", folder / "mnre" / f"mnre_{name}.txt")
+    lines = (FIXTURES / "mnre" / "mnre_train.txt").read_text(encoding="utf-8")
+    (folder / "mnre" / "mnre_train.txt").write_text(lines.replace("'token': ['", "'token': ['More', '"), "utf-8")
+    call_command(
+        "train", "mtb", data_root=str(folder), out=str(folder / "out"), epochs=1, set=json.dumps({"encoder": encoder})
+    )
+    return folder
+
+
+def test_a_pair_system_is_trained_and_evaluated_by_commands(trained, capsys):
+    told = json.loads((trained / "out" / "metrics.json").read_text())
+    assert told["config"]["system"] == "mtb" and set(told["test"]["figures"]) >= {"f1", "accuracy"}
+    same = str(trained / "out" / "predictions-test.json")
+    call_command(
+        "evaluate", str(trained / "out"), data_root=str(trained), against=same, confusion=True, shuffle_images=1
+    )
+    out = capsys.readouterr().out
+    assert "accuracy" in out and "F1 +0.0 against out" in out and "paired bootstrap" in out
+    with pytest.raises(CommandError, match="holds no predictions"):
+        call_command("evaluate", str(trained / "out"), data_root=str(trained), against=str(trained / "nothing"))
+    with pytest.raises(CommandError, match="between 0 and 1"):
+        call_command("evaluate", str(trained / "out"), data_root=str(trained), shuffle_images=7)
+
+
+def test_seeds_are_told_as_mean_and_spread(trained, tmp_path, capsys):
+    told = json.loads((trained / "out" / "metrics.json").read_text())
+    for seed, f1 in ((1, 0.6), (2, 0.7)):
+        told["config"]["seed"], told["test"]["figures"]["f1"] = seed, f1
+        (tmp_path / str(seed)).mkdir()
+        (tmp_path / str(seed) / "metrics.json").write_text(json.dumps(told))
+    folders = [str(tmp_path / "1"), str(tmp_path / "2")]
+    call_command("evaluate", seeds=folders)
+    assert "f1 65.0% (7.1), 60.0% to 70.0%" in capsys.readouterr().out
+    told["config"]["batch"] = 99
+    (tmp_path / "2" / "metrics.json").write_text(json.dumps(told))
+    with pytest.raises(CommandError, match="more than their seed"):
+        call_command("evaluate", seeds=folders)
+
+
+def test_a_finished_run_in_another_systems_recipe_is_refused(trained):
+    with pytest.raises(CommandError, match="is one of mega"):
+        call_command("train", "mtb", recipe="mega", data_root=str(trained), out=str(trained / "other"))
+
+
+@pytest.mark.parametrize("system", sorted(ABLATIONS))
+def test_every_switch_is_a_setting_of_its_network(system):
+    recipe, rows = ABLATIONS[system]
+    known = {field.name for field in dataclasses.fields(SYSTEMS[system].config)}
+    assert RECIPES[recipe].system == system
+    assert all(set(row.network) <= known for row in rows)
+    assert len({row.name for row in rows}) == len(rows)
+
+
+def test_a_row_shows_what_a_switch_costs_here_and_in_the_paper():
+    _, rows = ABLATIONS["mega"]
+    assert rows[0].name == FULL
+    line = ablations.line("mega", rows[1], [0.60, 0.62], 0.63, rows[0].published)
+    assert line == "| mega | no structural alignment (BERT+SG+Att) | 61.0 (1.4) | -2.0 | 63.64 | -2.77 |"
+
+
+def test_every_system_has_recipes_and_a_description():
+    assert (
+        set(ABOUT) == set(SYSTEMS) == {one.system for one in RECIPES.values()} == {one.system for one in PAPER.values()}
+    )
+
+
+def test_a_systems_speed_is_measured_beside_its_bare_encoder(encoder):
+    config = dataclasses.replace(RECIPES["mtb"], encoder=encoder)
+    trained, answered, share = systems.measure(config, batches=2, rounds=2, device="cpu")
+    assert trained > 0 and answered > 0 and 0 < share <= 1
