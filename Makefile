@@ -1,6 +1,8 @@
 # make run      install what is missing, then start everything (PORT=8001 make run: on another port)
 # make test     the test suite            make lint   ruff and mypy
 # make ci       what CI runs              make kill   30 random kills while 500 posts are read
+# make install-yolo  ultralytics, under AGPL-3.0, for whoever wants its detectors (docs/pictures.md)
+# make secrets  the passwords and keys that docker-compose.yml reads, made once
 # make clean    remove what was installed; DATA_DIR stays
 # PIP_ARGS      passed to pip, for example an index of CPU-only wheels of torch
 
@@ -10,7 +12,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 ARGS ?=
 
-.PHONY: run install install-dev test lint format ci kill clean
+.PHONY: run install install-dev install-yolo test lint format ci kill secrets clean
 run: install
 	@exec $(PY) manage.py up
 
@@ -34,6 +36,10 @@ $(VENV)/installed-dev: $(VENV)/installed
 	$(PY) -m pip install --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -r $(VENV)/requirements-dev.txt
 	@touch $@
 
+install-yolo: install
+	@$(PY) kgbuilder/requirements.py yolo > $(VENV)/requirements-yolo.txt
+	$(PY) -m pip install --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -r $(VENV)/requirements-yolo.txt
+
 test: install-dev
 	$(PY) -m pytest $(ARGS)
 
@@ -51,6 +57,9 @@ ci:
 
 kill: install-dev
 	$(PY) -m tests.kill $(ARGS)
+
+secrets:
+	@$(PYTHON) kgbuilder/make_secrets.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
