@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from django.db.models import Case, Count, Exists, F, Max, Model, OuterRef, Q, QuerySet, When
+from django.db.models import Case, Exists, F, Max, Model, OuterRef, Q, QuerySet, When
 from django.db.models.functions import Coalesce, Greatest, Least
 
 from extraction.labels import RELATIONS
@@ -30,7 +30,8 @@ Row = TypeVar("Row", bound=Model)
 class Edge:
     """A supported statement between entities that stand for themselves; `statements` are the rows that say it.
 
-    `posts` counts the posts that support it; `score` is the best assertion's, None where only a review supports it.
+    `posts` counts the posts that support it; `score` is the best assertion's, None where only a review supports it;
+    `reviews` are the ids of those that accept it.
     """
 
     head: Entity
@@ -39,6 +40,7 @@ class Edge:
     statements: tuple[int, ...]
     posts: int
     score: float | None
+    reviews: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +97,33 @@ def members(entities: Iterable[int]) -> dict[int, int]:
 
 
 def statements_of(entity: Entity, limit: int = 1000) -> list[Edge]:
-    """The statements with this entity as head or tail, its merged ones' included; best supported first."""
+    """The statements with this entity as head or tail, its merged ones' included; best supported first.
+
+    Of an entity with more than `limit` of them the newest.
+    """
     ids = list(members([entity.canonical_id or entity.pk]))
-    rows = supported_statements().filter(Q(head__in=ids) | Q(tail__in=ids)).order_by("-pk")[:limit]
-    edges = _edges(list(rows))
+    touching = with_ends(Statement.objects.filter(Q(head__in=ids) | Q(tail__in=ids))).order_by("-pk")
+    rows: list[Any] = []
+    support = Support()
+    # Rows first, then what supports just these: asked in one query, databases search the support of all statements.
+    chunk = list(touching[:limit])
+    while chunk:
+        support.find([row.pk for row in chunk])
+        rows += [row for row in chunk if row.pk in support.posts]
+        more = len(chunk) == limit and len(rows) < limit
+        chunk = list(touching.filter(pk__lt=chunk[-1].pk)[:limit]) if more else []
+    edges = _edges(rows[:limit], support)
     return sorted(edges, key=lambda edge: (-edge.posts, edge.relation, edge.head.label, edge.tail.label))
 
 
-def neighbours(entity: Entity, limit: int = 24) -> tuple[list[Neighbour], int]:
-    """The entities one statement away, those with the most support first; and how many there are in all."""
+def neighbours(entity: Entity, limit: int = 24, edges: Iterable[Edge] | None = None) -> tuple[list[Neighbour], int]:
+    """The entities one statement away, those with the most support first; and how many there are in all.
+
+    `edges`: its statements, where the caller has them already.
+    """
     centre = entity.canonical_id or entity.pk
     by_other: dict[int, list[Edge]] = defaultdict(list)
-    for edge in statements_of(entity):
+    for edge in statements_of(entity) if edges is None else edges:
         by_other[edge.tail.pk if edge.head.pk == centre else edge.head.pk].append(edge)
     found = [
         Neighbour(edges[0].tail if edges[0].head.pk == centre else edges[0].head, tuple(edges))
@@ -138,21 +155,28 @@ def _rejecting() -> QuerySet[Review]:
     return same.order_by()
 
 
-def _edges(rows: list[Any]) -> list[Edge]:
-    """Statement rows with their ends as edges: rows that say one triple make one edge."""
-    ids = [row.pk for row in rows]
-    posts: dict[int, set[int]] = defaultdict(set)
-    scores: dict[int, float] = {}
-    support = assertions().filter(statement__in=ids).order_by()
-    for statement, post, score in (
-        support.values_list("statement", "reading__version__post")
-        .annotate(best=Max("score"), times=Count("pk"))
-        .values_list("statement", "reading__version__post", "best")
-    ):
-        posts[statement].add(post)
-        scores[statement] = max(score, scores.get(statement, 0.0))
-    for statement, post in accepting().filter(statement__in=ids).values_list("statement", "post"):
-        posts[statement].add(post)
+@dataclass(slots=True)
+class Support:
+    """What supports statement rows, by their ids: the posts, the best assertion's score, the accepting reviews."""
+
+    posts: dict[int, set[int]] = field(default_factory=dict)
+    scores: dict[int, float] = field(default_factory=dict)
+    reviews: dict[int, list[int]] = field(default_factory=dict)
+
+    def find(self, rows: list[int]) -> None:
+        """Adds that of these rows; one without any stays unknown to `posts`."""
+        asserted = assertions().filter(statement__in=rows).order_by().values_list("statement", "reading__version__post")
+        for statement, post, score in asserted.annotate(best=Max("score")):
+            self.posts.setdefault(statement, set()).add(post)
+            self.scores[statement] = max(score, self.scores.get(statement, 0.0))
+        accepted = accepting().filter(statement__in=rows).order_by().values_list("statement", "post", "pk")
+        for statement, post, review in accepted:
+            self.posts.setdefault(statement, set()).add(post)
+            self.reviews.setdefault(statement, []).append(review)
+
+
+def _edges(rows: Iterable[Any], support: Support) -> list[Edge]:
+    """Supported statement rows with their ends as edges: rows that say one triple make one edge."""
     grouped: dict[tuple[int, str, int], list[int]] = defaultdict(list)
     for row in rows:
         grouped[row.head_now, row.relation, row.tail_now].append(row.pk)
@@ -163,8 +187,9 @@ def _edges(rows: list[Any]) -> list[Edge]:
             relation=relation,
             tail=ends[tail],
             statements=tuple(sorted(same)),
-            posts=len(set().union(*(posts[pk] for pk in same))),
-            score=max((scores[pk] for pk in same if pk in scores), default=None),
+            posts=len(set().union(*(support.posts[pk] for pk in same))),
+            score=max((support.scores[pk] for pk in same if pk in support.scores), default=None),
+            reviews=tuple(review for pk in same for review in support.reviews.get(pk, ())),
         )
         for (head, relation, tail), same in grouped.items()
     ]

@@ -69,6 +69,18 @@ def test_scores_and_neighbours_come_from_what_counts() -> None:
     assert {edge.score for edge in current.statements_of(records.entity("Cat"))} == {0.6}
 
 
+def test_what_does_not_count_takes_no_place_among_the_newest_statements() -> None:
+    records.checkpoint(default=0.5)
+    text = "Ann, Bob, Cat, Dan and Eve."
+    names = [*NAMES, ("Dan", "person"), ("Eve", "person")]
+    said = [("Ann", "child", "Bob", 0.9), ("Ann", "child", "Cat", 0.9), ("Ann", "child", "Dan", 0.1)]
+    records.read(records.post(text), names, said)
+    records.read(records.post(f"Again {text}"), names, [("Ann", "child", "Eve", 0.1)])
+    found = {edge.tail.label for limit in (1, 2, 3) for edge in current.statements_of(records.entity("Ann"), limit)}
+    assert found == {"Bob", "Cat"}
+    assert [len(current.statements_of(records.entity("Ann"), limit)) for limit in (1, 2, 3)] == [1, 2, 2]
+
+
 def test_the_neighbours_of_an_entity_take_a_fixed_number_of_queries(django_assert_max_num_queries: object) -> None:
     records.checkpoint(default=0.5)
     three_scores()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.db.models import Q
 
+from extraction.models import Post
 from knowledge import current, merges
 from knowledge.models import Entity, Event, Mention, Statement
+from knowledge.views.merging import touched
 from tests import records
 
 pytestmark = pytest.mark.django_db
@@ -132,3 +135,20 @@ def test_neighbours_of_a_merged_entity() -> None:
     found, count = current.neighbours(initials)
     assert [(one.entity.label, len(one.edges)) for one in found] == [("Olivia", 1), ("Clara", 1)]
     assert count == 2
+
+
+def test_what_a_merge_would_touch_is_told_of_each_entity_with_what_it_took_in() -> None:
+    clemens, twain, initials = three()
+    merges.merge(twain, [clemens], None)
+    clemens.refresh_from_db()
+    olivia = records.entity("Olivia")
+    found = touched([twain, initials, olivia])
+    by_hand = {
+        one.pk: (
+            Statement.objects.filter(Q(head__in=rows) | Q(tail__in=rows)).count(),
+            Post.objects.filter(current_reading__mentions__entity__in=rows).distinct().count(),
+        )
+        for one, rows in ((twain, [twain, clemens]), (initials, [initials]), (olivia, [olivia]))
+    }
+    assert found == by_hand
+    assert found[twain.pk][0] >= 2

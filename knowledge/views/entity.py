@@ -30,6 +30,17 @@ MOST_PLACES = 9  # of one statement; several may be in one post
 MOST_STATEMENTS = 300
 MOST_POSTS = 20
 MOST_DRAWN = 24
+# What an assertion is shown by; its rows hold much more, and there are hundreds of them.
+_PLACES = ("reading__version__post", "head_mention", "tail_mention")
+_PLACES_SHOWN = (
+    "statement_id",
+    "score",
+    *(f"{mention}__{at}" for mention in ("head_mention", "tail_mention") for at in ("start", "end")),
+    "reading__version__post_id",
+    "reading__version__text",
+    "reading__version__title_end",
+    *(f"reading__version__post__{name}" for name in ("public_id", "link", "publisher", "published_at", "sample")),
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,7 @@ def entity(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         return redirect("entity", found.canonical.public_id, permanent=False)
     edges = current.statements_of(found)
     shown = edges[:MOST_STATEMENTS]
-    neighbours, total = current.neighbours(found, MOST_DRAWN)
+    neighbours, total = current.neighbours(found, MOST_DRAWN, edges)
     members = current.members([found.pk])
     posts, posts_total = _posts(members)
     names = _names(members)
@@ -123,7 +134,7 @@ def _groups(entity: Entity, edges: Sequence[Edge]) -> list[Group]:
         outward = edge.head.pk == entity.pk or edge.relation in current.SYMMETRIC
         other = edge.tail if edge.head.pk == entity.pk else edge.head
         said = [source for pk in edge.statements for source in sources.get(pk, [])]
-        stated = Stated(edge, other, outward, _once_a_post(said)[:MOST_SOURCES], known[_ends(edge)])
+        stated = Stated(edge, other, outward, _once_a_post(said), known[_ends(edge)])
         grouped[edge.relation, outward].append(stated)
     return [Group(relation, outward, said) for (relation, outward), said in grouped.items()]
 
@@ -132,34 +143,36 @@ def _ends(edge: Edge) -> tuple[int, str, int]:
     return edge.head.pk, edge.relation, edge.tail.pk
 
 
-def _sources(edges: Sequence[Edge]) -> dict[int, list[Source]]:
+def _sources(edges: Sequence[Edge]) -> dict[int, list[Assertion | Review]]:
     """Of each statement's row: some of the posts that support it, the newest first. A statement may have thousands."""
     rows = [pk for edge in edges for pk in edge.statements]
-    found: dict[int, list[Source]] = defaultdict(list)
+    found: dict[int, list[Assertion | Review]] = defaultdict(list)
     newest_first = ("-asserted_at", "-score", "pk")
     place = Window(RowNumber(), partition_by="statement", order_by=newest_first)
     newest = current.assertions().filter(statement__in=rows).annotate(place=place).filter(place__lte=MOST_PLACES)
-    asserted = Assertion.objects.filter(pk__in=[row.pk for row in newest.only("pk")]).select_related(
-        "reading__version__post", "head_mention", "tail_mention"
-    )
-    for row in asserted.order_by(*newest_first):
-        version = row.reading.version
-        ends = [(m.start, m.end) for m in (row.head_mention, row.tail_mention)]
-        quote = quoted(version.text, ends)
-        found[row.statement_id].append(Source(version.post, version.title, quote, row.head_mention_id, row.score))
-    accepted = current.accepting().filter(statement__in=rows).select_related("post__current_version")
-    for review in accepted:
-        found[review.statement_id].append(_upheld(review))
+    asserted = Assertion.objects.filter(pk__in=[row.pk for row in newest.only("pk")])
+    for row in asserted.select_related(*_PLACES).only(*_PLACES_SHOWN).order_by(*newest_first):
+        found[row.statement_id].append(row)
+    reviews = [pk for edge in edges for pk in edge.reviews]
+    for review in Review.objects.filter(pk__in=reviews).select_related("post__current_version") if reviews else ():
+        found[review.statement_id].append(review)
     return found
+
+
+def _once_a_post(said: Iterable[Assertion | Review]) -> list[Source]:
+    """The first of each post, as far as they are shown."""
+    once: dict[int, Assertion | Review] = {}
+    for one in said:
+        once.setdefault(one.post_id if isinstance(one, Review) else one.reading.version.post_id, one)
+    return [_upheld(one) if isinstance(one, Review) else _quoting(one) for one in list(once.values())[:MOST_SOURCES]]
+
+
+def _quoting(row: Assertion) -> Source:
+    version = row.reading.version
+    ends = [(m.start, m.end) for m in (row.head_mention, row.tail_mention)]
+    return Source(version.post, version.title, quoted(version.text, ends), row.head_mention_id, row.score)
 
 
 def _upheld(review: Review) -> Source:
     version = review.post.current_version
     return Source(review.post, version.title if version else review.post.link, None, None, None)
-
-
-def _once_a_post(sources: list[Source]) -> list[Source]:
-    once: dict[int, Source] = {}
-    for source in sources:
-        once.setdefault(source.post.pk, source)
-    return list(once.values())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib import messages
-from django.db.models import Q
+from django.db.models import Count, Q
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
@@ -47,8 +49,9 @@ def candidates(entity: Entity, names: Iterable[str]) -> list[Entity]:
     found = current.entities().filter(pk__in=named, type=entity.type).exclude(pk=entity.pk).order_by("label")
     alike = {other: len(words & _words(other.label)) for other in found[:LOOKED_AT]}
     ranked = sorted((other for other in alike if alike[other]), key=lambda other: (-alike[other], other.label))
+    counts = touched(ranked[:MOST_CANDIDATES])
     for other in ranked[:MOST_CANDIDATES]:
-        other.touched = touched(other)  # type: ignore[attr-defined]
+        other.touched = counts[other.pk]  # type: ignore[attr-defined]
     return ranked[:MOST_CANDIDATES]
 
 
@@ -82,7 +85,7 @@ def merge(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 def _asked_first(request: HttpRequest, survivor: Entity, other: Entity) -> HttpResponse:
     """Before a merge by name: which entity that is, and what is touched."""
-    statements, posts = touched(other)
+    [(statements, posts)] = touched([other]).values()
     context = {"survivor": survivor, "other": other, "statements": statements, "posts": posts}
     return render(request, "merge.html", context)
 
@@ -133,12 +136,21 @@ def undo_split(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     return redirect("entity", made.origin.public_id)
 
 
-def touched(entity: Entity) -> tuple[int, int]:
-    """How many statements and how many live posts a merge of it into another changes."""
-    members = list(current.members([entity.pk]))
-    ends = Q(head__in=members) | Q(tail__in=members)
-    posts = current.mentions().filter(entity__in=members).values("reading").distinct().count()
-    return Statement.objects.filter(ends).count(), posts
+def touched(entities: Iterable[Entity]) -> dict[int, tuple[int, int]]:
+    """Of each entity's id: how many statements and how many live posts a merge of it into another changes."""
+    members = current.members([entity.pk for entity in entities])
+    ends = {end: Coalesce(f"{end}__canonical_id", f"{end}_id") for end in ("head", "tail")}
+    heads = Statement.objects.filter(head__in=members).annotate(one=ends["head"])
+    # A statement between what is one entity now is counted by its head alone.
+    tails = Statement.objects.filter(tail__in=members).annotate(one=ends["tail"]).exclude(one=ends["head"])
+    statements: Counter[int] = Counter()
+    for rows in (heads, tails):
+        statements.update(dict(rows.values_list("one").annotate(n=Count("pk")).order_by()))
+    mentioned = (
+        current.mentions().filter(entity__in=members).annotate(one=Coalesce("entity__canonical_id", "entity_id"))
+    )
+    posts = dict(mentioned.values_list("one").annotate(n=Count("reading", distinct=True)).order_by())
+    return {pk: (statements[pk], posts.get(pk, 0)) for pk in set(members.values())}
 
 
 def _named(said: str, survivor: Entity) -> Entity:
