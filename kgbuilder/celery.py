@@ -66,6 +66,8 @@ def make_app(url: str, *, current: bool = False) -> Celery:
         # A solo worker answers no heartbeat while it reads a batch.
         broker_heartbeat=0,
         task_ignore_result=True,
+        # A broker that restarts may forget rings; nothing waits for its disk.
+        task_default_delivery_mode="transient",
         task_create_missing_queues=True,
         task_default_queue="poll",
         worker_prefetch_multiplier=1,
@@ -85,7 +87,8 @@ def _transport_options(url: str) -> dict[str, Any]:
     if url.startswith("filesystem:"):
         return {"folder": str(settings.BROKER_FOLDER), "polling_interval": 0.1}
     if url.startswith("amqp"):
-        return {"max_retries": 0}
+        # Unconfirmed, a ring is not yet counted when the next one asks how many wait.
+        return {"max_retries": 0, "confirm_publish": True}
     return {"max_retries": 0, "socket_connect_timeout": 2, "socket_timeout": 10} if url.startswith("redis") else {}
 
 

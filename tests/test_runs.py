@@ -17,6 +17,7 @@ from extraction.checkpoint import Checkpoint
 from extraction.composition import log_odds
 from kgbuilder.environment import ROOT
 from tests.generated import Chain, config, decided_by_the_picture, eight, network, prepared
+from tests.patience import PATIENCE_S
 from training.bootstrap import difference, interval, spread
 from training.checkpoints import manifest_of
 from training.judging import judge, judge_pairs, mentions_of_quintuples
@@ -82,8 +83,10 @@ def test_a_run_killed_at_any_step_ends_as_one_that_was_not(tmp_path):
             if line.split() == ["step", str(last)]:
                 process.send_signal(signal.SIGKILL)
                 break
-        assert process.wait(timeout=60) == -signal.SIGKILL
-    ended = subprocess.run(command, cwd=ROOT, env=environ(), capture_output=True, text=True, check=True, timeout=120)
+        assert process.wait(timeout=PATIENCE_S) == -signal.SIGKILL
+    ended = subprocess.run(
+        command, cwd=ROOT, env=environ(), capture_output=True, text=True, check=True, timeout=PATIENCE_S
+    )
     assert int(ended.stdout.split()[1]) >= 10
     rest = the_run()
     assert rest.resume(tmp_path) and rest.progress.finished and rest.progress.step == STEPS

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from kgbuilder.supervision import leases, roster
+from tests.patience import PATIENCE_S
 
 PROGRAM = """
 import json, sys
@@ -64,7 +65,7 @@ class Running:
 
 def until(holds: Callable[[], object], otherwise: Callable[[], str] = lambda: "") -> None:
     """Wait for it, with a bound that only a defect reaches."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while not holds():
         assert time.monotonic() < deadline, f"still waiting; the terminal shows:\n{otherwise()}"
         time.sleep(0.02)
@@ -134,7 +135,7 @@ def test_stopping_goes_phase_by_phase(start: Callable[..., Running], tmp_path: P
     running = start(*parts)
     running.ready("sparql", "reader", "web")
     running.process.send_signal(signal.SIGINT)
-    assert running.process.wait(timeout=60) == 0
+    assert running.process.wait(timeout=PATIENCE_S) == 0
     assert (tmp_path / "order").read_text().split()[-1] == "sparql"
     assert sorted((tmp_path / "order").read_text().split()) == ["reader", "sparql", "web"]
     assert running.entries() == {}
@@ -178,7 +179,7 @@ def test_what_a_supervisor_and_its_guard_left_is_ended_at_the_next_start(tmp_pat
     roster.write(tmp_path, [left, reused])
     try:
         assert roster.end_stale(tmp_path) == ["reader"]
-        assert stray.wait(timeout=10) == -signal.SIGKILL
+        assert stray.wait(timeout=PATIENCE_S) == -signal.SIGKILL
         assert bystander.poll() is None
     finally:
         bystander.kill()
@@ -228,6 +229,6 @@ def test_a_stopped_terminal_does_not_stop_the_parts(tmp_path: Path) -> None:
         until((tmp_path / "said").exists)
     finally:
         process.terminate()
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=PATIENCE_S) == 0
         os.close(reading)
         os.close(writing)

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from knowledge.graphs.neo4j_store import Neo4jStore
 from knowledge.graphs.store import StoreUnavailable
+from tests.patience import PATIENCE_S
 
-PATIENCE_S = 240
 # What docs/graph.md tells an admin to set.
 ADVISED = (
     "dbms.security.allow_csv_import_from_file_urls=false",

@@ -22,6 +22,7 @@ from extraction.samples import load_posts
 from kgbuilder.environment import ROOT
 from tests.kill.__main__ import settings_of
 from tests.kill.product import Product
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ DUE = "from knowledge.models import Link; print(Link.objects.filter(due_at__isnu
 
 
 def settled(made: Product) -> None:
-    until = time.monotonic() + 120
+    until = time.monotonic() + PATIENCE_S
     while said(made, "shell", "-v", "0", "-c", DUE).strip() != "0":  # entities are looked up after they were read
         assert time.monotonic() < until
         time.sleep(1)

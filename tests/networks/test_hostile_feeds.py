@@ -25,6 +25,7 @@ from extraction.models import Feed, Post, Sighting
 from extraction.subscriptions import subscribe
 from knowledge.recorder import mark_posts
 from tests.networks.webserver import Answer, WebServer, reply, running
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RSS = "application/rss+xml"
@@ -102,12 +103,12 @@ def test_a_feed_a_byte_at_a_time_and_one_that_never_answers_end_at_the_deadline(
     Feed.objects.all().delete()
 
     def never(request: BaseHTTPRequestHandler) -> None:
-        stop.wait(60)
+        stop.wait(2 * PATIENCE_S)
 
     silent = polled(web, never)
     stop.set()
     assert "did not answer in time" in dripped.error and "did not answer in time" in silent.error
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < PATIENCE_S
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ from knowledge.graphs.sparql_store import SparqlStore
 from tests.networks.neo4j_server import Neo4jServer
 from tests.networks.servers import TOKEN, Server, serving
 from tests.networks.test_sparql_server import Listener
+from tests.patience import PATIENCE_S
 
 SECONDS = 2.0
-GRACE = 8.0  # for a machine that does other things beside
+GRACE = PATIENCE_S
 
 # Refused as text. `%s` is an address on which somebody listens.
 CYPHER_REFUSED = [

@@ -44,7 +44,7 @@ def app(request: pytest.FixtureRequest, tmp_path: Path, settings: object) -> Ite
 
 def test_a_lane_with_a_message_waiting_is_not_rung_again(app: Celery) -> None:
     bell = Doorbell(app)
-    for _ in range(3):
+    for _ in range(20):
         bell.ring("read")
     bell.ring("project.rdf")
     assert (waiting(app, "read"), waiting(app, "project.rdf"), waiting(app, "fetch")) == (1, 1, 0)

@@ -22,11 +22,11 @@ from tests import records
 from tests.networks.neo4j_server import Neo4jServer, serving_neo4j
 from tests.networks.servers import TOKEN, Server, serving
 from tests.networks.test_graph import NAMES, SAID, TEXT
+from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.neo4j, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 ROUNDS = 3
-PATIENCE_S = 120
 
 
 @contextmanager
