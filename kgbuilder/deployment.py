@@ -37,12 +37,13 @@ def deploy_folder(folder: Path, by: events.Who = None) -> Checkpoint:
     return checkpoint
 
 
-def promote(checkpoint: Checkpoint, again: Again = ALL, by: events.Who = None) -> None:
+def promote(checkpoint: Checkpoint, again: Again = ALL, by: events.Who = None, account: str = "") -> None:
     """Puts a checkpoint in force because somebody chose it; it stays in force over restarts.
 
-    Doing it again changes nothing, so a promotion that died halfway can be done over.
+    `account`: of the operating system, where a command was given without naming a user. Doing it again changes nothing,
+    so a promotion that died halfway can be done over.
     """
-    deploy(checkpoint, _wanted(checkpoint), by, again=again, promoted=True)
+    deploy(checkpoint, _wanted(checkpoint), by, again=again, promoted=True, account=account)
 
 
 def start(by: events.Who = None) -> str:
@@ -73,6 +74,7 @@ def deploy(
     *,
     again: Again = ALL,
     promoted: bool = False,
+    account: str = "",
 ) -> None:
     """From now on `checkpoint` reads, and assertions count above `wanted` (empty: its own thresholds).
 
@@ -82,9 +84,8 @@ def deploy(
     with transaction.atomic():
         active = Deployment.objects.select_for_update().filter(active=True).first()
         if active is None or active.checkpoint_id != checkpoint.pk:
-            _replace(
-                active, Deployment(checkpoint=checkpoint, thresholds=thresholds.checked(wanted), promoted=promoted), by
-            )
+            new = Deployment(checkpoint=checkpoint, thresholds=thresholds.checked(wanted), promoted=promoted)
+            _replace(active, new, by, account)
         else:
             Deployment.objects.filter(pk=active.pk).update(promoted=active.promoted or promoted)
             if active.thresholds != wanted:
@@ -93,7 +94,7 @@ def deploy(
     reading.ensure_readings(checkpoint, again=again.any, since=again.since)
 
 
-def _replace(active: Deployment | None, new: Deployment, by: events.Who) -> None:
+def _replace(active: Deployment | None, new: Deployment, by: events.Who, account: str = "") -> None:
     before = thresholds.in_force()
     if active is not None:
         Deployment.objects.filter(pk=active.pk).update(active=False)
@@ -101,7 +102,8 @@ def _replace(active: Deployment | None, new: Deployment, by: events.Who) -> None
     reading.drop_others(new.checkpoint)
     thresholds.mark_between(before, thresholds.in_force())
     what = "checkpoint promoted" if new.promoted else "checkpoint deployed"
-    events.note(by, what, new.checkpoint.digest, active.checkpoint.digest if active else None)
+    after = {"account": account} if account else None
+    events.note(by, what, new.checkpoint.digest, active.checkpoint.digest if active else None, after)
 
 
 def _wanted(checkpoint: Checkpoint) -> thresholds.Thresholds:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from extraction import registry, tasks
@@ -22,6 +23,7 @@ from extraction.text import Parser
 from extraction.tiny import tiny_checkpoint, tokenizer
 from kgbuilder import deployment
 from kgbuilder.environment import ROOT
+from knowledge.models import Event
 from tests import records
 from training import child, claims, launched, runner, saved, telling
 from training.management.commands import promote as promoting
@@ -241,8 +243,23 @@ def test_the_command_promotes_a_folder_and_says_what_it_takes(tmp_path: Path, pa
     folder = tiny_folder(tmp_path / "c", parser, 1)
     with pytest.raises(CommandError, match="--reread takes all, none, or a day"):
         call_command("promote", str(folder), reread="perhaps")
+    with pytest.raises(CommandError, match="There is no user 'nobody'"):
+        call_command("promote", str(folder), by="nobody")
+    assert not Deployment.objects.exists()
     call_command("promote", str(folder), reread="2026-03-01")
     assert Deployment.objects.get(active=True).promoted
     with pytest.raises(promoting.NotFit, match="changed or damaged"):
         Checkpoint.objects.update(digest="0" * 64)
         promoting.try_out(Checkpoint.objects.get())
+
+
+def test_the_command_writes_down_who_promoted(
+    tmp_path: Path, parser: Parser, monkeypatch: pytest.MonkeyPatch, django_user_model: type[User]
+) -> None:
+    monkeypatch.setenv("LOGNAME", "operator")
+    adele = django_user_model.objects.create_user("adele")
+    for seed, options in ((1, {}), (2, {"by": "adele"})):
+        call_command("promote", str(tiny_folder(tmp_path / str(seed), parser, seed)), **options)
+    first, second = Event.objects.filter(what="checkpoint promoted").order_by("pk")
+    assert (first.by, first.after) == (None, {"account": "operator"})
+    assert (second.by, second.after) == (adele, None)

@@ -150,3 +150,8 @@ def test_the_rate_rises_and_falls():
     rates = [schedule(step, 100, 0.1) for step in range(100)]
     assert rates[0] == pytest.approx(0.1) and rates[9] == 1.0
     assert rates[55] == pytest.approx(0.5) and 0 < rates[99] < 0.02
+
+
+def test_a_rate_that_is_halved_falls_in_no_other_way():
+    rates = [schedule(step, 100, 0.02, halvings=step // 40) for step in range(100)]
+    assert rates[0] == 0.5 and set(rates[2:40]) == {1.0} and set(rates[40:80]) == {0.5} and set(rates[80:]) == {0.25}

@@ -20,6 +20,7 @@ from kgbuilder.benchmarks import ablations, systems
 from training.ablations import ABLATIONS, FULL
 from training.disturbing import disturbed_regions, shuffled_images
 from training.recipes import ABOUT, PAPER, RECIPES
+from training.threads import sleep_while_waiting
 
 FIXTURES = Path(__file__).parent / "fixtures" / "datasets"
 
@@ -143,3 +144,12 @@ def test_a_systems_speed_is_measured_beside_its_bare_encoder(encoder):
     config = dataclasses.replace(RECIPES["mtb"], encoder=encoder)
     trained, answered, share = systems.measure(config, batches=2, rounds=2, device="cpu")
     assert trained > 0 and answered > 0 and 0 < share <= 1
+
+
+def test_a_computation_beside_other_work_does_not_spin():
+    told: dict[str, str] = {}
+    sleep_while_waiting(told)
+    assert told == {"OMP_WAIT_POLICY": "PASSIVE"}
+    told["OMP_WAIT_POLICY"] = "ACTIVE"
+    sleep_while_waiting(told)
+    assert told == {"OMP_WAIT_POLICY": "ACTIVE"}

@@ -31,6 +31,7 @@ ABLATIONS: dict[str, tuple[str, tuple[Ablation, ...]]] = {
             Ablation("no picture (MTB)", {"image": False}, 60.96),
             Ablation("top 5 objects of a word", {"top": 5}, 64.33),
             Ablation("top 10 objects of a word", {"top": 10}, 63.75),
+            Ablation("text and picture not brought to one scale (the paper's MLP)", {"normalised": False}),
         ),
     ),
     "eega": (

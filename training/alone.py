@@ -17,11 +17,13 @@ from typing import Any
 
 from training.config import TrainConfig
 from training.recipes import GO_ON, PAPER, RECIPES
+from training.threads import sleep_while_waiting
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit code."""
     options = _arguments().parse_args(arguments)
+    sleep_while_waiting()
     from extraction.checkpoint import CheckpointError
     from extraction.datasets import DatasetError
     from extraction.networks.encoders import EncoderMissing

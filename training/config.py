@@ -38,7 +38,8 @@ class TrainConfig:
     head_rate: float = 1e-3
     frozen_pieces: bool = True  # the embeddings of word pieces, half of a small encoder's weights, stay as they are
     decay: float = 0.01
-    warmup: float = 0.06
+    warmup: float = 0.06  # share of the steps in which the rate rises
+    halve_every: int = 0  # epochs after which the rate is halved; 0 = it falls to 0 in a line
     clip: float = 1.0
     average: float = 0.999  # of the moving average of weights that is evaluated and kept; 0 = none
     dropped_pairs: float = 0.2  # share of co-occurrence levels hidden in training

@@ -123,7 +123,8 @@ class Run:
         """One update. `weight`: of this process's share of the batch."""
         config, step = self.config, self.progress.step
         torch.manual_seed((config.seed << 32) + step * self.world.size + self.world.rank)
-        rate = schedule(step, self.progress.steps, config.warmup)
+        halvings = self.progress.epoch // config.halve_every if config.halve_every else None
+        rate = schedule(step, self.progress.steps, config.warmup, halvings)
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial"] * rate
         self.network.train()

@@ -31,9 +31,14 @@ def _rate(config: TrainConfig, name: str) -> float:
     return config.encoder_rate if name.startswith("encoder.model.") else config.head_rate
 
 
-def schedule(step: int, steps: int, warmup: float) -> float:
-    """Linear from 0 to 1 over the first share `warmup` of the steps, then linear to 0."""
+def schedule(step: int, steps: int, warmup: float, halvings: int | None = None) -> float:
+    """Linear from 0 to 1 over the first share `warmup` of the steps, then linear to 0.
+
+    `halvings`: how often the rate has been halved by this step; then it does not fall otherwise.
+    """
     rising = max(1, round(warmup * steps))
+    if halvings is not None:
+        return min((step + 1) / rising, 0.5**halvings)
     return min((step + 1) / rising, max(0.0, (steps - step) / max(1, steps - rising)))
 
 

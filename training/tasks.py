@@ -26,6 +26,7 @@ from kgbuilder.supervision.leases import AtStart, lease
 from training import claims, describing
 from training.attending import attend
 from training.models import Dataset, Evaluation, Promotion, TrainingRun, Work
+from training.threads import POLICY, sleep_while_waiting
 
 _runs, _checks = BoundedSemaphore(settings.TRAIN_RUNS), BoundedSemaphore(1)
 _leaving = Event()
@@ -91,8 +92,10 @@ def _take(task: Task[Any, Any], places: BoundedSemaphore, kinds: Sequence[type[W
 
 def _environ(work: Work) -> dict[str, str]:
     """The second GPU of a machine is the only one, and so the first, that its run sees."""
+    environ = {POLICY: os.environ[POLICY]} if POLICY in os.environ else {}
+    sleep_while_waiting(environ)
     kind, _, number = work.device.partition(":") if isinstance(work, TrainingRun) else ("", "", "")
-    return {"CUDA_VISIBLE_DEVICES": number} if kind == "cuda" and number else {}
+    return environ | ({"CUDA_VISIBLE_DEVICES": number} if kind == "cuda" and number else {})
 
 
 def _busy(seconds: float) -> AbstractContextManager[None]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from argparse import ArgumentParser
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
@@ -16,6 +18,7 @@ from extraction.models import Checkpoint, Deployment
 from extraction.schema import Document
 from kgbuilder import deployment
 from kgbuilder.celery import ring
+from knowledge import events
 from training import telling
 from training.models import Promotion
 
@@ -34,6 +37,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--reread", default="all", help="which posts it reads again: all, none, or those since a day (2026-03-01)"
         )
+        parser.add_argument("--by", help="the user whose decision this is (default: the account that runs the command)")
         parser.add_argument("--promotion", type=int, help="do this one of the training pages; the trainer does so")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -42,11 +46,12 @@ class Command(BaseCommand):
             return
         if options["folder"] is None:
             raise CommandError("Which checkpoint? Name its folder.")
-        again = _again(options["reread"])
+        again, by = _again(options["reread"]), _user(options["by"])
+        account = "" if by else _account()
         try:
             checkpoint = registry.register(options["folder"].resolve())
             try_out(checkpoint)
-            deployment.promote(checkpoint, again)
+            deployment.promote(checkpoint, again, by, account)
         except (NotFit, registry.NoCheckpoint, ValueError) as error:
             raise CommandError(f"{error} Nothing has changed in production.") from error
         ring("read")
@@ -82,6 +87,25 @@ def try_out(checkpoint: Checkpoint) -> None:
     [found] = reader.read([Document("trial", SAMPLE, language="en")])
     if found.declined is not None and found.declined.code == "failed":
         raise NotFit(f"It was loaded, but could not read a plain text: {found.declined.message}")
+
+
+def _user(name: str | None) -> events.Who:
+    """Raises CommandError where nobody has this name."""
+    if not name:
+        return None
+    users = get_user_model()
+    found: events.Who = users._default_manager.filter(**{users.USERNAME_FIELD: name}).first()
+    if found is None:
+        raise CommandError(f"There is no user {name!r}. Nothing has changed in production.")
+    return found
+
+
+def _account() -> str:
+    """Whom the operating system takes the command's giver for; a container may not know any name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "an account without a name"
 
 
 def _again_of(promotion: Promotion) -> deployment.Again:

@@ -11,6 +11,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from training.threads import sleep_while_waiting
+
 DEFAULT = {"eega": "general"}  # recipes of another name than their system's
 
 
@@ -55,6 +57,7 @@ class Command(BaseCommand):
         parser.add_argument("--threads", type=int, help="processor threads (default: all cores)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        sleep_while_waiting()
         from extraction.checkpoint import CheckpointError
         from extraction.datasets import DatasetError
         from extraction.networks.encoders import EncoderMissing
