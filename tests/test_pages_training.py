@@ -8,6 +8,7 @@ import re
 import uuid
 import zipfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +261,18 @@ def test_a_runs_page_shows_its_curves_log_and_what_is_left(admin: Client) -> Non
     TrainingRun.objects.update(state="failed", error="The disk is full.")
     assert admin.get(f"/training/runs/{run.pk}/live/").headers["X-Ended"] == "1"
     assert "The disk is full." in html(admin, f"/training/runs/{run.pk}/")
+
+
+def test_a_run_that_waits_for_another_is_not_told_to_wait_in_vain(admin: Client) -> None:
+    now = timezone.now()
+    waiting = make_run(state="waiting")
+    TrainingRun.objects.update(due_at=now - timedelta(hours=1))
+    address, warning = f"/training/runs/{waiting.pk}/", "It has waited for some minutes"
+    assert warning in html(admin, address)
+    make_run(state="running", lease_until=now - timedelta(minutes=5))
+    assert warning in html(admin, address)
+    make_run(state="running", lease_until=now + claims.LEASE)
+    assert warning not in html(admin, address)
 
 
 def test_a_run_is_cancelled_and_resumed(admin: Client) -> None:

@@ -23,33 +23,33 @@ class TrainConfig:
     system: str = "eega"
     head: str = ""  # "" = the system's first
     data: tuple[str, ...] = ("redocred", "conll04", "jmere", "mnre_none", "twitter2015", "twitter2017")
-    weights: dict[str, float] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)  # how often an epoch sees each data set; none = once
     labels: Literal["mapped", "native"] = "mapped"
     start: str = ""
     left_out: dict[str, list[str]] = field(default_factory=dict)
     encoder: str = "all-MiniLM-L6-v2"
     network: dict[str, Any] = field(default_factory=dict)
-    title: bool = True
+    title: bool = True  # a post's headline is shown before each sentence
     title_dropped: float = 0.3  # share of examples shown without their title, so that the reader can do without
     noise: int = 2  # words outside mentions that stand as mentions without relations, for each sentence
-    epochs: int = 10
+    epochs: int = 10  # at most, where runs are scored on dev as they go
     batch_pieces: int = 1280  # padded word pieces a batch
-    encoder_rate: float = 2e-4
-    head_rate: float = 1e-3
+    encoder_rate: float = 2e-4  # learning rate of the text encoder
+    head_rate: float = 1e-3  # learning rate of everything that starts anew
     frozen_pieces: bool = True  # the embeddings of word pieces, half of a small encoder's weights, stay as they are
-    decay: float = 0.01
+    decay: float = 0.01  # of weights, but for biases and norms
     warmup: float = 0.06  # share of the steps in which the rate rises
     halve_every: int = 0  # epochs after which the rate is halved; 0 = it falls to 0 in a line
-    clip: float = 1.0
+    clip: float = 1.0  # the largest length of a step's gradient
     average: float = 0.999  # of the moving average of weights that is evaluated and kept; 0 = none
     dropped_pairs: float = 0.2  # share of co-occurrence levels hidden in training
     longest: int = 100  # words; longer training sentences are left out and counted
     seed: int = 1
-    precision: Precision = "auto"
+    precision: Precision = "auto"  # auto: bf16 or fp16 where the device is fast in it, else fp32
     device: Device = "cpu"
     vision: dict[str, Any] = field(default_factory=dict)  # {"source": name} or {"architecture": {...}}: random weights
     vision_rate: float = 0.0  # 0 = as the text encoder
-    batch: int = 0
+    batch: int = 0  # examples a batch; 0 = as many as its pieces allow
     evaluate_every: int = 0  # epochs between evaluations on dev; 0 = none, and the last weights are kept
     patience: int = 0  # evaluations without a better one after which a run ends; 0 = never
     fraction: float = 1.0  # share of the training items, drawn by seed
@@ -58,7 +58,7 @@ class TrainConfig:
     mentions: str = ""  # folder of the checkpoint that finds a pair system's mentions in use; "" = the shipped one
     images: str = ""  # folder of the pictures; "" = boxes on a grey canvas stand for them
     threads: int = 0  # 0 = torch's choice
-    save_minutes: float = 3.0
+    save_minutes: float = 3.0  # between saves of the state that a stopped run goes on from
     max_minutes: float = 0.0  # 0 = no limit; a run that meets it can be resumed
 
     def as_dict(self) -> dict[str, Any]:

@@ -121,14 +121,21 @@ def _live(run: TrainingRun) -> dict[str, Any]:
         "left": timedelta(seconds=round(progress["left"])) if progress.get("left") else None,
         "spent": timedelta(seconds=round(progress["seconds"])) if progress.get("seconds") else None,
         "silent": run.state == Work.State.RUNNING and _unheard(run),
-        "waits_alone": run.state == Work.State.WAITING
-        and timezone.now() - (run.due_at or timezone.now()) > SILENT_AFTER,
+        "waits_alone": run.state == Work.State.WAITING and _waits_in_vain(run),
         "charts": [
             curves.chart("Loss, averaged", [(name, curves.smoothed(points)) for name, points in losses]),
             curves.chart("Scores on dev", scores, share=True),
         ],
         "log": "\n".join(run.log.splitlines()[-LOG_LINES:]),
     }
+
+
+def _waits_in_vain(run: TrainingRun) -> bool:
+    """It has waited for long, and not because the trainer is busy with another run."""
+    now = timezone.now()
+    if now - (run.due_at or now) <= SILENT_AFTER:
+        return False
+    return not TrainingRun.objects.filter(state=Work.State.RUNNING, lease_until__gt=now).exists()
 
 
 def _unheard(run: TrainingRun) -> bool:
