@@ -26,7 +26,7 @@ from extraction.checkpoint import SHIPPED, Checkpoint, CheckpointError
 from extraction.decoding import Found
 from extraction.features import Features
 from extraction.illustrated import SeeingExtractor
-from extraction.labels import RELATION_MAP, RELATIONS, TYPE_MAP, Inventory
+from extraction.labels import REGION_RELATIONS, RELATION_MAP, RELATIONS, TYPE_MAP, Inventory
 from extraction.markers import add_markers
 from extraction.networks.outputs import PairOutput
 from extraction.pipeline import Extractor, Passage, Reading, Span
@@ -119,7 +119,7 @@ def meanings(names: Inventory, data: Sequence[str]) -> list[Meaning | None]:
     types = _types_of(data)
     found: list[Meaning | None] = []
     for relation in names.relations:
-        if relation.key in RELATIONS:
+        if relation.key in RELATIONS or relation.key in REGION_RELATIONS:
             found.append(Meaning(relation.key, False, relation.heads, relation.tails))
             continue
         mapped = next((RELATION_MAP[name][relation.key] for name in data if relation.key in RELATION_MAP[name]), None)
@@ -153,7 +153,6 @@ class PairExtractor(Extractor):
         self.meanings = meanings(self.manifest.inventory, data)
         tokenizer = checkpoint.featurizer.tokenizer
         self.rows = Rows(self.network.needs, tokenizer, add_markers(tokenizer), self.manifest.classes, _look())
-        self.grounder: grounding.Grounder | None = None  # a zero-shot detector in the place of classes' names
         self.regions: list[tuple[Region, ...]] = []
         self.images: list[str] = []
 
@@ -289,6 +288,11 @@ class PairExtractor(Extractor):
                 made = support.grid(looked[place], spans, regions[place], patches=batch.objects is None)
                 reading.grids.extend([made] if made else [])
         return dict(zip(above, log_odds(bare), strict=True)), weights
+
+    def _depicted(self, document: Document, found: Extraction) -> Extraction:
+        """As ever, unless it is this network that tells who is shown where."""
+        told = self.manifest.head == "region_pair" and any(one and one.key in REGION_RELATIONS for one in self.meanings)
+        return found if told else super()._depicted(document, found)
 
     def _unseen(self, document: Document) -> tuple[str, ...]:
         needs = self.network.needs

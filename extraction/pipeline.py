@@ -26,6 +26,8 @@ from extraction.features import Features, TooManyPieces, by_length
 from extraction.labels import RELATIONS
 from extraction.schema import Declined, Document, Extraction, Mention, Region, Relation, WeightGrid, Words
 from extraction.support import Support
+from extraction.vision import depicting
+from extraction.vision.grounding import Grounder
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +68,7 @@ class Extractor:
         self.network = checkpoint.network.to(device).eval()
         self.decoder = Decoder(self.manifest.inventory, self._least())
         self.seconds: dict[str, float] = defaultdict(float)
+        self.grounder: Grounder | None = None  # a zero-shot detector in the place of classes' names
         if parser.version != self.manifest.parser:
             logger.warning(
                 "checkpoint %s was trained with the parser %s and now reads with %s: its figures may not hold",
@@ -147,8 +150,16 @@ class Extractor:
                 continue
             missing: tuple[str, ...] = ("windowed",) if any(passages[index].windowed for index in mine) else ()
             missing += self._unseen(document)
-            results.append(_merge(document, [readings[index] for index in mine], language, missing))
+            whole = _merge(document, [readings[index] for index in mine], language, missing)
+            with self._timed("depict"):
+                results.append(self._depicted(document, whole))
         return results
+
+    def _depicted(self, document: Document, found: Extraction) -> Extraction:
+        """With who is shown where; a network that tells it overrides this."""
+        shown = depicting.depicted(document, found.mentions, self.grounder)
+        new = [one for one in shown if one.score >= self.floor]
+        return replace(found, relations=(*found.relations, *new)) if new else found
 
     def _readings(self, passages: list[Passage]) -> tuple[list[Reading], list[Passage]]:
         """What stands in each passage, and the passages as they had to be cut for the encoder."""
@@ -318,6 +329,7 @@ def _merge(document: Document, readings: Sequence[Reading], language: str, missi
         regions=document.regions,
         scene=document.scene,
         grids=tuple(grid for reading in readings for grid in reading.grids),
+        contents=document.contents,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from extraction.labels import ENTITY_TYPES, RELATIONS
 from extraction.schema import Declined, Extraction, Mention, Region, Relation
 
+DEPICTS = "depicts"
 SCHEMA = "kgbuilder.read/1"
 
 Thresholds = Mapping[str, float]
@@ -68,6 +69,18 @@ def _by_picture(relation: Relation) -> dict[str, Any]:
 
 def _seen(extraction: Extraction) -> dict[str, Any]:
     return {
+        "depicted": [
+            {
+                "mention": _end(extraction.mentions[one.head], extraction.text),
+                "region": place,
+                "score": _rounded(one.score),
+                "grounded": one.tail.grounded,
+            }
+            for one in extraction.relations
+            if isinstance(one.tail, Region) and one.key == DEPICTS
+            for place in [_place(one.tail, extraction.regions)]
+            if place is not None
+        ],
         "regions": [_region(region) for region in extraction.regions],
         "scene_graph": [
             {
@@ -80,6 +93,12 @@ def _seen(extraction: Extraction) -> dict[str, Any]:
             for edge in extraction.scene
         ],
     }
+
+
+def _place(region: Region, regions: Sequence[Region]) -> int | None:
+    """Its number in `regions`; None for one that only a search for the name found."""
+    wanted = (region.image, region.box, region.label)
+    return next((place for place, one in enumerate(regions) if (one.image, one.box, one.label) == wanted), None)
 
 
 def _end(mention: Mention, text: str) -> dict[str, Any]:

@@ -91,8 +91,10 @@ class Fact:
 class Document:
     """What a reader is given: a text as shown to people, of which the first `title_end` code points are its title.
 
-    `images`: the files of its pictures, the lead picture first, "" for one of which no pixels are left. `regions` of
-    all of them (`Region.image` says which), the surest first in each picture; `scene`: how these stand to each other.
+    `images`: the files of its pictures, the lead picture first, "" for one of which no pixels are left; `contents` and
+    `captions`, where they are known, are the SHA-256 of each as it was fetched and the words that stand under it.
+    `regions` of all of them (`Region.image` says which), the surest first in each picture; `scene`: how these stand to
+    each other.
     """
 
     id: str
@@ -102,6 +104,8 @@ class Document:
     language: str = ""
     regions: tuple[Region, ...] = ()
     scene: tuple[SceneEdge, ...] = ()
+    contents: tuple[str, ...] = ()
+    captions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,8 @@ class WeightGrid:
 class Extraction:
     """What a reader found in one document; `missing` names the parts it had to do without (`image`, `detector`, …).
 
-    `regions` and `scene` are the document's; `grids`: word-by-region and word-by-patch weights, for people to see.
+    `regions`, `scene` and `contents` are the document's; `grids`: word-by-region and word-by-patch weights, for people
+    to see. A relation `depicts` has a region for its tail: the mention's entity is shown there.
     """
 
     id: str
@@ -145,6 +150,7 @@ class Extraction:
     regions: tuple[Region, ...] = ()
     scene: tuple[SceneEdge, ...] = ()
     grids: tuple[WeightGrid, ...] = ()
+    contents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,6 +208,7 @@ def _keep_features(sha256: str, version: str, seen: Seen) -> str:
 def _with(document: Document, images: Sequence[PostImage], known: dict[str, RegionSet]) -> Document:
     """The document with the pictures' small copies, regions and scene; indexes count over all its pictures."""
     files: list[str] = []
+    contents, captions = tuple(one.sha256 for one in images), tuple(one.caption for one in images)
     regions: list[Region] = []
     scene: list[SceneEdge] = []
     for place, image in enumerate(images):
@@ -218,7 +219,14 @@ def _with(document: Document, images: Sequence[PostImage], known: dict[str, Regi
             first = len(regions)
             regions += [region_of(one, place) for one in row.regions]
             scene += [_edge_of(one, first) for one in row.scene]
-    return replace(document, images=tuple(files), regions=tuple(regions), scene=tuple(scene))
+    return replace(
+        document,
+        images=tuple(files),
+        regions=tuple(regions),
+        scene=tuple(scene),
+        contents=contents,
+        captions=captions,
+    )
 
 
 def region_of(row: dict[str, Any], image: int = 0) -> Region:

@@ -21,7 +21,17 @@ from django.db.models.functions import Length, Substr
 
 from extraction.models import Feed, Post, PostImage, RegionSet, Sighting, Tombstone
 from knowledge import events, marking, names
-from knowledge.models import Assertion, Entity, EntityName, Mention, Merge, Projection, Review, Statement
+from knowledge.models import (
+    Assertion,
+    DepictionReview,
+    Entity,
+    EntityName,
+    Mention,
+    Merge,
+    Projection,
+    Review,
+    Statement,
+)
 
 SHORTEST_KNOWN = 200  # code points: shorter texts ("Live updates") are alike by chance
 
@@ -93,6 +103,7 @@ def _take_out(post: Post) -> None:
     Assertion.objects.filter(reading__version__in=versions).delete()
     mentions.delete()
     Review.objects.filter(post=post).delete()
+    DepictionReview.objects.filter(post=post).delete()
     post.versions.all().delete()
     _drop_names(entities)
     _blank_entities(entities)

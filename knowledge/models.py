@@ -360,3 +360,28 @@ class Parting(models.Model):
 
     def __str__(self) -> str:
         return f"{self.entity_id} is {self.target_id} in {self.post_id}"
+
+
+from knowledge.models_of_pictures import Depiction, DepictionReview  # noqa: E402  Django looks for tables here
+
+__all__ = [
+    "Assertion",
+    "Depiction",
+    "DepictionReview",
+    "Entity",
+    "EntityName",
+    "Event",
+    "Evidence",
+    "KnowledgeService",
+    "Link",
+    "Mention",
+    "Merge",
+    "Parting",
+    "Projection",
+    "ProjectorLock",
+    "Review",
+    "SavedQuery",
+    "ServiceAnswer",
+    "Split",
+    "Statement",
+]

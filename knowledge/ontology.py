@@ -13,7 +13,7 @@ from django.conf import settings
 from extraction.labels import ENTITY_TYPES, RELATIONS, RelationType
 
 NAMESPACE = "https://w3id.org/kgbuilder/ontology#"
-VERSION = "1.0"
+VERSION = "1.1"
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 RDFS = "http://www.w3.org/2000/01/rdf-schema#"
@@ -49,6 +49,29 @@ ASSERTION_TERMS: dict[str, tuple[str, str, str]] = {
     "accepted": ("accepted", "True where an editor has confirmed the assertion.", "boolean"),
     "textVersion": ("text version", "Which version of the post's text the offsets count in, from 1.", "integer"),
 }
+# Said of what a picture shows, and of some terms above too.
+DEPICTION_TERMS: dict[str, tuple[str, str, str]] = {
+    "nameStart": ("name start", "Where the words that name the depicted entity begin, in code points.", "integer"),
+    "nameEnd": ("name end", "Where the words that name the depicted entity end, exclusive.", "integer"),
+    "grounded": ("grounded", "True where type and class were matched and no network told it.", "boolean"),
+}
+OF_BOTH = ("score", "accepted")
+_DEPICTION = """kg:Depiction a owl:Class ;
+    rdfs:label "depiction"@en ;
+    rdfs:comment "That a part of a post's picture shows an entity, as a reading says or an editor confirms."@en .
+
+kg:region a owl:ObjectProperty ;
+    rdfs:label "region"@en ;
+    rdfs:comment "The part of a picture, by a media fragment, that a depiction is about."@en ;
+    rdfs:domain kg:Depiction ;
+    rdfs:range schema:ImageObject .
+
+kg:depicts a owl:ObjectProperty ;
+    rdfs:label "depicts"@en ;
+    rdfs:comment "The entity that a part of a picture shows."@en ;
+    skos:closeMatch wd:P180 ;
+    rdfs:domain schema:ImageObject .
+"""
 TYPE_TERMS: dict[str, tuple[str, str]] = {
     "headType": ("head type", "The entity type that was read for the subject at this place."),
     "tailType": ("tail type", "The entity type that was read for the object at this place."),
@@ -89,6 +112,7 @@ def turtle() -> str:
     blocks += [_property(key, RELATIONS[key]) for key in sorted(RELATIONS)]
     blocks += [_term(name, *about) for name, about in sorted(ASSERTION_TERMS.items())]
     blocks += [_term(name, *about, "") for name, about in sorted(TYPE_TERMS.items())]
+    blocks += [_DEPICTION, *(_term(name, *about) for name, about in sorted(DEPICTION_TERMS.items()))]
     prefixes = "".join(f"@prefix {name}: <{iri}> .\n" for name, iri in PREFIXES.items())
     return "# Made by `manage.py ontology` from extraction/labels; a test holds the two together.\n" + "\n".join(
         [prefixes, *blocks]
@@ -121,7 +145,9 @@ def _term(name: str, label: str, comment: str, datatype: str) -> str:
     kind = "a owl:DatatypeProperty" if datatype else "a owl:ObjectProperty"
     values = f"xsd:{datatype}" if datatype else "owl:Class"
     lines = [kind, _label("rdfs:label", label), _label("rdfs:comment", comment)]
-    return _block(f"kg:{name}", [*lines, "rdfs:domain rdf:Statement", f"rdfs:range {values}"])
+    domain = "rdfs:domain kg:Depiction" if name in DEPICTION_TERMS else "rdfs:domain rdf:Statement"
+    domain = "schema:domainIncludes rdf:Statement, kg:Depiction" if name in OF_BOTH else domain
+    return _block(f"kg:{name}", [*lines, domain, f"rdfs:range {values}"])
 
 
 def _block(subject: str, lines: list[str]) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid5
 
-from extraction.labels import ENTITY_TYPES, RELATIONS
-from extraction.schema import EvidencePart, Extraction, Relation
+from extraction.labels import ENTITY_TYPES, REGION_RELATIONS, RELATIONS
+from extraction.schema import EvidencePart, Extraction, Region, Relation
 from knowledge import names
 
 PERSON = "person"
+EDGE = 1e-3  # by which a box may stick out of its picture: a share is rounded
+Span = tuple[int, int, str]
 ASSERTIONS = UUID("0a3c7a52-9b5f-5c1e-8d0b-6c6f0a7f4d11")  # the namespace of assertions' ids, the same everywhere
 
 
@@ -43,12 +45,24 @@ class PlannedAssertion:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedDepiction:
+    """The mention of that index is shown in this part of a picture; `picture`: its SHA-256, "" where unknown."""
+
+    public_id: UUID
+    mention: int
+    region: Region
+    picture: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """All that recording an extraction will write, with nothing looked up yet."""
 
     mentions: tuple[PlannedMention, ...]
     assertions: tuple[PlannedAssertion, ...]
     language: str
+    depictions: tuple[PlannedDepiction, ...] = ()
 
 
 def plan(
@@ -58,8 +72,8 @@ def plan(
 
     A span read twice with one type is one mention, a relation read twice between two mentions one assertion, each with
     the higher score. A person's name that is part of one longer name in the text is that person's ("Merkel" beside
-    "Angela Merkel"). A relation whose tail is a region of a picture has no statement yet and is left out, as is one
-    that scores below `floor`.
+    "Angela Merkel"). A relation that scores below `floor` is left out. One whose tail is a region of a picture says who
+    is shown there (`depicts`); any other is about an object that has no name, so there is nothing to state of it.
     """
     best: dict[tuple[int, int, str], float] = {}
     spans = [(mention.start, mention.end, mention.type) for mention in extraction.mentions]
@@ -92,7 +106,37 @@ def plan(
         )
         for (head, tail, key), one in sorted(found.items(), key=lambda item: item[0])
     )
-    return Record(mentions, assertions, extraction.language)
+    depictions = tuple(_depictions(extraction, spans, order, reading, floor))
+    return Record(mentions, assertions, extraction.language, depictions)
+
+
+def _depictions(
+    extraction: Extraction, spans: list[Span], order: list[Span], reading: str, floor: float
+) -> Iterator[PlannedDepiction]:
+    """Each mention and region once, the surest; in the order of the text and of the pictures."""
+    best: dict[tuple[int, Region], float] = {}
+    for relation in extraction.relations:
+        if isinstance(relation.tail, int) or relation.key not in REGION_RELATIONS:
+            continue
+        mention = _end(spans, relation.head)
+        _check_score(relation.score)
+        _check_box(relation.tail)
+        if relation.score >= floor and mention in order:
+            cell = (order.index(mention), relation.tail)
+            best[cell] = max(relation.score, best.get(cell, 0.0))
+    for (place, region), score in sorted(best.items(), key=lambda item: (item[0][0], item[0][1].image, item[0][1].box)):
+        picture = extraction.contents[region.image] if region.image < len(extraction.contents) else ""
+        name = f"{region.image}:{','.join(f'{side:.5f}' for side in region.box)}"
+        start, end, kind = order[place]
+        key = uuid5(ASSERTIONS, f"{reading}|{start}-{end}:{kind}|depicts|{name}|{region.grounded}")
+        yield PlannedDepiction(key, place, region, picture, score)
+
+
+def _check_box(region: Region) -> None:
+    x, y, w, h = region.box
+    inside = all(math.isfinite(side) and -EDGE <= side <= 1 + EDGE for side in (x, y, w, h, x + w, y + h))
+    if not inside or region.image < 0:
+        raise Unplannable(f"A region lies at {region.box}, which is not within picture {region.image}.")
 
 
 def _shown(part: EvidencePart, extraction: Extraction) -> EvidencePart:
@@ -104,6 +148,8 @@ def _shown(part: EvidencePart, extraction: Extraction) -> EvidencePart:
         raise Unplannable(f"An edge rests on region {place!r}, and the pictures have {len(extraction.regions)}.")
     region = extraction.regions[place]
     known = {"box": list(region.box), "class": region.label, "image": region.image, "score": region.score}
+    if region.image < len(extraction.contents):
+        known["picture"] = extraction.contents[region.image]
     return EvidencePart(part.kind, {**known, **part.reference}, part.weight)
 
 

@@ -23,7 +23,7 @@ from extraction.models import Checkpoint, Deployment, Post, Reading
 from extraction.schema import Claimed, Declined, Extraction
 from knowledge import identities, marking, names, reviews, thresholds
 from knowledge.inserting import insert
-from knowledge.models import Assertion, Entity, EntityName, Evidence, Mention, Statement
+from knowledge.models import Assertion, Depiction, Entity, EntityName, Evidence, Mention, Statement
 from knowledge.planning import Record, Unplannable, plan
 
 __all__ = ["Record", "Unplannable", "adopt", "make_current", "mark_posts", "plan", "record", "record_many"]
@@ -234,6 +234,21 @@ def _write(items: Sequence[_Item], posts: dict[int, Post]) -> None:
         Evidence(assertion_id=assertion, kind=part.kind, reference=part.reference, weight=part.weight)
         for assertion, (_, one, _, _) in zip(assertions, said, strict=True)
         for part in one.evidence
+    )
+    Depiction.objects.bulk_create(
+        Depiction(
+            public_id=one.public_id,
+            reading_id=item.reading.pk,
+            mention_id=mentions[item.reading.pk][one.mention],
+            picture=one.picture,
+            image=one.region.image,
+            box=list(one.region.box),
+            label=one.region.label[:100],
+            score=one.score,
+            grounded=one.region.grounded,
+        )
+        for item in items
+        for one in item.planned.depictions
     )
 
 

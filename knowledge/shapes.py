@@ -62,6 +62,31 @@ kg:AssertionShape a sh:NodeShape ;
         [ sh:path prov:wasGeneratedBy ; sh:minCount 1 ; sh:maxCount 1 ; sh:class prov:Activity ]
         [ sh:path kg:accepted ; sh:minCount 1 ]
     ) .
+
+kg:DepictionShape a sh:NodeShape ;
+    rdfs:comment "That a part of a post's picture shows an entity, with the words that name it." ;
+    sh:targetClass kg:Depiction ;
+    sh:property [ sh:path kg:region ; sh:minCount 1 ; sh:maxCount 1 ; sh:class schema:ImageObject ] ;
+    sh:property [ sh:path schema:about ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] ;
+    sh:property [
+        sh:path kg:score ; sh:minCount 1 ; sh:maxCount 1 ; sh:datatype xsd:decimal ;
+        sh:minInclusive 0 ; sh:maxInclusive 1
+    ] ;
+    sh:property [ sh:path kg:nameStart ; sh:minCount 1 ; sh:maxCount 1 ; sh:lessThan kg:nameEnd ] ;
+    sh:property [ sh:path kg:nameEnd ; sh:minCount 1 ; sh:maxCount 1 ; sh:datatype xsd:integer ] ;
+    sh:property [ sh:path kg:grounded ; sh:minCount 1 ; sh:maxCount 1 ; sh:datatype xsd:boolean ] ;
+    sh:property [ sh:path kg:accepted ; sh:maxCount 1 ; sh:datatype xsd:boolean ] ;
+    sh:property [ sh:path prov:wasDerivedFrom ; sh:minCount 1 ; sh:maxCount 1 ; sh:class schema:NewsArticle ] ;
+    sh:property [ sh:path prov:wasGeneratedBy ; sh:minCount 1 ; sh:maxCount 1 ; sh:class prov:Activity ] .
+
+kg:PictureShape a sh:NodeShape ;
+    rdfs:comment "A picture of a post, or a part of one: a media fragment in percent of the upright picture." ;
+    sh:targetClass schema:ImageObject ;
+    sh:nodeKind sh:IRI ;
+    sh:pattern "/picture/[0-9]+(#xywh=percent:[0-9.]+,[0-9.]+,[0-9.]+,[0-9.]+)?$" ;
+    sh:property [ sh:path schema:isPartOf ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] ;
+    sh:property [ sh:path schema:name ; sh:maxCount 1 ] ;
+    sh:property [ sh:path kg:depicts ; sh:nodeKind sh:IRI ] .
 """
 
 

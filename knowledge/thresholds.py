@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from django.db import connection, transaction
-from django.db.models import Case, FloatField, Q, Value, When
+from django.db.models import Case, FloatField, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable
 
-from extraction.labels import RELATIONS
+from extraction.labels import REGION_RELATIONS, RELATIONS
 from extraction.models import Deployment, Post
 from knowledge import events, marking
-from knowledge.models import Assertion, Entity, Statement
+from knowledge.models import Assertion, Depiction, Entity, Statement
 
 DEFAULT = "default"
+DEPICTS = "depicts"
 Thresholds = dict[str, float]
 _UNDEPLOYED: Thresholds = {DEFAULT: 0.5}
 
@@ -45,11 +46,16 @@ def hold() -> None:
 def checked(thresholds: Mapping[str, float]) -> Thresholds:
     """Raises ValueError, with a sentence, for a relation that does not exist or a number outside 0..1."""
     for key, value in thresholds.items():
-        if key != DEFAULT and key not in RELATIONS:
+        if key not in (DEFAULT, *RELATIONS, *REGION_RELATIONS):
             raise ValueError(f"There is no relation {key!r}; docs/labels.md lists them, and 'default' stands for all.")
         if not 0 <= value <= 1:
             raise ValueError(f"The threshold of {key} is {value}; it takes a number from 0 to 1.")
     return dict(thresholds)
+
+
+def of(thresholds: Mapping[str, float], key: str) -> float:
+    """One relation's."""
+    return thresholds.get(key, thresholds[DEFAULT])
 
 
 def counts(thresholds: Mapping[str, float] | None = None) -> Q:
@@ -77,11 +83,19 @@ def mark_between(before: Mapping[str, float], after: Mapping[str, float]) -> Non
     shown_then, shown_now = counts(before), counts(after)
     changed = Assertion.objects.filter((shown_then & ~shown_now) | (shown_now & ~shown_then))
     changed = changed.filter(reading__current_of__isnull=False)
-    marking.mark_rows(marking.Kind.POST, Post.objects.filter(pk__in=changed.values("reading__current_of")))
+    posts = Q(pk__in=changed.values("reading__current_of")) | Q(pk__in=_shown_between(before, after))
+    marking.mark_rows(marking.Kind.POST, Post.objects.filter(posts))
     statements = Statement.objects.filter(pk__in=changed.values("statement"))
     marking.mark_rows(marking.Kind.STATEMENT, statements)
     ends = Q(pk__in=statements.values("head")) | Q(pk__in=statements.values("tail"))
     marking.mark_rows(marking.Kind.ENTITY, marking.with_survivors(Entity.objects.filter(ends)))
+
+
+def _shown_between(before: Mapping[str, float], after: Mapping[str, float]) -> QuerySet[Depiction, int]:
+    """The posts, by their ids, whose pictures show somebody under one set of thresholds and not under the other."""
+    low, high = sorted(of(each, DEPICTS) for each in (before, after))
+    changed = Depiction.objects.filter(score__gte=low, score__lt=high, reading__current_of__isnull=False)
+    return changed.values_list("reading__current_of", flat=True)
 
 
 def _of_relation(thresholds: Mapping[str, float]) -> Combinable:

@@ -9,9 +9,10 @@ from uuid import UUID, uuid5
 from django.db.models.functions import Coalesce
 
 from extraction.models import Post
-from knowledge import current, ontology, reviews
+from knowledge import current, depictions, ontology, reviews
 from knowledge.graphs.store import (
     AssertionContent,
+    DepictionContent,
     EntityContent,
     EntityUnit,
     Name,
@@ -50,12 +51,13 @@ def posts(keys: Sequence[UUID]) -> list[PostUnit]:
     ids = [post.pk for post in found.values()]
     accepted = _accepted(ids)
     said = _assertions(ids, accepted)
-    mentioned = _mentions(ids)
+    mentioned, shown = _mentions(ids), depictions.of_posts(ids)
     for post in found.values():
         said[post.pk] += _by_review_alone(post, accepted[post.pk], said[post.pk])
     return [
-        PostUnit(key, _post(found[key], said[found[key].pk], mentioned[found[key].pk]) if key in found else None)
+        PostUnit(key, _post(post, said[post.pk], mentioned[post.pk], shown.get(post.pk, [])) if post else None)
         for key in keys
+        for post in [found.get(key)]
     ]
 
 
@@ -233,7 +235,23 @@ def _mentions(ids: list[int]) -> dict[int, list[UUID]]:
     return found
 
 
-def _post(post: Post, said: list[AssertionContent], mentions: list[UUID]) -> PostContent:
+def _depiction(one: depictions.Judged) -> DepictionContent:
+    row = one.depiction
+    x, y, w, h = row.box
+    return DepictionContent(
+        key=row.public_id,
+        entity=one.entity.public_id,
+        region=RegionContent(row.image, (x, y, w, h), row.label),
+        score=row.score,
+        text=Span(row.mention.start, row.mention.end, row.mention.type),
+        accepted=one.review is not None,
+        grounded=row.grounded,
+    )
+
+
+def _post(
+    post: Post, said: list[AssertionContent], mentions: list[UUID], shown: list[depictions.Judged]
+) -> PostContent:
     reading = post.current_reading
     assert reading is not None
     return PostContent(
@@ -247,6 +265,7 @@ def _post(post: Post, said: list[AssertionContent], mentions: list[UUID]) -> Pos
         assertions=tuple(said),
         mentions=tuple(sorted(mentions)),
         publisher=post.publisher,
+        depictions=tuple(_depiction(one) for one in shown if one.counts),
     )
 
 

@@ -50,6 +50,26 @@ MATCH (p:Post {id: row.id})
 UNWIND row.mentions AS id
 MERGE (e:Entity {id: id})
 MERGE (p)-[:MENTIONS]->(e)"""
+_UNSHOW = "UNWIND $rows AS id MATCH (n:PictureRegion {post: id}) DETACH DELETE n"
+_UNPICTURE = "UNWIND $rows AS id MATCH (n:Picture {post: id}) DETACH DELETE n"
+_PICTURES = """
+UNWIND $rows AS row
+MATCH (p:Post {id: row.post})
+MERGE (i:Picture {id: row.id})
+SET i = row.properties
+MERGE (p)-[:SHOWS]->(i)"""
+_REGIONS = """
+UNWIND $rows AS row
+MATCH (i:Picture {id: row.picture})
+MERGE (r:PictureRegion {id: row.id})
+SET r = row.properties
+MERGE (i)-[:HAS_REGION]->(r)"""
+_DEPICTS = """
+UNWIND $rows AS row
+MATCH (r:PictureRegion {id: row.region})
+MERGE (e:Entity {id: row.entity})
+MERGE (r)-[d:DEPICTS]->(e)
+SET d = row.properties"""
 _RELATIONSHIPS = """
 UNWIND $rows AS row
 MERGE (h:Entity {id: row.head})
@@ -64,8 +84,8 @@ _DROP_ENTITIES = "UNWIND $rows AS id MATCH (n:Entity {id: id}) DETACH DELETE n"
 _DROP_POSTS = "UNWIND $rows AS id MATCH (n:Post {id: id}) DETACH DELETE n"
 # A transaction's memory is bounded, and each relationship that it deletes takes some kilobytes of it.
 _CLEAR = (
-    "MATCH (:Entity|Post)-[r]->() WITH r LIMIT $most DELETE r RETURN count(*) AS count",
-    "MATCH (n:Entity|Post) WITH n LIMIT $most DETACH DELETE n RETURN count(*) AS count",
+    "MATCH (:Entity|Post|Picture|PictureRegion)-[r]->() WITH r LIMIT $most DELETE r RETURN count(*) AS count",
+    "MATCH (n:Entity|Post|Picture|PictureRegion) WITH n LIMIT $most DETACH DELETE n RETURN count(*) AS count",
 )
 _HUBS = "UNWIND $rows AS id MATCH (n:Entity {id: id}) WHERE COUNT { (n)--() } > $most RETURN n.id AS id"
 _BARE = "UNWIND $rows AS id MATCH (:Entity {id: id})-[r]-() WITH r LIMIT $most DELETE r RETURN count(*) AS count"
@@ -73,6 +93,25 @@ _BARE = "UNWIND $rows AS id MATCH (:Entity {id: id})-[r]-() WITH r LIMIT $most D
 _STREAM_ENTITIES = "MATCH (n:Entity) RETURN n.id AS id, labels(n) AS labels, properties(n) AS properties"
 _STREAM_POSTS = "MATCH (n:Post) RETURN n.id AS id, labels(n) AS labels, properties(n) AS properties"
 _STREAM_MENTIONS = "MATCH (p:Post)-[:MENTIONS]->(e) RETURN p.id AS post, e.id AS entity"
+
+
+def _seen(of_one_post: bool) -> tuple[str, ...]:
+    """What asks for the nodes of pictures and regions and for the relationships that begin at them, each with the id of
+    its post: of all posts, or of the one named $id, by the indexes over ids."""
+    kinds = (("Picture", "", "post"), ("PictureRegion", "", "post"), ("Post", ":SHOWS", "id"))
+    chosen = {kind: f"(n:{kind} {{{by}: $id}})" if of_one_post else f"(n:{kind})" for kind, _, by in kinds}
+    nodes = [
+        f"MATCH {chosen[kind]} RETURN n.post AS post, labels(n) AS labels, properties(n) AS properties"
+        for kind in ("Picture", "PictureRegion")
+    ]
+    edges = [
+        f"MATCH {chosen[kind]}-[r{only}]->(b) RETURN n.{by} AS post, n.id AS start, type(r) AS type, b.id AS end, "
+        "properties(r) AS properties"
+        for kind, only, by in kinds
+    ]
+    return (*nodes, *edges)
+
+
 _STREAM_RELATIONSHIPS = """
 MATCH (h:Entity)-[r]->(t:Entity)
 RETURN h.id AS head, type(r) AS type, t.id AS tail, properties(r) AS properties"""
@@ -162,6 +201,9 @@ class Neo4jStore:
             yield row["id"], node_line(row["labels"], row["properties"])
         for row in self._stream(_STREAM_MENTIONS):
             yield row["post"], mention_line(row["post"], row["entity"])
+        for query in _seen(of_one_post=False):
+            for row in self._stream(query):
+                yield row["post"], _seen_line(row)
 
     def relationships(self) -> Iterator[tuple[Row, str]]:
         """Every relationship between entities, as row and as line."""
@@ -178,6 +220,8 @@ class Neo4jStore:
         if isinstance(unit, PostUnit):
             query = "MATCH (:Post {id: $id})-[:MENTIONS]->(e) RETURN e.id AS entity"
             mentions = Counter(mention_line(str(unit.key), row["entity"]) for row in self.rows(query, id=str(unit.key)))
+            seen = (row for query in _seen(of_one_post=True) for row in self.rows(query, id=str(unit.key)))
+            mentions += Counter(_seen_line(row) for row in seen)
             found |= mentions.keys() | {f"{line} once more" for line, count in mentions.items() if count > 1}
         return found
 
@@ -201,11 +245,12 @@ class Neo4jStore:
     def remove_nodes(self, kind: str, key: str) -> None:
         """Takes out the nodes with this id that the record does not know."""
         with self._session() as session:
-            session.execute_write(_run, _DROP_POSTS if kind == "post" else _DROP_ENTITIES, {"rows": [key]})
+            for query in (_UNSHOW, _UNPICTURE, _DROP_POSTS) if kind == "post" else (_DROP_ENTITIES,):
+                session.execute_write(_run, query, {"rows": [key]})
 
-    def _stream(self, query: str) -> Iterator[Row]:
+    def _stream(self, query: str, **parameters: Any) -> Iterator[Row]:
         with self._session(neo4j.READ_ACCESS, fetch_size=5000) as session:
-            for record in session.run(query):
+            for record in session.run(query, parameters):
                 yield record.data()
 
     def _write(self, steps: Sequence[tuple[str, list[Any]]], **parameters: Any) -> int:
@@ -257,20 +302,26 @@ def _steps(units: Sequence[Unit]) -> Iterator[tuple[str, list[Any]]]:
     statements = [unit for unit in units if isinstance(unit, StatementUnit)]
     entities = [(unit, property_graph.entity_row(unit)) for unit in units if isinstance(unit, EntityUnit)]
     posts = [(unit, property_graph.post_row(unit)) for unit in units if isinstance(unit, PostUnit)]
-    there = [row for _, row in posts if row is not None]
+    there, shown = [row for _, row in posts if row is not None], [unit for unit, _ in posts]
     yield _GONE, [row for unit in statements for row in property_graph.gone_rows(unit)]
     yield _DROP_ENTITIES, [str(unit.key) for unit, row in entities if row is None]
+    yield _UNSHOW, [str(unit.key) for unit in shown]
+    yield _UNPICTURE, [str(unit.key) for unit in shown]
     yield _DROP_POSTS, [str(unit.key) for unit, row in posts if row is None]
     yield _ENTITIES, [row for _, row in entities if row is not None]
     yield _POSTS, there
     yield _UNMENTION, there
     yield _MENTION, there
+    yield _PICTURES, [row for unit in shown for row in property_graph.picture_rows(unit)]
+    yield _REGIONS, [row for unit in shown for row in property_graph.region_rows(unit)]
+    yield _DEPICTS, [row for unit in shown for row in property_graph.depiction_rows(unit)]
     yield _RELATIONSHIPS, [row for unit in statements for row in property_graph.relationship_rows(unit)]
 
 
 def _schema() -> dict[str, str]:
     """Constraints and indexes by name. Uniqueness is all that the Community edition has."""
     nodes = {"entity": "Entity", "post": "Post", "store": "KgbuilderStore"}
+    nodes |= {"picture": "Picture", "region": "PictureRegion"}
     made = {
         f"kgbuilder_{name}_id": f"CREATE CONSTRAINT kgbuilder_{name}_id IF NOT EXISTS "
         f"FOR (n:{kind}) REQUIRE n.id IS UNIQUE"
@@ -280,9 +331,19 @@ def _schema() -> dict[str, str]:
         made[f"kgbuilder_{key}_id"] = (
             f"CREATE CONSTRAINT kgbuilder_{key}_id IF NOT EXISTS FOR ()-[r:{kind}]-() REQUIRE r.id IS UNIQUE"
         )
+    for name in ("picture", "region"):
+        made[f"kgbuilder_{name}_post"] = (
+            f"CREATE INDEX kgbuilder_{name}_post IF NOT EXISTS FOR (n:{nodes[name]}) ON (n.post)"
+        )
     made["kgbuilder_entity_key"] = "CREATE INDEX kgbuilder_entity_key IF NOT EXISTS FOR (n:Entity) ON (n.key)"
     made[FULLTEXT] = f"CREATE FULLTEXT INDEX {FULLTEXT} IF NOT EXISTS FOR (n:Entity) ON EACH [n.name, n.names]"
     return made
+
+
+def _seen_line(row: Row) -> str:
+    if "labels" in row:
+        return node_line(row["labels"], row["properties"])
+    return relationship_line(row["start"], row["type"], row["end"], row["properties"])
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """Units as rows of a property graph: what Neo4j is sent, and the lines by which it is compared.
 
 An entity is a node `:Entity` with its type as a second label, a post is a node `:Post`, and MENTIONS leads from one to
-the other. A supported triple is one relationship, its type the relation's key in capitals; its id is made of the
-triple, so that rows which a merge made one triple are one relationship. A merged entity has no node of its own.
+the other. Where one of a post's pictures shows an entity, SHOWS leads to a node `:Picture`, HAS_REGION from there to a
+node `:PictureRegion`, and DEPICTS on to the entity. A supported triple is one relationship, its type the relation's key
+in capitals; its id is made of the triple, so that rows which a merge made one triple are one relationship. A merged
+entity has no node of its own.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ from uuid import UUID, uuid5
 
 from extraction.labels import ENTITY_TYPES, RELATIONS
 from knowledge import names
-from knowledge.graphs.store import EntityUnit, PostUnit, StatementUnit, Support, Triple, Unit
+from knowledge.graphs.fragments import fragment
+from knowledge.graphs.store import DepictionContent, EntityUnit, PostUnit, StatementUnit, Support, Triple, Unit
 
 RELATIONSHIPS = UUID("5d4e4a0e-3f43-5f0e-9f55-0f0a4c1d7c11")
 ENTITY, POST, MENTIONS = "Entity", "Post", "MENTIONS"
+PICTURE, REGION, SHOWS, HAS_REGION, DEPICTS = "Picture", "PictureRegion", "SHOWS", "HAS_REGION", "DEPICTS"
 Row = dict[str, Any]
 
 
@@ -72,6 +76,45 @@ def post_row(unit: PostUnit) -> Row | None:
     return {"id": str(unit.key), "properties": properties, "mentions": [str(key) for key in content.mentions]}
 
 
+def picture_rows(unit: PostUnit) -> list[Row]:
+    """The post's pictures that show an entity."""
+    numbers = sorted({one.region.image for one in unit.content.depictions}) if unit.content else []
+    keys = [(f"{unit.key}/picture/{number}", number) for number in numbers]
+    return [
+        {"post": str(unit.key), "id": key, "properties": {"id": key, "post": str(unit.key), "number": number}}
+        for key, number in keys
+    ]
+
+
+def region_rows(unit: PostUnit) -> list[Row]:
+    found: dict[str, Row] = {}
+    for one in unit.content.depictions if unit.content else ():
+        picture = f"{unit.key}/picture/{one.region.image}"
+        key = f"{picture}#{fragment(one.region.box)}"
+        x, y, w, h = (round(float(side), 5) for side in one.region.box)
+        box = {"x": x, "y": y, "width": w, "height": h}
+        properties = {"id": key, "post": str(unit.key), "label": one.region.label, **box}
+        found[key] = {"id": key, "picture": picture, "properties": properties}
+    return [found[key] for key in sorted(found)]
+
+
+def depiction_rows(unit: PostUnit) -> list[Row]:
+    """One for each region and entity: the surest of what says so."""
+    best: dict[tuple[str, str], DepictionContent] = {}
+    for one in unit.content.depictions if unit.content else ():
+        ends = f"{unit.key}/picture/{one.region.image}#{fragment(one.region.box)}", str(one.entity)
+        if ends not in best or (one.accepted, one.score) > (best[ends].accepted, best[ends].score):
+            best[ends] = one
+    return [
+        {
+            "region": region,
+            "entity": entity,
+            "properties": {"score": round(one.score, 4), "accepted": one.accepted, "grounded": one.grounded},
+        }
+        for (region, entity), one in sorted(best.items())
+    ]
+
+
 def relationship_rows(unit: StatementUnit) -> list[Row]:
     return [
         _ends(triple) | {"properties": _supported(triple, support)}
@@ -118,11 +161,23 @@ def _lines(unit: Unit) -> Iterator[str]:
         if row := post_row(unit):
             yield node_line([POST], row["properties"])
             yield from (mention_line(row["id"], entity) for entity in row["mentions"])
+            yield from _picture_lines(unit)
     else:
         yield from (
             relationship_line(row["head"], row["type"], row["tail"], row["properties"])
             for row in relationship_rows(unit)
         )
+
+
+def _picture_lines(unit: PostUnit) -> Iterator[str]:
+    for row in picture_rows(unit):
+        yield node_line([PICTURE], row["properties"])
+        yield relationship_line(row["post"], SHOWS, row["id"], {})
+    for row in region_rows(unit):
+        yield node_line([REGION], row["properties"])
+        yield relationship_line(row["picture"], HAS_REGION, row["id"], {})
+    for row in depiction_rows(unit):
+        yield relationship_line(row["region"], DEPICTS, row["entity"], row["properties"])
 
 
 def node_line(labels: Iterable[str], properties: Row) -> str:

@@ -17,8 +17,10 @@ from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad
 
 from extraction.labels import RELATIONS
 from knowledge import ontology
+from knowledge.graphs.fragments import fragment
 from knowledge.graphs.store import (
     AssertionContent,
+    DepictionContent,
     EntityUnit,
     PostContent,
     PostUnit,
@@ -114,25 +116,58 @@ def _post(unit: PostUnit) -> Iterator[Quad]:
         if assertion.score is not None:
             yield Quad(subject, generated, reading, graph)
         for region in assertion.regions:
-            yield from _region(subject, post, region)
+            yield Quad(subject, node(PROV + "wasInfluencedBy"), _part(post, region), post)
+    for depiction in content.depictions:
+        subject = NamedNode(f"{post.value}#depiction-{depiction.key}")
+        for predicate, value in _depiction(depiction, _part(post, depiction.region)):
+            yield Quad(subject, predicate, value, graph)
+        yield Quad(subject, derived, post, graph)
+        yield Quad(subject, generated, reading, graph)
+    yield from dict.fromkeys(_regions(post, content))
 
 
-def _region(subject: NamedNode, post: NamedNode, region: RegionContent) -> Iterator[Quad]:
-    """What of a picture an assertion rests on, by media fragment (W3C Media Fragments URI 1.0, 4.2.2)."""
-    picture = NamedNode(f"{post.value}/picture/{region.image}")
-    part = NamedNode(f"{picture.value}#xywh=percent:{','.join(_percent(side) for side in region.box)}")
+def _regions(post: NamedNode, content: PostContent) -> Iterator[Quad]:
+    """The parts of pictures that something rests on or that show somebody; one quad may come several times."""
+    for assertion in content.assertions:
+        for region in assertion.regions:
+            yield from _region(post, region)
+    for one in content.depictions:
+        yield from _region(post, one.region)
+        entity = NamedNode(ontology.entity_iri(one.entity))
+        yield Quad(_part(post, one.region), node(NAMESPACE + "depicts"), entity, post)
+
+
+def _picture(post: NamedNode, region: RegionContent) -> NamedNode:
+    return NamedNode(f"{post.value}/picture/{region.image}")
+
+
+def _part(post: NamedNode, region: RegionContent) -> NamedNode:
+    """A part of a picture, by media fragment (W3C Media Fragments URI 1.0, 4.2.2): shares of the upright picture."""
+    return NamedNode(f"{_picture(post, region).value}#{fragment(region.box)}")
+
+
+def _depiction(depiction: DepictionContent, part: NamedNode) -> Iterator[tuple[NamedNode, NamedNode | Literal]]:
+    yield TYPE, node(NAMESPACE + "Depiction")
+    yield node(NAMESPACE + "region"), part
+    yield node(SCHEMA + "about"), NamedNode(ontology.entity_iri(depiction.entity))
+    yield node(NAMESPACE + "score"), _decimal(depiction.score)
+    yield node(NAMESPACE + "nameStart"), _whole(depiction.text.start)
+    yield node(NAMESPACE + "nameEnd"), _whole(depiction.text.end)
+    yield node(NAMESPACE + "grounded"), Literal(str(depiction.grounded).lower(), datatype=node(XSD + "boolean"))
+    if depiction.accepted:
+        yield node(NAMESPACE + "accepted"), Literal("true", datatype=node(XSD + "boolean"))
+
+
+def _region(post: NamedNode, region: RegionContent) -> Iterator[Quad]:
+    """What of a picture something rests on or shows, and which picture it is a part of."""
+    picture, part = _picture(post, region), _part(post, region)
     image, part_of = node(SCHEMA + "ImageObject"), node(SCHEMA + "isPartOf")
-    yield Quad(subject, node(PROV + "wasInfluencedBy"), part, post)
     yield Quad(part, TYPE, image, post)
     yield Quad(part, part_of, picture, post)
     if region.label:
         yield Quad(part, node(SCHEMA + "name"), Literal(region.label, language="en"), post)
     yield Quad(picture, TYPE, image, post)
     yield Quad(picture, part_of, post, post)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f}".rstrip("0").rstrip(".")
 
 
 Value = NamedNode | Literal

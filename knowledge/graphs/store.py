@@ -70,6 +70,19 @@ class RegionContent:
 
 
 @dataclass(frozen=True, slots=True)
+class DepictionContent:
+    """A part of a picture shows an entity that stands for itself. `text` is the mention's place."""
+
+    key: UUID
+    entity: UUID
+    region: RegionContent
+    score: float
+    text: Span
+    accepted: bool = False
+    grounded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AssertionContent:
     """One assertion, or an accepting review's own support (no score, spans perhaps unknown). Ends as read."""
 
@@ -97,6 +110,7 @@ class PostContent:
     assertions: tuple[AssertionContent, ...] = ()
     mentions: tuple[UUID, ...] = ()
     publisher: str = ""
+    depictions: tuple[DepictionContent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from django.core.management import call_command
 from pytest_django import Settings
 
 from extraction.models import Post
+from extraction.schema import Region, Relation
 from kgbuilder.celery import LANES
-from knowledge import marking, merges, reviews
+from knowledge import depictions, marking, merges, recorder, reviews
 from knowledge.graphs import build, neo4j_parity, parity, projector, property_graph
 from knowledge.graphs.neo4j_store import Neo4jStore
 from knowledge.graphs.store import StoreRefused, StoreUnavailable
 from knowledge.marking import behind
-from knowledge.models import Entity, EntityName, Merge, Projection, ProjectorLock, Review, Statement
+from knowledge.models import Depiction, Entity, EntityName, Merge, Projection, ProjectorLock, Review, Statement
 from tests import deterministic, records
 from tests.networks.neo4j_server import Neo4jServer, free_port
 from tests.networks.servers import TOKEN, serving
-from tests.networks.test_graph import TEXT, act, told
+from tests.networks.test_graph import NAMES, SAID, TEXT, act, told
 
 pytestmark = [pytest.mark.neo4j, pytest.mark.django_db]
 
@@ -210,6 +212,59 @@ def test_everything_that_is_out_of_order_is_found_and_repaired(store: Neo4jStore
     told()
     even(store)
     write(store, STRANGE[which])
+    report = check(store)
+    assert report.wrong and not report.pending, report.differences
+    neo4j_parity.repair(store, report)
+    even(store)
+
+
+def seen() -> Post:
+    """A post whose picture shows Ann and, at another place, Bob."""
+    made = records.post(TEXT)
+    shown = [Region((0.1, 0.2, 0.3, 0.4), "person", 0.9), Region((0.5, 0.2, 0.3, 0.4), "person", 0.8)]
+    told = records.extraction(TEXT, NAMES, SAID)
+    depicted = tuple(Relation(place, region, "depicts", 0.8) for place, region in enumerate(shown))
+    assert recorder.record(records.claim_of(made), replace(told, relations=(*told.relations, *depicted)))
+    return made
+
+
+def test_who_is_shown_where_stands_as_nodes_and_goes_with_the_verdict(store: Neo4jStore) -> None:
+    records.checkpoint()
+    post = seen()
+    even(store)
+    query = (
+        "MATCH (p:Post)-[:SHOWS]->(i:Picture)-[:HAS_REGION]->(r:PictureRegion)-[d:DEPICTS]->(e:Entity) "
+        "RETURN p.id AS post, i.number AS number, r.x AS x, d.score AS score, e.name AS name ORDER BY name"
+    )
+    rows = store.rows(query)
+    assert [(row["post"], row["number"], row["x"], row["name"]) for row in rows] == [
+        (str(post.public_id), 0, 0.1, "Ann"),
+        (str(post.public_id), 0, 0.5, "Bob"),
+    ]
+    depictions.review(Depiction.objects.get(mention__entity__label="Bob"), "reject", None)
+    even(store)
+    assert [row["name"] for row in store.rows(query)] == ["Ann"]
+    Post.objects.update(state=Post.State.WITHDRAWN)
+    marking.mark_posts(Post.objects.all())
+    even(store)
+    assert store.rows("MATCH (n:Picture|PictureRegion) RETURN count(n) AS n") == [{"n": 0}]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "MATCH (:PictureRegion)-[d:DEPICTS]->(:Entity {name: 'Ann'}) SET d.score = 0.1",
+        "MATCH (r:PictureRegion), (e:Entity {name: 'Rome'}) CREATE (r)-[:DEPICTS]->(e)",
+        "MATCH (i:Picture)-[h:HAS_REGION]->() DELETE h",
+        "CREATE (:PictureRegion {id: 'x', post: '00000000-0000-4000-8000-000000000002'})",
+        "MATCH (e:Entity {name: 'Ann'}) DETACH DELETE e",
+    ],
+)
+def test_what_is_out_of_order_with_pictures_is_found_and_repaired(store: Neo4jStore, query: str) -> None:
+    records.checkpoint()
+    seen()
+    even(store)
+    write(store, query)
     report = check(store)
     assert report.wrong and not report.pending, report.differences
     neo4j_parity.repair(store, report)

@@ -1,0 +1,250 @@
+"""Who a post's pictures show: recorded, judged by editors, in the graph as nodes, on the pages."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import rdflib
+from django.utils import timezone
+from pyshacl import validate
+
+from extraction import seeing
+from extraction.models import Post, Reading
+from extraction.schema import Extraction, Mention, Region, Relation
+from knowledge import depictions, erasure, merges, ontology, recorder, thresholds
+from knowledge.graphs import build, export, property_graph, rdf
+from knowledge.management.commands.ontology import SHAPES
+from knowledge.marking import behind
+from knowledge.models import Depiction, DepictionReview, Entity, Event
+from knowledge.planning import Unplannable, plan
+from tests import records
+from tests.brokenpictures import rotated
+from tests.factories import make_user
+from tests.test_seeing import shown
+
+pytestmark = pytest.mark.django_db
+
+TEXT = "Ada walks a dog in London. Ada is happy."
+ADA, LONDON, AGAIN = Mention(0, 3, "person", 0.9), Mention(19, 25, "location", 0.9), Mention(27, 30, "person", 0.8)
+BOX = (0.1, 0.2, 0.3, 0.4)
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, settings: Any) -> None:
+    settings.MEDIA_ROOT, settings.FEATURES_ROOT = tmp_path / "media", tmp_path / "features"
+
+
+def told(*relations: Relation, text: str = TEXT, picture: bool = True) -> Post:
+    """A post with a picture, read as saying these relations of ADA (0), LONDON (1) and the second ADA (2)."""
+    post = records.post(text)
+    if picture:
+        shown(post, rotated(6), caption="Ada")
+    read(post, *relations)
+    return post
+
+
+def read(post: Post, *relations: Relation) -> Reading:
+    claimed = records.claim_of(post)
+    [claimed] = seeing.with_pictures([claimed], None)
+    mentions = (ADA, LONDON, AGAIN)
+    text, contents = claimed.document.text, claimed.document.contents
+    regions = tuple(dict.fromkeys(one.tail for one in relations if isinstance(one.tail, Region)))
+    found = Extraction("", text, "en", mentions, relations, regions=regions, contents=contents)
+    assert recorder.record(claimed, found)
+    post.refresh_from_db()
+    return Reading.objects.get(pk=claimed.reading_id)
+
+
+def depicts(head: int = 0, box: tuple[float, float, float, float] = BOX, score: float = 0.8) -> Relation:
+    return Relation(head, Region(box, "person", 0.9, grounded=True), "depicts", score)
+
+
+def counting(post: Post) -> list[str]:
+    return [one.entity.label for one in depictions.of_posts([post.pk]).get(post.pk, []) if one.counts]
+
+
+@pytest.fixture(autouse=True)
+def deployed() -> None:
+    records.checkpoint()
+
+
+def test_it_is_recorded_with_its_place_in_the_picture() -> None:
+    post = told(depicts(), Relation(0, 1, "residence", 0.9))
+    row = Depiction.objects.get()
+    image = post.images.get()
+    assert (row.picture, row.image, row.box, row.label, row.score) == (image.sha256, 0, list(BOX), "person", 0.8)
+    assert row.grounded and (row.mention.start, row.mention.end) == (0, 3)
+    assert counting(post) == ["Ada"]
+
+
+def test_the_same_reading_gives_the_same_ids() -> None:
+    region = Region(BOX, "person", 0.9)
+    found = Extraction("", TEXT, "en", (ADA, LONDON, AGAIN), (Relation(0, region, "depicts", 0.8),), regions=(region,))
+    given: dict[str, Any] = {"post": UUID(int=1), "ordinal": 1, "digest": "d"}
+    [one], [again] = plan(found, **given).depictions, plan(replace(found, contents=("ab",)), **given).depictions
+    assert one.public_id == again.public_id and (one.picture, again.picture) == ("", "ab")
+    assert plan(found, **given | {"ordinal": 2}).depictions[0].public_id != one.public_id
+
+
+@pytest.mark.parametrize(
+    "relation",
+    [
+        depicts(box=(0.5, 0.5, 0.9, 0.4)),
+        depicts(box=(float("nan"), 0.5, 0.1, 0.4)),
+        depicts(score=1.5),
+        depicts(head=9),
+    ],
+)
+def test_what_no_sound_reader_says_is_refused(relation: Relation) -> None:
+    with pytest.raises(Unplannable):
+        told(relation)
+
+
+def test_relations_to_objects_without_a_name_state_nothing() -> None:
+    told(replace(depicts(), key="residence"), depicts(score=0.001))
+    assert Depiction.objects.count() <= 1
+    assert not Depiction.objects.filter(score__gt=0.01).exists()
+
+
+def test_below_the_threshold_it_does_not_count_until_the_threshold_falls() -> None:
+    post = told(depicts(score=0.4))
+    assert counting(post) == []
+    records.settle()
+    thresholds.set_in_force({"default": 0.5, "depicts": 0.3})
+    assert counting(post) == ["Ada"]
+    assert post.public_id in behind("rdf").filter(kind="post").values_list("key", flat=True)
+
+
+def test_a_rejected_one_stays_rejected_when_the_post_is_read_again() -> None:
+    editor = make_user("editor")
+    post = told(depicts())
+    records.settle()
+    depictions.review(Depiction.objects.get(), "reject", editor)
+    assert counting(post) == []
+    assert [unit.key for unit in behind("rdf")] == [post.public_id]
+    first = Reading.objects.get()
+    Reading.objects.create(
+        version=first.version, checkpoint=first.checkpoint, inputs="again", due_at=timezone.now() - timedelta(hours=1)
+    )
+    read(post, depicts(head=2, box=(0.11, 0.2, 0.31, 0.4)))
+    assert counting(post) == [], "another mention of the same entity, in mostly the same box"
+    newest = Depiction.objects.latest("pk")
+    depictions.withdraw(newest, editor)
+    assert counting(post) == ["Ada"]
+    assert Event.objects.filter(what="depiction judged").count() == 2
+
+
+def test_a_verdict_is_about_one_entity_one_part_one_picture() -> None:
+    post = told(depicts(), depicts(head=1), depicts(box=(0.7, 0.2, 0.2, 0.4)))
+    one = Depiction.objects.get(mention__start=0, box=list(BOX))
+    depictions.review(one, "reject", None)
+    assert sorted(counting(post)) == ["Ada", "London"]
+
+
+def test_a_confirmed_one_counts_whatever_its_score() -> None:
+    post = told(depicts(score=0.2))
+    one = Depiction.objects.get()
+    depictions.review(one, DepictionReview.Verdict.ACCEPT, None)
+    assert counting(post) == ["Ada"]
+    depictions.review(one, DepictionReview.Verdict.REJECT, None)
+    assert counting(post) == [] and DepictionReview.objects.filter(withdrawn_at__isnull=True).count() == 1
+
+
+def test_one_of_an_earlier_reading_cannot_be_judged() -> None:
+    post = told(depicts())
+    one = Depiction.objects.get()
+    Post.objects.filter(pk=post.pk).update(current_reading=None)
+    with pytest.raises(depictions.NothingToJudge, match="read again"):
+        depictions.review(one, "reject", None)
+
+
+def test_a_merge_takes_pictures_along() -> None:
+    post = told(depicts())
+    ada = records.entity("Ada")
+    other = Entity.objects.create(type="person", label="Ada King", key="ada king|person")
+    merges.merge(other, [ada], None)
+    assert counting(post) == ["Ada King"]
+    assert [one.entity for one in depictions.of_entities([ada.pk, other.pk])] == [other]
+
+
+def test_an_erased_post_leaves_none() -> None:
+    post = told(depicts())
+    depictions.review(Depiction.objects.get(), "accept", None)
+    erasure.erase(post, None)
+    assert not Depiction.objects.exists() and not DepictionReview.objects.exists()
+
+
+# the graphs
+
+
+def unit(post: Post) -> Any:
+    [found] = build.posts([post.public_id])
+    return found
+
+
+def test_a_part_of_a_picture_is_a_node_that_leads_to_the_entity_and_the_picture() -> None:
+    post = told(depicts(), depicts(head=2), Relation(0, 1, "residence", 0.9))
+    quads = list(rdf.quads(unit(post)))
+    assert len(quads) == len(set(quads)), "what is streamed back is counted"
+    here = f"http://kg.example/id/post/{post.public_id}"
+    part, ada = (
+        f"{here}/picture/0#xywh=percent:10,20,30,40",
+        f"http://kg.example/id/entity/{records.entity('Ada').public_id}",
+    )
+    said = {(value(q.subject), value(q.predicate), value(q.object)) for q in quads}
+    assert {
+        (part, ontology.RDF + "type", ontology.SCHEMA + "ImageObject"),
+        (part, ontology.SCHEMA + "isPartOf", f"{here}/picture/0"),
+        (f"{here}/picture/0", ontology.SCHEMA + "isPartOf", here),
+        (part, ontology.NAMESPACE + "depicts", ada),
+    } <= said
+    named = [s for s, p, o in said if (p, o) == (ontology.RDF + "type", ontology.NAMESPACE + "Depiction")]
+    assert len(named) == 2 and all((one, ontology.SCHEMA + "about", ada) in said for one in named)
+    assert all((one, ontology.NAMESPACE + "region", part) in said for one in named)
+
+
+def value(term: object) -> str:
+    return str(getattr(term, "value", ""))
+
+
+def test_all_of_it_has_its_shape_and_what_has_not_is_noticed() -> None:
+    told(depicts(), Relation(0, 1, "residence", 0.9))
+    depictions.review(Depiction.objects.get(), "accept", None)
+    out = io.BytesIO()
+    export.write(out, "turtle")
+    graph = rdflib.Graph().parse(data=out.getvalue(), format="turtle")
+    shapes = rdflib.Graph().parse(SHAPES, format="turtle")
+    good, _, says = validate(graph, shacl_graph=shapes)
+    assert good, says
+    kg = rdflib.Namespace(ontology.NAMESPACE)
+    [depiction] = graph.subjects(rdflib.RDF.type, kg.Depiction)
+    graph.remove((depiction, kg.region, None))
+    assert not validate(graph, shacl_graph=shapes)[0]
+
+
+def test_neo4j_is_sent_the_same() -> None:
+    post = told(depicts(score=0.7), depicts(head=2, score=0.8))
+    lines = property_graph.lines(unit(post))
+    ada, picture = records.entity("Ada").public_id, f"{post.public_id}/picture/0"
+    region = f"{picture}#xywh=percent:10,20,30,40"
+    assert f"({post.public_id})-[:SHOWS {{}}]->({picture})" in lines
+    assert f"({picture})-[:HAS_REGION {{}}]->({region})" in lines
+    assert f'({region})-[:DEPICTS {{"accepted": false, "grounded": true, "score": 0.8}}]->({ada})' in lines
+    assert len([line for line in lines if ":PictureRegion" in line]) == 1
+    Post.objects.filter(pk=post.pk).update(state=Post.State.WITHDRAWN)
+    assert property_graph.lines(unit(post)) == set()
+
+
+def test_a_page_s_query_for_who_is_shown_needs_no_more_queries_for_more_posts(
+    django_assert_max_num_queries: Any,
+) -> None:
+    posts = [told(depicts(), text=f"{TEXT} {number}") for number in range(4)]
+    with django_assert_max_num_queries(3):
+        found = depictions.of_posts([post.pk for post in posts])
+    assert len(found) == 4
