@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from extraction import support, text
+from extraction import echoes, support, text
 from extraction.batch import Batch, to_device
 from extraction.bio import mentions_of
 from extraction.calibration import Calibration, clip, sigmoid
@@ -31,7 +31,7 @@ from extraction.markers import add_markers
 from extraction.networks.outputs import PairOutput
 from extraction.pipeline import Extractor, Passage, Reading, Span
 from extraction.rows import Look, Row, Rows, pixels_in
-from extraction.schema import Candidate, Document, Example, Extraction, Region, WordSpan
+from extraction.schema import Candidate, Document, Example, Extraction, Fact, Region, WordSpan
 from extraction.vision import grounding
 
 MOST_MENTIONS = 24  # of a sentence, whose pairs are asked about: a list of names has hundreds of pairs
@@ -155,6 +155,11 @@ class PairExtractor(Extractor):
         self.rows = Rows(self.network.needs, tokenizer, add_markers(tokenizer), self.manifest.classes, _look())
         self.regions: list[tuple[Region, ...]] = []
         self.images: list[str] = []
+        self.facts: list[tuple[Fact, ...]] = []
+
+    @property
+    def takes_facts(self) -> bool:
+        return bool(self.rows.needs.facts)
 
     @property
     def thresholds(self) -> dict[str, float]:
@@ -174,7 +179,8 @@ class PairExtractor(Extractor):
     def _read(self, documents: Sequence[Document]) -> list[Extraction]:
         leading = [tuple(one for one in document.regions if one.image == 0) for document in documents]
         self.regions, self.images = leading, [next(iter(document.images), "") for document in documents]
-        return super()._read(documents)
+        self.facts = [(document.facts or ()) if self.takes_facts else () for document in documents]
+        return [echoes.marked(*pair) for pair in zip(super()._read(documents), self.facts, strict=True)]
 
     def _shows_titles(self) -> bool:
         return self.mentions._shows_titles()
@@ -210,7 +216,8 @@ class PairExtractor(Extractor):
             mentions = tuple(WordSpan(start, end, kind) for start, end, kind in spans)
             if self.network.needs.pictures in ("focal", "crops"):
                 regions += self._grounded(passage, mentions, regions, image)
-            example = Example("", "", passage.words.words, mentions, image=image, regions=regions)
+            facts = self.facts[passage.document]
+            example = Example("", "", passage.words.words, mentions, image=image, regions=regions, facts=facts)
             for candidate in self._candidates(mentions, regions):
                 yield Asked(place, candidate.head, candidate.tail, self.rows.pair(example, shown, candidate))
 
@@ -295,6 +302,10 @@ class PairExtractor(Extractor):
         return found if told else super()._depicted(document, found)
 
     def _unseen(self, document: Document) -> tuple[str, ...]:
+        unknown = ("facts",) if self.takes_facts and document.facts is None else ()
+        return (*unknown, *self._unseen_pictures(document))
+
+    def _unseen_pictures(self, document: Document) -> tuple[str, ...]:
         needs = self.network.needs
         if not document.images or not (needs.objects or needs.pictures):
             return ()

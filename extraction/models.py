@@ -243,7 +243,8 @@ class RegionSet(models.Model):
 
 
 class Checkpoint(models.Model):
-    """A trained extractor that may read posts. `thresholds`: a number for "default" and for any relation."""
+    """A trained extractor that may read posts. `thresholds`: a number for "default" and for any relation. `facts`: its
+    network is shown what is known of whom a post names."""
 
     name = models.CharField(max_length=200)
     digest = models.CharField(max_length=64, unique=True)
@@ -252,10 +253,16 @@ class Checkpoint(models.Model):
     floor = models.FloatField(default=0.0)
     thresholds = models.JSONField(default=dict)
     metrics = models.JSONField(default=dict)
+    facts = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def first_stage(self) -> Reading.Stage:
+        """Where its readings begin: facts are looked up before a reader claims them."""
+        return Reading.Stage.LINK if self.facts else Reading.Stage.READ
 
 
 class Deployment(models.Model):

@@ -107,6 +107,11 @@ class Extractor:
         """The probability from which a relation is asserted, by its key; "default" for those not named."""
         return dict(self.manifest.thresholds)
 
+    @property
+    def takes_facts(self) -> bool:
+        """Whether its network is shown what is known of whom a document names."""
+        return False
+
     def threshold(self, key: str) -> float:
         """The threshold of one relation."""
         return self.manifest.thresholds.get(key, self.manifest.thresholds["default"])

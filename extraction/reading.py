@@ -17,7 +17,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from extraction.models import Checkpoint, Post, Reading
-from extraction.schema import Claimed, Document
+from extraction.schema import Claimed, Document, Fact
 
 LEASE = timedelta(minutes=10)  # at least five times the slowest batch: a lease that runs out early wastes the work
 ALONE_FROM = 2  # a reading that was claimed this often is claimed without company
@@ -110,12 +110,15 @@ def ensure_readings(
     dropped = Reading.objects.filter(
         checkpoint=checkpoint, stage=Reading.Stage.DROPPED, version__in=posts.values("current_version")
     )
-    made, last = dropped.update(stage=Reading.Stage.READ, due_at=timezone.now(), attempts=0), 0
+    made, last = dropped.update(stage=checkpoint.first_stage, due_at=timezone.now(), attempts=0), 0
     missing = posts.exclude(current_version__readings__checkpoint=checkpoint)
     while versions := list(missing.filter(pk__gt=last).order_by("pk").values_list("pk", "current_version_id")[:chunk]):
         now = timezone.now()
         Reading.objects.bulk_create(
-            [Reading(version_id=version, checkpoint=checkpoint, due_at=now) for _, version in versions],
+            [
+                Reading(version_id=version, checkpoint=checkpoint, stage=checkpoint.first_stage, due_at=now)
+                for _, version in versions
+            ],
             ignore_conflicts=True,
         )
         made, last = made + len(versions), versions[-1][0]
@@ -128,8 +131,9 @@ def read_again_with(parts: Collection[str], checkpoint: Checkpoint) -> int:
     lacking = rows.filter(version=F("version__post__current_version")).values_list("version", "missing")
     versions = [version for version, missing in lacking if set(missing) & set(parts)]
     now = timezone.now()
+    inputs, stage = f"again {now:%Y-%m-%d %H:%M:%S}", checkpoint.first_stage
     made = [
-        Reading(version_id=version, checkpoint=checkpoint, inputs=f"again {now:%Y-%m-%d %H:%M:%S}", due_at=now)
+        Reading(version_id=version, checkpoint=checkpoint, inputs=inputs, stage=stage, due_at=now)
         for version in versions
     ]
     Reading.objects.bulk_create(made, batch_size=500)
@@ -138,7 +142,8 @@ def read_again_with(parts: Collection[str], checkpoint: Checkpoint) -> int:
 
 def drop_others(checkpoint: Checkpoint) -> int:
     """Takes the readings that other checkpoints have still to make off the lane; how many."""
-    waiting = Reading.objects.filter(stage=Reading.Stage.READ).exclude(checkpoint=checkpoint)
+    stages = (Reading.Stage.READ, Reading.Stage.LINK)
+    waiting = Reading.objects.filter(stage__in=stages).exclude(checkpoint=checkpoint)
     return waiting.update(stage=Reading.Stage.DROPPED, lease_token="", lease_until=None)
 
 
@@ -163,7 +168,9 @@ def _give_up(now: datetime) -> None:
 def _claimed(row: Reading, token: str) -> Claimed:
     version = row.version
     document = Document(
-        id=str(version.post.public_id), text=version.text, title_end=version.title_end, language=version.language
+        *(str(version.post.public_id), version.text, version.title_end),
+        language=version.language,
+        facts=tuple(Fact(**fact) for fact in row.results["facts"]) if "facts" in row.results else None,
     )
     return Claimed(reading_id=row.pk, token=token, document=document, attempts=row.attempts + 1)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from extraction.labels import ENTITY_TYPES, RELATIONS
-from extraction.schema import Declined, Extraction, Mention, Region, Relation
+from extraction.schema import Declined, Extraction, Fact, Mention, Region, Relation
 
 DEPICTS = "depicts"
 SCHEMA = "kgbuilder.read/1"
@@ -54,17 +54,29 @@ def as_json(extraction: Extraction, checkpoint: str, thresholds: Thresholds, pic
                 "property": _property(relation.key),
                 "score": _rounded(relation.score),
                 **(_by_picture(relation) if pictured else {}),
+                **({"echoes": _echoed(relation)} if extraction.facts else {}),
             }
             for relation, head, tail in reached(extraction, thresholds)
         ],
         "missing": list(extraction.missing),
         "declined": _declined(extraction.declined),
+        **({"facts": [_fact(fact) for fact in extraction.facts]} if extraction.facts else {}),
     }
     return {**found, **_seen(extraction)} if pictured else found
 
 
 def _by_picture(relation: Relation) -> dict[str, Any]:
     return {"evidence": _evidence(relation), "score_without_image": _optional(relation.without_image)}
+
+
+def _fact(fact: Fact) -> dict[str, str]:
+    """One that the reader was shown."""
+    return {"subject": fact.subject, "property": fact.property, "object": fact.object, "source": fact.source}
+
+
+def _echoed(relation: Relation) -> bool:
+    """Whether it merely says one of the facts that the reader was shown."""
+    return any(part.kind == "fact" for part in relation.evidence)
 
 
 def _seen(extraction: Extraction) -> dict[str, Any]:

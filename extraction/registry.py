@@ -32,6 +32,7 @@ def register(folder: Path) -> Checkpoint:
             "floor": float(config.get("floor", 0.0)),
             "thresholds": {str(key): float(value) for key, value in config.get("thresholds", {}).items()},
             "metrics": config.get("metrics", {}),
+            "facts": bool(_table(config.get("network")).get("knowledge", False)),
         },
     )
     return row
@@ -66,3 +67,7 @@ def _config(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict) or not isinstance(config.get("thresholds", {}), dict):
         raise NoCheckpoint(f"{path} is not a checkpoint's config.")
     return config
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

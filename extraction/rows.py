@@ -179,10 +179,15 @@ class Rows:
         return slots(self.needs.pictures, size, picture, detected, grounded, self.needs.objects or 3)
 
     def _facts(self, facts: Sequence[Fact], mention: str) -> FactRow | None:
-        """The facts as a graph: a node for each subject and each "property object", joined by the fact."""
+        """The facts as a graph: a node for each subject and each "property object", joined by the fact.
+
+        The mention's own facts come first: there is not room for all.
+        """
         nodes: dict[str, int] = {}
         joined: list[tuple[int, int]] = []
-        for fact in facts:
+        wanted = set(mention.casefold().split())
+        own_first = sorted(facts, key=lambda fact: not (wanted and wanted <= set(fact.subject.casefold().split())))
+        for fact in own_first:
             ends = [nodes.setdefault(label, len(nodes)) for label in (fact.subject, f"{fact.property} {fact.object}")]
             if max(ends) < MOST_FACTS:
                 joined.append((ends[0], ends[1]))
@@ -192,8 +197,7 @@ class Rows:
         edges = np.eye(len(labels), dtype=bool)
         for one, other in joined:
             edges[one, other] = edges[other, one] = True
-        words = set(mention.casefold().split())
-        own = np.array([bool(words) and words <= set(label.casefold().split()) for label in labels])
+        own = np.array([bool(wanted) and wanted <= set(label.casefold().split()) for label in labels])
         encoded = self.tokenizer.encode_batch(labels, add_special_tokens=False)
         return FactRow([one.ids[:FACT_PIECES] for one in encoded], edges, own | edges[own].any(axis=0))
 

@@ -79,12 +79,16 @@ class EvidencePart:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What a knowledge base says, shown to a network and kept with the reading."""
+    """What a knowledge base says, shown to a network and kept with the reading.
+
+    `relation`: the key of the relation that its property is, "" for a description, a category or another property.
+    """
 
     subject: str
     property: str
     object: str
     source: str
+    relation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ class Document:
     `captions`, where they are known, are the SHA-256 of each as it was fetched and the words that stand under it.
     `regions` of all of them (`Region.image` says which), the surest first in each picture; `scene`: how these stand to
     each other.
+    `facts`: what is known of whom it names; None where nobody has looked, () where nothing is known.
     """
 
     id: str
@@ -106,6 +111,7 @@ class Document:
     scene: tuple[SceneEdge, ...] = ()
     contents: tuple[str, ...] = ()
     captions: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +144,7 @@ class Extraction:
 
     `regions`, `scene` and `contents` are the document's; `grids`: word-by-region and word-by-patch weights, for people
     to see. A relation `depicts` has a region for its tail: the mention's entity is shown there.
+    `facts`: those that the reader was shown.
     """
 
     id: str
@@ -151,6 +158,7 @@ class Extraction:
     scene: tuple[SceneEdge, ...] = ()
     grids: tuple[WeightGrid, ...] = ()
     contents: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

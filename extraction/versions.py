@@ -78,10 +78,11 @@ def bury(post: Post) -> None:
 
 def ensure_reading(version: PostVersion) -> None:
     """The deployed checkpoint's reading of a version, due now if it is new. Without a deployment there is none yet."""
-    active = Deployment.objects.filter(active=True).first()
+    active = Deployment.objects.filter(active=True).select_related("checkpoint").first()
     if active is not None and version.pruned_at is None:
+        checkpoint = active.checkpoint
         Reading.objects.bulk_create(
-            [Reading(version=version, checkpoint_id=active.checkpoint_id, due_at=timezone.now())],
+            [Reading(version=version, checkpoint=checkpoint, stage=checkpoint.first_stage, due_at=timezone.now())],
             ignore_conflicts=True,
         )
 

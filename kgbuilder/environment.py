@@ -225,6 +225,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("WIKIDATA_SPARQL_URL", "https://query.wikidata.org/sparql", _web_address, "The Wikidata Query Service."),
     Setting("DBPEDIA_LOOKUP_URL", "https://lookup.dbpedia.org/api/search", _web_address, "DBpedia Lookup."),
     Setting("DBPEDIA_SPARQL_URL", "https://dbpedia.org/sparql", _web_address, "DBpedia's SPARQL server."),
+    Setting(
+        "FACTS_READ_AGAIN",
+        "0",
+        _flag,
+        "Whether posts are read again when more becomes known of whom they name, by a reader that is shown facts.",
+    ),
     Setting("KNOWLEDGE_DAYS", "30", _count, "For how many days what these services answered is not asked again."),
     Setting(
         "FETCH_ALLOW",

@@ -31,7 +31,7 @@ def lanes(now: datetime) -> list[Waiting]:
     since = now - HOUR
     feeds = Feed.objects.filter(state=Feed.State.ACTIVE, due_at__lte=now)
     posts = Post.objects.filter(state=Post.State.LIVE, due_at__lte=now)
-    reading = Reading.objects.filter(stage=Reading.Stage.READ, due_at__lte=now)
+    reading = Reading.objects.filter(stage__in=(Reading.Stage.LINK, Reading.Stage.READ), due_at__lte=now)
     found = [
         Waiting("poll", "Feeds to poll", *_due(feeds), Feed.objects.filter(polled_at__gte=since).count()),
         Waiting("fetch", "Pages to fetch", *_due(posts), PostVersion.objects.filter(fetched_at__gte=since).count()),

@@ -1,19 +1,21 @@
 """How a statement stands to what a knowledge source says of its ends: said here, already known, or in conflict.
 
 Known: the source has the same fact. In conflict: the property is one that a thing has once, the source has another
-value for it, and we know what our value is there. Everything else is only said here. Works on `Link` rows alone: asks
-nobody.
+value for it, and we know what our value is there. Everything else is only said here. Works on what links hold: asks
+nobody. Whoever changes a link's target or facts marks its entity's statements (`identities`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from extraction.labels import RELATIONS
-from knowledge.models import Link
+from knowledge import current, outside
+from knowledge.models import Entity
+from knowledge.ontology import COMPARABLE
 
 Standing = Literal["said", "known", "conflict"]
 Ends = tuple[int, str, int]
@@ -27,75 +29,87 @@ _MONTHS = "january february march april may june july august september october n
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """`fact` is the source's value where it says something else, or the same: an id or a date, with its label."""
+    """`fact` is the source's value where it says something else, or the same, in words; `value` its id or the words
+    themselves, `target` the id of the end that the source says it of."""
 
     standing: Standing
     source: str = ""
     fact: str = ""
+    value: str = ""
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    target: str
-    label: str
-    type: str
-    facts: Mapping[str, tuple[tuple[str, str], ...]]
-    source: str
+    """`time`: its words, where it is a date."""
+
+    target: str = ""
+    time: str | None = None
+    facts: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
 
 def agreements(said: Iterable[Ends]) -> dict[Ends, Agreement]:
-    """For each (head, relation, tail), by the entities' ids, how it stands; only said here where nothing is linked."""
+    """For each (head, relation, tail), by the ids of entities that stand for themselves, how it stands; only said here
+    where nothing is linked."""
     wanted = set(said)
-    ends = _ends({end for head, _, tail in wanted for end in (head, tail)})
-    return {one: _agreement(ends.get(one[0]), one[1], ends.get(one[2])) for one in wanted}
+    found = dict.fromkeys(wanted, Agreement("said"))
+    comparable = [one for one in wanted if one[1] in COMPARABLE]
+    ends = _ends({end for head, _, tail in comparable for end in (head, tail)})
+    nothing = _End()
+    for one in comparable if ends else ():
+        found[one] = _agreement(ends.get(one[0], nothing), one[1], ends.get(one[2], nothing))
+    return found
 
 
-def _ends(ids: Iterable[int]) -> dict[int, _End]:
-    rows = Link.objects.filter(entity__in=set(ids)).select_related("entity")
-    return {
-        row.entity_id: _End(row.target, row.entity.label, row.entity.type, _by_property(row.facts), "Wikidata")
-        for row in rows
+def _ends(ids: set[int]) -> dict[int, _End]:
+    """Of those of which anything can be compared; none where nothing is linked, so that this costs little then."""
+    links = outside.links_of(current.members(ids)) if ids else {}
+    if not links:
+        return {}
+    times = dict(Entity.objects.filter(pk__in=ids, type="time").values_list("pk", "label"))
+    return {pk: _End(time=label) for pk, label in times.items()} | {
+        pk: _End(link.target, times.get(pk), _by_property(link.facts)) for pk, link in links.items()
     }
 
 
-def _by_property(facts: list[list[str]]) -> dict[str, tuple[tuple[str, str], ...]]:
+def _by_property(facts: Iterable[tuple[str, str, str]]) -> dict[str, tuple[tuple[str, str], ...]]:
     found: dict[str, list[tuple[str, str]]] = {}
     for name, value, label in facts:
         found.setdefault(name, []).append((value, label))
     return {name: tuple(values) for name, values in found.items()}
 
 
-def _agreement(head: _End | None, relation: str, tail: _End | None) -> Agreement:
-    kind = RELATIONS.get(relation)
-    if kind is None or kind.property is None or kind.match != "exact" or head is None or tail is None:
-        return Agreement("said")
+def _agreement(head: _End, relation: str, tail: _End) -> Agreement:
+    kind = RELATIONS[relation]
+    assert kind.property is not None
     values = head.facts.get(kind.property, ())
-    if not values and kind.symmetric:
-        head, tail = tail, head
-        values = head.facts.get(kind.property, ())
+    if kind.symmetric and not any(_same(value, tail) for value, _ in values):
+        turned = tail.facts.get(kind.property, ())
+        if not values or any(_same(value, head) for value, _ in turned):
+            head, tail, values = tail, head, turned
     for value, label in values:
         if _same(value, tail):
-            return Agreement("known", head.source, label or value)
+            return Agreement("known", outside.NAME, label or value, value, head.target)
     if values and kind.property in ONCE and _told(tail) and all(_other(value, tail) for value, _ in values):
         value, label = values[0]
-        return Agreement("conflict", head.source, label or value)
+        return Agreement("conflict", outside.NAME, label or value, value, head.target)
     return Agreement("said")
 
 
 def _told(tail: _End) -> bool:
-    return bool(_date(tail.label)) if tail.type == "time" else bool(tail.target)
+    return bool(tail.target) if tail.time is None else bool(_date(tail.time))
 
 
 def _same(value: str, tail: _End) -> bool:
-    if tail.type != "time":
+    if tail.time is None:
         return bool(tail.target) and value == tail.target
-    ours, theirs = _date(tail.label), _date(value)
+    ours, theirs = _date(tail.time), _date(value)
     return bool(ours and theirs) and all(a == b for a, b in zip(ours, theirs, strict=False))
 
 
 def _other(value: str, tail: _End) -> bool:
     """Whether the value is surely another: a date that we cannot read speaks against nothing."""
-    return not _same(value, tail) and (tail.type != "time" or bool(_date(value)))
+    return not _same(value, tail) and (tail.time is None or bool(_date(value)))
 
 
 def _date(text: str) -> tuple[int, ...]:

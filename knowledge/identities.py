@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from knowledge import augmenting, current, events, marking, merges
 from knowledge.augmenting import Learned
-from knowledge.models import Entity, Link, Mention, Merge, Parting, Split
+from knowledge.models import Entity, Link, Mention, Merge, Parting, Split, Statement
+from knowledge.ontology import COMPARABLE
 from knowledge.sources.known import Encyclopedia, SourceUnavailable
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class LookedUp:
     nil: int = 0
     merged: int = 0
     failed: int = 0
+    entities: set[int] = field(default_factory=set)  # of which something else is known now
 
     def __bool__(self) -> bool:
         return bool(self.linked or self.nil or self.failed)
@@ -125,7 +127,7 @@ def decide(entity: Entity, target: str, by: events.Who) -> None:
         row.sure, row.due_at = 1.0, timezone.now() if target else None
         row.save()
         events.note(by, "link decided", str(entity.public_id), before, target)
-        _mark(entity)
+        mark(entity)
 
 
 def _claim(limit: int) -> list[Link]:
@@ -180,7 +182,7 @@ def _keep(row: Link, linked: Linked | None, source: str, done: LookedUp, learned
         held = Link.objects.select_for_update().filter(pk=row.pk, by__isnull=True).first()
         if held is None:  # an editor decided meanwhile, or the entity was erased
             return
-        before = held.target
+        before, shown = held.target, _shown(held)
         chosen = candidates[0] if linked and linked.chosen else None
         held.target, held.sure = (chosen or {}).get("id", ""), linked.sure if linked else 0.0
         held.source = (linked.source if linked else "") or source
@@ -189,8 +191,9 @@ def _keep(row: Link, linked: Linked | None, source: str, done: LookedUp, learned
         held.candidates, held.looked_up_at = candidates, timezone.now()
         _take_in(held, learned, fresh=held.target != before)
         held.save()
-        if held.target != before:
-            _mark(row.entity)
+        if _shown(held) != shown:
+            mark(row.entity)
+            done.entities.add(row.entity_id)
     done.linked += bool(held.target)
     done.nil += not held.target
     if held.target and held.sure >= MERGED_FROM:
@@ -202,9 +205,17 @@ def _keep_learned(row: Link, learned: Learned) -> None:
     with transaction.atomic():
         held = Link.objects.select_for_update().filter(pk=row.pk, target=row.target, by__isnull=False).first()
         if held is not None:
+            shown = _shown(held)
             _take_in(held, learned, fresh=False)
             held.save()
-            _mark(row.entity)
+            if _shown(held) != shown:
+                mark(row.entity)
+
+
+def _shown(held: Link) -> tuple[Any, ...]:
+    """What graphs and pages show of a link."""
+    about = (held.target, held.description, held.abstract, held.categories, held.facts, held.addresses)
+    return about if held.target else ()
 
 
 def _take_in(held: Link, learned: Learned, *, fresh: bool) -> None:
@@ -267,5 +278,10 @@ def _parted(ids: set[int]) -> bool:
     return any((ids - {survivor}) & {int(pk) for pk in former} for survivor, former in undone)
 
 
-def _mark(entity: Entity) -> None:
-    marking.mark_rows(marking.Kind.ENTITY, marking.with_survivors(Entity.objects.filter(pk=entity.pk)))
+def mark(entity: Entity) -> None:
+    """The entity, and its statements that can be compared with what is known of it."""
+    one = marking.with_survivors(Entity.objects.filter(pk=entity.pk))
+    members = Entity.objects.filter(Q(pk__in=one.values("pk")) | Q(canonical__in=one.values("pk")))
+    ends = Q(head__in=members.values("pk")) | Q(tail__in=members.values("pk"))
+    marking.mark_rows(marking.Kind.STATEMENT, Statement.objects.filter(ends, relation__in=COMPARABLE))
+    marking.mark_rows(marking.Kind.ENTITY, one)

@@ -24,6 +24,7 @@ PROV = "http://www.w3.org/ns/prov#"
 SCHEMA = "https://schema.org/"
 DCTERMS = "http://purl.org/dc/terms/"
 WIKIDATA = "http://www.wikidata.org/entity/"
+DIRECT = "http://www.wikidata.org/prop/direct/"  # Wikidata's own properties: what it says is never taken for said here
 
 PREFIXES = {
     "kg": NAMESPACE,
@@ -36,6 +37,7 @@ PREFIXES = {
     "schema": SCHEMA,
     "dcterms": DCTERMS,
     "wd": WIKIDATA,
+    "wdt": DIRECT,
 }
 
 # What our own properties of an assertion say, and what their values are; the rest is RDF, PROV-O and schema.org.
@@ -47,6 +49,7 @@ ASSERTION_TERMS: dict[str, tuple[str, str, str]] = {
     "tailStart": ("tail start", "Where the object's words begin in the post's text, in code points.", "integer"),
     "tailEnd": ("tail end", "Where the object's words end, exclusive.", "integer"),
     "accepted": ("accepted", "True where an editor has confirmed the assertion.", "boolean"),
+    "echo": ("echo", "True where the reader was shown this very fact: no independent word for it.", "boolean"),
     "textVersion": ("text version", "Which version of the post's text the offsets count in, from 1.", "integer"),
 }
 # Said of what a picture shows, and of some terms above too.
@@ -76,6 +79,25 @@ TYPE_TERMS: dict[str, tuple[str, str]] = {
     "headType": ("head type", "The entity type that was read for the subject at this place."),
     "tailType": ("tail type", "The entity type that was read for the object at this place."),
 }
+# What stands beside a statement that a source has something to say to: label, comment, what its values are.
+COMPARISON_TERMS: dict[str, tuple[str, str, str]] = {
+    "comparedSubject": ("compared subject", "The subject of the statement that is compared.", ""),
+    "comparedRelation": ("compared relation", "Its relation.", ""),
+    "comparedObject": ("compared object", "Its object.", ""),
+    "standing": ("standing", "Whether the source has the same (kg:AlreadyKnown) or another value (kg:InConflict).", ""),
+    "knownValue": ("known value", "What the source has: one of its entities, or words.", ""),
+    "knownName": ("known name", "The name of that value, or the value itself.", "string"),
+}
+OUTSIDE_CLASSES: dict[str, tuple[str, str]] = {
+    "Comparison": ("Comparison", "How a statement stands to what a knowledge source says of one of its ends."),
+    "KnownFacts": ("Known facts", "A graph of what a knowledge source says of one entity; nobody said it here."),
+}
+STANDINGS: dict[str, tuple[str, str]] = {
+    "known": ("AlreadyKnown", "already known"),
+    "conflict": ("InConflict", "in conflict with what is known"),
+}
+# Relations that are the same as one of Wikidata's properties: only what they say can be compared with it.
+COMPARABLE = frozenset(key for key, kind in RELATIONS.items() if kind.property and kind.match == "exact")
 _MATCHES = {"exact": "exactMatch", "close": "closeMatch", "broad": "broadMatch"}
 
 
@@ -96,6 +118,16 @@ def checkpoint_iri(digest: str) -> str:
     return f"{settings.BASE_IRI}id/checkpoint/{digest[:16]}"
 
 
+def known_iri(public_id: UUID) -> str:
+    """The named graph of what sources say of an entity."""
+    return f"{entity_iri(public_id)}#known"
+
+
+def comparison_iri(head: UUID, relation: str, tail: UUID) -> str:
+    """A triple's comparison with what is known, and the named graph that holds it."""
+    return f"{entity_iri(head)}#{relation}-{tail}"
+
+
 def type_iri(key: str) -> str:
     """An entity type's class: `person` is kg:Person."""
     return f"{NAMESPACE}{key[:1].upper()}{key[1:]}"
@@ -113,6 +145,9 @@ def turtle() -> str:
     blocks += [_term(name, *about) for name, about in sorted(ASSERTION_TERMS.items())]
     blocks += [_term(name, *about, "") for name, about in sorted(TYPE_TERMS.items())]
     blocks += [_DEPICTION, *(_term(name, *about) for name, about in sorted(DEPICTION_TERMS.items()))]
+    blocks += [_outside_class(name, *about) for name, about in sorted(OUTSIDE_CLASSES.items())]
+    blocks += [_comparison_term(name, *about) for name, about in sorted(COMPARISON_TERMS.items())]
+    blocks += [_block(f"kg:{name}", [_label("rdfs:label", label)]) for name, label in sorted(STANDINGS.values())]
     prefixes = "".join(f"@prefix {name}: <{iri}> .\n" for name, iri in PREFIXES.items())
     return "# Made by `manage.py ontology` from extraction/labels; a test holds the two together.\n" + "\n".join(
         [prefixes, *blocks]
@@ -148,6 +183,17 @@ def _term(name: str, label: str, comment: str, datatype: str) -> str:
     domain = "rdfs:domain kg:Depiction" if name in DEPICTION_TERMS else "rdfs:domain rdf:Statement"
     domain = "schema:domainIncludes rdf:Statement, kg:Depiction" if name in OF_BOTH else domain
     return _block(f"kg:{name}", [*lines, domain, f"rdfs:range {values}"])
+
+
+def _outside_class(name: str, label: str, comment: str) -> str:
+    return _block(f"kg:{name}", ["a owl:Class", _label("rdfs:label", label), _label("rdfs:comment", comment)])
+
+
+def _comparison_term(name: str, label: str, comment: str, datatype: str) -> str:
+    # rdf:Property: a known value may be a thing or words
+    kind = "a owl:DatatypeProperty" if datatype else "a rdf:Property"
+    lines = [kind, _label("rdfs:label", label), _label("rdfs:comment", comment), "rdfs:domain kg:Comparison"]
+    return _block(f"kg:{name}", [*lines, *([f"rdfs:range xsd:{datatype}"] if datatype else [])])
 
 
 def _block(subject: str, lines: list[str]) -> str:

@@ -54,6 +54,7 @@ kg:AssertionShape a sh:NodeShape ;
     sh:property [ sh:path kg:scoreWithoutImage ; sh:maxCount 1 ; sh:datatype xsd:decimal ] ;
     sh:property [ sh:path prov:wasInfluencedBy ; sh:class schema:ImageObject ] ;
     sh:property [ sh:path kg:accepted ; sh:maxCount 1 ; sh:datatype xsd:boolean ] ;
+    sh:property [ sh:path kg:echo ; sh:maxCount 1 ; sh:datatype xsd:boolean ] ;
     sh:property [ sh:path kg:headType ; sh:maxCount 1 ; sh:in ({types}) ] ;
     sh:property [ sh:path kg:tailType ; sh:maxCount 1 ; sh:in ({types}) ] ;
     sh:property [ sh:path kg:headStart ; sh:maxCount 1 ; sh:datatype xsd:integer ; sh:lessThan kg:headEnd ] ;
@@ -87,6 +88,25 @@ kg:PictureShape a sh:NodeShape ;
     sh:property [ sh:path schema:isPartOf ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] ;
     sh:property [ sh:path schema:name ; sh:maxCount 1 ] ;
     sh:property [ sh:path kg:depicts ; sh:nodeKind sh:IRI ] .
+
+kg:ComparisonShape a sh:NodeShape ;
+    rdfs:comment "How a statement stands to what a source says of one of its ends, with the source's fact beside it." ;
+    sh:targetClass kg:Comparison ;
+    sh:property [ sh:path kg:comparedSubject ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] ;
+    sh:property [ sh:path kg:comparedRelation ; sh:minCount 1 ; sh:maxCount 1 ; sh:in ({relations}) ] ;
+    sh:property [ sh:path kg:comparedObject ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] ;
+    sh:property [ sh:path kg:standing ; sh:minCount 1 ; sh:maxCount 1 ; sh:in (kg:AlreadyKnown kg:InConflict) ] ;
+    sh:property [ sh:path kg:knownValue ; sh:minCount 1 ; sh:maxCount 1 ] ;
+    sh:property [ sh:path kg:knownName ; sh:minCount 1 ; sh:maxCount 1 ; sh:datatype xsd:string ] ;
+    sh:property [ sh:path dcterms:source ; sh:minCount 1 ; sh:datatype xsd:string ] ;
+    sh:property [ sh:path prov:wasDerivedFrom ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] .
+
+kg:KnownFactsShape a sh:NodeShape ;
+    rdfs:comment "A graph of what a source says of an entity: of whom, and from where." ;
+    sh:targetClass kg:KnownFacts ;
+    sh:property [ sh:path schema:about ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] ;
+    sh:property [ sh:path dcterms:source ; sh:minCount 1 ; sh:datatype xsd:string ] ;
+    sh:property [ sh:path prov:wasDerivedFrom ; sh:minCount 1 ; sh:nodeKind sh:IRI ; sh:pattern "^https?://" ] .
 """
 
 

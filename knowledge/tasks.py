@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 
 from celery import Task, shared_task
 from django.conf import settings
+from django.utils import timezone
 
 from extraction import fetch, hosts, observing
+from extraction.models import Reading
 from kgbuilder.celery import ring
 from kgbuilder.parts import run_folder
 from kgbuilder.supervision.leases import AtStart, lease
@@ -42,9 +44,10 @@ def project_rdf(self: Task[Any, Any]) -> None:
 @shared_task(bind=True)
 def link(self: Task[Any, Any]) -> None:
     """Look up what entities are in the sources that KNOWLEDGE names, as many as are due."""
-    from knowledge import identities
+    from knowledge import identities, showing
     from knowledge.sources import chosen
 
+    _show_facts()
     if not _links.acquire(blocking=False):
         return
     try:
@@ -54,9 +57,23 @@ def link(self: Task[Any, Any]) -> None:
     finally:
         _links.release()
     if done:
+        if settings.FACTS_READ_AGAIN and showing.read_again(done.entities):
+            ring("link")
         ring("link")
         for store in store_names():
             ring(f"project.{store}")
+
+
+def _show_facts() -> None:
+    """Looks up what readers are shown beside their posts. Before any service is asked: no post waits for one."""
+    from knowledge import showing
+    from knowledge.sources import chosen
+
+    if Reading.objects.filter(stage=Reading.Stage.LINK, due_at__lte=timezone.now()).exists():
+        with lease(run_folder(), os.environ.get("KGBUILDER_PART", "io"), LEASE_SECONDS):
+            if showing.prepare(chosen.local()):
+                ring("read")
+                ring("link")
 
 
 def send(url: str, accept: str) -> Answer:

@@ -16,7 +16,7 @@ from extraction.decoding import Found, FoundMention
 from extraction.labels import inventory
 from extraction.networks.outputs import PairOutput
 from extraction.pipeline import Extractor
-from extraction.schema import Document, Region
+from extraction.schema import Document, Fact, Region
 from extraction.text import Parser
 from extraction.tiny import tiny_checkpoint
 from tests.generated import config, eight, network, prepared
@@ -178,3 +178,31 @@ def test_a_tagger_reads_mentions_in_the_products_types(parser, tmp_path):
     assert isinstance(extractor, TagExtractor)
     (read,) = extractor.read([Document("1", "Anna left.")])
     assert {one.type for one in read.mentions} == {"organization"} and read.relations == ()
+
+
+def test_a_network_that_takes_facts_is_shown_those_of_the_document_and_echoes_are_marked(parser, tmp_path):
+    extractor = composed(parser, tmp_path, "relformer", "pair")
+    assert extractor.takes_facts
+    says = saying(extractor, "/per/loc/place_of_birth")
+    facts = (
+        Fact("Anna", "place of birth", "Berlin", "Wikidata", "place_of_birth"),
+        Fact("Bob", "is", "a poet", "Wikidata"),
+    )
+    (read,) = extractor.read([Document("1", TEXT, facts=facts)])
+    assert read.facts == facts and "facts" not in read.missing
+    echoed = {TEXT[read.mentions[one.head].start : read.mentions[one.head].end] for one in read.relations
+              if any(part.kind == "fact" for part in one.evidence)}  # fmt: skip
+    assert echoed == {"Anna"}
+    shown = [batch.facts for batch in says.asked]
+    assert all(one is not None and one.present.any() for one in shown) and any(one.mention.any() for one in shown)
+    (bare,) = extractor.read([Document("1", TEXT)])
+    assert bare.missing == ("facts",) and bare.facts == () and says.asked[-1].facts is None
+    (known,) = extractor.read([Document("1", TEXT, facts=())])
+    assert known.missing == ()
+
+
+def test_a_network_without_knowledge_is_shown_no_facts(parser, tmp_path):
+    extractor = composed(parser, tmp_path)
+    assert not extractor.takes_facts
+    (read,) = extractor.read([Document("1", TEXT, facts=(Fact("Anna", "is", "known", "Wikidata"),))])
+    assert read.facts == () and read.missing == ()

@@ -9,12 +9,15 @@ from uuid import UUID, uuid5
 from django.db.models.functions import Coalesce
 
 from extraction.models import Post
-from knowledge import current, depictions, ontology, reviews
+from knowledge import current, depictions, ontology, outside, reviews
+from knowledge.agreement import Agreement, agreements
 from knowledge.graphs.store import (
     AssertionContent,
+    Comparison,
     DepictionContent,
     EntityContent,
     EntityUnit,
+    KnownContent,
     Name,
     PostContent,
     PostUnit,
@@ -25,7 +28,8 @@ from knowledge.graphs.store import (
     Unit,
 )
 from knowledge.graphs.support import of as support_of
-from knowledge.models import Entity, EntityName, Evidence, Link, Merge, Projection, Review, Statement
+from knowledge.models import Entity, EntityName, Evidence, Merge, Projection, Review, Statement
+from knowledge.outside import Linked
 
 MERGED_AT_ONCE = 200
 Kind = Projection.Kind
@@ -73,20 +77,23 @@ def entities(keys: Sequence[UUID]) -> list[EntityUnit]:
         "entity", "name", "language"
     ):
         names[stands_for[entity]].add(Name(name, language))
-    same = _same(stands_for)
-    return [EntityUnit(key, _entity(found.get(key), known, names, same)) for key in keys]
+    links = outside.links_of(stands_for) if stands_for else {}
+    return [EntityUnit(key, _entity(found.get(key), known, names, links)) for key in keys]
 
 
-def _same(stands_for: Mapping[int, int]) -> dict[int, tuple[str, ...]]:
-    """Of each entity, by its own link or else the surest of those merged into it, its addresses elsewhere."""
-    rows = Link.objects.filter(entity__in=stands_for).exclude(target="").order_by("sure", "pk")
-    found: dict[int, tuple[str, ...]] = {}
-    for entity, target, addresses in sorted(
-        rows.values_list("entity", "target", "addresses"), key=lambda row: row[0] == stands_for[row[0]]
-    ):
-        dbpedia = addresses.get("dbpedia", "")
-        found[stands_for[entity]] = (f"{ontology.WIKIDATA}{target}", *([dbpedia] if dbpedia else []))
-    return found
+def _same(link: Linked | None) -> tuple[str, ...]:
+    """Its addresses elsewhere."""
+    if link is None:
+        return ()
+    dbpedia = link.addresses.get("dbpedia", "")
+    return (f"{ontology.WIKIDATA}{link.target}", *([dbpedia] if dbpedia else []))
+
+
+def _known(link: Linked | None) -> KnownContent | None:
+    if link is None:
+        return None
+    about = (link.description, link.abstract, link.categories, link.facts)
+    return KnownContent(link.target, *about, source=outside.NAME)
 
 
 def statements(keys: Sequence[UUID], *, with_support: bool = False) -> list[StatementUnit]:
@@ -107,15 +114,27 @@ def statements(keys: Sequence[UUID], *, with_support: bool = False) -> list[Stat
     public = dict(Entity.objects.filter(pk__in=ids).values_list("pk", "public_id"))
 
     shown = {(h, relation, t): Triple(public[h], relation, public[t]) for h, relation, t in every}
+    standing = agreements(supported)
 
     def unit(key: UUID) -> StatementUnit:
         there = sorted(forms.get(key, set()) & supported, key=shown.__getitem__)
         gone = sorted(shown[form] for form in forms.get(key, set()) - supported)
         return StatementUnit(
-            key, tuple(shown[one] for one in there), tuple(gone), tuple(support[one] for one in there if with_support)
+            *(key, tuple(shown[one] for one in there), tuple(gone)),
+            support=tuple(support[one] for one in there if with_support),
+            compared=_compared([standing[one] for one in there]),
         )
 
     return [unit(key) for key in keys]
+
+
+def _compared(found: Sequence[Agreement]) -> tuple[Comparison | None, ...]:
+    if all(one.standing == "said" for one in found):
+        return ()
+    return tuple(
+        None if one.standing == "said" else Comparison(one.standing, one.source, one.target, one.value, one.fact)
+        for one in found
+    )
 
 
 def supported_among(forms: set[Ends]) -> set[Ends]:
@@ -165,7 +184,7 @@ _SPANS = tuple(f"{end}_mention__{part}" for end in ("head", "tail") for part in 
 def _assertions(ids: list[int], accepted: dict[int, dict[Ends, Review]]) -> dict[int, list[AssertionContent]]:
     said: dict[int, list[AssertionContent]] = defaultdict(list)
     rows = current.assertions().filter(reading__current_of__in=ids).annotate(read_head=_HEAD, read_tail=_TAIL)
-    shown = _regions(ids)
+    shown, echoes = _regions(ids), _echoes(ids)
     for row in rows.order_by("pk").values_list("pk", *_COLUMNS, *_SPANS):
         pk, post, key, relation, score, without, head_now, tail_now, head, tail, *spans = row
         content = AssertionContent(
@@ -176,6 +195,7 @@ def _assertions(ids: list[int], accepted: dict[int, dict[Ends, Review]]) -> dict
             tail=Span(*spans[3:]),
             accepted=(head_now, relation, tail_now) in accepted[post],
             without_image=without,
+            echo=pk in echoes,
             regions=shown.get(pk, ()),
         )
         said[post].append(content)
@@ -193,6 +213,12 @@ def _regions(ids: list[int]) -> dict[int, tuple[RegionContent, ...]]:
         region = RegionContent(said.get("image", 0), (x, y, w, h), said.get("class", ""))
         found[assertion] = (*found.get(assertion, ()), region)
     return found
+
+
+def _echoes(ids: list[int]) -> set[int]:
+    """The assertions that merely say what their reader was shown."""
+    rows = Evidence.objects.filter(assertion__reading__current_of__in=ids, kind=Evidence.Kind.FACT)
+    return set(rows.values_list("assertion", flat=True))
 
 
 def _accepted(ids: list[int]) -> dict[int, dict[Ends, Review]]:
@@ -270,7 +296,7 @@ def _post(
 
 
 def _entity(
-    row: Entity | None, known: set[int], names: dict[int, set[Name]], same: Mapping[int, tuple[str, ...]]
+    row: Entity | None, known: set[int], names: dict[int, set[Name]], links: Mapping[int, Linked]
 ) -> EntityContent | None:
     if row is None:
         return None
@@ -279,4 +305,5 @@ def _entity(
     if row.pk not in known:
         return None
     ordered = tuple(sorted(names[row.pk], key=lambda name: (name.name, name.language)))
-    return EntityContent(row.label, row.type, ordered, same=same.get(row.pk, ()))
+    link = links.get(row.pk)
+    return EntityContent(row.label, row.type, ordered, same=_same(link), known=_known(link))

@@ -10,7 +10,7 @@ from extraction.models import Post
 from knowledge import marking
 from knowledge.graphs import build, property_graph
 from knowledge.graphs.neo4j_store import Neo4jStore
-from knowledge.graphs.parity import Difference, Report, Sides, Sum, key_ranges, looked_at, may_have_stood_as
+from knowledge.graphs.parity import Difference, Report, Sides, Sum, add, key_ranges, looked_at, may_have_stood_as
 from knowledge.graphs.property_graph import Row
 from knowledge.graphs.store import Triple, Unit
 from knowledge.models import Entity, Projection, Statement
@@ -43,11 +43,6 @@ class Seen:
     def _add(self, place: Place, line: str) -> None:
         self.lines += 1
         add(self.sums, place, line)
-
-
-def add(sums: Sums, place: Place, line: str) -> None:
-    count, total = sums.get(place, (0, 0))
-    sums[place] = (count + 1, (total + hash(line)) & 0xFFFFFFFFFFFFFFFF)
 
 
 def check(store: Neo4jStore, name: str) -> Report:

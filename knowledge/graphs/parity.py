@@ -17,7 +17,7 @@ from django.db.models import Max, Q
 
 from extraction.models import Post
 from knowledge import current, marking, ontology
-from knowledge.graphs import build, rdf
+from knowledge.graphs import build, outside_rdf, rdf
 from knowledge.graphs.sparql_store import SparqlStore
 from knowledge.graphs.store import StatementUnit, Triple, Unit
 from knowledge.models import Entity, Merge, Projection, Statement
@@ -72,6 +72,7 @@ class Seen:
     def __init__(self) -> None:
         self.sums: dict[Place, Sum] = {}
         self.triples: set[Triple] = set()
+        self.compared: dict[str, Sum] = {}
         self.strange: list[pyoxigraph.Quad] = []
         self.quads = 0
 
@@ -79,9 +80,13 @@ class Seen:
         """Counts a quad if it is ours: in a post's graph, or about an entity. Others' data in a shared store is not."""
         graph, subject = quad.graph_name, quad.subject
         if isinstance(graph, pyoxigraph.NamedNode):
-            post = rdf.post_key(graph.value)
-            if post is not None:
+            if post := rdf.post_key(graph.value):
                 self._sum((Kind.POST, post), quad)
+            elif entity := outside_rdf.known_key(graph.value):
+                self._sum((Kind.ENTITY, entity), quad)
+            elif outside_rdf.compared_triple(graph.value):
+                self.quads += 1
+                add(self.compared, graph.value, str(quad))
             return
         entity = rdf.entity_key(subject.value) if isinstance(subject, pyoxigraph.NamedNode) else None
         if entity is None:
@@ -98,9 +103,14 @@ class Seen:
             self.triples.add(Triple(entity, relation, tail))
 
     def _sum(self, place: Place, quad: pyoxigraph.Quad) -> None:
-        count, total = self.sums.get(place, (0, 0))
-        self.sums[place] = (count + 1, (total + hash(str(quad))) & 0xFFFFFFFFFFFFFFFF)
+        add(self.sums, place, str(quad))
         self.quads += 1
+
+
+def add(sums: dict[Any, Sum], place: Any, line: str) -> None:
+    """Counts a line at a place."""
+    count, total = sums.get(place, (0, 0))
+    sums[place] = (count + 1, (total + hash(line)) & 0xFFFFFFFFFFFFFFFF)
 
 
 def check(store: SparqlStore, name: str) -> Report:
@@ -146,15 +156,23 @@ def _units_that_differ(seen: Seen, report: Report) -> Iterator[Place]:
 
 def _triples_that_differ(store: SparqlStore, name: str, seen: Seen, report: Report) -> Iterator[Difference]:
     matched: set[Triple] = set()
+    compared: set[str] = set()
     for keys in key_ranges(Statement):
         for unit in build.statements(keys):
             expected = set(_both_ways(unit.there))
             report.triples += len(expected - matched)
             matched |= expected
-            if not expected <= seen.triples:
+            sums: dict[str, Sum] = {}
+            for quad in outside_rdf.of_statement(unit):
+                assert isinstance(quad.graph_name, pyoxigraph.NamedNode)
+                add(sums, quad.graph_name.value, str(quad))
+            compared |= sums.keys()
+            if not expected <= seen.triples or any(seen.compared.get(one) != sums[one] for one in sums):
                 yield from _look(store, name, Kind.STATEMENT, unit.key)
     for triple in sorted(seen.triples - matched):
         yield from _look_at_extra(store, name, triple)
+    for graph in sorted(seen.compared.keys() - compared):
+        yield from _look_at_comparison(store, name, graph)
 
 
 def _look(store: SparqlStore, name: str, kind: str, key: UUID) -> Iterator[Difference]:
@@ -198,6 +216,21 @@ def _look_at_extra(store: SparqlStore, name: str, triple: Triple) -> Iterator[Di
         yield Difference(Kind.STATEMENT, str(keys[0]), extra=(line,))
     else:
         yield Difference("quad", "", extra=(line,))
+
+
+def _look_at_comparison(store: SparqlStore, name: str, graph: str) -> Iterator[Difference]:
+    """A comparison that no statement accounts for: nothing is known of it any more, or it is not said any more."""
+    triple = outside_rdf.compared_triple(graph)
+    assert triple is not None
+    keys = list(may_have_stood_as(triple).values_list("public_id", flat=True))
+    expected = {quad for unit in build.statements(keys) for quad in outside_rdf.of_statement(unit)}
+    extra = sorted(store.quads_in(graph) - expected, key=str)
+    lines = tuple(f"GRAPH <{graph}> {{ {one.subject} {one.predicate} {one.object} }}" for one in extra)
+    waiting = marking.behind(name).filter(kind=Kind.STATEMENT, key__in=keys).first()
+    if lines and waiting is not None:
+        yield Difference(Kind.STATEMENT, str(waiting.key), extra=lines, pending=True, error=waiting.error)
+    elif lines:
+        yield Difference("quad", "", extra=lines)
 
 
 def _stands(keys: list[UUID], triple: Triple) -> bool:

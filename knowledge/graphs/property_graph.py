@@ -18,7 +18,17 @@ from uuid import UUID, uuid5
 from extraction.labels import ENTITY_TYPES, RELATIONS
 from knowledge import names
 from knowledge.graphs.fragments import fragment
-from knowledge.graphs.store import DepictionContent, EntityUnit, PostUnit, StatementUnit, Support, Triple, Unit
+from knowledge.graphs.store import (
+    Comparison,
+    DepictionContent,
+    EntityUnit,
+    KnownContent,
+    PostUnit,
+    StatementUnit,
+    Support,
+    Triple,
+    Unit,
+)
 
 RELATIONSHIPS = UUID("5d4e4a0e-3f43-5f0e-9f55-0f0a4c1d7c11")
 ENTITY, POST, MENTIONS = "Entity", "Post", "MENTIONS"
@@ -53,12 +63,28 @@ def entity_row(unit: EntityUnit) -> Row | None:
         "id": str(unit.key),
         "name": content.label,
         "names": sorted({name.name for name in content.names} | {content.label}),
-        "same_as": list(content.same),
         # An index takes no more than some thousand bytes; a name may be longer, its key may not.
         "key": names.name_key(content.label),
         **({"same_as": list(content.same)} if content.same else {}),
+        **(_known(content.known) if content.known else {}),
     }
     return {"id": str(unit.key), "label": label(content.type), "properties": properties}
+
+
+def _known(content: KnownContent) -> Row:
+    """What sources say of an entity: beside what is said here, and never as relationships."""
+    told = {
+        "description": content.description,
+        "abstract": content.abstract,
+        "categories": list(content.categories),
+        "facts": [_fact(*fact) for fact in content.facts],
+    }
+    return {"known_to": content.source, **{name: value for name, value in told.items() if value}}
+
+
+def _fact(name: str, value: str, label: str) -> str:
+    """`P26 Q3 William King`, `P569 1815-12-10T00:00:00Z`."""
+    return " ".join(part for part in (name, value, label if label != value else "") if part)
 
 
 def post_row(unit: PostUnit) -> Row | None:
@@ -116,10 +142,19 @@ def depiction_rows(unit: PostUnit) -> list[Row]:
 
 
 def relationship_rows(unit: StatementUnit) -> list[Row]:
+    compared = dict(unit.comparisons)
     return [
-        _ends(triple) | {"properties": _supported(triple, support)}
+        _ends(triple) | {"properties": _supported(triple, support) | _standing(compared.get(triple))}
         for triple, support in zip(unit.there, unit.support, strict=True)
     ]
+
+
+def _standing(compared: Comparison | None) -> Row:
+    """How it stands to what a source says: said (only here), known or conflict, with the source's fact beside it."""
+    if compared is None:
+        return {"standing": "said"}
+    fact = {"known_fact": compared.name, "known_value": compared.value, "known_to": compared.source}
+    return {"standing": compared.standing, **fact}
 
 
 def gone_rows(unit: StatementUnit) -> list[Row]:

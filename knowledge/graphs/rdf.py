@@ -2,7 +2,8 @@
 
 A post is one named graph: the post, its reading, its assertions as rdf:Statement nodes, the entities it mentions. The
 default graph holds each supported statement's plain triple once (both ways for a symmetric relation) and the entities'
-types and names. No blank nodes, no RDF-star: any SPARQL 1.1 server replaces and compares it.
+types and names. What sources say, and how statements stand to it, are named graphs of their own (`outside_rdf`).
+No blank nodes, no RDF-star: any SPARQL 1.1 server replaces and compares it.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from functools import cache
+from itertools import chain
 from uuid import UUID
 
 from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad
 
 from extraction.labels import RELATIONS
 from knowledge import ontology
+from knowledge.graphs import outside_rdf
 from knowledge.graphs.fragments import fragment
+from knowledge.graphs.outside_rdf import node
 from knowledge.graphs.store import (
     AssertionContent,
     DepictionContent,
@@ -37,12 +40,6 @@ _ADDRESS = re.compile(r'https?://[^\s<>"{}|\\^`]+')
 DEFAULT = DefaultGraph()
 
 
-@cache
-def node(iri: str) -> NamedNode:
-    """For the few IRIs that recur."""
-    return NamedNode(iri)
-
-
 TYPE, LABEL, ALTERNATIVE = node(RDF + "type"), node(RDFS + "label"), node(SKOS + "altLabel")
 REPLACED_BY = node(DCTERMS + "isReplacedBy")
 SAME_AS = node(OWL + "sameAs")
@@ -54,8 +51,23 @@ def quads(unit: Unit) -> Iterator[Quad]:
     if isinstance(unit, PostUnit):
         return _post(unit)
     if isinstance(unit, EntityUnit):
-        return _entity(unit)
+        return chain(_entity(unit), outside_rdf.of_entity(unit))
+    return chain(plain(unit), outside_rdf.of_statement(unit))
+
+
+def plain(unit: StatementUnit) -> Iterator[Quad]:
+    """The triples themselves, in the default graph."""
     return _plain(unit.there)
+
+
+def graphs(unit: Unit) -> list[str]:
+    """The IRIs of the named graphs that are a unit's alone, whether it puts anything there or not."""
+    if isinstance(unit, PostUnit):
+        return [ontology.post_iri(unit.key)]
+    if isinstance(unit, EntityUnit):
+        return [ontology.known_iri(unit.key)]
+    forms = (one for one in (*unit.there, *unit.gone) if one.relation in ontology.COMPARABLE)
+    return [ontology.comparison_iri(one.head, one.relation, one.tail) for one in forms]
 
 
 def gone(unit: StatementUnit) -> Iterator[Quad]:
@@ -202,6 +214,8 @@ def _assertion(assertion: AssertionContent) -> Iterator[tuple[NamedNode, Value]]
         yield node(NAMESPACE + "score"), _decimal(assertion.score)
     if assertion.without_image is not None:
         yield node(NAMESPACE + "scoreWithoutImage"), _decimal(assertion.without_image)
+    if assertion.echo:
+        yield node(NAMESPACE + "echo"), Literal("true", datatype=node(XSD + "boolean"))
     if assertion.accepted:
         yield node(NAMESPACE + "accepted"), Literal("true", datatype=node(XSD + "boolean"))
     yield from _span("head", assertion.head)

@@ -19,7 +19,7 @@ from django.conf import settings
 
 from knowledge import ontology
 from knowledge.graphs import guard, rdf
-from knowledge.graphs.store import EntityUnit, PostUnit, StatementUnit, StoreRefused, StoreUnavailable, Unit
+from knowledge.graphs.store import EntityUnit, StatementUnit, StoreRefused, StoreUnavailable, Unit
 
 BUNDLED = "http://sparql"  # of requests that go over the socket file, where no name is looked up
 WRITE_SECONDS = 60.0
@@ -145,11 +145,17 @@ class SparqlStore:
         """What the store holds now in the places of these units."""
         found = set()
         for unit in units:
-            for text in _looks(unit):
+            for graph, text in _looks(unit):
                 for row in self.select(text):
                     subject, predicate, value = (_term(row[name]) for name in "spo")
-                    found.add(pyoxigraph.Quad(subject, predicate, value, _graph(unit)))
+                    found.add(pyoxigraph.Quad(subject, predicate, value, graph))
         return found
+
+    def quads_in(self, graph: str) -> set[pyoxigraph.Quad]:
+        """What stands in a named graph now."""
+        name = pyoxigraph.NamedNode(graph)
+        rows = self.select(f"SELECT ?s ?p ?o WHERE {{ GRAPH <{graph}> {{ ?s ?p ?o }} }}")
+        return {pyoxigraph.Quad(_term(row["s"]), _term(row["p"]), _term(row["o"]), name) for row in rows}
 
     def health(self) -> dict[str, Any]:
         """What the server says of itself; a server by address has only shown that it answers."""
@@ -275,28 +281,27 @@ def default_graph_is_union() -> bool:
 
 def update(units: Iterable[Unit]) -> str:
     """One update request that makes a store show these units as they are; "" where there is nothing to do."""
-    dropped, subjects, removed, added = [], [], [], []
+    dropped, subjects, removed, added = dict[str, None](), [], [], dict[str, list[str]]()
     for unit in units:
-        match unit:
-            case PostUnit():
-                dropped.append(f"DROP SILENT GRAPH <{ontology.post_iri(unit.key)}>")
-                inner = _triples(rdf.quads(unit))
-                added.append(f"GRAPH <{ontology.post_iri(unit.key)}> {{\n{inner}}}" if inner else "")
-            case EntityUnit():
-                subjects.append(f"<{ontology.entity_iri(unit.key)}>")
-                added.append(_triples(rdf.quads(unit)))
-            case StatementUnit():
-                removed.append(_triples(rdf.gone(unit)))
-                added.append(_triples(rdf.quads(unit)))
-    steps = list(dropped)
+        dropped |= dict.fromkeys(rdf.graphs(unit))
+        for quad in rdf.quads(unit):
+            graph = quad.graph_name
+            place = graph.value if isinstance(graph, pyoxigraph.NamedNode) else ""
+            added.setdefault(place, []).append(_triple(quad))
+        if isinstance(unit, EntityUnit):
+            subjects.append(f"<{ontology.entity_iri(unit.key)}>")
+        elif isinstance(unit, StatementUnit):
+            removed += [_triple(quad) for quad in rdf.gone(unit)]
+    steps = [f"DROP SILENT GRAPH <{graph}>" for graph in dropped]
     if subjects:
         # One step a property: with both as variables an engine may go through every triple that it has.
         values = f"VALUES ?s {{ {' '.join(subjects)} }}"
         steps += [f"DELETE {{ ?s {name} ?o }} WHERE {{ {values} ?s {name} ?o }}" for name in rdf.ENTITY_PROPERTIES]
-    if any(removed):
+    if removed:
         steps.append(f"DELETE DATA {{\n{''.join(removed)}}}")
-    if any(added):
-        steps.append(f"INSERT DATA {{\n{''.join(added)}}}")
+    if added:
+        inner = (f"GRAPH <{graph}> {{\n{''.join(some)}}}" if graph else "".join(some) for graph, some in added.items())
+        steps.append(f"INSERT DATA {{\n{''.join(inner)}}}")
     return ";\n".join(steps)
 
 
@@ -305,23 +310,25 @@ def _store_iri() -> str:
     return f"{settings.BASE_IRI}id/store"
 
 
-def _triples(quads: Iterable[pyoxigraph.Quad]) -> str:
-    return "".join(f"{quad.subject} {quad.predicate} {quad.object} .\n" for quad in quads)
+def _triple(quad: pyoxigraph.Quad) -> str:
+    return f"{quad.subject} {quad.predicate} {quad.object} .\n"
 
 
-def _looks(unit: Unit) -> list[str]:
-    """The queries that show a unit's places."""
-    if isinstance(unit, PostUnit):
-        return [f"SELECT ?s ?p ?o WHERE {{ GRAPH <{ontology.post_iri(unit.key)}> {{ ?s ?p ?o }} }}"]
+def _looks(unit: Unit) -> list[tuple[pyoxigraph.NamedNode | None, str]]:
+    """The queries that show a unit's places, each with the graph that it looks at."""
+    found: list[tuple[pyoxigraph.NamedNode | None, str]] = [
+        (pyoxigraph.NamedNode(graph), f"SELECT ?s ?p ?o WHERE {{ GRAPH <{graph}> {{ ?s ?p ?o }} }}")
+        for graph in rdf.graphs(unit)
+    ]
     if isinstance(unit, EntityUnit):
         rows = " ".join(f"(<{ontology.entity_iri(unit.key)}> {name})" for name in rdf.ENTITY_PROPERTIES)
-        return [f"SELECT ?s ?p ?o WHERE {{ VALUES (?s ?p) {{ {rows} }} ?s ?p ?o }}"]
-    places = sorted({f"({q.subject} {q.predicate} {q.object})" for q in (*rdf.quads(unit), *rdf.gone(unit))})
-    return [f"SELECT ?s ?p ?o WHERE {{ VALUES (?s ?p ?o) {{ {' '.join(places)} }} ?s ?p ?o }}"] if places else []
-
-
-def _graph(unit: Unit) -> pyoxigraph.NamedNode | None:
-    return pyoxigraph.NamedNode(ontology.post_iri(unit.key)) if isinstance(unit, PostUnit) else None
+        found.append((None, f"SELECT ?s ?p ?o WHERE {{ VALUES (?s ?p) {{ {rows} }} ?s ?p ?o }}"))
+    elif isinstance(unit, StatementUnit):
+        plain = (*rdf.plain(unit), *rdf.gone(unit))
+        places = sorted({f"({q.subject} {q.predicate} {q.object})" for q in plain})
+        if places:
+            found.append((None, f"SELECT ?s ?p ?o WHERE {{ VALUES (?s ?p ?o) {{ {' '.join(places)} }} ?s ?p ?o }}"))
+    return found
 
 
 def _term(term: dict[str, Any]) -> Any:

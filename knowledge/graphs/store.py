@@ -28,10 +28,35 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownContent:
+    """What a source says of an entity, which it calls `target` (Wikidata's id). `facts`: property (P…), value (another
+    entity's id, or words) and the value's name, "" where it is not known."""
+
+    target: str
+    description: str = ""
+    abstract: str = ""
+    categories: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str, str], ...] = ()
+    source: str = "Wikidata"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How a triple stands to what `source` says of `target`, one of its ends. `standing`: known, or conflict where the
+    source has `value` instead, an entity's id or words, called `name`."""
+
+    standing: str
+    source: str
+    target: str
+    value: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class EntityContent:
     """An entity as the graph shows it: with its names, or, once merged, as a pointer to its survivor.
 
-    `same`: its addresses elsewhere, Wikidata's first.
+    `same`: its addresses elsewhere, Wikidata's first. `known`: what is said of it there.
     """
 
     label: str
@@ -39,6 +64,7 @@ class EntityContent:
     names: tuple[Name, ...] = ()
     survivor: UUID | None = None
     same: tuple[str, ...] = ()
+    known: KnownContent | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -93,6 +119,7 @@ class AssertionContent:
     tail: Span | None = None
     accepted: bool = False
     without_image: float | None = None
+    echo: bool = False  # it merely says what its reader was shown
     regions: tuple[RegionContent, ...] = ()
 
 
@@ -138,13 +165,20 @@ class Support:
 class StatementUnit:
     """`there` stand in the graph now; `gone` are the triples that this statement may have stood as before merges.
 
-    `support`, of each of `there`, is filled in only for a store that shows it.
+    `support`, of each of `there`, is filled in only for a store that shows it. `compared`, likewise of each: None for
+    what is only said here; empty where that is so of all.
     """
 
     key: UUID
     there: tuple[Triple, ...]
     gone: tuple[Triple, ...]
     support: tuple[Support, ...] = ()
+    compared: tuple[Comparison | None, ...] = ()
+
+    @property
+    def comparisons(self) -> tuple[tuple[Triple, Comparison], ...]:
+        """Those of its triples that a source has something to say to."""
+        return tuple((triple, one) for triple, one in zip(self.there, self.compared, strict=False) if one)
 
 
 Unit = PostUnit | EntityUnit | StatementUnit

@@ -30,6 +30,7 @@ SHIPPED = Path(__file__).parent.parent / "data" / "entities.jsonl"
 
 _lock = threading.Lock()
 _in_use: tuple[object, Linker] | None = None
+_local_in_use: tuple[object, tuple[Linker, LocalIndex]] | None = None
 
 
 def index_path() -> Path:
@@ -56,6 +57,28 @@ def linker(send: Send) -> Linker | None:
             return _in_use[1]
         except (SourceUnavailable, ContextMissing, OSError) as error:
             logger.warning("Entities are not looked up: %s", error)
+            return None
+
+
+def local() -> tuple[Linker, LocalIndex] | None:
+    """The linker over the local index alone, and the index: for what may wait for no service. None as for `linker`, and
+    where KNOWLEDGE does not name the index."""
+    global _local_in_use
+    from knowledge.context import ContextMissing
+    from knowledge.linking import Linker
+
+    with _lock:
+        try:
+            if NAME not in settings.KNOWLEDGE:
+                return None
+            path = _path()
+            version = (str(path), path.stat().st_mtime_ns)
+            if _local_in_use is None or _local_in_use[0] != version:
+                index = LocalIndex(path)
+                _local_in_use = version, (Linker.shipped([index]), index)
+            return _local_in_use[1]
+        except (SourceUnavailable, ContextMissing, OSError) as error:
+            logger.warning("The local index is not asked: %s", error)
             return None
 
 

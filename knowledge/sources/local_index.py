@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from knowledge import names
 from knowledge.sources.known import Known, KnownFact, SourceUnavailable
 
 SCHEMA = 1
+ASKED_AT_ONCE = 500  # names in one statement
 TOKENS = 12  # of a name that are looked for: a longer one is no name
 _WORD = re.compile(r"\w+")
 
@@ -71,6 +72,18 @@ class LocalIndex:
             )
             found = list(dict.fromkeys([*found, *contained]))[:limit]
         return [f"Q{number}" for number in found]
+
+    def called(self, keys: Collection[str]) -> set[str]:
+        """Those of these `names.name_key`s that some entity is called exactly."""
+        plain = {index_key(key): key for key in keys}
+        found: set[str] = set()
+        ordered = sorted(set(plain) - {""})
+        for start in range(0, len(ordered), ASKED_AT_ONCE):
+            some = ordered[start : start + ASKED_AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            rows = self._rows(f"SELECT DISTINCT key FROM name WHERE key IN ({marks})", *some)  # noqa: S608
+            found |= {plain[row[0]] for row in rows}
+        return found
 
     def describe(self, ids: Sequence[str]) -> dict[str, Known]:
         numbers = [int(one[1:]) for one in ids if one[1:].isdigit()]

@@ -46,6 +46,19 @@ LIMIT 100
         ("name",),
     ),
     CypherExample(
+        "contradicted",
+        "Claims that contradict Wikidata, with what it says",
+        """MATCH (a:Entity)-[r]->(b:Entity)
+WHERE r.standing = 'conflict'
+UNWIND r.posts AS id
+MATCH (post:Post {id: id})
+RETURN a.name AS head, type(r) AS relation, b.name AS tail, r.known_to AS source, r.known_fact AS known,
+       post.title AS headline, post.url AS url
+ORDER BY head, relation
+LIMIT 100
+""",
+    ),
+    CypherExample(
         "path",
         "The shortest path between two",
         """MATCH (a:Entity {key: $one}), (b:Entity {key: $other})

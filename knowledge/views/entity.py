@@ -24,6 +24,7 @@ from knowledge.views.drawing import draw
 from knowledge.views.highlight import quoted
 from knowledge.views.linking import elsewhere
 from knowledge.views.merging import candidates, merged_into
+from knowledge.views.shown_facts import ShownFact, echoing
 
 MOST_SOURCES = 3
 MOST_PLACES = 9  # of one statement; several may be in one post
@@ -63,6 +64,7 @@ class Stated:
     outward: bool
     sources: list[Source] = field(default_factory=list)
     agreement: Agreement | None = None
+    echo: ShownFact | None = None  # a fact that its reader was shown and that it merely says again
 
     @property
     def unshown(self) -> int:
@@ -129,12 +131,14 @@ def _posts(members: Iterable[int]) -> tuple[list[Post], int]:
 def _groups(entity: Entity, edges: Sequence[Edge]) -> list[Group]:
     """The statements by relation and direction, in the order of their best supported one."""
     sources, known = _sources(edges), agreements(_ends(edge) for edge in edges)
+    echoes = echoing([pk for edge in edges for pk in edge.statements])
     grouped: dict[tuple[str, bool], list[Stated]] = defaultdict(list)
     for edge in edges:
         outward = edge.head.pk == entity.pk or edge.relation in current.SYMMETRIC
         other = edge.tail if edge.head.pk == entity.pk else edge.head
         said = [source for pk in edge.statements for source in sources.get(pk, [])]
-        stated = Stated(edge, other, outward, _once_a_post(said), known[_ends(edge)])
+        echo = next((echoes[pk] for pk in edge.statements if pk in echoes), None)
+        stated = Stated(edge, other, outward, _once_a_post(said), known[_ends(edge)], echo)
         grouped[edge.relation, outward].append(stated)
     return [Group(relation, outward, said) for (relation, outward), said in grouped.items()]
 

@@ -101,6 +101,30 @@ LIMIT 100
         ),
     ),
     Example(
+        "contradicted",
+        "Claims that contradict Wikidata, with what it says",
+        _query(
+            "kg rdf rdfs schema dcterms",
+            """
+SELECT ?head ?relation ?tail ?source ?known ?headline ?link WHERE {
+  GRAPH ?comparison {
+    ?comparison kg:standing kg:InConflict ; kg:knownName ?known ; dcterms:source ?source ;
+      kg:comparedSubject ?s ; kg:comparedRelation ?p ; kg:comparedObject ?o .
+  }
+  GRAPH ?post {
+    ?said rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o .
+    ?post schema:headline ?headline .
+    OPTIONAL { ?post schema:url ?link }
+  }
+  ?s rdfs:label ?head . ?o rdfs:label ?tail .
+  BIND (STRAFTER(STR(?p), "#") AS ?relation)
+}
+ORDER BY ?head ?relation
+LIMIT 100
+""",
+        ),
+    ),
+    Example(
         "steps",
         "Paths of one, two or three statements from Marie Curie",
         _query(

@@ -18,7 +18,7 @@ from extraction.models import Post, PostImage, PostVersion, Reading, Sighting
 from kgbuilder.celery import ring
 from knowledge import events, reviews
 from knowledge.models import Mention, Review, Statement
-from knowledge.views import highlight, shown_pictures
+from knowledge.views import highlight, shown_facts, shown_pictures
 from knowledge.views.access import READ, RETRY, REVIEW, page
 from knowledge.views.progress import missing_sentences, progress_of
 from knowledge.views.quintuples import quintuples_of
@@ -38,7 +38,9 @@ def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     pictures = shown_pictures.shown_pictures(found)
     # First: a statement may rest on a region that the newest detector no longer finds.
     matrices = shown_pictures.add_attention(found, version, mentions, pictures)
-    shown_pictures.join([*quintuples.counted, *quintuples.rejected, *quintuples.unsure], pictures)
+    every = [*quintuples.counted, *quintuples.rejected, *quintuples.unsure]
+    shown_pictures.join(every, pictures)
+    shown_facts.join(every)
     context = {
         "post": found,
         "version": version,
@@ -47,6 +49,7 @@ def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "unfetched": _unfetched(found, version),
         "pictures": pictures,
         "matrices": matrices,
+        "facts": shown_facts.shown_facts(found.current_reading),
         "sightings": list(found.sightings.all()),
         "history": list(found.versions.prefetch_related("readings__checkpoint").defer("text").order_by("-ordinal")),
         "quintuples": quintuples,

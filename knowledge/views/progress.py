@@ -8,6 +8,7 @@ from extraction.models import Post, Reading
 
 MISSING = {
     "image": "its picture was not read",
+    "facts": "nothing was looked up of whom it names",
     "detector": "there was no object detector, so pictures are shown and not read",
     "windowed": "a sentence was too long for the reader and was read in overlapping parts",
     "knowledge": "no knowledge source could be asked",

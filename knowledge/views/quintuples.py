@@ -53,6 +53,8 @@ class Quintuple:
     """The regions of pictures on which it rests, the weightiest first."""
     without_image: float | None = None
     threshold: float = 0.0
+    echoes: list[Any] = field(default_factory=list)
+    """The facts that the reader was shown and that it merely says again."""
 
     @property
     def picture(self) -> str:

@@ -77,9 +77,10 @@ class Command(BaseCommand):
         with _source(options) as items, _pictures(options, self.stderr.write) as pictured:
             extractor = _reader(options["checkpoint"])
             thresholds = chosen_reader.thresholds(extractor)
+            told = _facts(extractor)
             unread = 0
             for batch in _batches(items):
-                for extraction, failed in _extractions(extractor, [pictured(item) for item in batch]):
+                for extraction, failed in _extractions(extractor, [told(pictured(item)) for item in batch]):
                     unread += failed
                     self._print(extraction, extractor, thresholds, options)
                 self.stdout.flush()
@@ -144,6 +145,25 @@ def _pictures(options: dict[str, Any], say: Callable[[str], Any]) -> Iterator[Ca
         except OSError as error:
             _wrong_use(f"{error.filename} cannot be opened ({error.strerror}).")
         yield seen.added_to
+
+
+def _facts(extractor: Extractor) -> Callable[[inputs.Input], inputs.Input]:
+    """What adds the facts of the local index to an input, for a reader that takes them: as the link lane does for
+    posts, without the record."""
+    if not getattr(extractor, "takes_facts", False):  # a reader named by EXTRACTOR need not know of them
+        return lambda item: item
+    from knowledge import showing
+    from knowledge.sources import chosen
+
+    local = chosen.local()
+
+    def told(item: inputs.Input) -> inputs.Input:
+        if item.document is None or local is None:
+            return item
+        facts = showing.facts_of(item.document.text, local)
+        return replace(item, document=replace(item.document, facts=facts))
+
+    return told
 
 
 def _reader(folder: str | None) -> Extractor:
