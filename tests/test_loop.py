@@ -16,6 +16,7 @@ from extraction.networks.encoders import TextEncoder, tiny
 from extraction.schema import Example, WordRelation, WordSpan
 from extraction.text import Parser
 from extraction.tiny import sizes, tokenizer
+from training import saved
 from training.config import TrainConfig
 from training.evaluate import Reader, find
 from training.loop import Run, StateError, schedule
@@ -108,6 +109,16 @@ def test_a_run_with_other_settings_is_not_resumed(parser, tmp_path):
     assert run(parser, max_minutes=5.0).resume(tmp_path)
     with pytest.raises(StateError, match="other settings"):
         run(parser, seed=2).resume(tmp_path)
+
+
+def test_a_run_goes_on_after_an_update_that_brings_a_setting(tmp_path):
+    config = CONFIG.as_dict()
+    older = {name: value for name, value in config.items() if name != "halve_every"}
+    saved.write(tmp_path, {"weight": torch.ones(2)}, {"step": 3}, older)
+    found = saved.read(tmp_path, config)
+    assert found is not None and found[1] == {"step": 3}
+    with pytest.raises(StateError, match=r"other settings \(halve_every\)"):
+        saved.read(tmp_path, {**config, "halve_every": 5})
 
 
 def test_nothing_to_resume(parser, tmp_path):

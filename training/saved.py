@@ -11,6 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from training.config import TrainConfig
+
 STATE = "state.safetensors"
 # What may differ between a run and the one that goes on with it.
 FREE = ("max_minutes", "save_minutes", "threads", "device", "images")
@@ -44,7 +46,9 @@ def read(folder: Path, config: dict[str, Any]) -> tuple[dict[str, Tensor], dict[
         tensors = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise StateError(f"{path} cannot be read ({error}). Delete it and start the run again.") from error
-    theirs = {key: value for key, value in progress.pop("config", {}).items() if key not in FREE}
+    # A setting that came after the run began is as its default says: an update of the product ends no run.
+    saved = {**json.loads(json.dumps(TrainConfig().as_dict())), **progress.pop("config", {})}
+    theirs = {key: value for key, value in saved.items() if key not in FREE}
     ours = {key: value for key, value in json.loads(json.dumps(config)).items() if key not in FREE}
     if ours != theirs:
         differ = sorted(key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key))

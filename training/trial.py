@@ -89,7 +89,7 @@ def spreads(folders: Sequence[Path]) -> Iterator[str]:
             runs.append(json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
             raise ValueError(f"{folder} holds no finished run ({error})") from error
-    settings = [{**run["config"], "seed": 0} for run in runs]
+    settings = [TrainConfig.from_dict({**run["config"], "seed": 0}) for run in runs]
     if any(one != settings[0] for one in settings):
         raise ValueError("these runs differ in more than their seed: mean and spread would say nothing")
     seeds = ", ".join(str(run["config"]["seed"]) for run in runs)

@@ -70,7 +70,7 @@ def _figure(
     config = _config(recipe, row, seed, options)
     if done.exists():
         told = json.loads(done.read_text(encoding="utf-8"))
-        if told["config"] != json.loads(json.dumps(config.as_dict())):
+        if TrainConfig.from_dict(told["config"]) != TrainConfig.from_dict(json.loads(json.dumps(config.as_dict()))):
             raise NotMeasured(f"{folder} holds a run with other settings: use another --out.")
     else:
         from training.parses import ParseCache
