@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from extraction.models import Feed, Post
+from extraction.models import Feed, Post, TextToRead
 
 
 def new_token(worker: str) -> str:
@@ -22,10 +22,11 @@ def is_free(now: datetime) -> Q:
 
 
 def free(worker: str) -> int:
-    """Ends what an earlier life of `worker` left held among feeds and posts; how many. Called as the worker starts."""
+    """Ends what an earlier life of `worker` left held among feeds, posts and texts; how many. Called as it starts."""
     held = {"lease_token__startswith": f"{_slot(worker)}:"}
     ended = {"lease_token": "", "lease_until": None}
-    return Feed.objects.filter(**held).update(**ended) + Post.objects.filter(**held).update(**ended)
+    tables = (Feed, Post, TextToRead)
+    return sum(table.objects.filter(**held).update(**ended) for table in tables)
 
 
 def _slot(worker: str) -> str:

@@ -14,6 +14,7 @@ from extraction.articles import LARGEST_PAGE, Article
 from extraction.models import Post
 
 PATIENCE = 20.0  # seconds that a worker waits for a host's turn
+SENT = "sent"  # a version's source: a program gave the words itself
 SHORTEST_BODY = 80  # code points; below this no story was found
 
 Kind = Literal["page", "unchanged", "gone", "missing", "refused", "failed", "busy"]
@@ -40,6 +41,8 @@ class Found:
 
 def look(post: Post) -> Found:
     """Look at the post's page. Never raises for what a host does."""
+    if post.current_version is not None and post.current_version.source == SENT:
+        return Found("unchanged", "Its words were sent to us; its page is not asked for others.")
     if not post.link:
         return Found("refused", "The feed gives no link to a page.")
     try:

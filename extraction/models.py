@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Substr
@@ -47,6 +48,7 @@ class Feed(Leased):
         ACTIVE = "active", "active"
         PAUSED = "paused", "paused"
         GONE = "gone", "gone"
+        SENT = "sent", "sent to us"  # by programs, with the API: nothing is polled
 
     url = models.URLField(max_length=2000, unique=True)
     credentials = SealedField(blank=True, default="")
@@ -316,3 +318,32 @@ class Reading(Leased):
 
     def __str__(self) -> str:
         return f"{self.version} by {self.checkpoint}"
+
+
+class TextToRead(Leased):
+    """A text that somebody wants read and nothing recorded of; `answer` is what `manage.py read --json` would print.
+
+    It is deleted with its answer a day later.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "waits to be read"
+        DONE = "done", "read"
+        FAILED = "failed", "failed"
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    text = models.TextField()
+    title_end = models.PositiveIntegerField(default=0)
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    answer = models.JSONField(null=True, blank=True)
+    asked_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        verbose_name_plural = "texts to read"
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["due_at", "id"], condition=Q(state="waiting"), name="texts_to_read")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.public_id)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from extraction import fetch, links, opml
@@ -46,12 +47,17 @@ def subscribe(url: str, *, title: str = "", sample: bool = False) -> tuple[Feed,
 
 def retry(feed: Feed) -> None:
     """Poll a feed now, whatever it failed with; its error stays until a poll has succeeded."""
-    Feed.objects.filter(pk=feed.pk).update(state=Feed.State.ACTIVE, due_at=timezone.now())
+    _polled(feed).update(state=Feed.State.ACTIVE, due_at=timezone.now())
 
 
 def pause(feed: Feed) -> None:
     """Poll a feed no more until it is retried; its posts stay."""
-    Feed.objects.filter(pk=feed.pk).update(state=Feed.State.PAUSED, due_at=None)
+    _polled(feed).update(state=Feed.State.PAUSED, due_at=None)
+
+
+def _polled(feed: Feed) -> QuerySet[Feed]:
+    """What programs send has no address to poll."""
+    return Feed.objects.filter(pk=feed.pk).exclude(state=Feed.State.SENT)
 
 
 def import_opml(content: bytes) -> Imported:
@@ -75,8 +81,8 @@ def import_outlines(outlines: Iterable[opml.Outline]) -> Imported:
 
 
 def export_opml() -> bytes:
-    """All feeds but the samples as OPML, without anybody's password."""
-    feeds = Feed.objects.filter(sample=False).order_by("title", "url")
+    """All feeds but the samples, and what is sent to us, as OPML, without anybody's password."""
+    feeds = Feed.objects.filter(sample=False).exclude(state=Feed.State.SENT).order_by("title", "url")
     return opml.write(opml.Outline(feed.url, feed.title, feed.site) for feed in feeds)
 
 

@@ -17,13 +17,24 @@ from celery import Task, shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from extraction import chosen_reader, chosen_sight, leases, letting_go, observing, polling, reading, seeing, visiting
+from extraction import (
+    asked,
+    chosen_reader,
+    chosen_sight,
+    leases,
+    letting_go,
+    observing,
+    polling,
+    reading,
+    seeing,
+    visiting,
+)
 from extraction.models import Checkpoint, Deployment, Reading
 from extraction.schema import Claimed, Extraction
 from kgbuilder.celery import ring
 from kgbuilder.parts import run_folder
 from kgbuilder.supervision.leases import AtStart, lease
-from knowledge import recorder
+from knowledge import recorder, thresholds
 
 if TYPE_CHECKING:
     from extraction.pipeline import Extractor
@@ -71,16 +82,30 @@ def fetch(self: Task[Any, Any]) -> None:
 
 @shared_task(bind=True)
 def read(self: Task[Any, Any]) -> None:
-    """Read a batch of due posts by the deployed checkpoint and record what was found; look at a batch of pictures."""
+    """Read texts that people wait for; read a batch of due posts by the deployed checkpoint and record what was found;
+    look at a batch of pictures."""
     worker = _worker(self)
     deployed = Deployment.objects.filter(active=True).select_related("checkpoint").first()
+    answered = 0 if deployed is None else _answer_due(worker, deployed.checkpoint)
     claimed = 0 if deployed is None else _read_due(worker, deployed.checkpoint)
     looked = _look_at_due()
     letting_go.let_go()
     if claimed:
         ring("project.rdf")
-    if claimed or looked == seeing.BATCH:
+    if answered or claimed or looked == seeing.BATCH:
         ring("read")
+
+
+def _answer_due(worker: str, checkpoint: Checkpoint) -> int:
+    """Reads texts that somebody waits for, before any post; how many were claimed."""
+    if not asked.due():
+        return 0
+    with _busy("reader", asked.LEASE.total_seconds()):
+        reader = _reader(checkpoint.path, checkpoint.digest)
+        held = asked.claim(worker)
+        with observing.stage("read", f"reading {len(held)} texts that somebody sent", 0):
+            asked.answer(reader, held, thresholds.in_force())
+    return len(held)
 
 
 def _read_due(worker: str, checkpoint: Checkpoint) -> int:

@@ -32,7 +32,8 @@ def new_version(
     """Make a version of a post, its current one from now on, with its reading, due now. None: the words are those of
     its present version, or there are none.
 
-    `source`: "page", or "feed" for the feed's own words. An older version's reading that still waits is dropped.
+    `source`: "page", "feed" for the feed's own words, "sent" for what a program gave us. An older version's
+    reading that still waits is dropped.
     """
     title, body = " ".join(clean(title).split()), clean(body).strip()
     text = f"{title}\n\n{body}".strip()

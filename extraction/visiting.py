@@ -111,7 +111,8 @@ def _by_turn(rows: list[Post], limit: int, now: datetime) -> tuple[list[Post], l
 
 
 def _visit(visit: Visit, mark: Mark) -> str:
-    post = Post.objects.filter(pk=visit.post_id, lease_token=visit.token).first()
+    claimed = Post.objects.select_related("current_version")
+    post = claimed.filter(pk=visit.post_id, lease_token=visit.token).first()
     if post is None or not _renew(visit):
         return "lost"
     found = look(post)

@@ -278,6 +278,7 @@ SETTINGS: tuple[Setting, ...] = (
         secret=True,
     ),
     Setting("LANE_LATE_SECONDS", "900", _seconds, "Work that has been due for longer is told to admins."),
+    Setting("API_PER_MINUTE", "300", _count, "How many requests a minute one API token may make of a web process."),
     Setting(
         "ADMIN_PASSWORD",
         "",

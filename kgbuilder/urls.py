@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("metrics", views.metrics, name="metrics"),
+    path("api/v1/", include("knowledge.api.addresses")),
 ]
 urlpatterns += [
     path("", include(name)) for name in ("extraction.urls", "knowledge.urls", "training.urls") if find_spec(name)

@@ -175,6 +175,13 @@ class Support:
             self.reviews.setdefault(statement, []).append(review)
 
 
+def edges_of(rows: Iterable[Any]) -> list[Edge]:
+    """Of statement rows `with_ends` those that are supported, as edges: rows that say one triple make one edge."""
+    support, found = Support(), list(rows)
+    support.find([row.pk for row in found])
+    return _edges([row for row in found if row.pk in support.posts and row.head_now != row.tail_now], support)
+
+
 def _edges(rows: Iterable[Any], support: Support) -> list[Edge]:
     """Supported statement rows with their ends as edges: rows that say one triple make one edge."""
     grouped: dict[tuple[int, str, int], list[int]] = defaultdict(list)

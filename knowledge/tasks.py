@@ -12,7 +12,7 @@ from celery import Task, shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from extraction import fetch, hosts, observing
+from extraction import asked, fetch, hosts, observing
 from extraction.models import Reading
 from kgbuilder.celery import ring
 from kgbuilder.parts import run_folder
@@ -111,10 +111,11 @@ def _project(store: str, worker: str) -> None:
 
 @shared_task
 def prune() -> None:
-    """Let go of bodies and readings that are older than the settings say, and of old answers of services, some at
-    a time."""
+    """Let go of bodies and readings that are older than the settings say, and of old answers of services and old
+    texts that people had read, some at a time."""
     with lease(run_folder(), os.environ.get("KGBUILDER_PART", "io"), LEASE_SECONDS):
         done = pruning.prune()
+        asked.forget()
         forgotten = remote.forget(timedelta(days=4 * settings.KNOWLEDGE_DAYS))
     if done or forgotten:
         ring("prune")

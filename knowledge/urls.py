@@ -6,6 +6,7 @@ from django.urls import path
 
 from knowledge.views import (
     accounts,
+    api_docs,
     cypher,
     entities,
     entity,
@@ -19,6 +20,7 @@ from knowledge.views import (
     saved,
     sparql,
     status,
+    tokens,
 )
 
 urlpatterns = [
@@ -51,6 +53,10 @@ urlpatterns = [
     path("cypher/", cypher.cypher, name="cypher"),
     path("queries/save/", saved.save, name="query_save"),
     path("queries/<uuid:public_id>/remove/", saved.remove, name="query_remove"),
+    path("api/", api_docs.api_docs, name="api_docs"),
+    path("tokens/", tokens.tokens, name="tokens"),
+    path("tokens/make/", tokens.make, name="token_make"),
+    path("tokens/<uuid:public_id>/revoke/", tokens.revoke, name="token_revoke"),
     path("feeds/", feeds.feeds, name="feeds"),
     path("feeds/add/", feeds.add, name="feed_add"),
     path("feeds/opml/", feeds.opml_export, name="opml_export"),

@@ -18,6 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from extraction.models import Checkpoint, Feed, Post, PostImage
+from kgbuilder.models import ApiToken
 from knowledge.models import Assertion, Entity, Event, Merge, SavedQuery, Split, Statement
 from tests.factories import PASSWORD, make_post, make_user
 from tests.newsroom import open_newsroom
@@ -31,6 +32,7 @@ STYLED = {"sparql", "cypher"}
 # These answer a POST and change nothing that an Event would tell of.
 ASK = {"sign_in", "sign_out", "sparql", "cypher"}
 NOTHING: dict[str, Any] = {"uuid": uuid.UUID(int=7), "int": 7, "slug": "none", "str": "none", "path": "none", "": 7}
+NOTHING["uuidstr"] = NOTHING["uuid"]
 ROLES = ("viewer", "editor", "admin")
 
 
@@ -43,7 +45,10 @@ def routes(resolver: URLResolver | None = None, namespace: str = "") -> Iterator
 
 
 NAMED = {name: pattern for name, pattern in routes() if name}
-PAGES = {name: pattern for name, pattern in NAMED.items() if not name.startswith("admin:")}
+# The API lets in by token alone: tests/test_api.py walks its operations with each scope.
+API = {name: pattern for name, pattern in NAMED.items() if getattr(pattern.callback, "api", False)}
+OPEN_API = {"api_openapi_json", "api_root", "api_nothing"}
+PAGES = {name: pattern for name, pattern in NAMED.items() if not name.startswith("admin:") and name not in API}
 
 
 @pytest.fixture
@@ -63,8 +68,12 @@ def things() -> dict[str, Any]:
 
 def address(name: str, pattern: URLPattern, keys: dict[str, Any]) -> str:
     """The route's address; what `keys` does not know leads nowhere, which is an answer too."""
+    if name == "api_nothing":
+        return reverse(name, args=["nowhere/at/all"])
     wanted = re.findall(r"<(\w+):(\w+)>", str(pattern.pattern))
-    given = {key: keys.get(key, NOTHING[kind]) for kind, key in wanted}
+    # The API's own converter; elsewhere a name of a parameter stands for one thing.
+    own = {key: keys["public_id"] for kind, key in wanted if kind == "uuidstr"}
+    given = {key: keys.get(key, NOTHING[kind]) for kind, key in wanted} | own
     if "public_id" in given:
         if "entit" in str(pattern.pattern) or "merge" in str(pattern.pattern):
             given["public_id"] = Entity.objects.order_by("pk")[0].public_id
@@ -84,6 +93,10 @@ def admin_address(name: str, pattern: URLPattern) -> str:
     return reverse(name)
 
 
+def whereabouts(name: str, pattern: URLPattern, things: dict[str, Any]) -> str:
+    return admin_address(name, pattern) if name.startswith("admin:") else address(name, pattern, things["keys"])
+
+
 def staff() -> User:
     user = make_user("admin")
     user.is_staff = user.is_superuser = True
@@ -101,6 +114,24 @@ def test_strangers_see_nothing_but_what_is_public(client: Client, things: dict[s
             else:
                 assert response.status_code == 302 and response.headers["Location"].startswith("/sign-in/"), name
     assert client.get(reverse("metrics")).status_code == 404
+
+
+def test_the_api_knows_no_session_and_asks_for_a_token(client: Client, things: dict[str, Any]) -> None:
+    """Of strangers and of people who have signed in alike: so it needs no form's mark."""
+    for user in (None, staff()):
+        if user:
+            client.force_login(user)
+        for name, pattern in API.items():
+            url = address(name, pattern, things["keys"])
+            for method in (client.get, client.post, client.put, client.delete):
+                response = method(url)
+                if name in OPEN_API:
+                    assert response.status_code in (200, 404, 405), name
+                else:
+                    assert response.status_code in (401, 405), name
+                if response.status_code >= 400:
+                    assert response.headers["Content-Type"] == "application/problem+json", name
+    assert len(API) > 15
 
 
 def test_the_administration_is_for_staff(client: Client) -> None:
@@ -136,15 +167,17 @@ def test_no_post_is_taken_without_its_mark(things: dict[str, Any]) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(staff())
     for name, pattern in NAMED.items():
-        url = address(name, pattern, things["keys"]) if name in PAGES else admin_address(name, pattern)
-        assert strict.post(url, {"query": "ASK {}", "what": "posts"}).status_code == 403, name
-    assert not [name for name, pattern in routes() if getattr(pattern.callback, "csrf_exempt", False)]
+        if name not in API:
+            url = whereabouts(name, pattern, things)
+            assert strict.post(url, {"query": "ASK {}", "what": "posts"}).status_code == 403, name
+    exempt = {name for name, pattern in routes() if getattr(pattern.callback, "csrf_exempt", False)}
+    assert exempt == set(API)
 
 
 def test_looking_changes_nothing(client: Client, things: dict[str, Any]) -> None:
     client.force_login(staff())
     for name, pattern in NAMED.items():
-        url = address(name, pattern, things["keys"]) if name in PAGES else admin_address(name, pattern)
+        url = whereabouts(name, pattern, things)
         if name in ("sign_out", "admin:logout"):
             continue
         with CaptureQueriesContext(
@@ -165,10 +198,7 @@ def test_every_answer_says_where_its_parts_may_come_from(client: Client, things:
     for name, pattern in [*NAMED.items(), ("nowhere", None)]:
         if name in ("sign_out", "admin:logout"):
             continue
-        if pattern is None:
-            url = "/nowhere/"
-        else:
-            url = address(name, pattern, things["keys"]) if name in PAGES else admin_address(name, pattern)
+        url = "/nowhere/" if pattern is None else whereabouts(name, pattern, things)
         response = client.get(url)
         policy = dict(part.split(" ", 1) for part in response.headers["Content-Security-Policy"].split("; "))
         assert policy["default-src"] == "'self'", name
@@ -230,6 +260,8 @@ def changes(things: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "decide_link": {"target": ""},
         "query_save": {"language": "sparql", "title": "All", "query": "SELECT * WHERE { ?s ?p ?o }"},
         "query_remove": {},
+        "token_make": {"name": "a program's", "scope": "read", "days": "30"},
+        "token_revoke": {},
         "erase": {"confirm": "on", "reason": "asked for by law", "sure": "erase"},
         "samples_remove": {},
         "password": {"old_password": PASSWORD, "new_password1": "quite another 1", "new_password2": "quite another 1"},
@@ -251,11 +283,14 @@ def test_every_change_by_a_person_leaves_an_event(client: Client, things: dict[s
             form = {"merge": str(Merge.objects.get().pk)}
         if name == "undo_split":
             form = {"split": str(Split.objects.get().pk)}
+        if name == "token_revoke":
+            url = reverse(name, args=[ApiToken.objects.get().public_id])
         if name == "query_remove":
             url = reverse(name, args=[SavedQuery.objects.get().public_id])
         before = Event.objects.filter(by=user).count()
         response = client.post(url, form)
-        assert response.status_code == 302, f"{name}: {response.status_code}"
+        # What is shown once cannot wait for the page that a redirect leads to.
+        assert response.status_code == (200 if name == "token_make" else 302), f"{name}: {response.status_code}"
         assert Event.objects.filter(by=user).count() > before, f"{name} left no event: call events.note in it"
 
 

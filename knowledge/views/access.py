@@ -27,6 +27,9 @@ MERGE = "knowledge.add_merge"
 RETRY = "extraction.change_reading"
 ASK_CYPHER = "knowledge.ask_cypher"
 SAVE_QUERY = "knowledge.add_savedquery"
+MAKE_TOKEN = "kgbuilder.add_apitoken"  # noqa: S105
+SEE_TOKENS = "kgbuilder.view_apitoken"
+REVOKE_TOKENS = "kgbuilder.delete_apitoken"
 TRAIN = "training.add_trainingrun"
 PROMOTE = "extraction.add_deployment"
 
@@ -40,6 +43,7 @@ SENTENCES = {
     RETRY: "Reading again is for editors.",
     ASK_CYPHER: "Asking in Cypher is for those whom an admin has given that permission; SPARQL is open to all readers.",
     SAVE_QUERY: "Keeping queries is for people with an account here.",
+    MAKE_TOKEN: "Tokens are for people with an account here.",
     TRAIN: "Training is for admins.",
     PROMOTE: "Promoting a checkpoint is for admins.",
 }

@@ -45,6 +45,8 @@ def health_of(feed: Feed) -> Health:
         return Health("gone", "Gone")
     if feed.state == Feed.State.PAUSED:
         return Health("paused", "Paused")
+    if feed.state == Feed.State.SENT:
+        return Health("good", "Sent by programs")
     if feed.failures:
         return Health("failed", f"Failed {feed.failures}×")
     if feed.polled_at is None:
@@ -110,6 +112,9 @@ def change(request: HttpRequest, feed_id: int) -> HttpResponse:
     """Polls a feed now (which also takes up one that was paused), or pauses it."""
     found = get_object_or_404(Feed, pk=feed_id)
     what = request.POST.get("do", "")
+    if found.state == Feed.State.SENT:
+        messages.error(request, "Programs send these posts with the API; there is no address to poll.")
+        return redirect("feed", feed_id)
     if what == "retry":
         subscriptions.retry(found)
         ring("poll")

@@ -25,7 +25,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         feeds = Feed.objects.filter(state=Feed.State.ACTIVE)
         if options["urls"]:
-            feeds = Feed.objects.filter(url__in=options["urls"])
+            feeds = Feed.objects.filter(url__in=options["urls"]).exclude(state=Feed.State.SENT)
             unknown = set(options["urls"]) - set(feeds.values_list("url", flat=True))
             if unknown:
                 raise CommandError(f"Not subscribed to: {', '.join(sorted(unknown))}. `manage.py add_feed` does that.")

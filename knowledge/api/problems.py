@@ -1,0 +1,73 @@
+"""What went wrong, as RFC 9457 has it: application/problem+json, with a sentence for people in `detail`."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from ninja.errors import HttpError, ValidationError
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 5
+
+
+class Problem(Exception):
+    """Answered as it stands. `headers` are the response's; `also` are further members of the object."""
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None, **also: Any) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.headers, self.also = status, detail, dict(headers or {}), also
+
+
+def not_there(what: str) -> Problem:
+    return Problem(404, f"There is no {what} with this id here, or it may not be shown any more.")
+
+
+def answer(problem: Problem) -> HttpResponse:
+    """The problem as a response."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": problem.detail,
+        **problem.also,
+    }
+    return HttpResponse(json.dumps(body), status=problem.status, content_type=MEDIA_TYPE, headers=problem.headers)
+
+
+def of(error: BaseException, request: HttpRequest) -> HttpResponse:
+    """Whatever a view raised, as a response; what nobody foresaw is logged, and its words stay here."""
+    match error:
+        case Problem():
+            return answer(error)
+        case ValidationError():
+            return answer(_not_valid(error.errors))
+        case HttpError():
+            detail = "The body is not JSON." if error.status_code == 400 else f"{error.message}."
+            return answer(Problem(error.status_code, detail))
+        case Http404():
+            return answer(Problem(404, "There is nothing at this address."))
+        case RequestDataTooBig():
+            return answer(Problem(413, "The body is larger than a request may be."))
+        case TooManyFieldsSent() | UnreadablePostError():
+            return answer(Problem(400, "The request's body cannot be read."))
+        case OperationalError() | InterfaceError():
+            detail = "The database does not answer. Try again in some seconds."
+            return answer(Problem(503, detail, {"Retry-After": str(RETRY_SECONDS)}))
+    logger.error("%s %s broke", request.method, request.path, exc_info=error)
+    return answer(Problem(500, "Something broke here while this was answered. The web process's log says what."))
+
+
+def _not_valid(errors: Sequence[Mapping[str, Any]]) -> Problem:
+    """What is wrong with which field; what was sent is not repeated."""
+    wrong = [{"where": ".".join(str(part) for part in e["loc"]), "says": str(e["msg"])} for e in errors]
+    told = "; ".join(f"{one['where']}: {one['says']}" for one in wrong[:5])
+    return Problem(422, f"The request cannot be taken as it is. {told}."[:2000], errors=wrong[:50])

@@ -1,0 +1,300 @@
+"""What the API takes and gives. Offsets count code points of the version's text, half-open; times are UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from ninja import Schema
+from pydantic import AfterValidator, ConfigDict, Field
+
+from extraction import asked
+from extraction.feeds import MAX_TEXT, MAX_TITLE
+from extraction.sending import LONGEST_ID
+
+MOST = 200
+
+
+def _plain(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("the NUL character cannot be in it")
+    return text
+
+
+def _in_time(moment: datetime) -> datetime:
+    if not 1980 <= moment.year <= 2200:
+        raise ValueError("it must lie between 1980 and 2200")
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+Words = Annotated[str, AfterValidator(_plain)]
+Moment = Annotated[datetime, AfterValidator(_in_time)]
+
+
+class Asked(Schema):
+    """A list is given in pages."""
+
+    limit: int = Field(50, ge=1, le=MOST, description="How many there are on a page, at most.")
+    after: Words = Field("", max_length=600, description="`next` of the page before; the first page without.")
+
+
+class Sent(Schema):
+    """A post to be read and recorded."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: Words = Field(
+        min_length=1,
+        max_length=LONGEST_ID,
+        description="Names the post in its source: sent again, it is the same post.",
+    )
+    source: str = Field(
+        "api", pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$", description="Who sends it; ids are of one source each."
+    )
+    url: Words = Field(
+        "", max_length=2000, description="Its page, from which the words are fetched where `text` is not given."
+    )
+    title: Words = Field("", max_length=MAX_TITLE)
+    text: Words = Field("", max_length=MAX_TEXT, description="Its words, as plain text; its page is not fetched then.")
+    image: Words = Field("", max_length=2000, description="The address of its picture.")
+    published: Moment | None = Field(None, description="When it was published; without a time zone: UTC. Else: now.")
+    language: str = Field("", pattern=r"^([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*)?$", max_length=35, description="BCP 47.")
+
+    model_config["json_schema_extra"] = {
+        "examples": [
+            {
+                "id": "2026-03-02/curie",
+                "source": "newsdesk",
+                "title": "Second Nobel Prize for Marie Curie",
+                "text": "Marie Curie was born in Warsaw. She taught at the University of Paris.",
+                "published": "2026-03-02T12:00:00Z",
+            }
+        ]
+    }
+
+
+class Taken(Schema):
+    """What became of a post that was sent."""
+
+    id: UUID = Field(description="The post's id here.")
+    new: bool
+    changed: bool = Field(description="It was known, and its words or its address are other ones now.")
+    state: str = Field(description="live or withdrawn.")
+    address: str = Field(description="Where this API shows it.")
+
+
+class PostFilter(Asked):
+    q: Words = Field("", max_length=300, description='Words, "words side by side", -excluded; or an address.')
+    publisher: Words = Field("", max_length=300)
+    feed: int | None = Field(None, ge=1, le=2**62, description="The number of a feed.")
+    mentions: Words = Field("", max_length=40, description="An entity type that it mentions: person, organization, …")
+    relation: Words = Field("", max_length=60, description="A relation that it states, by key: place_of_birth, …")
+    state: Literal["live", "waiting", "declined", "failed", "withdrawn", "all"] = "live"
+    since: Moment | None = Field(None, description="Published then or later.")
+    until: Moment | None = Field(None, description="Published before then.")
+
+
+class PostRow(Schema):
+    id: UUID
+    title: str
+    link: str
+    publisher: str
+    published: datetime
+    state: str
+    language: str
+    mentions: int = Field(description="How many mentions its current reading has.")
+    statements: int = Field(description="How many statements it supports now.")
+
+
+class Posts(Schema):
+    items: list[PostRow]
+    next: str | None = Field(description="Ask with `after` set to it for what follows; null at the end.")
+
+
+class EntityRef(Schema):
+    id: UUID
+    iri: str
+    label: str
+    type: str
+
+
+class MentionShown(Schema):
+    start: int
+    end: int
+    text: str
+    type: str = Field(description="The type as read here; the entity's own may be another.")
+    score: float
+    entity: EntityRef
+
+
+class ReadingShown(Schema):
+    version: int
+    checkpoint: str
+    stage: str
+    read: datetime | None
+    current: bool
+    missing: list[str] = Field(description="Parts that it had to do without.")
+    declined: str = Field(description="Why it was declined; empty if it was not.")
+
+
+class Span(Schema):
+    start: int
+    end: int
+
+
+class Place(Schema):
+    head: Span
+    tail: Span
+    score: float
+
+
+class Relation(Schema):
+    key: str
+    label: str
+    property: str | None = Field(description="Wikidata's property, where there is one.")
+
+
+class StatedHere(Schema):
+    """A statement as one post has it; head and tail in the order that was read."""
+
+    id: UUID = Field(description="The statement's id.")
+    head: EntityRef
+    head_type: str = Field(description="The type that was read here.")
+    relation: Relation
+    tail: EntityRef
+    tail_type: str
+    score: float | None = Field(description="null where only an editor's acceptance supports it.")
+    counts: bool = Field(description="It is in the graph: its score reaches the threshold, or an editor accepted it.")
+    review: Literal["accept", "reject"] | None
+    places: list[Place]
+
+
+class PostShown(PostRow):
+    version: int | None = Field(description="The number of the version that `text` is and all offsets count in.")
+    text: str
+    title_end: int
+    mentioned: list[MentionShown]
+    stated: list[StatedHere]
+    readings: list[ReadingShown] = Field(description="Of its present version.")
+
+
+class EntityFilter(Asked):
+    q: Words = Field("", max_length=200, description="Words of one of its names.")
+    type: Words = Field(
+        "", max_length=40, description="person, organization, location, …; `any`: dates and figures too."
+    )
+
+
+class EntityRow(EntityRef):
+    names: list[str] = Field(description="Its other names.")
+    posts: int
+    statements: int
+
+
+class Entities(Schema):
+    items: list[EntityRow]
+    next: str | None
+
+
+class LinkShown(Schema):
+    wikidata: str | None = Field(
+        description="Its id there; null: it is none of Wikidata's entities, as far as is known."
+    )
+    label: str
+    description: str
+    sure: float
+    same_as: list[str]
+    decided_by_editor: bool
+
+
+class EntityShown(EntityRow):
+    merged: list[EntityRef] = Field(description="Entities that were merged into it.")
+    link: LinkShown | None = Field(description="null: it has not been looked up yet.")
+
+
+class StatementFilter(Asked):
+    entity: UUID | None = Field(None, description="At either end.")
+    head: UUID | None = None
+    tail: UUID | None = None
+    relation: Words = Field("", max_length=60, description="By its key: place_of_birth, …")
+    post: UUID | None = Field(None, description="Supported by this post.")
+    standing: Literal["said", "known", "conflict"] | None = Field(
+        None,
+        description="How it stands to Wikidata: only said here, known there too, or in conflict with it.",
+    )
+
+
+class Standing(Schema):
+    standing: Literal["said", "known", "conflict"]
+    source: str
+    fact: str = Field(description="What the source says.")
+
+
+class StatementRow(Schema):
+    id: UUID
+    head: EntityRef
+    relation: Relation
+    tail: EntityRef
+    posts: int = Field(description="How many posts support it.")
+    score: float | None = Field(description="The best assertion's; null where only an editor's acceptance supports it.")
+    standing: Standing
+
+
+class Statements(Schema):
+    items: list[StatementRow] = Field(description="At most `limit`; fewer may come although there is a `next`.")
+    next: str | None
+
+
+class Support(Schema):
+    """One assertion, or an editor's acceptance where no reading finds it any more."""
+
+    post: UUID
+    title: str
+    link: str
+    published: datetime
+    version: int | None
+    checkpoint: str | None
+    score: float | None
+    score_without_image: float | None
+    head: MentionedAs
+    tail: MentionedAs
+    review: Literal["accept", "reject"] | None
+
+
+class MentionedAs(Schema):
+    text: str
+    type: str
+    start: int | None
+    end: int | None
+
+
+class StatementShown(StatementRow):
+    support: list[Support] = Field(description="The newest first, at most 200.")
+
+
+class Found(Schema):
+    posts: list[PostRow]
+    entities: list[EntityRow]
+
+
+class Text(Schema):
+    """A text to be read, of which nothing is recorded."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"text": "Marie Curie was born in Warsaw."}]}
+    )
+
+    text: Words = Field(min_length=1, max_length=asked.LONGEST)
+    title: Words = Field("", max_length=MAX_TITLE)
+
+
+class TextAsked(Schema):
+    id: UUID
+    state: Literal["waiting", "done", "failed"]
+    address: str = Field(description="Where to ask for the answer.")
+    error: str = Field(description="Why it failed; empty if it did not.")
+    answer: dict[str, Any] | None = Field(description="As `manage.py read --json` gives it; null until it is done.")
+
+
+Support.model_rebuild()

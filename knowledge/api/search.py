@@ -1,0 +1,55 @@
+"""Search over posts and entities at once, and the words that everything here is said in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Query, Router, Schema
+from pydantic import Field
+
+from extraction.labels import ENTITY_TYPES, RELATIONS
+from extraction.models import Post
+from knowledge.api import entities, pages, posts, schemas
+from knowledge.api.door import Token
+from knowledge.api.written import relation
+from knowledge.views import entities as listed_entities
+from knowledge.views import posts as listed_posts
+
+router = Router(tags=["search"])
+
+
+class Search(Schema):
+    q: schemas.Words = Field(min_length=1, max_length=200, description="Words to look for.")
+    limit: int = Field(10, ge=1, le=50, description="How many of each kind, at most.")
+
+
+class TypeShown(Schema):
+    key: str
+    label: str
+
+
+class RelationShown(schemas.Relation):
+    symmetric: bool
+
+
+class Vocabulary(Schema):
+    types: list[TypeShown]
+    relations: list[RelationShown]
+
+
+@router.get("/search", auth=Token("read"), response=schemas.Found, summary="Search posts and entities")
+def search(request: HttpRequest, wanted: Query[Search]) -> Any:
+    """The newest live posts whose words hold all of `q`, and entities with a name that does."""
+    pages.refuse_unknown(request, Search)
+    found = listed_posts.filtered({"q": wanted.q}).filter(state=Post.State.LIVE)
+    newest = listed_posts.with_parts(found).order_by("-published_at", "-id")[: wanted.limit]
+    named = listed_entities.filtered(wanted.q).order_by("key")[: wanted.limit]
+    return {"posts": posts.rows_of(list(newest)), "entities": entities.rows_of(list(named))}
+
+
+@router.get("/vocabulary", auth=Token("read"), response=Vocabulary, summary="Entity types and relations")
+def vocabulary(request: HttpRequest) -> Any:
+    """The keys that filters take and answers give. They never change their meaning."""
+    types = [{"key": one.key, "label": one.label} for one in ENTITY_TYPES.values()]
+    return {"types": types, "relations": [relation(key) | {"symmetric": RELATIONS[key].symmetric} for key in RELATIONS]}

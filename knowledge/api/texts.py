@@ -1,0 +1,61 @@
+"""Quintuples of a text, of which nothing is recorded. A reader answers, not the web process: ask, then fetch."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router, Status
+
+from extraction import asked
+from extraction.models import Deployment, TextToRead
+from kgbuilder.celery import ring
+from kgbuilder.models import ApiToken
+from knowledge.api import schemas
+from knowledge.api.door import PREFIX, Token
+from knowledge.api.problems import Problem, not_there
+
+router = Router(tags=["quintuples of a text"])
+POLL_SECONDS = 2
+
+
+@router.post("", auth=Token("extract"), response={202: schemas.TextAsked}, summary="Have a text read")
+def ask_text(request: HttpRequest, response: HttpResponse, text: schemas.Text) -> Any:
+    """Puts the text before the readers. Ask the `address` in the answer until its `state` is no longer `waiting`.
+
+    Nothing is recorded but the text and its answer, for a day, for you alone. 429: 20 texts of yours wait already.
+    """
+    token: ApiToken = request.auth  # type: ignore[attr-defined]
+    if not Deployment.objects.filter(active=True).exists():
+        raise Problem(503, "No checkpoint reads here yet. An admin deploys one on the training pages.")
+    try:
+        row = asked.ask(token.by_id, text.text, text.title)
+    except asked.TooMany as error:
+        raise Problem(429, str(error), {"Retry-After": str(POLL_SECONDS)}) from error
+    ring("read")
+    response.headers["Location"] = _address(row)
+    response.headers["Retry-After"] = str(POLL_SECONDS)
+    return Status(202, _written(row))
+
+
+@router.get("/{uuid:text_id}", auth=Token("extract"), response=schemas.TextAsked, summary="A text's quintuples")
+def show_text(request: HttpRequest, response: HttpResponse, text_id: UUID) -> Any:
+    """The answer, as soon as it is there: mentions and quintuples as `manage.py read --json` gives them."""
+    token: ApiToken = request.auth  # type: ignore[attr-defined]
+    row = TextToRead.objects.filter(public_id=text_id, by=token.by_id).first()
+    if row is None:
+        raise not_there("text of yours")
+    if row.state == TextToRead.State.WAITING:
+        response.headers["Retry-After"] = str(POLL_SECONDS)
+    return _written(row)
+
+
+def _address(row: TextToRead) -> str:
+    return f"{PREFIX}texts/{row.public_id}"
+
+
+def _written(row: TextToRead) -> dict[str, Any]:
+    answer = row.answer and {**row.answer, "id": str(row.public_id)}
+    said = {"id": row.public_id, "state": row.state, "address": _address(row)}
+    return {**said, "error": row.error if row.state == TextToRead.State.FAILED else "", "answer": answer}

@@ -1,0 +1,101 @@
+"""Tokens for programs: one's own, made and revoked here; admins see and revoke everybody's."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from kgbuilder import tokens as kept
+from kgbuilder.models import ApiToken
+from knowledge.views.access import MAKE_TOKEN, REVOKE_TOKENS, SEE_TOKENS, page
+
+MOST_SHOWN = 500
+DAYS = ((30, "30 days"), (90, "90 days"), (365, "a year"), (0, "until it is revoked"))
+DEFAULT_DAYS = 90
+
+
+@page(MAKE_TOKEN)
+@never_cache
+def tokens(request: HttpRequest) -> HttpResponse:
+    return _shown(request)
+
+
+@page(MAKE_TOKEN)
+@never_cache
+@require_POST
+def make(request: HttpRequest) -> HttpResponse:
+    """The answer to this form shows the token, this once; nothing keeps it, also no redirect and no session."""
+    user = _user(request)
+    scopes, days = request.POST.getlist("scope"), request.POST.get("days", "")
+    name = request.POST.get("name", "")
+    try:
+        if days not in {str(number) for number, _ in DAYS}:
+            raise kept.NoToken("Choose for how long the token holds.")
+        made, text = kept.make(user, name, scopes, int(days) or None)
+    except kept.NoToken as error:
+        return _shown(request, status=400, error=str(error), name=name[: kept.LONGEST_NAME], chosen=scopes)
+    # A reload of this page would send the form again, and make another token: it is said.
+    return _shown(request, made=made, text=text)
+
+
+@page(MAKE_TOKEN)
+@require_POST
+def revoke(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    token = get_object_or_404(ApiToken.objects.select_related("by"), public_id=public_id)
+    if token.by_id != request.user.pk and not request.user.has_perm(REVOKE_TOKENS):
+        raise Http404
+    if kept.revoke(token, _user(request)):
+        messages.success(request, f"“{token.name}” is revoked. What uses it is let in no more.")
+    else:
+        messages.info(request, f"“{token.name}” was revoked already.")
+    return redirect("tokens")
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User), "the decorator lets in nobody who has not signed in"
+    return request.user
+
+
+def _shown(request: HttpRequest, status: int = 200, **also: object) -> HttpResponse:
+    rows = ApiToken.objects.select_related("by").order_by("-made_at", "-pk")
+    if not request.user.has_perm(SEE_TOKENS):
+        rows = rows.filter(by=request.user.pk)
+    now = timezone.now()
+    listed = [
+        {
+            "token": row,
+            "own": row.by_id == request.user.pk,
+            "state": _state(row, now),
+            "says": [kept.SCOPES[key].says for key in row.scopes if key in kept.SCOPES],
+        }
+        for row in rows[:MOST_SHOWN]
+    ]
+    offered = [(scope, request.user.has_perm(scope.permission)) for scope in kept.SCOPES.values()]
+    context = {
+        "rows": listed,
+        "everybody": request.user.has_perm(SEE_TOKENS),
+        "may_revoke": request.user.has_perm(REVOKE_TOKENS),
+        "scopes": offered,
+        "days": DAYS,
+        "default_days": DEFAULT_DAYS,
+        "address": request.build_absolute_uri(reverse("api_vocabulary")),
+        **also,
+    }
+    return render(request, "tokens.html", context, status=status)
+
+
+def _state(token: ApiToken, now: datetime) -> str:
+    if token.revoked_at:
+        return "revoked"
+    if token.ends_at and token.ends_at <= now:
+        return "ended"
+    return "in force" if token.by.is_active else "account closed"
