@@ -38,6 +38,14 @@ def register(folder: Path) -> Checkpoint:
     return row
 
 
+def finds_mentions(checkpoint: Checkpoint) -> bool:
+    """Whether its files are there and it finds the mentions of a text by itself."""
+    try:
+        return _config(Path(checkpoint.path)).get("head") not in ("pair", "region_pair")
+    except NoCheckpoint:
+        return False
+
+
 def digest(folder: Path) -> str:
     """SHA-256 over the weights and the config, in hexadecimal: as the Extractor names itself."""
     hashed = hashlib.sha256()

@@ -18,6 +18,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
+from extraction.models import Checkpoint
 from kgbuilder.environment import ROOT
 from knowledge.models import Event
 from tests.factories import make_checkpoint, make_user
@@ -180,7 +181,7 @@ def launch(client: Client, system: str = "eega", **changes: Any) -> Any:
     for tag in re.findall(r"<input[^>]*>", page):
         found = dict(re.findall(r'(\w+)="([^"]*)"', tag))
         if found.get("type") in ("text", "number") or (found.get("type") == "checkbox" and " checked" in tag):
-            data[found["name"]] = found.get("value", "on")
+            data[found["name"]] = found.get("value", "on" if found["type"] == "checkbox" else "")
     for name, options in re.findall(r'<select name="([^"]+)".*?>(.*?)</select>', page, re.S):
         chosen = re.search(r'value="([^"]*)" selected', options) or re.search(r'value="([^"]*)"', options)
         assert chosen
@@ -200,6 +201,22 @@ def test_a_run_is_launched_with_every_setting_a_seed_each(admin: Client) -> None
     assert run.config["data"] == ["conll04"]
     assert Event.objects.filter(what="run launched").count() == 3
     assert [claims.place(one) for one in runs] == [0, 1, 2]
+
+
+def test_the_finder_of_mentions_is_chosen_among_checkpoints_that_find_them(admin: Client, tmp_path: Path) -> None:
+    make_dataset("mnre", "mnre")
+    for head in ("tags", "pair"):
+        (tmp_path / head).mkdir()
+        (tmp_path / head / "config.json").write_text(json.dumps({"head": head}))
+    tagger, pairs, _ = (make_checkpoint(name=head) for head in ("tags", "pair", "gone"))
+    for one in Checkpoint.objects.all():
+        one.path = str(tmp_path / one.name)
+        one.save()
+    tagger.refresh_from_db()
+    assert launch(admin, "mtb", mentions=tagger.pk).status_code == 302
+    assert TrainingRun.objects.get().config["mentions"] == tagger.path
+    assert launch(admin, "mtb", mentions=pairs.pk).status_code == 422
+    assert 'name="mentions"' not in html(admin, "/training/runs/new/?system=eega")
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ SOURCES = ("extraction/networks/*.py", "training/config.py", "training/recipes.p
 CHILD_SECONDS = 120
 # What the run's own form fields, its data and its launcher decide.
 DECIDED = {"data", "labels", "encoder", "vision", "network", "seed", "system", "head"}
-DECIDED |= {"threads", "max_minutes", "device", "images", "start"}
+DECIDED |= {"threads", "max_minutes", "device", "images", "start", "mentions"}
 SIMPLE = {int: "int", float: "float", bool: "bool", str: "text"}
 Field = dict[str, Any]
 

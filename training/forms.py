@@ -8,12 +8,14 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
+from extraction import registry
 from extraction.models import Checkpoint
 from training.models import Dataset, Promotion, Work
 
 MOST_SEEDS = 10
 Description = dict[str, Any]
 TRAINING, NETWORK = "t-", "n-"
+PAIRS = {"pair", "region_pair"}  # heads that are asked about mentions which another checkpoint finds
 
 
 class Numbers(forms.CharField):
@@ -121,7 +123,14 @@ class LaunchForm(Plain):
         empty_label="nothing: from the encoder",
         help_text="a checkpoint of the same system, whose weights and labels the run starts from",
     )
-    field_order = ("name", "head", "labels", "encoder", "start", "vision", "pictures", "seeds", "device")
+    mentions = forms.ModelChoiceField(
+        Checkpoint.objects.none(),
+        required=False,
+        label="mentions in use by",
+        empty_label="the checkpoint that ships",
+        help_text="who finds the mentions whose relations this one tells when it reads posts",
+    )
+    field_order = ("name", "head", "labels", "encoder", "start", "mentions", "vision", "pictures", "seeds", "device")
 
     def __init__(self, description: Description, system: str, recipe: Description, data: Any = None) -> None:
         self.described: Description = description["systems"][system]
@@ -136,6 +145,12 @@ class LaunchForm(Plain):
         start = self.fields["start"]
         assert isinstance(start, forms.ModelChoiceField)
         start.queryset = Checkpoint.objects.filter(system=system).order_by("-pk")
+        mentions = self.fields["mentions"]
+        assert isinstance(mentions, forms.ModelChoiceField)
+        finders = [one.pk for one in Checkpoint.objects.all() if registry.finds_mentions(one)]
+        mentions.queryset = Checkpoint.objects.filter(pk__in=finders).order_by("-pk")
+        if not PAIRS & set(self.described["heads"]):
+            del self.fields["mentions"]
         if not self.described["vision"]:
             del self.fields["vision"], self.fields["pictures"]
         for prefix, part in ((TRAINING, "training"), (NETWORK, "network")):
@@ -182,6 +197,7 @@ class LaunchForm(Plain):
             "encoder": cleaned["encoder"],
             "head": cleaned.get("head", ""),
             "start": cleaned["start"].path if cleaned["start"] else "",
+            "mentions": cleaned["mentions"].path if cleaned.get("mentions") else "",
             "vision": self._vision(cleaned.get("vision", "")),
             "images": "own" if cleaned.get("pictures") else "",
             "data": sorted(dataset.format for dataset in cleaned["datasets"]),
