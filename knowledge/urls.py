@@ -8,6 +8,7 @@ from knowledge.views import (
     accounts,
     api_docs,
     cypher,
+    depicted,
     entities,
     entity,
     erasing,
@@ -30,6 +31,10 @@ urlpatterns = [
     path("posts/<uuid:public_id>/read-again/", post.read_again, name="read_again"),
     path("posts/<uuid:public_id>/erase/", erasing.erase, name="erase"),
     path("posts/<uuid:public_id>/pictures/<int:picture_id>/", post.picture, name="picture"),
+    path(
+        "posts/<uuid:public_id>/pictures/<int:picture_id>/small/", post.picture, {"small": True}, name="small_picture"
+    ),
+    path("posts/<uuid:public_id>/depicted/", depicted.judge, name="depicted"),
     path("entities/", entities.entities, name="entities"),
     path("entities/<uuid:public_id>/", entity.entity, name="entity"),
     path("entities/<uuid:public_id>/merge/", merging.merge, name="merge"),
@@ -47,6 +52,7 @@ urlpatterns = [
     ),
     path("id/entity/<uuid:public_id>", linked_data.entity_iri, name="iri_entity"),
     path("id/post/<uuid:public_id>", linked_data.post_iri, name="iri_post"),
+    path("id/post/<uuid:public_id>/picture/<int:number>", linked_data.picture_iri, name="iri_picture"),
     path("id/assertion/<uuid:public_id>", linked_data.assertion_iri, name="iri_assertion"),
     path("id/checkpoint/<slug:digest>", linked_data.checkpoint_iri, name="iri_checkpoint"),
     path("sparql/", sparql.sparql, name="sparql"),

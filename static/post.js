@@ -7,7 +7,7 @@
     (ids || "").split(" ").filter(Boolean).flatMap((id) => [...document.querySelectorAll(`[data-m~="${CSS.escape(id)}"]`)]);
   const regions = (keys) =>
     (keys || "").split(" ").filter(Boolean).flatMap((key) => [...document.querySelectorAll(`[data-region="${CSS.escape(key)}"]`)]);
-  const statements = [...document.querySelectorAll(".quintuple[data-ends]")];
+  const statements = [...document.querySelectorAll(".quintuple[data-ends], .depiction[data-ends]")];
 
   let kept = [];
   let lit = [];
@@ -30,7 +30,7 @@
     const key = region.dataset.region;
     const resting = statements.filter((item) => (item.dataset.regions || "").split(" ").includes(key));
     // A region within a statement marks itself alone: the statement marks the rest already.
-    const inside = region.closest(".quintuple");
+    const inside = region.closest(".quintuple, .depiction");
     join(region, () => [...regions(key), ...(inside ? words(inside.dataset.ends) : resting.flatMap((item) => [item, ...words(item.dataset.ends)]))]);
   }
   for (const mention of document.querySelectorAll("a.mention[data-m]")) {

@@ -11,7 +11,9 @@ from uuid import UUID
 
 import pytest
 import rdflib
+from django.test import Client
 from django.utils import timezone
+from PIL import Image
 from pyshacl import validate
 
 from extraction import seeing
@@ -248,3 +250,83 @@ def test_a_page_s_query_for_who_is_shown_needs_no_more_queries_for_more_posts(
     with django_assert_max_num_queries(3):
         found = depictions.of_posts([post.pk for post in posts])
     assert len(found) == 4
+
+
+# the pages
+
+
+@pytest.fixture
+def editor(client: Client) -> Client:
+    client.force_login(make_user("editor"))
+    return client
+
+
+def test_the_post_s_page_says_whom_a_region_shows_and_takes_a_verdict(editor: Client) -> None:
+    post = told(depicts(), depicts(box=(0.6, 0.2, 0.3, 0.4), score=0.2))
+    image, one = post.images.get(), Depiction.objects.get(score=0.8)
+    html = editor.get(f"/posts/{post.public_id}/").content.decode()
+    assert f'data-regions="{image.pk}-e0"' in html and "too unsure for the graph" in html
+    assert 'x="12.0" y="32.0" width="36.0" height="64.0"' in html, "of the upright 120 x 160"
+    data = {"depiction": str(one.public_id), "verdict": "reject"}
+    response = editor.post(f"/posts/{post.public_id}/depicted/", data, follow=True)
+    html = response.content.decode()
+    assert "no longer stands for it" in html and "rejected by" in html
+    assert counting(post) == []
+    response = editor.post(f"/posts/{post.public_id}/depicted/", data | {"verdict": "withdraw"}, follow=True)
+    assert counting(post) == ["Ada"] and "verdict is withdrawn" in response.content.decode()
+    response = editor.post(f"/posts/{post.public_id}/depicted/", data | {"verdict": "perhaps"}, follow=True)
+    assert "A verdict is accept, reject or withdraw." in response.content.decode()
+    gone = editor.post(f"/posts/{post.public_id}/depicted/", {"depiction": "x", "verdict": "reject"})
+    assert gone.status_code == 404
+
+
+def test_an_entity_s_page_frames_it_in_the_pictures_of_it(editor: Client) -> None:
+    post = told(depicts(), depicts(head=2, box=(0.6, 0.2, 0.3, 0.4), score=0.6))
+    image = post.images.get()
+    page = f"/entities/{records.entity('Ada').public_id}/"
+    html = editor.get(page).content.decode()
+    small = f"/posts/{post.public_id}/pictures/{image.pk}/small/"
+    assert html.count(small) == 1 and "Pictures of it" in html and f"#p{image.pk}" in html
+    assert '<rect x="10.00" y="20.00" width="30.00" height="40.00"/>' in html
+    with Image.open(io.BytesIO(b"".join(editor.get(small).streaming_content))) as thumbnail:  # type: ignore[attr-defined]
+        assert thumbnail.width / thumbnail.height == pytest.approx(image.width / image.height, abs=0.01)
+    for each in Depiction.objects.all():
+        depictions.review(each, "reject", None)
+    assert "Pictures of it" not in editor.get(page).content.decode()
+
+
+def test_a_picture_s_iri_leads_to_it(editor: Client) -> None:
+    post = told(depicts())
+    there = editor.get(f"/id/post/{post.public_id}/picture/0", headers={"accept": "text/html"})
+    assert there.status_code == 303 and there["Location"].endswith(f"/posts/{post.public_id}/#p{post.images.get().pk}")
+    assert editor.get(f"/id/post/{post.public_id}/picture/0", headers={"accept": "text/turtle"})["Location"].endswith(
+        "graph.ttl"
+    )
+    assert editor.get(f"/id/post/{post.public_id}/picture/1").status_code == 404
+
+
+def test_one_box_is_the_same_place_in_every_size_of_a_turned_picture(editor: Client) -> None:
+    """A mark is drawn into the stored file; the box around it in the upright copy finds it in each copy and the graph."""
+    upright = Image.new("RGB", (900, 1200), (40, 40, 40))
+    upright.paste((250, 250, 250), (180, 240, 450, 720))  # x 0.2, y 0.2, width 0.3, height 0.4
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    written = io.BytesIO()
+    upright.transpose(Image.Transpose.ROTATE_90).save(written, "JPEG", exif=exif, quality=95)
+    post = records.post(TEXT)
+    image = shown(post, written.getvalue())
+    box = (0.2, 0.2, 0.3, 0.4)
+    read(post, depicts(box=box))
+    kept = [Path(seeing.settings.MEDIA_ROOT) / name for name in (image.file, image.thumbnail)]
+    for path in (*kept, seeing.reading_copy(image.sha256)):
+        with Image.open(path) as copy:
+            assert copy.width < copy.height
+            x, y, w, h = (share * side for share, side in zip(box, (copy.width, copy.height) * 2, strict=True))
+            grey = copy.convert("L")
+            inside = grey.crop((round(x + 3), round(y + 3), round(x + w - 3), round(y + h - 3)))
+            assert min(inside.getextrema()) > 200, path
+            assert max(grey.crop((0, 0, round(x - 3), copy.height)).getextrema()) < 90, path
+            assert max(grey.crop((0, 0, copy.width, round(y - 3))).getextrema()) < 90, path
+    html = editor.get(f"/posts/{post.public_id}/").content.decode()
+    assert 'viewBox="0 0 900 1200"' in html and 'x="180.0" y="240.0" width="270.0" height="480.0"' in html
+    assert any(value(q.subject).endswith("/picture/0#xywh=percent:20,20,30,40") for q in rdf.quads(unit(post)))

@@ -20,6 +20,7 @@ from knowledge.current import Edge
 from knowledge.models import Assertion, Entity, EntityName, Review
 from knowledge.ontology import entity_iri
 from knowledge.views.access import MERGE, READ, page
+from knowledge.views.depicted import frames
 from knowledge.views.drawing import draw
 from knowledge.views.highlight import quoted
 from knowledge.views.linking import elsewhere
@@ -105,6 +106,7 @@ def entity(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "posts_total": posts_total,
         "types_read": _types_read(members),
         "elsewhere": elsewhere(found),
+        "frames": frames(members),
         "iri": entity_iri(found.public_id),
     }
     return render(request, "entity.html", context)

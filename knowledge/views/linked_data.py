@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
@@ -43,6 +44,20 @@ def entity_iri(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 def post_iri(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     get_object_or_404(Post, public_id=public_id)
     return _there(request, "post", public_id)
+
+
+@page(READ)
+def picture_iri(request: HttpRequest, public_id: uuid.UUID, number: int) -> HttpResponse:
+    """To the post that it stands with, whose graph says what it shows; to its place there for people."""
+    found = get_object_or_404(Post, public_id=public_id)
+    images = found.images.exclude(sha256="").order_by("position", "pk")
+    image = images[number : number + 1].first() if number < settings.PICTURES_PER_POST else None
+    if image is None:
+        raise Http404("This post has no such picture.")
+    response = _there(request, "post", public_id)
+    if not negotiated(request.headers.get("Accept", "")):
+        response["Location"] += f"#p{image.pk}"
+    return response
 
 
 @page(READ)

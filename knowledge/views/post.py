@@ -18,7 +18,7 @@ from extraction.models import Post, PostImage, PostVersion, Reading, Sighting
 from kgbuilder.celery import ring
 from knowledge import events, reviews
 from knowledge.models import Mention, Review, Statement
-from knowledge.views import highlight, shown_facts, shown_pictures
+from knowledge.views import depicted, highlight, shown_facts, shown_pictures
 from knowledge.views.access import READ, RETRY, REVIEW, page
 from knowledge.views.progress import missing_sentences, progress_of
 from knowledge.views.quintuples import quintuples_of
@@ -39,6 +39,7 @@ def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     # First: a statement may rest on a region that the newest detector no longer finds.
     matrices = shown_pictures.add_attention(found, version, mentions, pictures)
     every = [*quintuples.counted, *quintuples.rejected, *quintuples.unsure]
+    depicted.add_depicted(found, pictures)
     shown_pictures.join(every, pictures)
     shown_facts.join(every)
     context = {
@@ -179,13 +180,14 @@ def read_again(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 
 @page(READ)
-def picture(request: HttpRequest, public_id: uuid.UUID, picture_id: int) -> HttpResponseBase:
-    """Our own copy of a post's picture, to whoever may see the post."""
+def picture(request: HttpRequest, public_id: uuid.UUID, picture_id: int, small: bool = False) -> HttpResponseBase:
+    """Our own copy of a post's picture, or the thumbnail, to whoever may see the post."""
     image = get_object_or_404(PostImage, pk=picture_id, post__public_id=public_id)
     erased = image.post.state == Post.State.ERASED
-    if erased or not image.file or image.media_type not in PICTURES or not default_storage.exists(image.file):
+    file = image.thumbnail or image.file if small else image.file
+    if erased or not file or image.media_type not in PICTURES or not default_storage.exists(file):
         raise Http404("There is no copy of this picture.")
-    response = FileResponse(default_storage.open(image.file), content_type=image.media_type)
+    response = FileResponse(default_storage.open(file), content_type=image.media_type)
     # The copy is named after its content, so it never changes; it is not for shared caches.
     response.headers["Cache-Control"] = "private, max-age=86400, immutable"
     return response

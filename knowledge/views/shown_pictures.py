@@ -47,6 +47,8 @@ class ShownPicture:
     scene: scene.Scene | None = None
     alike: list[Post] = field(default_factory=list)
     heats: list[attention.Heat] = field(default_factory=list)
+    depicted: list[Any] = field(default_factory=list)
+    """Whom it shows, as `knowledge.views.depicted` finds."""
 
 
 @dataclass(frozen=True)
@@ -136,15 +138,24 @@ def join(quintuples: Iterable[Quintuple], pictures: Sequence[ShownPicture]) -> N
 
 
 def _support(row: Evidence, pictures: Sequence[ShownPicture]) -> Support | None:
-    reference, place = row.reference, row.reference.get("image", 0)
+    reference = row.reference
+    contents = [one.image.sha256 for one in pictures]
+    # By content where it is known: a picture that came later may stand before the others.
+    known_as = reference.get("picture", "")
+    place = contents.index(known_as) if known_as in contents else reference.get("image", 0)
     if not 0 <= place < len(pictures) or "box" not in reference or not pictures[place].image.width:
         return None
-    one = pictures[place]
-    known = next((region for region in one.regions if _same(region.box, reference["box"])), None)
-    if known is None:
-        known = _region(one.image, len(one.regions), reference, f"e{len(one.regions)}")
-        one.regions.append(known)
+    known = region_of(pictures[place], reference)
     return Support(known.key, known.label, row.weight)
+
+
+def region_of(one: ShownPicture, said: Mapping[str, Any]) -> ShownRegion:
+    """The region of the picture with that box; drawn anew where a later detector does not find it any more."""
+    known = next((region for region in one.regions if _same(region.box, said["box"])), None)
+    if known is None:
+        known = _region(one.image, len(one.regions), said, f"e{len(one.regions)}")
+        one.regions.append(known)
+    return known
 
 
 def _same(one: Sequence[float], other: Sequence[float]) -> bool:

@@ -1,0 +1,123 @@
+"""Who is shown where: in a post's pictures, on an entity's page as the pictures of it; and editors' verdicts."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from extraction.models import Post, PostImage
+from kgbuilder.celery import ring
+from knowledge import depictions
+from knowledge.depictions import Judged
+from knowledge.models import Depiction, DepictionReview
+from knowledge.views.access import REVIEW, page
+from knowledge.views.shown_pictures import ShownPicture, region_of
+
+MOST_FRAMES = 12
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Somebody in a picture of the post: the region's key on the page and the mention's anchor."""
+
+    judged: Judged
+    key: str
+    label: str
+    mention: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture that shows the entity, with the part in shares of a hundred, for drawing over any size of it."""
+
+    judged: Judged
+    post: Post
+    image: PostImage
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+def add_depicted(post: Post, pictures: Sequence[ShownPicture]) -> None:
+    """Gives each picture whom it shows, what does not count last. A region that is in no list any more is drawn."""
+    for one in depictions.of_posts([post.pk]).get(post.pk, []):
+        row = one.depiction
+        shown = _picture(row, pictures)
+        if shown is not None and shown.image.width:
+            region = region_of(shown, {"box": row.box, "class": row.label, "score": row.score})
+            shown.depicted.append(Shown(one, region.key, f"{region.number} {region.label}", row.mention_id))
+    for picture in pictures:
+        picture.depicted.sort(key=lambda one: not one.judged.counts)
+
+
+def _picture(row: Depiction, pictures: Sequence[ShownPicture]) -> ShownPicture | None:
+    """By content; where the reader did not know it, by its number."""
+    given = [one for one in pictures if one.image.sha256][: settings.PICTURES_PER_POST]
+    if row.picture:
+        return next((one for one in given if one.image.sha256 == row.picture), None)
+    return given[row.image] if row.image < len(given) else None
+
+
+def frames(members: Iterable[int]) -> list[Frame]:
+    """The pictures that show an entity, or what was merged into it; the newest posts first, each picture once."""
+    found = depictions.of_entities(list(members))
+    posts = {one.depiction.reading.version.post_id: one.depiction.reading.version.post for one in found}
+    images = PostImage.objects.filter(post__in=posts).exclude(sha256="").order_by("position", "pk")
+    kept: dict[int, list[PostImage]] = {pk: [] for pk in posts}
+    for image in images:
+        kept[image.post_id].append(image)
+    made: dict[int, Frame] = {}
+    for one in found:
+        row, post = one.depiction, one.depiction.reading.version.post
+        image = next((each for each in kept[post.pk] if row.picture and each.sha256 == row.picture), None)
+        if image is None and not row.picture and row.image < len(kept[post.pk]):
+            image = kept[post.pk][row.image]
+        if image is not None and image.pk not in made and len(made) < MOST_FRAMES:
+            made[image.pk] = Frame(one, post, image, *(round(100 * side, 2) for side in row.box))
+    return list(made.values())
+
+
+@page(REVIEW)
+@require_POST
+def judge(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """An editor's verdict on who is shown in a part of a post's picture, or the end of one."""
+    found = get_object_or_404(Post, public_id=public_id, state=Post.State.LIVE)
+    rows = Depiction.objects.filter(reading__version__post=found)
+    row = get_object_or_404(rows, public_id=_uuid(request.POST.get("depiction", "")))
+    verdict = request.POST.get("verdict", "")
+    try:
+        said = _apply(row, verdict, request)
+    except ValueError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, said)
+        ring("project.rdf")
+    return redirect(f"{reverse('post', args=[public_id])}#d-{row.public_id}")
+
+
+def _uuid(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return uuid.UUID(int=0)
+
+
+def _apply(row: Depiction, verdict: str, request: HttpRequest) -> str:
+    if verdict == "withdraw":
+        depictions.withdraw(row, request.user)
+        return "The verdict is withdrawn; the reader's own score counts again."
+    if verdict not in DepictionReview.Verdict.values:
+        raise ValueError("A verdict is accept, reject or withdraw.")
+    depictions.review(row, verdict, request.user)
+    if verdict == DepictionReview.Verdict.ACCEPT:
+        return "Confirmed: the picture shows it."
+    return "Rejected: this part of the picture no longer stands for it."
