@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from extraction.models import Checkpoint, Post, Reading
+from extraction.models import Checkpoint, Post, Reading, RegionSet
 from extraction.schema import Claimed, Document, Fact
 
 LEASE = timedelta(minutes=10)  # at least five times the slowest batch: a lease that runs out early wastes the work
@@ -129,7 +129,10 @@ def read_again_with(parts: Collection[str], checkpoint: Checkpoint) -> int:
     """Makes a new reading due of every post whose current one had to do without one of these parts; how many."""
     rows = Reading.objects.filter(current_of__isnull=False, checkpoint=checkpoint).exclude(missing=[])
     lacking = rows.filter(version=F("version__post__current_version")).values_list("version", "missing")
-    versions = [version for version, missing in lacking if set(missing) & set(parts)]
+    return _read_again([version for version, missing in lacking if set(missing) & set(parts)], checkpoint)
+
+
+def _read_again(versions: Sequence[int], checkpoint: Checkpoint) -> int:
     now = timezone.now()
     inputs, stage = f"again {now:%Y-%m-%d %H:%M:%S}", checkpoint.first_stage
     made = [
@@ -138,6 +141,26 @@ def read_again_with(parts: Collection[str], checkpoint: Checkpoint) -> int:
     ]
     Reading.objects.bulk_create(made, batch_size=500)
     return len(made)
+
+
+def read_again_after_pictures(checkpoint: Checkpoint, since: datetime | None = None) -> int:
+    """Makes a new reading due of every post that was read before one of its pictures was looked at; how many.
+
+    `since`: only for what was looked at then or later. Where something was seen, and unless a reading of the post's
+    present version waits already: that one will be given what was seen.
+    """
+    seen = RegionSet.objects.filter(sha256=OuterRef("version__post__images__sha256"), seen_at__gt=OuterRef("read_at"))
+    seen = seen.filter(error="").exclude(regions=[])
+    if since is not None:
+        seen = seen.filter(seen_at__gte=since)
+    waiting = Reading.objects.filter(
+        version=OuterRef("version"), checkpoint=checkpoint, stage__in=(Reading.Stage.READ, Reading.Stage.LINK)
+    )
+    rows = Reading.objects.filter(
+        current_of__state=Post.State.LIVE, checkpoint=checkpoint, version=F("version__post__current_version")
+    ).filter(version__pruned_at__isnull=True)
+    late = rows.exclude(version__post__images__sha256="").filter(Exists(seen)).exclude(Exists(waiting))
+    return _read_again(sorted(set(late.values_list("version", flat=True))), checkpoint)
 
 
 def drop_others(checkpoint: Checkpoint) -> int:

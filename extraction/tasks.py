@@ -88,7 +88,7 @@ def read(self: Task[Any, Any]) -> None:
     deployed = Deployment.objects.filter(active=True).select_related("checkpoint").first()
     answered = 0 if deployed is None else _answer_due(worker, deployed.checkpoint)
     claimed = 0 if deployed is None else _read_due(worker, deployed.checkpoint)
-    looked = _look_at_due()
+    looked = _look_at_due(deployed.checkpoint if deployed else None)
     letting_go.let_go()
     if claimed:
         ring("project.rdf")
@@ -122,14 +122,23 @@ def _read_due(worker: str, checkpoint: Checkpoint) -> int:
     return len(claims)
 
 
-def _look_at_due() -> int:
-    """Looks at pictures that are due; how many were claimed. Where no detector is set or can be had they stay due."""
+def _look_at_due(checkpoint: Checkpoint | None = None) -> int:
+    """Looks at pictures that are due; how many were claimed. Where no detector is set or can be had they stay due.
+
+    Posts that `checkpoint` had read before these came, or before there was a detector, are due to be read again.
+    """
     if settings.DETECTOR_WEIGHTS is None or not seeing.due():
         return 0
     with _busy("reader", reading.LEASE.total_seconds()):
         sight = chosen_sight.load_or_say()
         with observing.stage("look", "looking at pictures", 0):
-            return seeing.look_at_due(sight) if sight else 0
+            if sight is None:
+                return 0
+            began = timezone.now()
+            looked = seeing.look_at_due(sight)
+            if checkpoint is not None and settings.READ_AGAIN_FOR_PICTURES:
+                reading.read_again_after_pictures(checkpoint, since=began)
+            return looked
 
 
 def _read_and_record(reader: Extractor, claims: list[Claimed]) -> None:

@@ -189,6 +189,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("PICTURE_OBJECTS", "10", _count, "How many objects of a picture are kept, the surest first."),
     Setting("PICTURE_FACES", "5", _count, "How many faces, beside the objects."),
     Setting(
+        "READ_AGAIN_FOR_PICTURES",
+        "1",
+        _flag,
+        "Whether a post is read again when one of its pictures was looked at only after it had been read.",
+    ),
+    Setting(
         "PICTURE_DAYS",
         "0",
         _days,

@@ -306,7 +306,7 @@ def test_a_picture_s_iri_leads_to_it(editor: Client) -> None:
 
 
 def test_one_box_is_the_same_place_in_every_size_of_a_turned_picture(editor: Client) -> None:
-    """A mark is drawn into the stored file; the box around it in the upright copy finds it in each copy and the graph."""
+    """A mark is drawn into the stored file; its box in the upright picture finds it in each copy and in the graph."""
     upright = Image.new("RGB", (900, 1200), (40, 40, 40))
     upright.paste((250, 250, 250), (180, 240, 450, 720))  # x 0.2, y 0.2, width 0.3, height 0.4
     exif = Image.Exif()

@@ -201,6 +201,65 @@ def test_posts_that_were_read_without_their_pictures_are_read_again_by_command()
     assert one.reading_id == row.pk
 
 
+def lane(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    """The read lane's readings and looks, until nothing is due: with a detector where one is set."""
+    monkeypatch.setattr(tasks, "_reader", lambda path, digest: Extractor())
+    monkeypatch.setattr(chosen_sight, "load_or_say", lambda: Sight(Fake()) if settings.DETECTOR_WEIGHTS else None)
+    checkpoint = Deployment.objects.get(active=True).checkpoint
+    for _ in range(5):
+        tasks._read_due("test", checkpoint)
+        tasks._look_at_due(checkpoint)
+
+
+def due_post() -> Post:
+    post = make_post("Ada Lovelace met Charles Babbage", "They met in London.")
+    assert post.current_version is not None
+    Reading.objects.create(version=post.current_version, checkpoint=make_checkpoint(), due_at=timezone.now())
+    return post
+
+
+def test_a_post_is_read_again_when_its_picture_came_later(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    settings.DETECTOR_WEIGHTS = "yolox-nano"
+    post = due_post()
+    lane(monkeypatch, settings)
+    assert Reading.objects.count() == 1
+    shown(post, plain())
+    lane(monkeypatch, settings)
+    assert Reading.objects.filter(stage=Reading.Stage.DONE).count() == 2, "once, and not over and over"
+    post.refresh_from_db()
+    assert post.current_reading == Reading.objects.latest("pk")
+
+
+def test_a_picture_that_was_there_in_time_has_nothing_read_again(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.DETECTOR_WEIGHTS = "yolox-nano"
+    shown(due_post(), plain())
+    lane(monkeypatch, settings)
+    assert Reading.objects.count() == 1 and RegionSet.objects.count() == 1
+
+
+def test_posts_are_read_again_once_there_is_a_detector(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    shown(due_post(), plain())
+    lane(monkeypatch, settings)
+    assert Reading.objects.count() == 1
+    settings.DETECTOR_WEIGHTS = "yolox-nano"
+    lane(monkeypatch, settings)
+    assert Reading.objects.filter(stage=Reading.Stage.DONE).count() == 2
+
+
+def test_by_setting_nothing_is_read_again_but_by_command(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    settings.DETECTOR_WEIGHTS, settings.READ_AGAIN_FOR_PICTURES = "yolox-nano", False
+    post = due_post()
+    lane(monkeypatch, settings)
+    shown(post, plain())
+    lane(monkeypatch, settings)
+    assert Reading.objects.count() == 1
+    said = io.StringIO()
+    call_command("see_pictures", "--read", "--later", stdout=said)
+    assert "1 posts are read again" in said.getvalue() and Reading.objects.count() == 2
+
+
 @pytest.mark.weights
 @pytest.mark.photographs
 def test_real_weights_by_setting_see_a_real_photograph(settings: Any) -> None:

@@ -73,15 +73,18 @@ def frames(members: Iterable[int]) -> list[Frame]:
     posts = {one.depiction.reading.version.post_id: one.depiction.reading.version.post for one in found}
     images = PostImage.objects.filter(post__in=posts).exclude(sha256="").order_by("position", "pk")
     kept: dict[int, list[PostImage]] = {pk: [] for pk in posts}
-    for image in images:
-        kept[image.post_id].append(image)
+    for each in images:
+        kept[each.post_id].append(each)
     made: dict[int, Frame] = {}
     for one in found:
         row, post = one.depiction, one.depiction.reading.version.post
-        image = next((each for each in kept[post.pk] if row.picture and each.sha256 == row.picture), None)
-        if image is None and not row.picture and row.image < len(kept[post.pk]):
-            image = kept[post.pk][row.image]
-        if image is not None and image.pk not in made and len(made) < MOST_FRAMES:
+        there = kept[post.pk]
+        if row.picture:
+            chosen = [image for image in there if image.sha256 == row.picture][:1]
+        else:
+            chosen = there[row.image : row.image + 1]
+        if chosen and chosen[0].pk not in made and len(made) < MOST_FRAMES:
+            image = chosen[0]
             made[image.pk] = Frame(one, post, image, *(round(100 * side, 2) for side in row.box))
     return list(made.values())
 

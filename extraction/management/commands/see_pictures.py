@@ -31,9 +31,9 @@ class Command(BaseCommand):
             failed = RegionSet.objects.exclude(error="").values("sha256")
             images = PostImage.objects.all() if options["all"] else PostImage.objects.filter(sha256__in=failed)
             self.stdout.write(f"{seeing.again(images)} pictures are due.")
-        if options["read"]:
-            self.stdout.write(f"{self._read()} posts are read again.")
         if later:
+            if options["read"]:
+                self.stdout.write(f"{self._read()} posts are read again.")
             return
         try:
             sight = chosen_sight.load()
@@ -48,7 +48,12 @@ class Command(BaseCommand):
             looked += claimed
             self.stdout.write(f"{looked} looked at")
         self.stdout.write(f"{looked} pictures were looked at by {sight.version}.")
+        if options["read"]:
+            self.stdout.write(f"{self._read()} posts are read again.")
 
     def _read(self) -> int:
         deployed = Deployment.objects.filter(active=True).select_related("checkpoint").first()
-        return reading.read_again_with(("detector", "image"), deployed.checkpoint) if deployed else 0
+        if deployed is None:
+            return 0
+        lacking = reading.read_again_with(("detector", "image"), deployed.checkpoint)
+        return lacking + reading.read_again_after_pictures(deployed.checkpoint)
