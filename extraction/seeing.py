@@ -26,6 +26,7 @@ from extraction.schema import Claimed, Document, Region, SceneEdge
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL import Image
 
     from extraction.vision.sight import Seen, Sight
 
@@ -35,6 +36,7 @@ BATCH = 16
 LEASE = timedelta(minutes=10)
 TRIED = 3
 READING_SIDE = 512  # pixels of the longer side of the copy that networks read
+LOOKED_AT = 640  # pixels of the longer side that detectors take at most: a larger copy is decoded at a fraction
 DIED = f"The process that looked at this picture died {TRIED} times. `manage.py see_pictures --again` tries once more."
 
 
@@ -99,21 +101,37 @@ def reading_copy(sha256: str) -> Path:
 
 def make_reading_copy(image: PostImage) -> Path | None:
     """The small copy, made where it is not there; None where the picture cannot be opened any more."""
-    from PIL import Image
+    place = reading_copy(image.sha256)
+    if place.is_file():
+        return place
+    whole = _opened(image)
+    return None if whole is None else _small(whole, image)
 
+
+def _small(whole: Image.Image, image: PostImage) -> Path:
     place = reading_copy(image.sha256)
     if not place.is_file():
-        try:
-            with Image.open(Path(settings.MEDIA_ROOT) / image.file, formats=("JPEG",)) as found:
-                small = found.convert("RGB")
-        except (OSError, ValueError) as error:
-            logger.warning("The copy of picture %s cannot be opened: %s", image.pk, error)
-            return None
+        small = whole.copy()
         small.thumbnail((READING_SIDE, READING_SIDE))
         place.parent.mkdir(parents=True, exist_ok=True)
         small.save(draft := place.with_suffix(f".{image.pk}.draft"), "JPEG", quality=90)
         draft.replace(place)
     return place
+
+
+def _opened(image: PostImage) -> Image.Image | None:
+    """The kept copy, upright in RGB, a large one at the fraction of its size that is still LOOKED_AT; None where it is
+    gone."""
+    from PIL import Image
+
+    try:
+        with Image.open(Path(settings.MEDIA_ROOT) / image.file, formats=("JPEG",)) as found:
+            share = LOOKED_AT / max(found.size)
+            found.draft("RGB", (max(1, round(found.width * share)), max(1, round(found.height * share))))
+            return found.convert("RGB")
+    except (OSError, ValueError) as error:
+        logger.warning("The copy of picture %s cannot be opened: %s", image.pk, error)
+        return None
 
 
 def _shown(posts: Iterable[str]) -> dict[str, list[PostImage]]:
@@ -134,39 +152,47 @@ def _known(images: Iterable[PostImage], sight: Sight | None) -> dict[str, Region
 
 
 def _look(sight: Sight, images: Sequence[PostImage]) -> dict[str, RegionSet]:
-    """Looks at each content once and keeps what it shows; nothing is held open meanwhile."""
+    """Looks at each content once and keeps what it shows, all in one go; nothing is held open meanwhile."""
+    from extraction.vision.sight import Seen
+
     first = {image.sha256: image for image in images}
     found = _known(first.values(), sight)
     wanted = [image for sha256, image in first.items() if sha256 not in found]
     tried = [image for image in wanted if image.attempts < TRIED]
     pixels = {image.sha256: array for image in tried if (array := _pixels(image)) is not None}
-    for sha256, seen in zip(pixels, sight.look(list(pixels.values())), strict=True):
-        found[sha256] = _keep(sha256, sight.version, seen)
+    looked = zip(pixels, sight.look(list(pixels.values())), strict=True)
+    made = [_row(sha256, sight.version, seen) for sha256, seen in looked]
     for image in wanted:
         if image.attempts >= TRIED:
-            found[image.sha256] = _row(image.sha256, sight.version, error=DIED, missing=["detector"])
-    PostImage.objects.filter(sha256__in=list(first)).update(due_at=None, attempts=0)
-    return found
+            made.append(_row(image.sha256, sight.version, Seen(missing=("detector",), error=DIED)))
+    with transaction.atomic():
+        RegionSet.objects.bulk_create(
+            made, update_conflicts=True, unique_fields=["sha256", "detector"], update_fields=list(_SEEN)
+        )
+        PostImage.objects.filter(sha256__in=list(first)).update(due_at=None, attempts=0)
+    return found | {row.sha256: row for row in made}
 
 
 def _pixels(image: PostImage) -> np.ndarray | None:
-    """The copy that is shown, upright (height, width, 3); None where it is gone."""
+    """The copy that is shown, upright (height, width, 3), decoded once for this and the small one; None: it is gone."""
     import numpy as np
-    from PIL import Image
 
-    make_reading_copy(image)
-    try:
-        with Image.open(Path(settings.MEDIA_ROOT) / image.file, formats=("JPEG",)) as found:
-            return np.asarray(found.convert("RGB"))
-    except (OSError, ValueError) as error:
-        logger.warning("The copy of picture %s cannot be opened: %s", image.pk, error)
+    whole = _opened(image)
+    if whole is None:
         return None
+    _small(whole, image)
+    return np.asarray(whole)
 
 
-def _keep(sha256: str, version: str, seen: Seen) -> RegionSet:
-    return _row(
-        sha256,
-        version,
+_SEEN = ("regions", "scene", "features", "missing", "error", "seen_at")
+
+
+def _row(sha256: str, version: str, seen: Seen) -> RegionSet:
+    """What is kept of it; its features are written to their file, the row is not saved."""
+    return RegionSet(
+        sha256=sha256,
+        detector=version,
+        seen_at=timezone.now(),
         regions=[
             {"box": list(one.box), "class": one.label, "score": one.score, "depth": one.depth} for one in seen.regions
         ],
@@ -181,13 +207,6 @@ def _keep(sha256: str, version: str, seen: Seen) -> RegionSet:
         missing=list(seen.missing),
         error=seen.error,
     )
-
-
-def _row(sha256: str, version: str, **values: Any) -> RegionSet:
-    row, _ = RegionSet.objects.update_or_create(
-        sha256=sha256, detector=version, defaults={"seen_at": timezone.now(), **values}
-    )
-    return row
 
 
 def _keep_features(sha256: str, version: str, seen: Seen) -> str:

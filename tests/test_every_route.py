@@ -19,7 +19,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from extraction.models import Checkpoint, Feed, Post, PostImage
 from kgbuilder.models import ApiToken
-from knowledge.models import Assertion, Entity, Event, Merge, SavedQuery, Split, Statement
+from knowledge.models import Assertion, Depiction, Entity, Event, Mention, Merge, SavedQuery, Split, Statement
 from tests.factories import PASSWORD, make_post, make_user
 from tests.newsroom import open_newsroom
 
@@ -248,6 +248,7 @@ def changes(things: dict[str, Any]) -> dict[str, dict[str, Any]]:
     opml = b'<opml version="2.0"><body><outline xmlUrl="https://other.example/feed"/></body></opml>'
     return {
         "review": {"statement": str(statement.public_id), "verdict": "reject"},
+        "depicted": {"depiction": str(_depiction(moon).public_id), "verdict": "reject"},
         "read_again": {},
         "feed_add": {"address": "https://new.example/feed"},
         "opml_import": {"opml": SimpleUploadedFile("feeds.opml", opml)},
@@ -266,6 +267,12 @@ def changes(things: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "samples_remove": {},
         "password": {"old_password": PASSWORD, "new_password1": "quite another 1", "new_password2": "quite another 1"},
     }
+
+
+def _depiction(post: Post) -> Depiction:
+    mention = Mention.objects.filter(reading=post.current_reading_id)[0]
+    place: dict[str, Any] = {"box": [0.1, 0.1, 0.2, 0.2], "label": "person", "score": 0.8}
+    return Depiction.objects.create(public_id=uuid.uuid4(), reading=mention.reading, mention=mention, **place)
 
 
 def test_every_change_by_a_person_leaves_an_event(client: Client, things: dict[str, Any]) -> None:

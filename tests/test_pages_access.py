@@ -21,7 +21,14 @@ from training import urls as training_urls
 pytestmark = pytest.mark.django_db
 
 PUBLIC = {"sign_in", "sample_feed", "sample"}
-KEYS = {"public_id": uuid.UUID(int=1), "feed_id": 1, "picture_id": 1, "post_id": "none", "digest": "0" * 16}
+KEYS = {
+    "public_id": uuid.UUID(int=1),
+    "feed_id": 1,
+    "picture_id": 1,
+    "post_id": "none",
+    "digest": "0" * 16,
+    "number": 0,
+}
 KEYS |= {"dataset_id": 1, "run_id": 1, "checkpoint_id": 1, "evaluation_id": 1}
 PATTERNS: list[URLPattern] = [*knowledge_urls.urlpatterns, *extraction_urls.urlpatterns, *training_urls.urlpatterns]
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from extraction.vision.boxes import from_centred, from_corners
-from extraction.vision.regions import COCO, FACE, Detections, DetectorMissing, OutOfMemory, chosen, digest
+from extraction.vision.regions import COCO, FACE, LEAST_SCORE, Detections, DetectorMissing, OutOfMemory, chosen, digest
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 QUIET = 3  # onnxruntime's own log: errors only; old files make it warn once for each weight
 PADDING = 114  # grey beside a picture that is not square, as YOLOX was trained
 STRIDES = (8, 16, 32)
-MEAN, DEVIATION = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])  # ImageNet's, of 0..255
+MEAN, DEVIATION = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # ImageNet's, of 0..255
 FASTEST_LEAST = 0.5  # scores of FastestDet run high
 FACE_LEAST, FACE_OVERLAP = 0.7, 0.3
 
@@ -61,6 +61,8 @@ class OnnxDetector:
     def prepare(self, pictures: Sequence[np.ndarray], batch: int = 1) -> np.ndarray:
         """What the network is given: (batch, 3, height, width) float32."""
         rows = [self.model.prepare(picture) for picture in pictures]
+        if len(rows) == batch == 1:
+            return rows[0][None]
         return np.stack(rows + rows[-1:] * (batch - len(rows)))
 
     def forward(self, given: np.ndarray) -> list[np.ndarray]:
@@ -127,13 +129,35 @@ def _cells(height: int, width: int) -> int:
     return sum((height // stride) * (width // stride) for stride in STRIDES)
 
 
-def _stretched(picture: np.ndarray, width: int, height: int) -> np.ndarray:
-    found = Image.fromarray(np.ascontiguousarray(picture)).resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(found, np.float32)
+def _stretched(picture: np.ndarray, width: int, height: int) -> Image.Image:
+    found: Image.Image = Image.fromarray(np.ascontiguousarray(picture))
+    return found.resize((width, height), Image.Resampling.BILINEAR)
 
 
-def _first_channels(pixels: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
+@dataclass(frozen=True)
+class Scale:
+    """What a network is given instead of a channel's 0..255, for its channels in its order, the first of them red
+    where `turned` is not set: (value - mean) / deviation."""
+
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    deviation: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    turned: bool = False
+
+    def planes(self, picture: Image.Image, width: int, height: int) -> np.ndarray:
+        """(3, height, width) float32; grey (PADDING) to the right of the picture and below it.
+
+        Plane by plane: over all channels at once the same costs several times as much.
+        """
+        found = np.empty((3, height, width), np.float32)
+        order = (2, 1, 0) if self.turned else (0, 1, 2)
+        bands = picture.split()
+        for plane, channel, mean, deviation in zip(found, order, self.mean, self.deviation, strict=True):
+            inner = plane[: picture.height, : picture.width]
+            np.multiply(np.asarray(bands[channel]), np.float32(1 / deviation), out=inner)
+            inner -= np.float32(mean / deviation)
+            rest = np.float32((PADDING - mean) / deviation)
+            plane[picture.height :], plane[:, picture.width :] = rest, rest
+        return found
 
 
 def _yolox(session: InferenceSession, height: int, width: int, classes: int) -> Model | None:
@@ -144,60 +168,80 @@ def _yolox(session: InferenceSession, height: int, width: int, classes: int) -> 
     probe = np.full((1, 3, height, width), float(PADDING), np.float32)
     given = session.run(None, {session.get_inputs()[0].name: probe})[0]
     older = bool(given[..., 4:].min() < 0 or given[..., 4:].max() > 1)
+    scaled = Scale(MEAN, DEVIATION) if older else Scale(turned=True)
+    cells, strides = _grid(height, width)
 
     def prepare(picture: np.ndarray) -> np.ndarray:
-        fitted = _fitted(picture, width, height)
-        return _first_channels((fitted - MEAN) / DEVIATION if older else fitted[:, :, ::-1])
+        return scaled.planes(_fitted(picture, width, height), width, height)
 
     def read(outputs: list[np.ndarray], wide: int, high: int) -> Detections:
-        rows = _from_planes(outputs[0], height, width) if older else outputs[0]
+        planes = _levels(outputs[0], height, width) if older else [outputs[0].T]
+        # What no class can lift over the least score is not looked at: nearly all of the cells.
+        certain = np.concatenate([_sigmoid(level[4]) if older else level[4] for level in planes])
+        likely = np.flatnonzero(certain >= LEAST_SCORE)
+        rows = _columns(planes, likely)
+        if older:
+            rows[:, 4:] = _sigmoid(rows[:, 4:])
         scale = min(width / wide, height / high)
-        boxes = from_centred(_decoded(rows[:, :4], height, width) / scale) / [wide, high, wide, high]
+        found = _decoded(rows[:, :4], cells[likely], strides[likely])
+        boxes = from_centred(found / scale) / [wide, high, wide, high]
         per_class = rows[:, 4:5] * rows[:, 5:]
         return chosen(boxes, per_class.max(axis=1), per_class)
 
     return Model("yolox-older" if older else "yolox", COCO, prepare, read)
 
 
-def _fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:
-    """The picture in its proportions in the upper left corner, grey beside or below it."""
+def _fitted(picture: np.ndarray, width: int, height: int) -> Image.Image:
+    """The picture in its proportions, as large as fits."""
     high, wide = picture.shape[:2]
     scale = min(width / wide, height / high)
-    inner = (max(1, round(wide * scale)), max(1, round(high * scale)))
-    whole = np.full((height, width, 3), PADDING, np.float32)
-    whole[: inner[1], : inner[0]] = _stretched(picture, *inner)
-    return whole
+    return _stretched(picture, max(1, round(wide * scale)), max(1, round(high * scale)))
 
 
-def _from_planes(output: np.ndarray, height: int, width: int) -> np.ndarray:
-    """(cells, 5 + classes) with probabilities, from levels that each lie as (5 + classes, cells) of logits."""
-    flat, rows, at = output.reshape(-1), [], 0
+def _levels(output: np.ndarray, height: int, width: int) -> list[np.ndarray]:
+    """The levels, each (5 + classes, cells): as the older export lays them out, one after the other."""
+    flat, levels, at = output.reshape(-1), [], 0
     depth = output.shape[-1]
     for stride in STRIDES:
         size = (height // stride) * (width // stride) * depth
-        rows.append(flat[at : at + size].reshape(depth, -1).T)
+        levels.append(flat[at : at + size].reshape(depth, -1))
         at += size
-    found = np.concatenate(rows)
-    return np.concatenate([found[:, :4], _sigmoid(found[:, 4:])], axis=1)
+    return levels
 
 
-def _decoded(rows: np.ndarray, height: int, width: int) -> np.ndarray:
-    """(cells, 4) centres and sizes in the network's pixels, from offsets to the cells and logarithms of sizes."""
+def _columns(levels: Sequence[np.ndarray], chosen: np.ndarray) -> np.ndarray:
+    """(chosen, 5 + classes): these cells, by their numbers over all levels."""
+    found, first = [], 0
+    for level in levels:
+        count = level.shape[1]
+        found.append(level[:, chosen[(chosen >= first) & (chosen < first + count)] - first].T)
+        first += count
+    return np.concatenate(found)
+
+
+def _grid(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of every cell of all levels its place in its level (cells, 2) and its level's stride (cells, 1)."""
     grids, strides = [], []
     for stride in STRIDES:
         y, x = np.mgrid[: height // stride, : width // stride]
         grids.append(np.stack([x.ravel(), y.ravel()], axis=1))
         strides.append(np.full((grids[-1].shape[0], 1), stride))
-    scale = np.concatenate(strides)
+    return np.concatenate(grids), np.concatenate(strides)
+
+
+def _decoded(rows: np.ndarray, cells: np.ndarray, strides: np.ndarray) -> np.ndarray:
+    """(cells, 4) centres and sizes in the network's pixels, from offsets to the cells and logarithms of sizes."""
     sizes = np.exp(np.minimum(rows[:, 2:], 20.0))
-    return np.concatenate([(rows[:, :2] + np.concatenate(grids)) * scale, sizes * scale], axis=1)
+    return np.concatenate([(rows[:, :2] + cells) * strides, sizes * strides], axis=1)
 
 
 def _fastest(height: int, width: int) -> Model:
     """FastestDet (dog-qiuqiu, 2022): one level; its picture is stretched, BGR in 0..1."""
 
+    scaled = Scale(deviation=(255.0, 255.0, 255.0), turned=True)
+
     def prepare(picture: np.ndarray) -> np.ndarray:
-        return _first_channels(_stretched(picture, width, height)[:, :, ::-1] / 255)
+        return scaled.planes(_stretched(picture, width, height), width, height)
 
     def read(outputs: list[np.ndarray], wide: int, high: int) -> Detections:
         depth, rows, columns = outputs[0].shape
@@ -214,8 +258,10 @@ def _fastest(height: int, width: int) -> Model:
 def _faces(height: int, width: int) -> Model:
     """UltraFace (Linzaer, 2019): faces; its picture is stretched, RGB, centred at 127."""
 
+    scaled = Scale((127.0, 127.0, 127.0), (128.0, 128.0, 128.0))
+
     def prepare(picture: np.ndarray) -> np.ndarray:
-        return _first_channels((_stretched(picture, width, height) - 127) / 128)
+        return scaled.planes(_stretched(picture, width, height), width, height)
 
     def read(outputs: list[np.ndarray], wide: int, high: int) -> Detections:
         scores = outputs[0][:, 1]
