@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 
-from extraction.models import Checkpoint, Post
+from extraction.models import Checkpoint, Post, PostImage
 from knowledge import current
 from knowledge.graphs.store import Unit
 from knowledge.models import Assertion, Entity, Statement
@@ -50,14 +50,19 @@ def post_iri(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 def picture_iri(request: HttpRequest, public_id: uuid.UUID, number: int) -> HttpResponse:
     """To the post that it stands with, whose graph says what it shows; to its place there for people."""
     found = get_object_or_404(Post, public_id=public_id)
-    images = found.images.exclude(sha256="").order_by("position", "pk")
-    image = images[number : number + 1].first() if number < settings.PICTURES_PER_POST else None
-    if image is None:
-        raise Http404("This post has no such picture.")
+    image = _picture(found, number)
     response = _there(request, "post", public_id)
     if not negotiated(request.headers.get("Accept", "")):
         response["Location"] += f"#p{image.pk}"
     return response
+
+
+def _picture(found: Post, number: int) -> PostImage:
+    images = found.images.exclude(sha256="").order_by("position", "pk")
+    if number >= min(settings.PICTURES_PER_POST, len(images)):
+        raise Http404("This post has no such picture.")
+    image: PostImage = images[number]
+    return image
 
 
 @page(READ)
