@@ -289,11 +289,18 @@ class PairExtractor(Extractor):
         looked = support.attention(self.network, batch)
         regions = [self.regions[passages[one.passage].document] for one in chosen]
         weights = [support.weights_of(place, batch, output, looked, shown) for place, shown in enumerate(regions)]
-        for place in above if looked is not None else ():
-            reading, spans = readings[chosen[place].passage], passages[chosen[place].passage].words.spans
+        for place in above:
+            passage = chosen[place].passage
+            reading, spans = readings[passage], passages[passage].words.spans
             if not reading.grids and looked is not None:
                 made = support.grid(looked[place], spans, regions[place], patches=batch.objects is None)
-                reading.grids.extend([made] if made else [])
+            elif not reading.grids and batch.pairs is not None:
+                heads = batch.pairs.head_word.tolist()
+                mine = [(spans[heads[at]], weights[at]) for at in above if chosen[at].passage == passage]
+                made = support.mention_grid(mine, regions[place])
+            else:
+                continue
+            reading.grids.extend([made] if made else [])
         return dict(zip(above, log_odds(bare), strict=True)), weights
 
     def _depicted(self, document: Document, found: Extraction) -> Extraction:

@@ -75,6 +75,15 @@ def evidence(weights: Floats | None) -> tuple[EvidencePart, ...]:
     return tuple(EvidencePart("region", {"region": place}, round(float(weights[place]), 4)) for place in order)
 
 
+def mention_grid(
+    shares: Sequence[tuple[tuple[int, int], Floats | None]], regions: Sequence[Region]
+) -> WeightGrid | None:
+    """Of a network that says only what its mentions looked at: each mention's span with its shares (k,), once."""
+    rows = {span: found for span, found in shares if found is not None and len(found)}
+    spans = sorted(rows)
+    return grid(np.stack([rows[span] for span in spans]), spans, regions, patches=False) if spans else None
+
+
 def grid(
     looked: Floats, spans: Sequence[tuple[int, int]], regions: Sequence[Region], patches: bool
 ) -> WeightGrid | None:

@@ -172,6 +172,31 @@ class TextEncoder(nn.Module):
         ).last_hidden_state
         return hidden
 
+    @torch.no_grad()
+    def prefix_shares(self, ids: Tensor, shapes: Tensor, mask: Tensor, prefix: Prefix) -> Tensor:
+        """What of its attention each piece gives to each prefix position, the mean over layers and heads (B, L, P).
+
+        For people to see, worked out from the layers' states: the fused attention keeps no weights. BERT and RoBERTa.
+        """
+        present = torch.cat([prefix.present, mask], dim=1)
+        states = self.model(
+            inputs_embeds=self._embedded(ids, shapes),
+            attention_mask=present.long(),
+            position_ids=self._positions(ids),
+            past_key_values=self._cache(prefix),
+            output_hidden_states=True,
+        ).hidden_states
+        heads, length = int(self.model.config.num_attention_heads), prefix.present.shape[1]  # type: ignore[union-attr, arg-type]
+        total = ids.new_zeros((*ids.shape, length), dtype=states[0].dtype)
+        for layer, given, keys in zip(self.layers, states, prefix.keys, strict=False):
+            own: Any = layer.attention.self  # type: ignore[union-attr]
+            asked, said = own.query(given), torch.cat([keys, own.key(given)], dim=1)
+            asked, said = (part.unflatten(2, (heads, -1)).transpose(1, 2) for part in (asked, said))
+            scores = asked @ said.transpose(2, 3) / asked.shape[-1] ** 0.5
+            scores = scores.masked_fill(~present[:, None, None], torch.finfo(scores.dtype).min)
+            total = total + scores.softmax(dim=-1).mean(dim=1)[..., :length]
+        return total / len(prefix.keys)
+
     def embed(self, ids: Tensor, shapes: Tensor) -> Tensor:
         """What the first of `layers` is given (B, L, D)."""
         embeddings: nn.Module = self.model.embeddings  # type: ignore[assignment]

@@ -176,6 +176,17 @@ class RSRNeT(nn.Module):
             return TagOutput(self.emit(self.dropout(gather_words(hidden, batch.first))))
         return PairOutput(self.classify(self.dropout(self._pair(hidden, batch))))
 
+    def looked_at(self, batch: Batch) -> Tensor | None:
+        """What each word gives to each object of what it gives to all of them in the prefix (B, n, m), the mean over
+        layers, for people to see; 0 where there is no object, None where no picture is there at all."""
+        prefix = self.see(batch.pictures) if self.see is not None and batch.pictures is not None else None
+        if prefix is None:
+            return None
+        shares = self.encoder.prefix_shares(batch.ids, batch.shapes, batch.pieces, prefix)
+        objects = shares.unflatten(2, (-1, SIDE * SIDE)).sum(dim=3)[..., 1:]  # (B, L, m): the whole picture apart
+        words = gather_words(objects / objects.sum(dim=2, keepdim=True).clamp(min=1e-9), batch.first)
+        return words * batch.real.unsqueeze(-1)
+
     def _pair(self, hidden: Tensor, batch: Batch) -> Tensor:
         """What the relation is read off: (B, d), or (B, 2 d) from the two start markers."""
         if self.config.state == "cls":
