@@ -7,15 +7,18 @@ were resolved to; new posts go on resolving to those rows and are seen with the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from extraction.models import Post
 from knowledge import current, events, marking
 from knowledge.models import Entity, Merge, Statement
+
+MARKED_AT_ONCE = 1000  # units: more would keep an editor, and on SQLite everybody, waiting
 
 
 class NothingToMerge(ValueError):
@@ -35,7 +38,7 @@ def merge(survivor: Entity, others: Sequence[Entity], by: events.Who) -> Merge:
         pointers = {str(pk): was for pk, was in former.items()}
         made = Merge.objects.create(survivor_id=root, former=pointers, by_id=_id(by))
         Entity.objects.filter(pk__in=former).update(canonical=root)
-        _mark({root, *former})
+        _mark(made, {root, *former})
         events.note(by, "merge", str(rows[survivor.pk].public_id), made.former, root)
     return made
 
@@ -53,7 +56,7 @@ def undo(made: Merge, by: events.Who) -> None:
         changed = {pk for pk in before if before[pk] != after.get(pk)}
         for pk in sorted(changed):
             Entity.objects.filter(pk=pk).update(canonical=after.get(pk))
-        _mark(cluster)
+        _mark(made, cluster)
         subject = str(made.survivor.public_id)
         was = {str(pk): before[pk] for pk in changed}
         events.note(by, "merge undone", subject, was, {str(pk): after.get(pk) for pk in changed})
@@ -77,14 +80,54 @@ def _locked(ids: Iterable[int]) -> dict[int, Entity]:
     return {row.pk: row for row in Entity.objects.select_for_update(no_key=True).filter(pk__in=set(ids)).order_by("pk")}
 
 
-def _mark(ids: set[int]) -> None:
-    """Every unit that shows one of these entities, also what a merge has just made a loop and so hidden."""
+def _mark(made: Merge, ids: set[int]) -> None:
+    """Every unit that shows one of these entities, also what a merge has just made a loop and so hidden. Of very many
+    statements only the entities here: nobody waits for the rest, which the projectors mark before they project."""
+    posts, statements = _touched(ids)
+    if len(statements.values_list("pk")[: MARKED_AT_ONCE + 1]) <= MARKED_AT_ONCE:
+        marking.mark_rows(marking.Kind.POST, posts)
+        marking.mark_rows(marking.Kind.STATEMENT, statements)
+    else:
+        Merge.objects.filter(pk=made.pk).update(wanted=F("wanted") + 1)
+    marking.mark_rows(marking.Kind.ENTITY, Entity.objects.filter(pk__in=ids))
+
+
+def _touched(ids: Iterable[int]) -> tuple[QuerySet[Post], QuerySet[Statement]]:
+    """The posts and statements that show one of these entities."""
     ends = Q(head__in=ids) | Q(tail__in=ids)
     mentioned = current.mentions().filter(entity__in=ids).values("reading__current_of")
     reviewed = current.reviews_in_force().filter(statement__in=Statement.objects.filter(ends)).values("post")
-    marking.mark_rows(marking.Kind.POST, Post.objects.filter(Q(pk__in=mentioned) | Q(pk__in=reviewed)))
-    marking.mark_rows(marking.Kind.STATEMENT, Statement.objects.filter(ends))
-    marking.mark_rows(marking.Kind.ENTITY, Entity.objects.filter(pk__in=ids))
+    return Post.objects.filter(Q(pk__in=mentioned) | Q(pk__in=reviewed)), Statement.objects.filter(ends)
+
+
+def unmarked() -> QuerySet[Merge]:
+    """The merges whose units are not all marked yet."""
+    return Merge.objects.filter(marked__lt=F("wanted"))
+
+
+def mark_rest(go_on: Callable[[], bool] = lambda: True) -> None:
+    """Marks what merges left to be marked, some rows in a transaction; `go_on` is asked before each. A death, or two
+    at once, only repeats work: a unit that is marked again is projected again."""
+    for made in list(unmarked().order_by("pk")):
+        ids = {made.survivor_id, *(int(pk) for pk in made.former)}
+        around = Entity.objects.filter(Q(canonical__in=ids) | Q(pk__in=ids)).values_list("pk", "canonical")
+        ids |= {pk for pair in around for pk in pair if pk is not None}
+        posts, statements = _touched(ids)
+        for kind, rows in ((marking.Kind.POST, posts), (marking.Kind.STATEMENT, statements)):
+            if not _marked_by_and_by(kind, rows, go_on):
+                return
+        Merge.objects.filter(pk=made.pk, marked__lt=made.wanted).update(marked=made.wanted)
+
+
+def _marked_by_and_by(kind: marking.Kind, rows: QuerySet[Any], go_on: Callable[[], bool]) -> bool:
+    # All keys first: one walk along the index of each end, instead of one for every portion.
+    keys = list(rows.order_by().values_list("public_id", flat=True))
+    for start in range(0, len(keys), MARKED_AT_ONCE):
+        if not go_on():
+            return False
+        with transaction.atomic():
+            marking.mark(kind, keys[start : start + MARKED_AT_ONCE])
+    return True
 
 
 def _id(by: events.Who) -> int | None:

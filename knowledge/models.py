@@ -206,13 +206,23 @@ class Review(models.Model):
 
 
 class Merge(models.Model):
-    """Entities made one. `former`: what each row pointed to ({entity id: canonical id or null}), for the undo."""
+    """Entities made one. `former`: what each row pointed to ({entity id: canonical id or null}), for the undo.
+
+    While `marked < wanted` not all units that it touches are marked yet: of many, the projectors mark them.
+    """
 
     survivor = models.ForeignKey(Entity, on_delete=models.PROTECT, related_name="merges")
     former = models.JSONField()
     by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     at = models.DateTimeField(auto_now_add=True)
     undone_at = models.DateTimeField(null=True, blank=True)
+    wanted = models.PositiveIntegerField(default=0)
+    marked = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["id"], condition=Q(marked__lt=F("wanted")), name="merges_unmarked")
+        ]
 
     def __str__(self) -> str:
         return f"into {self.survivor} at {self.at:%Y-%m-%d %H:%M}"

@@ -152,3 +152,35 @@ def test_what_a_merge_would_touch_is_told_of_each_entity_with_what_it_took_in() 
     }
     assert found == by_hand
     assert found[twain.pk][0] >= 2
+
+
+def test_of_very_many_statements_nobody_waits_for_the_marks_and_none_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    clemens, twain, initials = three()
+    records.settle()
+    monkeypatch.setattr(merges, "MARKED_AT_ONCE", 1)
+    done = merges.merge(twain, [clemens, initials], None)
+    assert {kind for kind, _ in records.marked()} == {"entity"} and merges.unmarked().exists()
+    asked = iter([True, False])
+    merges.mark_rest(lambda: next(asked))
+    assert merges.unmarked().exists(), "one that is stopped begins anew"
+    merges.mark_rest()
+    assert not merges.unmarked().exists()
+    late = {name for kind, name in records.marked() if kind != "entity"}
+    records.settle()
+    monkeypatch.undo()
+    merges.undo(done, None)
+    assert late == {name for kind, name in records.marked() if kind != "entity"} and len(late) == 6
+
+
+def test_a_projector_marks_what_a_merge_left_before_it_projects(monkeypatch: pytest.MonkeyPatch) -> None:
+    clemens, twain, initials = three()
+    whole, late = records.Kept(), records.Kept()
+    done = merges.merge(twain, [clemens, initials], None)
+    records.project(whole)
+    merges.undo(done, None)
+    records.project(late)
+    monkeypatch.setattr(merges, "MARKED_AT_ONCE", 1)
+    merges.merge(twain, [clemens, initials], None)
+    records.project(late)
+    assert not merges.unmarked().exists()
+    assert late.units == whole.units

@@ -15,8 +15,9 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from statistics import median
+from statistics import median, quantiles
 from typing import Any, Protocol
+from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
@@ -29,14 +30,16 @@ from kgbuilder.benchmarks import NotMeasured
 from kgbuilder.benchmarks.graph import PUBLISHED, STATEMENTS, post_units
 from kgbuilder.benchmarks.server import serving
 from kgbuilder.scratch import scratch_database
-from knowledge import marking, recorder
+from knowledge import marking, ontology, recorder
 from knowledge.graphs import projector, sparql_store
 from knowledge.graphs.store import StatementUnit, Store, Support, Unit
-from knowledge.models import Assertion
+from knowledge.models import Assertion, Entity
 
 HELP = "statements a second projected, divided by what the bare engine does with the same rows"
 FLUSH_AFTER = 500
 BARE_ROWS = 1000
+ASKED = 60  # entities whose neighbourhood is asked for
+TOGETHER = 10  # posts in one request while a store is filled
 Say = Callable[[str], object]
 
 
@@ -57,11 +60,15 @@ def run(options: Mapping[str, Any], write: Say, note: Say) -> None:
         write(f"{options['store']}, {options['posts'] * STATEMENTS} statements: {empty}")
         write(f"ratio: {empty.ratio:.2f}")
         if options["fill"]:
+            near = _two_hops(bench)
             _fill(bench, options["fill"], note)
             full = _rates(bench, options["posts"], options["rounds"], note)
             write(f"{options['store']}, beside {options['fill']} statements: {full}")
             write(f"ratio: {full.ratio:.2f}")
             write(f"full against empty: {full.projected / empty.projected:.2f}")
+            far = _two_hops(bench)
+            write(f"all within two statements, p95: {near:.1f} ms, beside {options['fill']} statements {far:.1f} ms")
+            write(f"ratio: {far / near:.2f}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,9 @@ class Bench(Protocol):
     def bare(self) -> None:
         """Does the same without the product."""
 
+    def within_two(self, entity: UUID) -> int:
+        """How many entities lie within two statements of this one, as the store answers."""
+
 
 def _rates(bench: Bench, posts: int, rounds: int, note: Say) -> Rates:
     projected, bare = [], []
@@ -113,13 +123,28 @@ def _mark(draw: random.Random, posts: int) -> int:
     return Assertion.objects.filter(reading__current_of__in=chosen).values("statement").distinct().count()
 
 
+def _two_hops(bench: Bench) -> float:
+    """The p95, in milliseconds, of asking for all within two statements of an entity, over some entities twice."""
+    chosen = list(Entity.objects.order_by("pk").values_list("public_id", flat=True)[::7][:ASKED])
+    seconds: list[float] = []
+    for _ in range(2):  # the first warms what a server that runs has warm
+        seconds = []
+        for key in chosen:
+            began = time.perf_counter()
+            bench.within_two(key)
+            seconds.append(time.perf_counter() - began)
+    return 1000 * quantiles(seconds, n=20)[-1]
+
+
 def _fill(bench: Bench, statements: int, note: Say) -> None:
-    for number in range(statements // STATEMENTS):
-        units = post_units(number)
-        post = units[0].key
-        bench.store.replace([_supported(unit, post) for unit in units])
-        if number % 1000 == 0:
-            note(f"{number * STATEMENTS} of {statements} statements put beside")
+    for start in range(0, statements // STATEMENTS, TOGETHER):
+        units: list[Unit] = []
+        for number in range(start, start + TOGETHER):
+            some = post_units(number)
+            units += [_supported(unit, some[0].key) for unit in some]
+        bench.store.replace(units)
+        if start % 1000 == 0:
+            note(f"{start * STATEMENTS} of {statements} statements put beside")
 
 
 def _supported(unit: Unit, post: Any) -> Unit:
@@ -186,6 +211,11 @@ def _rdf(url: str | None) -> Iterator[Bench]:
             self._sent.clear()
             _project("rdf", self.store)
 
+        def within_two(self, entity: UUID) -> int:
+            one = f"<{ontology.entity_iri(entity)}>"
+            steps = f"{{ {one} ?p ?a }} UNION {{ ?a ?p {one} }} {{ ?a ?q ?b }} UNION {{ ?b ?q ?a }}"
+            return len(self.store.select(f"SELECT DISTINCT ?b {{ {steps} ?b a ?type }}"))
+
         def bare(self) -> None:
             for text in self._sent:
                 self._engine.update(text)
@@ -218,6 +248,13 @@ def _neo4j(url: str | None) -> Iterator[Bench]:
         def project(self) -> None:
             self._sent.clear()
             _project("neo4j", self.store)
+
+        def within_two(self, entity: UUID) -> int:
+            query = (
+                "MATCH (e:Entity {id: $id})-[r*1..2]-(x:Entity) WHERE all(one IN r WHERE type(one) <> 'MENTIONS') "
+                "RETURN DISTINCT x.id AS id"
+            )
+            return len(self.store.rows(query, id=str(entity)))
 
         def bare(self) -> None:
             rows: dict[str, list[Any]] = {}

@@ -101,16 +101,21 @@ def statements(keys: Sequence[UUID], *, with_support: bool = False) -> list[Stat
     one that is: the store may still hold them."""
     if not keys:
         return []
-    rows = list(Statement.objects.filter(public_id__in=keys).values_list("public_id", "head", "relation", "tail"))
+    columns = ("pk", "public_id", "head", "relation", "tail")
+    found = list(Statement.objects.filter(public_id__in=keys).values_list(*columns))
+    rows = [row[1:] for row in found]
     ever = _stood_for({end for _, head, _, tail in rows for end in (head, tail)})
     forms = {
         key: {_ordered(h, relation, t) for h in ever[head] for t in ever[tail] if h != t}
         for key, head, relation, tail in rows
     }
     every = {form for found in forms.values() for form in found}
-    support = support_of(every) if with_support else {}
-    supported = every & support.keys() if with_support else supported_among(every)
     ids = {end for head, _, tail in every for end in (head, tail)}
+    # Where no merge has touched their ends, no other row says the same: these rows alone are asked for.
+    alone = all(len(some) == 1 for some in ever.values()) and len(current.members(ids)) == len(ids)
+    only = [row[0] for row in found] if alone else None
+    support = support_of(every, only) if with_support else {}
+    supported = every & support.keys() if with_support else supported_among(every, only)
     public = dict(Entity.objects.filter(pk__in=ids).values_list("pk", "public_id"))
 
     shown = {(h, relation, t): Triple(public[h], relation, public[t]) for h, relation, t in every}
@@ -137,14 +142,16 @@ def _compared(found: Sequence[Agreement]) -> tuple[Comparison | None, ...]:
     )
 
 
-def supported_among(forms: set[Ends]) -> set[Ends]:
-    """Those of these triples, by ids of entities, that any statement row supports now."""
+def supported_among(forms: set[Ends], only: Sequence[int] | None = None) -> set[Ends]:
+    """Those of these triples, by ids of entities, that any statement row supports now; `only`: the rows that can."""
     if not forms:
         return set()
-    heads = current.members(end for head, _, tail in forms for end in (head, tail))
-    rows = current.supported_statements().filter(
-        head__in=heads, tail__in=heads, relation__in={relation for _, relation, _ in forms}
-    )
+    if only is not None:
+        rows = current.supported_statements().filter(pk__in=only)
+    else:
+        heads = current.members(end for head, _, tail in forms for end in (head, tail))
+        relations = {relation for _, relation, _ in forms}
+        rows = current.supported_statements().filter(head__in=heads, tail__in=heads, relation__in=relations)
     return forms & set(rows.values_list("head_now", "relation", "tail_now"))
 
 

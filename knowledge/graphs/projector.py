@@ -24,7 +24,7 @@ from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
 from extraction.models import Post
-from knowledge import erasure
+from knowledge import erasure, merges
 from knowledge.current import supported_statements
 from knowledge.graphs import build
 from knowledge.graphs.registry import open_store
@@ -75,7 +75,10 @@ def run(
             target.fence = time.time_ns() // 1000
             _recognise(store, target, token)
             until = time.monotonic() + seconds
-            while time.monotonic() < until and _take(store, token):
+            while _take(store, token):
+                merges.mark_rest(lambda: _take(store, token))
+                if time.monotonic() >= until:
+                    break
                 rows = _due(store, chunk)
                 if not rows:
                     break
@@ -229,7 +232,7 @@ def _take(store: str, token: str) -> bool:
 def wait_until_even(store: str, seconds: float, *, poll_seconds: float = 0.2) -> bool:
     """Waits while units are behind that are not held up by an error; whether none is left. Another process projects."""
     until = time.monotonic() + seconds
-    while behind(store).filter(attempts=0).exists():
+    while behind(store).filter(attempts=0).exists() or merges.unmarked().exists():
         if time.monotonic() > until:
             return False
         time.sleep(poll_seconds)

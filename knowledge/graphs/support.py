@@ -14,14 +14,17 @@ Ends = tuple[int, str, int]
 Best = dict[UUID, float | None]
 
 
-def of(forms: Collection[Ends]) -> dict[Ends, Support]:
-    """The support of those of these triples, by ids of entities, that have any."""
+def of(forms: Collection[Ends], only: Collection[int] | None = None) -> dict[Ends, Support]:
+    """The support of those of these triples, by ids of entities, that have any; `only`: the statement rows that can say
+    them."""
     if not forms:
         return {}
     wanted = set(forms)
-    heads = current.members(end for head, _, tail in wanted for end in (head, tail))
-    rows: dict[str, Iterable[Any]] = {f"statement__{end}__in": heads for end in ("head", "tail")}
-    rows["statement__relation__in"] = {relation for _, relation, _ in wanted}
+    rows: dict[str, Iterable[Any]] = {"statement__in": only or ()}
+    if only is None:
+        heads = current.members(end for head, _, tail in wanted for end in (head, tail))
+        relations = {relation for _, relation, _ in wanted}
+        rows = {"statement__head__in": heads, "statement__tail__in": heads, "statement__relation__in": relations}
     best: dict[Ends, Best] = defaultdict(dict)
     said = current.assertions().filter(**rows).order_by()
     columns = ("head_now", "statement__relation", "tail_now", "reading__version__post__public_id", "score")

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 # Each module in kgbuilder/benchmarks says what it measures (HELP), takes its options (arguments) and prints figures
 # (run, which raises NotMeasured with a sentence).
-KINDS = ("ablations", "extract", "graph", "linking", "pages", "pictures", "projection", "systems", "workers")
+KINDS = ("ablations", "extract", "graph", "linking", "pages", "pictures", "projection", "scale", "systems", "workers")
 
 
 class Command(BaseCommand):

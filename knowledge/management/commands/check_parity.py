@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from kgbuilder import installation
 from kgbuilder.celery import ring
+from knowledge import merges
 from knowledge.graphs import parity, projector
 from knowledge.graphs.registry import open_store, store_names
 from knowledge.graphs.store import Store, StoreUnavailable
@@ -87,6 +88,7 @@ class Command(BaseCommand):
     def _compare(self, both: Compared, wait: float | None) -> parity.Report:
         # One that was wiped is recognised, so that what it lacks counts as pending.
         projector.run(both.name, opened=both.store, seconds=0)
+        merges.mark_rest()
         if wait is not None:
             ring(f"project.{both.name}")
             projector.wait_until_even(both.name, wait)
