@@ -76,7 +76,8 @@ def _timed(entities: Sequence[int], note: Say) -> dict[str, float]:
     client = Client(headers={"host": "127.0.0.1"})
     client.force_login(user)
     rows = Entity.objects.in_bulk(entities)
-    pages, hops = [], []
+    pages: list[float] = []
+    hops: list[float] = []
     for round_ in range(2):  # the first warms what a server that runs has warm
         pages, hops = [], []
         for pk in entities:
