@@ -124,6 +124,12 @@ _lock = threading.Lock()
 _at_once = threading.BoundedSemaphore(PROCESSES)
 
 
+def idle() -> tuple[_Parser, ...]:
+    """The parsers that wait for work: while nothing is parsed, all that there are."""
+    with _lock:
+        return tuple(_idle)
+
+
 @contextmanager
 def _parser() -> Iterator[_Parser]:
     """A process that is nobody else's meanwhile: an idle one, or a new one."""

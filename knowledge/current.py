@@ -23,6 +23,7 @@ from knowledge import thresholds
 from knowledge.models import Assertion, Entity, Mention, Review, Statement
 
 SYMMETRIC = tuple(sorted(key for key, relation in RELATIONS.items() if relation.symmetric))
+AT_ONCE = 5000  # ids in a query: SQLite takes no more than 32,766 parameters
 Row = TypeVar("Row", bound=Model)
 
 
@@ -68,6 +69,17 @@ def supported_statements() -> QuerySet[Any]:
     accepted = accepting().filter(statement=OuterRef("pk")).order_by()
     supported: QuerySet[Any] = with_ends(Statement.objects.all()).filter(Q(Exists(asserted)) | Q(Exists(accepted)))
     return supported
+
+
+def supported_among(rows: Iterable[int]) -> set[int]:
+    """Those of these statement rows that are in the graph. Asked of `supported_statements()`, databases search the
+    support of every statement there is."""
+    asked, found = list(rows), set[int]()
+    for start in range(0, len(asked), AT_ONCE):
+        for support in (assertions(), accepting()):
+            supporting = support.filter(statement__in=asked[start : start + AT_ONCE]).order_by()
+            found.update(supporting.values_list("statement", flat=True).distinct())
+    return found
 
 
 def mentions() -> QuerySet[Mention]:

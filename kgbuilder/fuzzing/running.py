@@ -64,7 +64,7 @@ def run(kind: str, numbers: Sequence[int], seed: int, seeds: Sequence[bytes] = (
     of posts and feeds as it goes: give it a scratch one."""
     with tempfile.TemporaryDirectory(prefix="kg-fuzz-") as folder, publishing() as publisher:
         allowed = ("127.0.0.1", publisher.server_port)
-        with _settings(allowed, Path(folder)), watching({allowed, *_database_address()}) as watch:
+        with _settings(allowed, Path(folder)), watching({allowed, *database_address()}) as watch:
             ways: dict[str, tuple[Try, float]] = {
                 "feeds": (partial(_feed, publisher, seed, seeds), 2 * FETCH_SECONDS + (VISITS + 1) * _PATIENCE),
                 "pages": (partial(_page, publisher, seed, seeds), _PATIENCE),
@@ -104,7 +104,7 @@ def _settings(allowed: tuple[str, int], media: Path) -> Iterator[None]:
         yield
 
 
-def _database_address() -> set[tuple[str, int]]:
+def database_address() -> set[tuple[str, int]]:
     here = settings.DATABASES["default"]
     return (
         {(str(here.get("HOST") or "127.0.0.1"), int(here.get("PORT") or 5432))}
@@ -128,7 +128,7 @@ def _feed(publisher: Publisher, seed: int, seeds: Sequence[bytes], number: int) 
         _check_ended(feed)
         return "an error" if done.errors else "some posts" if done.new else "no posts"
     finally:
-        _forget()
+        forget()
 
 
 def _page(publisher: Publisher, seed: int, seeds: Sequence[bytes], number: int) -> str:
@@ -145,7 +145,7 @@ def _page(publisher: Publisher, seed: int, seeds: Sequence[bytes], number: int) 
         assert post.lease_token == "", "the visit's lease was not given up"
         return outcome
     finally:
-        _forget()
+        forget()
 
 
 def _check_ended(feed: Feed) -> None:
@@ -154,7 +154,7 @@ def _check_ended(feed: Feed) -> None:
     assert feed.state == Feed.State.GONE or (feed.due_at is not None and feed.due_at > timezone.now())
 
 
-def _forget() -> None:
+def forget() -> None:
     Feed.objects.all().delete()
     Post.objects.all().delete()
     Host.objects.all().delete()

@@ -147,12 +147,14 @@ def supported_among(forms: set[Ends], only: Sequence[int] | None = None) -> set[
     if not forms:
         return set()
     if only is not None:
-        rows = current.supported_statements().filter(pk__in=only)
+        said = Statement.objects.filter(pk__in=only)
     else:
         heads = current.members(end for head, _, tail in forms for end in (head, tail))
         relations = {relation for _, relation, _ in forms}
-        rows = current.supported_statements().filter(head__in=heads, tail__in=heads, relation__in=relations)
-    return forms & set(rows.values_list("head_now", "relation", "tail_now"))
+        said = Statement.objects.filter(head__in=heads, tail__in=heads, relation__in=relations)
+    rows = current.with_ends(said).values_list("pk", "head_now", "relation", "tail_now")
+    among = {pk: (head, relation, tail) for pk, head, relation, tail in rows if (head, relation, tail) in forms}
+    return {among[pk] for pk in current.supported_among(among)}
 
 
 def _stood_for(ids: set[int]) -> dict[int, set[int]]:

@@ -13,7 +13,7 @@ from django.shortcuts import render
 
 from extraction.labels import ENTITY_TYPES
 from knowledge import current
-from knowledge.models import Entity, EntityName
+from knowledge.models import Entity, EntityName, Statement
 from knowledge.names import name_key
 from knowledge.views import paging
 from knowledge.views.access import READ, page
@@ -78,8 +78,10 @@ def rows(found: list[Entity]) -> list[Row]:
         .order_by()
     )
     statements: dict[int, set[tuple[int, str, int]]] = defaultdict(set)
-    supported = current.supported_statements().filter(Q(head__in=stands_for) | Q(tail__in=stands_for))
-    for head, relation, tail in supported.values_list("head_now", "relation", "tail_now"):
+    touching = current.with_ends(Statement.objects.filter(Q(head__in=stands_for) | Q(tail__in=stands_for)))
+    said = {pk: triple for pk, *triple in touching.values_list("pk", "head_now", "relation", "tail_now")}
+    for pk in current.supported_among(said):
+        head, relation, tail = said[pk]
         for end in (head, tail):
             statements[end].add((head, relation, tail))
     return [Row(e, _others(names[e.pk], e.label), posts.get(e.pk, 0), len(statements[e.pk])) for e in found]

@@ -1,24 +1,28 @@
-"""Puts inputs that were damaged at random through the product, and counts what went wrong."""
+"""Puts inputs that were damaged at random, or a hostile server's addresses, through the product, and counts what went
+wrong."""
 
 from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from kgbuilder.fuzzing import hostile
 from kgbuilder.fuzzing.running import Tally, run
 from kgbuilder.scratch import scratch_database
 
-KINDS = ("feeds", "pages", "texts")
+KINDS = ("feeds", "pages", "texts", "hostile")
 
 
 class Command(BaseCommand):
     help = (
         "Try feeds (polls and visits), pages (visits) or texts (the reader) that were damaged at random, on a database "
-        "of their own. Nothing leaves this machine. Exit 1: something crashed, hung or asked a forbidden address."
+        "of their own; or hostile: every /hostile/ address of a server and the feeds in --inputs as they are. Nothing "
+        "leaves this machine. Exit 1: something crashed, hung or asked a forbidden address."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -29,14 +33,43 @@ class Command(BaseCommand):
         parser.add_argument(
             "--inputs", type=Path, nargs="*", default=[], help="files, or folders of files, to damage too"
         )
+        parser.add_argument(
+            "--replay",
+            type=Path,
+            metavar="SCRIPT",
+            help="hostile: a server in Python that takes --port, prints its address and names its /hostile/ addresses",
+        )
 
     def handle(self, *args: Any, kind: str, count: int, seed: int, only: int | None, **options: Any) -> None:
-        inputs = [content for path in options["inputs"] for content in _contents(path)]
+        files = {name: content for path in options["inputs"] for name, content in _contents(path)}
+        if kind == "hostile":
+            self._try_hostile(options["replay"], files)
+            return
+        inputs = list(files.values())
         numbers = range(count) if only is None else [only]
         with scratch_database("fuzz"):
             tally = run(kind, numbers, seed, inputs)
         self._print(kind, tally)
         if not tally.clean:
+            sys.exit(1)
+
+    def _try_hostile(self, script: Path | None, files: dict[str, bytes]) -> None:
+        if script is None and not files:
+            raise CommandError("Name a server's script with --replay, or feeds with --inputs.")
+        wrong = forbidden = tried = 0
+        try:
+            paths = hostile.addresses_of(script) if script else []
+            with hostile.served(script) if script else nullcontext("") as origin, scratch_database("fuzz"):
+                for row in hostile.run(origin, paths, files):
+                    tried, forbidden, wrong = tried + 1, forbidden + row.forbidden, wrong + bool(row.wrong)
+                    name = row.name.rpartition("/")[2][:30]
+                    self.stdout.write(f"{name:<30} {row.seconds:6.1f} s {row.megabytes:4} MB  {row.said}")
+                    for sentence in row.wrong:
+                        self.stdout.write(f"  WRONG: {sentence}")
+        except hostile.NoAddresses as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{tried} tried; wrong: {wrong}; requests to forbidden addresses: {forbidden}")
+        if wrong:
             sys.exit(1)
 
     def _print(self, kind: str, tally: Tally) -> None:
@@ -49,9 +82,10 @@ class Command(BaseCommand):
         )
 
 
-def _contents(path: Path) -> list[bytes]:
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
+def _contents(path: Path) -> list[tuple[str, bytes]]:
+    """The files' names and what is in them."""
     try:
-        return [file.read_bytes() for file in files if file.is_file()]
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        return [(str(file), file.read_bytes()) for file in files if file.is_file()]
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error}") from error
