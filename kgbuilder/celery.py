@@ -52,6 +52,7 @@ if settings.NEO4J_URL:
 RING_EXPIRES_SECONDS = 120
 # After a failed ring the broker is left alone for this long, so that a page never waits for it twice in a row.
 QUIET_SECONDS = 5.0
+CLOCK_SLACK_SECONDS = 2.0  # clocks are set right by a little all the time
 
 
 def make_app(url: str, *, current: bool = False) -> Celery:
@@ -145,7 +146,24 @@ def ring(lane: str) -> None:
 
 
 class LaneScheduler(Scheduler):
-    """Beat that rings lanes, so that sweeps during an outage or a long batch do not pile up as messages."""
+    """Beat that rings lanes, so that sweeps during an outage or a long batch do not pile up as messages.
+
+    Where the clock is set back it begins its intervals anew. Celery's waits until the clock has caught up, and rings
+    nothing until then: not even the lane that would notice.
+    """
+
+    _seen: tuple[float, float] | None = None  # the time of day and the steady time of the last tick
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        day, steady = time.time(), time.monotonic()
+        if self._seen and (steady - self._seen[1]) - (day - self._seen[0]) > CLOCK_SLACK_SECONDS:
+            logger.warning("The clock was set back; the intervals of all lanes begin anew.")
+            for entry in self.schedule.values():
+                entry.last_run_at = entry.default_now()
+            self._heap = None
+        self._seen = day, steady
+        waits: float = super().tick(*args, **kwargs)
+        return waits
 
     def apply_async(self, entry: ScheduleEntry, producer: Any = None, advance: bool = True, **kwargs: Any) -> None:
         if advance:

@@ -261,13 +261,14 @@ class ProjectorLock(models.Model):
     """Who projects into a store: one at a time, or an older graph could land last and stay.
 
     `identity`: what the store that was last written to calls itself. One that calls itself otherwise was wiped or is
-    another, and gets everything.
+    another, and gets everything. `fence`: the number of the last turn; a store refuses what an earlier one still sends.
     """
 
     store = models.CharField(max_length=20, unique=True)
     token = models.CharField(max_length=32, blank=True, default="")
     until = models.DateTimeField(null=True, blank=True)
     identity = models.CharField(max_length=36, blank=True, default="")
+    fence = models.BigIntegerField(default=0)
 
     def __str__(self) -> str:
         return self.store

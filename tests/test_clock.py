@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from celery.schedules import schedule
 from django.utils import timezone
 
 from extraction import reading
 from extraction.models import Host, Reading
-from kgbuilder import clock
+from kgbuilder import celery, clock
+from knowledge.graphs import projector
 from knowledge.models import Projection
 from tests import records
 from tests.factories import make_feed
@@ -47,3 +49,40 @@ def test_plans_follow_a_clock_that_was_set_back(monkeypatch: pytest.MonkeyPatch)
     assert past.due_at == NOW - 2 * HOUR
     assert len(reading.claim("a", 1)) == 1
     assert not clock.follow(), "once"
+
+
+def test_beat_rings_on_after_the_clock_was_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    rung: list[str] = []
+    monkeypatch.setattr(celery._doorbell, "ring", rung.append)
+    scheduler = celery.LaneScheduler(celery.make_app("memory://"), lazy=True)
+    day, steady, back = NOW.timestamp(), 1000.0, 0.0
+    every = schedule(10.0, nowfun=lambda: datetime.fromtimestamp(day - back, UTC))
+    scheduler.schedule = {"poll": scheduler.Entry(name="poll", task="x", schedule=every, app=celery.app)}
+    monkeypatch.setattr(celery.time, "time", lambda: day - back)
+    monkeypatch.setattr(celery.time, "monotonic", lambda: steady)
+
+    def seconds_pass(seconds: float) -> None:
+        nonlocal day, steady
+        day, steady = day + seconds, steady + seconds
+        while scheduler.tick() == 0:
+            pass
+
+    seconds_pass(11)
+    seconds_pass(11)
+    assert rung
+    back = 3600.0
+    rung.clear()
+    seconds_pass(1)
+    seconds_pass(11)
+    assert rung == ["poll"], "it would have waited for an hour"
+
+
+def test_a_projectors_turn_comes_after_the_last_one_although_the_clock_was_set_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = records.Kept()
+    projector.run("rdf", opened=store)
+    before = store.fence
+    monkeypatch.setattr(projector.time, "time_ns", lambda: (before - 10**9) * 1000)
+    projector.run("rdf", opened=store)
+    assert store.fence == before + 1

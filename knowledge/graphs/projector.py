@@ -20,7 +20,8 @@ from typing import Any
 from uuid import uuid4
 
 from django.db import connection, transaction
-from django.db.models import Max, Q, QuerySet
+from django.db.models import BigIntegerField, F, Max, Q, QuerySet, Value
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from extraction.models import Post
@@ -72,7 +73,7 @@ def run(
         try:
             target = opened or open_store(store)
             # A request of an earlier run that timed out, or whose sender died, must not land after this one's.
-            target.fence = time.time_ns() // 1000
+            target.fence = _turn(store, token)
             _recognise(store, target, token)
             until = time.monotonic() + seconds
             while _take(store, token):
@@ -159,6 +160,17 @@ def _holding(store: str, worker: str = "") -> Iterator[str]:
         yield token
     finally:
         ProjectorLock.objects.filter(store=store, token=token).update(token="", until=None)
+
+
+def _turn(store: str, token: str) -> int:
+    """The number of this turn: greater than any before it, also where the clock was set back meanwhile.
+
+    It is not less than the time in microseconds, which stores that outlived their record may have seen.
+    """
+    mine = ProjectorLock.objects.filter(store=store, token=token)
+    now = Value(time.time_ns() // 1000, output_field=BigIntegerField())
+    mine.update(fence=Greatest(F("fence") + 1, now))
+    return mine.values_list("fence", flat=True).first() or 1  # lost meanwhile: no store takes anything of this turn
 
 
 def _ranges(rows: QuerySet[Any], step: int = 1000) -> Iterator[tuple[int, int]]:

@@ -25,7 +25,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kgbuilder.environment import ROOT
-from tests.faults.inflicting import DISK_MB, FAKETIME, FAULTS, Ground, NotHere, mount, unmount
+from tests.faults.inflicting import DISK_MB, FAULTS, Ground, NotHere, mount, shiftable_clock, unmount
 from tests.faults.link import Link, linked
 from tests.kill.__main__ import settings_of
 from tests.kill.newsroom import open_newsroom
@@ -83,16 +83,11 @@ def ground(name: str, options: argparse.Namespace, folder: Path) -> Iterator[tup
         mount(folder, DISK_MB)
     if name == "read-only-store":
         mount(folder / "graph", DISK_MB)
-    if name == "clock-back" and not Path(FAKETIME).exists():
-        raise NotHere("libfaketime is not installed")
     with services(options) as (chosen, database, broker), open_newsroom(options.posts, options.page_seconds) as room:
         room.pictures = True
         environ = settings_of(folder, f"127.0.0.1:{room.server_port}", options) | chosen
         if name == "clock-back":
-            clock = folder.parent / f"{folder.name}.clock"
-            clock.write_text("+0")
-            environ |= {"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1"}
-            environ |= {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+            environ |= shiftable_clock(folder)
         product = Product(folder, environ)
         try:
             yield Ground(product, folder, options.seconds, database, broker), f"{room.origin}/feed.xml"

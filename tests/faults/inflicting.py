@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.faults.link import Link
 from tests.kill.product import Product, Stuck
 
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+BACK_SECONDS = 3600
 DISK_MB = 128
 
 
@@ -45,6 +45,21 @@ def mount(folder: Path, megabytes: int) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode:
         raise NotHere(f"no file system can be mounted here: {ended.stderr.strip()}")
+
+
+def shiftable_clock(folder: Path) -> dict[str, str]:
+    """The environment of processes whose time of day is the machine's, shifted by what CLOCK_SHIFT_FILE says. The
+    clock of the machine itself is everybody's."""
+    library, file = folder / "clock.so", folder / "clock"
+    file.write_text("0")
+    command = ["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(Path(__file__).parent / "clock.c")]
+    try:
+        subprocess.run(command, capture_output=True, text=True, check=True)
+    except FileNotFoundError:
+        raise NotHere("no C compiler is installed, for a clock that can be set back for the product alone") from None
+    except subprocess.CalledProcessError as error:
+        raise NotHere(f"a clock for the product alone cannot be compiled: {error.stderr[-300:]}") from error
+    return {"LD_PRELOAD": str(library), "CLOCK_SHIFT_FILE": str(file)}
 
 
 def unmount(folder: Path) -> None:
@@ -123,7 +138,7 @@ def broker_away(ground: Ground) -> Iterator[None]:
 @contextmanager
 def clock_set_back(ground: Ground) -> Iterator[None]:
     """By an hour, while it runs, and it stays there."""
-    (ground.folder.parent / f"{ground.folder.name}.clock").write_text("-1h")
+    Path(ground.product.environ["CLOCK_SHIFT_FILE"]).write_text(str(-BACK_SECONDS))
     yield
 
 
