@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('knowledge', '0008_depictions'),
+        ('knowledge', '0009_merges_marked'),
     ]
 
     operations = [
