@@ -15,11 +15,13 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from extraction import chosen_reader, chosen_sight, readout
+from extraction import chosen_reader, chosen_sight, echoes, readout
 from extraction.inputs import LONGEST_LINE, from_jsonl
 from extraction.management.commands import read
 from extraction.schema import Declined, Document, EvidencePart, Extraction, Mention, Region, Relation
 from extraction.vision.sight import Sight
+from knowledge.sources import building, chosen
+from knowledge.sources.known import Known, KnownFact
 from tests.brokenpictures import rotated
 from tests.test_sight import Fake
 
@@ -459,6 +461,43 @@ def test_the_real_reader_runs_without_database_and_service(tmp_path):
     for end in (*read_one["mentions"], *(row["head"] for row in read_one["quintuples"])):
         assert read_one["text"][end["start"] : end["end"]] == end["text"]
     assert [row["declined"]["code"] for row in (bad, empty, german)] == ["input", "empty", "language"]
+
+
+# facts
+
+
+class ToldReader(NameReader):
+    """One whose network takes facts."""
+
+    takes_facts = True
+
+    def _read(self, document: Document) -> Extraction:
+        return echoes.marked(super()._read(document), document.facts or ())
+
+
+def test_a_reader_that_takes_facts_is_shown_the_local_indexes(monkeypatch, settings, tmp_path):
+    """Without a database: this test has none."""
+    settings.DATA_DIR = tmp_path
+    born = KnownFact("P19", "Q2", "Warsaw")
+    curie = Known("Q1", "Marie Curie", "physicist", ("Marie Curie",), ("person",), 100, {}, (born,))
+    building.build(chosen.index_path(), "these", [curie])
+    monkeypatch.setattr(chosen_reader, "load", lambda folder: ToldReader())
+    status, lines, _ = run("Marie Curie, the physicist, was born in Warsaw in 1867.", json=True)
+    [row] = objects(lines)
+    assert status == 0
+    assert row["facts"] == [
+        {"subject": "Marie Curie", "property": "is", "object": "physicist", "source": "Wikidata"},
+        {"subject": "Marie Curie", "property": "place of birth", "object": "Warsaw", "source": "Wikidata"},
+    ]
+    assert {one["relation"]: one["echoes"] for one in row["quintuples"]} == {
+        "place_of_birth": True, "date_of_birth": False,
+    }  # fmt: skip
+
+
+def test_a_reader_that_takes_none_says_nothing_of_facts(reader):
+    _, lines, _ = run("Marie Curie was born in Warsaw.", json=True)
+    [row] = objects(lines)
+    assert "facts" not in row and "echoes" not in row["quintuples"][0]
 
 
 # pictures
