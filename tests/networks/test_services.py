@@ -82,7 +82,7 @@ def test_what_they_know_arrives_with_names(both: Services, client: Any) -> None:
     assert "Anne Isabella Byron" in page and "English mathematicians" in page and "mathematician and writer" in page
     Link.objects.filter(entity__label="William King").update(target="Q3")
     ends = (link.entity_id, "spouse", records.entity("William King").pk)
-    assert agreement.agreements([ends])[ends] == agreement.Agreement("known", "Wikidata", "William King")
+    assert agreement.agreements([ends])[ends] == agreement.Agreement("known", "Wikidata", "William King", "Q3", "Q7259")
 
 
 def test_answers_are_kept_and_asked_for_anew_when_they_are_old(both: Services) -> None:
