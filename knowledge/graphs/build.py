@@ -28,6 +28,7 @@ from knowledge.graphs.store import (
     Unit,
 )
 from knowledge.graphs.support import of as support_of
+from knowledge.graphs.support import rows_saying
 from knowledge.models import Entity, EntityName, Evidence, Merge, Projection, Review, Statement
 from knowledge.outside import Linked
 
@@ -111,9 +112,10 @@ def statements(keys: Sequence[UUID], *, with_support: bool = False) -> list[Stat
     }
     every = {form for found in forms.values() for form in found}
     ids = {end for head, _, tail in every for end in (head, tail)}
+    members = current.members(ids)
     # Where no merge has touched their ends, no other row says the same: these rows alone are asked for.
-    alone = all(len(some) == 1 for some in ever.values()) and len(current.members(ids)) == len(ids)
-    only = [row[0] for row in found] if alone else None
+    alone = all(len(some) == 1 for some in ever.values()) and len(members) == len(ids)
+    only = [row[0] for row in found] if alone else rows_saying(every, members)
     support = support_of(every, only) if with_support else {}
     supported = every & support.keys() if with_support else supported_among(every, only)
     public = dict(Entity.objects.filter(pk__in=ids).values_list("pk", "public_id"))

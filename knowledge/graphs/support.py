@@ -3,15 +3,45 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID
+
+from django.db import connection
 
 from knowledge import current
 from knowledge.graphs.store import Support
 
 Ends = tuple[int, str, int]
+MOST_ROWS, TOGETHER = 20_000, 500
 Best = dict[UUID, float | None]
+
+
+def rows_saying(forms: Collection[Ends], members: Mapping[int, int]) -> list[int] | None:
+    """The statement rows that may say these triples now, whichever of their ends' merged entities they name; None where
+    those are too many to be listed.
+
+    Each by its three columns, which one index has: asked for by either end alone, an entity with very many statements
+    would have all of them looked at, for each portion of its units again.
+    """
+    under: dict[int, list[int]] = defaultdict(list)
+    for member, survivor in members.items():
+        under[survivor].append(member)
+    triples: set[Ends] = set()
+    for head, relation, tail in forms:
+        triples |= {(h, relation, t) for h in under[head] for t in under[tail]}
+        if len(triples) > MOST_ROWS:
+            return None
+    triples |= {(t, relation, h) for h, relation, t in triples if relation in current.SYMMETRIC}
+    ordered, found = sorted(triples), list[int]()
+    for start in range(0, len(ordered), TOGETHER):
+        some = ordered[start : start + TOGETHER]
+        values = ", ".join(["(%s, %s, %s)"] * len(some))
+        with connection.cursor() as cursor:
+            sql = f"SELECT id FROM knowledge_statement WHERE (head_id, relation, tail_id) IN (VALUES {values})"  # noqa: S608
+            cursor.execute(sql, [part for triple in some for part in triple])
+            found += [row[0] for row in cursor.fetchall()]
+    return found
 
 
 def of(forms: Collection[Ends], only: Collection[int] | None = None) -> dict[Ends, Support]:
