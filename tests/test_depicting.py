@@ -53,6 +53,11 @@ def test_a_face_within_a_person_is_that_person_s() -> None:
     assert shown((ANNA,), FACE) == [(0, "face", 0.99)]
 
 
+def test_a_dog_s_face_is_nobody_s() -> None:
+    muzzle = Region((0.55, 0.52, 0.1, 0.1), "face", 0.99)
+    assert people((DOG, muzzle)) == [] and shown((ANNA,), DOG, muzzle) == []
+
+
 def test_places_and_dogs_are_joined_with_nothing() -> None:
     assert shown((PARIS,), PERSON, DOG) == [] and shown((ANNA,), DOG) == [] and shown((), PERSON) == []
 

@@ -22,6 +22,7 @@ from extraction.vision.boxes import areas, intersections
 DEPICTS = "depicts"
 PERSON = "person"
 WITHIN = 0.8  # share of a face that lies in a person's box from which it is that person's
+ANIMALS = ("bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "teddy bear")
 _WORD = re.compile(r"\w+")
 
 
@@ -54,12 +55,13 @@ def _pixels(document: Document, image: int) -> np.ndarray | None:
 
 
 def people(regions: Sequence[Region]) -> list[Region]:
-    """One region for each person that is seen: a face in a person's box is that person's."""
+    """One region for each person that is seen: a face in a person's box is that person's, one in a dog's the dog's."""
     persons = [one for one in regions if one.label == PERSON]
     faces = [one for one in regions if one.label == "face"]
-    if not persons or not faces:
+    owners = persons + [one for one in regions if one.label in ANIMALS]
+    if not owners or not faces:
         return persons or faces
-    shares = intersections([one.box for one in faces], [one.box for one in persons])
+    shares = intersections([one.box for one in faces], [one.box for one in owners])
     shares = shares / np.maximum(areas([one.box for one in faces]), 1e-9)[:, None]
     return persons + [face for face, row in zip(faces, shares, strict=True) if row.max() < WITHIN]
 
