@@ -21,7 +21,7 @@ from knowledge import augmenting, current, events, marking, merges
 from knowledge.augmenting import Learned
 from knowledge.models import Entity, Link, Mention, Merge, Parting, Split, Statement
 from knowledge.ontology import COMPARABLE
-from knowledge.sources.known import Encyclopedia, SourceUnavailable
+from knowledge.sources.known import Encyclopedia, Known, KnownFact, SourceUnavailable
 
 if TYPE_CHECKING:
     from knowledge.linking import Linked, Linker
@@ -35,7 +35,7 @@ UNLINKED = frozenset({"time", "number"})
 AROUND = 250  # code points before and after a mention that are compared
 PLACES = 3  # mentions of an entity, of as many posts, whose words are compared
 OTHERS = 20
-KEPT = 10  # candidates
+KEPT_WHOLE = 10  # candidates, with their facts; the rest with name and score, and more is asked for when one is chosen
 FACTS = 200
 MERGED_FROM = 0.8  # how sure both links must be for two entities to be made one
 
@@ -70,7 +70,8 @@ def look_up(linker: Linker, source: str, limit: int = BATCH, encyclopedias: Sequ
         try:
             question = asked.get(row.entity_id)
             if row.by_id:
-                _keep_learned(row, augmenting.learn(row.target, encyclopedias))
+                known = linker.known(row.target) if row.target and not row.facts else None
+                _keep_learned(row, known, augmenting.learn(row.target, encyclopedias))
                 done.linked += bool(row.target)
                 continue
             linked = linker.link([question])[0] if question and row.entity.type not in UNLINKED else None
@@ -177,7 +178,8 @@ def _around(mention: Mention) -> str:
 
 
 def _keep(row: Link, linked: Linked | None, source: str, done: LookedUp, learned: Learned) -> None:
-    candidates = [_candidate(one) for one in linked.candidates[:KEPT]] if linked else []
+    ranked = linked.candidates if linked else ()
+    candidates = [_candidate(one, FACTS if place < KEPT_WHOLE else 0) for place, one in enumerate(ranked)]
     with transaction.atomic():
         held = Link.objects.select_for_update().filter(pk=row.pk, by__isnull=True).first()
         if held is None:  # an editor decided meanwhile, or the entity was erased
@@ -200,12 +202,14 @@ def _keep(row: Link, linked: Linked | None, source: str, done: LookedUp, learned
         done.merged += _unite(held)
 
 
-def _keep_learned(row: Link, learned: Learned) -> None:
-    """For a link that somebody decided: only what is known of its target."""
+def _keep_learned(row: Link, known: Known | None, learned: Learned) -> None:
+    """For a link that somebody decided: only what is known of its target. `known`: by the sources of candidates, where
+    the chosen one was kept without facts."""
     with transaction.atomic():
         held = Link.objects.select_for_update().filter(pk=row.pk, target=row.target, by__isnull=False).first()
         if held is not None:
             shown = _shown(held)
+            held.facts = held.facts or (_rows(known.facts[:FACTS]) if known else [])
             _take_in(held, learned, fresh=False)
             held.save()
             if _shown(held) != shown:
@@ -232,7 +236,7 @@ def _take_in(held: Link, learned: Learned, *, fresh: bool) -> None:
     held.due_at, held.attempts = (_next_try(held), held.attempts + 1) if learned.away else (None, 0)
 
 
-def _candidate(one: Any) -> dict[str, Any]:
+def _candidate(one: Any, facts: int) -> dict[str, Any]:
     known = one.known
     return {
         "id": known.id,
@@ -241,8 +245,12 @@ def _candidate(one: Any) -> dict[str, Any]:
         "score": round(one.score, 3),
         "share": round(one.share, 4),
         "addresses": dict(known.links),
-        "facts": [[fact.property, fact.value, fact.label] for fact in known.facts[:FACTS]],
+        "facts": _rows(known.facts[:facts]),
     }
+
+
+def _rows(facts: Iterable[KnownFact]) -> list[list[str]]:
+    return [[fact.property, fact.value, fact.label] for fact in facts]
 
 
 def _fail(row: Link, error: Exception) -> None:

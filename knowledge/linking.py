@@ -59,6 +59,13 @@ class Linker:
         found = {one: self._link(one) for one in asked}
         return [self._through(one, longer, by_key, found) for one in asked]
 
+    def known(self, target: str) -> Known | None:
+        """What the first of its sources that knows this entity says of it. Raises SourceUnavailable."""
+        for source in self._sources:
+            if found := source.describe([target]).get(target):
+                return found
+        return None
+
     def _link(self, asked: Asked) -> Linked:
         best = Linked(asked, (), 0.0, "")
         for source in self._sources:

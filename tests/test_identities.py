@@ -228,3 +228,18 @@ def test_every_entity_that_ships_stands_in_its_source() -> None:
     names = {answer: name for row in rows for name, answer in zip(row.names, row.answers, strict=True)}
     for one in chosen.shipped():
         assert names[one.id] == (f"{one.label} ({one.description})" if one.description else one.label)
+
+
+def test_every_candidate_is_kept_and_one_without_facts_gets_them_when_it_is_chosen(
+    linker: Linker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records.checkpoint()
+    read()
+    monkeypatch.setattr(identities, "KEPT_WHOLE", 0)
+    identities.look_up(linker, "index")
+    ada = link("Ada Lovelace")
+    assert [one["id"] for one in ada.candidates] == ["Q7259"] and ada.candidates[0]["facts"] == []
+    identities.decide(ada.entity, "Q7259", factories.make_user("editor"))
+    identities.look_up(linker, "index")
+    ada.refresh_from_db()
+    assert ["P26", "Q3", ""] in ada.facts and ada.due_at is None
