@@ -50,6 +50,7 @@ def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "unfetched": _unfetched(found, version),
         "pictures": pictures,
         "matrices": matrices,
+        "pairings": shown_pictures.pairings(found, every, pictures),
         "facts": shown_facts.shown_facts(found.current_reading),
         "sightings": list(found.sightings.all()),
         "history": list(found.versions.prefetch_related("readings__checkpoint").defer("text").order_by("-ordinal")),

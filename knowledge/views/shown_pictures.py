@@ -13,7 +13,8 @@ from django.db.models.functions import Substr
 
 from extraction.models import Post, PostImage, PostVersion, RegionSet
 from knowledge.models import Evidence, Mention
-from knowledge.views import attention, scene
+from knowledge.views import aligned, attention
+from knowledge.views import scene as scenes
 from knowledge.views.quintuples import Quintuple
 
 ALIKE = 3  # bits of a look's 64 in which two copies of one photograph may differ
@@ -44,7 +45,7 @@ class ShownPicture:
     image: PostImage
     seen: RegionSet | None = None
     regions: list[ShownRegion] = field(default_factory=list)
-    scene: scene.Scene | None = None
+    scene: scenes.Scene | None = None
     alike: list[Post] = field(default_factory=list)
     heats: list[attention.Heat] = field(default_factory=list)
     depicted: list[Any] = field(default_factory=list)
@@ -79,7 +80,7 @@ def _fill(one: ShownPicture) -> None:
     rows = one.seen.regions if one.seen and one.image.width else []
     one.regions = [_region(one.image, number, row, str(number)) for number, row in enumerate(rows)]
     if one.seen and one.regions:
-        one.scene = scene.draw(rows, one.seen.scene, [region.key for region in one.regions])
+        one.scene = scenes.draw(rows, one.seen.scene, [region.key for region in one.regions])
 
 
 def _region(image: PostImage, number: int, row: Mapping[str, Any], name: str) -> ShownRegion:
@@ -160,6 +161,24 @@ def region_of(one: ShownPicture, said: Mapping[str, Any]) -> ShownRegion:
 
 def _same(one: Sequence[float], other: Sequence[float]) -> bool:
     return all(abs(a - b) <= SAME for a, b in zip(one, other, strict=True))
+
+
+def pairings(post: Post, quintuples: Sequence[Quintuple], pictures: Sequence[ShownPicture]) -> list[aligned.Pairing]:
+    """Statements beside the regions that their words looked at most, where the reading kept what they looked at."""
+    grids = post.current_reading.results.get("grids", []) if post.current_reading else []
+    if not any(grid["kind"] == "region" for grid in grids):
+        return []
+    names: dict[int, tuple[str, str]] = {}
+    scene: dict[tuple[int, int], str] = {}
+    for one in [each for each in pictures if each.image.sha256][: settings.PICTURES_PER_POST]:
+        first = len(names)
+        # Only what was seen in it: regions that are drawn for a statement's sake come after, and have no number there.
+        listed = one.regions[: len(one.seen.regions) if one.seen else 0]
+        names |= {first + place: (r.key, f"{r.number} {r.label}") for place, r in enumerate(listed)}
+        edges = one.seen.scene if one.seen else []
+        for edge in sorted(edges, key=lambda said: (said["kind"] == "interaction", said["score"])):
+            scene[first + edge["subject"], first + edge["object"]] = edge["predicate"]
+    return aligned.pairings(quintuples, grids, names, scene)
 
 
 def add_attention(
