@@ -147,7 +147,7 @@ class Supervisor:
         leases.forget(self._run_folder, child.part.name)
         self._write_roster()
         if not self._stops and child.restart_at is not None:
-            wait = child.restart_at - time.monotonic()
+            wait = max(0.0, child.restart_at - time.monotonic())  # burying may take long on a busy machine
             self._say_of(child, f"ended ({_cause(code)}); starts again in {wait:.1f} s")
 
     def _hear_out(self, child: Child) -> None:
