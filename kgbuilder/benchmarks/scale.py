@@ -178,7 +178,7 @@ def _said(checkpoint: Checkpoint, statements: int, centre: Entity | None) -> lis
     )
     ends = (_mentions(readings, heads, 0, "person"), _mentions(readings, tails, 12, "organization"))
     columns = ("public_id", "reading_id", "statement_id", "head_mention_id", "tail_mention_id", *_ASSERTED)
-    rest = (RELATION, 0.9, PUBLISHED, [], "", "")
+    rest: tuple[Any, ...] = (RELATION, 0.9, PUBLISHED, [], "", "")
     keyed = zip(_ids(statements), readings, said, *ends, strict=True)
     insert(Assertion, columns, [(*row, *rest) for row in keyed])
     return people
