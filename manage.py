@@ -11,7 +11,18 @@ def main() -> None:
         from django.core.management import execute_from_command_line
     except ImportError as error:
         sys.exit(f"Django is not installed here ({error}). Run `make install`, then use .venv/bin/python manage.py …")
-    execute_from_command_line(sys.argv)
+    from django.conf import settings
+    from django.db import OperationalError
+
+    try:
+        execute_from_command_line(sys.argv)
+    except OperationalError as error:
+        from kgbuilder.connections import why_not
+
+        sentence = why_not(error, settings.DATABASES["default"])
+        if not sentence or "--traceback" in sys.argv:
+            raise
+        sys.exit(sentence)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -56,3 +57,18 @@ def database(url: str, data_dir: Path) -> dict[str, Any]:
 
 def _sqlite_file(named: str, data_dir: Path) -> Path:
     return (ROOT / Path(named).expanduser()).resolve() if named else data_dir / "kgbuilder.sqlite3"
+
+
+def why_not(error: Exception, database: Mapping[str, Any]) -> str:
+    """A sentence for a database (a DATABASES entry) that cannot be opened at all; "" where `error` is about more."""
+    said = str(error).strip().partition("\n")[0]
+    if not database["ENGINE"].endswith("sqlite3"):
+        place = f"{database['HOST'] or 'localhost'}:{database['PORT'] or 5432}"
+        return f"The database at {place} cannot be reached: {said}" if "connection" in said.lower() else ""
+    file = Path(database["NAME"])
+    if not file.parent.is_dir():
+        return (
+            f"There is no database yet: the folder {file.parent} does not exist. `manage.py prepare` makes it, with "
+            "the tables and the first accounts."
+        )
+    return f"The database {file} cannot be opened: {said}." if "unable to open" in said else ""

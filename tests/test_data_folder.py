@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kgbuilder import VERSION, data_folder
+from kgbuilder import VERSION, connections, data_folder
 from kgbuilder.environment import ROOT
 
 # The state that the first installations have. A release adds a line: what its tables were.
@@ -149,3 +149,19 @@ def refuses_what_a_newer_program_wrote(folder: Path, database: Path) -> None:
         )
     ended = manage(folder, "prepare")
     assert ended.returncode == 1 and "written by a newer kgbuilder: extraction.9999_new is unknown" in ended.stderr
+
+
+def test_a_command_before_there_is_a_folder_says_so(tmp_path: Path) -> None:
+    environ = os.environ | {"DATA_DIR": str(tmp_path / "none"), "DATABASE_URL": "", "BROKER_URL": ""}
+    environ["DJANGO_SETTINGS_MODULE"] = "kgbuilder.settings"
+    command = [sys.executable, str(ROOT / "manage.py"), "migrate"]
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1 and "Traceback" not in ended.stderr
+    assert f"the folder {tmp_path / 'none'} does not exist. `manage.py prepare` makes it" in ended.stderr
+
+
+def test_a_database_that_cannot_be_reached_is_told_in_a_sentence() -> None:
+    server = connections.database("postgresql://me@127.0.0.1:1/x", Path())
+    said = connections.why_not(Exception("connection failed: Connection refused\n more"), server)
+    assert said == "The database at 127.0.0.1:1 cannot be reached: connection failed: Connection refused"
+    assert connections.why_not(Exception("deadlock detected"), server) == ""
