@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from celery import Task, shared_task
 from django.conf import settings
+from django.db import Error as DatabaseGone
 from django.utils import timezone
 
 from extraction import (
@@ -48,6 +49,7 @@ IO_LEASE_SECONDS = 900.0  # far more than a batch of fetches takes, each within 
 # The I/O worker's threads are shared out, so that slow pages never keep the graph waiting.
 _polls, _visits = BoundedSemaphore(2), BoundedSemaphore(4)
 _free = AtStart(reading.free, leases.free)
+_owed: list[Claimed] = []  # readings that this worker holds and could not hand back; it reads one batch at a time
 
 
 @shared_task(bind=True)
@@ -110,6 +112,8 @@ def _answer_due(worker: str, checkpoint: Checkpoint) -> int:
 
 def _read_due(worker: str, checkpoint: Checkpoint) -> int:
     """How many were claimed."""
+    if _owed:
+        _hand_back([])
     if not Reading.objects.filter(checkpoint=checkpoint, stage=Reading.Stage.READ, due_at__lte=timezone.now()).exists():
         return 0
     with _busy("reader", reading.LEASE.total_seconds()):
@@ -150,7 +154,18 @@ def _read_and_record(reader: Extractor, claims: list[Claimed]) -> None:
         with observing.stage("record", f"recording {len(claims)} readings", 0):
             _record(list(zip(claims, found, strict=True)))
     finally:
-        reading.release(claims)  # what has not been recorded, because something broke that is no post's fault
+        _hand_back(claims)  # what has not been recorded, because something broke that is no post's fault
+
+
+def _hand_back(claims: Sequence[Claimed]) -> None:
+    """Where the database is away the next run makes up for it: else they would wait until their leases run out."""
+    _owed.extend(claims)
+    try:
+        reading.release(_owed)
+    except DatabaseGone as error:
+        logger.warning("%s readings cannot be handed back yet: %s", len(_owed), str(error).strip())
+    else:
+        _owed.clear()
 
 
 def _with_pictures(claims: list[Claimed]) -> list[Claimed]:

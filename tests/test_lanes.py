@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from extraction import reading, tasks
@@ -170,3 +171,21 @@ def test_what_happens_at_a_workers_start_happens_once_whatever_its_threads_do() 
     with ThreadPoolExecutor(8) as pool:
         seen = list(pool.map(thread, range(8)))
     assert seen == [["io"]] * 8
+
+
+def test_readings_that_could_not_be_handed_back_are_by_the_next_run(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records.post("Ada Lovelace met Charles Babbage in London: the disk is full.")
+
+    def away(claims: object) -> None:
+        raise OperationalError("the connection is closed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reading, "release", away)
+        tasks.read.apply()
+    assert Reading.objects.get().lease_token
+    records.post("Marie Curie lived in Paris.")
+    tasks.read.apply()
+    assert reader.batches == [1, 2] and not Reading.objects.exclude(lease_token="").exists()
+    assert tasks._owed == []
