@@ -47,7 +47,7 @@ def pairings(
 ) -> list[Pairing]:
     """`names`: key and label of each region by its number in the document; `scene`: the surest relation of two of them,
     by their numbers. A statement whose words are in no matrix is left out."""
-    found = []
+    found: list[Pairing] = []
     for one in quintuples:
         if not one.places or len(found) == MOST:
             continue
