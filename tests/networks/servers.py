@@ -63,7 +63,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(seconds: float = 10.0, children: int = 2) -> Iterator[Server]:
+def serving(seconds: float = 120.0, children: int = 2) -> Iterator[Server]:
     # Not pytest's own folder: a socket's path may have no more than some hundred characters.
     with tempfile.TemporaryDirectory(prefix="kg-") as folder:
         server = Server(Path(folder), seconds, children)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
@@ -47,6 +48,13 @@ server = HTTPServer(("127.0.0.1", parser.parse_args().port), Handler)
 print(f"http://127.0.0.1:{server.server_port}/feeds.opml", flush=True)
 server.serve_forever()
 """
+
+
+@pytest.fixture(autouse=True)
+def editors() -> None:
+    """The group of whoever looks at the pages; a test that emptied the database before took it away."""
+    group, _ = Group.objects.get_or_create(name="editor")
+    group.permissions.set(Permission.objects.filter(codename__startswith="view_"))
 
 
 @pytest.fixture
