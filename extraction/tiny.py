@@ -14,7 +14,6 @@ from extraction.features import SHAPES, Featurizer
 from extraction.labels import Inventory, inventory
 from extraction.networks.eega import EEGA, EEGAConfig
 from extraction.networks.encoders import TextEncoder, tiny
-from extraction.pipeline import Extractor
 from extraction.text import Parser
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,;:!?'\"()-"
@@ -54,9 +53,3 @@ def tiny_checkpoint(
     encoder = {"source": "tiny", "architecture": network.encoder.architecture}
     manifest = Manifest("tiny", config, names, encoder, featurizer.pos, featurizer.deps, parser.version)
     return Checkpoint(manifest, network, featurizer, digest=f"tiny-{seed}")
-
-
-def tiny_extractor(parser: Parser | None = None, seed: int = 0) -> Extractor:
-    """An Extractor over `tiny_checkpoint`."""
-    parser = parser or Parser.load()
-    return Extractor(tiny_checkpoint(parser, seed), parser)

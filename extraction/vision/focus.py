@@ -105,10 +105,6 @@ def slots(
     return Slots(pixels, present)
 
 
-def _framed(whole: np.ndarray, boxes: Sequence[Sequence[float]] | Boxes, kind: Kind) -> np.ndarray:
-    return frames(whole, boxes, [kind] * len(boxes))
-
-
 def _fill(pixels: np.ndarray, present: np.ndarray, start: int, found: np.ndarray) -> None:
     pixels[start : start + len(found)], present[start : start + len(found)] = found, True
 
