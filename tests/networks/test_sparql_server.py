@@ -306,7 +306,7 @@ def alive(pid: str) -> bool:
     return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
-def wait_for(true: Callable[[], Any], seconds: float = 30) -> Any:
+def wait_for(true: Callable[[], Any], seconds: float = PATIENCE_S) -> Any:
     until = time.monotonic() + seconds
     while not (found := true()) and time.monotonic() < until:
         time.sleep(0.05)
