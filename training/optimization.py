@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
@@ -55,7 +53,7 @@ def autocast_type(precision: str, device: torch.device) -> torch.dtype | None:
     """The type that is computed in, None for fp32. Raises ValueError for fp16 on a processor.
 
     "auto": bfloat16 on a GPU that has it, fp16 on others; on a processor bfloat16 with AMX, where it is three times as
-    fast, and fp32 on others, where it is several times slower.
+    fast, or AVX512-BF16 (1.8 times), and fp32 on others, where it is several times slower.
     """
     if precision == "fp16" and device.type == "cpu":
         raise ValueError("fp16 needs a GPU: set precision to auto, bf16 or fp32")
@@ -64,5 +62,5 @@ def autocast_type(precision: str, device: torch.device) -> torch.dtype | None:
         return chosen[precision]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    supported: Any = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return torch.bfloat16 if supported and supported() else None
+    asked = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
+    return torch.bfloat16 if any(supported() for supported in asked if supported) else None
