@@ -23,6 +23,7 @@ from typing import Any
 CHILD = Path(__file__).with_name("query_child.py")
 YOUNG_S = 1.5  # a snapshot is used this long before the next query gets a newer one
 MOST_ROWS = 100_000
+MEMORY = 1 << 30  # bytes of address space of a query's process
 WAITING = 24  # queries; a newsroom that opens the page at once. Each holds a thread and nothing else
 
 
@@ -114,14 +115,16 @@ class AdHoc:
 
 
 def _ask(query: str, media_type: str, seconds: float, rows: int, store: Path) -> Answer:
-    task = {"store": str(store), "query": query, "format": media_type, "rows": rows, "parent": os.getpid()}
-    # The child gets nothing of ours: no token, no addresses.
+    task: dict[str, Any] = {"store": str(store), "query": query, "format": media_type, "rows": rows}
+    task |= {"parent": os.getpid(), "memory": MEMORY}
+    # The child gets nothing of ours: no token, no addresses. One heap: glibc sets 128 MB of addresses aside for each
+    # other, by chance up to the limit, and then a harmless query ended for want of memory.
     child = subprocess.Popen(
         [sys.executable, "-I", str(CHILD)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={"LANG": "C.UTF-8"},
+        env={"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "1"},
     )
     try:
         output, _ = child.communicate(json.dumps(task).encode() + b"\n", timeout=seconds)

@@ -1,7 +1,7 @@
 """Answers one query on a snapshot, in a process of its own that may be killed at any moment. Run as a file.
 
-Reads one JSON object from stdin: store (a folder), query, format, rows (a limit). Writes one line of JSON about the
-answer, then the answer. It may use a bounded amount of memory, ends with its parent, and can open no socket.
+Reads one JSON object from stdin: store (a folder), query, format, rows (a limit), memory (bytes of address space).
+Writes one line of JSON about the answer, then the answer. It ends with its parent, and can open no socket.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import struct
 import sys
 from typing import Any
 
-MEMORY = 1 << 30
 LONGEST_ANSWER = 64 << 20
 JSON, XML = "application/sparql-results+json", "application/sparql-results+xml"
 
@@ -26,7 +25,7 @@ JSON, XML = "application/sparql-results+json", "application/sparql-results+xml"
 def main() -> None:
     task = json.loads(sys.stdin.buffer.readline())
     die_with(task["parent"])
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_AS, (task["memory"], task["memory"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Before any thread of the store begins: those that begin later are shut in too.
     shut = shut_in()

@@ -16,7 +16,7 @@ import httpx
 import pyoxigraph
 import pytest
 
-from knowledge.graphs import guard, sparql_store
+from knowledge.graphs import adhoc, guard, sparql_store
 from knowledge.graphs.adhoc import QueryFailed, _ask
 from tests.networks.servers import TOKEN, Server, serving
 from tests.patience import PATIENCE_S
@@ -246,6 +246,14 @@ def test_were_the_checks_to_miss_it_the_child_could_open_no_socket(server: Serve
         failed = str(error)
     assert listener.knocks == 0, "this system has no seccomp; the checks of the text are all there is here"
     assert "ermission denied" in failed or "not permitted" in failed
+
+
+def test_a_querys_process_stays_far_below_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a heap for each thread it takes between 450 MB and the whole gigabyte of address space, by chance."""
+    pyoxigraph.Store(str(tmp_path)).flush()
+    monkeypatch.setattr(adhoc, "MEMORY", 320 << 20)
+    answer = _ask("SELECT (1 AS ?n) {}", "text/csv", PATIENCE_S, 10, tmp_path)
+    assert answer.body == b"n\r\n1\r\n"
 
 
 def test_the_listener_notices_a_knock(listener: Listener) -> None:
