@@ -116,6 +116,22 @@ def test_a_part_that_never_gets_ready_is_tried_less_and_less_often(
     assert "no such file: weights" in (tmp_path / "log" / "reader.log").read_text()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full stands for a full disk")
+def test_a_full_disk_ends_nothing(start: Callable[..., Running], tmp_path: Path) -> None:
+    """Neither the list of processes, nor a log, nor what the terminal shows can be written: the parts go on."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "parts.draft").symlink_to("/dev/full")
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "web.log").symlink_to("/dev/full")
+    (tmp_path / "terminal").symlink_to("/dev/full")
+    starts = tmp_path / "starts"
+    running = start({"name": "web", "code": f"open({str(starts)!r}, 'a').write('x')"})
+    until(lambda: running.process.poll() is not None or (starts.exists() and len(starts.read_text()) >= 3))
+    assert running.process.poll() is None
+    running.process.terminate()
+    assert running.process.wait(PATIENCE_S) == 0
+
+
 def test_a_part_that_is_done_stays_ended(start: Callable[..., Running], tmp_path: Path) -> None:
     code = f"open({str(tmp_path / 'times')!r}, 'a').write('x')"
     running = start({"name": "progress", "code": code, "once": True}, {"name": "web", "code": SLEEPER})

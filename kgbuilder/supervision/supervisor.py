@@ -7,6 +7,7 @@ their parent's death when the thread that started them ends.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import selectors
@@ -184,13 +185,15 @@ class Supervisor:
         for child in self._children:
             if child.process is not None:
                 child.process.wait()
-        roster.write(self._run_folder, [])
+        with contextlib.suppress(OSError):  # a full disk: whoever reads the list sees that these processes are gone
+            roster.write(self._run_folder, [])
 
     def _write_roster(self) -> None:
         try:
             roster.write(self._run_folder, [entry for c in self._children if (entry := c.entry())])
         except OSError as error:  # a full disk: the roster is late, the parts go on
-            print(f"The list of processes cannot be written: {error}", file=sys.stderr)
+            with contextlib.suppress(OSError):  # what stderr is kept in may lie on the same disk
+                os.write(sys.stderr.fileno(), f"The list of processes cannot be written: {error}\n".encode())
 
     def _say_of(self, child: Child, text: str) -> None:
         line = self._form(child.part.name, text, True) if self._form else text

@@ -181,7 +181,8 @@ def main(given: Sequence[str] | None = None) -> int:
             print(f"{name}: FAILED: {sentence}", flush=True)
         failed += bool(wrong)
         if options.keep or wrong:
-            print(f"What it left is in {folder}", flush=True)
+            kept = Path(f"{folder}.log")
+            print(f"What it left is in {kept if kept.is_dir() else folder}", flush=True)
         else:
             shutil.rmtree(folder, ignore_errors=True)
     print(f"{len(options.fault or FAULTS)} faults, {failed} failed", flush=True)
