@@ -29,6 +29,7 @@ from knowledge.marking import behind
 from knowledge.models import Assertion, Entity, Merge, Projection, Statement
 from tests import deterministic, records
 from tests.networks.servers import TOKEN, Server, serving
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.django_db
 
@@ -172,6 +173,28 @@ def test_the_command_says_what_is_wrong_by_its_exit_status(
     assert "WRONG: statement" in said and "place_of_birth" in said
     call_command("check_parity", repair=True)
     call_command("check_parity")
+
+
+def test_the_command_waits_for_what_is_marked_while_it_compares(
+    store: SparqlStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records.checkpoint()
+    told()
+    even(store)
+    compare = parity.check
+    reports: list[parity.Report] = []
+
+    def while_a_post_arrives(*given: object) -> parity.Report:
+        if not reports:
+            told(TEXT + " Again.")
+        reports.append(compare(*given))  # type: ignore[arg-type]
+        projector.run("rdf")
+        return reports[-1]
+
+    monkeypatch.setattr(parity, "check", while_a_post_arrives)
+    call_command("check_parity", wait=PATIENCE_S)
+    assert [bool(report.pending) for report in reports] == [True, False]
+    assert "0 pending" in capsys.readouterr().out
 
 
 def test_the_commands_say_when_the_server_is_away(store: SparqlStore, settings: Settings, tmp_path: Path) -> None:

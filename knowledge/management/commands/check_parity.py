@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from argparse import ArgumentParser
 from dataclasses import dataclass
 from typing import Any
@@ -89,10 +90,16 @@ class Command(BaseCommand):
         # One that was wiped is recognised, so that what it lacks counts as pending.
         projector.run(both.name, opened=both.store, seconds=0)
         merges.mark_rest()
-        if wait is not None:
+        if wait is None:
+            return both.check()
+        until = time.monotonic() + wait
+        while True:
             ring(f"project.{both.name}")
-            projector.wait_until_even(both.name, wait)
-        return both.check()
+            projector.wait_until_even(both.name, until - time.monotonic())
+            report = both.check()
+            # A look-up that came back meanwhile has marked units again: wait for these too.
+            if report.wrong or len(report.pending) == len(report.stuck) or time.monotonic() >= until:
+                return report
 
     def _print(self, name: str, report: parity.Report) -> None:
         small, all_ = KINDS[name]
