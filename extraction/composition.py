@@ -2,8 +2,8 @@
 
 A tagger reads alone and finds mentions only. A pair system is asked about all ordered pairs of a sentence's mentions
 that some relation may join; its data set's labels are turned into this product's. A system of mentions and regions is
-asked about every mention and every region of the leading picture, and the relations between mentions are the
-detector's. The detector is the checkpoint that the manifest names, or the one shipped with kgbuilder.
+asked about every mention and every region of each picture, and the relations between mentions are the detector's.
+The detector is the checkpoint that the manifest names, or the one shipped with kgbuilder.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from extraction.calibration import Calibration, clip, sigmoid
 from extraction.checkpoint import SHIPPED, Checkpoint, CheckpointError
 from extraction.decoding import Found
 from extraction.features import Features
+from extraction.given import Given, given, takes, told
 from extraction.illustrated import SeeingExtractor
 from extraction.labels import REGION_RELATIONS, RELATION_MAP, RELATIONS, TYPE_MAP, Inventory
 from extraction.markers import add_markers
@@ -135,12 +136,13 @@ def _types_of(data: Sequence[str]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One row of the pair network: which passage, which mentions (or mention and region) of it."""
+    """One row of the pair network: which passage, which mentions (or mention and region of `given`) of it."""
 
     passage: int
     head: int
     tail: int
     row: Row
+    given: Given
 
 
 class PairExtractor(Extractor):
@@ -153,8 +155,8 @@ class PairExtractor(Extractor):
         self.meanings = meanings(self.manifest.inventory, data)
         tokenizer = checkpoint.featurizer.tokenizer
         self.rows = Rows(self.network.needs, tokenizer, add_markers(tokenizer), self.manifest.classes, _look())
-        self.regions: list[tuple[Region, ...]] = []
-        self.images: list[str] = []
+        self.takes = takes(self.rows.needs, self.manifest.head)
+        self.given: list[list[Given]] = []  # of each document
         self.facts: list[tuple[Fact, ...]] = []
 
     @property
@@ -177,10 +179,10 @@ class PairExtractor(Extractor):
         return known.get(key, known["default"])
 
     def _read(self, documents: Sequence[Document]) -> list[Extraction]:
-        leading = [tuple(one for one in document.regions if one.image == 0) for document in documents]
-        self.regions, self.images = leading, [next(iter(document.images), "") for document in documents]
+        self.given = [given(document, self.takes, self.rows.needs.objects) for document in documents]
         self.facts = [(document.facts or ()) if self.takes_facts else () for document in documents]
-        return [echoes.marked(*pair) for pair in zip(super()._read(documents), self.facts, strict=True)]
+        found = zip(super()._read(documents), self.given, self.facts, strict=True)
+        return [echoes.marked(told(read, self.takes, looks), facts) for read, looks, facts in found]
 
     def _shows_titles(self) -> bool:
         return self.mentions._shows_titles()
@@ -211,15 +213,15 @@ class PairExtractor(Extractor):
     ) -> Iterator[Asked]:
         for place, (passage, shown, reading) in enumerate(zip(passages, features, found, strict=True)):
             spans = _word_spans(passage, reading)[:MOST_MENTIONS]
-            regions = self.regions[passage.document]
-            image = self.images[passage.document]
             mentions = tuple(WordSpan(start, end, kind) for start, end, kind in spans)
-            if self.network.needs.pictures in ("focal", "crops"):
-                regions += self._grounded(passage, mentions, regions, image)
             facts = self.facts[passage.document]
-            example = Example("", "", passage.words.words, mentions, image=image, regions=regions, facts=facts)
-            for candidate in self._candidates(mentions, regions):
-                yield Asked(place, candidate.head, candidate.tail, self.rows.pair(example, shown, candidate))
+            for look in self.given[passage.document]:
+                regions = look.regions
+                if self.network.needs.pictures in ("focal", "crops"):
+                    regions += self._grounded(passage, mentions, regions, look.image)
+                example = Example("", "", passage.words.words, mentions, image=look.image, regions=regions, facts=facts)
+                for candidate in self._candidates(mentions, regions):
+                    yield Asked(place, candidate.head, candidate.tail, self.rows.pair(example, shown, candidate), look)
 
     def _grounded(
         self, passage: Passage, mentions: Sequence[WordSpan], regions: Sequence[Region], image: str
@@ -264,7 +266,7 @@ class PairExtractor(Extractor):
             with self._timed("decode"):
                 for place, one in enumerate(chosen):
                     said = (odds[place], bare.get(place), weights[place])
-                    self._take(readings[one.passage], passages[one.passage], one, *said)
+                    self._take(readings[one.passage], one, *said)
         return readings
 
     def _supports(
@@ -287,17 +289,17 @@ class PairExtractor(Extractor):
         masked = [support.without_picture(chosen[place].row) for place in above]
         bare = self.network(to_device(self.rows.batch(masked), self.device)).logits.double().cpu().numpy()
         looked = support.attention(self.network, batch)
-        regions = [self.regions[passages[one.passage].document] for one in chosen]
-        weights = [support.weights_of(place, batch, output, looked, shown) for place, shown in enumerate(regions)]
+        looks = [one.given for one in chosen]
+        weights = [support.weights_of(place, batch, output, looked, one.regions) for place, one in enumerate(looks)]
         for place in above:
             passage = chosen[place].passage
             reading, spans = readings[passage], passages[passage].words.spans
             if not reading.grids and looked is not None:
-                made = support.grid(looked[place], spans, regions[place], patches=batch.objects is None)
+                made = support.grid(looked[place], spans, looks[place], patches=batch.objects is None)
             elif not reading.grids and batch.pairs is not None:
                 heads = batch.pairs.head_word.tolist()
                 mine = [(spans[heads[at]], weights[at]) for at in above if chosen[at].passage == passage]
-                made = support.mention_grid(mine, regions[place])
+                made = support.mention_grid(mine, looks[place])
             else:
                 continue
             reading.grids.extend([made] if made else [])
@@ -318,12 +320,12 @@ class PairExtractor(Extractor):
             return ()
         if not document.regions and (needs.objects or needs.pictures != "whole"):
             return ("detector",)
-        return ("image",) if needs.pictures and not document.images[0] else ()
+        looks = given(document, self.takes, needs.objects)
+        return ("image",) if needs.pictures and not any(look.image for look in looks) else ()
 
     def _take(
         self,
         reading: Reading,
-        passage: Passage,
         asked: Asked,
         odds: Floats,
         bare: Floats | None = None,
@@ -334,7 +336,7 @@ class PairExtractor(Extractor):
         head = ordered[asked.head]
         scores = _calibrated(self.manifest.calibration, odds[1:]) * reading.mentions[head].score
         if self.manifest.head == "region_pair":
-            region = self.regions[passage.document][asked.tail]
+            region = asked.given.regions[asked.tail]
             for place in np.flatnonzero(scores >= self.floor).tolist():
                 meaning = self.meanings[place]
                 if meaning is not None:
@@ -353,7 +355,7 @@ class PairExtractor(Extractor):
             if score >= self.floor and score > reading.relations.get(one, 0.0):
                 reading.relations[one] = score
                 if one in without:
-                    reading.supports[one] = support.Support(support.evidence(weights), without[one])
+                    reading.supports[one] = support.Support(support.evidence(weights, asked.given.places), without[one])
 
     def _said(self, reading: Reading, head: Span, tail: Span, scores: Floats) -> dict[Said, float]:
         """What the labels mean between these two in this product's words; of several that mean one thing the surest."""

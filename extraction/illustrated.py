@@ -1,4 +1,4 @@
-"""A word-pair network with a visual side, live: EEGA shown the regions of a document's leading picture. No Django.
+"""A word-pair network with a visual side, live: EEGA shown the surest regions of a document's pictures. No Django.
 
 Evidence of an edge are the shares that its words gave the regions (Eq. 8). Its score without the picture is what the
 same network reads when nothing of the picture is shown: 0 where it then says nothing of the kind.
@@ -16,9 +16,10 @@ from extraction import support, text
 from extraction.batch import to_device
 from extraction.checkpoint import Checkpoint
 from extraction.decoding import Found
+from extraction.given import Given, given, told
 from extraction.pipeline import Extractor, Passage, Reading, Span, _batch_rows
 from extraction.rows import Row, Rows
-from extraction.schema import Document, Extraction, Region
+from extraction.schema import Document, Extraction
 
 
 class SeeingExtractor(Extractor):
@@ -27,19 +28,18 @@ class SeeingExtractor(Extractor):
     def __init__(self, checkpoint: Checkpoint, parser: text.Parser, device: str = "cpu") -> None:
         super().__init__(checkpoint, parser, device)
         self.rows = Rows(self.network.needs, checkpoint.featurizer.tokenizer, classes=self.manifest.classes)
-        self.regions: list[tuple[Region, ...]] = []
+        self.given: list[Given] = []
 
     def _read(self, documents: Sequence[Document]) -> list[Extraction]:
-        most = self.network.needs.objects
-        self.regions = [tuple(one for one in document.regions if one.image == 0)[:most] for document in documents]
-        return super()._read(documents)
+        self.given = [given(document, "regions", self.network.needs.objects)[0] for document in documents]
+        found = zip(super()._read(documents), self.given, strict=True)
+        return [told(read, "regions", [shown]) for read, shown in found]
 
     def _readings(self, passages: list[Passage]) -> tuple[list[Reading], list[Passage]]:
         with self._timed("features"):
             features, passages = self._features(passages)
-        shown = [
-            Row(one, regions=self.regions[passage.document]) for one, passage in zip(features, passages, strict=True)
-        ]
+        pairs = zip(features, passages, strict=True)
+        shown = [Row(one, regions=self.given[passage.document].regions) for one, passage in pairs]
         found, looked = self._look(shown)
         readings = [self._reading(*pair) for pair in zip(passages, found, strict=True)]
         related = [place for place, one in enumerate(readings) if one.relations and shown[place].regions]
@@ -74,15 +74,15 @@ class SeeingExtractor(Extractor):
         """The reading with what its relations rest on in the picture."""
         if looked is None:
             return reading
-        regions = self.regions[passage.document]
+        shown = self.given[passage.document]
         supports = {
             said: support.Support(
-                support.evidence(_shares(looked, _words(passage, said[:2]), len(regions))),
+                support.evidence(_shares(looked, _words(passage, said[:2]), len(shown.regions)), shown.places),
                 alone.relations.get(said, 0.0),
             )
             for said in reading.relations
         }
-        grid = support.grid(looked, passage.words.spans, regions, patches=False)
+        grid = support.grid(looked, passage.words.spans, shown, patches=False)
         return replace(reading, supports=supports, grids=[grid] if grid else [])
 
     def _unseen(self, document: Document) -> tuple[str, ...]:

@@ -133,7 +133,9 @@ class Rows:
             middle = centred(shape)
             boxes[index, :size] = middle
             vectors[index, :size] = np.concatenate([middle, middle[:, 2:3] * middle[:, 3:]], axis=1)
-            edges[index, :size, :size] = edge_types(shape)
+            # Of two pictures: nothing in one stands in any relation to what is in the other.
+            image = np.array([region.image for region in regions])
+            edges[index, :size, :size] = np.where(image[:, None] == image, edge_types(shape), 0)
             edges[index, range(size), range(size)] = SELF_LOOP
             present[index, :size] = True
             classes[index, :size] = [known.get(region.label, 0) for region in regions]

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Stage = Literal["read", "link", "mentions", "relations", "record"]
+# How a reader is given a post's pictures (`given.py`): not at all, the surest regions of all, the leading one, or each.
+Takes = Literal["words", "regions", "leading", "each"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,8 @@ class Extraction:
 
     `regions`, `scene` and `contents` are the document's; `grids`: word-by-region and word-by-patch weights, for people
     to see. A relation `depicts` has a region for its tail: the mention's entity is shown there.
-    `facts`: those that the reader was shown.
+    `facts`: those that the reader was shown. `takes`: how it is given pictures, and `given` the numbers of those of
+    which it was given anything.
     """
 
     id: str
@@ -159,6 +162,8 @@ class Extraction:
     grids: tuple[WeightGrid, ...] = ()
     contents: tuple[str, ...] = ()
     facts: tuple[Fact, ...] = ()
+    takes: Takes = "words"
+    given: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What a pair network's answer rests on in the picture, and what it would say without it. No Django.
 
-Evidence are shares over the leading picture's regions: the network's own weights over objects, or those of the pair's
+Evidence are shares over the regions that it was given: the network's own weights over objects, or those of the pair's
 words over patches, mapped to boxes by overlap. The score without the picture is the same pair's with everything of the
 picture masked out, asked only for pairs that lie above the floor.
 """
@@ -15,6 +15,7 @@ import numpy as np
 from torch import Tensor
 
 from extraction.batch import Batch
+from extraction.given import Given
 from extraction.networks.outputs import PairOutput
 from extraction.rows import Row
 from extraction.schema import EvidencePart, Region, WeightGrid
@@ -67,32 +68,27 @@ def weights_of(
     return found / total if total > 0 else None
 
 
-def evidence(weights: Floats | None) -> tuple[EvidencePart, ...]:
-    """The regions of most weight, by their number in the document."""
+def evidence(weights: Floats | None, places: Sequence[int]) -> tuple[EvidencePart, ...]:
+    """The regions of most weight, by their number in the document; `places` has that of each weight."""
     if weights is None:
         return ()
-    order = [int(place) for place in np.argsort(-weights, kind="stable")[:MOST] if weights[place] >= LEAST]
-    return tuple(EvidencePart("region", {"region": place}, round(float(weights[place]), 4)) for place in order)
+    order = [int(at) for at in np.argsort(-weights, kind="stable")[:MOST] if weights[at] >= LEAST]
+    return tuple(EvidencePart("region", {"region": places[at]}, round(float(weights[at]), 4)) for at in order)
 
 
-def mention_grid(
-    shares: Sequence[tuple[tuple[int, int], Floats | None]], regions: Sequence[Region]
-) -> WeightGrid | None:
+def mention_grid(shares: Sequence[tuple[tuple[int, int], Floats | None]], shown: Given) -> WeightGrid | None:
     """Of a network that says only what its mentions looked at: each mention's span with its shares (k,), once."""
     rows = {span: found for span, found in shares if found is not None and len(found)}
     spans = sorted(rows)
-    return grid(np.stack([rows[span] for span in spans]), spans, regions, patches=False) if spans else None
+    return grid(np.stack([rows[span] for span in spans]), spans, shown, patches=False) if spans else None
 
 
-def grid(
-    looked: Floats, spans: Sequence[tuple[int, int]], regions: Sequence[Region], patches: bool
-) -> WeightGrid | None:
+def grid(looked: Floats, spans: Sequence[tuple[int, int]], shown: Given, patches: bool) -> WeightGrid | None:
     """A passage's words by what they looked at, for people to see; `looked` (n, objects or patches)."""
-    rows = looked[: len(spans)]
+    rows = looked[: len(spans)] if patches else looked[: len(spans), : len(shown.places)]
     if not rows.any():
         return None
     weights = tuple(tuple(round(float(one), 4) for one in row) for row in rows)
     if patches:
-        return WeightGrid("patch", tuple(spans), weights, wide=round(rows.shape[1] ** 0.5))
-    columns = tuple(range(min(len(regions), rows.shape[1])))
-    return WeightGrid("region", tuple(spans), weights, columns=columns)
+        return WeightGrid("patch", tuple(spans), weights, image=shown.picture, wide=round(rows.shape[1] ** 0.5))
+    return WeightGrid("region", tuple(spans), weights, columns=shown.places[: rows.shape[1]])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 from uuid import UUID, uuid5
 
 from extraction.labels import ENTITY_TYPES, REGION_RELATIONS, RELATIONS
@@ -13,6 +14,7 @@ from knowledge import names
 
 PERSON = "person"
 EDGE = 1e-3  # by which a box may stick out of its picture: a share is rounded
+GRIDS = 24  # of one post: what its words looked at, for the page
 Span = tuple[int, int, str]
 ASSERTIONS = UUID("0a3c7a52-9b5f-5c1e-8d0b-6c6f0a7f4d11")  # the namespace of assertions' ids, the same everywhere
 
@@ -146,11 +148,38 @@ def _shown(part: EvidencePart, extraction: Extraction) -> EvidencePart:
     place = part.reference.get("region")
     if not isinstance(place, int) or not 0 <= place < len(extraction.regions):
         raise Unplannable(f"An edge rests on region {place!r}, and the pictures have {len(extraction.regions)}.")
+    return EvidencePart(part.kind, {**_reference(place, extraction), **part.reference}, part.weight)
+
+
+def _reference(place: int, extraction: Extraction) -> dict[str, Any]:
+    """What region number `place` of the extraction is, and of which picture."""
     region = extraction.regions[place]
     known = {"box": list(region.box), "class": region.label, "image": region.image, "score": region.score}
-    if region.image < len(extraction.contents):
-        known["picture"] = extraction.contents[region.image]
-    return EvidencePart(part.kind, {**known, **part.reference}, part.weight)
+    return known | _content(region.image, extraction)
+
+
+def _content(image: int, extraction: Extraction) -> dict[str, Any]:
+    return {"picture": extraction.contents[image]} if image < len(extraction.contents) else {}
+
+
+def looked(extraction: Extraction) -> dict[str, Any]:
+    """What is kept with the reading for the post's page, beside its rows; {} of a reader that takes no pictures.
+
+    "grids": what words looked at, regions by what they are as in `_shown`. "pictures": how the reader takes pictures,
+    and the SHA-256 of those of which it was given anything.
+    """
+    found: dict[str, Any] = {}
+    if extraction.grids:
+        found["grids"] = [_kept(asdict(grid), extraction) for grid in extraction.grids[:GRIDS]]
+    if extraction.takes != "words" and extraction.contents:
+        given = [extraction.contents[number] for number in extraction.given]
+        found["pictures"] = {"takes": extraction.takes, "given": given}
+    return found
+
+
+def _kept(grid: dict[str, Any], extraction: Extraction) -> dict[str, Any]:
+    regions = [_reference(place, extraction) for place in grid.pop("columns")]
+    return {**grid, **_content(grid["image"], extraction), "regions": regions}
 
 
 def _mention(text: str, span: tuple[int, int, str], score: float) -> PlannedMention:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
@@ -24,13 +24,12 @@ from extraction.schema import Claimed, Declined, Extraction
 from knowledge import identities, marking, names, reviews, thresholds
 from knowledge.inserting import insert
 from knowledge.models import Assertion, Depiction, Entity, EntityName, Evidence, Mention, Statement
-from knowledge.planning import Record, Unplannable, plan
+from knowledge.planning import Record, Unplannable, looked, plan
 
 __all__ = ["Record", "Unplannable", "adopt", "make_current", "mark_posts", "plan", "record", "record_many"]
 
 logger = logging.getLogger(__name__)
 
-GRIDS = 24  # of one post: what its words looked at, for the page
 TOGETHER = 8  # posts in one transaction: it must end soon, pages wait for it on SQLite
 Pair = tuple[Claimed, Extraction]
 Outcome = bool | Unplannable | IntegrityError | DataError
@@ -195,9 +194,8 @@ def _finish(items: Sequence[_Item]) -> set[int]:
         )
     held = {pk for ids in ends.values() for pk in ids}
     for item in items:
-        if item.reading.pk in held and item.extraction.grids:
-            grids = [asdict(grid) for grid in item.extraction.grids[:GRIDS]]
-            Reading.objects.filter(pk=item.reading.pk).update(results={**item.reading.results, "grids": grids})
+        if item.reading.pk in held and (kept := looked(item.extraction)):
+            Reading.objects.filter(pk=item.reading.pk).update(results={**item.reading.results, **kept})
     return held
 
 

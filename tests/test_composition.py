@@ -124,15 +124,19 @@ def test_a_turned_label_turns_its_ends(parser, tmp_path):
     assert extractor.read([Document("1", text)])[0].relations == ()
 
 
-def test_regions_of_the_leading_picture_are_asked_about(parser, tmp_path):
+def test_regions_of_each_picture_are_asked_about_beside_their_picture(parser, tmp_path):
     extractor = composed(parser, tmp_path, "relformer", "region_pair")
     keys = extractor.manifest.inventory.relation_keys
     says = saying(extractor, keys[0])
-    regions = (Region((0.1, 0.1, 0.2, 0.2), "dog"), Region((0.5, 0.1, 0.2, 0.2), "dog", image=1))
-    (read,) = extractor.read([Document("1", "Anna left.", regions=regions)])
-    assert [(one.head, one.tail) for one in read.relations] == [(0, regions[0])]
+    dog, cat = (Region((0.1, 0.1, 0.2, 0.2), label) for label in ("dog", "cat"))
+    other = Region((0.5, 0.1, 0.2, 0.2), "dog", image=1)
+    (read,) = extractor.read([Document("1", "Anna left.", regions=(dog, cat, other))])
+    assert [(one.head, one.tail) for one in read.relations] == [(0, dog), (0, cat), (0, other)]
+    assert (read.takes, read.given) == ("each", (0, 1))
     (batch,) = says.asked
-    assert batch.objects is not None and batch.pairs.region.tolist() == [0]
+    assert batch.pairs.region.tolist() == [0, 1, 0]
+    assert batch.objects is not None and batch.objects.present.sum(1).tolist() == [2, 2, 1]
+    assert batch.objects.boxes[2, 0].tolist() == pytest.approx([0.6, 0.2, 0.2, 0.2])
     assert extractor.read([Document("1", "Anna left.")])[0].relations == ()
 
 

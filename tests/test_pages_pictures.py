@@ -46,8 +46,9 @@ def editor(client: Client) -> Client:
     return client
 
 
-def read(post: Post, **relation: Any) -> Reading:
-    """The post as read with its pictures: one statement, which rests on regions 0 (60 %) and 1."""
+def read(post: Post, extraction: dict[str, Any] | None = None, **relation: Any) -> Reading:
+    """The post as read with its pictures: one statement, which rests on regions 0 (60 %) and 1. With `given` among what
+    the extraction says, it knows the pictures by content."""
     assert post.current_version is not None
     Reading.objects.create(version=post.current_version, checkpoint=make_checkpoint(), due_at=timezone.now())
     [claimed] = seeing.with_pictures(reading.claim("test", 1), Sight(Fake()))
@@ -59,10 +60,11 @@ def read(post: Post, **relation: Any) -> Reading:
         WeightGrid("patch", ((0, 3),), ((0.1, 0.2, 0.3, 0.4),), image=0, wide=2),
     )
     document = claimed.document
-    extraction = Extraction(
-        *(document.id, TEXT, "en", (ADA, LONDON), (one,)), regions=document.regions, scene=document.scene, grids=grids
-    )
-    assert recorder.record(claimed, extraction)
+    seen: dict[str, Any] = {"regions": document.regions, "scene": document.scene, "grids": grids} | (extraction or {})
+    if "given" in seen:
+        seen["contents"] = document.contents
+    made = Extraction(*(document.id, TEXT, "en", (ADA, LONDON), (one,)), **seen)
+    assert recorder.record(claimed, made)
     post.refresh_from_db()
     return Reading.objects.get(pk=claimed.reading_id)
 
@@ -141,6 +143,54 @@ def test_scene_matrix_and_heat_map_are_drawn(editor: Client, walk: Post) -> None
     assert "Words and regions side by side" in html
     assert re.search(r'1 person <span class="number">90 %</span></button>\s*<span class="quiet">— near →</span>', html)
     assert html.count('class="heat"') == 1 and 'fill-opacity="0.75"' in html
+
+
+def second(post: Post) -> PostImage:
+    return shown(post, written(drawn(300, 200), "PNG"), "https://cdn.example/second.png", position=1)
+
+
+def test_regions_of_several_pictures_are_told_apart(editor: Client, walk: Post) -> None:
+    lead, other = walk.images.get(), second(walk)
+    parts = tuple(EvidencePart("region", {"region": place}, 0.5) for place in (1, 2))
+    words = WeightGrid("region", ((0, 3), (19, 25)), ((0.1, 0.9), (0.8, 0.2)), columns=(1, 2))
+    read(walk, {"takes": "regions", "given": (0, 1), "grids": (words,)}, evidence=parts)
+    html = page(editor, walk)
+    assert f'data-regions="{lead.pk}-1 {other.pk}-0"' in html
+    assert '<span class="tag">Picture 2</span>' in html
+    assert "2 dog, picture 1 <span" in html and "1 person, picture 2 <span" in html
+    assert f'<th scope="col" data-region="{other.pk}-0">1 person, picture 2</th>' in html
+    assert "The reader takes" not in html
+    # In the middle of the pairing stands nothing: no scene holds regions of two pictures.
+    assert re.search(r"1 person, picture 2 <span[^>]*>90 %</span></button>\s*<span class=\"quiet\">and</span>", html)
+
+
+def test_it_is_said_which_picture_the_reader_was_not_given(editor: Client, walk: Post) -> None:
+    lead, other = walk.images.get(), second(walk)
+    read(walk, {"takes": "leading", "given": (0,)})
+    html = page(editor, walk)
+    assert html.count("The reader takes one picture, the leading one") == 1
+    assert html.index(f'id="p{other.pk}"') < html.index("The reader takes one picture")
+    assert Reading.objects.get().results["pictures"] == {"takes": "leading", "given": [lead.sha256]}
+
+
+def test_what_words_looked_at_stays_with_its_regions_when_a_later_detector_numbers_them_anew(
+    editor: Client, walk: Post
+) -> None:
+    read(walk)
+    row = RegionSet.objects.get()
+    cup = {"box": [0.5, 0.5, 0.1, 0.1], "class": "cup", "score": 0.99}
+    row.regions, row.scene = [cup, row.regions[1]], []
+    row.save()
+    html = page(editor, walk)
+    image = walk.images.get()
+    head = html[html.index('<table class="matrix">') :]
+    columns = re.findall(r'<th scope="col" data-region="([^"]*)">([^<]*)</th>', head)
+    # The statement rests on the person, so that one is drawn again; the dog has another number now.
+    assert columns == [(f"{image.pk}-e2", "3 person"), (f"{image.pk}-1", "2 dog")]
+    Evidence.objects.all().delete()
+    html = page(editor, walk)
+    head = html[html.index('<table class="matrix">') :]
+    assert '<th scope="col" data-region="">person</th>' in head and "cup</th>" not in head
 
 
 def test_the_same_photograph_elsewhere_is_named(editor: Client) -> None:

@@ -111,6 +111,18 @@ def test_facts_are_a_graph_that_knows_its_mention():
     assert batch.facts.edges[0].tolist() == [[True, True, False], [True, True, True], [False, True, True]]
 
 
+def test_objects_of_two_pictures_stand_in_no_relation():
+    boxes = ((0.1, 0.1, 0.2, 0.2), (0.4, 0.1, 0.2, 0.2), (0.7, 0.1, 0.2, 0.2))
+    together = tuple(Region(box) for box in boxes)
+    apart = (together[0], dataclasses.replace(together[1], image=1), together[2])
+    rows = Rows(Needs(objects=3), TOKENS)
+    batch = rows.batch([rows.sentence(example("a", [], regions=found), sentence("a")) for found in (together, apart)])
+    assert batch.objects is not None
+    one, two = batch.objects.edges.tolist()
+    assert all(kind > SELF_LOOP for row, kinds in enumerate(one) for at, kind in enumerate(kinds) if row != at)
+    assert two == [[SELF_LOOP, 0, one[0][2]], [0, SELF_LOOP, 0], [one[2][0], 0, SELF_LOOP]]
+
+
 def test_mnre_gives_a_candidate_a_line_with_its_boxes(tmp_path):
     lines = (ROOT / "mnre" / "mnre_train.txt").read_text(encoding="utf-8")
     (tmp_path / "mnre" / "boxes").mkdir(parents=True)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from knowledge.views.attention import Grid
 from knowledge.views.quintuples import Quintuple
 
 MOST = 12
@@ -36,47 +36,34 @@ class Pairing:
     scene: str
 
 
-Names = Mapping[int, tuple[str, str]]
-
-
 def pairings(
     quintuples: Iterable[Quintuple],
-    grids: Sequence[Mapping[str, Any]],
-    names: Names,
-    scene: Mapping[tuple[int, int], str],
+    grids: Sequence[Grid],
+    scene: Mapping[tuple[str, str], str],
 ) -> list[Pairing]:
-    """`names`: key and label of each region by its number in the document; `scene`: the surest relation of two of them,
-    by their numbers. A statement whose words are in no matrix is left out."""
+    """`scene`: the surest relation of two regions, by their keys. A statement whose words are in no matrix is left
+    out."""
     found: list[Pairing] = []
     for one in quintuples:
         if not one.places or len(found) == MOST:
             continue
         assertion = one.places[0].assertion
         ends = [(mention.start, mention.end) for mention in (assertion.head_mention, assertion.tail_mention)]
-        best = [_most(grids, names, *span) for span in ends]
-        if best[0] is None or best[1] is None:
+        first, second = (_most(grids, *span) for span in ends)
+        if first is None or second is None:
             continue
-        (first, one_seen), (second, other_seen) = best[0], best[1]
-        said = scene.get((first, second), "") if first != second else "the same region"
-        found.append(Pairing(one.head.words, one.tail.words, one.relation, one_seen, other_seen, said))
+        same = (first.key, first.label) == (second.key, second.label)
+        said = "the same region" if same else scene.get((first.key, second.key), "")
+        found.append(Pairing(one.head.words, one.tail.words, one.relation, first, second, said))
     return found
 
 
-def _most(grids: Sequence[Mapping[str, Any]], names: Names, start: int, end: int) -> tuple[int, Seen] | None:
+def _most(grids: Sequence[Grid], start: int, end: int) -> Seen | None:
     """The region that the words of this span looked at most, in the mean over them."""
     for grid in grids:
-        if grid["kind"] != "region":
-            continue
-        rows = [
-            weights
-            for (a, b), weights in zip(grid["spans"], grid["weights"], strict=False)
-            if a < end and b > start and len(weights) >= len(grid["columns"])
-        ]
-        places = [place for place, column in enumerate(grid["columns"]) if column in names]
-        if rows and places:
-            means = {place: sum(row[place] for row in rows) / len(rows) for place in places}
-            place = max(places, key=lambda each: means[each])
-            column = grid["columns"][place]
-            key, label = names[column]
-            return column, Seen(key, label, means[place])
+        rows = [row for (a, b), row in zip(grid.spans, grid.weights, strict=True) if a < end and b > start]
+        if rows and grid.columns:
+            means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+            place = max(range(len(means)), key=means.__getitem__)
+            return Seen(*grid.columns[place], means[place])
     return None

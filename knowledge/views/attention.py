@@ -1,6 +1,6 @@
 """What a reader's words looked at in a picture, as drawings: a matrix of words by regions, a heat map over the patches.
 
-As EEGA's Fig. 7 and FocalMRE's Fig. 4 show theirs. Pure functions of the grids that are kept with a reading.
+As EEGA's Fig. 7 and FocalMRE's Fig. 4 show theirs. Pure functions of what is kept with a reading.
 """
 
 from __future__ import annotations
@@ -11,6 +11,16 @@ from typing import Any
 
 LEVELS = 9  # of shade
 MOST_WORDS = 40
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What words looked at: `weights[i][j]` of word i, which stands at `spans[i]` of the text, on region j, of which
+    `columns` has the key on the page ("" where it is not drawn) and what it is called."""
+
+    spans: Sequence[Sequence[int]]
+    weights: Sequence[Sequence[float]]
+    columns: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -40,25 +50,17 @@ class Patch:
 
 @dataclass(frozen=True)
 class Heat:
-    """What one word looked at, over the picture of that number; all patches together, in the picture's pixels."""
+    """What one word looked at; all patches together, in the picture's pixels."""
 
     word: str
-    image: int
     patches: tuple[Patch, ...]
 
 
-def matrix(grid: Mapping[str, Any], text: str, names: Mapping[int, tuple[str, str]]) -> Matrix | None:
-    """Of a stored grid of kind "region"; `names`: key and label of each region by its number in the document."""
-    columns = [place for place in grid["columns"] if place in names]
-    if grid["kind"] != "region" or not columns:
-        return None
-    places = [grid["columns"].index(place) for place in columns]
-    rows = _rows(grid, text)
-    most = max((weights[place] for _, weights in rows for place in places), default=0.0)
-    return Matrix(
-        tuple(names[place] for place in columns),
-        tuple((word, tuple(_cell(weights[place], most) for place in places)) for word, weights in rows),
-    )
+def matrix(grid: Grid, text: str) -> Matrix:
+    words = [" ".join(text[start:end].split()) for start, end in grid.spans]
+    most = max((weight for row in grid.weights for weight in row), default=0.0)
+    cells = [tuple(_cell(weight, most) for weight in row) for row in grid.weights]
+    return Matrix(grid.columns, tuple(zip(words, cells, strict=True))[:MOST_WORDS])
 
 
 def heats(grid: Mapping[str, Any], text: str, width: int, height: int, wanted: Sequence[tuple[int, int]]) -> list[Heat]:
@@ -75,14 +77,8 @@ def heats(grid: Mapping[str, Any], text: str, width: int, height: int, wanted: S
         if rows:
             mean = [sum(column) / len(rows) for column in zip(*rows, strict=False)]
             patches = _patches(mean, grid["wide"], width, height)
-            found.append(Heat(" ".join(text[start:end].split()), grid["image"], patches))
+            found.append(Heat(" ".join(text[start:end].split()), patches))
     return found
-
-
-def _rows(grid: Mapping[str, Any], text: str) -> list[tuple[str, Sequence[float]]]:
-    pairs = zip(grid["spans"], grid["weights"], strict=False)
-    whole = [(" ".join(text[a:b].split()), row) for (a, b), row in pairs if len(row) >= len(grid["columns"])]
-    return whole[:MOST_WORDS]
 
 
 def _cell(weight: float, most: float) -> Cell:

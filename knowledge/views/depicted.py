@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -19,7 +18,7 @@ from knowledge import depictions
 from knowledge.depictions import Judged
 from knowledge.models import Depiction, DepictionReview
 from knowledge.views.access import REVIEW, page
-from knowledge.views.shown_pictures import ShownPicture, region_of
+from knowledge.views.shown_pictures import ShownPicture, picture_of, region_of
 
 MOST_FRAMES = 12
 
@@ -51,20 +50,12 @@ def add_depicted(post: Post, pictures: Sequence[ShownPicture]) -> None:
     """Gives each picture whom it shows, what does not count last. A region that is in no list any more is drawn."""
     for one in depictions.of_posts([post.pk]).get(post.pk, []):
         row = one.depiction
-        shown = _picture(row, pictures)
+        shown = picture_of({"picture": row.picture, "image": row.image}, pictures)
         if shown is not None and shown.image.width:
             region = region_of(shown, {"box": row.box, "class": row.label, "score": row.score})
-            shown.depicted.append(Shown(one, region.key, f"{region.number} {region.label}", row.mention_id))
+            shown.depicted.append(Shown(one, region.key, region.name, row.mention_id))
     for picture in pictures:
         picture.depicted.sort(key=lambda one: not one.judged.counts)
-
-
-def _picture(row: Depiction, pictures: Sequence[ShownPicture]) -> ShownPicture | None:
-    """By content; where the reader did not know it, by its number."""
-    given = [one for one in pictures if one.image.sha256][: settings.PICTURES_PER_POST]
-    if row.picture:
-        return next((one for one in given if one.image.sha256 == row.picture), None)
-    return given[row.image] if row.image < len(given) else None
 
 
 def frames(members: Iterable[int]) -> list[Frame]:

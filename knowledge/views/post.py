@@ -18,7 +18,7 @@ from extraction.models import Post, PostImage, PostVersion, Reading, Sighting
 from kgbuilder.celery import ring
 from knowledge import events, reviews
 from knowledge.models import Mention, Review, Statement
-from knowledge.views import depicted, highlight, shown_facts, shown_pictures
+from knowledge.views import attention, depicted, highlight, shown_facts, shown_pictures
 from knowledge.views.access import READ, RETRY, REVIEW, page
 from knowledge.views.progress import missing_sentences, progress_of
 from knowledge.views.quintuples import quintuples_of
@@ -36,11 +36,11 @@ def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     mentions = _mentions(found.current_reading)
     quintuples = quintuples_of(found, version)
     pictures = shown_pictures.shown_pictures(found)
-    # First: a statement may rest on a region that the newest detector no longer finds.
-    matrices = shown_pictures.add_attention(found, version, mentions, pictures)
     every = [*quintuples.counted, *quintuples.rejected, *quintuples.unsure]
     depicted.add_depicted(found, pictures)
     shown_pictures.join(every, pictures)
+    shown_pictures.add_heats(found, version, mentions, pictures)
+    grids = shown_pictures.grids_of(found, pictures)
     shown_facts.join(every)
     context = {
         "post": found,
@@ -49,8 +49,8 @@ def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "missing": missing_sentences(found.current_reading.missing) if found.current_reading else [],
         "unfetched": _unfetched(found, version),
         "pictures": pictures,
-        "matrices": matrices,
-        "pairings": shown_pictures.pairings(found, every, pictures),
+        "matrices": [attention.matrix(grid, version.text) for grid in grids] if version else [],
+        "pairings": shown_pictures.pairings(every, pictures, grids),
         "facts": shown_facts.shown_facts(found.current_reading),
         "sightings": list(found.sightings.all()),
         "history": list(found.versions.prefetch_related("readings__checkpoint").defer("text").order_by("-ordinal")),

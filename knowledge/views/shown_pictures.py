@@ -26,11 +26,13 @@ SAME = 1e-3  # of a box's numbers
 
 @dataclass(frozen=True)
 class ShownRegion:
-    """A region with its key on the page, its number in the list, and its box in the pixels of the copy."""
+    """A region with its key on the page, its number in the list, and its box in the pixels of the copy; `picture`: the
+    number of the picture, 0 where the post has only one."""
 
     key: str
     number: int
     label: str
+    picture: int
     score: float
     near: float
     x: float
@@ -39,11 +41,19 @@ class ShownRegion:
     height: float
     box: tuple[float, ...]
 
+    @property
+    def name(self) -> str:
+        return f"{self.number} {self.label}" + (f", picture {self.picture}" if self.picture else "")
+
 
 @dataclass
 class ShownPicture:
+    """`number`: among the post's pictures, 0 where it has only one. `left_out`: why the reader was not given it."""
+
     image: PostImage
     seen: RegionSet | None = None
+    number: int = 0
+    left_out: str = ""
     regions: list[ShownRegion] = field(default_factory=list)
     scene: scenes.Scene | None = None
     alike: list[Post] = field(default_factory=list)
@@ -66,10 +76,43 @@ def shown_pictures(post: Post) -> list[ShownPicture]:
     images = list(post.images.all())
     sets = {row.sha256: row for row in RegionSet.objects.filter(sha256__in=_contents(images)).order_by("seen_at")}
     found = [ShownPicture(image, sets.get(image.sha256)) for image in images]
+    several = _given(found)
+    for number, one in enumerate(several, 1):
+        one.number = number if len(several) > 1 else 0
     for one in found:
         _fill(one)
+    _say_left_out(post, several)
     _add_alike(post, found)
     return found
+
+
+def _given(pictures: Iterable[ShownPicture]) -> list[ShownPicture]:
+    """Those that readers are given, as `extraction.seeing` chooses them."""
+    return [one for one in pictures if one.image.sha256][: settings.PICTURES_PER_POST]
+
+
+def picture_of(reference: Mapping[str, Any], pictures: Iterable[ShownPicture]) -> ShownPicture | None:
+    """The picture that a reading speaks of: by its content, since one that came later may stand before the others;
+    by its number where the reader did not know its content."""
+    given = _given(pictures)
+    if reference.get("picture"):
+        return next((one for one in given if one.image.sha256 == reference["picture"]), None)
+    place = reference.get("image", 0)
+    return given[place] if 0 <= place < len(given) else None
+
+
+LEFT_OUT = {
+    "leading": "The reader takes one picture, the leading one: no statement rests on this one.",
+    "regions": "The reader takes the surest regions of all pictures, and none of this one's is among them.",
+    "each": "The reader was given nothing of this picture.",
+}
+
+
+def _say_left_out(post: Post, pictures: Iterable[ShownPicture]) -> None:
+    kept = post.current_reading.results.get("pictures", {}) if post.current_reading else {}
+    for one in pictures if kept else ():
+        if one.image.sha256 not in kept["given"]:
+            one.left_out = LEFT_OUT.get(kept["takes"], "")
 
 
 def _contents(images: Iterable[PostImage]) -> set[str]:
@@ -78,17 +121,18 @@ def _contents(images: Iterable[PostImage]) -> set[str]:
 
 def _fill(one: ShownPicture) -> None:
     rows = one.seen.regions if one.seen and one.image.width else []
-    one.regions = [_region(one.image, number, row, str(number)) for number, row in enumerate(rows)]
+    one.regions = [_region(one, number, row, str(number)) for number, row in enumerate(rows)]
     if one.seen and one.regions:
         one.scene = scenes.draw(rows, one.seen.scene, [region.key for region in one.regions])
 
 
-def _region(image: PostImage, number: int, row: Mapping[str, Any], name: str) -> ShownRegion:
-    x, y, w, h = row["box"]
+def _region(one: ShownPicture, number: int, row: Mapping[str, Any], name: str) -> ShownRegion:
+    image, (x, y, w, h) = one.image, row["box"]
     return ShownRegion(
         f"{image.pk}-{name}",
         number + 1,
         row["class"],
+        one.number,
         row.get("score", 0.0),
         row.get("depth", 0.0),
         round(x * image.width, 1),
@@ -132,72 +176,73 @@ def join(quintuples: Iterable[Quintuple], pictures: Sequence[ShownPicture]) -> N
     kind = Evidence.Kind.REGION
     for row in Evidence.objects.filter(assertion__in=[p.assertion.pk for p in places], kind=kind).order_by("-weight"):
         rows[row.assertion_id].append(row)
-    given = [one for one in pictures if one.image.sha256][: settings.PICTURES_PER_POST]
     for quintuple in chosen:
-        found = [_support(row, given) for place in quintuple.places for row in rows[place.assertion.pk]]
+        found = [_support(row, pictures) for place in quintuple.places for row in rows[place.assertion.pk]]
         quintuple.regions = list({one.key: one for one in reversed(found) if one}.values())[::-1]
 
 
 def _support(row: Evidence, pictures: Sequence[ShownPicture]) -> Support | None:
-    reference = row.reference
-    contents = [one.image.sha256 for one in pictures]
-    # By content where it is known: a picture that came later may stand before the others.
-    known_as = reference.get("picture", "")
-    place = contents.index(known_as) if known_as in contents else reference.get("image", 0)
-    if not 0 <= place < len(pictures) or "box" not in reference or not pictures[place].image.width:
+    one = picture_of(row.reference, pictures)
+    if one is None or "box" not in row.reference or not one.image.width:
         return None
-    known = region_of(pictures[place], reference)
-    return Support(known.key, known.label, row.weight)
+    known = region_of(one, row.reference)
+    return Support(known.key, known.name, row.weight)
 
 
 def region_of(one: ShownPicture, said: Mapping[str, Any]) -> ShownRegion:
     """The region of the picture with that box; drawn anew where a later detector does not find it any more."""
-    known = next((region for region in one.regions if _same(region.box, said["box"])), None)
+    known = _drawn(one, said)
     if known is None:
-        known = _region(one.image, len(one.regions), said, f"e{len(one.regions)}")
+        known = _region(one, len(one.regions), said, f"e{len(one.regions)}")
         one.regions.append(known)
     return known
+
+
+def _drawn(one: ShownPicture, said: Mapping[str, Any]) -> ShownRegion | None:
+    return next((region for region in one.regions if _same(region.box, said["box"])), None)
 
 
 def _same(one: Sequence[float], other: Sequence[float]) -> bool:
     return all(abs(a - b) <= SAME for a, b in zip(one, other, strict=True))
 
 
-def pairings(post: Post, quintuples: Sequence[Quintuple], pictures: Sequence[ShownPicture]) -> list[aligned.Pairing]:
+def pairings(
+    quintuples: Sequence[Quintuple], pictures: Sequence[ShownPicture], grids: Sequence[attention.Grid]
+) -> list[aligned.Pairing]:
     """Statements beside the regions that their words looked at most, where the reading kept what they looked at."""
-    grids = post.current_reading.results.get("grids", []) if post.current_reading else []
-    if not any(grid["kind"] == "region" for grid in grids):
-        return []
-    names: dict[int, tuple[str, str]] = {}
-    scene: dict[tuple[int, int], str] = {}
-    for one in [each for each in pictures if each.image.sha256][: settings.PICTURES_PER_POST]:
-        first = len(names)
-        # Only what was seen in it: regions that are drawn for a statement's sake come after, and have no number there.
-        listed = one.regions[: len(one.seen.regions) if one.seen else 0]
-        names |= {first + place: (r.key, f"{r.number} {r.label}") for place, r in enumerate(listed)}
-        edges = one.seen.scene if one.seen else []
+    scene: dict[tuple[str, str], str] = {}
+    for one in pictures if grids else ():
+        edges = one.seen.scene if one.seen and one.regions else []
         for edge in sorted(edges, key=lambda said: (said["kind"] == "interaction", said["score"])):
-            scene[first + edge["subject"], first + edge["object"]] = edge["predicate"]
-    return aligned.pairings(quintuples, grids, names, scene)
+            scene[one.regions[edge["subject"]].key, one.regions[edge["object"]].key] = edge["predicate"]
+    return aligned.pairings(quintuples, grids, scene)
 
 
-def add_attention(
+def grids_of(post: Post, pictures: Sequence[ShownPicture]) -> list[attention.Grid]:
+    """What the reading's words looked at of regions, in the pictures as they are shown."""
+    kept = post.current_reading.results.get("grids", []) if post.current_reading else []
+    return [
+        attention.Grid(grid["spans"], grid["weights"], tuple(_column(said, pictures) for said in grid["regions"]))
+        for grid in kept
+        if grid["kind"] == "region" and grid.get("regions")
+    ]
+
+
+def _column(said: Mapping[str, Any], pictures: Sequence[ShownPicture]) -> tuple[str, str]:
+    """Key and name of a region; one that a later detector does not find has no key, and is not drawn for this alone."""
+    one = picture_of(said, pictures)
+    known = _drawn(one, said) if one else None
+    return (known.key, known.name) if known else ("", said["class"])
+
+
+def add_heats(
     post: Post, version: PostVersion | None, mentions: Sequence[Mention], pictures: Sequence[ShownPicture]
-) -> list[attention.Matrix]:
-    """The matrices of words by regions that the reading kept; the heat maps go to their pictures."""
+) -> None:
+    """Gives each picture the maps of what words looked at in it."""
     reading = post.current_reading
-    if version is None or reading is None:
-        return []
-    given = [one for one in pictures if one.image.sha256][: settings.PICTURES_PER_POST]
-    names = dict(enumerate((r.key, f"{r.number} {r.label}") for one in given for r in one.regions))
-    matrices = []
-    for grid in reading.results.get("grids", []):
-        made = attention.matrix(grid, version.text, names)
-        if made is not None:
-            matrices.append(made)
-        if grid["kind"] == "patch" and 0 <= grid["image"] < len(given):
-            one = given[grid["image"]]
+    for grid in reading.results.get("grids", []) if version and reading else ():
+        one = picture_of(grid, pictures)
+        if version and one and grid["kind"] == "patch":
             wanted = [(m.start, m.end) for m in mentions]
             one.heats += attention.heats(grid, version.text, one.image.width, one.image.height, wanted)
             one.heats = one.heats[:MOST_HEATS]
-    return matrices
