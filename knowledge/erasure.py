@@ -20,12 +20,13 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Length, Substr
 
 from extraction.models import Feed, Post, PostImage, RegionSet, Sighting, Tombstone
-from knowledge import events, marking, names
+from knowledge import events, marking, names, naming
 from knowledge.models import (
     Assertion,
     DepictionReview,
     Entity,
     EntityName,
+    EntitySpelling,
     Mention,
     Merge,
     Projection,
@@ -143,10 +144,12 @@ def _drop_names(entities: set[int]) -> None:
     """Names read from texts that no remaining mention of the entity has, and the label if it was one of them."""
     for entity in Entity.objects.filter(pk__in=entities).prefetch_related("names"):
         gone = [name for name in entity.names.all() if name.source == "text" and not _still_read(entity, name.name)]
-        left = [name.name for name in entity.names.all() if name not in gone]
+        left = [name for name in entity.names.all() if name not in gone]
         EntityName.objects.filter(pk__in=[name.pk for name in gone]).delete()
-        if gone and left and entity.label not in left:
-            Entity.objects.filter(pk=entity.pk).update(label=names.best(left))
+        kept = naming.spellings(entity.key, entity.type, {name.name for name in left})
+        EntitySpelling.objects.filter(entity=entity).exclude(key__in=kept).delete()
+        if gone and left and entity.label not in {name.name for name in left}:
+            Entity.objects.filter(pk=entity.pk).update(label=names.best(name.name for name in left))
 
 
 def _still_read(entity: Entity, name: str) -> bool:
@@ -171,6 +174,7 @@ def _blank_entities(ids: set[int]) -> None:
         )
         label = names.best(others) if others else "(erased)"
         Entity.objects.filter(pk=entity.pk).update(label=label, key=f"erased:{entity.public_id}")
+        EntitySpelling.objects.filter(entity=entity).delete()
 
 
 def sweep(statements: Sequence[UUID], entities: Sequence[UUID]) -> None:

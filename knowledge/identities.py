@@ -17,9 +17,9 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from knowledge import augmenting, current, events, marking, merges
+from knowledge import augmenting, current, events, joining, marking, merges
 from knowledge.augmenting import Learned
-from knowledge.models import Entity, Link, Mention, Merge, Parting, Split, Statement
+from knowledge.models import Entity, Link, Mention, Parting, Statement
 from knowledge.ontology import COMPARABLE
 from knowledge.sources.known import Encyclopedia, Known, KnownFact, SourceUnavailable
 
@@ -68,18 +68,30 @@ def look_up(linker: Linker, source: str, limit: int = BATCH, encyclopedias: Sequ
     done = LookedUp()
     for row in rows:
         try:
-            question = asked.get(row.entity_id)
-            if row.by_id:
-                known = linker.known(row.target) if row.target and not row.facts else None
-                _keep_learned(row, known, augmenting.learn(row.target, encyclopedias))
-                done.linked += bool(row.target)
-                continue
-            linked = linker.link([question])[0] if question and row.entity.type not in UNLINKED else None
-            _keep(row, linked, source, done, augmenting.learn(linked.chosen if linked else "", encyclopedias))
+            _look_up_one(row, asked.get(row.entity_id), linker, source, encyclopedias, done)
         except Exception as error:
             _fail(row, error)
             done.failed += 1
+        if row.entity.type not in UNLINKED:
+            done.merged += joining.by_spelling(row.entity)
     return done
+
+
+def _look_up_one(
+    row: Link,
+    question: Asked | None,
+    linker: Linker,
+    source: str,
+    encyclopedias: Sequence[Encyclopedia],
+    done: LookedUp,
+) -> None:
+    if row.by_id:
+        known = linker.known(row.target) if row.target and not row.facts else None
+        _keep_learned(row, known, augmenting.learn(row.target, encyclopedias))
+        done.linked += bool(row.target)
+        return
+    linked = linker.link([question])[0] if question and row.entity.type not in UNLINKED else None
+    _keep(row, linked, source, done, augmenting.learn(linked.chosen if linked else "", encyclopedias))
 
 
 def degraded() -> QuerySet[Link]:
@@ -250,7 +262,7 @@ def _candidate(one: Any, facts: int) -> dict[str, Any]:
 
 
 def _rows(facts: Iterable[KnownFact]) -> list[list[str]]:
-    return [[fact.property, fact.value, fact.label] for fact in facts]
+    return augmenting.with_names([], facts)
 
 
 def _fail(row: Link, error: Exception) -> None:
@@ -269,21 +281,13 @@ def _unite(link: Link) -> int:
     same = Link.objects.filter(target=link.target, sure__gte=MERGED_FROM, entity__type=link.entity.type)
     rows = same.filter(entity__canonical__isnull=True).order_by("entity").select_related("entity")
     entities = [one.entity for one in rows]
-    if len(entities) < 2 or _parted({one.pk for one in entities}):
+    if len(entities) < 2 or joining.parted({one.pk for one in entities}):
         return 0
     try:
         merges.merge(entities[0], entities[1:], None)
     except merges.NothingToMerge:
         return 0
     return len(entities) - 1
-
-
-def _parted(ids: set[int]) -> bool:
-    """Whether an editor took a merge among these back, or split one out of another: whoever did that knew better."""
-    if Split.objects.filter(undone_at__isnull=True, origin__in=ids, target__in=ids).exists():
-        return True
-    undone = Merge.objects.filter(undone_at__isnull=False, survivor__in=ids).values_list("survivor", "former")
-    return any((ids - {survivor}) & {int(pk) for pk in former} for survivor, former in undone)
 
 
 def mark(entity: Entity) -> None:

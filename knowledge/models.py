@@ -51,6 +51,21 @@ class EntityName(models.Model):
         return self.name
 
 
+class EntitySpelling(models.Model):
+    """How else the name may be spelt that leads to an entity; `key` as `spelling.stored` gives it."""
+
+    entity = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="spellings")
+    key = models.CharField(max_length=510, db_index=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["entity", "key"], name="entity_spelling_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class Mention(models.Model):
     """A span of a version's text, with the type as read. `entity` is what it was resolved to, before any merge.
 
@@ -315,34 +330,6 @@ class SavedQuery(models.Model):
         return self.title
 
 
-class KnowledgeService(models.Model):
-    """How a service of knowledge has answered of late, by host: its circuit. While `open_until` lies ahead, nobody
-    asks it."""
-
-    host = models.CharField(max_length=300, unique=True)
-    name = models.CharField(max_length=60)
-    failures = models.PositiveIntegerField(default=0)
-    opened = models.PositiveIntegerField(default=0)
-    open_until = models.DateTimeField(null=True, blank=True)
-    error = models.TextField(blank=True, default="")
-    answered_at = models.DateTimeField(null=True, blank=True)
-
-    def __str__(self) -> str:
-        return f"{self.name} at {self.host}"
-
-
-class ServiceAnswer(models.Model):
-    """What a service answered, as we read it, and when; `key` is the SHA-256 of the address that was asked."""
-
-    key = models.CharField(max_length=64, unique=True)
-    service = models.CharField(max_length=300)
-    content = models.JSONField()
-    asked_at = models.DateTimeField(db_index=True)
-
-    def __str__(self) -> str:
-        return f"{self.service} at {self.asked_at:%Y-%m-%d %H:%M}"
-
-
 class Split(models.Model):
     """Mentions of `origin` that an editor moved to `target`, post by post: the two are not one. Never joined by us."""
 
@@ -373,7 +360,9 @@ class Parting(models.Model):
         return f"{self.entity_id} is {self.target_id} in {self.post_id}"
 
 
-from knowledge.models_of_pictures import Depiction, DepictionReview  # noqa: E402  Django looks for tables here
+# Django looks for tables here.
+from knowledge.models_of_pictures import Depiction, DepictionReview  # noqa: E402
+from knowledge.models_of_services import KnowledgeService, ServiceAnswer  # noqa: E402
 
 __all__ = [
     "Assertion",
@@ -381,6 +370,7 @@ __all__ = [
     "DepictionReview",
     "Entity",
     "EntityName",
+    "EntitySpelling",
     "Event",
     "Evidence",
     "KnowledgeService",

@@ -22,7 +22,11 @@ def name_key(name: str) -> str:
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     bare = "".join(sign for sign in unicodedata.normalize("NFD", folded) if unicodedata.category(sign) != "Mn")
-    key = " ".join(unicodedata.normalize("NFC", bare).split()) or " ".join(folded.split())
+    return fitted(" ".join(unicodedata.normalize("NFC", bare).split()) or " ".join(folded.split()))
+
+
+def fitted(key: str) -> str:
+    """A key as its column holds it."""
     if len(key) <= LONGEST_KEY:
         return key
     digest = hashlib.sha256(key.encode()).hexdigest()[:32]

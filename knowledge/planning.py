@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID, uuid5
@@ -13,6 +13,8 @@ from extraction.schema import EvidencePart, Extraction, Region, Relation
 from knowledge import names
 
 PERSON = "person"
+ALSO_CALLED = "alternate_names"
+ALIAS_FROM = 0.8  # how sure it must be that a post says so for the two names to mean one there
 EDGE = 1e-3  # by which a box may stick out of its picture: a share is rounded
 GRIDS = 24  # of one post: what its words looked at, for the page
 Span = tuple[int, int, str]
@@ -59,12 +61,16 @@ class PlannedDepiction:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that recording an extraction will write, with nothing looked up yet."""
+    """All that recording an extraction will write, with nothing looked up yet.
+
+    `aliases`: keys of mentions that the post says are names of one, that of the best name first.
+    """
 
     mentions: tuple[PlannedMention, ...]
     assertions: tuple[PlannedAssertion, ...]
     language: str
     depictions: tuple[PlannedDepiction, ...] = ()
+    aliases: tuple[tuple[str, ...], ...] = ()
 
 
 def plan(
@@ -109,7 +115,30 @@ def plan(
         for (head, tail, key), one in sorted(found.items(), key=lambda item: item[0])
     )
     depictions = tuple(_depictions(extraction, spans, order, reading, floor))
-    return Record(mentions, assertions, extraction.language, depictions)
+    return Record(mentions, assertions, extraction.language, depictions, _aliases(mentions, assertions))
+
+
+def called_alike(planned: Record, chiefs: Mapping[str, str]) -> Record:
+    """The record with these keys of mentions in place of others."""
+    mentions = tuple(replace(one, key=chiefs.get(one.key, one.key)) for one in planned.mentions)
+    return replace(planned, mentions=mentions)
+
+
+def _aliases(mentions: Sequence[PlannedMention], assertions: Iterable[PlannedAssertion]) -> tuple[tuple[str, ...], ...]:
+    groups: list[set[str]] = []
+    for said in assertions:
+        head, tail = mentions[said.head], mentions[said.tail]
+        if said.relation == ALSO_CALLED and said.score >= ALIAS_FROM and head.type == tail.type:
+            pair = {head.key, tail.key}
+            joined = pair.union(*(group for group in groups if group & pair))
+            groups = [*(group for group in groups if not group & pair), joined]
+    return tuple(_best_first(group, mentions) for group in groups if len(group) > 1)
+
+
+def _best_first(group: set[str], mentions: Sequence[PlannedMention]) -> tuple[str, ...]:
+    called = {key: names.best({one.name for one in mentions if one.key == key}) for key in group}
+    chief = names.best(called.values())
+    return tuple(sorted(group, key=lambda key: (called[key] != chief, key)))
 
 
 def _depictions(

@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from knowledge import spelling
 from knowledge.context import ContextEncoder, Vector
 from knowledge.sources.known import Known
-from knowledge.sources.local_index import index_key
+from knowledge.sources.local_index import Word, index_key, words
 
 FOLDER = Path(__file__).parent / "data"
 WEIGHTS, RARITY = FOLDER / "linker.json", FOLDER / "rarity.npy"
@@ -93,25 +94,27 @@ class Comparer:
 
     def compare(self, asked: Asked, candidates: Sequence[Known]) -> Floats:
         """(candidates, FEATURES)."""
-        said = index_key(asked.name).split()
+        written = words(asked.name)
+        said = [word.key for word in written]
         pieces = set(self._encoder.pieces(asked.name))
         around = self._encoder.vector(asked.context, pieces)
-        words = set(index_key(asked.context).split()) - set(said)
+        context = set(index_key(asked.context).split()) - set(said)
         others = {word for name in asked.others for word in index_key(name).split()} - SMALL
-        rows = [self._row(asked, said, pieces, around, words, others, one) for one in candidates]
+        rows = [self._row(asked, written, pieces, around, context, others, one) for one in candidates]
         return np.array(rows, np.float64).reshape(len(candidates), len(FEATURES))
 
     def _row(
         self,
         asked: Asked,
-        said: list[str],
+        written: list[Word],
         pieces: set[int],
         around: Vector,
-        words: set[str],
+        context: set[str],
         others: set[str],
         one: Known,
     ) -> list[float]:
-        called = _closest(said, one)
+        said = [word.key for word in written]
+        called = _closest(said, written, one)
         texts = [text for text in (one.description, *one.texts, *(fact.label for fact in one.facts)) if text][:TEXTS]
         alike = [float(around @ self._encoder.vector(text, pieces)) for text in texts]
         described = set(index_key(one.description).split()) - SMALL
@@ -126,8 +129,8 @@ class Comparer:
             bool(one.texts),
             max(alike, default=0.0),
             sum(alike) / len(alike) if alike else 0.0,
-            len(described & words) / max(1, len(described)),
-            bool((set(called) - set(said)) & words),
+            len(described & context) / max(1, len(described)),
+            bool((set(called) - set(said)) & context),
             len(others & told) / max(1, len(others)),
             bool(others & set(called)),
             bool(one.types) and asked.type in one.types,
@@ -149,7 +152,14 @@ def sureness(features: Floats, scores: Floats) -> Floats:
     )
 
 
-def _closest(said: list[str], one: Known) -> list[str]:
-    """The words of the entity's name that fits best: the one with the fewest words beside those that were said."""
-    names = [index_key(name).split() for name in (*one.names, one.label)]
-    return min(names, key=lambda words: (len(set(words) - set(said)) + 3 * len(set(said) - set(words)), len(words)))
+def _closest(said: list[str], written: list[Word], one: Known) -> list[str]:
+    """The words of the entity's name that fits best: the one with the fewest words beside those that were said. A word
+    that is spelt alike is the one that was said."""
+    called = [[_as_said(word, said, written) for word in words(name)] for name in (*one.names, one.label)]
+    return min(called, key=lambda one: (len(set(one) - set(said)) + 3 * len(set(said) - set(one)), len(one)))
+
+
+def _as_said(word: Word, said: list[str], written: list[Word]) -> str:
+    if word.key in said:
+        return word.key
+    return next((mine.key for mine in written if spelling.alike(mine.written, word.written)), word.key)

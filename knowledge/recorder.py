@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.conf import settings
@@ -21,10 +21,10 @@ from django.utils import timezone
 from extraction.labels import RELATIONS
 from extraction.models import Checkpoint, Deployment, Post, Reading
 from extraction.schema import Claimed, Declined, Extraction
-from knowledge import identities, marking, names, reviews, thresholds
+from knowledge import identities, joining, marking, names, naming, reviews, thresholds
 from knowledge.inserting import insert
-from knowledge.models import Assertion, Depiction, Entity, EntityName, Evidence, Mention, Statement
-from knowledge.planning import Record, Unplannable, looked, plan
+from knowledge.models import Assertion, Depiction, Entity, Evidence, Mention, Statement
+from knowledge.planning import Record, Unplannable, called_alike, looked, plan
 
 __all__ = ["Record", "Unplannable", "adopt", "make_current", "mark_posts", "plan", "record", "record_many"]
 
@@ -200,6 +200,7 @@ def _finish(items: Sequence[_Item]) -> set[int]:
 
 
 def _write(items: Sequence[_Item], posts: dict[int, Post]) -> None:
+    items = _under_one_name(items)
     entities = {key: entity.pk for key, entity in _entities(items).items()}
     partings = identities.partings(posts)
 
@@ -284,6 +285,26 @@ def _mentions(
     return {item.reading.pk: [next(ids) for _ in item.planned.mentions] for item in items}
 
 
+def _under_one_name(items: Sequence[_Item]) -> Sequence[_Item]:
+    """What a post calls by several names has the key of the oldest entity among them, or of the best name; no key where
+    an editor has parted what the names lead to."""
+    keys = {key for item in items for group in item.planned.aliases for key in group}
+    if not keys:
+        return items
+    known = {row.key: row for row in Entity.objects.filter(key__in=keys)}
+    return [replace(item, planned=called_alike(item.planned, _chiefs(item.planned, known))) for item in items]
+
+
+def _chiefs(planned: Record, known: Mapping[str, Entity]) -> dict[str, str]:
+    chiefs: dict[str, str] = {}
+    for group in planned.aliases:
+        there = [known[key] for key in group if key in known]
+        if not joining.parted(joining.members(*there)):
+            oldest = min(there, key=lambda row: row.pk, default=None)
+            chiefs |= dict.fromkeys(group, oldest.key if oldest else group[0])
+    return chiefs
+
+
 def _entities(items: Sequence[_Item]) -> dict[str, Entity]:
     """The entity of each key: made where there is none, its names and its label kept up."""
     spoken: dict[str, set[tuple[str, str]]] = defaultdict(set)
@@ -301,35 +322,12 @@ def _entities(items: Sequence[_Item]) -> dict[str, Entity]:
         Entity.objects.bulk_create(new, ignore_conflicts=True)
         found |= _by_key(entity.key for entity in new)
         identities.due(found[entity.key].pk for entity in new)
-    _keep_names(found, spoken)
+    naming.keep(found, spoken)
     return found
 
 
 def _by_key(keys: Iterable[str]) -> dict[str, Entity]:
     return {entity.key: entity for entity in Entity.objects.filter(key__in=list(keys))}
-
-
-def _keep_names(entities: dict[str, Entity], spoken: dict[str, set[tuple[str, str]]]) -> None:
-    rows = EntityName.objects.filter(entity__in=[entity.pk for entity in entities.values()], source="text")
-    known = set(rows.values_list("entity", "name", "language"))
-    new = {
-        key: unknown
-        for key in sorted(spoken)
-        if (unknown := sorted(one for one in spoken[key] if (entities[key].pk, *one) not in known))
-    }
-    EntityName.objects.bulk_create(
-        [
-            EntityName(entity=entities[key], name=name, key=names.name_key(name), language=language, source="text")
-            for key, unknown in new.items()
-            for name, language in unknown
-        ],
-        ignore_conflicts=True,
-    )
-    for key, unknown in new.items():
-        entity = entities[key]
-        label = names.best({entity.label, *(name for name, _ in unknown)})
-        if label != entity.label:
-            Entity.objects.filter(pk=entity.pk).update(label=label)
 
 
 Ends = tuple[int, str, int]

@@ -14,8 +14,9 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from extraction.models import Post
-from knowledge import current, events, marking
+from knowledge import current, events, joining, marking
 from knowledge.models import Assertion, Entity, Mention, Review, Statement
+from knowledge.planning import ALSO_CALLED
 
 AROUND = 32  # code points kept before and after the exact words
 Quote = dict[str, str]
@@ -28,7 +29,8 @@ class NothingToReview(ValueError):
 def review(post: Post, statement: Statement, verdict: Review.Verdict | str, by: events.Who) -> Review:
     """Puts a verdict in force; an earlier one on the same triple in the same post is withdrawn.
 
-    Raises NothingToReview where no reading of the post's present text yields the statement, at whatever score.
+    Accepting that something is also called otherwise makes the two one. Raises NothingToReview where no reading of the
+    post's present text yields the statement, at whatever score.
     """
     with transaction.atomic():
         locked = Post.objects.select_for_update(no_key=True).get(pk=post.pk)
@@ -47,6 +49,8 @@ def review(post: Post, statement: Statement, verdict: Review.Verdict | str, by: 
         _mark(locked, [made, *former])
         subject = f"{locked.public_id} {statement.public_id}"
         events.note(by, "review", subject, [earlier.verdict for earlier in former], made.verdict)
+        if made.verdict == Review.Verdict.ACCEPT and statement.relation == ALSO_CALLED:
+            joining.by_word(statement, by)
     return made
 
 

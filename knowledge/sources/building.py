@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
-from knowledge.sources.known import Known
-from knowledge.sources.local_index import AFTERWARDS, SCHEMA, TABLES, index_key
+from knowledge import spelling
+from knowledge.sources.known import Known, SourceUnavailable
+from knowledge.sources.local_index import AFTERWARDS, SCHEMA, TABLES, in_full, index_key
 
 BATCH = 2000  # entities in one transaction
 LONGEST = 300  # code points of a name
@@ -62,25 +64,9 @@ class Builder:
 
         `whole`: it has most of whom news names. Otherwise a part of a name finds nobody in it.
         """
-        fresh = self.path.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
-        index = sqlite3.connect(fresh)
-        index.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + TABLES)
-        entities = number = 0
         rows = self._database.execute("SELECT number, row FROM staged ORDER BY popularity DESC, number")
-        with index:
-            for entity, text in rows:
-                *fields, called = json.loads(text)
-                index.execute("INSERT INTO entity VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (entity, *fields))
-                for name in called:
-                    number += 1
-                    index.execute("INSERT INTO name VALUES (?, ?, ?, ?)", (number, index_key(name), name, entity))
-                    index.execute("INSERT INTO words (rowid, key) VALUES (?, ?)", (number, index_key(name)))
-                entities += 1
-            about = {"schema": SCHEMA, "entities": entities, "source": self._source, "whole": int(whole)}
-            index.executemany("INSERT INTO about VALUES (?, ?)", about.items())
-        index.executescript(AFTERWARDS)
-        index.close()
+        fresh = self.path.with_suffix(".new")
+        entities = _write(fresh, ((entity, json.loads(text)) for entity, text in rows), self._source, whole)
         self._database.close()
         fresh.replace(self.path)
         for name in ("", "-wal", "-shm"):
@@ -92,6 +78,57 @@ class Builder:
             self._database.executemany("INSERT OR REPLACE INTO staged VALUES (?, ?, ?)", batch)
             self._database.execute("INSERT OR REPLACE INTO progress VALUES (1, ?, ?)", (self._source, line))
         self.lines = line
+
+
+def renew(path: Path) -> int:
+    """The index at `path`, of whatever version, made anew of what it holds; how many entities that are. The one in use
+    stays until then. Raises SourceUnavailable for what is no index."""
+    if not path.is_file():
+        raise SourceUnavailable(f"There is no index at {path}. `manage.py build_index DUMP` makes one.")
+    old = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        about = dict(old.execute("SELECT key, value FROM about").fetchall())
+        fresh = path.with_suffix(".new")
+        entities = _write(fresh, _held(old), about.get("source", ""), about.get("whole") == "1")
+    except sqlite3.DatabaseError as error:
+        raise SourceUnavailable(f"{path} is no index of kgbuilder's: {error}") from error
+    finally:
+        old.close()
+    fresh.replace(path)
+    return entities
+
+
+def _held(index: sqlite3.Connection) -> Iterator[tuple[int, list[Any]]]:
+    # Rows lie by their ids; a name's number tells how well known its entity is.
+    ordered = "SELECT entity, min(number) FROM name GROUP BY entity ORDER BY 2"
+    columns = "label, description, types, popularity, links, facts, texts"
+    for entity, _ in index.execute(ordered):
+        fields = index.execute(f"SELECT {columns} FROM entity WHERE number = ?", (entity,)).fetchone()  # noqa: S608
+        called = index.execute("SELECT name FROM name WHERE entity = ? ORDER BY number", (entity,))
+        yield entity, [*fields, [name for (name,) in called]]
+
+
+def _write(path: Path, rows: Iterable[tuple[int, list[Any]]], source: str, whole: bool) -> int:
+    """An index of rows as `_row` gives them, the best known first; how many."""
+    path.unlink(missing_ok=True)
+    index = sqlite3.connect(path)
+    index.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + TABLES)
+    entities = number = 0
+    with index:
+        for entity, (*fields, called) in rows:
+            index.execute("INSERT INTO entity VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (entity, *fields))
+            for name in called:
+                number += 1
+                index.execute("INSERT INTO name VALUES (?, ?, ?, ?)", (number, index_key(name), name, entity))
+                index.execute("INSERT INTO words (rowid, key) VALUES (?, ?)", (number, in_full(name)))
+                spelt = ((key, number) for key in spelling.stored(name))
+                index.executemany("INSERT INTO spelling VALUES (?, ?)", spelt)
+            entities += 1
+        about = {"schema": SCHEMA, "entities": entities, "source": source, "whole": int(whole)}
+        index.executemany("INSERT INTO about VALUES (?, ?)", about.items())
+    index.executescript(AFTERWARDS)
+    index.close()
+    return entities
 
 
 def build(path: Path, source: str, entities: Iterable[Known], whole: bool = True) -> int:

@@ -17,7 +17,7 @@ from django.conf import settings
 
 from knowledge.sources import building
 from knowledge.sources.known import Encyclopedia, Known, Source, SourceUnavailable
-from knowledge.sources.local_index import LocalIndex
+from knowledge.sources.local_index import SCHEMA, LocalIndex
 
 if TYPE_CHECKING:
     from knowledge.linking import Linker
@@ -116,7 +116,7 @@ def shipped() -> list[Known]:
 def _path() -> Path:
     if index_path().is_file():
         return index_path()
-    small = Path(settings.DATA_DIR) / "index-of-samples.sqlite3"
+    small = Path(settings.DATA_DIR) / f"index-of-samples-{SCHEMA}.sqlite3"
     if not small.is_file() or small.stat().st_mtime < SHIPPED.stat().st_mtime:
         building.build(small, SHIPPED.name, shipped(), whole=False)
     return small

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import unicodedata
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from knowledge import names
+from knowledge import names, spelling
 from knowledge.sources.known import Known, KnownFact, SourceUnavailable
 
-SCHEMA = 1
+SCHEMA = 2  # raise it with every change to the tables, `index_key` or `spelling`: `building.renew` makes it anew
 ASKED_AT_ONCE = 500  # names in one statement
 TOKENS = 12  # of a name that are looked for: a longer one is no name
 _WORD = re.compile(r"\w+")
@@ -26,12 +28,14 @@ CREATE TABLE entity (
     popularity INTEGER NOT NULL, links TEXT NOT NULL, facts TEXT NOT NULL, texts TEXT NOT NULL
 );
 CREATE TABLE name (number INTEGER PRIMARY KEY, key TEXT NOT NULL, name TEXT NOT NULL, entity INTEGER NOT NULL);
+CREATE TABLE spelling (key TEXT NOT NULL, number INTEGER NOT NULL);
 CREATE VIRTUAL TABLE words USING fts5 (key, content='', tokenize='unicode61 remove_diacritics 0');
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 AFTERWARDS = """
 CREATE INDEX name_key ON name (key);
 CREATE INDEX name_entity ON name (entity);
+CREATE INDEX spelling_key ON spelling (key, number);
 INSERT INTO words (words) VALUES ('optimize');
 ANALYZE;
 """
@@ -54,24 +58,36 @@ class LocalIndex:
         # Whoever is called Lee and no more is seldom the one Lee of an index of some hundred people.
         self._whole = self._about("whole") == "1"
         if version != str(SCHEMA):
-            raise SourceUnavailable(f"The index at {path} is of version {version}, and this program reads {SCHEMA}.")
+            raise SourceUnavailable(
+                f"The index at {path} is of version {version or 'none'}, and this program reads {SCHEMA}. "
+                "`manage.py build_index` without a dump makes it anew of what it holds."
+            )
 
     def search(self, name: str, limit: int) -> list[str]:
+        """Those called exactly so, then those whose name is spelt alike, then those whose names have all the words."""
         key = index_key(name)
         if not key:
             return []
         exact = self._numbers("SELECT entity FROM name WHERE key = ? ORDER BY number LIMIT ?", key, limit)
-        found = list(dict.fromkeys(exact))
+        found = list(dict.fromkeys([*exact, *self._spelt_alike(name, limit)]))
         if len(found) < limit and self._whole:
-            wanted = " ".join(f'"{token}"' for token in key.split()[:TOKENS])
             contained = self._numbers(
                 "SELECT entity FROM words JOIN name ON name.number = words.rowid WHERE words MATCH ? "
                 "ORDER BY words.rowid LIMIT ?",
-                wanted,
+                " AND ".join(map(_any_spelling, words(name)[:TOKENS])),
                 2 * limit,
             )
-            found = list(dict.fromkeys([*found, *contained]))[:limit]
-        return [f"Q{number}" for number in found]
+            found = list(dict.fromkeys([*found, *contained]))
+        return [f"Q{number}" for number in found[:limit]]
+
+    def _spelt_alike(self, name: str, limit: int) -> list[int]:
+        stored, plain = (sorted(keys) for keys in spelling.sought(name))
+        sql = (
+            f"SELECT entity FROM name WHERE key IN ({', '.join('?' * len(plain))}) "  # noqa: S608
+            "OR number IN (SELECT number FROM spelling "
+            f"WHERE key IN ({', '.join('?' * len(stored))})) ORDER BY number LIMIT ?"
+        )
+        return self._numbers(sql, *plain, *stored, limit)
 
     def called(self, keys: Collection[str]) -> set[str]:
         """Those of these `names.name_key`s that some entity is called exactly."""
@@ -116,6 +132,40 @@ class LocalIndex:
 def index_key(name: str) -> str:
     """The name's words as they are indexed: `names.name_key` without marks between them."""
     return " ".join(_WORD.findall(names.name_key(name)))
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a name: its `index_key`, and as it is written."""
+
+    key: str
+    written: str
+
+
+def words(name: str) -> list[Word]:
+    """The words of a name, by its `index_key`."""
+    keys, written = index_key(name).split(), _WORD.findall(unicodedata.normalize("NFKC", name))
+    return [Word(*pair) for pair in zip(keys, written if len(written) == len(keys) else keys, strict=True)]
+
+
+def in_full(name: str) -> str:
+    """What stands in the full-text index of a name: its words, and how else each is spelt."""
+    other = (_token(key) for word in words(name) for key in sorted(spelling.stored(word.written)))
+    return " ".join([index_key(name), *other])
+
+
+def _any_spelling(word: Word) -> str:
+    stored, plain = spelling.sought(word.written)
+    others = sorted({_token(key) for key in stored} | plain)
+    return "(" + " OR ".join(f'"{one}"' for one in (word.key, *others)) + ")"
+
+
+def _token(stored: str) -> str:
+    """A stored spelling as a word of the full-text index, told from a word that is spelt so itself."""
+    return _KINDS[stored[0]] + stored[1:].replace(" ", "")
+
+
+_KINDS = {spelling.EXACT: "0x", spelling.FROM_LATIN: "0l", spelling.FROM_OTHER: "0o"}
 
 
 def _known(row: tuple, called: list[str]) -> Known:

@@ -14,23 +14,32 @@ from django.core.management.base import BaseCommand, CommandError
 class Command(BaseCommand):
     help = (
         "Build the local index of entities from a Wikidata JSON dump or a part of one (.json, .jsonl, .gz, .bz2). "
-        "Stopped, it goes on where it was; the index in use stays until the new one is whole."
+        "Stopped, it goes on where it was; the index in use stays until the new one is whole. Without a dump: make the "
+        "index that is there anew, which a new version of the program may ask for."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("dump", type=Path)
+        parser.add_argument("dump", type=Path, nargs="?")
         parser.add_argument("--out", type=Path, help="the index's file; default: index.sqlite3 in DATA_DIR")
         parser.add_argument("--least-sitelinks", type=int, default=0, help="leave out what fewer Wikipedias know")
 
-    def handle(self, *args: Any, dump: Path, out: Path | None, least_sitelinks: int, **options: Any) -> None:
+    def handle(self, *args: Any, dump: Path | None, out: Path | None, least_sitelinks: int, **options: Any) -> None:
         from knowledge.sources import building, wikidata_json
+        from knowledge.sources.known import SourceUnavailable
 
+        path = out or Path(settings.DATA_DIR) / "index.sqlite3"
+        if dump is None:
+            try:
+                self.stdout.write(f"{building.renew(path)} entities in {path}")
+            except SourceUnavailable as error:
+                raise CommandError(str(error)) from error
+            return
         if not dump.is_file():
             raise CommandError(f"There is no file {dump}.")
         source = f"{dump.name}, {dump.stat().st_size} bytes, at least {least_sitelinks} sitelinks"
         try:
-            builder = building.Builder(out or Path(settings.DATA_DIR) / "index.sqlite3", source)
+            builder = building.Builder(path, source)
         except building.OtherSource as error:
             raise CommandError(str(error)) from error
         if builder.lines:

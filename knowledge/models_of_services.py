@@ -1,0 +1,33 @@
+"""How services of knowledge answer, and what they answered. A part of `models`, from where it is imported."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class KnowledgeService(models.Model):
+    """How a service of knowledge has answered of late, by host: its circuit. While `open_until` lies ahead, nobody
+    asks it."""
+
+    host = models.CharField(max_length=300, unique=True)
+    name = models.CharField(max_length=60)
+    failures = models.PositiveIntegerField(default=0)
+    opened = models.PositiveIntegerField(default=0)
+    open_until = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(blank=True, default="")
+    answered_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.host}"
+
+
+class ServiceAnswer(models.Model):
+    """What a service answered, as we read it, and when; `key` is the SHA-256 of the address that was asked."""
+
+    key = models.CharField(max_length=64, unique=True)
+    service = models.CharField(max_length=300)
+    content = models.JSONField()
+    asked_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.service} at {self.asked_at:%Y-%m-%d %H:%M}"
