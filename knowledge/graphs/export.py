@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import IO, Any
 from uuid import UUID
 from xml.sax.saxutils import escape, quoteattr
@@ -13,11 +15,11 @@ from xml.sax.saxutils import escape, quoteattr
 import pyoxigraph
 
 from extraction.models import Post
-from knowledge import ontology
+from knowledge import current, ontology
 from knowledge.graphs import build, rdf
 from knowledge.graphs.parity import key_ranges
-from knowledge.graphs.store import StatementUnit, Support, Triple, Unit
-from knowledge.models import Entity, Statement
+from knowledge.graphs.store import Comparison, StatementUnit, Support, Triple, Unit
+from knowledge.models import Entity, Review, Statement
 
 RDF_FORMATS = {
     "turtle": pyoxigraph.RdfFormat.TURTLE,
@@ -26,7 +28,10 @@ RDF_FORMATS = {
 }
 FORMATS = ("csv", "graphml", *RDF_FORMATS)
 ENDINGS = {"csv": "csv", "graphml": "graphml", "turtle": "ttl", "nquads": "nq", "jsonld": "jsonld"}
-COLUMNS = ("head_id", "head", "head_type", "relation", "tail_id", "tail", "tail_type", "score", "accepted", "posts")
+COLUMNS = (
+    *("head_id", "head", "head_type", "relation", "tail_id", "tail", "tail_type", "score", "accepted", "posts"),
+    *("rejected", "standing", "known_to", "known_value", "known_name"),
+)
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _KEYS = (
     ("name", "node", "string"),
@@ -35,8 +40,29 @@ _KEYS = (
     ("score", "edge", "double"),
     ("accepted", "edge", "boolean"),
     ("posts", "edge", "int"),
+    ("rejected", "edge", "int"),
+    ("standing", "edge", "string"),
+    ("known_to", "edge", "string"),
+    ("known_value", "edge", "string"),
+    ("known_name", "edge", "string"),
 )
-Stated = tuple[Triple, Support]
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A triple that is in the graph. `rejected`: in how many other posts an editor rejected it; `compared`: what a
+    source says to it, None where it is only said here."""
+
+    triple: Triple
+    support: Support
+    compared: Comparison | None
+    rejected: int
+
+    def standing(self) -> tuple[tuple[str, str], ...]:
+        if self.compared is None:
+            return (("standing", "said"),)
+        known = (("known_to", self.compared.source), ("known_value", self.compared.value))
+        return (("standing", self.compared.standing), *known, ("known_name", self.compared.name))
 
 
 def write(to: IO[bytes], form: str) -> int:
@@ -81,12 +107,14 @@ def _csv() -> Iterator[tuple[int, bytes]]:
     yield 0, _rows([COLUMNS])
     for stated in _stated():
         known = _entities(stated)
-        yield len(stated), _rows(_row(triple, support, known) for triple, support in stated)
+        yield len(stated), _rows(_row(one, known) for one in stated)
 
 
-def _row(triple: Triple, support: Support, known: dict[UUID, tuple[str, str]]) -> tuple[Any, ...]:
-    ends = (*_end(triple.head, known), triple.relation, *_end(triple.tail, known))
-    return (*ends, _score(support), support.accepted, " ".join(map(str, support.posts)))
+def _row(one: Stated, known: dict[UUID, tuple[str, str]]) -> Iterator[Any]:
+    triple, support, stands = one.triple, one.support, dict(one.standing())
+    yield from (*_end(triple.head, known), triple.relation, *_end(triple.tail, known))
+    yield from (_score(support), support.accepted, " ".join(map(str, support.posts)), one.rejected)
+    yield from (stands.get(name, "") for name in ("standing", "known_to", "known_value", "known_name"))
 
 
 def _graphml() -> Iterator[tuple[int, bytes]]:
@@ -98,7 +126,7 @@ def _graphml() -> Iterator[tuple[int, bytes]]:
         nodes = [_node(str(u.key), u.content.label, u.content.type) for u in units if u.content]
         yield len(nodes), "".join(nodes).encode()
     for stated in _stated():
-        yield len(stated), "".join(_edge(triple, support) for triple, support in stated).encode()
+        yield len(stated), "".join(map(_edge, stated)).encode()
     yield 0, b"</graph>\n</graphml>\n"
 
 
@@ -106,9 +134,11 @@ def _node(key: str, label: str, kind: str) -> str:
     return f'<node id="{key}">{_data("name", label)}{_data("type", kind)}</node>\n'
 
 
-def _edge(triple: Triple, support: Support) -> str:
+def _edge(one: Stated) -> str:
+    triple, support = one.triple, one.support
     data = [("relation", triple.relation), ("score", _score(support)), ("accepted", str(support.accepted).lower())]
-    inner = "".join(_data(name, value) for name, value in [*data, ("posts", len(support.posts))] if value != "")
+    data += [("posts", len(support.posts)), ("rejected", one.rejected), *one.standing()]
+    inner = "".join(_data(name, value) for name, value in data if value != "")
     ends = f"source={quoteattr(str(triple.head))} target={quoteattr(str(triple.tail))}"
     return f"<edge {ends}>{inner}</edge>\n"
 
@@ -134,7 +164,7 @@ def _end(key: UUID, known: dict[UUID, tuple[str, str]]) -> tuple[str, str, str]:
 
 
 def _entities(stated: list[Stated]) -> dict[UUID, tuple[str, str]]:
-    keys = {end for triple, _ in stated for end in (triple.head, triple.tail)}
+    keys = {end for one in stated for end in (one.triple.head, one.triple.tail)}
     rows = Entity.objects.filter(public_id__in=keys).values_list("public_id", "label", "type")
     return {key: (label, kind) for key, label, kind in rows}
 
@@ -142,11 +172,26 @@ def _entities(stated: list[Stated]) -> dict[UUID, tuple[str, str]]:
 def _stated() -> Iterator[list[Stated]]:
     """Every triple once, with its support: where its first row comes, since several rows may say it."""
     written: set[Triple] = set()
+    rejected = _rejected()
     for keys in key_ranges(Statement):
         units: list[StatementUnit] = build.statements(keys, with_support=True)
-        found = {t: s for unit in units for t, s in zip(unit.there, unit.support, strict=True) if t not in written}
+        found = {
+            triple: Stated(triple, support, dict(unit.comparisons).get(triple), rejected[triple])
+            for unit in units
+            for triple, support in zip(unit.there, unit.support, strict=True)
+            if triple not in written
+        }
         written |= found.keys()
-        yield sorted(found.items(), key=lambda one: one[0])
+        yield [found[triple] for triple in sorted(found)]
+
+
+def _rejected() -> Counter[Triple]:
+    """In how many posts editors reject a triple: as many rows as they have judged."""
+    rejecting = current.reviews_in_force().filter(verdict=Review.Verdict.REJECT, post__state=Post.State.LIVE)
+    ends = current.with_ends(rejecting, "statement__").order_by()
+    rows = set(ends.values_list("head_now", "statement__relation", "tail_now", "post"))
+    public = Entity.objects.only("public_id").in_bulk({end for head, _, tail, _ in rows for end in (head, tail)})
+    return Counter(Triple(public[head].public_id, relation, public[tail].public_id) for head, relation, tail, _ in rows)
 
 
 def _quads() -> Iterator[list[pyoxigraph.Quad]]:
