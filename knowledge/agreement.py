@@ -1,8 +1,8 @@
-"""How a statement stands to what a knowledge source says of its ends: said here, already known, or in conflict.
+"""How a statement stands to what Wikidata and DBpedia say of its ends: said here, already known, or in conflict.
 
-Known: the source has the same fact. In conflict: the property is one that a thing has once, the source has another
-value for it, and we know what our value is there. Everything else is only said here. Works on what links hold: asks
-nobody. Whoever changes a link's target or facts marks its entity's statements (`identities`).
+Known: one of them has the same fact. In conflict: none has, the property is one that a thing has once, one of them has
+another value for it, and we know what our value is there. Everything else is only said here. Works on what links
+hold: asks nobody. Whoever changes a link's target or facts marks its entity's statements (`identities`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from extraction.labels import RELATIONS
 from knowledge import current, outside
 from knowledge.models import Entity
 from knowledge.ontology import COMPARABLE
+from knowledge.sources.known import DBPEDIA, source_of
 
 Standing = Literal["said", "known", "conflict"]
 Ends = tuple[int, str, int]
@@ -30,7 +31,7 @@ _MONTHS = "january february march april may june july august september october n
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """`fact` is the source's value where it says something else, or the same, in words; `value` its id or the words
-    themselves, `target` the id of the end that the source says it of."""
+    themselves, `target` the end that the source says it of: Wikidata's id, or its address in DBpedia."""
 
     standing: Standing
     source: str = ""
@@ -41,11 +42,23 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """`time`: its words, where it is a date."""
+    """`time`: its words, where it is a date. `facts`: by property what is known, in the order of trust."""
 
     target: str = ""
     time: str | None = None
-    facts: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    facts: Mapping[str, tuple[_Told, ...]] = field(default_factory=dict)
+    address: str = ""  # in DBpedia
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    value: str
+    label: str
+    source: str
+
+    def agreement(self, standing: Standing, of: _End) -> Agreement:
+        target = of.address if self.source == DBPEDIA and of.address else of.target
+        return Agreement(standing, self.source, self.label or self.value, self.value, target)
 
 
 def agreements(said: Iterable[Ends]) -> dict[Ends, Agreement]:
@@ -68,31 +81,31 @@ def _ends(ids: set[int]) -> dict[int, _End]:
         return {}
     times = dict(Entity.objects.filter(pk__in=ids, type="time").values_list("pk", "label"))
     return {pk: _End(time=label) for pk, label in times.items()} | {
-        pk: _End(link.target, times.get(pk), _by_property(link.facts)) for pk, link in links.items()
+        pk: _End(link.target, times.get(pk), _by_property(link.facts), link.addresses.get("dbpedia", ""))
+        for pk, link in links.items()
     }
 
 
-def _by_property(facts: Iterable[tuple[str, str, str]]) -> dict[str, tuple[tuple[str, str], ...]]:
-    found: dict[str, list[tuple[str, str]]] = {}
-    for name, value, label in facts:
-        found.setdefault(name, []).append((value, label))
+def _by_property(facts: Iterable[outside.Fact]) -> dict[str, tuple[_Told, ...]]:
+    found: dict[str, list[_Told]] = {}
+    for name, value, label, said_as in facts:
+        found.setdefault(name, []).append(_Told(value, label, source_of(said_as)))
     return {name: tuple(values) for name, values in found.items()}
 
 
 def _agreement(head: _End, relation: str, tail: _End) -> Agreement:
     kind = RELATIONS[relation]
     assert kind.property is not None
-    values = head.facts.get(kind.property, ())
-    if kind.symmetric and not any(_same(value, tail) for value, _ in values):
+    known = head.facts.get(kind.property, ())
+    if kind.symmetric and not any(_same(one.value, tail) for one in known):
         turned = tail.facts.get(kind.property, ())
-        if not values or any(_same(value, head) for value, _ in turned):
-            head, tail, values = tail, head, turned
-    for value, label in values:
-        if _same(value, tail):
-            return Agreement("known", outside.NAME, label or value, value, head.target)
-    if values and kind.property in ONCE and _told(tail) and all(_other(value, tail) for value, _ in values):
-        value, label = values[0]
-        return Agreement("conflict", outside.NAME, label or value, value, head.target)
+        if not known or any(_same(one.value, head) for one in turned):
+            head, tail, known = tail, head, turned
+    for one in known:
+        if _same(one.value, tail):
+            return one.agreement("known", head)
+    if known and kind.property in ONCE and _told(tail) and all(_other(one.value, tail) for one in known):
+        return known[0].agreement("conflict", head)
     return Agreement("said")
 
 

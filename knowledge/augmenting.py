@@ -33,10 +33,23 @@ def learn(target: str, encyclopedias: Sequence[Encyclopedia]) -> Learned:
 
 
 def with_names(known: Iterable[Sequence[str]], learned: Iterable[KnownFact]) -> list[list[str]]:
-    """Facts as rows of property, value, label: those of `known`, named where they can be, then what is new."""
-    named = {(fact.property, fact.value): fact.label for fact in learned}
-    first = {(row[0], row[1]): row[2] or named.get((row[0], row[1]), "") for row in known}
-    return [[name, value, label] for (name, value), label in ({**named, **first}).items()][:FACTS]
+    """Facts as rows of property, value, label, and where it is not Wikidata's who says it how (`KnownFact.said_as`):
+    those of `known`, named where they can be, then what is new. What both sources say Wikidata says."""
+    found: dict[tuple[str, str], tuple[str, str]] = {}
+    told = [(row[0], row[1], row[2], said_as(row)) for row in known]
+    for name, value, label, how in [*told, *((one.property, one.value, one.label, one.said_as) for one in learned)]:
+        before = found.get((name, value))
+        found[name, value] = (before[0] or label, before[1] and how) if before else (label, how)
+    return [row([*fact, label], how) for fact, (label, how) in found.items()][:FACTS]
+
+
+def row(fact: list[str], how: str) -> list[str]:
+    return [*fact, how] if how else fact
+
+
+def said_as(kept: Sequence[str]) -> str:
+    """Of a fact as a link keeps it; before DBpedia's came, rows had three values."""
+    return kept[3] if len(kept) > 3 else ""
 
 
 def _both(one: About, other: About) -> About:

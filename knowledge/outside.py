@@ -6,16 +6,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from knowledge.augmenting import said_as
 from knowledge.models import Link
 
 MOST_FACTS = 100  # of an entity, that graphs and comparisons see
 LONGEST_VALUE = 400  # code points of a value that is no entity
-NAME = "Wikidata"  # whose facts and ids these are, whichever source they came through
+Fact = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """An entity's link. `facts`: property, value, name of the value."""
+    """An entity's link. `facts`: property, value, name of the value, `KnownFact.said_as`; Wikidata's first."""
 
     target: str
     label: str
@@ -23,7 +24,7 @@ class Linked:
     description: str
     abstract: str
     categories: tuple[str, ...]
-    facts: tuple[tuple[str, str, str], ...]
+    facts: tuple[Fact, ...]
 
 
 _COLUMNS = ("entity", "target", "label", "addresses", "description", "abstract", "categories", "facts")
@@ -48,6 +49,7 @@ def _linked(
     categories: list[str],
     facts: list[list[str]],
 ) -> Linked:
-    told = dict.fromkeys((name, value, label) for name, value, label in facts if 0 < len(value) <= LONGEST_VALUE)
+    rows = [(row[0], row[1], row[2], said_as(row)) for row in facts if 0 < len(row[1]) <= LONGEST_VALUE]
+    told = dict.fromkeys(sorted(rows, key=lambda row: bool(row[3])))
     kinds = tuple(dict.fromkeys(categories))
     return Linked(target, label, addresses, description, abstract, kinds, tuple(told)[:MOST_FACTS])

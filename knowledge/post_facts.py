@@ -15,6 +15,7 @@ from itertools import zip_longest
 from extraction.labels import RELATIONS
 from extraction.schema import Fact
 from knowledge import names
+from knowledge.sources.known import WIKIDATA, source_of
 
 MOST_NAMES = 60  # of a post that are looked for, in the text's order
 MOST_SUBJECTS = 10  # of whom facts are told
@@ -28,21 +29,21 @@ _WORD = re.compile(r"[^\W\d_](?:[\w'’.-]*\w)?")
 _ITEM = re.compile(r"Q[1-9][0-9]*")
 _LABELS = {one.property: (key, one.label) for key, one in RELATIONS.items() if one.property and one.match == "exact"}
 
-Row = tuple[str, str, str]
+Row = tuple[str, str, str, str]
 Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
     """An entity that the post names: Wikidata's id, its label there and what is known; `facts`: property, value, name
-    of the value."""
+    of the value, and how another source than Wikidata says it. `source`: whose the rest is."""
 
     target: str
     label: str
     description: str = ""
     categories: tuple[str, ...] = ()
     facts: tuple[Row, ...] = ()
-    source: str = "Wikidata"
+    source: str = WIKIDATA
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,9 @@ def told(
     entities by their ids, for values that came without."""
     subjects = {subject.target: (name, subject) for name, subject in reversed(list(said.items()))}
     ordered = [subjects[target] for target in dict.fromkeys(subject.target for subject in said.values())]
-    missing = {value for _, one in ordered for p, value, label in one.facts if p in _LABELS and _nameless(value, label)}
+    missing = {
+        value for _, one in ordered for p, value, label, _ in one.facts if p in _LABELS and _nameless(value, label)
+    }
     labels = {**called(missing), **{target: subject.label for target, (_, subject) in subjects.items()}}
     columns = [list(_facts(name, subject, labels, subjects.keys()))[:MOST_EACH] for name, subject in ordered]
     rows = [fact for row in zip_longest(*columns) for fact in row if fact is not None]
@@ -96,22 +99,22 @@ def _facts(name: str, subject: Subject, labels: Mapping[str, str], here: Collect
     own = subject.label if set(_key(name)) <= set(_key(subject.label)) else name
     ordered = sorted(subject.facts, key=lambda fact: fact[1] not in here)
     near = [fact for fact in ordered if fact[1] in here]
-    yield from _told(own, near, subject, labels)
+    yield from _told(own, near, labels)
     if subject.description:
         yield Fact(own, "is", subject.description[:LONGEST_TEXT], subject.source)
     for category in subject.categories[:CATEGORIES]:
         yield Fact(own, "category", category[:LONGEST_TEXT], subject.source)
-    yield from _told(own, ordered[len(near) :], subject, labels)
+    yield from _told(own, ordered[len(near) :], labels)
 
 
-def _told(own: str, rows: Sequence[Row], subject: Subject, labels: Mapping[str, str]) -> Iterator[Fact]:
-    for name, value, label in rows:
+def _told(own: str, rows: Sequence[Row], labels: Mapping[str, str]) -> Iterator[Fact]:
+    for name, value, label, said_as in rows:
         shown = label or labels.get(value, "")
         if not shown and not _ITEM.fullmatch(value):
             shown = value.removesuffix("T00:00:00Z")
         if name in _LABELS and shown:
             relation, words = _LABELS[name]
-            yield Fact(own, words, shown[:LONGEST_TEXT], subject.source, relation)
+            yield Fact(own, words, shown[:LONGEST_TEXT], source_of(said_as), relation)
 
 
 def _nameless(value: str, label: str) -> bool:

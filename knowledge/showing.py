@@ -119,7 +119,7 @@ def _recorded(keys: Collection[str]) -> dict[str, Subject]:
         told = [links[pk] for pk in some if pk in links]
         if len({one.target for one in told}) == 1:
             one = told[0]
-            found[key] = Subject(one.target, one.label, one.description, one.categories, one.facts, outside.NAME)
+            found[key] = Subject(one.target, one.label, one.description, one.categories, one.facts)
     return found
 
 
@@ -138,6 +138,6 @@ def _linked(asked: Collection[Named], linker: Linker) -> list[Subject | None]:
     found: list[Subject | None] = []
     for linked in linker.link(questions):
         best = linked.candidates[0].known if linked.chosen else None
-        rows = tuple((fact.property, fact.value, fact.label) for fact in best.facts) if best else ()
+        rows = tuple((one.property, one.value, one.label, one.said_as) for one in best.facts) if best else ()
         found.append(Subject(best.id, best.label, best.description, (), rows) if best else None)
     return found

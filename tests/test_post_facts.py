@@ -68,14 +68,16 @@ def test_no_text_is_too_strange(text: str) -> None:
 
 
 def test_facts_are_capped_told_by_turns_and_lead_to_each_other_first() -> None:
-    many = tuple(("P800", f"work {number}", "") for number in range(100))
-    ada = Subject("Q1", "Ada Lovelace", "mathematician", ("women", "poets", "more"), (*many, ("P26", "Q2", "")))
-    king = Subject("Q2", "William King", "nobleman", (), (("P569", "1805-02-21T00:00:00Z", ""), ("P27", "Q145", "")))
+    many = tuple(("P800", f"work {number}", "", "") for number in range(100))
+    ada = Subject("Q1", "Ada Lovelace", "mathematician", ("women", "poets", "more"), (*many, ("P26", "Q2", "", "")))
+    born, nameless = ("P569", "1805-02-21T00:00:00Z", "", ""), ("P27", "Q145", "", "")
+    king = Subject("Q2", "William King", "nobleman", (), (born, nameless, ("P551", "Q84", "London", "dbo:residence")))
     facts = told({"Ada Lovelace": ada, "Bill": king}, lambda ids: {})
     assert facts[0] == SPOUSE and facts[1] == Fact("Bill", "is", "nobleman", "Wikidata")
     assert sum(fact.subject == "Ada Lovelace" for fact in facts) == MOST_EACH
     assert [fact.object for fact in facts if fact.property == "category"] == ["women", "poets"]
     assert Fact("Bill", "date of birth", "1805-02-21", "Wikidata", "date_of_birth") in facts
+    assert Fact("Bill", "residence", "London", "DBpedia", "residence") in facts
     assert not any(fact.object in ("", "Q145") for fact in facts), "what has no name is not told"
     crowd = {f"N{n}": Subject(f"Q{n}", f"N{n}", "", (), many) for n in range(1, 30)}
     assert len(told(crowd)) == MOST

@@ -31,6 +31,7 @@ from knowledge.graphs.support import of as support_of
 from knowledge.graphs.support import rows_saying
 from knowledge.models import Entity, EntityName, Evidence, Merge, Projection, Review, Statement
 from knowledge.outside import Linked
+from knowledge.sources.known import WIKIDATA, source_of
 
 MERGED_AT_ONCE = 200
 Kind = Projection.Kind
@@ -94,7 +95,8 @@ def _known(link: Linked | None) -> KnownContent | None:
     if link is None:
         return None
     about = (link.description, link.abstract, link.categories, link.facts)
-    return KnownContent(link.target, *about, source=outside.NAME)
+    others = {source_of(said_as) for *_, said_as in link.facts} - {WIKIDATA}
+    return KnownContent(link.target, *about, sources=(WIKIDATA, *sorted(others)))
 
 
 def statements(keys: Sequence[UUID], *, with_support: bool = False) -> list[StatementUnit]:

@@ -1,6 +1,6 @@
 """What sources say, as quads: graphs of their own, so that a query without GRAPH sees only what was said here.
 
-Of each linked entity one graph with its facts in the source's own properties, a description, categories and names of
+Of each linked entity one graph with its facts in the sources' own properties, a description, categories and names of
 what the facts lead to. Of each statement that the source has the same of, or another value, one graph with the
 comparison. Both are named after the entity, so that they lead to its page.
 """
@@ -18,7 +18,10 @@ from extraction.labels import RELATIONS
 from knowledge import ontology
 from knowledge.graphs.store import Comparison, EntityUnit, KnownContent, StatementUnit, Triple
 from knowledge.ontology import DCTERMS, DIRECT, NAMESPACE, PROV, RDF, RDFS, SCHEMA, WIKIDATA
+from knowledge.sources.dbpedia_facts import ONTOLOGY, PROPERTIES
+from knowledge.sources.known import DBO
 
+_RESOURCE = re.compile(r"https?://dbpedia\.org/resource/[^\s<>\"{}|\\^`\x00-\x20]+")
 _ITEM, _PROPERTY = re.compile(r"Q[1-9][0-9]{0,11}"), re.compile(r"P[1-9][0-9]{0,11}")
 _ENGLISH = "en"  # every source is asked in English
 
@@ -37,7 +40,8 @@ def of_entity(unit: EntityUnit) -> Iterator[Quad]:
     subject, graph = NamedNode(ontology.entity_iri(unit.key)), NamedNode(ontology.known_iri(unit.key))
     yield Quad(graph, node(RDF + "type"), node(NAMESPACE + "KnownFacts"), graph)
     yield Quad(graph, node(SCHEMA + "about"), subject, graph)
-    yield Quad(graph, node(DCTERMS + "source"), Literal(content.source), graph)
+    for source in content.sources:
+        yield Quad(graph, node(DCTERMS + "source"), Literal(source), graph)
     yield Quad(graph, node(PROV + "wasDerivedFrom"), NamedNode(WIKIDATA + content.target), graph)
     for name, text in (("description", content.description), ("abstract", content.abstract)):
         if text:
@@ -48,11 +52,17 @@ def of_entity(unit: EntityUnit) -> Iterator[Quad]:
 
 
 def _facts(subject: NamedNode, content: KnownContent, graph: NamedNode) -> Iterator[Quad]:
-    for name, value, label in content.facts:
+    for name, value, label, said_as in content.facts:
         if _PROPERTY.fullmatch(name):
-            yield Quad(subject, NamedNode(DIRECT + name), _value(value), graph)
+            yield Quad(subject, NamedNode(_property(name, said_as)), _value(value), graph)
             if label and _ITEM.fullmatch(value):
                 yield Quad(NamedNode(WIKIDATA + value), node(RDFS + "label"), Literal(label, language=_ENGLISH), graph)
+
+
+def _property(name: str, said_as: str) -> str:
+    """The source's own property."""
+    own = said_as.removeprefix(DBO)
+    return ONTOLOGY + own if own in PROPERTIES else DIRECT + name
 
 
 def of_statement(unit: StatementUnit) -> Iterator[Quad]:
@@ -73,9 +83,14 @@ def _comparison(triple: Triple, compared: Comparison) -> Iterator[Quad]:
         (NAMESPACE + "knownValue", _value(compared.value)),
         (NAMESPACE + "knownName", Literal(compared.name)),
         (DCTERMS + "source", Literal(compared.source)),
-        (PROV + "wasDerivedFrom", NamedNode(WIKIDATA + compared.target)),
+        *((PROV + "wasDerivedFrom", NamedNode(one)) for one in (_origin(compared.target),) if one),
     ):
         yield Quad(subject, node(name), value, graph)
+
+
+def _origin(target: str) -> str:
+    """Where the source says it; "" for what is no address there."""
+    return WIKIDATA + target if _ITEM.fullmatch(target) else target if _RESOURCE.fullmatch(target) else ""
 
 
 def _value(value: str) -> NamedNode | Literal:

@@ -79,12 +79,12 @@ def _known(content: KnownContent) -> Row:
         "categories": list(content.categories),
         "facts": [_fact(*fact) for fact in content.facts],
     }
-    return {"known_to": content.source, **{name: value for name, value in told.items() if value}}
+    return {"known_to": ", ".join(content.sources), **{name: value for name, value in told.items() if value}}
 
 
-def _fact(name: str, value: str, label: str) -> str:
-    """`P26 Q3 William King`, `P569 1815-12-10T00:00:00Z`."""
-    return " ".join(part for part in (name, value, label if label != value else "") if part)
+def _fact(name: str, value: str, label: str, said_as: str) -> str:
+    """`P26 Q3 William King`, `P569 1815-12-10T00:00:00Z`, `dbo:spouse Q3 William King`."""
+    return " ".join(part for part in (said_as or name, value, label if label != value else "") if part)
 
 
 def post_row(unit: PostUnit) -> Row | None:

@@ -29,21 +29,24 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class KnownContent:
-    """What a source says of an entity, which it calls `target` (Wikidata's id). `facts`: property (P…), value (another
-    entity's id, or words) and the value's name, "" where it is not known."""
+    """What sources say of an entity, which is `target` in Wikidata. `facts`: property (P…), value (another entity's id,
+    or words), the value's name, "" where it is not known, and where Wikidata does not say it the property of who does
+    (dbo:…)."""
 
     target: str
     description: str = ""
     abstract: str = ""
     categories: tuple[str, ...] = ()
-    facts: tuple[tuple[str, str, str], ...] = ()
-    source: str = "Wikidata"
+    facts: tuple[tuple[str, str, str, str], ...] = ()
+    sources: tuple[str, ...] = ("Wikidata",)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How a triple stands to what `source` says of `target`, one of its ends. `standing`: known, or conflict where the
-    source has `value` instead, an entity's id or words, called `name`."""
+    """How a triple stands to what `source` says of `target`, one of its ends: Wikidata's id or an address.
+
+    `standing`: known, or conflict where the source has `value` instead, an entity's id or words, called `name`.
+    """
 
     standing: str
     source: str

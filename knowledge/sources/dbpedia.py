@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlencode
 
-from knowledge.sources import sparql
-from knowledge.sources.known import About, Known
+from knowledge.sources import dbpedia_facts, sparql
+from knowledge.sources.known import DBPEDIA, About, Known
 from knowledge.sources.remote import Answer, Remote
 from knowledge.sources.wikidata import ENTITY
 from knowledge.sources.wikidata_json import is_item
 
-NAME = "DBpedia"
 MOST = 8  # candidates: as many of their addresses stand in one question
 LONGEST_NAME = 150
 LONGEST_TEXT, LONGEST_ABSTRACT = 400, 4000
@@ -77,7 +76,7 @@ class DBpedia:
         return found
 
     def about(self, target: str) -> About:
-        """Its abstract, and its articles' categories."""
+        """Its abstract, its articles' categories, and the facts of its ontology that ours can be compared with."""
         if not is_item(target):
             return About()
         rows = [row for row in self._select(_ABOUT % f"<{ENTITY}{target}>") if row.get("r", "").startswith(RESOURCE)]
@@ -85,10 +84,11 @@ class DBpedia:
         names = [_readable(one) for one in _bound(rows, "category") if one.startswith(CATEGORY)]
         links = {"dbpedia": rows[0]["r"]} if rows else {}
         abstract = " ".join(texts[0].split())[:LONGEST_ABSTRACT] if texts else ""
-        return About((), tuple(sorted(dict.fromkeys(names)))[:MOST_CATEGORIES], abstract, links)
+        facts = dbpedia_facts.facts(self._select(dbpedia_facts.query(target))) if rows else ()
+        return About(facts, tuple(sorted(dict.fromkeys(names)))[:MOST_CATEGORIES], abstract, links)
 
     def _select(self, query: str) -> list[sparql.Row]:
-        return sparql.select(self.remote, NAME, self.query, _PREFIXES + query)
+        return sparql.select(self.remote, DBPEDIA, self.query, _PREFIXES + query)
 
 
 def _resources(answer: Answer) -> list[str]:

@@ -11,13 +11,26 @@ class SourceUnavailable(Exception):
     """The source did not answer, or not as it should; the message says which and what to do. Ask again later."""
 
 
+DBO = "dbo:"
+WIKIDATA, DBPEDIA = "Wikidata", "DBpedia"  # for people
+
+
 @dataclass(frozen=True, slots=True)
 class KnownFact:
-    """One statement of a source: `property` is Wikidata's (P…), `value` another entity's id (Q…) or a literal."""
+    """One statement of a source: `property` is Wikidata's (P…), `value` another entity's id (Q…) or a literal.
+
+    `said_as`: the source's own property where it is not Wikidata's (dbo:…).
+    """
 
     property: str
     value: str
     label: str = ""
+    said_as: str = ""
+
+
+def source_of(said_as: str) -> str:
+    """Who says a fact, by its `said_as`."""
+    return DBPEDIA if said_as.startswith(DBO) else WIKIDATA
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ from django.views.decorators.http import require_POST
 from extraction.labels import RELATIONS
 from kgbuilder.celery import LANES, ring
 from knowledge import identities
+from knowledge.augmenting import said_as
 from knowledge.models import Entity, Link
+from knowledge.sources.known import source_of
 from knowledge.sources.wikidata_json import is_item
 from knowledge.views.access import MERGE, page
 
@@ -36,10 +38,11 @@ class Elsewhere:
 
 @dataclass(frozen=True)
 class Fact:
-    """One of its facts in words: the relation's label, the value's name or the value."""
+    """One of its facts in words: the relation's label, the value's name or the value, who says so."""
 
     property: str
     value: str
+    source: str
 
 
 def elsewhere(entity: Entity) -> Elsewhere | None:
@@ -56,9 +59,10 @@ def elsewhere(entity: Entity) -> Elsewhere | None:
 def _facts(rows: list[list[str]]) -> list[Fact]:
     """Those that can be told in words: of a property that we know, with a name or a plain value."""
     found = []
-    for name, value, label in rows:
+    for row in rows:
+        name, value, label = row[:3]
         if name in _TOLD and (label or not is_item(value)):
-            found.append(Fact(_TOLD[name], label or value.removesuffix("T00:00:00Z")))
+            found.append(Fact(_TOLD[name], label or value.removesuffix("T00:00:00Z"), source_of(said_as(row))))
     return found[:MOST_FACTS]
 
 

@@ -32,7 +32,12 @@ DBPEDIA = """
 dbr:Ada_Lovelace owl:sameAs wd:Q7259, <http://fr.dbpedia.org/resource/Ada_Lovelace> ; a dbo:Person ;
   rdfs:label "Ada Lovelace"@en, "Ada Lovelace"@fr ; rdfs:comment "An English mathematician."@en ;
   dbo:abstract "Ada Lovelace was an English mathematician and writer."@en ;
-  dct:subject <http://dbpedia.org/resource/Category:English_mathematicians> .
+  dct:subject <http://dbpedia.org/resource/Category:English_mathematicians> ;
+  dbo:birthDate "1815-12-10"^^<http://www.w3.org/2001/XMLSchema#date> ; dbo:birthPlace "somewhere"@en ;
+  dbo:residence dbr:London ; dbo:spouse dbr:William_King ; dbo:father dbr:A_Poet, dbr:Nowhere_else ;
+  dbo:birthYear "1815"^^<http://www.w3.org/2001/XMLSchema#gYear> ; dbo:wikiPageWikiLink dbr:London .
+dbr:London owl:sameAs wd:Q84, <http://fr.dbpedia.org/resource/Londres> ; rdfs:label "London"@en, "Londres"@fr .
+dbr:William_King owl:sameAs wd:Q3 ; rdfs:label "Will King"@en . dbr:A_Poet owl:sameAs wd:Q4 ; rdfs:label "A Poet"@en .
 dbr:Charles_Babbage owl:sameAs wd:Q46633 ; a dbo:Person ; rdfs:label "Charles Babbage"@en ;
   rdfs:comment "An English polymath who met Ada Lovelace."@en .
 """

@@ -31,6 +31,7 @@ FACTS = [
     ["P18", "http://evil.example/> <x> <y", ""],
     ["not> <a", "Q1", "property"],
 ]
+ADA = "http://dbpedia.org/resource/Ada_Lovelace"
 PREFIXES = "".join(f"PREFIX {name}: <{iri}>\n" for name, iri in ontology.PREFIXES.items())
 
 
@@ -120,6 +121,45 @@ def test_facts_and_comparisons_stand_in_graphs_of_their_own(rdf: SparqlStore) ->
     }
     assert not rdf.ask(PREFIXES + "ASK { ?s wdt:P25 ?o }"), "a query without GRAPH sees what was said here alone"
     assert not rdf.ask(PREFIXES + "ASK { ?s a kg:Comparison }")
+
+
+def told_by_dbpedia() -> str:
+    """What DBpedia alone knows; Ada's address here."""
+    told()
+    know("London", "Q84")
+    row = Link.objects.get(entity__label="Ada")
+    row.facts, row.addresses = [*FACTS, ["P551", "Q84", "London", "dbo:residence"]], {"dbpedia": ADA}
+    row.facts.append(["P22", "Q4", "A Poet", "dbo:evil> <x"])
+    row.save()
+    identities.mark(row.entity)
+    return ontology.entity_iri(row.entity.public_id)
+
+
+def test_what_dbpedia_says_stands_under_its_own_properties(rdf: SparqlStore) -> None:
+    ada = told_by_dbpedia()
+    even(rdf)
+    rows = rdf.select(
+        PREFIXES
+        + f"""SELECT ?from {{ GRAPH ?g {{ ?g a kg:Comparison ; kg:comparedSubject <{ada}> ;
+        kg:comparedRelation kg:residence ; kg:standing kg:AlreadyKnown ; kg:knownName "London" ;
+        dcterms:source "DBpedia" ; prov:wasDerivedFrom ?from }} }}"""
+    )
+    assert [row["from"]["value"] for row in rows] == [ADA]
+    known = f"GRAPH <{ada}#known>"
+    assert rdf.ask(f"ASK {{ {known} {{ <{ada}> <http://dbpedia.org/ontology/residence> <{ontology.WIKIDATA}Q84> }} }}")
+    assert rdf.ask(PREFIXES + f'ASK {{ {known} {{ <{ada}#known> dcterms:source "Wikidata", "DBpedia" }} }}')
+    assert not rdf.ask(PREFIXES + f"ASK {{ {known} {{ <{ada}> wdt:P551 ?o }} }}")
+    assert rdf.ask(PREFIXES + f"ASK {{ {known} {{ <{ada}> wdt:P22 wd:Q4 }} }}"), "an unknown property becomes no IRI"
+
+
+@pytest.mark.neo4j
+def test_neo4j_names_dbpedia_too(neo4j: Neo4jStore, rdf: SparqlStore) -> None:
+    told_by_dbpedia()
+    even_neo4j(neo4j)
+    [row] = neo4j.rows("MATCH (n:Entity {name: 'Ada'}) RETURN n.facts AS facts, n.known_to AS to")
+    assert row["to"] == "Wikidata, DBpedia" and "dbo:residence Q84 London" in row["facts"]
+    [row] = neo4j.rows("MATCH ()-[r:RESIDENCE]->() RETURN r.standing AS how, r.known_to AS to")
+    assert (row["how"], row["to"]) == ("known", "DBpedia")
 
 
 def test_a_verdict_that_changes_is_projected_again(rdf: SparqlStore) -> None:

@@ -69,7 +69,7 @@ def test_what_they_know_arrives_with_names(both: Services, client: Any) -> None:
     assert look_up().failed == 0
     link = ada()
     assert (link.target, link.source, link.error, link.due_at) == ("Q7259", "wikidata", "", None)
-    facts = {(name, value): label for name, value, label in link.facts}
+    facts = {(name, value): label for name, value, label, *_ in link.facts}
     assert facts["P26", "Q3"] == "William King", "in English, not in Spanish"
     assert {("P569", "1815-12-10T00:00:00Z"), ("P570", "1852-00-00T00:00:00Z")} <= facts.keys()
     assert link.categories == ["mathematician", "English mathematicians"]
@@ -83,6 +83,39 @@ def test_what_they_know_arrives_with_names(both: Services, client: Any) -> None:
     Link.objects.filter(entity__label="William King").update(target="Q3")
     ends = (link.entity_id, "spouse", records.entity("William King").pk)
     assert agreement.agreements([ends])[ends] == agreement.Agreement("known", "Wikidata", "William King", "Q3", "Q7259")
+
+
+def test_dbpedias_facts_stand_beside_wikidatas_and_are_compared_too(both: Services, client: Any) -> None:
+    text = "Ada Lovelace, daughter of William King, lived in London."
+    said = [("Ada Lovelace", "father", "William King"), ("Ada Lovelace", "residence", "London")]
+    records.read(records.post(text), [*NAMES, ("London", "location")], said)
+    look_up()
+    link = ada()
+    assert [row for row in link.facts if len(row) > 3] == [
+        ["P22", "Q4", "A Poet", "dbo:father"],
+        ["P551", "Q84", "London", "dbo:residence"],
+    ], "what Wikidata says too, what has no item there and what is no relation of ours is left out"
+    assert ["P569", "1815-12-10T00:00:00Z", ""] in link.facts and ["P26", "Q3", "William King"] in link.facts
+    Link.objects.filter(entity__label="London").update(target="Q84")
+    Link.objects.filter(entity__label="William King").update(target="Q3")
+    ends = [(link.entity_id, relation, records.entity(tail).pk) for _, relation, tail in said]
+    found, address = agreement.agreements(ends), "http://dbpedia.org/resource/Ada_Lovelace"
+    assert found[ends[0]] == agreement.Agreement("conflict", "DBpedia", "A Poet", "Q4", address)
+    assert found[ends[1]] == agreement.Agreement("known", "DBpedia", "London", "Q84", address)
+    client.force_login(factories.make_user("editor"))
+    page = client.get(reverse("entity", args=[link.entity.public_id])).content.decode()
+    assert "in DBpedia</span>" in page and "DBpedia says <bdi>A Poet</bdi>" in page
+
+
+def test_what_both_know_wikidata_says(both: Services, settings: Any) -> None:
+    settings.KNOWLEDGE = ("dbpedia",)
+    look_up()
+    assert ["P26", "Q3", "Will King", "dbo:spouse"] in ada().facts
+    settings.KNOWLEDGE = ("wikidata", "dbpedia")
+    identities.again()
+    look_up()
+    assert ["P26", "Q3", "William King"] in ada().facts
+    assert not [row for row in ada().facts if row[0] == "P26" and len(row) > 3]
 
 
 def test_answers_are_kept_and_asked_for_anew_when_they_are_old(both: Services) -> None:
