@@ -38,16 +38,16 @@ def test_every_kept_result_stands_in_a_row() -> None:
 
 
 def test_runs_of_other_seeds_make_one_row_with_their_spread(tmp_path: Path) -> None:
-    runs = [finished(tmp_path / str(seed), "mtb", 0.6 + seed / 100, seed=seed, epochs=3) for seed in (1, 2, 3)]
+    runs = [finished(tmp_path / str(seed), "mtb", 0.6 + seed / 100, seed=seed, epochs=4) for seed in (1, 2, 3)]
     runs.append(finished(tmp_path / "other", "mtb", 0.5, seed=1, epochs=2, threads=1))
     paths = results.keep(runs, tmp_path / "kept")
-    assert [path.name for path in paths][::3] == ["mtb-epochs-3-seed-1.json", "mtb-epochs-2-seed-1.json"]
+    assert [path.name for path in paths][::3] == ["mtb-epochs-4-seed-1.json", "mtb-epochs-2-seed-1.json"]
     found = results.load(tmp_path / "kept")
     assert found[0]["changed"] == {"epochs": 2} and found[0]["best_epoch"] == 2
     rows = [row for row in results.table(found).splitlines() if row.startswith("| MTB")]
     assert [row.split(" | ")[2:4] for row in rows] == [
         ["**50.0**, with epochs 2", "1"],
-        ["**62.0** (1.0), with epochs 3", "1, 2, 3"],
+        ["**62.0** (1.0), with epochs 4", "1, 2, 3"],
     ]
     assert "| not run | " in results.table(found)
 
