@@ -11,7 +11,7 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -164,7 +164,10 @@ def _logistic(inputs: Floats, right: Floats) -> Floats:
 @dataclass(slots=True)
 class Score:
     """Shares of mentions that went to the right entity; of those with several candidates too, each beside a baseline
-    that takes the candidate with the shortest name. NIL: precision, recall and F1 are of "none of them"."""
+    that takes the candidate with the shortest name. NIL: precision, recall and F1 are of "none of them".
+
+    `sure` and `held`, of each mention with candidates: how sure the best one was, and whether it was the right one.
+    """
 
     mentions: int = 0
     right: int = 0
@@ -177,6 +180,8 @@ class Score:
     nil_true: int = 0
     exact_right: int = 0
     exact_said: int = 0
+    sure: list[float] = field(default_factory=list)
+    held: list[bool] = field(default_factory=list)
 
     def nil_f1(self, exact: bool = False) -> float:
         right, said = (self.exact_right, self.exact_said) if exact else (self.nil_right, self.nil_said)
@@ -191,6 +196,9 @@ def measure(rows: Sequence[Record], linker: Linker, index: LocalIndex, absent: C
         for linked, answer in zip(linker.link(questions(row)), row.answers, strict=True):
             ids = [one.known.id for one in linked.candidates]
             _count(score, linked.asked.name, ids, linked.chosen, answer, absent, linked.candidates)
+            if ids:
+                score.sure.append(linked.sure)
+                score.held.append(ids[0] == answer)
     return score
 
 

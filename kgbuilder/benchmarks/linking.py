@@ -42,10 +42,22 @@ def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callab
         write(f"  the shortest name: {share(whole.several_baseline, whole.several)}")
         write(f"a fifth of the entities left out, NIL F1: {lacking.nil_f1():.1%}")
         write(f"  no exact name, so NIL: {lacking.nil_f1(exact=True):.1%}")
+        calibration(lacking, write)
     if options["entities"]:
         small, large = lookups((SMALL, options["entities"]))
         write(f"lookup among {SMALL}: {1e6 * small:.0f} µs; among {options['entities']}: {1e6 * large:.0f} µs")
         write(f"ratio: {large / small:.2f}")
+
+
+def calibration(score: Score, write: Callable[[str], object]) -> None:
+    """Whether a link is right as often as the linker is sure of it."""
+    from training.metrics import calibration_error, reliability
+
+    error = calibration_error(score.sure, score.held)
+    write(f"there, {len(score.sure)} mentions with candidates, expected calibration error of the best: {error:.3f}")
+    for row in reliability(score.sure, score.held):
+        bounds = f"{row.low:.1f} to {row.high:.1f}"
+        write(f"  sure {bounds}: {row.count} mentions, {row.score:.1%} on average, right {row.right:.1%}")
 
 
 def share(part: int, whole: int) -> str:
