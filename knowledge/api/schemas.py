@@ -221,7 +221,7 @@ class StatementFilter(Asked):
     post: UUID | None = Field(None, description="Supported by this post.")
     standing: Literal["said", "known", "conflict"] | None = Field(
         None,
-        description="How it stands to Wikidata: only said here, known there too, or in conflict with it.",
+        description="How it stands to Wikidata and DBpedia: only said here, known there too, or in conflict with them.",
     )
 
 
