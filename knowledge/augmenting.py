@@ -40,11 +40,7 @@ def with_names(known: Iterable[Sequence[str]], learned: Iterable[KnownFact]) -> 
     for name, value, label, how in [*told, *((one.property, one.value, one.label, one.said_as) for one in learned)]:
         before = found.get((name, value))
         found[name, value] = (before[0] or label, before[1] and how) if before else (label, how)
-    return [row([*fact, label], how) for fact, (label, how) in found.items()][:FACTS]
-
-
-def row(fact: list[str], how: str) -> list[str]:
-    return [*fact, how] if how else fact
+    return [[*fact, label, *([how] if how else [])] for fact, (label, how) in found.items()][:FACTS]
 
 
 def said_as(kept: Sequence[str]) -> str:

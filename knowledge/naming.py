@@ -40,7 +40,7 @@ def keep(entities: Mapping[str, Entity], spoken: Mapping[str, set[Spoken]]) -> N
 def spellings(key: str, entity_type: str, called: set[str]) -> frozenset[str]:
     """Of the names of an entity with this key those that lead to it count: a part of a longer name leads elsewhere."""
     leading = (name for name in called if names.resolution_key(name, entity_type) == key)
-    return frozenset().union(*map(spelling.stored, leading))
+    return frozenset[str]().union(*map(spelling.stored, leading))
 
 
 def _keep_spellings(called: Mapping[Entity, set[str]]) -> None:
@@ -51,5 +51,7 @@ def _keep_spellings(called: Mapping[Entity, set[str]]) -> None:
     if new:
         rows = [EntitySpelling(entity_id=pk, key=key) for pk, key in new]
         EntitySpelling.objects.bulk_create(rows, ignore_conflicts=True)
-        waiting = Link.objects.filter(entity__in={pk for pk, _ in new}, due_at__isnull=True, by__isnull=True)
-        waiting.update(due_at=timezone.now())
+        done = Link.objects.filter(entity__in={pk for pk, _ in new}, due_at__isnull=True)
+        # In one order, as all rows are locked here: two workers never wait for each other.
+        held = list(done.order_by("pk").select_for_update().values_list("pk", flat=True))
+        Link.objects.filter(pk__in=held).update(due_at=timezone.now())
