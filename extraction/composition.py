@@ -1,9 +1,9 @@
 """Systems that are given their mentions, live: a pair network behind a detector of mentions. No Django.
 
-A tagger reads alone and finds mentions only. A pair system is asked about all ordered pairs of a sentence's mentions
-that some relation may join; its data set's labels are turned into this product's. A system of mentions and regions is
-asked about every mention and every region of each picture, and the relations between mentions are the detector's.
-The detector is the checkpoint that the manifest names, or the one shipped with kgbuilder.
+A pair system is asked about all ordered pairs of a sentence's mentions that some relation may join; its data set's
+labels are turned into this product's. A system of mentions and regions is asked about every mention and every region of
+each picture, and the relations between mentions are the detector's. The detector is the checkpoint that the manifest
+names, or the one shipped with kgbuilder.
 """
 
 from __future__ import annotations
@@ -20,19 +20,18 @@ from numpy.typing import NDArray
 
 from extraction import echoes, support, text
 from extraction.batch import Batch, to_device
-from extraction.bio import mentions_of
 from extraction.calibration import Calibration, clip, sigmoid
 from extraction.checkpoint import SHIPPED, Checkpoint, CheckpointError
-from extraction.decoding import Found
 from extraction.features import Features
-from extraction.given import Given, given, takes, told
+from extraction.given import Given, given, takes, told, unseen
 from extraction.illustrated import SeeingExtractor
-from extraction.labels import REGION_RELATIONS, RELATION_MAP, RELATIONS, TYPE_MAP, Inventory
+from extraction.labels import REGION_RELATIONS, RELATION_MAP, RELATIONS, Inventory
 from extraction.markers import add_markers
 from extraction.networks.outputs import PairOutput
 from extraction.pipeline import Extractor, Passage, Reading, Span
-from extraction.rows import Look, Row, Rows, pixels_in
+from extraction.rows import Row, Rows, pixels_at
 from extraction.schema import Candidate, Document, Example, Extraction, Fact, Region, WordSpan
+from extraction.tagging import TagExtractor, types_of
 from extraction.vision import grounding
 
 MOST_MENTIONS = 24  # of a sentence, whose pairs are asked about: a list of names has hundreds of pairs
@@ -73,35 +72,6 @@ def _for_any_parser(checkpoint: Checkpoint, parser: text.Parser) -> Checkpoint:
     return replace(checkpoint, manifest=replace(checkpoint.manifest, parser=parser.version))
 
 
-class TagExtractor(Extractor):
-    """Reads mentions, and no relations, with a tagger."""
-
-    @torch.inference_mode()
-    def _find(self, features: Sequence[Features]) -> list[Found]:
-        rows = Rows(self.network.needs, self.checkpoint.featurizer.tokenizer, classes=self.manifest.classes)
-        found: list[Found] = [Found()] * len(features)
-        order = sorted(range(len(features)), key=lambda place: len(features[place].ids))
-        for start in range(0, len(order), BATCH_ROWS):
-            chosen = order[start : start + BATCH_ROWS]
-            with self._timed("features"):
-                batch = to_device(rows.batch([Row(features[place]) for place in chosen]), self.device)
-            with self._timed("encode"):
-                output = self.network(batch)
-            with self._timed("decode"):
-                tagged = mentions_of(self.network.decode(output, batch), batch)
-            for place, mentions in zip(chosen, tagged, strict=True):
-                found[place] = Found(mentions)
-        return found
-
-    def _reading(self, passage: Passage, found: Found) -> Reading:
-        """Types of a data set's own labels are turned into this product's."""
-        reading = super()._reading(passage, found)
-        ours = _types_of(self.manifest.training.get("config", {}).get("data", ()))
-        return Reading(
-            {span: replace(one, type=ours.get(one.type, one.type)) for span, one in reading.mentions.items()}, {}
-        )
-
-
 @dataclass(frozen=True)
 class Meaning:
     """What one of the network's labels says in this product's: its key, which end is the head, and permitted ends."""
@@ -117,7 +87,7 @@ class Meaning:
 
 def meanings(names: Inventory, data: Sequence[str]) -> list[Meaning | None]:
     """The meaning of each relation of the inventory; None for one that this product has no word for."""
-    types = _types_of(data)
+    types = types_of(data)
     found: list[Meaning | None] = []
     for relation in names.relations:
         if relation.key in RELATIONS or relation.key in REGION_RELATIONS:
@@ -127,11 +97,6 @@ def meanings(names: Inventory, data: Sequence[str]) -> list[Meaning | None]:
         ends = (frozenset(types.get(one, one) for one in side) for side in (relation.heads, relation.tails))
         found.append(Meaning(mapped.key, mapped.turned, *ends) if mapped else None)
     return found
-
-
-def _types_of(data: Sequence[str]) -> dict[str, str]:
-    """The data sets' own types in this product's."""
-    return {theirs: ours for name in data for theirs, ours in TYPE_MAP.get(name, {}).items() if ours}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +119,7 @@ class PairExtractor(Extractor):
         data = self.manifest.training.get("config", {}).get("data", ())
         self.meanings = meanings(self.manifest.inventory, data)
         tokenizer = checkpoint.featurizer.tokenizer
-        self.rows = Rows(self.network.needs, tokenizer, add_markers(tokenizer), self.manifest.classes, _look())
+        self.rows = Rows(self.network.needs, tokenizer, add_markers(tokenizer), self.manifest.classes, pixels_at)
         self.takes = takes(self.rows.needs, self.manifest.head)
         self.given: list[list[Given]] = []  # of each document
         self.facts: list[tuple[Fact, ...]] = []
@@ -178,9 +143,12 @@ class PairExtractor(Extractor):
         known = self.thresholds
         return known.get(key, known["default"])
 
-    def _read(self, documents: Sequence[Document]) -> list[Extraction]:
+    def _begin(self, documents: Sequence[Document]) -> None:
+        self.mentions._begin(documents)
         self.given = [given(document, self.takes, self.rows.needs.objects) for document in documents]
         self.facts = [(document.facts or ()) if self.takes_facts else () for document in documents]
+
+    def _read(self, documents: Sequence[Document]) -> list[Extraction]:
         found = zip(super()._read(documents), self.given, self.facts, strict=True)
         return [echoes.marked(told(read, self.takes, looks), facts) for read, looks, facts in found]
 
@@ -191,7 +159,8 @@ class PairExtractor(Extractor):
         with self._timed("features"):
             detected, own, passages = self._both(passages)
         before = dict(self.mentions.seconds)
-        found = [self.mentions._reading(*pair) for pair in zip(passages, self.mentions._find(detected), strict=True)]
+        mentions = self.mentions._find(detected, passages)
+        found = [self.mentions._reading(*pair) for pair in zip(passages, mentions, strict=True)]
         for part, seconds in self.mentions.seconds.items():
             self.seconds[part] += seconds - before.get(part, 0.0)
         with self._timed("features"):
@@ -312,16 +281,8 @@ class PairExtractor(Extractor):
 
     def _unseen(self, document: Document) -> tuple[str, ...]:
         unknown = ("facts",) if self.takes_facts and document.facts is None else ()
-        return (*unknown, *self._unseen_pictures(document))
-
-    def _unseen_pictures(self, document: Document) -> tuple[str, ...]:
-        needs = self.network.needs
-        if not document.images or not (needs.objects or needs.pictures):
-            return ()
-        if not document.regions and (needs.objects or needs.pictures != "whole"):
-            return ("detector",)
-        looks = given(document, self.takes, needs.objects)
-        return ("image",) if needs.pictures and not any(look.image for look in looks) else ()
+        looks = given(document, self.takes, self.rows.needs.objects)
+        return (*unknown, *unseen(document, self.rows.needs, looks))
 
     def _take(
         self,
@@ -388,12 +349,3 @@ def _word_spans(passage: Passage, reading: Reading) -> list[tuple[int, int, str]
     starts = {span[0]: place for place, span in enumerate(passage.words.spans)}
     ends = {span[1]: place + 1 for place, span in enumerate(passage.words.spans)}
     return [(starts[start], ends[end], reading.mentions[start, end].type) for start, end in sorted(reading.mentions)]
-
-
-def _look() -> Look:
-    """Pictures by their whole path."""
-
-    def look(name: str) -> Any:
-        return pixels_in(Path(name).parent)(name) if name else None
-
-    return look

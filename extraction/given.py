@@ -53,6 +53,15 @@ def told(read: Extraction, how: Takes, looks: Sequence[Given]) -> Extraction:
     return replace(read, takes=how, given=tuple(sorted(regions | whole)))
 
 
+def unseen(document: Document, needs: Needs, looks: Sequence[Given]) -> tuple[str, ...]:
+    """What of the document's pictures a network with these needs had to do without."""
+    if not document.images or not (needs.objects or needs.pictures):
+        return ()
+    if not document.regions and not document.looked and (needs.objects or needs.pictures != "whole"):
+        return ("detector",)
+    return ("image",) if needs.pictures and not any(look.image for look in looks) else ()
+
+
 def surest(regions: Sequence[Region]) -> list[int]:
     """Indexes, the surest first over all pictures; those of one picture stay in their order, faces after objects."""
     least: dict[int, float] = {}

@@ -16,7 +16,7 @@ from extraction import support, text
 from extraction.batch import to_device
 from extraction.checkpoint import Checkpoint
 from extraction.decoding import Found
-from extraction.given import Given, given, told
+from extraction.given import Given, given, told, unseen
 from extraction.pipeline import Extractor, Passage, Reading, Span, _batch_rows
 from extraction.rows import Row, Rows
 from extraction.schema import Document, Extraction
@@ -30,8 +30,10 @@ class SeeingExtractor(Extractor):
         self.rows = Rows(self.network.needs, checkpoint.featurizer.tokenizer, classes=self.manifest.classes)
         self.given: list[Given] = []
 
-    def _read(self, documents: Sequence[Document]) -> list[Extraction]:
+    def _begin(self, documents: Sequence[Document]) -> None:
         self.given = [given(document, "regions", self.network.needs.objects)[0] for document in documents]
+
+    def _read(self, documents: Sequence[Document]) -> list[Extraction]:
         found = zip(super()._read(documents), self.given, strict=True)
         return [told(read, "regions", [shown]) for read, shown in found]
 
@@ -44,7 +46,7 @@ class SeeingExtractor(Extractor):
         readings = [self._reading(*pair) for pair in zip(passages, found, strict=True)]
         related = [place for place, one in enumerate(readings) if one.relations and shown[place].regions]
         with self._timed("picture"):
-            bare = self._find([features[place] for place in related])
+            bare = self._find([features[place] for place in related], [passages[place] for place in related])
         for place, alone in zip(related, bare, strict=True):
             words = self._reading(passages[place], alone)
             readings[place] = self._supported(passages[place], readings[place], words, looked[place])
@@ -86,7 +88,7 @@ class SeeingExtractor(Extractor):
         return replace(reading, supports=supports, grids=[grid] if grid else [])
 
     def _unseen(self, document: Document) -> tuple[str, ...]:
-        return ("detector",) if document.images and not document.regions else ()
+        return unseen(document, self.network.needs, ())
 
 
 def _words(passage: Passage, ends: tuple[Span, Span]) -> list[int]:

@@ -21,11 +21,14 @@ class Pictured:
     regions: tuple[Region, ...] = ()
     scene: tuple[SceneEdge, ...] = ()
     missing: tuple[str, ...] = ()
+    looked: bool = False
 
     def added_to(self, item: Input) -> Input:
         if item.document is None:
             return item
-        document = replace(item.document, images=self.images, regions=self.regions, scene=self.scene)
+        document = replace(
+            item.document, images=self.images, regions=self.regions, scene=self.scene, looked=self.looked
+        )
         return replace(item, document=document, missing=self.missing)
 
 
@@ -62,11 +65,13 @@ def look(files: Sequence[Path], folder: Path, say: Callable[[str], object]) -> P
         return Pictured(tuple(images), missing=(*missing, *(["detector"] if images else [])))
     regions: list[Region] = []
     scene: list[SceneEdge] = []
-    for place, seen in enumerate(sight.look(whole)):
+    looks = sight.look(whole)
+    for place, seen in enumerate(looks):
         if seen.error:
             say(f"{names[place]}: {seen.error}")
         first = len(regions)
         regions += [replace(one, image=place) for one in seen.regions]
         scene += [replace(one, subject=one.subject + first, object=one.object + first) for one in seen.edges]
         missing += seen.missing
-    return Pictured(tuple(images), tuple(regions), tuple(scene), tuple(missing))
+    looked = all(not seen.error for seen in looks)
+    return Pictured(tuple(images), tuple(regions), tuple(scene), tuple(missing), looked)

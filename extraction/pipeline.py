@@ -139,7 +139,11 @@ class Extractor:
         for batch in batches:
             self.network.encode(to_device(batch, self.device))
 
+    def _begin(self, documents: Sequence[Document]) -> None:
+        """Takes up what stands beside the words of the documents that are read next."""
+
     def _read(self, documents: Sequence[Document]) -> list[Extraction]:
+        self._begin(documents)
         with self._timed("language"):
             verdicts = [self._decline(document) for document in documents]
         with self._timed("parse"):
@@ -170,7 +174,7 @@ class Extractor:
         """What stands in each passage, and the passages as they had to be cut for the encoder."""
         with self._timed("features"):
             features, passages = self._features(passages)
-        return [self._reading(*pair) for pair in zip(passages, self._find(features), strict=True)], passages
+        return [self._reading(*pair) for pair in zip(passages, self._find(features, passages), strict=True)], passages
 
     def _unseen(self, document: Document) -> tuple[str, ...]:
         """What of the document's pictures a network that takes them had to do without."""
@@ -224,7 +228,8 @@ class Extractor:
                 left[place : place + 1] = cut
 
     @torch.inference_mode()
-    def _find(self, features: Sequence[Features]) -> list[Found]:
+    def _find(self, features: Sequence[Features], passages: Sequence[Passage]) -> list[Found]:
+        """What stands in each passage, of which these are the features."""
         found: list[Found] = [Found()] * len(features)
         for rows in _batch_rows(features):
             with self._timed("features"):

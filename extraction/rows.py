@@ -222,6 +222,11 @@ def pixels_in(folder: Path | None) -> Look:
     return look
 
 
+def pixels_at(name: str) -> Pixels | None:
+    """Reads an image by its whole path, as `pixels_in` does."""
+    return pixels_in(Path(name).parent)(name) if name else None
+
+
 def _key(example: Example) -> Key:
     return example.words, example.regions
 

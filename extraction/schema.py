@@ -100,7 +100,7 @@ class Document:
     `images`: the files of its pictures, the lead picture first, "" for one of which no pixels are left; `contents` and
     `captions`, where they are known, are the SHA-256 of each as it was fetched and the words that stand under it.
     `regions` of all of them (`Region.image` says which), the surest first in each picture; `scene`: how these stand to
-    each other.
+    each other. `looked`: a detector has looked at all of them, so that where there are no regions there is nothing.
     `facts`: what is known of whom it names; None where nobody has looked, () where nothing is known.
     """
 
@@ -114,6 +114,7 @@ class Document:
     contents: tuple[str, ...] = ()
     captions: tuple[str, ...] = ()
     facts: tuple[Fact, ...] | None = None
+    looked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

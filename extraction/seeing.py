@@ -245,6 +245,7 @@ def _with(document: Document, images: Sequence[PostImage], known: dict[str, Regi
         scene=tuple(scene),
         contents=contents,
         captions=captions,
+        looked=all(row is not None and not row.error for row in map(known.get, contents)),
     )
 
 

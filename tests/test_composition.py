@@ -11,12 +11,13 @@ import pytest
 import torch
 
 from extraction.checkpoint import Checkpoint, CheckpointError
-from extraction.composition import PairExtractor, TagExtractor, meanings, reader
+from extraction.composition import PairExtractor, meanings, reader
 from extraction.decoding import Found, FoundMention
 from extraction.labels import inventory
 from extraction.networks.outputs import PairOutput
 from extraction.pipeline import Extractor
 from extraction.schema import Document, Fact, Region
+from extraction.tagging import TagExtractor
 from extraction.text import Parser
 from extraction.tiny import tiny_checkpoint
 from tests.generated import config, eight, network, prepared
@@ -45,7 +46,7 @@ def pair_checkpoint(folder: Path, system: str, head: str, **changes: Any) -> Che
 class Names(Extractor):
     """Finds capitalised words: persons, but for two places. Sure of everything."""
 
-    def _find(self, features):
+    def _find(self, features, passages):
         return [Found(self._names[place]) for place in range(len(features))]
 
     def _features(self, passages):
@@ -182,6 +183,31 @@ def test_a_tagger_reads_mentions_in_the_products_types(parser, tmp_path):
     assert isinstance(extractor, TagExtractor)
     (read,) = extractor.read([Document("1", "Anna left.")])
     assert {one.type for one in read.mentions} == {"organization"} and read.relations == ()
+
+
+def test_a_tagger_is_shown_the_leading_picture_alone_or_in_front_of_a_pair_system(parser, tmp_path):
+    tagger = reader(pair_checkpoint(tmp_path / "tags", "rsrnet", "tags"), "cpu", parser)
+    asked = watched(tagger)
+    box = Region((0.1, 0.1, 0.4, 0.4), "dog")
+    shown = Document("1", "Anna left.", images=("", ""), regions=(box, dataclasses.replace(box, image=1)))
+    bare = Document("2", "Bob Reed left Paris.")
+    seen, blind = tagger.read([shown, bare])
+    assert (seen.takes, seen.given, blind.given) == ("leading", (0,), ())
+    (batch,) = asked
+    # The whole canvas and its one box; nothing of the second picture, and nothing of another post's.
+    assert batch.pictures is not None and batch.pictures.present.sum(1).tolist() == [2, 0]
+    assert tagger.read([Document("1", "Anna left.", images=("x.jpg",))])[0].missing == ("detector",)
+    behind = PairExtractor(pair_checkpoint(tmp_path / "mtb", "mtb", "pair"), tagger, parser)
+    behind.read([bare, shown])
+    assert asked[-1].pictures is not None and asked[-1].pictures.present.any(1).sum() == 1
+
+
+def watched(extractor: Extractor) -> list[Any]:
+    """The batches that its network is asked about from now on."""
+    asked: list[Any] = []
+    forward = extractor.network.forward
+    extractor.network.forward = lambda batch: (asked.append(batch), forward(batch))[1]
+    return asked
 
 
 def test_a_network_that_takes_facts_is_shown_those_of_the_document_and_echoes_are_marked(parser, tmp_path):

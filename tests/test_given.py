@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from extraction.batch import Needs
-from extraction.given import Given, given, surest, takes, told
+from extraction.given import Given, given, surest, takes, told, unseen
 from extraction.schema import Document, Extraction, Region, Takes
 
 
@@ -56,6 +56,24 @@ def test_one_that_tells_who_is_shown_is_asked_about_each_picture() -> None:
 @pytest.mark.parametrize("how", ["words", "regions", "leading", "each"])
 def test_a_post_without_pictures_is_one_look_at_nothing(how: Takes) -> None:
     assert given(Document("1", "Words"), how, 3) == [Given()]
+
+
+@pytest.mark.parametrize(
+    ("needs", "missing"),
+    [
+        (Needs(), ((), (), ())),
+        (Needs(objects=10), (("detector",), (), ())),
+        (Needs(pictures="focal", size=32), (("detector",), (), ("image",))),
+        (Needs(pictures="whole", size=32), ((), (), ("image",))),
+    ],
+)
+def test_a_picture_in_which_nothing_is_found_is_no_missing_detector(
+    needs: Needs, missing: tuple[tuple[str, ...], ...]
+) -> None:
+    unlooked = Document("1", "Words", images=("a.jpg",))
+    empty = Document("1", "Words", images=("a.jpg",), looked=True)
+    lost = Document("1", "Words", images=("",), regions=LEAD)
+    assert tuple(unseen(one, needs, given(one, "leading", 3)) for one in (unlooked, empty, lost)) == missing
 
 
 @pytest.mark.parametrize(("how", "numbers"), [("words", ()), ("regions", (0, 1)), ("leading", (0,)), ("each", (0, 1))])

@@ -103,6 +103,14 @@ def test_without_a_detector_what_was_seen_before_is_given() -> None:
     assert len(after.document.regions) == 2
 
 
+@pytest.mark.parametrize(("detector", "looked"), [(Fake(), True), (Breaking(), False), (None, False)])
+def test_a_reader_is_told_whether_all_pictures_were_looked_at(detector: Fake | None, looked: bool) -> None:
+    post = make_post()
+    shown(post, plain())
+    [one] = seeing.with_pictures([claimed(post)], Sight(detector) if detector else None)
+    assert one.document.looked == looked
+
+
 def test_no_more_pictures_are_given_than_are_kept_of_a_post(settings: Any) -> None:
     settings.PICTURES_PER_POST = 2
     post = make_post()
