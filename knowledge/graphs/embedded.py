@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import hmac
 import itertools
 import json
@@ -107,6 +108,9 @@ class Graph:
         with self._failing():
             self.store.flush()
         self._unflushed = 0
+        # What was written is on the disk now and its memory free; glibc by itself would keep it, more each time.
+        if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+            trim(0)
 
     @contextlib.contextmanager
     def _failing(self) -> Iterator[None]:
