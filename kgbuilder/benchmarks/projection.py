@@ -38,8 +38,9 @@ from knowledge.models import Assertion, Entity
 HELP = "statements a second projected, divided by what the bare engine does with the same rows"
 FLUSH_AFTER = 500
 BARE_ROWS = 1000
+WARMING = 3  # rounds before those that count: a server that has just started compiles what it runs
 ASKED = 60  # entities whose neighbourhood is asked for
-TOGETHER = 10  # posts in one request while a store is filled
+TOGETHER = 60  # posts in one request while a store is filled
 Say = Callable[[str], object]
 
 
@@ -104,7 +105,7 @@ class Bench(Protocol):
 
 def _rates(bench: Bench, posts: int, rounds: int, note: Say) -> Rates:
     projected, bare = [], []
-    for number in range(rounds):
+    for number in range(WARMING + rounds):
         statements = _mark(random.Random(number), posts)
         began = time.perf_counter()
         bench.project()
@@ -112,8 +113,9 @@ def _rates(bench: Bench, posts: int, rounds: int, note: Say) -> Rates:
         bench.bare()
         projected.append(statements / (middle - began))
         bare.append(statements / (time.perf_counter() - middle))
-        note(f"round {number + 1}: {projected[-1]:.0f} statements/s projected, {bare[-1]:.0f} bare")
-    return Rates(median(projected), median(bare))
+        which = f"round {number - WARMING + 1}" if number >= WARMING else "warming"
+        note(f"{which}: {projected[-1]:.0f} statements/s projected, {bare[-1]:.0f} bare")
+    return Rates(median(projected[WARMING:]), median(bare[WARMING:]))
 
 
 def _mark(draw: random.Random, posts: int) -> int:
