@@ -21,7 +21,9 @@ def by_spelling(entity: Entity) -> int:
     joined = 0
     with transaction.atomic():
         row = Entity.objects.filter(pk=entity.pk).first()
-        for found in _spelt_alike(row) if row else ():
+        if row is None:
+            return 0
+        for found in _spelt_alike(row):
             row.refresh_from_db()
             ids = members(row, found)
             targets = Link.objects.filter(entity__in=ids).exclude(target="").values_list("target", flat=True)

@@ -206,7 +206,12 @@ def watched(extractor: Extractor) -> list[Any]:
     """The batches that its network is asked about from now on."""
     asked: list[Any] = []
     forward = extractor.network.forward
-    extractor.network.forward = lambda batch: (asked.append(batch), forward(batch))[1]
+
+    def told(batch: Any) -> Any:
+        asked.append(batch)
+        return forward(batch)
+
+    extractor.network.forward = told
     return asked
 
 
