@@ -178,7 +178,10 @@ def join(quintuples: Iterable[Quintuple], pictures: Sequence[ShownPicture]) -> N
         rows[row.assertion_id].append(row)
     for quintuple in chosen:
         found = [_support(row, pictures) for place in quintuple.places for row in rows[place.assertion.pk]]
-        quintuple.regions = list({one.key: one for one in reversed(found) if one}.values())[::-1]
+        # A statement that stands in several places rests on a region as much as the place that looked at it most.
+        found.sort(key=lambda one: one.weight if one else 0.0)
+        quintuple.regions = list({one.key: one for one in found if one}.values())
+        quintuple.regions.sort(key=lambda one: -one.weight)
 
 
 def _support(row: Evidence, pictures: Sequence[ShownPicture]) -> Support | None:
