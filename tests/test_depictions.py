@@ -281,6 +281,14 @@ def test_the_post_s_page_says_whom_a_region_shows_and_takes_a_verdict(editor: Cl
     assert gone.status_code == 404
 
 
+def test_the_post_s_page_names_an_entity_once_in_a_region_and_apart_from_whom_it_might_be(editor: Client) -> None:
+    """The second mention of Ada is surer: it is told. The other region counts nowhere and stands in a fold."""
+    post = told(depicts(score=0.7), depicts(head=2, score=0.8), depicts(box=(0.6, 0.2, 0.3, 0.4), score=0.2))
+    shows, _, perhaps = editor.get(f"/posts/{post.public_id}/").content.decode().partition("Whom it might show")
+    assert [html.count('class="depiction') for html in (shows, perhaps)] == [1, 1]
+    assert f'id="d-{Depiction.objects.get(score=0.8).public_id}"' in shows
+
+
 def test_an_entity_s_page_frames_it_in_the_pictures_of_it(editor: Client) -> None:
     post = told(depicts(), depicts(head=2, box=(0.6, 0.2, 0.3, 0.4), score=0.6))
     image = post.images.get()

@@ -47,15 +47,18 @@ class Frame:
 
 
 def add_depicted(post: Post, pictures: Sequence[ShownPicture]) -> None:
-    """Gives each picture whom it shows, what does not count last. A region that is in no list any more is drawn."""
+    """Gives each picture whom it shows, each once in a region by the surest of its mentions (a verdict is on all of
+    them), and apart from these whom it might show. A region that is in no list any more is drawn."""
+    told = set[tuple[int, str, int]]()
     for one in depictions.of_posts([post.pk]).get(post.pk, []):
         row = one.depiction
         shown = picture_of({"picture": row.picture, "image": row.image}, pictures)
         if shown is not None and shown.image.width:
             region = region_of(shown, {"box": row.box, "class": row.label, "score": row.score})
-            shown.depicted.append(Shown(one, region.key, region.name, row.mention_id))
-    for picture in pictures:
-        picture.depicted.sort(key=lambda one: not one.judged.counts)
+            if (this := (shown.image.pk, region.key, one.entity.pk)) not in told:
+                told.add(this)
+                of_its_kind = shown.depicted if one.counts or one.review else shown.perhaps
+                of_its_kind.append(Shown(one, region.key, region.name, row.mention_id))
 
 
 def frames(members: Iterable[int]) -> list[Frame]:

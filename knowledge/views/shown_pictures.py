@@ -60,6 +60,8 @@ class ShownPicture:
     heats: list[attention.Heat] = field(default_factory=list)
     depicted: list[Any] = field(default_factory=list)
     """Whom it shows, as `knowledge.views.depicted` finds."""
+    perhaps: list[Any] = field(default_factory=list)
+    """Whom it might show, which nobody has judged yet."""
 
 
 @dataclass(frozen=True)
