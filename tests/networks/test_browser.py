@@ -5,13 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from importlib import import_module
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.apps import apps
-from django.db import connection
 
 from extraction.models import Post
 from knowledge.graphs import projector
@@ -88,9 +84,6 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def newsroom(settings: Any, tmp_path: Any) -> dict[str, Post]:
     settings.MEDIA_ROOT = tmp_path
-    # The flush after each such test takes the migration's rows too.
-    groups = import_module("knowledge.migrations.0002_groups")
-    groups.make_groups(apps, SimpleNamespace(connection=connection))
     make_user("editor", "edith")
     return open_newsroom()
 
