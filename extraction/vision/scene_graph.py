@@ -98,7 +98,7 @@ def spatial(
             yield from _both(a, b, "near", 1 - near)
         if depths is not None and near <= 1 and abs(depths[a] - depths[b]) >= NEARER:
             predicate = "in front of" if depths[a] > depths[b] else "behind"
-            yield from _both(a, b, predicate, min(1.0, abs(depths[a] - depths[b]) / CLEARLY_NEARER))
+            yield from _both(a, b, predicate, abs(depths[a] - depths[b]) / CLEARLY_NEARER)
 
 
 def _placed(room_a: float, room_b: float, common: float, offset: np.ndarray) -> tuple[str, float]:
@@ -119,8 +119,9 @@ def _placed(room_a: float, room_b: float, common: float, offset: np.ndarray) -> 
 
 
 def _both(a: int, b: int, predicate: str, score: float) -> Iterator[SceneEdge]:
-    yield SceneEdge(a, b, predicate, "spatial", float(score))
-    yield SceneEdge(b, a, OPPOSITE[predicate], "spatial", float(score))
+    score = min(1.0, float(score))  # of a sliver of a box, rounding lets more lie in another than it has
+    yield SceneEdge(a, b, predicate, "spatial", score)
+    yield SceneEdge(b, a, OPPOSITE[predicate], "spatial", score)
 
 
 def _distances(boxes: Boxes, aspect: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
