@@ -55,6 +55,7 @@ class Container:
         self._service = services()[name]
         self._environ = self._settings(environ, addresses)
         self.process: subprocess.Popen[bytes] | None = None
+        self._told = False
 
     def _settings(self, environ: Mapping[str, str], addresses: Mapping[str, str]) -> dict[str, str]:
         data = next(volume.split(":")[0] for volume in self._service["volumes"] if volume.endswith(":/data"))
@@ -97,7 +98,9 @@ class Container:
         return (self._folder / f"{self.name}.txt").read_text()
 
     def tell_to_stop(self) -> None:
-        if self.process is not None and self.process.poll() is None:
+        """Once: a second signal, to an interpreter that is about to end, would end it with another exit code."""
+        if self.process is not None and self.process.poll() is None and not self._told:
+            self._told = True
             self.process.send_signal(signal.SIGTERM)
 
     def stop(self) -> None:
