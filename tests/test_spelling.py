@@ -11,6 +11,7 @@ from django.core.management.base import CommandError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kgbuilder.benchmarks.linking import generated
 from knowledge import spelling
 from knowledge.linking import Linker
 from knowledge.ranking import Asked
@@ -138,3 +139,19 @@ def test_an_index_of_an_earlier_version_is_said_and_made_anew(index: LocalIndex,
         call_command("build_index", out=path)
     with pytest.raises(CommandError, match="no index at"):
         call_command("build_index", out=tmp_path / "none")
+
+
+def test_no_look_up_goes_through_all_names(tmp_path: Path) -> None:
+    """Each question has an index that answers it, so a larger one costs little more."""
+    building.build(tmp_path / "index.sqlite3", "generated", generated(2000, seed=1))
+    index = LocalIndex(tmp_path / "index.sqlite3")
+    asked: list[str] = []
+    index._database.set_trace_callback(asked.append)
+    name = next(generated(1, seed=1)).label
+    for one in (name, name.split()[-1], "Зеленский", "Müller"):
+        index.describe(index.search(one, 30))
+    index._database.set_trace_callback(None)
+    ours = [sql for sql in asked if sql.startswith("SELECT")]  # and not what the full-text index asks itself
+    plans = [row[3] for sql in ours for row in index._database.execute(f"EXPLAIN QUERY PLAN {sql}")]
+    assert len(ours) >= 8 and any("SEARCH name" in plan for plan in plans)
+    assert not [plan for plan in plans if plan.startswith(("SCAN name", "SCAN spelling"))]

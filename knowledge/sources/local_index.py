@@ -82,12 +82,18 @@ class LocalIndex:
 
     def _spelt_alike(self, name: str, limit: int) -> list[int]:
         stored, plain = (sorted(keys) for keys in spelling.sought(name))
-        sql = (
-            f"SELECT entity FROM name WHERE key IN ({', '.join('?' * len(plain))}) "  # noqa: S608
-            "OR number IN (SELECT number FROM spelling "
-            f"WHERE key IN ({', '.join('?' * len(stored))})) ORDER BY number LIMIT ?"
+        # Two questions, "+", and none for no key: else SQLite goes through all names, where few are sought.
+        questions = (
+            ("SELECT number, entity FROM name WHERE key IN", plain),
+            ("SELECT number, entity FROM spelling JOIN name USING (number) WHERE spelling.key IN", stored),
         )
-        return self._numbers(sql, *plain, *stored, limit)
+        rows = {
+            row
+            for sql, keys in questions
+            if keys
+            for row in self._rows(f"{sql} ({', '.join('?' * len(keys))}) ORDER BY +number LIMIT ?", *keys, limit)
+        }
+        return [entity for _, entity in sorted(rows)[:limit]]
 
     def called(self, keys: Collection[str]) -> set[str]:
         """Those of these `names.name_key`s that some entity is called exactly."""
@@ -103,6 +109,8 @@ class LocalIndex:
 
     def describe(self, ids: Sequence[str]) -> dict[str, Known]:
         numbers = [int(one[1:]) for one in ids if one[1:].isdigit()]
+        if not numbers:
+            return {}
         marks = ", ".join("?" * len(numbers))
         called: dict[int, list[str]] = {number: [] for number in numbers}
         for entity, name in self._rows(f"SELECT entity, name FROM name WHERE entity IN ({marks})", *numbers):  # noqa: S608
