@@ -173,7 +173,9 @@ def test_a_pair_run_is_published_with_figures_and_counts(tmp_path):
     assert np.array(told["counts"]).shape == (12, 3) and "text" not in json.dumps(told["items"])
     card = (tmp_path / "README.md").read_text()
     assert checkpoint.digest in card and "random initial weights" in card
-    again = judge(Checkpoint.load(tmp_path).network, dev)
+    saved = Checkpoint.load(tmp_path)
+    even = saved.manifest.metrics["dev"]["best_f1_threshold"]
+    again = judge(saved.network, dev, None, {"default": even})
     assert again.figures == judged["test"].figures
 
 
@@ -189,6 +191,28 @@ def test_pairs_are_scored_without_the_label_none():
     assert judged.figures["f1"] == pytest.approx(2 * 1 / (2 + 5)) and judged.figures["accuracy"] == 3 / 8
     assert judged.confusion["none"] == {"none": 2, "/per/loc/place_of_birth": 1}
     assert judged.by_relation["/per/loc/place_of_residence"]["recall"] == pytest.approx(1 / 3)
+
+
+def test_a_pair_counts_as_related_from_the_probability_that_was_best_on_dev():
+    from training.deciding import best_least, decided
+
+    # none is the likeliest of all three; the second's 0.4 is right, the third's 0.2 is not
+    logits = np.log(np.array([[0.2, 0.7, 0.1], [0.5, 0.4, 0.1], [0.7, 0.1, 0.2]], np.float32))
+    gold = np.array([1, 1, 0])
+    assert decided(logits).tolist() == [1, 0, 0]
+    assert decided(logits, 0.3).tolist() == [1, 1, 0] and decided(logits, 0.1).tolist() == [1, 1, 2]
+    assert decided(logits, 0.75).tolist() == [0, 0, 0] and decided(logits[:0], 0.5).tolist() == []
+    assert best_least(logits, gold) == 0.25
+
+
+def test_the_likeliest_labels_figures_stand_beside_those_of_the_chosen_probability():
+    given = prepared(config("mtb", "pair"), eight())  # none, lives, born, none, lives, born, none, lives
+    rows = np.full((8, 1 + len(given.inventory.relation_keys)), -9.0, np.float32)
+    lives = 1 + given.inventory.relation_keys.index("/per/loc/place_of_residence")
+    rows[:, 0], rows[:, lives] = np.log(0.6), np.log(0.4)
+    assert judge_pairs(given, rows).figures["f1"] == 0.0
+    bold = judge_pairs(given, rows, 0.35).figures
+    assert bold["f1"] > 0 and bold["argmax_f1"] == 0.0 and bold["argmax_accuracy"] == 3 / 8
 
 
 def test_mentions_of_quintuples_are_those_that_are_related():

@@ -19,6 +19,7 @@ from extraction.schema import Candidate, Example
 from training.answers import pair_logits, read, tagged
 from training.bootstrap import interval
 from training.config import TrainConfig
+from training.deciding import decided, least_of, probabilities
 from training.evaluate import Reader
 from training.faults import Looked, by_label, look_at_pairs, look_at_reading
 from training.metrics import Score, mention_score, relation_score
@@ -116,23 +117,28 @@ def prepared_for(checkpoint: Checkpoint, examples: Sequence[Example], parser: Pa
 
 def _pairs(checkpoint: Checkpoint, prepared: Prepared) -> Measured:
     logits = pair_logits(checkpoint.network, prepared)
-    raised = np.exp(logits - logits.max(1, keepdims=True))
-    sure = (raised / raised.sum(1, keepdims=True)).max(1)
+    least = least_of(checkpoint.manifest)
+    labels = decided(logits, least)
+    sure = probabilities(logits)[np.arange(len(labels)), labels]
     names = ("", *prepared.inventory.relation_keys)
     answers: dict[int, list[tuple[Candidate, str, float]]] = {}
-    for item, label, score in zip(prepared.items, logits.argmax(1).tolist(), sure.tolist(), strict=True):
+    for item, label, score in zip(prepared.items, labels.tolist(), sure.tolist(), strict=True):
         assert item.candidate is not None
         answers.setdefault(item.example, []).append((item.candidate, names[label], score))
     looked = [look_at_pairs(prepared.examples[place], said) for place, said in sorted(answers.items())]
     same = sum(times for one in looked for (gold, found), times in one.confusion.items() if gold == found)
-    return Measured([_counted("relations", looked)], looked, same / len(prepared.items), _inputs(checkpoint))
+    accuracy = same / len(prepared.items)
+    note = ""
+    if least is not None:
+        note = f"A pair counts as related from a probability of {least:g}, which was best on dev."
+    return Measured([_counted("relations", looked)], looked, accuracy, _inputs(checkpoint), note)
 
 
 def _readings(checkpoint: Checkpoint, prepared: Prepared, related: bool) -> Measured:
     manifest, network = checkpoint.manifest, checkpoint.network
     found = tagged(network, prepared) if prepared.head == "tags" else read(network, prepared)
-    even = manifest.metrics.get("dev", {}).get("best_f1_threshold")
-    thresholds = manifest.thresholds if even is None else {"default": float(even)}
+    even = least_of(manifest)
+    thresholds = manifest.thresholds if even is None else {"default": even}
     predictions = Reader(manifest.inventory, manifest.calibration, thresholds).predictions(found)
     looked = [
         look_at_reading(example, one, manifest.inventory, related)

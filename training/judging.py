@@ -1,8 +1,10 @@
 """How right a network is on held-out examples: the figures of its head, and right, found and gold of every item.
 
-The papers' measures. Pairs: micro precision, recall and F1 without the label none, and accuracy with it. Tags: mentions
-with exact span and type. Word pairs: quintuples (both spans, both types, relation) with and without direction, and the
-mentions; `mentions_of_quintuples` counts only mentions that stand in a quintuple, as JMERE's authors do.
+The papers' measures. Pairs: micro precision, recall and F1 without the label none, and accuracy with it; where a pair
+counts as related from a probability chosen on dev, `argmax_f1` and `argmax_accuracy` are those of its most probable
+label. Tags: mentions with exact span and type. Word pairs: quintuples (both spans, both types, relation) with and
+without direction, and the mentions; `mentions_of_quintuples` counts only mentions that stand in a quintuple, as JMERE's
+authors do.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from extraction.grid import ScoredSpan
 from extraction.labels import Inventory
 from extraction.schema import Example
 from training.answers import pair_logits, read, tagged
+from training.deciding import Labels, decided, probabilities
 from training.evaluate import Reader
 from training.metrics import Prediction, Score, mention_score, relation_score, relation_scores
 from training.prepare import Prepared, label_of
@@ -56,20 +59,21 @@ def judge(
     """Runs the network over the prepared items and scores it as its head is scored."""
     head = prepared.head
     if head in ("pair", "region_pair"):
-        return judge_pairs(prepared, pair_logits(network, prepared))
+        return judge_pairs(prepared, pair_logits(network, prepared), (thresholds or {}).get("default"))
     found = tagged(network, prepared) if head == "tags" else read(network, prepared)
     reader = Reader(prepared.inventory, calibration or Calibration(), thresholds or {"default": 0.5})
     return judge_reading(prepared.examples, reader.predictions(found), prepared.inventory, related=head != "tags")
 
 
-def judge_pairs(prepared: Prepared, logits: NDArray[np.float32]) -> Judgement:
-    """The most probable label of each candidate against the data set's."""
+def judge_pairs(prepared: Prepared, logits: NDArray[np.float32], least: float | None = None) -> Judgement:
+    """Each candidate's label against the data set's: its likeliest relation from the probability `least`, or the most
+    probable label."""
     names = (NONE, *prepared.inventory.relation_keys)
-    gold = np.array([label_of(prepared.inventory, item.candidate) for item in prepared.items], np.int64)
-    found = logits.argmax(1).astype(np.int64)
+    gold = gold_labels(prepared)
+    found = decided(logits, least)
     right = (gold == found) & (gold > 0)
-    counts = np.stack([right, found > 0, gold > 0], axis=1).astype(np.int64)
-    sure = _softmax(logits)[np.arange(len(found)), found]
+    counts = _pair_counts(found, gold)
+    sure = probabilities(logits)[np.arange(len(found)), found]
     told = [
         {"id": prepared.examples[item.example].id, "gold": names[a], "found": names[b], "score": round(float(c), 4)}
         for item, a, b, c in zip(prepared.items, gold.tolist(), found.tolist(), sure.tolist(), strict=True)
@@ -85,8 +89,26 @@ def judge_pairs(prepared: Prepared, logits: NDArray[np.float32]) -> Judgement:
         for place, name in enumerate(names)
         if place and ((gold == place) | (found == place)).any()
     }
-    figures = {**micro(counts), "accuracy": float((gold == found).mean()) if len(gold) else 0.0}
+    figures = {**micro(counts), "accuracy": _accuracy(found, gold)}
+    if least is not None:
+        likeliest = decided(logits)
+        figures["argmax_f1"] = micro(_pair_counts(likeliest, gold))["f1"]
+        figures["argmax_accuracy"] = _accuracy(likeliest, gold)
     return Judgement(figures, counts, by_relation, confusion, told)
+
+
+def gold_labels(prepared: Prepared) -> Labels:
+    """The label of each candidate, none being 0."""
+    return np.array([label_of(prepared.inventory, item.candidate) for item in prepared.items], np.int64)
+
+
+def _pair_counts(found: Labels, gold: Labels) -> Counts:
+    right = (gold == found) & (gold > 0)
+    return np.stack([right, found > 0, gold > 0], axis=1).astype(np.int64)
+
+
+def _accuracy(found: Labels, gold: Labels) -> float:
+    return float((gold == found).mean()) if len(gold) else 0.0
 
 
 def judge_reading(
@@ -142,9 +164,3 @@ def _typed(mention: Any) -> tuple[int, int, str]:
 
 def _shares(score: Score) -> dict[str, float]:
     return {"precision": score.precision, "recall": score.recall, "f1": score.f1, "gold": score.gold}
-
-
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    raised = np.exp(logits - logits.max(1, keepdims=True)) if len(logits) else logits
-    shares: NDArray[np.float32] = raised / raised.sum(1, keepdims=True) if len(logits) else logits
-    return shares

@@ -18,11 +18,12 @@ from training import calibration
 from training.answers import pair_logits, settle, tagged
 from training.bootstrap import interval
 from training.checkpoints import PRECISION, manifest_of, rounded
-from training.judging import Judgement, judge
+from training.deciding import best_least
+from training.judging import Judgement, gold_labels, judge
 from training.loop import Run
 from training.metrics import Judged
 from training.parses import Parses
-from training.prepare import Prepared, label_of
+from training.prepare import Prepared
 
 PREDICTIONS = "predictions-{split}.json"
 
@@ -34,14 +35,17 @@ def publish_judged(
     network = rounded(run)
     settle(network, dev)
     manifest = manifest_of(run, name, parser)
-    thresholds = {"default": 0.5}
+    thresholds, counted = {"default": 0.5}, {}
     if run.prepared.head == "tags":
         fitted = mention_calibration(dev, tagged(network, dev))
     else:
         logits = pair_logits(network, dev)
         fitted, thresholds = pair_calibration(dev, logits)
-    judged = {"dev": judge(network, dev, fitted), "test": judge(network, test, fitted)}
+        counted = {"default": best_least(logits, gold_labels(dev))}
+    judged = {split: judge(network, part, fitted, counted) for split, part in (("dev", dev), ("test", test))}
     metrics = {split: one.as_dict() for split, one in judged.items()}
+    if counted:
+        metrics["dev"]["best_f1_threshold"] = counted["default"]
     manifest = dataclasses.replace(manifest, calibration=fitted, thresholds=thresholds, metrics=metrics)
     Checkpoint(manifest, network, run.prepared.featurizer).save(folder)
     saved = Checkpoint.load(folder)
@@ -57,7 +61,7 @@ def pair_calibration(dev: Prepared, logits: NDArray[np.float32]) -> tuple[Calibr
     A pair system is live given mentions that another found: their logits take no part.
     """
     keys = dev.inventory.relation_keys
-    gold = np.array([label_of(dev.inventory, item.candidate) for item in dev.items])
+    gold = gold_labels(dev)
     rows, right, found = [], [], []
     for label, odds in zip(gold.tolist(), log_odds(logits), strict=True):
         best = int(odds[1:].argmax()) + 1

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from kgbuilder.environment import ROOT
@@ -192,11 +193,19 @@ def _measured(line: Line, results: Sequence[Result]) -> Iterator[tuple[str, str]
         yield (f"{line.earlier}, of an earlier loop; not run again" if line.earlier else "not run"), ""
     for runs in groups:
         one = spread([100 * run["test"][line.figure] for run in runs])
-        said = f"**{one.mean:.1f}**" + (f" ({one.deviation:.1f})" if one.runs > 1 else "")
+        said = f"**{one.mean:.1f}**" + (f" ({one.deviation:.1f})" if one.runs > 1 else "") + _likeliest(line, runs)
         changed = runs[0]["changed"]
         if changed:
             said += f", with {', '.join(f'{key} {_plain(value)}' for key, value in sorted(changed.items()))}"
         yield said, ", ".join(str(run["seed"]) for run in runs)
+
+
+def _likeliest(line: Line, runs: Sequence[Result]) -> str:
+    """What stands beside a pair system's figure: that of the most probable label, where another rule made it."""
+    name = f"argmax_{line.figure}"
+    if not all(name in run["test"] for run in runs):
+        return ", of the most probable label" if "accuracy" in runs[0]["test"] else ""
+    return f"; {100 * fmean(run['test'][name] for run in runs):.1f} of the most probable label"
 
 
 def _groups(recipe: str, results: Sequence[Result]) -> list[list[Result]]:

@@ -14,6 +14,7 @@ from extraction import datasets
 from extraction.checkpoint import Checkpoint
 from training.bootstrap import difference, interval, spread
 from training.config import TrainConfig
+from training.deciding import least_of
 from training.disturbing import disturbed_regions, shuffled_images
 from training.evaluating import prepared_for
 from training.judging import Judgement, judge
@@ -42,8 +43,9 @@ def tried(checkpoint: Checkpoint, root: Path, trial: Trial, parser: Parses) -> J
     if trial.disturb_regions:
         examples = disturbed_regions(examples, trial.disturb_regions, trial.seed)
     prepared = prepared_for(checkpoint, examples, parser, config.images)
-    even = manifest.metrics.get("dev", {}).get("best_f1_threshold")
-    thresholds = manifest.thresholds if even is None else {"default": float(even)}
+    even = least_of(manifest)
+    own = {} if prepared.head in ("pair", "region_pair") else manifest.thresholds
+    thresholds = own if even is None else {"default": even}
     return judge(checkpoint.network, prepared, manifest.calibration, thresholds)
 
 
