@@ -12,7 +12,7 @@ from torch import nn
 
 from extraction.batch import PairTargets
 from extraction.networks.encoders import VisionEncoderMissing
-from extraction.networks.focalmre import DETECTED, GROUNDED, FocalMRE, FocalMREConfig
+from extraction.networks.focalmre import DETECTED, GROUNDED, FocalMRE, FocalMREConfig, Gate
 from extraction.networks.vision_encoders import VISION, ViT, small, tiny_vit
 from extraction.vision.focus import COLOURS, canvas, line_width, slots
 from tests.batches import batch, encoder, regions, row
@@ -94,6 +94,17 @@ def test_the_gate_closed_reads_the_text_and_open_the_picture(bias, reads):
         with torch.no_grad():
             again = [net._fused(torch.full((2, 2, 16), fill), one.pictures)[0] for fill in (0.0, 1.0)]
         assert torch.allclose(again[0], again[1], atol=1e-6)
+
+
+def test_the_gate_starts_as_far_open_as_asked_for():
+    for start in (0.1, 0.5):
+        gate = Gate(8, True, start)
+        nn.init.zeros_(gate.text.weight)
+        nn.init.zeros_(gate.image.weight)
+        mixed = gate(torch.zeros(1, 2, 8), torch.ones(1, 2, 8))
+        assert torch.allclose(mixed, torch.full((1, 2, 8), start))
+    with pytest.raises(ValueError, match="between 0 and 1, not 1"):
+        Gate(8, True, 1.0)
 
 
 def test_pixels_inside_and_outside_a_frames_line_are_the_plain_pictures():

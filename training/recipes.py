@@ -171,7 +171,7 @@ RECIPES: dict[str, TrainConfig] = {
     "mtb": _with(_PAIRS, system="mtb"),
     "mega": _with(_PAIRS, system="mega", network={"normalised": True}),  # v and y on one scale, or it learns slowly
     "focalmre": _with(  # a vision encoder that knows nothing yet would drown the words
-        _PAIRS, system="focalmre", network={"gate_start": -2.0}, vision=SMALL_VIT, vision_rate=5e-4
+        _PAIRS, system="focalmre", network={"gate_start": 0.1}, vision=SMALL_VIT, vision_rate=5e-4
     ),
     "rsrnet": _with(  # MTB reads the start markers too, and what is compared is the pictures
         _PAIRS,

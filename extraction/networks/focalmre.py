@@ -16,7 +16,7 @@ Differences from the paper, numbered.
 
  1. Eq. 3-5 are computed at the two start markers alone: Eq. 6 reads no other word, so the answer is the same.
  2. The gate is a vector for each word (open: "U and V are trainable variables", and lambda reads like a scalar), with a
-    bias, which starts at `gate_start` (open).
+    bias, by which lambda starts around `gate_start` (open).
  3. Eq. 5's weighted average is divided by the sum of the weights of the frames that exist. Divided by nothing, it would
     let the number of frames through, which in MNRE's published grounding regions gives the label away.
  4. No frame of a kind: the plain picture stands in for it. No picture: h_text alone. Never a black picture.
@@ -59,7 +59,7 @@ class FocalMREConfig:
     detected: int = 3
     input: Literal["frames", "crops", "original"] = "frames"
     gate: bool = True
-    gate_start: float = 0.0  # the gate's bias before training: the log odds of lambda; ours
+    gate_start: float = 0.5  # lambda before training, by the gate's bias; ours
     attention: bool = True
     hidden: int = 768  # ours
     attention_dropout: float = 0.1
@@ -94,12 +94,14 @@ class FocalAttention(nn.Module):
 class Gate(nn.Module):
     """h = (1 - lambda) h_text + lambda h_image, lambda = sigmoid(U h_text + V h_image + b) (Eq. 4)."""
 
-    def __init__(self, width: int, gate: bool, start: float = 0.0) -> None:
+    def __init__(self, width: int, gate: bool, start: float = 0.5) -> None:
         super().__init__()
+        if not 0 < start < 1:
+            raise ValueError(f"the gate starts with a share between 0 and 1, not {start:g}")
         self.text = nn.Linear(width, width) if gate else None
         self.image = nn.Linear(width, width, bias=False) if gate else None
-        if self.text is not None and start:
-            nn.init.constant_(self.text.bias, start)
+        if self.text is not None:
+            nn.init.constant_(self.text.bias, math.log(start / (1 - start)))
 
     def forward(self, text: Tensor, image: Tensor) -> Tensor:
         """Both (F, w, d) -> (F, w, d)."""
