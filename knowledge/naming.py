@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from django.db.models import Q
 from django.utils import timezone
 
 from knowledge import names, spelling
@@ -41,6 +42,13 @@ def spellings(key: str, entity_type: str, called: set[str]) -> frozenset[str]:
     """Of the names of an entity with this key those that lead to it count: a part of a longer name leads elsewhere."""
     leading = (name for name in called if names.resolution_key(name, entity_type) == key)
     return frozenset[str]().union(*map(spelling.stored, leading))
+
+
+def spelt(name: str) -> Q:
+    """Those of Entity that have this name, or one that may be spelt so, as a whole."""
+    stored, plain = spelling.sought(name)
+    named = EntityName.objects.filter(key__in={names.name_key(name), *plain}).values("entity")
+    return Q(pk__in=named) | Q(pk__in=EntitySpelling.objects.filter(key__in=stored).values("entity"))
 
 
 def _keep_spellings(called: Mapping[Entity, set[str]]) -> None:

@@ -136,6 +136,28 @@ def test_a_part_of_a_longer_name_is_no_spelling_of_it(linker: Linker) -> None:
     assert identities.look_up(linker, "index").merged == 0
 
 
+@pytest.mark.parametrize(
+    ("called", "sought", "found"),
+    [
+        ("Thomas Müller", "Thomas Mueller", True),
+        ("Thomas Müller", "mull", True),
+        ("Владимир Путин", "Vladimir Putin", True),
+        ("Vladimir Putin", "Владимир Путин", True),
+        ("Vladimir Putin", "Владимир Ленин", False),
+        ("Thomas Müller", "Thomas Mueller Lee", False),
+    ],
+)
+def test_a_search_finds_a_name_in_its_other_spellings(called: str, sought: str, found: bool) -> None:
+    from knowledge.views import entities, neighbourhood
+
+    records.checkpoint()
+    told(called)
+    one = records.entity(called)
+    assert list(entities.filtered(sought)) == [one] * found
+    assert list(entities.filtered(sought, "location")) == []
+    assert neighbourhood._named(sought) == [one] * (found and " " in sought)
+
+
 def test_an_erased_name_leaves_no_spelling_behind() -> None:
     records.checkpoint()
     post = told("Thomas Müller")

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from extraction.labels import ENTITY_TYPES
-from knowledge import current
+from knowledge import current, naming
 from knowledge.models import Entity, EntityName, Statement
 from knowledge.names import name_key
 from knowledge.views import paging
@@ -56,11 +56,20 @@ def filtered(q: str = "", type: str = "") -> QuerySet[Entity]:
     elif not type and not q:
         # Thousands of dates and figures would stand before the first name.
         found = found.exclude(type__in=UNNAMED)
-    for word in name_key(q.replace("\0", " ")).split():
-        # Not correlated: the names are gone through once, whatever the number of entities.
-        named = EntityName.objects.filter(key__contains=word)
-        found = found.filter(pk__in=named.values(now=Coalesce("entity__canonical_id", "entity_id")))
+    sought = q.replace("\0", " ")
+    if words := name_key(sought).split():
+        alike = Entity.objects.filter(naming.spelt(sought)).values(now=Coalesce("canonical_id", "pk"))
+        found = found.filter(_with_words(words) | Q(pk__in=alike))
     return found
+
+
+def _with_words(words: list[str]) -> Q:
+    """Every word stands in a name. Not correlated: the names are gone through once a word, however many entities."""
+    holds = Q()
+    for word in words:
+        named = EntityName.objects.filter(key__contains=word)
+        holds &= Q(pk__in=named.values(now=Coalesce("entity__canonical_id", "entity_id")))
+    return holds
 
 
 def rows(found: list[Entity]) -> list[Row]:

@@ -11,10 +11,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
 from extraction.labels import RELATIONS
-from knowledge import current, paths
+from knowledge import current, naming, paths
 from knowledge.current import Edge
-from knowledge.models import Entity, EntityName
-from knowledge.names import name_key
+from knowledge.models import Entity
 from knowledge.views.access import READ, page
 
 MOST_AT_ONCE = 60  # neighbours that one click brings
@@ -118,15 +117,14 @@ def _way(start: Entity, path: paths.Path) -> list[dict[str, Any]]:
 
 
 def _named(wanted: str) -> list[Entity]:
-    """Those that the words name: by the address of a page, else by an exact name."""
+    """Those that the words name: by the address of a page, else by a whole name, in any of its spellings."""
     for part in wanted.replace("?", "/").split("/"):
         try:
             row = Entity.objects.select_related("canonical").filter(public_id=uuid.UUID(part)).first()
         except ValueError:
             continue
         return [row.canonical or row] if row else []
-    names = EntityName.objects.filter(key=name_key(wanted)[:500]).values_list("entity", flat=True)
-    rows = Entity.objects.filter(pk__in=names).select_related("canonical").order_by("pk")[: MOST_CHOICES * 2]
+    rows = Entity.objects.filter(naming.spelt(wanted)).select_related("canonical").order_by("pk")[: MOST_CHOICES * 2]
     standing = {one.pk: one for one in (row.canonical or row for row in rows)}
     known = set(current.entities().filter(pk__in=list(standing)).values_list("pk", flat=True))
     return [one for pk, one in standing.items() if pk in known][:MOST_CHOICES]
