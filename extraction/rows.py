@@ -21,8 +21,8 @@ from extraction.features import Features
 from extraction.markers import Place, mark, unmarked
 from extraction.networks.alignment import align
 from extraction.schema import Candidate, Example, Fact, Region
-from extraction.vision.boxes import Box, as_boxes, centred
-from extraction.vision.focus import DETECTED, GROUNDED, Slots, canvas, crops, slots
+from extraction.vision.boxes import as_boxes, centred
+from extraction.vision.focus import Slots, canvas, slots
 from extraction.vision.scene_graph import edge_types
 
 FACT_PIECES = 16  # word pieces of a node of knowledge that are shown
@@ -176,8 +176,6 @@ class Rows:
             picture = canvas(boxes, size, size)
         grounded = [region.box for region in row.regions if region.grounded]
         detected = [region.box for region in row.regions if not region.grounded]
-        if self.needs.pictures == "crops":
-            return _crops(picture, detected, grounded, size)
         return slots(self.needs.pictures, size, picture, detected, grounded, self.needs.objects or 3)
 
     def _facts(self, facts: Sequence[Fact], mention: str) -> FactRow | None:
@@ -229,15 +227,6 @@ def pixels_at(name: str) -> Pixels | None:
 
 def _key(example: Example) -> Key:
     return example.words, example.regions
-
-
-def _crops(picture: Pixels | None, detected: list[Box], grounded: list[Box], size: int) -> Slots:
-    """The slots of "focal" with what lies in each region instead of the whole picture with its frame."""
-    found = slots("focal", size, picture, detected, grounded)
-    if picture is not None:
-        for start, boxes in ((1, grounded[:GROUNDED]), (1 + GROUNDED, detected[:DETECTED])):
-            found.pixels[start : start + len(boxes)] = crops(picture, boxes, size)
-    return found
 
 
 def _pairs(places: Sequence[Place]) -> Pairs | None:

@@ -12,12 +12,12 @@ from django.db.models import Q
 from django.db.models.functions import Substr
 
 from extraction.models import Post, PostImage, PostVersion, RegionSet
+from extraction.pictures import look_alike
 from knowledge.models import Evidence, Mention
 from knowledge.views import aligned, attention
 from knowledge.views import scene as scenes
 from knowledge.views.quintuples import Quintuple
 
-ALIKE = 3  # bits of a look's 64 in which two copies of one photograph may differ
 PARTS = range(4)  # of a look; the index over each finds the candidates
 MOST_ALIKE = 12
 MOST_HEATS = 6
@@ -160,14 +160,10 @@ def _add_alike(post: Post, found: Sequence[ShownPicture]) -> None:
     by_image: dict[int, dict[int, Post]] = defaultdict(dict)
     for other in others:
         for image in images:
-            if other.sha256 == image.sha256 or _look_alike(other.look, image.look):
+            if other.sha256 == image.sha256 or look_alike(other.look, image.look):
                 by_image[image.pk][other.post_id] = other.post
     for one in found:
         one.alike = list(by_image[one.image.pk].values())[:MOST_ALIKE]
-
-
-def _look_alike(one: str, other: str) -> bool:
-    return bool(one and other) and (int(one, 16) ^ int(other, 16)).bit_count() <= ALIKE
 
 
 def join(quintuples: Iterable[Quintuple], pictures: Sequence[ShownPicture]) -> None:
