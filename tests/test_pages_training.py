@@ -400,6 +400,13 @@ def test_empty_pages_say_what_to_do(admin: Client) -> None:
         assert re.search(r"No run yet|No data set yet|Nothing is in|no data set yet", html(admin, f"/training/{path}"))
 
 
+def test_a_data_set_that_is_being_read_is_waited_for(admin: Client) -> None:
+    asked = "/training/runs/new/?system=mtb"
+    assert "There is no data set yet" in html(admin, asked)
+    make_dataset(state="running")
+    assert "A data set is being read" in re.sub("<[^>]+>", "", html(admin, asked))
+
+
 def test_offered_folders_are_one_step_down_at_most(tmp_path: Path) -> None:
     for name in ("conll04", "more/mnre", "more/deeper/conll04"):
         (tmp_path / name).mkdir(parents=True)

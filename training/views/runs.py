@@ -19,7 +19,7 @@ from knowledge import events
 from training import claims, curves
 from training.describing import CannotDescribe
 from training.forms import LaunchForm
-from training.models import TrainingRun, Work
+from training.models import Dataset, TrainingRun, Work
 from training.views.access import description, folder, page, state_of
 
 LOG_LINES = 200
@@ -43,7 +43,9 @@ def new(request: HttpRequest) -> HttpResponse:
     form = LaunchForm(described, system, recipe, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         return _launched(request, system, form)
-    context = {"form": form, "system": system, "about": described["systems"][system], "recipe": recipe}
+    waiting = Dataset.objects.filter(state__in=(Work.State.WAITING, Work.State.RUNNING)).count()
+    about = described["systems"][system]
+    context = {"form": form, "system": system, "about": about, "recipe": recipe, "waiting": waiting}
     return render(request, "training/new.html", context, status=422 if form.is_bound else 200)
 
 
