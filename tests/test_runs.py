@@ -21,7 +21,7 @@ from tests.patience import PATIENCE_S
 from training.bootstrap import difference, interval, spread
 from training.checkpoints import manifest_of
 from training.judging import judge, judge_pairs, mentions_of_quintuples
-from training.loop import Run
+from training.loop import Progress, Run
 from training.metrics import Prediction
 from training.parses import ParseCache, ParsesMissing, Unparsed
 from training.publishing import publish_judged
@@ -160,7 +160,43 @@ def test_a_run_stops_early_on_dev_and_keeps_its_best_weights():
     assert all(torch.equal(one, other) for one, other in zip(kept, seen[1], strict=True))
 
 
-def test_a_pair_run_is_published_with_figures_and_counts(tmp_path):
+def test_with_the_best_weights_go_the_statistics_that_they_were_scored_with(tmp_path):
+    chosen = config("mtb", "pair", epochs=3, evaluate_every=1)
+    given = prepared(chosen, eight())
+    scores = iter([0.2, 0.6, 0.5])
+
+    def on_dev(net):
+        net.seen += 1
+        return {"f1": next(scores)}
+
+    def begun():
+        net = network(chosen, given)
+        net.register_buffer("seen", torch.zeros(()))
+        return Run(chosen, given, net, on_dev)
+
+    run = begun()
+    assert run.train(tmp_path) and run.network.seen == 3
+    again = begun()
+    assert again.resume(tmp_path) and again.network.seen == 3
+    assert run.averaged().seen == again.averaged().seen == 2
+
+
+def test_a_loss_that_not_every_step_has_is_averaged_over_those_that_have_it():
+    rows = [{"total": 1.0, "filter": 4.0}, {"total": 3.0}]
+    assert Progress(losses=rows).recent() == {"total": 2.0, "filter": 4.0}
+    assert Progress().recent() == {}
+
+
+def test_a_time_limit_counts_from_this_start():
+    chosen = config("mtb", "pair", epochs=2, max_minutes=30)
+    given = prepared(chosen, eight())
+    run = Run(chosen, given, network(chosen, given))
+    run.progress.seconds = 7200.0
+    assert run.train() and run.progress.seconds > 7200
+
+
+def test_a_pair_run_is_published_with_figures_and_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr("training.publishing.best_least", lambda logits, gold: 0.3)
     chosen = config("focalmre", "pair", epochs=2)
     given = prepared(chosen, decided_by_the_picture(16, boxed=False))
     run = Run(chosen, given, network(chosen, given))
@@ -174,8 +210,8 @@ def test_a_pair_run_is_published_with_figures_and_counts(tmp_path):
     card = (tmp_path / "README.md").read_text()
     assert checkpoint.digest in card and "random initial weights" in card
     saved = Checkpoint.load(tmp_path)
-    even = saved.manifest.metrics["dev"]["best_f1_threshold"]
-    again = judge(saved.network, dev, None, {"default": even})
+    assert saved.manifest.metrics["dev"]["best_f1_threshold"] == 0.3 and told["rule"] == "probability"
+    again = judge(saved.network, dev, None, {"default": 0.3})
     assert again.figures == judged["test"].figures
 
 
@@ -203,6 +239,7 @@ def test_a_pair_counts_as_related_from_the_probability_that_was_best_on_dev():
     assert decided(logits, 0.3).tolist() == [1, 1, 0] and decided(logits, 0.1).tolist() == [1, 1, 2]
     assert decided(logits, 0.75).tolist() == [0, 0, 0] and decided(logits[:0], 0.5).tolist() == []
     assert best_least(logits, gold) == 0.25
+    assert best_least(logits, np.zeros(3, np.int64)) is None and best_least(logits[:0], gold[:0]) is None
 
 
 def test_the_likeliest_labels_figures_stand_beside_those_of_the_chosen_probability():

@@ -94,6 +94,10 @@ def test_a_pair_system_is_trained_and_evaluated_by_commands(trained, capsys):
     assert "accuracy" in out and "F1 +0.0 against out" in out and "paired bootstrap" in out
     with pytest.raises(CommandError, match="holds no predictions"):
         call_command("evaluate", str(trained / "out"), data_root=str(trained), against=str(trained / "nothing"))
+    other = trained / "by another rule.json"
+    other.write_text(json.dumps({**json.loads(Path(same).read_text()), "rule": "another"}))
+    with pytest.raises(CommandError, match="counts pairs by another rule"):
+        call_command("evaluate", str(trained / "out"), data_root=str(trained), against=str(other))
     with pytest.raises(CommandError, match="between 0 and 1"):
         call_command("evaluate", str(trained / "out"), data_root=str(trained), shuffle_images=7)
 
@@ -125,6 +129,15 @@ def test_every_switch_is_a_setting_of_its_network(system):
     assert RECIPES[recipe].system == system
     assert all(set(row.network) <= known for row in rows)
     assert len({row.name for row in rows}) == len(rows)
+    whole, *others = [_effective(recipe, row) for row in rows]
+    assert rows[0].name == FULL and not (rows[0].network or rows[0].config)
+    assert all(one != whole for one in others), "a row that is the whole system measures nothing"
+
+
+def _effective(recipe: str, row: Any) -> tuple[Any, ...]:
+    config = dataclasses.replace(RECIPES[recipe], **row.config)
+    network: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(SYSTEMS[config.system].config)}
+    return network | config.network | row.network, config.encoder, config.vision
 
 
 def test_a_row_shows_what_a_switch_costs_here_and_in_the_paper():

@@ -27,9 +27,11 @@ def decided(logits: NDArray[np.float32], least: float | None = None) -> Labels:
     return np.where(shares.max(1) >= least, 1 + shares.argmax(1), 0).astype(np.int64)
 
 
-def best_least(logits: NDArray[np.float32], gold: Labels) -> float:
-    """The probability with the highest F1 on these pairs; the lowest of several."""
-    return max(STEPS, key=lambda least: _f1(decided(logits, least), gold))
+def best_least(logits: NDArray[np.float32], gold: Labels) -> float | None:
+    """The probability with the highest F1 on these pairs, the lowest of several; None where none finds anything."""
+    scored = [(_f1(decided(logits, least), gold), least) for least in STEPS]
+    highest = max(score for score, _ in scored)
+    return next(least for score, least in scored if score == highest) if highest else None
 
 
 def least_of(manifest: Any) -> float | None:

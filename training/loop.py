@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -49,9 +50,10 @@ class Progress:
     finished: bool = False
 
     def recent(self, steps: int = 100) -> Losses:
-        """The mean of each loss over the last steps."""
+        """The mean of each loss over those of the last steps that had it (RelFormer's filter needs facts)."""
         rows = self.losses[-steps:]
-        return {name: sum(row[name] for row in rows) / len(rows) for name in (rows[-1] if rows else {})}
+        names = dict.fromkeys(name for row in rows for name in row)
+        return {name: fmean(row[name] for row in rows if name in row) for name in names}
 
 
 class Run:
@@ -78,7 +80,7 @@ class Run:
         self.optimizer = make_optimizer(config, network)
         self.parameters = [weight for weight in network.parameters() if weight.requires_grad]
         self.average = [weight.detach().clone() for weight in self.parameters]
-        self.best: list[Tensor] = []  # the weights that scored best
+        self.best: list[Tensor] = []  # the weights that scored best, and then the buffers (batch norms' statistics)
         self.progress = Progress(steps=sum(len(epoch_batches(config, prepared, e)) for e in range(config.epochs)))
         self.dtype = autocast_type(config.precision, self.device)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
@@ -96,7 +98,8 @@ class Run:
 
     def steps(self, folder: Path | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[Progress]:
         """Trains; gives the progress after each step and each evaluation."""
-        started, last_save = time.monotonic() - self.progress.seconds, time.monotonic()
+        began = last_save = time.monotonic()
+        started = began - self.progress.seconds
         progress, config = self.progress, self.config
         while progress.epoch < config.epochs and not progress.finished:
             batches = epoch_batches(config, self.prepared, progress.epoch)
@@ -105,7 +108,7 @@ class Run:
                 progress.batch += 1
                 progress.seconds = time.monotonic() - started
                 yield progress
-                over = 0 < 60 * config.max_minutes < progress.seconds
+                over = 0 < 60 * config.max_minutes < time.monotonic() - began
                 if self.world.agree(float(over or stop())):
                     self.save(folder)
                     return
@@ -176,7 +179,7 @@ class Run:
         if progress.best < 0 or scores["f1"] > progress.scores[progress.best]["f1"]:
             progress.best = len(progress.scores) - 1
             with self.averaged_weights():
-                self.best = [weight.detach().clone() for weight in self.parameters]
+                self.best = [value.detach().clone() for value in (*self.parameters, *self.network.buffers())]
         elif patience and len(progress.scores) - 1 - progress.best >= patience:
             progress.finished = True
 
@@ -202,7 +205,10 @@ class Run:
     def averaged(self) -> Any:
         """The network to keep: its best weights on dev, or its moving average. The run cannot go on with it."""
         if self.best:
-            self._set(self.best)
+            self._set(self.best[: len(self.parameters)])
+            with torch.no_grad():
+                for buffer, value in zip(self.network.buffers(), self.best[len(self.parameters) :], strict=True):
+                    buffer.copy_(value)
         elif self.config.average:
             self._set(self.average)
         return self.network.eval()
@@ -249,5 +255,5 @@ class Run:
             weight.copy_(tensors[f"weight.{number}"])
             mean.copy_(tensors[f"average.{number}"])
             self.optimizer.state[weight] = saved.optimizer_state(tensors, number, self.device)
-        if "best.0" in tensors:
-            self.best = [tensors[f"best.{number}"].to(self.device) for number in range(len(self.parameters))]
+        kept = sum(name.startswith("best.") for name in tensors)
+        self.best = [tensors[f"best.{number}"].to(self.device) for number in range(kept)]

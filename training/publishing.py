@@ -41,7 +41,8 @@ def publish_judged(
     else:
         logits = pair_logits(network, dev)
         fitted, thresholds = pair_calibration(dev, logits)
-        counted = {"default": best_least(logits, gold_labels(dev))}
+        if (least := best_least(logits, gold_labels(dev))) is not None:
+            counted = {"default": least}
     judged = {split: judge(network, part, fitted, counted) for split, part in (("dev", dev), ("test", test))}
     metrics = {split: one.as_dict() for split, one in judged.items()}
     if counted:
@@ -100,11 +101,19 @@ def write_predictions(folder: Path, split: str, checkpoint: Checkpoint, judged: 
         "digest": checkpoint.digest,
         "system": manifest.system,
         "split": split,
+        "rule": rule(judged),
         "counts": judged.counts.tolist(),
         "items": judged.told,
     }
     path.write_text(json.dumps(values) + "\n", encoding="utf-8")
     return path
+
+
+def rule(judged: Judgement) -> str:
+    """How a pair counts as related; "" of what is no pair."""
+    if "accuracy" not in judged.figures:
+        return ""
+    return "probability" if "argmax_f1" in judged.figures else "most probable"
 
 
 def card(checkpoint: Checkpoint, judged: dict[str, Judgement]) -> str:

@@ -19,6 +19,7 @@ from training.disturbing import disturbed_regions, shuffled_images
 from training.evaluating import prepared_for
 from training.judging import Judgement, judge
 from training.parses import Parses
+from training.publishing import rule
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,12 @@ def against(judged: Judgement, path: Path) -> str:
         other = np.array(told["counts"], np.int64).reshape(-1, 3)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} holds no predictions ({error}): name a predictions-test.json of a run") from error
+    own = rule(judged)
+    if own and told.get("rule", "most probable") != own:
+        raise ValueError(
+            f"{path} counts pairs by another rule (a probability chosen on dev, or the most probable label): "
+            "evaluate its checkpoint again, or train it again."
+        )
     apart = difference(judged.counts, other)
     rival = told.get("checkpoint", path.name)
     return (
@@ -94,6 +101,8 @@ def spreads(folders: Sequence[Path]) -> Iterator[str]:
     settings = [TrainConfig.from_dict({**run["config"], "seed": 0}) for run in runs]
     if any(one != settings[0] for one in settings):
         raise ValueError("these runs differ in more than their seed: mean and spread would say nothing")
+    if any(run["test"]["figures"].keys() != runs[0]["test"]["figures"].keys() for run in runs):
+        raise ValueError("these runs count pairs by different rules: train the older ones again")
     seeds = ", ".join(str(run["config"]["seed"]) for run in runs)
     yield f"{len(runs)} runs of {runs[0]['config']['system']}, seeds {seeds}"
     for name in runs[0]["test"]["figures"]:
