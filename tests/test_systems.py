@@ -207,6 +207,15 @@ def test_few_shots_and_fractions_are_drawn_by_seed():
     assert len(half[0]) == 4 and half[0] == half[1] != half[2]
 
 
+@pytest.mark.parametrize(("system", "head"), [("eega", "word_pairs"), ("rsrnet", "tags")])
+def test_few_shots_of_sentences_are_counted_by_what_they_hold(system, head):
+    some = prepared(config(system, head, per_relation=1), eight())
+    whole = {one.key for example in eight() for one in example.relations}
+    kept = [some.examples[item.example] for item in some.items]
+    assert whole == {one.key for example in kept for one in example.relations}
+    assert 1 < len(kept) < 8
+
+
 def test_a_relation_that_is_not_trained_is_named():
     strange = [dataclasses.replace(one, key="/per/per/rival") for one in eight()[1].candidates]
     given = prepared(config("mtb", "pair"), [dataclasses.replace(eight()[1], candidates=tuple(strange))])

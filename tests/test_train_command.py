@@ -118,6 +118,11 @@ def test_a_run_goes_on_from_a_checkpoint_without_what_it_leaves_out(tmp_path):
         assert weight.allclose(weights[name], atol=1e-3), name  # kept as fp16
     assert all("residence" not in one.relation_keys for one in again.examples)
     assert any("employer" in one.relation_keys for one in again.examples)
+    assert again.classes == prepared.classes
+    with pytest.raises(ValueError, match="goes on with its own network: leave inner 16 as there"):
+        prepare(tiny(start=str(tmp_path), network={**config.network, "inner": 32}), FIXTURES, parser)
+    with pytest.raises(ValueError, match="its own encoder, all-MiniLM-L6-v2: name that one, not bert-base-uncased"):
+        prepare(tiny(start=str(tmp_path), encoder="bert-base-uncased"), FIXTURES, parser)
 
 
 def test_a_run_goes_on_only_from_its_own_kind(tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from extraction.networks.encoders import find
 from extraction.networks.system import SYSTEMS, Head, Sizes, sizes_of
 from extraction.rows import Look, Row, Rows, class_names, pixels_in
 from extraction.schema import Candidate, Example, Words
+from training import choosing
 from training.config import TrainConfig
 from training.parses import Parses
 
@@ -82,7 +83,9 @@ class Prepared:
 def prepare(config: TrainConfig, root: Path, parser: Parses, tokenizer: Tokenizer | None = None) -> Prepared:
     """Loads, filters, parses and featurises a run's training examples. Raises datasets.DatasetError."""
     report = datasets.LoadReport()
-    examples = [without(config, one) for one in datasets.training_set(config.data, root, config.labels, report)]
+    examples = [
+        choosing.without(config, one) for one in datasets.training_set(config.data, root, config.labels, report)
+    ]
     if config.limit:
         examples = examples[: config.limit]
     names = datasets.inventory(config.data, root, config.labels)
@@ -90,18 +93,16 @@ def prepare(config: TrainConfig, root: Path, parser: Parses, tokenizer: Tokenize
         begun = Checkpoint.load(Path(config.start))
         _fits(config, begun, names)
         return prepare_examples(
-            config, examples, parser, None, [line.strip() for line in report.lines()], names, begun.featurizer
+            config,
+            examples,
+            parser,
+            None,
+            [line.strip() for line in report.lines()],
+            names,
+            begun.featurizer,
+            begun.manifest.classes,
         )
     return prepare_examples(config, examples, parser, tokenizer, [line.strip() for line in report.lines()], names)
-
-
-def without(config: TrainConfig, example: Example) -> Example:
-    """The example without what the run leaves out of its data set: not known, rather than not so."""
-    gone = frozenset(config.left_out.get(example.dataset, ()))
-    if not gone:
-        return example
-    kept = tuple(one for one in example.relations if one.key not in gone)
-    return dataclasses.replace(example, relations=kept, relation_keys=example.relation_keys - gone)
 
 
 def _fits(config: TrainConfig, begun: Checkpoint, names: Inventory) -> None:
@@ -110,6 +111,15 @@ def _fits(config: TrainConfig, begun: Checkpoint, names: Inventory) -> None:
         raise ValueError(f"{config.start} is of {theirs.system}, head {theirs.head}: a run goes on from its own kind.")
     if theirs.inventory != names:
         raise ValueError(f"{config.start} predicts other types or relations than this run's data sets hold.")
+    asked = json.loads(json.dumps(config.network))
+    built = json.loads(json.dumps(dataclasses.asdict(theirs.network)))
+    if other := sorted(name for name, value in asked.items() if built.get(name) != value):
+        kept = ", ".join(f"{name} {built.get(name)!r}" for name in other)
+        raise ValueError(f"{config.start} goes on with its own network: leave {kept} as there.")
+    for what, source in (("encoder", config.encoder), ("vision", config.vision.get("source"))):
+        own = getattr(theirs, what).get("source")
+        if source and own and source != own:
+            raise ValueError(f"{config.start} goes on with its own {what}, {own}: name that one, not {source}.")
 
 
 def prepare_examples(
@@ -120,11 +130,12 @@ def prepare_examples(
     notes: Sequence[str] = (),
     names: Inventory | None = None,
     featurizer: Featurizer | None = None,
+    classes: tuple[str, ...] | None = None,
 ) -> Prepared:
     """The same from examples already at hand. The co-occurrence table is counted on them and on nothing else.
 
-    `names`: what is predicted, where it is not what the labels of the run's data sets make. `featurizer`: an earlier
-    run's vocabularies and table, instead of new ones.
+    `names`: what is predicted, where it is not what the labels of the run's data sets make. `featurizer`, `classes`: an
+    earlier run's vocabularies and table, instead of new ones.
     """
     fitting = [example for example in examples if 0 < len(example.words) <= config.longest]
     left_out = f"{len(examples) - len(fitting)} examples of more than {config.longest} words left out"
@@ -138,7 +149,7 @@ def prepare_examples(
     plain = featurizer.make(parsed, own=True)
     titled = with_titles(featurizer, fitting, parsed, plain, own=True) if config.title else plain
     said = [*notes, left_out, f"{len(featurizer.pmi.keys)} word pairs counted"]
-    items, fewer = _chosen(config, items_of(fitting, head))
+    items, fewer = choosing.chosen(config, items_of(fitting, head), fitting)
     return Prepared(
         names or inventory(config.data, config.labels),
         featurizer,
@@ -149,7 +160,7 @@ def prepare_examples(
         head,
         items,
         markers,
-        class_names(fitting),
+        class_names(fitting) if classes is None else classes,
         pixels_in(Path(config.images) if config.images else None),
     )
 
@@ -183,27 +194,6 @@ def items_of(examples: Sequence[Example], head: Head) -> list[Item]:
         for candidate in example.candidates
         if candidate.region == (head == "region_pair")
     ]
-
-
-def _chosen(config: TrainConfig, items: list[Item]) -> tuple[list[Item], list[str]]:
-    """The items that `fraction` and `per_relation` leave, drawn by the seed, in their order; and what to say of it."""
-    rng = np.random.default_rng((config.seed, 7))
-    order = rng.permutation(len(items)).tolist()
-    if config.fraction < 1:
-        order = order[: max(1, round(config.fraction * len(items)))]
-    if config.per_relation:
-        seen: Counter[str] = Counter()
-        kept = []
-        for place in order:
-            candidate = items[place].candidate
-            key = candidate.key if candidate else ""
-            seen[key] += 1
-            if seen[key] <= config.per_relation:
-                kept.append(place)
-        order = kept
-    if len(order) == len(items):
-        return items, []
-    return [items[place] for place in sorted(order)], [f"{len(order)} of {len(items)} training items drawn"]
 
 
 def with_titles(
