@@ -52,6 +52,22 @@ def test_runs_of_other_seeds_make_one_row_with_their_spread(tmp_path: Path) -> N
     assert "| not run | " in results.table(found)
 
 
+def test_what_counts_by_another_rule_or_recipe_makes_a_row_of_its_own(tmp_path: Path) -> None:
+    runs = [finished(tmp_path / "new", "mtb", 0.64, seed=1), finished(tmp_path / "old", "mtb", 0.60, seed=2)]
+    told = json.loads((runs[1] / "metrics.json").read_text())
+    del told["test"]["figures"]["argmax_f1"]
+    (runs[1] / "metrics.json").write_text(json.dumps(told))
+    runs += [finished(tmp_path / name, "mega", 0.5, network={"top": top}) for name, top in (("a", 1), ("b", 5))]
+    assert len(set(results.keep(runs, tmp_path / "kept"))) == 4
+    found = results.load(tmp_path / "kept")
+    rows = [row.split(" | ")[2] for row in results.table(found).splitlines() if row.startswith("| MTB")]
+    assert sorted(rows) == ["**60.0**, of the most probable label", "**64.0**; 63.0 of the most probable label"]
+    kept = json.loads((tmp_path / "kept" / "mtb-seed-1.json").read_text())
+    kept["config"]["epochs"] = 9  # as if the recipe had been changed since
+    (tmp_path / "kept" / "mtb-seed-1.json").write_text(json.dumps(kept))
+    assert {"epochs": 9} in [one["changed"] for one in results.load(tmp_path / "kept")]
+
+
 def test_a_run_is_told_by_the_command_that_makes_it(tmp_path: Path) -> None:
     run = finished(tmp_path / "a", "rsrnet-twitter2017", 0.8, epochs=5, warmup=0.2)
     results.keep([run], tmp_path / "kept")

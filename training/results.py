@@ -1,11 +1,13 @@
 """Figures of finished runs, kept in docs/results, and the tables that are made of them. No torch.
 
-A file holds one run: what of its recipe was changed, seed, digest, figures on dev and test. Runs that differ in their
-seed alone make one row, as mean and sample standard deviation.
+A file holds one run: its settings, seed, digest, figures on dev and test. In what it differs from its recipe is found
+when it is read, for a recipe may be another one by then. Runs that differ in their seed alone, and count pairs alike,
+make one row, as mean and sample standard deviation.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
 from collections.abc import Iterator, Sequence
@@ -101,6 +103,7 @@ def kept(folder: Path) -> Result:
         told = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         config = TrainConfig.from_dict(told["config"])
         result = {
+            "config": config.as_dict(),
             "digest": told["digest"],
             "steps": told["steps"],
             "seconds": told["seconds"],
@@ -151,14 +154,20 @@ def keep(folders: Sequence[Path], place: Path = FOLDER) -> list[Path]:
 
 
 def _name(result: Result) -> str:
-    parts = [f"{key}-{value}" for key, value in sorted(result["changed"].items()) if isinstance(value, int | float)]
-    others = "changed" if len(parts) < len(result["changed"]) else ""
-    return "-".join(filter(None, [result["recipe"], *parts, others, f"seed-{result['seed']}"]))
+    plain = {key: value for key, value in sorted(result["changed"].items()) if isinstance(value, int | float)}
+    others = {key: value for key, value in result["changed"].items() if key not in plain}
+    told = hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()[:6] if others else ""
+    parts = [f"{key}-{value}" for key, value in plain.items()]
+    return "-".join(filter(None, [result["recipe"], *parts, told, f"seed-{result['seed']}"]))
 
 
 def load(place: Path = FOLDER) -> list[Result]:
     """All that is kept, in the order of the files' names."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(place.glob("*.json"))]
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(place.glob("*.json"))]
+    for result in results:
+        if "config" in result:
+            result["recipe"], result["changed"] = recipe_of(TrainConfig.from_dict(result["config"]))
+    return results
 
 
 def table(results: Sequence[Result]) -> str:
@@ -213,7 +222,9 @@ def _groups(recipe: str, results: Sequence[Result]) -> list[list[Result]]:
     found: dict[str, list[Result]] = {}
     for result in results:
         if result["recipe"] == recipe:
-            found.setdefault(json.dumps(result["changed"], sort_keys=True), []).append(result)
+            # What counts from a probability and what counts as most probable are two figures.
+            counts = "argmax_f1" in result["test"]
+            found.setdefault(json.dumps([result["changed"], counts], sort_keys=True), []).append(result)
     return [sorted(runs, key=lambda run: int(run["seed"])) for _, runs in sorted(found.items())]
 
 
