@@ -18,7 +18,6 @@ from extraction.grid import ScoredRelation
 from extraction.labels import Inventory
 from extraction.schema import Candidate, Example, WordSpan
 from training.answers import pair_logits, read, tagged
-from training.deciding import decided, least_of
 from training.evaluate import Reader
 from training.evaluating import prepared_for
 from training.judging import Judgement, judge_reading
@@ -58,14 +57,13 @@ def predicted_mentions(checkpoint: Checkpoint, examples: Sequence[Example], pars
 def related(
     checkpoint: Checkpoint, examples: Sequence[Example], found: Sequence[Prediction], parser: Parses, images: str = ""
 ) -> list[Prediction]:
-    """The same mentions with each ordered pair's likeliest relation, if sure enough and fit to join their types."""
+    """The same mentions with each ordered pair's most probable relation, where that is one and may join their types."""
     names = checkpoint.manifest.inventory
     asked = [_asked(example, one, names) for example, one in zip(examples, found, strict=True)]
     prepared = prepared_for(checkpoint, asked, parser, images)
     logits = pair_logits(checkpoint.network, prepared)
-    labels = decided(logits, least_of(checkpoint.manifest))
     relations: list[list[ScoredRelation]] = [[] for _ in examples]
-    for item, label, odds in zip(prepared.items, labels.tolist(), log_odds(logits), strict=True):
+    for item, label, odds in zip(prepared.items, logits.argmax(1).tolist(), log_odds(logits), strict=True):
         candidate = item.candidate
         if not label or candidate is None:
             continue
