@@ -149,12 +149,7 @@ class FocalMRE(nn.Module):
 
     @property
     def needs(self) -> Needs:
-        views: dict[str, Literal["focal", "crops", "whole"]] = {
-            "frames": "focal",
-            "crops": "crops",
-            "original": "whole",
-        }
-        return Needs(markers=True, pictures=views[self.config.input], size=self.config.size)
+        return Needs(markers=True, pictures=VIEWS[self.config.input], size=self.config.size)
 
     def forward(self, batch: Batch) -> PairOutput:
         hidden = self.encoder(batch.ids, batch.shapes, batch.pieces)  # Eq. 1 (B, L, d)
