@@ -1,5 +1,7 @@
 """The loaders of sets with regions, and CrossRE, on small files of our own in each set's published format."""
 
+import dataclasses
+import json
 import shutil
 import zipfile
 from pathlib import Path
@@ -250,3 +252,28 @@ def test_a_run_learns_the_relations_that_the_data_set_has(root, name, relations,
     marked = [(example.mentions[0].start, example.mentions[0].type) for example in prepared.examples]
     first = wanted.tags.tags[0].tolist()
     assert first[marked[0][0]] == 1 + 2 * prepared.inventory.types.index(marked[0][1])
+
+
+def test_an_example_is_shown_what_is_known_of_its_mentions(root):
+    plain = load("gmner", "train", root)
+    assert not any(example.facts for example in plain)
+    name, place = next(
+        (" ".join(one.words[span.start : span.end]), at) for at, one in enumerate(plain) for span in one.mentions
+    )
+    fact = {"subject": f" {name.upper()}", "property": "known for", "object": "tests", "source": "Q1"}
+    other = {**fact, "subject": "Nobody at all"}
+    path = root / "gmner" / "facts.jsonl"
+    path.write_text("\n".join(map(json.dumps, (fact, other))) + "\n")
+    report = LoadReport()
+    known = load("gmner", "train", root, report=report)
+    assert [one.property for one in known[place].facts] == ["known for"]
+    assert report.counts["facts shown"] == sum(len(example.facts) for example in known) > 0
+    assert [dataclasses.replace(one, facts=()) for one in known] == plain
+    for line, says in (
+        ('{"subject": "A"}', "not a fact"),
+        ("[1]", "not a fact"),
+        (json.dumps({**fact, "object": 3}), "are words"),
+    ):
+        path.write_text(json.dumps(fact) + "\n" + line)
+        with pytest.raises(DatasetError, match=rf"facts\.jsonl, line 2: .*{says}"):
+            load("gmner", "train", root)

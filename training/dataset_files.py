@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
+from extraction.datasets import folder_of
+
 KINDS = {".txt", ".json", ".jsonl", ".csv", ".tsv", ".conll", ".xml", ".md", ".jpg", ".jpeg", ".png", ".gif", ".webp"}
 KINDS |= {".zip", ".npz", ".pth"}  # GMNER's boxes, MORE's; their loaders read plain values and refuse code
-FOLDERS = {"jmere": "mnre", "mnre_none": "mnre"}  # formats whose folder bears another name
 MOST_FILES = 50_000
 UNPACKED = 4  # times the largest upload
 BLOCK = 1 << 20
@@ -44,11 +45,6 @@ class Kept:
     files: int = 0
     size: int = 0
     left_out: list[str] = field(default_factory=list)
-
-
-def folder_of(format: str) -> str:
-    """The folder that holds a format's files below a data set's root."""
-    return FOLDERS.get(format, format)
 
 
 def take_in(files: Iterable[Sent], format: str, root: Path, most_mb: int) -> Kept:

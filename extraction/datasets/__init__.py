@@ -15,6 +15,7 @@ from pathlib import Path
 
 from extraction import labels as label_sets
 from extraction.datasets import conll04, crossre, gmner, mnre, more, newsroom, redocred, twitter
+from extraction.datasets.known import with_facts
 from extraction.datasets.reading import DatasetError, LoadReport
 from extraction.labels import CROSSRE_DOMAINS, Inventory, LabelMode
 from extraction.schema import Example
@@ -25,6 +26,7 @@ __all__ = [
     "DatasetError",
     "LoadReport",
     "drop_held_out",
+    "folder_of",
     "inventory",
     "load",
     "text_key",
@@ -54,6 +56,11 @@ LOADERS: dict[str, Loader] = {
 MNRE = {"jmere", "mnre_none", "mnre"}
 
 
+def folder_of(name: str) -> str:
+    """The folder in which a data set's files lie, in the one that holds them all."""
+    return "mnre" if name in MNRE else "crossre" if name.startswith("crossre") else name
+
+
 def load(
     name: str, split: str, root: Path, labels: LabelMode = "mapped", report: LoadReport | None = None
 ) -> list[Example]:
@@ -67,7 +74,7 @@ def load(
     if split not in SPLITS:
         raise DatasetError(f"unknown split {split!r}; there are {', '.join(SPLITS)}")
     report = LoadReport() if report is None else report
-    examples = LOADERS[name](split, root, labels, report)
+    examples = with_facts(LOADERS[name](split, root, labels, report), root / folder_of(name), report)
     report.add("examples", len(examples))
     return examples
 
