@@ -41,6 +41,8 @@ PAGE = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1"
 
 _PERMANENT = frozenset({301, 308})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# Strict, because dots and slashes that are left in would lead on to our other pages.
+_SAMPLE = re.compile(r"/samples/[A-Za-z0-9_-]+\.(?:xml|html)")
 _P = ParamSpec("_P")
 
 
@@ -98,12 +100,14 @@ def get(
     max_bytes: int = MAX_BYTES,
     deadline: float | None = None,
     allow: Allowed | None = None,
+    samples: bool = False,
     credentials: str = "",
     ask_leave: Callable[[str], None] | None = None,
 ) -> Response:
     """Fetch `url` (http or https) within `deadline` seconds, all redirects included. Raises FetchError.
 
-    `allow` are the (host, port) pairs that may lie on private addresses, by default FETCH_ALLOW. `credentials`
+    `allow` are the (host, port) pairs that may lie on private addresses, by default FETCH_ALLOW. `samples`:
+    the samples that this product serves itself may be fetched too, and nothing else of it. `credentials`
     ("user:password") go to the first host only. A status that is neither 2xx nor 304 is an error. `ask_leave` is
     called with where a redirect leads before another host is asked; what it raises ends the fetch, and the time that
     it takes does not count.
@@ -115,22 +119,26 @@ def get(
     headers = _headers(settings.CONTACT_URL, accept, etag, last_modified)
     here, in_url = split_credentials(url)
     start, first, credentials, moved, permanent = here, _origin(here), credentials or in_url, "", True
-    with _client(allow, limit) as client:
-        for _ in range(MAX_REDIRECTS + 1):
-            _check(here)
-            auth = _basic(credentials) if credentials and _origin(here) == first else None
-            with _said_plainly(here), client.stream("GET", here, headers=headers, auth=auth) as answer:
-                client.cookies.clear()
-                if answer.status_code not in _REDIRECTS or "location" not in answer.headers:
-                    return _response(answer, here, moved, max_bytes)
-                target = split_credentials(urljoin(here, answer.headers["location"]))[0]
-                permanent = permanent and answer.status_code in _PERMANENT and _no_weaker(here, target)
-            if ask_leave is not None and _origin(target) != _origin(here):
-                _check(target)
-                began = time.monotonic()
-                ask_leave(target)
-                limit.excuse(time.monotonic() - began)
-            moved, here = (target if permanent else moved), target
+    for _ in range(MAX_REDIRECTS + 1):
+        _check(here)
+        auth = _basic(credentials) if credentials and _origin(here) == first else None
+        # A client for each hop: what one may reach, the next may not, and no cookie goes along.
+        allowed = {*allow, _place(here)} if samples and is_own_sample(here) else allow
+        with (
+            _client(allowed, limit) as client,
+            _said_plainly(here),
+            client.stream("GET", here, headers=headers, auth=auth) as answer,
+        ):
+            if answer.status_code not in _REDIRECTS or "location" not in answer.headers:
+                return _response(answer, here, moved, max_bytes)
+            target = split_credentials(urljoin(here, answer.headers["location"]))[0]
+            permanent = permanent and answer.status_code in _PERMANENT and _no_weaker(here, target)
+        if ask_leave is not None and _origin(target) != _origin(here):
+            _check(target)
+            began = time.monotonic()
+            ask_leave(target)
+            limit.excuse(time.monotonic() - began)
+        moved, here = (target if permanent else moved), target
     raise FetchError("redirects", f"{start[:200]} redirects more than {MAX_REDIRECTS} times.")
 
 
@@ -158,6 +166,20 @@ def _client(allow: Allowed, limit: Deadline) -> httpx.Client:
         trust_env=False,
         timeout=httpx.Timeout(QUIET_SECONDS, connect=CONNECT_SECONDS),
     )
+
+
+def is_own_sample(url: str) -> bool:
+    """Whether `url` is the sample feed or one of its pages, as our own web server gives them."""
+    from django.conf import settings
+
+    parts = urlsplit(url)
+    own = parts.scheme == "http" and links.host(url) == links.host(settings.WEB_ADDRESS) != ""
+    return own and bool(_SAMPLE.fullmatch(parts.path))
+
+
+def _place(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def split_credentials(url: str) -> tuple[str, str]:

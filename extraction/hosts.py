@@ -97,7 +97,8 @@ def robots_allow(url: str, patience: float) -> bool:
     As RFC 9309 has it: no robots.txt (4xx) allows all; where the server fails to give one, nothing is fetched until
     it does. Raises HostBusy as `wait_turn`, and FetchError.
     """
-    if not settings.FETCH_ROBOTS:
+    # No robots.txt speaks of our own samples, and nothing but them is fetched from our own web server.
+    if not settings.FETCH_ROBOTS or fetch.is_own_sample(url):
         return True
     row = Host.objects.filter(name=links.host(url)).first()
     if row is None or row.robots_until is None or row.robots_until < timezone.now():

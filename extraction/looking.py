@@ -55,6 +55,7 @@ def look(post: Post) -> Found:
             last_modified=post.last_modified,
             accept=fetch.PAGE,
             max_bytes=LARGEST_PAGE,
+            samples=post.sample,
             ask_leave=partial(hosts.ask_leave, patience=PATIENCE),
         )
     except hosts.HostBusy as busy:

@@ -105,6 +105,7 @@ def poll_feed(feed: Feed, mark: Mark = mark_nothing) -> Noted:
             last_modified=feed.last_modified,
             accept=ACCEPT,
             max_bytes=MAX_FEED_BYTES,
+            samples=feed.sample,
             credentials=sealed.open_sealed(feed.credentials),
             ask_leave=partial(hosts.ask_leave, patience=PATIENCE),
         )
