@@ -33,6 +33,7 @@ from extraction.addresses import (
     GuardedBackend,
     UnknownHost,
 )
+from extraction.unpacking import Inflate
 
 MAX_BYTES = 10 << 20
 MAX_REDIRECTS = 5
@@ -278,51 +279,32 @@ def _response(answer: httpx.Response, url: str, moved: str, max_bytes: int) -> R
 
 
 def _decoded(pieces: Iterable[bytes], encoding: str, url: str, limit: int) -> Iterator[bytes]:
-    """The content piece by piece. A compressed one is unpacked only as far as the limit allows."""
+    """The content piece by piece. A compressed one is unpacked only as far as the limit allows, which counts for what
+    is sent too: that may be endless and unpack to nothing."""
     unpack = _unpacker(encoding.strip().lower(), url, limit)
-    size = 0
+    too_big = FetchError("too_big", f"{url} is larger than {limit:,} bytes; the rest was not fetched.")
+    sent = size = 0
     try:
         for piece in pieces:
+            sent += len(piece)
+            if sent > limit:
+                raise too_big
             for part in unpack(piece) if unpack else (piece,):
                 size += len(part)
                 if size > limit:
-                    raise FetchError("too_big", f"{url} is larger than {limit:,} bytes; the rest was not fetched.")
+                    raise too_big
                 yield part
+            if unpack and unpack.ended:
+                return
     except zlib.error as error:
         raise FetchError("encoding", f"{url} sends damaged compressed content ({error}).") from None
 
 
-class _Inflate:
-    """gzip and deflate, also several gzip members in a row, at most `limit` bytes a call."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit, self._inflate, self._raw_tried = limit, zlib.decompressobj(47), False
-
-    def __call__(self, piece: bytes) -> Iterator[bytes]:
-        while piece:
-            try:
-                part = self._inflate.decompress(piece, self._limit + 1)
-            except zlib.error:
-                if self._raw_tried:
-                    raise
-                # "deflate" without a header: wrong, and sent by many servers
-                self._inflate, self._raw_tried = zlib.decompressobj(-15), True
-                continue
-            self._raw_tried = True
-            yield part
-            piece = self._inflate.unconsumed_tail
-            if self._inflate.eof:
-                piece = self._inflate.unused_data
-                if not piece.startswith(b"\x1f\x8b"):
-                    return
-                self._inflate = zlib.decompressobj(47)
-
-
-def _unpacker(encoding: str, url: str, limit: int) -> _Inflate | None:
+def _unpacker(encoding: str, url: str, limit: int) -> Inflate | None:
     if encoding in ("", "identity"):
         return None
     if encoding in ("gzip", "x-gzip", "deflate"):
-        return _Inflate(limit)
+        return Inflate(limit)
     raise FetchError("encoding", f"{url} sends content encoded as {encoding[:40]!r}, which was not asked for.")
 
 

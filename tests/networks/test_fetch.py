@@ -15,7 +15,8 @@ import pytest
 
 from extraction import addresses, fetch
 from extraction.fetch import FetchError, get
-from tests.networks.webserver import WebServer, reply, running
+from extraction.unpacking import Inflate
+from tests.networks.webserver import Answer, WebServer, reply, running
 
 
 @pytest.fixture
@@ -220,8 +221,47 @@ def test_a_compressed_bomb_is_unpacked_only_to_the_limit(web: WebServer, encodin
 
 
 def test_the_unpacker_never_makes_more_than_the_limit_at_once() -> None:
-    made = [len(part) for part in fetch._Inflate(1000)(gzip.compress(b"\0" * (8 << 20)))]
+    made = [len(part) for part in Inflate(1000)(gzip.compress(b"\0" * (8 << 20)))]
     assert max(made) <= 1001 and sum(made) == 8 << 20
+
+
+def endlessly(packed: bytes, more: bytes) -> Answer:
+    """Sends `packed`, then `more` until the other side hangs up."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Encoding", "gzip")
+        request.end_headers()
+        request.wfile.write(packed)
+        while True:
+            request.wfile.write(more)
+
+    return answer
+
+
+@pytest.mark.parametrize("more", [b"\0" * 65536, b"\x1f" + b"x" * 65535], ids=["padding", "nearly a member"])
+def test_what_follows_the_end_of_compressed_content_is_not_fetched(web: WebServer, more: bytes) -> None:
+    web.answers["/a"] = endlessly(gzip.compress(b"words"), more)
+    assert get(web.url("/a"), allow=web.allow, deadline=20).content == b"words"
+
+
+def test_empty_members_without_end_count_as_they_are_sent(web: WebServer) -> None:
+    web.answers["/a"] = endlessly(gzip.compress(b"words"), gzip.compress(b"") * 3000)
+    assert refusal(web.url("/a"), allow=web.allow, max_bytes=1 << 20, deadline=20).code == "too_big"
+
+
+def test_junk_after_the_end_is_dropped_at_once() -> None:
+    unpack = Inflate(1000)
+    assert b"".join(unpack(gzip.compress(b"words") + b"junk")) == b"words" and unpack.ended
+    assert list(unpack(gzip.compress(b"more"))) == []
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 20, 26, 5000])
+def test_members_are_read_wherever_the_pieces_are_cut(size: int) -> None:
+    packed = b"".join(gzip.compress(words) for words in (b"one ", b"", b"two ", b"three " * 9000))
+    unpack = Inflate(1 << 20)
+    parts = [part for at in range(0, len(packed), size) for part in unpack(packed[at : at + size])]
+    assert b"".join(parts) == b"one two " + b"three " * 9000 and not unpack.ended
 
 
 @pytest.mark.parametrize(
