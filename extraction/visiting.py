@@ -229,6 +229,8 @@ def _read_feed_words(post: Post, now: datetime) -> bool:
         return False
     sightings = Sighting.objects.filter(post=post).order_by("first_seen", "pk")
     told = max(sightings, key=lambda sighting: len(sighting.text), default=None)
+    if present is not None and present.pruned_at and present.body and told is not None and not told.text:
+        return False  # the feed's words were let go of as the version's were: a title alone would look like an edit
     if told is not None and was_erased(f"{told.title}\n\n{told.text}"):
         bury(post)
         return False

@@ -2,6 +2,8 @@
 
 A pruned body keeps its length: what goes becomes blanks, so that every offset still points at its words. The title
 stays, and so do the words that readings name, and around each statement that counts the words that it was read in.
+What feeds themselves said of a post goes with its body, all but the title and the item's hash: that nothing changed is
+still seen.
 Posts with an editor's verdict keep all of their present words: verdicts follow edits by them, and readers learn from
 them. Copies of pictures have a lane's work of their own (PICTURE_DAYS).
 """
@@ -17,7 +19,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from extraction.models import Post, PostVersion, Reading
+from extraction.models import Post, PostVersion, Reading, Sighting
 from knowledge import current
 from knowledge.models import Assertion, Mention, Review
 
@@ -31,21 +33,30 @@ Part = tuple[int, int]
 
 @dataclass(slots=True)
 class Pruned:
-    """How many bodies and readings went. False: there was nothing to let go of."""
+    """How many bodies, feeds' own words and readings went. False: there was nothing to let go of."""
 
     bodies: int = 0
+    feed_words: int = 0
     readings: int = 0
 
+    def __iadd__(self, other: Pruned) -> Pruned:
+        self.bodies += other.bodies
+        self.feed_words += other.feed_words
+        self.readings += other.readings
+        return self
+
     def __bool__(self) -> bool:
-        return bool(self.bodies or self.readings)
+        return bool(self.bodies or self.feed_words or self.readings)
 
 
 def prune(now: datetime | None = None, most: int = 1000) -> Pruned:
-    """Lets go of at most `most` bodies and the readings of `most` posts, in short transactions."""
+    """Lets go of at most `most` bodies, `most` feeds' words and the readings of `most` posts, in short transactions."""
     now = now or timezone.now()
     done = Pruned()
     for ids in _chunks(list(old_bodies(now).values_list("pk", flat=True)[:most])):
         done.bodies += _prune_bodies(ids, now)
+    for ids in _chunks(list(_old_feed_words(now).values_list("pk", flat=True)[:most])):
+        done.feed_words += _prune_feed_words(ids, now)
     for ids in _chunks(list(_overfull().values_list("pk", flat=True)[:most])):
         done.readings += _prune_readings(ids)
     return done
@@ -73,6 +84,23 @@ def _prune_bodies(ids: list[int], now: datetime) -> int:
             version.text, version.pruned_at = blanked(version.text, _kept(version)), now
         PostVersion.objects.bulk_update(versions, ["text", "pruned_at"])
     return len(versions)
+
+
+def _old_feed_words(now: datetime) -> QuerySet[Sighting]:
+    """What feeds said of posts whose present body has gone; not where a visit is due, which may be to read it."""
+    if not settings.BODY_DAYS:
+        return Sighting.objects.none()
+    told = Sighting.objects.filter(post__current_version__pruned_at__isnull=False).exclude(text="")
+    return told.exclude(post__due_at__isnull=False, post__due_at__lte=now).order_by("pk")
+
+
+def _prune_feed_words(ids: list[int], now: datetime) -> int:
+    with transaction.atomic():
+        # A poll that holds some waits for others, and for their posts; we wait for none of it: the next turn has them.
+        due = _old_feed_words(now).filter(pk__in=ids).select_for_update(skip_locked=True, of=("self",))
+        held = list(due.values_list("pk", flat=True))
+        # Asked again: a poll may have written other words and made the post due just before we held them.
+        return Sighting.objects.filter(pk__in=_old_feed_words(now).filter(pk__in=held)).update(text="")
 
 
 def blanked(text: str, kept: Iterable[Part]) -> str:

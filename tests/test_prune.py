@@ -5,17 +5,23 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.test import override_settings
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extraction import reading
-from extraction.models import Post, PostVersion, Reading
+from extraction import reading, sending, visiting
+from extraction.feeds import FeedItem
+from extraction.looking import Found
+from extraction.models import Post, PostVersion, Reading, Sighting
 from extraction.search import search
+from extraction.sightings import note
 from extraction.versions import ensure_reading, new_version, text_hash
 from knowledge import pruning, reviews
 from knowledge.models import Assertion, Mention
+from knowledge.recorder import mark_posts
 from tests import records
+from tests.factories import make_feed
 
 pytestmark = pytest.mark.django_db
 FILLER = "Nobody spoke of the weather that day, which was grey and wet from the morning until late at night. " * 3
@@ -77,6 +83,66 @@ def test_the_same_page_again_is_no_edit_and_another_one_is(post: Post) -> None:
     assert new_version(post, title, body, "page") is None
     assert new_version(post, title, body + " More.", "page") is not None
     assert words(post).endswith("More.")
+
+
+def told_by_feed(post: Post, text: str, guid: str = "1") -> FeedItem:
+    """A feed's item that shows the post."""
+    item = FeedItem(guid, post.link, "Two friends", text, "", None, "", text_hash(text))
+    Sighting.objects.create(
+        feed=make_feed(), post=post, guid=guid, link=post.link, title=item.title, text=text, item_hash=item.digest,
+        first_seen=records.PUBLISHED, last_seen=records.PUBLISHED,
+    )  # fmt: skip
+    return item
+
+
+def test_the_feed_s_own_words_go_too_and_the_next_poll_reads_nothing_again(post: Post) -> None:
+    item = told_by_feed(post, TEXT.partition("\n\n")[2])
+    told = Sighting.objects.get()
+    young = records.post("Young\n\n" + FILLER)
+    told_by_feed(young, FILLER, "2")
+    done = pruning.prune()
+    assert (done.bodies, done.feed_words) == (1, 1) and not pruning.prune()
+    assert Sighting.objects.get(post=young).text == FILLER
+    told.refresh_from_db()
+    assert (told.text, told.title, told.item_hash) == ("", "Two friends", item.digest)
+    noted = note(told.feed, [item], timezone.now())
+    assert (noted.new, noted.changed, noted.moved) == (0, 0, [])
+    post.refresh_from_db()
+    assert post.due_at is None and post.versions.count() == 1
+
+
+def test_what_was_the_feed_s_own_words_is_no_edit_at_the_next_visit(post: Post) -> None:
+    told_by_feed(post, TEXT.partition("\n\n")[2])
+    PostVersion.objects.update(source="feed")
+    pruning.prune()
+    post = Post.objects.select_related("current_version").get()
+    outcome = visiting._refused(post, Found("refused", "It asks to sign in."), timezone.now(), mark_posts)
+    assert outcome == "refused" and Reading.objects.count() == 1
+
+
+def test_other_words_of_a_feed_wait_for_the_visit_that_reads_them(post: Post) -> None:
+    told_by_feed(post, TEXT.partition("\n\n")[2])
+    pruning.prune()
+    changed = FeedItem("1", post.link, "Two friends", "They parted.", "", None, "", "other")
+    assert note(Sighting.objects.get().feed, [changed], timezone.now()).changed == 1
+    assert not pruning.prune() and Sighting.objects.get().text == "They parted."
+    Post.objects.update(due_at=timezone.now() + timedelta(hours=1))
+    assert pruning.prune().feed_words == 1 and Sighting.objects.get().item_hash == "other"
+
+
+def test_a_post_that_was_sent_and_is_sent_again_stays_pruned() -> None:
+    records.checkpoint()
+    sent = sending.Sending("7", title="Two friends", text=TEXT.partition("\n\n")[2])
+    post = sending.take("desk", sent, mark_posts).post
+    records.read(post, NAMES, SAID)
+    PostVersion.objects.update(fetched_at=timezone.now() - timedelta(days=31))
+    with override_settings(BODY_DAYS=30):
+        done = pruning.prune()
+    assert (done.bodies, done.feed_words) == (1, 1)
+    assert Sighting.objects.get().text == "" and "weather" not in words(post)
+    again = sending.take("desk", sent, mark_posts)
+    assert (again.new, again.changed) == (False, False)
+    assert Sighting.objects.get().text == "" and post.versions.count() == Reading.objects.count() == 1
 
 
 def test_nobody_reads_blanks(post: Post) -> None:
