@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from extraction.models import PostImage, RegionSet
@@ -17,15 +17,20 @@ from extraction.seeing import make_reading_copy
 SOME = 50
 
 
-def let_go(limit: int = SOME) -> int:
-    """Lets at most `limit` copies go; how many. Where a detector is set, only of pictures that were looked at."""
+def old_pictures() -> QuerySet[PostImage]:
+    """Those whose copies are due to go; where a detector is set, only what was looked at; none if PICTURE_DAYS is 0."""
     if not settings.PICTURE_DAYS:
-        return 0
+        return PostImage.objects.none()
     old = timezone.now() - timedelta(days=settings.PICTURE_DAYS)
     rows = PostImage.objects.filter(post__seen_at__lt=old).exclude(file="")
     if settings.DETECTOR_WEIGHTS is not None:
         rows = rows.filter(Exists(RegionSet.objects.filter(sha256=OuterRef("sha256"))))
-    chosen = list(rows.order_by("pk")[:limit])
+    return rows.order_by("pk")
+
+
+def let_go(limit: int = SOME) -> int:
+    """Lets at most `limit` copies go; how many."""
+    chosen = list(old_pictures()[:limit])
     for image in chosen:
         make_reading_copy(image)
     with transaction.atomic():

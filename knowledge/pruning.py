@@ -161,20 +161,27 @@ def _superseded() -> QuerySet[Reading]:
     return Reading.objects.filter(current_of__isnull=True).exclude(stage__in=_WAITING).exclude(Exists(named))
 
 
+def spare_readings() -> int:
+    """How many readings are due to go."""
+    return sum(len(_spare(post)) for post in _overfull().iterator())
+
+
 def _prune_readings(ids: list[int]) -> int:
-    """The oldest go, until as many are left as are kept; the current one counts among these."""
-    gone: list[int] = []
     with transaction.atomic():
         posts = Post.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
-        for post in list(posts):
-            ended = Reading.objects.filter(version__post=post).exclude(stage__in=_WAITING)
-            # Dropped ones said nothing, so they go first; then the oldest.
-            superseded = list(_superseded().filter(version__post=post).order_by("-read_at", "-pk"))
-            superseded.sort(key=lambda one: one.stage == Reading.Stage.DROPPED)
-            spare = ended.count() - settings.READINGS_KEPT
-            gone += [one.pk for one in superseded[max(len(superseded) - spare, 0) :]] if spare > 0 else []
+        gone = [reading for post in list(posts) for reading in _spare(post)]
         Reading.objects.filter(pk__in=gone).delete()
     return len(gone)
+
+
+def _spare(post: Post) -> list[int]:
+    """The oldest go, until as many are left as are kept; the current one counts among these."""
+    ended = Reading.objects.filter(version__post=post).exclude(stage__in=_WAITING)
+    # Dropped ones said nothing, so they go first; then the oldest.
+    superseded = list(_superseded().filter(version__post=post).order_by("-read_at", "-pk"))
+    superseded.sort(key=lambda one: one.stage == Reading.Stage.DROPPED)
+    spare = ended.count() - settings.READINGS_KEPT
+    return [one.pk for one in superseded[max(len(superseded) - spare, 0) :]] if spare > 0 else []
 
 
 def _chunks(ids: list[int]) -> Iterator[list[int]]:

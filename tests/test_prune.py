@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.test import override_settings
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from extraction import reading, sending, visiting
+from extraction import letting_go, pictures, reading, sending, visiting
 from extraction.feeds import FeedItem
 from extraction.looking import Found
-from extraction.models import Post, PostVersion, Reading, Sighting
+from extraction.models import Post, PostImage, PostVersion, Reading, Sighting
 from extraction.search import search
 from extraction.sightings import note
 from extraction.versions import ensure_reading, new_version, text_hash
@@ -179,6 +184,38 @@ def test_a_reading_that_waits_is_never_pruned(post: Post, settings) -> None:
     settings.BODY_DAYS, settings.READINGS_KEPT = 0, 1
     records.edit(post, "Two friends\n\nThey met.")
     assert not pruning.prune() and Reading.objects.count() == 2
+
+
+def said(*options: str) -> str:
+    written = io.StringIO()
+    call_command("prune", *options, stdout=written)
+    return written.getvalue().strip()
+
+
+def test_the_command_lets_everything_go_and_says_how_much(
+    post: Post, settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.READINGS_KEPT, settings.PICTURE_DAYS, settings.DETECTOR_WEIGHTS = 1, 30, None
+    settings.MEDIA_ROOT, settings.FEATURES_ROOT = tmp_path / "media", tmp_path / "features"
+    monkeypatch.setattr(letting_go.let_go, "__defaults__", (2,))  # more than one turn
+    Post.objects.update(seen_at=timezone.now() - timedelta(days=31))
+    records.checkpoint("second")
+    reading.ensure_readings(records.Checkpoint.objects.latest("pk"))
+    records.read(post, NAMES, SAID)
+    for level in (30, 90, 150):
+        picture = io.BytesIO()
+        Image.new("RGB", (300, 200), (level, 60, 60)).save(picture, "PNG")
+        kept = asdict(pictures.keep(picture.getvalue(), settings.MEDIA_ROOT))
+        PostImage.objects.create(post=post, url=f"https://cdn.example/{level}.png", **kept)
+    what = "1 bodies older than 30 days, 1 superseded readings and copies of 3 pictures older than 30 days"
+    assert said("--dry-run") == f"{what} would go."
+    assert Reading.objects.count() == 2 and words(post) == TEXT
+    assert said() == f"{what} went."
+    assert not PostImage.objects.exclude(file="").exists() and Reading.objects.count() == 1
+    assert not [path for path in settings.MEDIA_ROOT.rglob("*") if path.is_file()]
+    assert said("--dry-run").startswith("0 bodies") and "copies of 0 pictures" in said()
+    settings.BODY_DAYS = settings.PICTURE_DAYS = 0
+    assert "(BODY_DAYS is 0: all are kept)" in said() and "(PICTURE_DAYS is 0: all are kept)" in said("--dry-run")
 
 
 @given(st.text(max_size=80), st.lists(st.tuples(st.integers(0, 80), st.integers(0, 80)), max_size=6))

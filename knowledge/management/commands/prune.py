@@ -1,4 +1,4 @@
-"""Lets go of what is older than the settings say, now; beat does it by itself every hour."""
+"""Lets go of what is older than the settings say, now; the running product does it by itself, some at a time."""
 
 from __future__ import annotations
 
@@ -9,22 +9,43 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from extraction import letting_go
 from knowledge import pruning
 
 
 class Command(BaseCommand):
-    help = "Let bodies older than BODY_DAYS go, and superseded readings beyond READINGS_KEPT a post."
+    help = (
+        "Let bodies older than BODY_DAYS go, superseded readings beyond READINGS_KEPT a post, and copies of pictures "
+        "older than PICTURE_DAYS."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="only say how many bodies would go")
+        parser.add_argument("--dry-run", action="store_true", help="only say how many of each would go")
 
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
         if dry_run:
-            self.stdout.write(f"{pruning.old_bodies(timezone.now()).count()} bodies would go.")
+            self._say(
+                "would go",
+                pruning.old_bodies(timezone.now()).count(),
+                pruning.spare_readings(),
+                letting_go.old_pictures().count(),
+            )
             return
-        total = pruning.Pruned()
+        total, pictures = pruning.Pruned(), 0
         while done := pruning.prune():
-            total.bodies += done.bodies
-            total.readings += done.readings
-        bodies = f"older than {settings.BODY_DAYS} days" if settings.BODY_DAYS else "(BODY_DAYS is 0: all are kept)"
-        self.stdout.write(f"{total.bodies} bodies {bodies} and {total.readings} superseded readings went.")
+            total += done
+        while some := letting_go.let_go():
+            pictures += some
+        self._say("went", total.bodies, total.readings, pictures)
+
+    def _say(self, verb: str, bodies: int, readings: int, pictures: int) -> None:
+        of_bodies = _older("BODY_DAYS", settings.BODY_DAYS)
+        of_pictures = _older("PICTURE_DAYS", settings.PICTURE_DAYS)
+        self.stdout.write(
+            f"{bodies} bodies {of_bodies}, {readings} superseded readings and copies of {pictures} pictures "
+            f"{of_pictures} {verb}."
+        )
+
+
+def _older(setting: str, days: int) -> str:
+    return f"older than {days} days" if days else f"({setting} is 0: all are kept)"
