@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +37,8 @@ def save(folder: Path, manifest: Manifest) -> None:
             _copy_out(cursor, table, manifest.columns[table], folder / TABLES / f"{table}.gz")
 
 
-def check_empty() -> None:
-    """Raises BackupError where the database holds anything."""
-    if connection.vendor == "sqlite":
-        place = Path(connection.settings_dict["NAME"])
-        if place.exists() and place.stat().st_size:
-            raise BackupError(f"{place} is there already. Restore into an empty DATA_DIR, or move it away first.")
-    elif connection.introspection.table_names():
-        raise BackupError("The database that DATABASE_URL names has tables already. Restore into an empty one.")
-
-
-def restore(folder: Path, manifest: Manifest) -> None:
-    """Into an empty database, brought up to this program's state. Raises BackupError."""
+def check(manifest: Manifest) -> None:
+    """Raises BackupError, with nothing changed, where the backup does not fit the database or that holds anything."""
     if manifest.vendor != connection.vendor:
         raise BackupError(
             f"The backup is of a {manifest.vendor} database, and DATABASE_URL names {connection.vendor}. Restore it "
@@ -55,7 +47,36 @@ def restore(folder: Path, manifest: Manifest) -> None:
     # without the connection, which would make an empty file
     if {(app, name) for app, name in manifest.migrations} - set(MigrationLoader(None).graph.nodes):
         raise BackupError(f"The backup was made by a newer kgbuilder ({manifest.program}). Restore it with that.")
+    if connection.vendor == "sqlite":
+        place = Path(connection.settings_dict["NAME"])
+        if place.exists() and place.stat().st_size:
+            raise BackupError(f"{place} is there already. Restore into an empty DATA_DIR, or move it away first.")
+    elif connection.introspection.table_names():
+        raise BackupError("The database that DATABASE_URL names has tables already. Restore into an empty one.")
+
+
+@contextmanager
+def whole_or_empty() -> Iterator[None]:
+    """What the block puts into an empty database is there whole, or the database is empty again.
+
+    On PostgreSQL also after a kill: tables are made in one transaction with their rows.
+    """
+    if connection.vendor != "sqlite":
+        with transaction.atomic():
+            yield
+        return
     connection.close()
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        for end in ("", "-wal", "-shm", "-journal"):
+            Path(f"{connection.settings_dict['NAME']}{end}").unlink(missing_ok=True)
+        raise
+
+
+def restore(folder: Path, manifest: Manifest) -> None:
+    """Into a database that `check` let pass, within `whole_or_empty`; brought up to this program's state."""
     if connection.vendor == "sqlite":
         shutil.copyfile(folder / FILE, connection.settings_dict["NAME"])
     else:
@@ -68,14 +89,24 @@ def _restore_tables(folder: Path, manifest: Manifest) -> None:
     executor = MigrationExecutor(connection)
     had = {(app, name) for app, name in manifest.migrations}
     nodes = executor.loader.graph.node_map
+    # Else a migration could not alter a table whose new rows wait for the transaction's end to be checked.
+    _check_at_once(True)
     executor.migrate([key for key in sorted(had) if not any(_follows(key, c.key, had) for c in nodes[key].children)])
-    with transaction.atomic(), connection.cursor() as cursor:
+    _check_at_once(False)
+    with connection.cursor() as cursor:
         quoted = ", ".join(connection.ops.quote_name(table) for table in manifest.columns)
         cursor.execute(f"TRUNCATE {quoted} CASCADE")
         for table, columns in manifest.columns.items():
             _copy_in(cursor, table, columns, folder / TABLES / f"{table}.gz")
             _set_sequence(cursor, table, columns)
+    _check_at_once(True)
     search_index.install(connection)
+
+
+def _check_at_once(now: bool) -> None:
+    """Whether foreign keys are checked with each statement or later; going over to it checks all so far."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET CONSTRAINTS ALL {'IMMEDIATE' if now else 'DEFERRED'}")
 
 
 def _follows(migration: tuple[str, str], other: tuple[str, str], had: set[tuple[str, str]]) -> bool:

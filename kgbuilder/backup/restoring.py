@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.apps import apps
@@ -18,25 +20,59 @@ from kgbuilder.backup.manifest import BackupError, Manifest
 from kgbuilder.models import Heartbeat
 from knowledge.models import Projection, ProjectorLock
 
+# What another process may have left in a folder in which nothing was kept yet, or the file system itself.
+MAY_BE_THERE = ("run", "log", "static", "weights", "backups", "lost+found", data_folder.MARK)
+
 
 def restore(folder: Path) -> Manifest:
-    """Raises BackupError with nothing changed, or OSError."""
+    """Raises BackupError or NewerData with nothing changed. After any other error folder and database are as empty as
+    before, so that it can be tried again."""
     told = manifest.read(folder)
     target = Path(settings.DATA_DIR)
-    database.check_empty()
-    if (target / "graph").exists():
-        raise BackupError(f"{target} holds a graph already. Restore into an empty DATA_DIR.")
+    database.check(told)
+    _check_empty(target)
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     data_folder.check_and_mark(target)
-    shutil.copytree(folder / FILES, target, dirs_exist_ok=True)
-    for name in SECRETS:
-        if (target / name).is_file():
-            (target / name).chmod(0o600)
-    database.restore(folder, told)
-    paths.move(told.roots)
-    _begin_anew()
+    with _files(folder / FILES, target), database.whole_or_empty():
+        database.restore(folder, told)
+        paths.move(told.roots)
+        _begin_anew()
     connection.close()
     return told
+
+
+def _check_empty(target: Path) -> None:
+    """On PostgreSQL the database may be empty while the folder holds another installation's pictures and its key."""
+    there = sorted({path.name for path in target.iterdir()} - {*MAY_BE_THERE}) if target.exists() else []
+    # an empty file is what a connection leaves that found no database
+    there = [name for name in there if not _is_empty_database(target / name)]
+    if there:
+        more = ", …" if len(there) > 3 else ""
+        raise BackupError(
+            f"{target} holds {', '.join(there[:3])}{more} already. Restore into an empty DATA_DIR, or move them away "
+            "first."
+        )
+
+
+def _is_empty_database(path: Path) -> bool:
+    return str(path) == str(connection.settings_dict["NAME"]) and path.stat().st_size == 0
+
+
+@contextmanager
+def _files(source: Path, target: Path) -> Iterator[None]:
+    """The files of a backup in `target` for the block and after it, unless they or the block fail."""
+    before = {path.name for path in target.iterdir()}
+    try:
+        shutil.copytree(source, target, dirs_exist_ok=True)
+        for name in SECRETS:
+            if (target / name).is_file():
+                (target / name).chmod(0o600)
+        yield
+    except BaseException:
+        for path in target.iterdir():
+            if path.name not in before:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        raise
 
 
 def _begin_anew() -> None:

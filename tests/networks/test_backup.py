@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import os
 import shutil
@@ -37,6 +39,28 @@ def product(folder: Path, **more: str) -> Product:
     environ = settings_of(folder, "", Namespace(deterministic=True))
     environ |= {"BASE_IRI": "http://kg.example/", "DATABASE_URL": "", "BROKER_URL": "", "SECRET_KEY": ""} | more
     return Product(folder, environ, options=())
+
+
+def empty(folder: Path, **more: str) -> Product:
+    """One whose checkpoint comes from the backup."""
+    made = product(folder, **more)
+    shutil.rmtree(folder / "checkpoint")
+    return made
+
+
+def held(folder: Path) -> dict[str, bytes]:
+    """Every file in a DATA_DIR but the lock that keeps others out meanwhile."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.parent != folder / "run"]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def refused(made: Product, backup: Path, says: str) -> None:
+    """Refused with a sentence, and nothing is changed."""
+    before = held(made.folder)
+    ended = made.command("restore", str(backup))
+    assert ended.returncode == 1 and says in ended.stderr, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert held(made.folder) == before
 
 
 @contextmanager
@@ -95,8 +119,7 @@ def test_the_sample_installation_restores_on_an_empty_folder_with_the_same_graph
     key = (place / "a" / "secret_key").read_text()
     shutil.rmtree(place / "a")
     # the samples are on the web server's own port
-    second = product(place / "b", PORT=first.environ["PORT"])
-    shutil.rmtree(place / "b" / "checkpoint")  # it comes from the backup
+    second = empty(place / "b", PORT=first.environ["PORT"])
     assert "posts of" in said(second, "restore", str(place / "backup"))
     with running(second):
         settled(second)
@@ -114,20 +137,49 @@ def test_a_backup_that_broke_off_or_was_damaged_is_refused(place: Path) -> None:
     said(first, "backup", str(place / "backup"))
     assert "not empty" in first.command("backup", str(place / "backup")).stderr
     assert "lies in DATA_DIR" in first.command("backup", str(place / "a" / "x")).stderr
-    second = product(place / "b")
+    second = empty(place / "b")
     file = place / "backup" / "database.sqlite3"
     content = file.read_bytes()
     file.write_bytes(content[:-1])
-    assert "damaged" in second.command("restore", str(place / "backup")).stderr
+    refused(second, place / "backup", "damaged")
     file.write_bytes(content)
     manifest = place / "backup" / "manifest.json"
     told = json.loads(manifest.read_text())
-    for change, says in (({"format": 99}, "newer kgbuilder"), ({"migrations": [["extraction", "9999_new"]]}, "newer")):
+    for change, says in (
+        ({"format": 99}, "newer kgbuilder"),
+        ({"migrations": [["extraction", "9999_new"]]}, "newer"),
+        ({"vendor": "postgresql"}, "one of its own kind"),
+    ):
         manifest.write_text(json.dumps(told | change))
-        assert says in second.command("restore", str(place / "backup")).stderr
+        refused(second, place / "backup", says)
     manifest.unlink()
-    assert "no whole backup" in second.command("restore", str(place / "backup")).stderr
-    assert not (place / "b" / "kgbuilder.sqlite3").exists()
+    refused(second, place / "backup", "no whole backup")
+    assert held(place / "b") == {}
+
+
+def test_a_folder_that_holds_anything_is_refused_and_what_broke_off_leaves_none(place: Path) -> None:
+    first = product(place / "a")
+    said(first, "prepare", "--no-samples")
+    said(first, "backup", str(place / "backup"))
+    second = empty(place / "b")
+    for name in ("secret_key", "media/pictures/other.jpg", "graph/store"):
+        (place / "b" / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / "b" / name).write_text("another's")
+        refused(second, place / "backup", f"holds {name.partition('/')[0]} already")
+        shutil.rmtree(place / "b")
+        (place / "b").mkdir()
+    # one that is as it was written, and yet is no database
+    told = json.loads((place / "backup" / "manifest.json").read_text())
+    kept = (place / "backup" / "database.sqlite3").read_bytes()
+    (place / "backup" / "database.sqlite3").write_bytes(b"none" * 1000)
+    wrong = hashlib.sha256(b"none" * 1000).hexdigest()
+    changed = told | {"files": told["files"] | {"database.sqlite3": wrong}}
+    (place / "backup" / "manifest.json").write_text(json.dumps(changed))
+    assert second.command("restore", str(place / "backup")).returncode == 1
+    assert set(held(place / "b")) <= {"version.json"}
+    (place / "backup" / "database.sqlite3").write_bytes(kept)
+    (place / "backup" / "manifest.json").write_text(json.dumps(told))
+    assert "posts of" in said(second, "restore", str(place / "backup")), "it can be tried again"
 
 
 @pytest.mark.postgres
@@ -148,16 +200,39 @@ def test_postgresql_restores_table_by_table(place: Path) -> None:
 
 
 def _there_and_back(place: Path, here: str, there: str) -> None:
-    first, second = product(place / "a", DATABASE_URL=here), product(place / "b", DATABASE_URL=there)
+    first, second = product(place / "a", DATABASE_URL=here), empty(place / "b", DATABASE_URL=there)
     said(first, "prepare", "--no-samples")
     script(first, FILL)
     said(first, "backup", str(place / "backup"))
+    (place / "b" / "media").mkdir()
+    (place / "b" / "media" / "other.jpg").write_text("another's")
+    refused(second, place / "backup", "holds media already")
+    shutil.rmtree(place / "b" / "media")
+    _break_off(second, place / "backup", there)
     said(second, "restore", str(place / "backup"))
     told = script(second, TELL)
     assert told == script(first, TELL) and "Zo\u00eb" in told and "\\t" in told
     assert script(second, "print(Post.objects.create(published_at=now, seen_at=now).pk > 2)").strip() == "True"
     assert script(second, "from extraction.search import search; print(search('storm').count())").strip() == "1"
-    assert "tables already" in second.command("restore", str(place / "backup")).stderr
+    refused(second, place / "backup", "tables already")
+
+
+def _break_off(made: Product, backup: Path, address: str) -> None:
+    """A table that is as it was written and cannot be read in: database and folder are empty again."""
+    import psycopg
+
+    told = (backup / "manifest.json").read_text()
+    table = backup / "tables" / "knowledge_projection.gz"
+    kept = table.read_bytes()
+    table.write_bytes(gzip.compress(b"no row\n"))
+    files = json.loads(told)["files"] | {str(table.relative_to(backup)): hashlib.sha256(table.read_bytes()).hexdigest()}
+    (backup / "manifest.json").write_text(json.dumps(json.loads(told) | {"files": files}))
+    assert made.command("restore", str(backup)).returncode == 1
+    assert set(held(made.folder)) <= {"version.json"}
+    with psycopg.connect(address) as link:
+        assert link.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
+    table.write_bytes(kept)
+    (backup / "manifest.json").write_text(told)
 
 
 IMPORTS = """
