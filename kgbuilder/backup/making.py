@@ -28,6 +28,7 @@ def make(folder: Path) -> Manifest:
     if folder.exists() and any(folder.iterdir()):
         raise BackupError(f"{folder} is not empty. Name a new folder for each backup.")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)  # one that was there, too, before anything lies in it
     made = Manifest(
         program=VERSION,
         made_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -41,7 +42,14 @@ def make(folder: Path) -> Manifest:
     for digest, path in paths.strays().items():
         shutil.copytree(path, folder / FILES / paths.CHECKPOINTS / digest, dirs_exist_ok=True)
     manifest.write(folder, made)
+    _close(folder)
     return made
+
+
+def _close(folder: Path) -> None:
+    """Its owner's alone also where it is moved to: the folder's own mode does not go along with single files."""
+    for path in folder.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def _copy_data(target: Path) -> None:

@@ -63,6 +63,11 @@ def refused(made: Product, backup: Path, says: str) -> None:
     assert held(made.folder) == before
 
 
+def others_see(backup: Path) -> list[Path]:
+    """What of a backup somebody else than its owner may read or enter."""
+    return [path for path in (backup, *backup.rglob("*")) if stat.S_IMODE(path.stat().st_mode) & 0o077]
+
+
 @contextmanager
 def running(made: Product) -> Iterator[None]:
     made.start()
@@ -134,7 +139,9 @@ def test_the_sample_installation_restores_on_an_empty_folder_with_the_same_graph
 def test_a_backup_that_broke_off_or_was_damaged_is_refused(place: Path) -> None:
     first = product(place / "a")
     said(first, "prepare")
+    (place / "backup").mkdir(mode=0o755)
     said(first, "backup", str(place / "backup"))
+    assert others_see(place / "backup") == []
     assert "not empty" in first.command("backup", str(place / "backup")).stderr
     assert "lies in DATA_DIR" in first.command("backup", str(place / "a" / "x")).stderr
     second = empty(place / "b")
@@ -203,7 +210,9 @@ def _there_and_back(place: Path, here: str, there: str) -> None:
     first, second = product(place / "a", DATABASE_URL=here), empty(place / "b", DATABASE_URL=there)
     said(first, "prepare", "--no-samples")
     script(first, FILL)
+    (place / "backup").mkdir(mode=0o755)
     said(first, "backup", str(place / "backup"))
+    assert others_see(place / "backup") == []
     (place / "b" / "media").mkdir()
     (place / "b" / "media" / "other.jpg").write_text("another's")
     refused(second, place / "backup", "holds media already")
