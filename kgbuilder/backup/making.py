@@ -13,15 +13,22 @@ from extraction.models import Post
 from kgbuilder import VERSION, data_folder
 from kgbuilder.backup import database, manifest, paths
 from kgbuilder.backup.manifest import BackupError, Manifest
+from knowledge.sources import chosen
 
 FILES = "data"
 # What is made again, belongs to running processes, or is the database itself.
-NOT_COPIED = ("graph", "broker", "run", "log", "static", "backups", "weights")
+NOT_COPIED = ("graph", "graph-snapshots", "broker", "run", "log", "static", "backups", "weights")
 SECRETS = ("secret_key",)
+# A small index of Wikidata goes along: an operator expects a restored installation to know whom it knew. A large one
+# would make every night's backup many times the record's size, for what a dump gives again.
+LARGEST_INDEX = 1 << 30
 
 
-def make(folder: Path) -> Manifest:
-    """A backup in `folder`, which must be empty or not there yet. Raises BackupError and OSError."""
+def make(folder: Path, with_index: bool = False) -> Manifest:
+    """A backup in `folder`, which must be empty or not there yet. Raises BackupError and OSError.
+
+    `with_index`: the index of Wikidata goes along however large it is.
+    """
     folder = folder.resolve()
     if folder.is_relative_to(Path(settings.DATA_DIR).resolve()):
         raise BackupError(f"{folder} lies in DATA_DIR. A backup belongs elsewhere, best on another disk.")
@@ -39,6 +46,8 @@ def make(folder: Path) -> Manifest:
     )
     database.save(folder, made)
     _copy_data(folder / FILES)
+    if chosen.index_path().is_file() and (with_index or not index_left_out()):
+        shutil.copy2(chosen.index_path(), folder / FILES / chosen.index_path().name)
     for digest, path in paths.strays().items():
         shutil.copytree(path, folder / FILES / paths.CHECKPOINTS / digest, dirs_exist_ok=True)
     manifest.write(folder, made)
@@ -50,6 +59,13 @@ def _close(folder: Path) -> None:
     """Its owner's alone also where it is moved to: the folder's own mode does not go along with single files."""
     for path in folder.rglob("*"):
         path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def index_left_out() -> int:
+    """The bytes of an index that no backup takes along unasked; 0 where there is none so large."""
+    path = chosen.index_path()
+    size = path.stat().st_size if path.is_file() else 0
+    return size if size > LARGEST_INDEX else 0
 
 
 def _copy_data(target: Path) -> None:

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from kgbuilder import data_folder
 from kgbuilder.backup import making
 from kgbuilder.backup.manifest import BackupError
+from knowledge.sources import chosen
 
 
 class Command(BaseCommand):
@@ -21,11 +22,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path)
+        parser.add_argument("--with-index", action="store_true", help="take a large index of Wikidata along, too")
 
-    def handle(self, *args: Any, folder: Path, **options: Any) -> None:
+    def handle(self, *args: Any, folder: Path, with_index: bool, **options: Any) -> None:
         try:
             data_folder.check_database()
-            made = making.make(folder)
+            made = making.make(folder, with_index)
         except (BackupError, data_folder.NewerData, OSError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{made.posts} posts and {len(made.files)} files are in {folder}.")
+        if not with_index and (left := making.index_left_out()):
+            self.stdout.write(
+                f"Not in it: the index of Wikidata ({left / 1e9:.1f} GB). Copy {chosen.index_path()} beside it once, "
+                "give --with-index, or make it again with `manage.py build_index`."
+            )
