@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from extraction import fetch, links, opml
+from extraction import fetch, links, opml, sealed
 from extraction.models import Feed
 
 
@@ -17,17 +17,36 @@ class NoFeedAddress(ValueError):
     """What was given cannot be the address of a feed; the message is a sentence for people."""
 
 
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """What came of a subscription. Of a feed that was known: `resumed_from` is the state that it was taken up from, ""
+    where it was polled already, and `new_credentials` says that others than before were given.
+    """
+
+    feed: Feed
+    new: bool
+    resumed_from: str = ""
+    new_credentials: bool = False
+
+
 @dataclass(slots=True)
 class Imported:
-    """What came of an import: feeds that are new, how many were there already, and what was refused, with why."""
+    """What came of an import: each subscription, and what was refused, with why."""
 
-    added: list[Feed] = field(default_factory=list)
-    known: int = 0
+    subscribed: list[Subscribed] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def added(self) -> list[Feed]:
+        return [one.feed for one in self.subscribed if one.new]
 
-def subscribe(url: str, *, title: str = "", sample: bool = False) -> tuple[Feed, bool]:
-    """The feed at `url`, polled from now on, and whether it is new. A user and password in the URL are kept apart.
+    @property
+    def known(self) -> int:
+        return len(self.subscribed) - len(self.added)
+
+
+def subscribe(url: str, *, title: str = "", sample: bool = False) -> Subscribed:
+    """The feed at `url`, polled from now on. A user and password in the URL are kept apart.
 
     A feed that was paused or had ended is taken up again. Raises NoFeedAddress.
     """
@@ -36,13 +55,24 @@ def subscribe(url: str, *, title: str = "", sample: bool = False) -> tuple[Feed,
         url=address,
         defaults={"title": title[:500], "credentials": credentials, "sample": sample, "due_at": timezone.now()},
     )
-    if not new:
-        if credentials:
-            Feed.objects.filter(pk=feed.pk).update(credentials=credentials)
-        if feed.state != Feed.State.ACTIVE:
-            retry(feed)
-        feed.refresh_from_db()
-    return feed, new
+    if new:
+        return Subscribed(feed, new)
+    others = bool(credentials) and credentials != _opened(feed)
+    if others:
+        Feed.objects.filter(pk=feed.pk).update(credentials=credentials)
+    resumed_from = feed.state if feed.state in (Feed.State.PAUSED, Feed.State.GONE) else ""
+    if resumed_from:
+        retry(feed)
+    feed.refresh_from_db()
+    return Subscribed(feed, new, resumed_from, others)
+
+
+def _opened(feed: Feed) -> str | None:
+    """A feed's user and password; None where they were sealed with a key that is gone."""
+    try:
+        return sealed.open_sealed(feed.credentials)
+    except sealed.Unreadable:
+        return None
 
 
 def retry(feed: Feed) -> None:
@@ -69,14 +99,9 @@ def import_outlines(outlines: Iterable[opml.Outline]) -> Imported:
     done = Imported()
     for outline in outlines:
         try:
-            feed, new = subscribe(outline.url, title=outline.title)
+            done.subscribed.append(subscribe(outline.url, title=outline.title))
         except NoFeedAddress as error:
             done.refused[links.without_credentials(outline.url)] = str(error)
-            continue
-        if new:
-            done.added.append(feed)
-        else:
-            done.known += 1
     return done
 
 

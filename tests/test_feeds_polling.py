@@ -23,6 +23,7 @@ from extraction.subscriptions import (
     subscribe,
 )
 from kgbuilder.celery import Doorbell
+from knowledge.models import Event
 from tests import fakeweb
 from tests.fakeweb import START, Clock, FakeWeb, article, html, status
 
@@ -75,7 +76,7 @@ def poll(feed: Feed, clock: Clock) -> polling.Polled:
 
 @pytest.fixture
 def feed(web: FakeWeb) -> Feed:
-    return subscribe(URL)[0]
+    return subscribe(URL).feed
 
 
 def days_ago(days: float) -> str:
@@ -110,7 +111,7 @@ def test_a_changed_guid_and_another_feed_are_sightings_of_one_post(feed: Feed, w
     assert poll(feed, clock).new == 1
     web.pages[URL] = answer(rss(item("new", link=link)))
     assert poll(feed, clock).new == 0
-    other, _ = subscribe("https://news.example/sport.xml")
+    other = subscribe("https://news.example/sport.xml").feed
     web.pages[other.url] = answer(rss(item("elsewhere", link="http://www.news.example/storm/")))
     assert poll(other, clock).new == 0
     assert Post.objects.get().sightings.count() == 4
@@ -219,7 +220,7 @@ def test_a_post_that_is_folded_while_its_item_is_written_is_looked_up_again(
 
 
 def test_samples_make_sample_posts(web: FakeWeb, clock: Clock) -> None:
-    feed, _ = subscribe(URL, sample=True)
+    feed = subscribe(URL, sample=True).feed
     web.pages[URL] = answer(rss(item(1)))
     poll(feed, clock)
     assert Post.objects.get().sample
@@ -233,7 +234,7 @@ def test_a_busy_feed_is_polled_more_often_than_a_quiet_one(feed: Feed, web: Fake
     web.pages[URL] = answer(rss(*hourly))
     poll(feed, clock)
     assert feed.due_at == START + timedelta(minutes=30)
-    quiet, _ = subscribe("https://quiet.example/feed")
+    quiet = subscribe("https://quiet.example/feed").feed
     web.pages[quiet.url] = answer(rss(*[item(f"q{number}", date=days_ago(number * 7)) for number in range(4)]))
     poll(quiet, clock)
     assert quiet.due_at - clock.now == timedelta(hours=4)  # type: ignore[operator]
@@ -304,7 +305,7 @@ def test_retry_after_is_obeyed(feed: Feed, web: FakeWeb, clock: Clock) -> None:
     web.pages[URL] = status(503, URL, retry_after=7200.0)
     poll(feed, clock)
     assert feed.due_at == START + timedelta(hours=2)
-    beside, _ = subscribe("https://news.example/sport.xml")
+    beside = subscribe("https://news.example/sport.xml").feed
     poll(beside, clock)
     assert "https://news.example/sport.xml" not in web.urls()
 
@@ -336,14 +337,14 @@ def test_a_301_moves_the_feed(feed: Feed, web: FakeWeb, clock: Clock) -> None:
     ("moved", "kept"), [("https://www.news.example/new.xml", "user:secret"), ("https://elsewhere.example/f", "")]
 )
 def test_a_password_does_not_move_to_another_host(web: FakeWeb, clock: Clock, moved: str, kept: str) -> None:
-    feed, _ = subscribe("https://user:secret@news.example/feed.xml")
+    feed = subscribe("https://user:secret@news.example/feed.xml").feed
     web.pages[URL] = answer(rss(item(1)), moved=moved)
     poll(feed, clock)
     assert (feed.url, open_sealed(feed.credentials)) == (moved, kept)
 
 
 def test_a_301_to_a_feed_that_is_there_already_ends_this_one(feed: Feed, web: FakeWeb, clock: Clock) -> None:
-    moved, _ = subscribe("https://news.example/new.xml")
+    moved = subscribe("https://news.example/new.xml").feed
     Feed.objects.filter(pk=moved.pk).update(due_at=None)
     web.pages[URL] = answer(rss(item(1)), moved=moved.url)
     poll(feed, clock)
@@ -353,7 +354,7 @@ def test_a_301_to_a_feed_that_is_there_already_ends_this_one(feed: Feed, web: Fa
 def test_an_error_of_ours_is_kept_and_the_other_feeds_go_on(
     feed: Feed, web: FakeWeb, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other, _ = subscribe("https://other.example/feed")
+    other = subscribe("https://other.example/feed").feed
     web.pages |= {URL: answer(rss(item(1))), other.url: answer(rss(item(2)))}
     parse = polling.apart.parse_feed
     monkeypatch.setattr(
@@ -382,10 +383,11 @@ def test_paused_feeds_are_not_polled(feed: Feed) -> None:
 
 
 def test_subscribing_twice_is_one_feed() -> None:
-    first, new = subscribe(" https://news.example/feed.xml ")
-    again, newer = subscribe("feed:https://news.example/feed.xml")
-    assert (first.pk, new, newer) == (again.pk, True, False)
-    assert subscribe("news.example/other")[0].url == "https://news.example/other"
+    first = subscribe(" https://news.example/feed.xml ")
+    again = subscribe("feed:https://news.example/feed.xml")
+    assert (first.feed.pk, first.new, again.new) == (again.feed.pk, True, False)
+    assert (again.resumed_from, again.new_credentials) == ("", False)
+    assert subscribe("news.example/other").feed.url == "https://news.example/other"
 
 
 @pytest.mark.parametrize(
@@ -398,7 +400,7 @@ def test_what_is_no_feed_address_is_refused(url: str) -> None:
 
 
 def test_a_feed_s_password_is_sent_and_shown_nowhere(web: FakeWeb, clock: Clock) -> None:
-    feed, _ = subscribe("https://user:secret@news.example/feed.xml")
+    feed = subscribe("https://user:secret@news.example/feed.xml").feed
     assert feed.url == URL
     web.pages[URL] = answer(rss(item(1)))
     poll(feed, clock)
@@ -460,6 +462,7 @@ def test_the_commands(
     file = tmp_path / "feeds.opml"
     file.write_bytes(OPML)
     call_command("import_opml", str(file))
+    assert Event.objects.filter(what="feed added", by=None).count() == Feed.objects.count()
     web.pages["https://lists.example/feeds.opml"] = html(OPML, "https://lists.example/feeds.opml")
     call_command("import_opml", "https://lists.example/feeds.opml")
     assert "0 feeds added, 2 already there, 1 refused." in capsys.readouterr().out

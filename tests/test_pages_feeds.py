@@ -48,6 +48,29 @@ def test_a_feed_is_added_and_polled(editor: Client, rung: list[str]) -> None:
     assert "was there already" in editor.post("/feeds/add/", {"address": feed.url}, follow=True).content.decode()
 
 
+def noted() -> list[tuple[str, str, Any, Any]]:
+    return list(Event.objects.order_by("pk").values_list("what", "subject", "before", "after"))
+
+
+@pytest.mark.parametrize("state", [Feed.State.PAUSED, Feed.State.GONE])
+def test_what_a_known_feed_s_address_changes_is_noted(editor: Client, state: str) -> None:
+    feed = make_feed(url="https://news.example/f", credentials="me:old")
+    subject = str(feed.pk)
+    editor.post("/feeds/add/", {"address": "https://me:old@news.example/f"})
+    assert noted() == [], "nothing is changed"
+    html = editor.post("/feeds/add/", {"address": "https://me:n3w@news.example/f"}, follow=True).content.decode()
+    assert "its user and password are the ones that you gave" in html
+    Feed.objects.update(state=state, due_at=None)
+    editor.post("/feeds/add/", {"address": "https://news.example/f"})
+    Feed.objects.update(state=state, due_at=None)
+    outlines = b'<opml><body><outline xmlUrl="https://you:0ther@news.example/f"/></body></opml>'
+    editor.post("/feeds/opml/import/", {"opml": SimpleUploadedFile("feeds.opml", outlines)})
+    retried, credentials = ("feed retry", subject, state, "active"), ("feed credentials", subject, None, None)
+    assert noted() == [credentials, retried, retried, credentials]
+    assert open_sealed(Feed.objects.get().credentials) == "you:0ther"
+    assert not Event.objects.filter(by=None).exists()
+
+
 @pytest.mark.parametrize("address", ["", "ftp://x.example/", "file:///etc/passwd", "javascript:alert(1)", "a b"])
 def test_what_is_no_address_gets_a_sentence_and_stays_in_the_field(editor: Client, address: str) -> None:
     html = editor.post("/feeds/add/", {"address": address}, follow=True).content.decode()

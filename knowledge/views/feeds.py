@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.contrib import messages
+from django.db import transaction
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -93,17 +94,27 @@ def feed(request: HttpRequest, feed_id: int) -> HttpResponse:
 def add(request: HttpRequest) -> HttpResponse:
     address = request.POST.get("address", "").strip()
     try:
-        found, new = subscriptions.subscribe(address)
+        with transaction.atomic():
+            done = subscriptions.subscribe(address)
+            events.note_subscribed(request.user, done)
     except subscriptions.NoFeedAddress as error:
         messages.error(request, str(error))
         return redirect(f"{reverse('feeds')}?{urlencode({'address': links.without_credentials(address)[:2000]})}")
-    if new:
-        events.note(request.user, "feed added", str(found.pk))
+    if done.new:
         messages.success(request, "The feed is added. Its posts appear as they are fetched and read.")
     else:
-        messages.info(request, "This feed was there already.")
+        messages.info(request, f"This feed was there already{_changed(done)}.")
     ring("poll")
-    return redirect("feed", found.pk)
+    return redirect("feed", done.feed.pk)
+
+
+def _changed(done: subscriptions.Subscribed) -> str:
+    said = {
+        "it is polled again": bool(done.resumed_from),
+        "its user and password are the ones that you gave": done.new_credentials,
+    }
+    changes = " and ".join(sentence for sentence, holds in said.items() if holds)
+    return f"; {changes}" if changes else ""
 
 
 @page(CHANGE_FEED)
@@ -144,12 +155,13 @@ def opml_import(request: HttpRequest) -> HttpResponse:
         messages.error(request, "Choose an OPML file first.")
         return redirect("feeds")
     try:
-        done = subscriptions.import_opml(upload.read(opml.MAX_BYTES + 1))
+        content = upload.read(opml.MAX_BYTES + 1)
+        with transaction.atomic():
+            done = subscriptions.import_opml(content)
+            events.note_imported(request.user, done)
     except opml.OpmlError as error:
         messages.error(request, str(error))
         return redirect("feeds")
-    for feed in done.added:
-        events.note(request.user, "feed added", str(feed.pk))
     ring("poll")
     messages.success(request, f"{len(done.added)} feeds are added; {done.known} were there already.")
     for refused in list(done.refused.values())[:MOST_REFUSALS]:

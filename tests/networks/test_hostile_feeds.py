@@ -52,8 +52,8 @@ def inside() -> Iterator[WebServer]:
 def polled(web: WebServer, answer: Answer) -> Feed:
     """The feed after a poll of it and of a good one, which goes on as if nothing were."""
     web.answers |= {"/feed": answer, "/good": reply(200, GOOD, Content_Type=RSS)}
-    feed, _ = subscribe(web.url("/feed"))
-    good, _ = subscribe(web.url("/good"))
+    feed = subscribe(web.url("/feed")).feed
+    good = subscribe(web.url("/good")).feed
     polling.poll_due(10)
     for one in (feed, good):
         one.refresh_from_db()

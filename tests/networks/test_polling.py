@@ -79,7 +79,7 @@ def test_from_a_feed_to_versions_edits_and_withdrawals(web: WebServer) -> None:
 
 def test_a_feed_that_moves_and_then_ends(web: WebServer) -> None:
     serve(web, 1)
-    feed, _ = subscribe(web.url("/feed.xml"))
+    feed = subscribe(web.url("/feed.xml")).feed
     web.answers |= {"/feed.xml": reply(301, Location="/new.xml"), "/new.xml": reply(200, rss(web, 1))}
     assert poll_now().new == 1
     feed.refresh_from_db()
@@ -98,7 +98,7 @@ def test_a_feed_that_moves_and_then_ends(web: WebServer) -> None:
 def test_a_redirect_to_another_host_asks_that_host_s_leave(web: WebServer, settings) -> None:
     with running() as other:
         settings.FETCH_ALLOW = (*web.allow, *other.allow)
-        feed, _ = subscribe(web.url("/feed.xml"))
+        feed = subscribe(web.url("/feed.xml")).feed
         web.answers["/feed.xml"] = reply(302, Location=other.url("/private/feed.xml"))
         other.answers |= {
             "/robots.txt": reply(200, "User-agent: *\nDisallow: /private/"),

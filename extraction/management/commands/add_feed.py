@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
 from extraction.subscriptions import NoFeedAddress, subscribe
 from kgbuilder.celery import ring
+from knowledge import events
 
 
 class Command(BaseCommand):
@@ -20,11 +22,13 @@ class Command(BaseCommand):
         refused = []
         for url in options["urls"]:
             try:
-                feed, new = subscribe(url)
+                with transaction.atomic():
+                    done = subscribe(url)
+                    events.note_subscribed(None, done)
             except NoFeedAddress as error:
                 refused.append(str(error))
             else:
-                self.stdout.write(f"{'added' if new else 'already there'}: {feed.url}")
+                self.stdout.write(f"{'added' if done.new else 'already there'}: {done.feed.url}")
         ring("poll")
         if refused:
             raise CommandError("\n".join(refused))

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
 from extraction import fetch, opml
 from extraction.subscriptions import import_opml
 from kgbuilder.celery import ring
+from knowledge import events
 
 
 class Command(BaseCommand):
@@ -20,7 +22,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            done = import_opml(_content(options["source"]))
+            content = _content(options["source"])
+            with transaction.atomic():
+                done = import_opml(content)
+                events.note_imported(None, done)
         except (OSError, fetch.FetchError, opml.OpmlError) as error:
             raise CommandError(str(error)) from error
         for feed in done.added:
