@@ -4,7 +4,8 @@
 
 The product reads `--posts` pages of a newsroom of its own with an extractor without networks, so that nothing but the
 product's own doing grows. Printed for each process: its resident memory (with its parsers') in the second tenth of the
-posts, in the last, and the ratio. Exit status 1 where a process died, or grew by more than a tenth.
+posts, in the last, and the ratio. Exit status 1 where a process died, grew by more than a tenth, or
+was not seen in one of the two, so that nothing is known of it.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def run(product: Product, address: str, options: argparse.Namespace) -> int:
     deaths = {entry.name: entry.deaths for entry in roster.read(product.folder / "run") if entry.deaths}
     print(f"{read} of {options.posts} posts read; deaths: {deaths or 'none'}", flush=True)
     grown = [name for name, samples in told.items() if not report(name, samples, read)]
-    return 1 if grown or deaths or read < options.posts else 0
+    return 1 if grown or deaths or not told or read < options.posts else 0
 
 
 def report(name: str, samples: Sequence[tuple[int, int]], posts: int) -> bool:
@@ -73,7 +74,9 @@ def report(name: str, samples: Sequence[tuple[int, int]], posts: int) -> bool:
     early = [size for read, size in samples if 0.1 * posts <= read < 0.2 * posts]
     late = [size for read, size in samples if read >= 0.9 * posts]
     if not early or not late:
-        return True
+        missed = " and ".join(name for name, sizes in (("second", early), ("last", late)) if not sizes)
+        print(f"{name:<10} FAILED: never seen in the {missed} tenth of the posts; read more of them", flush=True)
+        return False
     ratio = mean(late) / max(mean(early), 1)
     print(f"{name:<10} {mean(early) / 2**20:7.1f} MB, {mean(late) / 2**20:7.1f} MB: {ratio:.3f}", flush=True)
     return ratio <= MOST
