@@ -17,7 +17,8 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from extraction.models import Deployment, Leased, Post, PostImage, Reading
-from knowledge.models import Projection
+from knowledge.graphs.registry import store_names
+from knowledge.models import Projection, ProjectorLock
 
 GRACE = timedelta(minutes=2)  # a lease this long past its end should have been taken up by somebody
 LONGEST_NAMES = 5  # of the rows that a finding is about, so many are named
@@ -63,6 +64,19 @@ def _leases(now: datetime) -> Iterator[Finding]:
             fresh, old = late.filter(lease_until__gte=now - GRACE), late.filter(lease_until__lt=now - GRACE)
             yield _finding("lease", fresh, f"{name} are held past their time", pending=True)
             yield _finding("lease", old, f"{name} were held past their time and nobody took them up; see the logs")
+
+
+def _projectors(now: datetime) -> Iterator[Finding]:
+    """Locks of stores past their time. The next projector takes such a lock over by itself, so one that a killed
+    process left is no fault while nothing waits behind it; nor is that of a store that is no longer set up, nor while
+    all that is behind was refused and is to be tried later. Else one should have come by within the grace.
+    """
+    due = Projection.objects.filter(store=OuterRef("store"), done__lt=F("wanted"), due_at__lte=now)
+    held = ProjectorLock.objects.filter(store__in=store_names()).exclude(token="")
+    late = held.filter(Exists(due), until__lt=now)
+    fresh, old = late.filter(until__gte=now - GRACE), late.filter(until__lt=now - GRACE)
+    yield _finding("projector", fresh, "graphs are held past their time while units wait", pending=True)
+    yield _finding("projector", old, "graphs were held past their time and nobody took them up; see the logs")
 
 
 def _posts(now: datetime) -> Iterator[Finding]:
@@ -140,4 +154,11 @@ def _finding(kind: str, rows: QuerySet[Any], says: str, pending: bool = False) -
     return Finding(kind, count, says, about, pending)
 
 
-CHECKS: tuple[Callable[[datetime], Iterator[Finding]], ...] = (_unread, _leases, _posts, _units, _pictures)
+CHECKS: tuple[Callable[[datetime], Iterator[Finding]], ...] = (
+    _unread,
+    _leases,
+    _projectors,
+    _posts,
+    _units,
+    _pictures,
+)

@@ -16,7 +16,7 @@ from extraction import reading
 from extraction.models import Deployment, Feed, Post, PostImage, Reading
 from extraction.pictures import keep
 from knowledge import checking
-from knowledge.models import Projection
+from knowledge.models import Projection, ProjectorLock
 from tests import records
 from tests.factories import make_feed
 
@@ -83,6 +83,14 @@ def half_erased(post: Post) -> None:
     Post.objects.update(state="erased")
 
 
+def hold_graph(past: timedelta, store: str = "rdf", behind: bool = True, due: timedelta = timedelta()) -> None:
+    """A projector's lock that nobody let go of; `due`: how soon what is behind is to be projected."""
+    ProjectorLock.objects.create(store=store, token="x", until=timezone.now() - past)
+    Projection.objects.update(store=store, due_at=timezone.now() + due)
+    if behind:
+        Projection.objects.update(wanted=9)
+
+
 BROKEN: dict[str, tuple[Callable[[Post], object], dict[str, bool]]] = {
     "an edit waits": (edit, {"unread": True}),
     "an edit failed": (failed, {}),
@@ -104,6 +112,18 @@ BROKEN: dict[str, tuple[Callable[[Post], object], dict[str, bool]]] = {
     ),
     "a unit is behind": (lambda post: Projection.objects.update(wanted=9), {"unit": True}),
     "a unit was refused": (lambda post: Projection.objects.update(wanted=9, attempts=1), {"refused": False}),
+    "a projector just ran out": (
+        lambda post: hold_graph(timedelta(seconds=5)),
+        {"projector": True, "unit": True},
+    ),
+    "a projector was left": (lambda post: hold_graph(timedelta(hours=1)), {"projector": False, "unit": True}),
+    "a projector was left with nothing to do": (lambda post: hold_graph(timedelta(hours=1), behind=False), {}),
+    "a projector was left with nothing to do yet": (
+        lambda post: hold_graph(timedelta(hours=1), due=timedelta(hours=1)),
+        {"unit": True},
+    ),
+    "a projector is at work": (lambda post: hold_graph(timedelta(seconds=-60)), {"unit": True}),
+    "a store that is no longer set up": (lambda post: hold_graph(timedelta(hours=1), store="neo4j"), {"unit": True}),
     "a picture was cut short": (cut, {"picture": False}),
     "a picture is gone": (lambda post: PostImage.objects.update(file="pictures/none.jpg"), {"picture": False}),
     "half erased": (half_erased, {"erased": False}),
