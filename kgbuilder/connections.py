@@ -5,9 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from kgbuilder.environment import ROOT
+
+# A host that is gone without a word would hold each thread that asks it for as long as the system goes on sending: a
+# quarter of an hour, or two hours for an answer. So: seconds to connect, until an idle connection is asked for a sign
+# of life, between such questions, how many go unanswered, and milliseconds that what was sent may go unacknowledged.
+# None of them ends a query that merely takes long.
+POSTGRES_PATIENCE: Mapping[str, Any] = {
+    "connect_timeout": 4,  # less than `manage.py health` waits for an answer
+    "keepalives": 1,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
 
 
 def mail(url: str) -> dict[str, Any]:
@@ -29,7 +42,10 @@ def mail(url: str) -> dict[str, Any]:
 
 
 def database(url: str, data_dir: Path) -> dict[str, Any]:
-    """Django's DATABASES entry for `url`; SQLite in `data_dir` where it is empty."""
+    """Django's DATABASES entry for `url`; SQLite in `data_dir` where it is empty.
+
+    What a PostgreSQL address has after its question mark are libpq's options, and goes before ours.
+    """
     parts = urlsplit(url)
     if parts.scheme in ("postgres", "postgresql"):
         return {
@@ -41,6 +57,7 @@ def database(url: str, data_dir: Path) -> dict[str, Any]:
             "PORT": str(parts.port or ""),
             "CONN_MAX_AGE": None,
             "CONN_HEALTH_CHECKS": True,
+            "OPTIONS": {**POSTGRES_PATIENCE, **dict(parse_qsl(parts.query))},
         }
     return {
         "ENGINE": "django.db.backends.sqlite3",

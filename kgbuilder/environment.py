@@ -89,7 +89,8 @@ SETTINGS: tuple[Setting, ...] = (
         "DATABASE_URL",
         "",
         _address_in("sqlite", "postgres", "postgresql"),
-        "sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME; by default SQLite in DATA_DIR.",
+        "sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME; by default SQLite in DATA_DIR. libpq's options "
+        "may follow PostgreSQL's, as ?sslmode=require&connect_timeout=10.",
         secret=True,
     ),
     Setting("DATABASE_PASSWORD", "", _text, "The password for a DATABASE_URL that has only a user.", secret=True),

@@ -71,6 +71,17 @@ def test_a_database_address_becomes_djangos_entry(tmp_path: Path) -> None:
     assert connections.database("sqlite:////srv/kg.db", tmp_path)["NAME"] == Path("/srv/kg.db")
 
 
+def test_a_silent_database_is_waited_for_as_long_as_its_address_says(tmp_path: Path) -> None:
+    options = connections.database("postgresql://kg@db.example/kg", tmp_path)["OPTIONS"]
+    assert 0 < options["connect_timeout"] <= 10
+    idle, every, times = (options[f"keepalives_{name}"] for name in ("idle", "interval", "count"))
+    assert options["keepalives"] == 1 and 0 < idle + every * times <= 60
+    assert 0 < options["tcp_user_timeout"] <= 60_000
+    chosen = connections.database("postgresql://kg@db/kg?connect_timeout=30&sslmode=require", tmp_path)
+    assert (chosen["NAME"], chosen["HOST"]) == ("kg", "db")
+    assert chosen["OPTIONS"] == options | {"connect_timeout": "30", "sslmode": "require"}
+
+
 def test_secrets_come_from_files_and_passwords_go_into_addresses(tmp_path: Path) -> None:
     for name, content in (("key", "s3cret\n"), ("word", "p@ss/word\n")):
         (tmp_path / name).write_text(content)
