@@ -4,7 +4,8 @@
     python -m tests.kill --replay replay_news.py           the posts of another server, which prints its OPML's address
     python -m tests.kill --deterministic --posts 60 --kills 3
 
-Exit status 1 if a post or an assertion was lost or doubled, the graph differs from the record, or a process was left.
+Exit status 1 if a post or an assertion was lost or doubled, the record is not whole, the graph differs from it, or a
+process was left.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from tests.kill.counting import Counts
 
 VICTIMS = ("reader", "io", "web", "beat", "sparql", "supervisor")
+CHECKS = ("check_record", "check_parity")
 
 
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
@@ -144,11 +146,18 @@ def _run(product: Product, options: argparse.Namespace, dice: random.Random, add
     began = time.monotonic()
     wait_for(lambda: counting.quiet(wanted), "the product to come to rest", counting.state)
     settled = time.monotonic() - began
-    parity = product.command("check_parity", "--wait")
+    well, said = checked(product)
     left += product.stop()
     counts = counting.count(wanted)
-    report(counts, hit, left, parity.stdout + parity.stderr, at_last_kill, settled)
-    return not (counts.wrong or left or parity.returncode)
+    report(counts, hit, left, said, at_last_kill, settled)
+    return well and not (counts.wrong or left)
+
+
+def checked(product: Product) -> tuple[bool, dict[str, str]]:
+    """Whether the product's own checks find record and graph whole, and what each says."""
+    ended = {name: product.command(name, "--wait", "180") for name in CHECKS}
+    said = {name: (one.stdout + one.stderr).strip() for name, one in ended.items()}
+    return not any(one.returncode for one in ended.values()), said
 
 
 def add_feeds(product: Product, address: str) -> int:
@@ -166,7 +175,9 @@ def add_feeds(product: Product, address: str) -> int:
     return listed
 
 
-def report(counts: Counts, hit: Counter[str], left: int, parity: str, at_last_kill: int, settled: float) -> None:
+def report(
+    counts: Counts, hit: Counter[str], left: int, said: dict[str, str], at_last_kill: int, settled: float
+) -> None:
     print(f"kills: {hit.total()} ({', '.join(f'{name} {hit[name]}' for name in VICTIMS)})")
     print(f"read at the last kill: {at_last_kill}; at rest {settled:.1f} s after it")
     print(f"posts: {counts.posts} of {counts.wanted} listed; read: {counts.read}")
@@ -176,7 +187,8 @@ def report(counts: Counts, hit: Counter[str], left: int, parity: str, at_last_ki
     if counts.excused:
         print(f"at the floor, so that another batch may leave them out: {counts.excused}")
     print(f"processes left behind: {left}")
-    print(f"check_parity: {parity.strip()}", flush=True)
+    for check, sentences in said.items():
+        print(f"{check}: {sentences}", flush=True)
 
 
 def main(given: Sequence[str] | None = None) -> int:
