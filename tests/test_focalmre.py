@@ -99,6 +99,7 @@ def test_the_gate_closed_reads_the_text_and_open_the_picture(bias, reads):
 def test_the_gate_starts_as_far_open_as_asked_for():
     for start in (0.1, 0.5):
         gate = Gate(8, True, start)
+        assert gate.text is not None and gate.image is not None
         nn.init.zeros_(gate.text.weight)
         nn.init.zeros_(gate.image.weight)
         mixed = gate(torch.zeros(1, 2, 8), torch.ones(1, 2, 8))
