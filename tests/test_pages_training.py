@@ -370,6 +370,17 @@ def test_runs_are_compared_by_settings_curves_figures_and_a_paired_bootstrap(adm
     html(admin, "/training/runs/compare/?batch=nonsense&run=x&run=99999999999999999999")
 
 
+def test_runs_measured_on_other_examples_are_not_called_the_first(admin: Client) -> None:
+    dataset, batch = make_dataset(), uuid.uuid4()
+    for seed in (1, 2):
+        checkpoint = make_checkpoint(name=f"c{seed}", active=False)
+        made = make_evaluation(checkpoint, dataset, 10, ended_at=timezone.now())
+        made.examples.filter(position__gte=30 * seed).delete()
+        make_run(batch=batch, seed=seed, name=f"r{seed}", state="done", checkpoint=checkpoint, config={"seed": seed})
+    page = html(admin, f"/training/runs/compare/?batch={batch}")
+    assert page.count(">first<") == 1 and page.count("measured on other examples") == 1
+
+
 def test_an_evaluations_page_and_its_examples(admin: Client) -> None:
     made = make_evaluation(make_checkpoint(active=False), make_dataset(), 30)
     page = html(admin, f"/training/evaluations/{made.pk}/")

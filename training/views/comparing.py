@@ -87,9 +87,8 @@ def _table(runs: list[TrainingRun], name: str, split: str, by: dict[int, Evaluat
     rows = []
     for run, one in zip(runs, evaluations, strict=True):
         different = _difference(first, one) if one and first and one.pk != first.pk else None
-        rows.append(
-            {"run": run, "evaluation": one, "figures": _figures(one), "different": different, "sure": _sure(different)}
-        )
+        row = {"run": run, "evaluation": one, "figures": _figures(one)}
+        rows.append({**row, "first": one is first, "different": different, "sure": _sure(different)})
     names = list(
         dict.fromkeys(figure["name"] for one in evaluations if one for figure in one.metrics.get("figures", []))
     )
