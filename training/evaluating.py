@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from extraction import datasets
 from extraction.checkpoint import Checkpoint
@@ -118,6 +119,19 @@ def prepared_for(checkpoint: Checkpoint, examples: Sequence[Example], parser: Pa
 def _pairs(checkpoint: Checkpoint, prepared: Prepared) -> Measured:
     logits = pair_logits(checkpoint.network, prepared)
     least = least_of(checkpoint.manifest)
+    looked = _looked_at(prepared, logits, least)
+    figures, note = [_counted("relations", looked)], ""
+    if least is not None:
+        note = f"A pair counts as related from a probability of {least:g}, which was best on dev."
+        likeliest = _looked_at(prepared, logits, None)
+        figures.append(
+            {**_counted("relations, most probable label", likeliest), "accuracy": _accuracy(prepared, likeliest)}
+        )
+    return Measured(figures, looked, _accuracy(prepared, looked), _inputs(checkpoint), note)
+
+
+def _looked_at(prepared: Prepared, logits: NDArray[np.float32], least: float | None) -> list[Looked]:
+    """Every example with what is said of its pairs where one counts as related from the probability `least`."""
     labels = decided(logits, least)
     sure = probabilities(logits)[np.arange(len(labels)), labels]
     names = ("", *prepared.inventory.relation_keys)
@@ -125,13 +139,12 @@ def _pairs(checkpoint: Checkpoint, prepared: Prepared) -> Measured:
     for item, label, score in zip(prepared.items, labels.tolist(), sure.tolist(), strict=True):
         assert item.candidate is not None
         answers.setdefault(item.example, []).append((item.candidate, names[label], score))
-    looked = [look_at_pairs(prepared.examples[place], said) for place, said in sorted(answers.items())]
+    return [look_at_pairs(prepared.examples[place], said) for place, said in sorted(answers.items())]
+
+
+def _accuracy(prepared: Prepared, looked: Sequence[Looked]) -> float:
     same = sum(times for one in looked for (gold, found), times in one.confusion.items() if gold == found)
-    accuracy = same / len(prepared.items)
-    note = ""
-    if least is not None:
-        note = f"A pair counts as related from a probability of {least:g}, which was best on dev."
-    return Measured([_counted("relations", looked)], looked, accuracy, _inputs(checkpoint), note)
+    return same / len(prepared.items)
 
 
 def _readings(checkpoint: Checkpoint, prepared: Prepared, related: bool) -> Measured:
