@@ -18,7 +18,7 @@ from extraction.schema import Candidate, Example, Region
 from extraction.tiny import tokenizer
 from kgbuilder.benchmarks import ablations, systems
 from training.ablations import ABLATIONS, FULL
-from training.disturbing import disturbed_regions, shuffled_images
+from training.disturbing import changed, disturbed_regions, shuffled_images
 from training.recipes import ABOUT, PAPER, RECIPES
 from training.threads import sleep_while_waiting
 
@@ -41,6 +41,17 @@ def test_a_share_of_the_examples_gets_anothers_picture_and_boxes():
     assert shuffled_images(plain, 0.0) == plain
     with pytest.raises(ValueError, match="between 0 and 1"):
         shuffled_images(plain, 5)
+
+
+def test_pictures_are_shuffled_among_examples_that_ask_about_none_of_their_regions():
+    plain = examples(10)
+    mixed = [dataclasses.replace(one, candidates=(Candidate(0, 1, "", n < 6),)) for n, one in enumerate(plain)]
+    turned = shuffled_images(mixed, 1.0)
+    assert turned[:6] == mixed[:6] and changed(mixed, turned) == 4
+    with pytest.raises(ValueError, match="ask about regions of their own"):
+        shuffled_images(mixed[:6], 1.0)
+    with pytest.raises(ValueError, match="No picture was changed"):
+        shuffled_images(mixed, 0.25)
 
 
 def test_a_share_of_the_regions_is_moved_or_left_out():
@@ -91,6 +102,7 @@ def test_a_pair_system_is_trained_and_evaluated_by_commands(trained, capsys):
         "evaluate", str(trained / "out"), data_root=str(trained), against=same, confusion=True, shuffle_images=1
     )
     out = capsys.readouterr().out
+    assert "2 of 3 examples have another's picture" in out
     assert "accuracy" in out and "F1 +0.0 against out" in out and "paired bootstrap" in out
     with pytest.raises(CommandError, match="holds no predictions"):
         call_command("evaluate", str(trained / "out"), data_root=str(trained), against=str(trained / "nothing"))

@@ -16,16 +16,32 @@ from extraction.schema import Example, Region
 
 
 def shuffled_images(examples: Sequence[Example], share: float, seed: int = 0) -> list[Example]:
-    """The examples, `share` of them with the picture and the regions of another of these; raises ValueError."""
+    """The examples, `share` of those that may have another picture with the picture and the regions of another of them.
+
+    One that asks about a region of its own picture may not: nothing in another's would be what it asks about. Raises
+    ValueError, also where no example could be changed: its figures would pass for those of shuffled pictures.
+    """
     _check(share)
     rng = np.random.default_rng((seed, 1))
-    chosen = sorted(rng.permutation(len(examples))[: round(share * len(examples))].tolist())
+    free = [place for place, one in enumerate(examples) if not any(asked.region for asked in one.candidates)]
+    chosen = sorted(free[place] for place in rng.permutation(len(free))[: round(share * len(free))].tolist())
     turned = list(examples)
     for place, other in zip(chosen, _moved_on(chosen, rng), strict=True):
-        mine, theirs = examples[place], examples[other]
-        if not any(candidate.region for candidate in mine.candidates):
-            turned[place] = replace(mine, image=theirs.image, regions=theirs.regions)
+        turned[place] = replace(examples[place], image=examples[other].image, regions=examples[other].regions)
+    if share and not changed(examples, turned):
+        raise ValueError(
+            "No example could be given another's picture: all of them ask about regions of their own."
+            if examples and not free
+            else f"No picture was changed: {share:g} of {len(free)} examples leaves no two with different pictures."
+        )
     return turned
+
+
+def changed(before: Sequence[Example], after: Sequence[Example]) -> int:
+    """How many of the examples have another picture or other regions than before."""
+    return sum(
+        (one.image, one.regions) != (other.image, other.regions) for one, other in zip(before, after, strict=True)
+    )
 
 
 def _moved_on(chosen: list[int], rng: np.random.Generator) -> list[int]:

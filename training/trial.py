@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,17 @@ import numpy as np
 
 from extraction import datasets
 from extraction.checkpoint import Checkpoint
+from extraction.schema import Example
 from training.bootstrap import difference, interval, spread
 from training.config import TrainConfig
 from training.deciding import least_of
-from training.disturbing import disturbed_regions, shuffled_images
+from training.disturbing import changed, disturbed_regions, shuffled_images
 from training.evaluating import prepared_for
 from training.judging import Judgement, judge
 from training.parses import Parses
 from training.publishing import rule
+
+Say = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -33,21 +36,32 @@ class Trial:
     seed: int = 0
 
 
-def tried(checkpoint: Checkpoint, root: Path, trial: Trial, parser: Parses) -> Judgement:
-    """Raises DatasetError; ValueError for shares, or labels that the checkpoint does not know."""
+def tried(checkpoint: Checkpoint, root: Path, trial: Trial, parser: Parses, say: Say = lambda line: None) -> Judgement:
+    """Raises DatasetError; ValueError for shares, or labels that the checkpoint does not know.
+
+    `say` is told how many examples were made harder.
+    """
     manifest = checkpoint.manifest
     config = TrainConfig.from_dict(manifest.training["config"])
     examples = [one for one in datasets.load(trial.data, trial.split, root, config.labels) if one.words]
-    examples = examples[: config.limit or None]
-    if trial.shuffle_images:
-        examples = shuffled_images(examples, trial.shuffle_images, trial.seed)
-    if trial.disturb_regions:
-        examples = disturbed_regions(examples, trial.disturb_regions, trial.seed)
+    examples = harder(examples[: config.limit or None], trial, say)
     prepared = prepared_for(checkpoint, examples, parser, config.images)
     even = least_of(manifest)
     own = {} if prepared.head in ("pair", "region_pair") else manifest.thresholds
     thresholds = own if even is None else {"default": even}
     return judge(checkpoint.network, prepared, manifest.calibration, thresholds)
+
+
+def harder(examples: Sequence[Example], trial: Trial, say: Say) -> list[Example]:
+    """The examples made harder as the trial asks; raises ValueError."""
+    made = list(examples)
+    if trial.shuffle_images:
+        made = shuffled_images(examples, trial.shuffle_images, trial.seed)
+        say(f"{changed(examples, made)} of {len(made)} examples have another's picture")
+    if trial.disturb_regions:
+        before, made = made, disturbed_regions(made, trial.disturb_regions, trial.seed)
+        say(f"{changed(before, made)} of {len(made)} examples have regions that are wrong")
+    return made
 
 
 def said(judged: Judgement, by_relation: bool = False, confusion: bool = False) -> Iterator[str]:

@@ -108,7 +108,7 @@ class Command(BaseCommand):
             trial = Trial(
                 name, options["split"], options["shuffle_images"], options["disturb_regions"], options["seed"]
             )
-            judged = tried(checkpoint, root, trial, parser)
+            judged = tried(checkpoint, root, trial, parser, self.stdout.write)
             self.stdout.write(f"{name} {trial.split}, {len(judged.counts)} items")
             for line in said(judged, options["by_relation"], options["confusion"]):
                 self.stdout.write(f"  {line}")
