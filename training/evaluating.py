@@ -26,7 +26,7 @@ from training.faults import Looked, by_label, look_at_pairs, look_at_reading
 from training.metrics import Score, mention_score, relation_score
 from training.parses import Parses
 from training.prepare import Prepared, items_of, with_titles
-from training.publishing import inputs_said
+from training.showing import inputs
 
 Say = Callable[[str], object]
 
@@ -186,4 +186,4 @@ def _figure(name: str, score: Score) -> dict[str, Any]:
 
 
 def _inputs(checkpoint: Checkpoint) -> list[str]:
-    return [part.strip() for part in inputs_said(checkpoint.manifest).split(",")]
+    return inputs(checkpoint, bool(checkpoint.manifest.training["config"].get("images")))

@@ -24,6 +24,7 @@ from training.loop import Run
 from training.metrics import Judged
 from training.parses import Parses
 from training.prepare import Prepared
+from training.showing import inputs
 
 PREDICTIONS = "predictions-{split}.json"
 
@@ -129,7 +130,7 @@ def card(checkpoint: Checkpoint, judged: dict[str, Judgement]) -> str:
         f"# {manifest.name}",
         f"{manifest.system}, head {manifest.head}, on {config['encoder']}; trained on {', '.join(config['data'])} "
         f"({config['labels']} labels), seed {config['seed']}. Digest `{checkpoint.digest}`.",
-        f"What it is shown: {inputs_said(manifest)}.",
+        f"What it is shown: {', '.join(inputs(checkpoint, bool(config['images'])))}.",
         "## Figures",
         "\n".join(rows),
         within,
@@ -137,15 +138,3 @@ def card(checkpoint: Checkpoint, judged: dict[str, Judgement]) -> str:
         "\n".join(f"- {note}" for note in manifest.training["notes"]),
     ]
     return "\n\n".join(sections) + "\n"
-
-
-def inputs_said(manifest: Any) -> str:
-    """The inputs of a checkpoint's figures, in words."""
-    config = manifest.training.get("config", {})
-    parts = ["text"]
-    if manifest.vision or getattr(manifest.network, "objects", 0):
-        parts.append("pictures" if config.get("images") else "boxes (no pixels)")
-    if manifest.vision:
-        random = manifest.vision.get("source") in ("random", None)
-        parts.append("a vision encoder " + ("with random initial weights" if random else manifest.vision["source"]))
-    return ", ".join(parts)
