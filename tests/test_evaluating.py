@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
+from PIL import Image
 
-from extraction import datasets
+from extraction import datasets, registry
 from extraction.checkpoint import Checkpoint
+from extraction.networks.focalmre import FocalMRE
 from extraction.schema import Example
 from tests.generated import Chain, eight
 from tests.test_composition import pair_checkpoint
-from training import evaluating
+from training import evaluating, launched
 from training.evaluating import Measured, measure
 from training.judging import judge
+from training.models import Dataset, Evaluation
 
 
 def measured(
@@ -44,3 +48,87 @@ def test_the_most_probable_label_stands_beside_the_one_from_a_probability(
     judged = judge(plain.network, prepared, thresholds={"default": 0.0}).figures
     assert (both.figures[1]["f1"], both.figures[1]["accuracy"]) == (judged["argmax_f1"], judged["argmax_accuracy"])
     assert (both.figures[0]["f1"], both.accuracy) == (judged["f1"], judged["accuracy"])
+
+
+RED = (200, 10, 10)
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The plain whole pictures that FocalMRE is shown, one after the other."""
+    found: list[Any] = []
+    forward = FocalMRE.forward
+
+    def watched(network: FocalMRE, batch: Any) -> Any:
+        found.extend(batch.pictures.pixels[:, 0])
+        return forward(network, batch)
+
+    monkeypatch.setattr(FocalMRE, "forward", watched)
+    return found
+
+
+def with_pictures(root: Path, names: list[str]) -> Path:
+    """A data set's root, with red pictures of these names beside it."""
+    folder = root / "mnre" / "images"
+    folder.mkdir(parents=True)
+    for name in names:
+        Image.new("RGB", (48, 48), RED).save(folder / name, format="PNG")
+    return root
+
+
+def reds(seen: list[Any]) -> int:
+    return sum(picture[:, 0, 0].tolist() == list(RED) for picture in seen)
+
+
+@pytest.mark.django_db
+def test_an_evaluation_sees_the_data_sets_own_pictures_when_those_of_the_run_are_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: list[Any]
+) -> None:
+    gone = str(tmp_path / "run" / "data" / "mnre" / "images")
+    pair_checkpoint(tmp_path / "run", "focalmre", "pair", images=gone)
+    root = with_pictures(tmp_path / "set", [f"{number}.jpg" for number in range(8)])
+    dataset = Dataset.objects.create(name="set", format="mnre", root=str(root), state="done", counts={})
+    row = Evaluation.objects.create(checkpoint=registry.register(tmp_path / "run"), dataset=dataset, split="test")
+    monkeypatch.setattr(datasets, "load", lambda *asked: eight())
+    launched.perform_evaluation(row)
+    row.refresh_from_db()
+    assert reds(seen) == len(seen) == 8
+    assert "pictures" in row.inputs and row.metrics["note"] == ""
+
+
+def test_pictures_that_are_not_there_are_counted_and_none_at_all_are_boxes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: list[Any]
+) -> None:
+    checkpoint = pair_checkpoint(tmp_path / "run", "focalmre", "pair", images="gone")
+    root = with_pictures(tmp_path / "some", ["0.jpg", "1.jpg"])
+    (root / "mnre" / "images" / "2.jpg").write_text("no picture")
+    some = measured(checkpoint, root, monkeypatch, eight())
+    assert reds(seen) == 2 and some.note.startswith("6 of 8 pictures were not found in ")
+    none = measured(checkpoint, tmp_path / "none", monkeypatch, eight())
+    assert reds(seen) == 2 and "none were found with this data set" in none.note
+    assert "pictures" in some.inputs and "pictures" not in none.inputs
+    blind = pair_checkpoint(tmp_path / "blind", "focalmre", "pair")
+    assert measured(blind, root, monkeypatch, eight()).note == "" and reds(seen) == 2
+
+
+def test_the_command_looks_into_the_folder_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pair_checkpoint(tmp_path / "run", "focalmre", "pair", images="gone")
+    pair_checkpoint(tmp_path / "words", "mtb", "pair")
+    images = str(with_pictures(tmp_path / "set", [f"{number}.jpg" for number in range(7)]) / "mnre" / "images")
+    monkeypatch.setattr(datasets, "load", lambda *asked: eight())
+
+    def evaluate(folder: str = "run", **options: Any) -> str:
+        seen.clear()
+        call_command("evaluate", str(tmp_path / folder), data_root=str(tmp_path / "elsewhere"), **options)
+        return capsys.readouterr().out
+
+    assert "1 of 8 pictures were not found" in evaluate(images=images) and reds(seen) == 7
+    assert "not found" not in evaluate(images="") and reds(seen) == 0
+    with pytest.raises(CommandError, match="name their folder with --images"):
+        evaluate()
+    with pytest.raises(CommandError, match="There is no folder of pictures typo"):
+        evaluate(images="typo")
+    with pytest.raises(CommandError, match="is not shown pictures"):
+        evaluate("words", images=images)

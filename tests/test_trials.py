@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from PIL import Image
 
 from extraction.features import SHAPES
 from extraction.networks.encoders import TextEncoder, tiny
 from extraction.networks.system import SYSTEMS
+from extraction.networks.vision_encoders import tiny_vit
 from extraction.schema import Candidate, Example, Region
 from extraction.tiny import tokenizer
 from kgbuilder.benchmarks import ablations, systems
@@ -112,6 +114,21 @@ def test_a_pair_system_is_trained_and_evaluated_by_commands(trained, capsys):
         call_command("evaluate", str(trained / "out"), data_root=str(trained), against=str(other))
     with pytest.raises(CommandError, match="between 0 and 1"):
         call_command("evaluate", str(trained / "out"), data_root=str(trained), shuffle_images=7)
+
+
+def test_a_run_with_pictures_wants_their_folder_and_says_how_many_are_not_there(trained, encoder, capsys):
+    images = trained / "images"
+    images.mkdir()
+    Image.new("RGB", (8, 8)).save(images / "pier.jpg")
+    vision = {"architecture": tiny_vit(32)}
+    settings = {"encoder": encoder, "vision": vision, "network": {"size": 32}}
+    options: dict[str, Any] = {"data_root": str(trained), "out": str(trained / "seeing"), "epochs": 1}
+    with pytest.raises(CommandError, match="There is no folder of pictures typo"):
+        call_command("train", "focalmre", set=json.dumps(settings), images="typo", **options)
+    call_command("train", "focalmre", set=json.dumps(settings), images=str(images), **options)
+    card = (trained / "seeing" / "README.md").read_text()
+    assert f"1 of 2 pictures were not found in {images}" in card and "text, boxes, pictures" in card
+    assert card.count("not found") == 1 and "1 of 2 pictures" in capsys.readouterr().out
 
 
 def test_seeds_are_told_as_mean_and_spread(trained, tmp_path, capsys):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from training.faults import Looked, by_label, look_at_pairs, look_at_reading
 from training.metrics import Score, mention_score, relation_score
 from training.parses import Parses
 from training.prepare import Prepared, items_of, with_titles
-from training.showing import inputs
+from training.showing import CANVAS, folder_named, inputs, missing, pictures_for
 
 Say = Callable[[str], object]
 
@@ -42,8 +42,8 @@ class Measured:
     figures: list[dict[str, Any]]
     looked: list[Looked]
     accuracy: float | None
-    inputs: list[str]
     note: str = ""
+    inputs: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """All but the examples, as plain JSON."""
@@ -59,19 +59,32 @@ class Measured:
 
 
 def measure(checkpoint: Checkpoint, format: str, split: str, root: Path, parser: Parses, say: Say) -> Measured:
-    """Raises CannotEvaluate or DatasetError."""
+    """With the data set's own pictures, if the checkpoint was trained with any. Raises CannotEvaluate, DatasetError."""
     labels, training = _labels(checkpoint, format)
     say(f"reading {format} {split}")
     examples = [one for one in datasets.load(format, split, root, labels) if one.words]
     _check(checkpoint, format, examples)
     say(f"parsing {len(examples)} examples")
-    prepared = prepared_for(checkpoint, examples, parser, training.images)
+    images = pictures_for(training, root, format)
+    prepared = prepared_for(checkpoint, examples, parser, images)
     if not prepared.items:
         raise CannotEvaluate(f"{format} {split} has nothing that {checkpoint.manifest.system} can be asked about.")
     say(f"asking about {len(prepared.items)} of them")
     if prepared.head in ("pair", "region_pair"):
-        return _pairs(checkpoint, prepared)
-    return _readings(checkpoint, prepared, any(example.relations for example in examples))
+        found = _pairs(checkpoint, prepared)
+    else:
+        found = _readings(checkpoint, prepared, any(example.relations for example in examples))
+    notes = [found.note, _pictures_said(checkpoint, examples, training.images, images)]
+    return replace(found, inputs=inputs(checkpoint, bool(images)), note=" ".join(note for note in notes if note))
+
+
+def _pictures_said(checkpoint: Checkpoint, examples: Sequence[Example], trained: str, images: str) -> str:
+    """What is to be said of pictures that the checkpoint was trained with and is not shown here."""
+    if not trained or not checkpoint.network.needs.pictures:
+        return ""
+    if not images:
+        return f"It was trained with pictures, and none were found with this data set; {CANVAS}."
+    return missing(examples, images)
 
 
 def _labels(checkpoint: Checkpoint, format: str) -> tuple[LabelMode, TrainConfig]:
@@ -94,7 +107,7 @@ def _check(checkpoint: Checkpoint, format: str, examples: Sequence[Example]) -> 
 
 
 def prepared_for(checkpoint: Checkpoint, examples: Sequence[Example], parser: Parses, images: str = "") -> Prepared:
-    """The examples in the checkpoint's vocabularies, as its network is shown them in use."""
+    """The examples in the checkpoint's vocabularies, as its network is shown them in use. Raises DatasetError."""
     manifest, featurizer = checkpoint.manifest, checkpoint.featurizer
     pairs = manifest.head in ("pair", "region_pair")
     parsed = parser.parse_words([example.words for example in examples])
@@ -112,7 +125,7 @@ def prepared_for(checkpoint: Checkpoint, examples: Sequence[Example], parser: Pa
         items_of(held, manifest.head),
         add_markers(featurizer.tokenizer) if pairs else (),
         manifest.classes,
-        pixels_in(Path(images) if images else None),
+        pixels_in(folder_named(images)),
     )
 
 
@@ -127,7 +140,7 @@ def _pairs(checkpoint: Checkpoint, prepared: Prepared) -> Measured:
         figures.append(
             {**_counted("relations, most probable label", likeliest), "accuracy": _accuracy(prepared, likeliest)}
         )
-    return Measured(figures, looked, _accuracy(prepared, looked), _inputs(checkpoint), note)
+    return Measured(figures, looked, _accuracy(prepared, looked), note)
 
 
 def _looked_at(prepared: Prepared, logits: NDArray[np.float32], least: float | None) -> list[Looked]:
@@ -169,7 +182,7 @@ def _readings(checkpoint: Checkpoint, prepared: Prepared, related: bool) -> Meas
         ]
         if even is not None:
             note = f"Relations count from a probability of {even:g}, which was best on dev; in use each has its own."
-    return Measured(figures, looked, None, _inputs(checkpoint), note)
+    return Measured(figures, looked, None, note)
 
 
 def _counted(name: str, looked: Sequence[Looked]) -> dict[str, Any]:
@@ -183,7 +196,3 @@ def _counted(name: str, looked: Sequence[Looked]) -> dict[str, Any]:
 def _figure(name: str, score: Score) -> dict[str, Any]:
     counts = {"right": score.right, "found": score.predicted, "gold": score.gold}
     return {"name": name, "precision": score.precision, "recall": score.recall, "f1": score.f1, **counts}
-
-
-def _inputs(checkpoint: Checkpoint) -> list[str]:
-    return inputs(checkpoint, bool(checkpoint.manifest.training["config"].get("images")))

@@ -25,6 +25,7 @@ from training.evaluating import Measured, measure
 from training.loop import Progress
 from training.models import Dataset, EvaluatedExample, Evaluation, TrainingRun
 from training.runner import parser_for, run
+from training.showing import beside
 from training.telling import tell
 
 ROWS = 500
@@ -148,8 +149,7 @@ def _gathered(row: TrainingRun, folder: Path) -> Path:
 
 def _pictures(row: TrainingRun, root: Path) -> str:
     """The folder of pictures beside the first of the run's data sets that has one, where the run shall see them."""
-    folders = [root / folder_of(dataset.format) / "images" for dataset in row.datasets.order_by("pk")]
-    there = [str(folder) for folder in folders if folder.is_dir()]
+    there = [folder for dataset in row.datasets.order_by("pk") if (folder := beside(root, dataset.format))]
     return there[0] if row.config.get("images") and there else ""
 
 

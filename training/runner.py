@@ -25,6 +25,7 @@ from training.loop import Progress, Run
 from training.parses import Parses, Unparsed
 from training.prepare import Prepared, head_of, prepare
 from training.publishing import publish_judged, write_predictions
+from training.showing import folder_named, missing
 from training.world import World
 
 Report = Callable[[Progress], None]
@@ -57,14 +58,19 @@ def run(
     if config.threads:
         torch.set_num_threads(config.threads)
     head_of(config)
+    folder_named(config.images)
     world = World.current(config.device)
     parser = parser_for(config, parser)
     say(f"reading {', '.join(config.data)}")
     prepared = prepare(config, root, parser, tokenizer)
+    dev = held_out(config, prepared, root, "dev", parser)
+    network = build(config, prepared)
+    if config.images and network.needs.pictures:
+        gone = missing([*prepared.examples, *dev.examples], config.images)
+        prepared.notes.extend([gone] if gone else [])
     for note in prepared.notes:
         say(f"  {note}")
-    dev = held_out(config, prepared, root, "dev", parser)
-    training = Run(config, prepared, build(config, prepared), lambda network: judge(network, dev).figures, world)
+    training = Run(config, prepared, network, lambda network: judge(network, dev).figures, world)
     if resume and training.resume(out / "run"):
         say(f"going on at step {training.progress.step} of {training.progress.steps}")
     say(f"{len(prepared.items)} items, {training.progress.steps} steps on {training.device}")

@@ -1,8 +1,17 @@
-"""What a system is shown, in words."""
+"""What a system is shown: its inputs in words, the folder of its pictures, and how many of them are not there."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
 from extraction.checkpoint import Checkpoint
+from extraction.datasets import DatasetError
+from extraction.schema import Example
+from training.config import TrainConfig
+from training.dataset_files import folder_of
+
+CANVAS = "where an example has boxes, they stand on a grey canvas instead"
 
 
 def inputs(checkpoint: Checkpoint, pictures: bool) -> list[str]:
@@ -23,3 +32,43 @@ def inputs(checkpoint: Checkpoint, pictures: bool) -> list[str]:
         source = vision.get("source") or "random"
         parts.append("a vision encoder " + ("with random initial weights" if source == "random" else source))
     return parts
+
+
+def folder_named(images: str) -> Path | None:
+    """The folder of pictures that somebody named; None without a name. Raises DatasetError where it is not there."""
+    if not images:
+        return None
+    if not Path(images).is_dir():
+        raise DatasetError(f"There is no folder of pictures {images}: name the folder that holds them, or none.")
+    return Path(images)
+
+
+def beside(root: Path, format: str) -> str:
+    """The pictures that lie with a data set, "" where none do."""
+    folder = root / folder_of(format) / "images"
+    return str(folder) if folder.is_dir() else ""
+
+
+def pictures_for(config: TrainConfig, root: Path, format: str) -> str:
+    """The folder of pictures to measure a checkpoint on a data set with: "" where it was trained without, or none is.
+
+    The data set's own come first: those of the training are others, and may be gone with the run's folder.
+    """
+    if not config.images:
+        return ""
+    trained = config.images if format in config.data and Path(config.images).is_dir() else ""
+    return beside(root, format) or trained
+
+
+def missing(examples: Iterable[Example], images: str) -> str:
+    """A sentence that says how many of the examples' pictures are not in the folder or are none, "" where all are."""
+    from PIL import Image, UnidentifiedImageError
+
+    names = sorted({one.image for one in examples if one.image})
+    gone = 0
+    for name in names:
+        try:
+            Image.open(Path(images) / Path(name).name).close()  # reads what it is, not yet its pixels
+        except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
+            gone += 1
+    return f"{gone} of {len(names)} pictures were not found in {images}; {CANVAS}." if gone else ""

@@ -12,6 +12,7 @@ import numpy as np
 
 from extraction import datasets
 from extraction.checkpoint import Checkpoint
+from extraction.datasets import DatasetError
 from extraction.schema import Example
 from training.bootstrap import difference, interval, spread
 from training.config import TrainConfig
@@ -21,6 +22,7 @@ from training.evaluating import prepared_for
 from training.judging import Judgement, judge
 from training.parses import Parses
 from training.publishing import rule
+from training.showing import folder_named, missing, pictures_for
 
 Say = Callable[[str], object]
 
@@ -34,22 +36,45 @@ class Trial:
     shuffle_images: float = 0.0
     disturb_regions: float = 0.0
     seed: int = 0
+    images: str | None = None  # folder of the pictures; None = the data set's own, or those of the training
 
 
 def tried(checkpoint: Checkpoint, root: Path, trial: Trial, parser: Parses, say: Say = lambda line: None) -> Judgement:
     """Raises DatasetError; ValueError for shares, or labels that the checkpoint does not know.
 
-    `say` is told how many examples were made harder.
+    `say` is told how many examples were made harder, and how many pictures are missing.
     """
     manifest = checkpoint.manifest
     config = TrainConfig.from_dict(manifest.training["config"])
     examples = [one for one in datasets.load(trial.data, trial.split, root, config.labels) if one.words]
     examples = harder(examples[: config.limit or None], trial, say)
-    prepared = prepared_for(checkpoint, examples, parser, config.images)
+    prepared = prepared_for(checkpoint, examples, parser, shown(checkpoint, examples, root, trial, say))
     even = least_of(manifest)
     own = {} if prepared.head in ("pair", "region_pair") else manifest.thresholds
     thresholds = own if even is None else {"default": even}
     return judge(checkpoint.network, prepared, manifest.calibration, thresholds)
+
+
+def shown(checkpoint: Checkpoint, examples: Sequence[Example], root: Path, trial: Trial, say: Say) -> str:
+    """The folder of the pictures that the checkpoint is shown, "" for none.
+
+    Raises ValueError where pictures are named that its network has no eyes for, DatasetError where they are not there.
+    """
+    manifest = checkpoint.manifest
+    config = TrainConfig.from_dict(manifest.training["config"])
+    if not checkpoint.network.needs.pictures:
+        if trial.images:
+            raise ValueError(f"{manifest.name} is not shown pictures: it has no part that looks at them.")
+        return ""
+    images = pictures_for(config, root, trial.data) if trial.images is None else trial.images
+    if config.images and not images and trial.images is None:
+        raise DatasetError(
+            f"{manifest.name} was trained with pictures from {config.images}, and there are none for {trial.data}: "
+            "name their folder with --images, or nothing with --images '' to measure it on boxes."
+        )
+    if folder_named(images) and (gone := missing(examples, images)):
+        say(gone)
+    return images
 
 
 def harder(examples: Sequence[Example], trial: Trial, say: Say) -> list[Example]:

@@ -28,6 +28,9 @@ class Command(BaseCommand):
         parser.add_argument("--split", choices=["dev", "test"], default="test")
         parser.add_argument("--shuffle-images", type=float, default=0.0, help="share of examples given another's")
         parser.add_argument("--disturb-regions", type=float, default=0.0, help="share of regions that are made wrong")
+        parser.add_argument(
+            "--images", help="folder of the pictures (default: the data set's own, or those of the training; '': none)"
+        )
         parser.add_argument("--seed", type=int, default=0, help="of what is shuffled and disturbed")
         parser.add_argument("--mentions", help="a checkpoint before the pair checkpoint: quintuples count")
         parser.add_argument("--seeds", nargs="+", help="folders of runs: mean and spread of their figures")
@@ -87,7 +90,7 @@ class Command(BaseCommand):
         from extraction.text import Parser
         from training.parses import ParseCache
         from training.pipelined import judge_pipeline
-        from training.trial import said
+        from training.trial import said, shown
 
         if not options["data"]:
             raise CommandError("Name the data set whose quintuples count with --data (jmere, say).")
@@ -95,19 +98,18 @@ class Command(BaseCommand):
         config = pairs.manifest.training["config"]
         for name in options["data"].split(","):
             examples = load(name, options["split"], root, config["labels"])
-            judged = judge_pipeline(mentions, pairs, examples, parser, config.get("images", ""))
+            images = shown(pairs, examples, root, _trial(name, options), self.stdout.write)
+            judged = judge_pipeline(mentions, pairs, examples, parser, images)
             self.stdout.write(f"{name} {options['split']}, {len(judged.counts)} sentences, quintuples")
             for line in said(judged, options["by_relation"]):
                 self.stdout.write(f"  {line}")
 
     def _tried(self, checkpoint: Any, parser: Any, root: Path, options: dict[str, Any]) -> None:
-        from training.trial import Trial, against, said, tried
+        from training.trial import against, said, tried
 
         training = checkpoint.manifest.training["config"]
         for name in options["data"].split(",") if options["data"] else training["data"]:
-            trial = Trial(
-                name, options["split"], options["shuffle_images"], options["disturb_regions"], options["seed"]
-            )
+            trial = _trial(name, options)
             judged = tried(checkpoint, root, trial, parser, self.stdout.write)
             self.stdout.write(f"{name} {trial.split}, {len(judged.counts)} items")
             for line in said(judged, options["by_relation"], options["confusion"]):
@@ -134,3 +136,10 @@ class Command(BaseCommand):
 
         for row in with_and_without_titles(checkpoint, parser, root):
             self.stdout.write(row)
+
+
+def _trial(name: str, options: dict[str, Any]) -> Any:
+    from training.trial import Trial
+
+    asked = ("split", "shuffle_images", "disturb_regions", "seed", "images")
+    return Trial(name, **{option: options[option] for option in asked})
