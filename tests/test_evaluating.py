@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from extraction import datasets, registry
 from extraction.checkpoint import Checkpoint
 from extraction.networks.focalmre import FocalMRE
 from extraction.schema import Example
+from extraction.text import Parser
 from tests.generated import Chain, eight
 from tests.test_composition import pair_checkpoint
-from training import evaluating, launched
+from training import evaluating, launched, runner
 from training.evaluating import Measured, measure
 from training.judging import judge
 from training.models import Dataset, Evaluation
@@ -132,3 +134,51 @@ def test_the_command_looks_into_the_folder_that_is_named(
         evaluate(images="typo")
     with pytest.raises(CommandError, match="is not shown pictures"):
         evaluate("words", images=images)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which splits the command has asked for; any is of the same examples, parsed without a parser."""
+    splits: list[str] = []
+
+    def load(name: str, split: str, *rest: Any) -> list[Example]:
+        splits.append(split)
+        return eight()
+
+    monkeypatch.setattr(datasets, "load", load)
+    monkeypatch.setattr(runner, "parser_for", lambda config, given: Chain())
+    monkeypatch.setattr(Parser, "load", lambda *path: Chain())
+    return splits
+
+
+def test_a_joint_system_is_measured_on_the_part_that_is_asked_for(
+    tmp_path: Path, asked: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = with_least(pair_checkpoint(tmp_path / "made", "eega", "word_pairs"), 0.5).save(tmp_path / "eega")
+    call_command("evaluate", str(folder), data_root=str(tmp_path), split="dev", by_relation=True)
+    assert asked == ["dev", "dev"] and "| dev part |" in capsys.readouterr().out
+    for options, sentence in (
+        ({"confusion": True}, "found mentions have no such table"),
+        ({"images": str(tmp_path)}, "is not shown pictures"),
+        ({"titles": True, "shuffle_images": 0.5}, "--titles takes no --shuffle-images"),
+        ({"seeds": ["a", "b"], "against": "other.json"}, "--seeds takes no --against"),
+    ):
+        with pytest.raises(CommandError, match=sentence):
+            call_command("evaluate", str(folder), data_root=str(tmp_path), **options)
+
+
+def test_quintuples_of_two_checkpoints_are_made_harder_and_compared_as_others_are(
+    tmp_path: Path, asked: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tagger, pairs = tmp_path / "tagger", tmp_path / "pairs"
+    pair_checkpoint(tagger, "rsrnet", "tags")
+    pair_checkpoint(pairs, "mega", "pair")
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps({"checkpoint": "rival", "counts": [[0, 1, len(one.relations)] for one in eight()]}))
+    both: dict[str, Any] = {"mentions": str(tagger), "data": "mnre", "data_root": str(tmp_path)}
+    call_command("evaluate", str(pairs), shuffle_images=1.0, disturb_regions=1.0, against=str(other), **both)
+    said = capsys.readouterr().out
+    assert "8 of 8 examples have another's picture" in said and "examples have regions that are wrong" in said
+    assert "against rival" in said
+    with pytest.raises(CommandError, match="found mentions have no such table"):
+        call_command("evaluate", str(pairs), confusion=True, **both)

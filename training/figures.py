@@ -69,11 +69,13 @@ def figures(checkpoint: Checkpoint, parser: Parses, root: Path) -> list[Figures]
     return [row for row in rows if row.sentences]
 
 
-def measure(checkpoint: Checkpoint, parser: Parses, root: Path, name: str, trained_on: str) -> Figures:
-    """Scores on the test part of `name`; a checkpoint of the mapped inventory is mapped back to the set's labels."""
+def measure(
+    checkpoint: Checkpoint, parser: Parses, root: Path, name: str, trained_on: str, split: str = "test"
+) -> Figures:
+    """Scores on this part of `name`; a checkpoint of the mapped inventory is mapped back to the set's labels."""
     manifest = checkpoint.manifest
     limit = TrainConfig.from_dict(manifest.training["config"]).limit if "config" in manifest.training else 0
-    examples = datasets.load(name, "test", root, "native")[: limit or None]
+    examples = datasets.load(name, split, root, "native")[: limit or None]
     found = find_in(checkpoint, examples, parser, manifest.title)
     asserted = _predictions(checkpoint, found, manifest.thresholds)
     even = _predictions(checkpoint, found, {"default": manifest.metrics["dev"]["best_f1_threshold"]})
@@ -117,11 +119,11 @@ def _turned_too(prediction: Prediction) -> Prediction:
     return Prediction(prediction.mentions, [*prediction.relations, *turned])
 
 
-def by_relation(checkpoint: Checkpoint, parser: Parses, root: Path, name: str) -> list[str]:
-    """A line for each relation that stands in the test part or is asserted there, in the checkpoint's own labels."""
+def by_relation(checkpoint: Checkpoint, parser: Parses, root: Path, name: str, split: str = "test") -> list[str]:
+    """A line for each relation that stands in this part or is asserted there, in the checkpoint's own labels."""
     manifest = checkpoint.manifest
     labels = TrainConfig.from_dict(manifest.training["config"]).labels
-    examples = datasets.load(name, "test", root, labels)
+    examples = datasets.load(name, split, root, labels)
     found = find_in(checkpoint, examples, parser, manifest.title)
     asserted = _predictions(checkpoint, found, manifest.thresholds)
     scores = relation_scores(examples, asserted, manifest.inventory)

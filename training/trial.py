@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def tried(checkpoint: Checkpoint, root: Path, trial: Trial, parser: Parses, say:
     manifest = checkpoint.manifest
     config = TrainConfig.from_dict(manifest.training["config"])
     examples = [one for one in datasets.load(trial.data, trial.split, root, config.labels) if one.words]
-    examples = harder(examples[: config.limit or None], trial, say)
+    examples = harder(examples[: config.limit or None], trial, manifest.head, say)
     prepared = prepared_for(checkpoint, examples, parser, shown(checkpoint, examples, root, trial, say))
     even = least_of(manifest)
     own = {} if prepared.head in ("pair", "region_pair") else manifest.thresholds
@@ -77,12 +77,14 @@ def shown(checkpoint: Checkpoint, examples: Sequence[Example], root: Path, trial
     return images
 
 
-def harder(examples: Sequence[Example], trial: Trial, say: Say) -> list[Example]:
+def harder(examples: Sequence[Example], trial: Trial, head: str, say: Say) -> list[Example]:
     """The examples made harder as the trial asks; raises ValueError."""
     made = list(examples)
+    if head != "region_pair":  # candidates that this head is not asked about hold no region in its place
+        made = [replace(one, candidates=tuple(pair for pair in one.candidates if not pair.region)) for one in made]
     if trial.shuffle_images:
-        made = shuffled_images(examples, trial.shuffle_images, trial.seed)
-        say(f"{changed(examples, made)} of {len(made)} examples have another's picture")
+        before, made = made, shuffled_images(made, trial.shuffle_images, trial.seed)
+        say(f"{changed(before, made)} of {len(made)} examples have another's picture")
     if trial.disturb_regions:
         before, made = made, disturbed_regions(made, trial.disturb_regions, trial.seed)
         say(f"{changed(before, made)} of {len(made)} examples have regions that are wrong")
