@@ -23,6 +23,7 @@ from kgbuilder.environment import ROOT
 from knowledge.models import Event
 from tests.factories import make_checkpoint, make_user
 from training import claims, dataset_files, telling
+from training.forms import LaunchForm
 from training.models import Dataset, EvaluatedExample, Evaluation, Promotion, TrainingRun
 from training.views import access
 
@@ -255,6 +256,40 @@ def test_every_system_has_a_form_with_its_own_settings(admin: Client) -> None:
             assert f'name="n-{setting["name"]}"' in form
         for recipe in about["recipes"]:
             html(admin, f"/training/runs/new/?system={name}&recipe={recipe['name']}")
+
+
+SMALL, NONE = "a small one with random weights", "none, and pictures are not looked at"
+
+
+@pytest.mark.parametrize(
+    ("system", "recipe", "empty", "ticked", "built"),
+    [
+        ("focalmre", "ours-focalmre", SMALL, True, True),
+        ("focalmre", "the-paper-s", SMALL, True, True),  # it names a trained one, and cannot do without
+        ("rsrnet", "ours-rsrnet", SMALL, True, True),
+        ("rsrnet", "ours-rsrnet-twitter2017", NONE, False, False),
+        ("relformer", "ours-relformer", NONE, False, False),
+        ("relformer", "the-paper-s", NONE, True, False),
+    ],
+)
+def test_the_form_says_what_an_empty_vision_encoder_means(
+    system: str, recipe: str, empty: str, ticked: bool, built: bool
+) -> None:
+    described = access.description()
+    chosen = next(one for one in described["systems"][system]["recipes"] if one["name"] == recipe)
+    form = LaunchForm(described, system, chosen)
+    assert form.fields["vision"].help_text.endswith(f"empty: {empty}")
+    assert form.initial["pictures"] is ticked
+    assert bool(form._vision("")) is built and form._vision("some/model") == {"source": "some/model"}
+
+
+def test_pictures_that_nothing_would_look_at_are_not_taken(admin: Client) -> None:
+    make_dataset("gmner", "gmner")
+    response = launch(admin, "relformer", pictures="on")
+    assert response.status_code == 422 and "Nothing would look at them" in response.content.decode()
+    assert launch(admin, "relformer").status_code == 302
+    assert (TrainingRun.objects.get().config["vision"], TrainingRun.objects.get().config["images"]) == ({}, "")
+    assert launch(admin, "relformer", pictures="on", vision="some/model").status_code == 302
 
 
 def test_a_runs_page_shows_its_curves_log_and_what_is_left(admin: Client) -> None:

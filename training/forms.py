@@ -106,14 +106,9 @@ class LaunchForm(Plain):
     seeds = Numbers(int, "whole numbers", initial=[1], help_text="a run for each, for example 1, 2, 3")
     device = forms.ChoiceField()
 
-    vision = forms.CharField(
-        max_length=200,
-        required=False,
-        help_text="a model of pictures by its name in a hub, or a local folder; empty: a small one with random weights",
-    )
+    vision = forms.CharField(max_length=200, required=False)  # its help says what the recipe makes of an empty one
     pictures = forms.BooleanField(
         required=False,
-        initial=True,
         help_text="those in the data set's folder images; without them its boxes on a grey canvas stand for them",
     )
     start = forms.ModelChoiceField(
@@ -153,6 +148,10 @@ class LaunchForm(Plain):
             del self.fields["mentions"]
         if not self.described["vision"]:
             del self.fields["vision"], self.fields["pictures"]
+        else:
+            empty = "a small one with random weights" if self._small() else "none, and pictures are not looked at"
+            named = "a model of pictures by its name in a hub, or a local folder"
+            self.fields["vision"].help_text = f"{named}; empty: {empty}"
         for prefix, part in ((TRAINING, "training"), (NETWORK, "network")):
             for setting in self.described[part]:
                 self.fields[prefix + setting["name"]] = field_for(setting)
@@ -183,6 +182,8 @@ class LaunchForm(Plain):
             self.add_error("labels", "A data set's own labels are for a run on that set alone.")
         if any("train" not in dataset.counts for dataset in chosen):
             self.add_error("datasets", "One of these has no training part.")
+        if cleaned.get("pictures") and not cleaned.get("start") and not self._vision(cleaned.get("vision", "")):
+            self.add_error("pictures", "Nothing would look at them: name a vision encoder, or leave the pictures out.")
         return cleaned
 
     def config(self) -> dict[str, Any]:
@@ -204,10 +205,15 @@ class LaunchForm(Plain):
         }
 
     def _vision(self, source: str) -> dict[str, Any]:
-        """As named; without a name the recipe's small one, if the recipe has one."""
-        if source:
-            return {"source": source}
-        return dict(self.recipe["vision"]) if "architecture" in self.recipe.get("vision", {}) else {}
+        """As named; without a name a small one, where the recipe wants any."""
+        return {"source": source} if source else self._small()
+
+    def _small(self) -> dict[str, Any]:
+        """The vision encoder with random weights of this recipe or, if it names a trained one, of another for the same
+        system; empty where there is none. A recipe that trains without one wants none."""
+        wanted = self.recipe.get("vision", {})
+        others = [one["values"].get("vision", {}) for one in self.described["recipes"]] if wanted else []
+        return dict(next((one for one in (wanted, *others) if "architecture" in one), {}))
 
 
 def _initial(described: Description, recipe: Description) -> dict[str, Any]:
@@ -217,8 +223,9 @@ def _initial(described: Description, recipe: Description) -> dict[str, Any]:
     found |= {name: recipe[name] for name in ("labels", "encoder", "head") if name in recipe}
     own = Dataset.objects.filter(state=Work.State.DONE, format__in=recipe.get("data", ())).order_by("pk")
     chosen = list({dataset.format: dataset.pk for dataset in own}.values())
-    vision = recipe.get("vision", {}).get("source", "")
-    return {**found, "vision": vision, "device": settings.DEVICE, "datasets": chosen}
+    vision = recipe.get("vision", {})
+    found |= {"vision": vision.get("source", ""), "pictures": bool(vision)}
+    return {**found, "device": settings.DEVICE, "datasets": chosen}
 
 
 class ManyFiles(forms.ClearableFileInput):
