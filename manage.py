@@ -14,8 +14,13 @@ def main() -> None:
     from django.conf import settings
     from django.db import OperationalError
 
+    from kgbuilder import data_folder
+
     try:
+        data_folder.check(settings.DATA_DIR)
         execute_from_command_line(sys.argv)
+    except data_folder.NewerData as error:
+        sys.exit(str(error))
     except OperationalError as error:
         from kgbuilder.connections import why_not
 

@@ -27,16 +27,21 @@ class NewerData(Exception):
     """The folder or the database was written by a newer program; the message says what to do."""
 
 
-def check_and_mark(folder: Path) -> None:
-    """Raises NewerData where a newer program wrote the folder; else the folder is this program's from now on."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+def check(folder: Path) -> None:
+    """Raises NewerData where a newer program wrote the folder: every command asks, for any of them may write."""
     written, by = _mark(folder)
     if written > FORMAT:
         raise NewerData(
             f"{folder} was written by kgbuilder {by}, whose folders this program ({VERSION}) does not know. Start that "
             "version or a newer one, or name another folder in DATA_DIR."
         )
-    if (written, by) != (FORMAT, VERSION):
+
+
+def check_and_mark(folder: Path) -> None:
+    """As `check`; from now on the folder is this program's."""
+    check(folder)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if _mark(folder) != (FORMAT, VERSION):
         draft = folder / f"{MARK}.draft"
         draft.write_text(json.dumps({"format": FORMAT, "program": VERSION}))
         draft.replace(folder / MARK)

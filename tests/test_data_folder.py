@@ -47,6 +47,15 @@ def manage(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.parametrize("command", ["prune", "migrate", "add_feed"])
+def test_every_command_refuses_a_newer_programs_folder(tmp_path: Path, command: str) -> None:
+    newer = json.dumps({"format": data_folder.FORMAT + 1, "program": "9.9"})
+    (tmp_path / data_folder.MARK).write_text(newer)
+    ended = manage(tmp_path, command)
+    assert ended.returncode == 1 and "was written by kgbuilder 9.9" in ended.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [data_folder.MARK]
+
+
 def run(folder: Path, code: str) -> str:
     ended = manage(folder, "shell", "--no-imports", "-c", code)
     assert ended.returncode == 0, ended.stderr
