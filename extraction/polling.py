@@ -7,7 +7,7 @@ Each page of items is one short transaction that first makes sure of the poll's 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -54,9 +54,11 @@ def poll_due(limit: int = 4, worker: str = "", mark: Mark = mark_nothing) -> Pol
     return poll_all(claim(limit, worker), mark)
 
 
-def poll_all(feeds: Sequence[Feed], mark: Mark = mark_nothing) -> Polled:
+def poll_all(feeds: Sequence[Feed], mark: Mark = mark_nothing, alive: Callable[[], None] = lambda: None) -> Polled:
+    """Polls claimed feeds one after another, `alive` called before each."""
     done = Polled(claimed=len(feeds))
     for feed in feeds:
+        alive()
         with observing.about(feed=feed.pk):
             _poll(feed, done, mark)
     return done

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from threading import BoundedSemaphore
@@ -45,7 +45,9 @@ logger = logging.getLogger(__name__)
 READ_BATCH = 16  # posts: some hundred sentences, so that the network's batches are full
 POLL_BATCH = 4
 VISIT_BATCH = 4
-IO_LEASE_SECONDS = 900.0  # far more than a batch of fetches takes, each within its own deadline
+# Far more than one feed or page takes: its fetches and those of its pictures, each within its own deadline, with a
+# robots.txt at every host that they lead to. One slow publisher must not have the others' threads ended.
+IO_LEASE_SECONDS = 900.0
 # The I/O worker's threads are shared out, so that slow pages never keep the graph waiting.
 _polls, _visits = BoundedSemaphore(2), BoundedSemaphore(4)
 _free = AtStart(reading.free, leases.free)
@@ -56,11 +58,11 @@ _owed: list[Claimed] = []  # readings that this worker holds and could not hand 
 def poll(self: Task[Any, Any]) -> None:
     """Poll the feeds that are due."""
     worker = _worker(self)
-    with _share(_polls) as mine, _busy("io", IO_LEASE_SECONDS):
+    with _share(_polls) as mine, _busy("io", IO_LEASE_SECONDS) as alive:
         claims = polling.claim(POLL_BATCH, worker) if mine else []
         _ring_for_more("poll", claims, POLL_BATCH)
         with observing.stage("poll", f"polling {len(claims)} feeds", len(claims)):
-            done = polling.poll_all(claims, recorder.mark_posts)
+            done = polling.poll_all(claims, recorder.mark_posts, alive)
     if done.new or done.changed:
         ring("fetch")
     if claims:
@@ -71,11 +73,11 @@ def poll(self: Task[Any, Any]) -> None:
 def fetch(self: Task[Any, Any]) -> None:
     """Visit the pages of posts that are due."""
     worker = _worker(self)
-    with _share(_visits) as mine, _busy("io", IO_LEASE_SECONDS):
+    with _share(_visits) as mine, _busy("io", IO_LEASE_SECONDS) as alive:
         claims = visiting.claim(VISIT_BATCH, worker) if mine else []
         _ring_for_more("fetch", claims, VISIT_BATCH)
         with observing.stage("fetch", f"visiting {len(claims)} pages", len(claims)):
-            visiting.visit_all(claims, recorder.mark_posts)
+            visiting.visit_all(claims, recorder.mark_posts, alive)
     if claims:
         ring("read")
         ring("project.rdf")
@@ -224,7 +226,7 @@ def _share(threads: BoundedSemaphore) -> Iterator[bool]:
 
 
 @contextmanager
-def _busy(part: str, seconds: float) -> Iterator[None]:
-    """Let the supervisor end this process if the block hangs for longer than `seconds`."""
-    with lease(run_folder(), os.environ.get("KGBUILDER_PART", part), seconds):
-        yield
+def _busy(part: str, seconds: float) -> Iterator[Callable[[], None]]:
+    """Let the supervisor end this process if the block hangs for longer than `seconds`, from its last sign of life."""
+    with lease(run_folder(), os.environ.get("KGBUILDER_PART", part), seconds) as alive:
+        yield alive

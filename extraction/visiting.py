@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -57,10 +57,12 @@ def visit_due(limit: int = 4, *, mark: Mark, worker: str = "") -> Visited:
     return visit_all(claim(limit, worker), mark)
 
 
-def visit_all(visits: Sequence[Visit], mark: Mark) -> Visited:
-    """Visit claimed posts one after another. An error of ours is kept with its post and does not stop the others."""
+def visit_all(visits: Sequence[Visit], mark: Mark, alive: Callable[[], None] = lambda: None) -> Visited:
+    """Visit claimed posts one after another, `alive` called before each. An error of ours is kept with its post and
+    does not stop the others."""
     done = Visited(claimed=len(visits))
     for visit in visits:
+        alive()
         with observing.about(post=visit.post_id):
             outcome = _visited(visit, mark)
             logger.info("Visited: %s.", outcome)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from extraction import reading, tasks
-from extraction.models import Post, Reading
+from extraction.models import Feed, Post, Reading
 from extraction.schema import Declined, Document, Extraction, Mention
+from extraction.versions import mark_nothing
+from extraction.visiting import Visit
 from knowledge.graphs import projector
 from knowledge.models import Assertion, ProjectorLock
 from tests import deterministic, records
@@ -131,10 +134,33 @@ def test_a_lane_that_has_its_share_of_threads_drops_the_ring(monkeypatch: pytest
 def test_a_full_claim_rings_for_another_thread_before_its_visits(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     monkeypatch.setattr(tasks.visiting, "claim", lambda limit, worker: ["claimed"] * limit)
-    monkeypatch.setattr(tasks.visiting, "visit_all", lambda claims, mark: order.append("visits"))
+    monkeypatch.setattr(tasks.visiting, "visit_all", lambda claims, mark, alive: order.append("visits"))
     monkeypatch.setattr(tasks, "ring", order.append)
     tasks.fetch.apply()
     assert order == ["fetch", "visits", "read", "project.rdf", "fetch"]
+
+
+@pytest.mark.parametrize("lane", ["polling", "visiting"])
+def test_each_feed_and_page_has_the_time_of_a_lease_to_itself(
+    lane: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One publisher that takes as long as it may must not use up what the others of its batch need."""
+    module = getattr(tasks, lane)
+    left: list[float] = []
+
+    def slowly(*args: object) -> None:
+        path = next(tmp_path.glob("*.lease"))
+        left.append(float(path.read_text()) - time.monotonic())
+        path.write_text("0")  # the time is used up
+
+    monkeypatch.setattr(tasks, "run_folder", lambda: tmp_path)
+    monkeypatch.setattr(module, "_poll" if lane == "polling" else "_visited", slowly)
+    with tasks._busy("io", tasks.IO_LEASE_SECONDS) as alive:
+        if lane == "polling":
+            tasks.polling.poll_all([Feed(pk=1), Feed(pk=2)], mark_nothing, alive)
+        else:
+            tasks.visiting.visit_all([Visit(1, "", None), Visit(2, "", None)], mark_nothing, alive)
+    assert len(left) == 2 and all(seconds > tasks.IO_LEASE_SECONDS / 2 for seconds in left)
 
 
 def test_a_projector_that_was_killed_blocks_its_successor_for_a_moment_only_and_no_other_worker() -> None:

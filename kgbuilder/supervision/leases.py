@@ -16,13 +16,18 @@ from pathlib import Path
 
 
 @contextmanager
-def lease(folder: Path, name: str, seconds: float) -> Iterator[None]:
-    """While the block runs, `name` (a part of the product) claims to be alive for at most `seconds`."""
+def lease(folder: Path, name: str, seconds: float) -> Iterator[Callable[[], None]]:
+    """While the block runs, `name` (a part of the product) claims to be alive for at most `seconds`, counted anew
+    whenever the block calls what it is given."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.{os.getpid()}.{threading.get_ident()}.lease"
-    path.write_text(str(time.monotonic() + seconds))
+
+    def alive() -> None:
+        path.write_text(str(time.monotonic() + seconds))
+
+    alive()
     try:
-        yield
+        yield alive
     finally:
         path.unlink(missing_ok=True)
 
