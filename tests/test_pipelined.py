@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -54,3 +55,17 @@ def test_a_tagger_before_a_pair_system(tmp_path):
     pairs = pair_checkpoint(tmp_path / "pairs", "mega", "pair")
     judged = pipelined.judge_pipeline(tagger, pairs, eight(), Chain())
     assert len(judged.counts) == 8 and {"f1", "blind_f1", "mention_f1"} <= set(judged.figures)
+
+
+@pytest.mark.parametrize("images", ["", "pictures"])
+def test_a_tagger_is_shown_pictures_where_it_was_trained_on_them(tmp_path, monkeypatch, images):
+    tagger = pair_checkpoint(tmp_path / "tagger", "rsrnet", "tags")
+    pairs = pair_checkpoint(tmp_path / "pairs", "mega", "pair")
+    trained = {**tagger.manifest.training, "config": {**tagger.manifest.training["config"], "images": images}}
+    tagger = dataclasses.replace(tagger, manifest=dataclasses.replace(tagger.manifest, training=trained))
+    shown, real = [], pipelined.prepared_for
+    monkeypatch.setattr(
+        pipelined, "prepared_for", lambda one, given, parser, folder: shown.append(folder) or real(one, given, parser)
+    )
+    pipelined.judge_pipeline(tagger, pairs, eight(), Chain(), "here")
+    assert shown == ["here" if images else "", "here"]

@@ -30,7 +30,9 @@ def judge_pipeline(
 ) -> Judgement:
     """Raises ValueError where one of the two is not what it is meant for, or their types differ."""
     _check(mentions, pairs)
-    found = predicted_mentions(mentions, examples, parser)
+    # A tagger that was trained on boxes alone is shown these still.
+    looks = bool(mentions.manifest.training.get("config", {}).get("images"))
+    found = predicted_mentions(mentions, examples, parser, images if looks else "")
     predictions = related(pairs, examples, found, parser, images)
     return judge_reading(examples, predictions, pairs.manifest.inventory)
 
@@ -44,10 +46,12 @@ def _check(mentions: Checkpoint, pairs: Checkpoint) -> None:
         raise ValueError(f"{pairs.manifest.name} does not know the types {', '.join(sorted(strange))}")
 
 
-def predicted_mentions(checkpoint: Checkpoint, examples: Sequence[Example], parser: Parses) -> list[Prediction]:
+def predicted_mentions(
+    checkpoint: Checkpoint, examples: Sequence[Example], parser: Parses, images: str = ""
+) -> list[Prediction]:
     """The mentions that the first checkpoint finds in each example."""
     manifest = checkpoint.manifest
-    prepared = prepared_for(checkpoint, examples, parser)
+    prepared = prepared_for(checkpoint, examples, parser, images)
     network = checkpoint.network
     found = tagged(network, prepared) if prepared.head == "tags" else read(network, prepared)
     reader = Reader(manifest.inventory, manifest.calibration, manifest.thresholds)
