@@ -64,8 +64,11 @@ def test_a_tagger_is_shown_pictures_where_it_was_trained_on_them(tmp_path, monke
     trained = {**tagger.manifest.training, "config": {**tagger.manifest.training["config"], "images": images}}
     tagger = dataclasses.replace(tagger, manifest=dataclasses.replace(tagger.manifest, training=trained))
     shown, real = [], pipelined.prepared_for
-    monkeypatch.setattr(
-        pipelined, "prepared_for", lambda one, given, parser, folder: shown.append(folder) or real(one, given, parser)
-    )
+
+    def prepared_for(one, given, parser, folder):
+        shown.append(folder)
+        return real(one, given, parser)
+
+    monkeypatch.setattr(pipelined, "prepared_for", prepared_for)
     pipelined.judge_pipeline(tagger, pairs, eight(), Chain(), "here")
     assert shown == ["here" if images else "", "here"]

@@ -25,7 +25,7 @@ GRACE_SECONDS = 120.0  # to save its state, once somebody has asked it to stop
 LEAVING_SECONDS = 6.0  # the same where this process itself must end
 LAUNCHER = ROOT / "kgbuilder" / "supervision" / "launch.py"
 
-Busy = Callable[[float], AbstractContextManager[None]]
+Busy = Callable[[float], AbstractContextManager[object]]
 """Says that this process may be busy for so many seconds."""
 
 

@@ -98,6 +98,6 @@ def _environ(work: Work) -> dict[str, str]:
     return environ | ({"CUDA_VISIBLE_DEVICES": number} if kind == "cuda" and number else {})
 
 
-def _busy(seconds: float) -> AbstractContextManager[None]:
+def _busy(seconds: float) -> AbstractContextManager[object]:
     """Lets the supervisor end this process if minding hangs for longer than `seconds`."""
     return lease(run_folder(), os.environ.get("KGBUILDER_PART", "trainer"), seconds)
