@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from kgbuilder.backup import database, making
+from extraction.models import Checkpoint
+from kgbuilder.backup import database, making, paths
 
 pytestmark = pytest.mark.django_db
 
@@ -51,3 +52,16 @@ def test_an_installation_without_an_index_is_backed_up(folder: Path, settings) -
     (settings.DATA_DIR / "index.sqlite3").unlink()
     call_command("backup", str(folder))
     assert taken(folder) == {"media/a.jpg", "secret_key"}
+
+
+def test_a_checkpoint_in_the_programs_folder_goes_along_and_the_shipped_one_does_not(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """On another machine the program is there without what a run wrote beside it."""
+    program = tmp_path / "program"
+    places = {"run": program / "runs" / "mine", "shipped": program / "extraction" / "weights" / "one"}
+    monkeypatch.setattr(paths, "ROOT", program)
+    for name, place in places.items():
+        place.mkdir(parents=True)
+        Checkpoint.objects.create(name=name, digest=name, system="test", path=str(place), floor=0.05, thresholds={})
+    assert paths.strays() == {"run": places["run"]}

@@ -19,8 +19,8 @@ def roots() -> dict[str, str]:
 
 
 def strays() -> dict[str, Path]:
-    """Checkpoints that lie neither in DATA_DIR nor in the program, by digest: a backup takes them along."""
-    inside = [Path(root) for root in roots().values()]
+    """Checkpoints that neither lie in DATA_DIR nor come with the program, by digest: a backup takes them along."""
+    inside = [Path(settings.DATA_DIR), ROOT / "extraction" / "weights"]  # a run may write anywhere else in the program
     found = {row.digest: Path(row.path) for row in Checkpoint.objects.all()}
     return {
         digest: path
