@@ -101,11 +101,12 @@ def copy_sqlite(target: Path) -> None:
 
 
 def _mark(folder: Path) -> tuple[int, str]:
-    """The format and the program that the folder names; (0, "") for one that names none."""
+    """The format and the program that the folder names; (0, "") for one that names none, or is none: whoever goes on
+    to use it says so."""
     try:
         said = json.loads((folder / MARK).read_text())
         return int(said["format"]), str(said["program"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return 0, ""
     except (ValueError, KeyError, TypeError) as error:
         raise NewerData(f"{folder / MARK} cannot be read ({error}). Restore it, or remove it to go on.") from error

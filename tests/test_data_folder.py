@@ -38,6 +38,8 @@ def test_a_folder_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
     mark.write_text("{")
     with pytest.raises(data_folder.NewerData, match="cannot be read"):
         data_folder.check_and_mark(tmp_path)
+    data_folder.check(mark)  # no folder at all
+    data_folder.check(tmp_path / "not there")
 
 
 def manage(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
