@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
-from extraction.datasets import folder_of
+from extraction.dataset_folders import folder_of
 
 KINDS = {".txt", ".json", ".jsonl", ".csv", ".tsv", ".conll", ".xml", ".md", ".jpg", ".jpeg", ".png", ".gif", ".webp"}
 KINDS |= {".zip", ".npz", ".pth"}  # GMNER's boxes, MORE's; their loaders read plain values and refuse code

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from extraction import labels as label_sets
+from extraction.dataset_folders import MNRE, folder_of
 from extraction.datasets import conll04, crossre, gmner, mnre, more, newsroom, redocred, twitter
 from extraction.datasets.known import with_facts
 from extraction.datasets.reading import DatasetError, LoadReport
@@ -26,7 +27,6 @@ __all__ = [
     "DatasetError",
     "LoadReport",
     "drop_held_out",
-    "folder_of",
     "inventory",
     "load",
     "text_key",
@@ -51,14 +51,6 @@ LOADERS: dict[str, Loader] = {
     "crossre": partial(crossre.load, crossre.WIKIPEDIA),
     **{f"crossre_{name.replace('-', '_')}": partial(crossre.load, (name,)) for name in CROSSRE_DOMAINS},
 }
-
-
-MNRE = {"jmere", "mnre_none", "mnre"}
-
-
-def folder_of(name: str) -> str:
-    """The folder in which a data set's files lie, in the one that holds them all."""
-    return "mnre" if name in MNRE else "crossre" if name.startswith("crossre") else name
 
 
 def load(
