@@ -71,8 +71,8 @@ def judge_pairs(prepared: Prepared, logits: NDArray[np.float32], least: float | 
     names = (NONE, *prepared.inventory.relation_keys)
     gold = gold_labels(prepared)
     found = decided(logits, least)
-    right = (gold == found) & (gold > 0)
     counts = _pair_counts(found, gold)
+    right = counts[:, 0] > 0
     sure = probabilities(logits)[np.arange(len(found)), found]
     told = [
         {"id": prepared.examples[item.example].id, "gold": names[a], "found": names[b], "score": round(float(c), 4)}
