@@ -53,7 +53,7 @@ class TrainConfig:
     evaluate_every: int = 0  # epochs between evaluations on dev; 0 = none, and the last weights are kept
     patience: int = 0  # evaluations without a better one after which a run ends; 0 = never
     fraction: float = 1.0  # share of the training items, drawn by seed
-    per_relation: int = 0  # at most so many training pairs of each relation; 0 = all
+    per_relation: int = 0  # training pairs of each relation, or sentences that hold it; 0 = all
     limit: int = 0  # examples of each split, for trying things out; 0 = all
     mentions: str = ""  # folder of the checkpoint that finds a pair system's mentions in use; "" = the shipped one
     images: str = ""  # folder of the pictures; "" = boxes on a grey canvas stand for them
