@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ YOUNG_S = 1.5  # a snapshot is used this long before the next query gets a newer
 MOST_ROWS = 100_000
 MEMORY = 1 << 30  # bytes of address space of a query's process
 WAITING = 24  # queries; a newsroom that opens the page at once. Each holds a thread and nothing else
+
+Reading = Callable[[], contextlib.AbstractContextManager[Any]]  # the live store, for as long as it is read
 
 
 class QueryFailed(Exception):
@@ -45,8 +47,8 @@ class Answer:
 class Snapshots:
     """Copies of a store under one folder; each goes when it is no longer the newest and nobody reads it."""
 
-    def __init__(self, store: Any, folder: Path) -> None:
-        self._store, self._folder = store, folder
+    def __init__(self, reading: Reading, folder: Path) -> None:
+        self._reading, self._folder = reading, folder
         self._lock = threading.Lock()
         self._newest: Path | None = None
         self._made_at, self._count = 0.0, 0
@@ -76,7 +78,8 @@ class Snapshots:
             self._stale = False
             self._count += 1
             folder = self._folder / str(self._count)
-            self._store.backup(str(folder))
+            with self._reading() as store:
+                store.backup(str(folder))
             self._newest, self._made_at = folder, time.monotonic()
             self._readers[folder] += 0
             self._drop_unused()
@@ -91,8 +94,8 @@ class Snapshots:
 class AdHoc:
     """Runs people's queries, `children` at a time; WAITING may wait for their turn, more are turned away."""
 
-    def __init__(self, store: Any, folder: Path, children: int, seconds: float) -> None:
-        self.snapshots = Snapshots(store, folder)
+    def __init__(self, reading: Reading, folder: Path, children: int, seconds: float) -> None:
+        self.snapshots = Snapshots(reading, folder)
         self._seconds = seconds
         self._running = threading.BoundedSemaphore(children)
         self._admitted = threading.BoundedSemaphore(children + WAITING)

@@ -2,17 +2,15 @@
 
     python -m knowledge.graphs.embedded --store DIR (--socket FILE | --listen HOST:PORT)      (token in SPARQL_TOKEN)
 
-A second process may not open the store and a forked one's writes vanish, so everybody asks here. Writes take turns
-under one lock. `/query` is for people: SPARQL 1.1 Query on a snapshot, in a child that is killed at its limit.
-`/graph` is the Graph Store Protocol. `/update`, `/ask` (a query on the live store) and `/dump` are the product's own.
-It prints `ready` once it serves.
+A second process may not open the store and a forked one's writes vanish, so everybody asks here. `/query` is for
+people: SPARQL 1.1 Query on a snapshot, in a child that is killed at its limit. `/graph` is the Graph Store Protocol.
+`/update`, `/ask` (a query on the live store) and `/dump` are the product's own. It prints `ready` once it serves.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
 import hmac
 import itertools
 import json
@@ -33,9 +31,8 @@ import waitress
 from knowledge.graphs import graph_store_protocol
 from knowledge.graphs.adhoc import WAITING, AdHoc, QueryFailed
 from knowledge.graphs.lexer import forbidden
+from knowledge.graphs.live_store import Graph, Refusal
 
-FLUSH_AFTER = 500  # writes; without a flush the log grows without bound, and each start and snapshot replays it
-FLUSH_IDLE_S = 5.0
 LONGEST_BODY = 256 << 20
 DUMP_CHUNK = 10_000  # quads
 RESULTS = ("application/sparql-results+json", "application/sparql-results+xml", "text/csv", "text/tab-separated-values")
@@ -45,85 +42,6 @@ _OUTWARD = frozenset({"SERVICE", "LOAD"})
 Environ = dict[str, Any]
 Headers = list[tuple[str, str]]
 StartResponse = Callable[[str, Headers], Any]
-
-
-class Refusal(Exception):
-    """A request that gets no for an answer."""
-
-    def __init__(self, status: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class Graph:
-    """The store with its one write lock."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.store = pyoxigraph.Store(str(folder))
-        self.writes = 0
-        self.on_write: Callable[[], None] = lambda: None
-        self._lock = threading.Lock()
-        self._unflushed, self._written_at = 0, 0.0
-        self._fence = 0
-        self.broken = threading.Event()
-
-    def update(self, text: str, fence: int = 0) -> None:
-        """One update request, one transaction. Raises SyntaxError, or Refusal for one whose sender's turn is over.
-
-        `fence`: the sender's turn, if it takes turns. It is looked at under the lock, when the request is done, not
-        when it came in.
-        """
-        with self._lock:
-            if 0 < fence < self._fence:
-                raise Refusal("409 Conflict", "A later projector has begun to write.")
-            self._fence = max(self._fence, fence)
-            with self._failing():
-                self.store.update(text)
-            self.writes += 1
-            # An update is worth the units it carries; its size tells well enough how many.
-            self._unflushed += 1 + len(text) // 20_000
-            self._written_at = time.monotonic()
-            self.on_write()
-            if self._unflushed >= FLUSH_AFTER:
-                self._flush()
-
-    def clear(self) -> None:
-        with self._lock, self._failing():
-            self.store.clear()
-            self.writes += 1
-            self.on_write()
-            self._flush()
-
-    def flush_idle(self) -> None:
-        with self._lock:
-            if self._unflushed and time.monotonic() - self._written_at >= FLUSH_IDLE_S:
-                self._flush()
-
-    def close(self) -> None:
-        with self._lock:
-            self._flush()
-
-    def _flush(self) -> None:
-        with self._failing():
-            self.store.flush()
-        self._unflushed = 0
-        # What was written is on the disk now and its memory free; glibc by itself would keep it, more each time.
-        if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
-            trim(0)
-
-    @contextlib.contextmanager
-    def _failing(self) -> Iterator[None]:
-        """A store whose disk failed it once (full, read-only) takes no more until it is opened again: this process
-        ends, and whoever starts it again opens the store, as soon as that can be opened."""
-        try:
-            yield
-        except (OSError, RuntimeError) as error:
-            print(
-                f"The graph cannot be written: {error}. The server ends, to open it anew.", file=sys.stderr, flush=True
-            )
-            self.broken.set()
-            raise Refusal("503 Service Unavailable", f"The graph cannot be written: {error}") from error
 
 
 class App:
@@ -147,7 +65,8 @@ class App:
         try:
             self._authorise(environ)
             if environ.get("PATH_INFO") == "/graph" and environ["REQUEST_METHOD"] in graph_store_protocol.METHODS:
-                status, own, whole = graph_store_protocol.answer(self._graph.store, self._graph.update, environ)
+                with self._graph.reading() as store:
+                    status, own, whole = graph_store_protocol.answer(store, self._graph.update, environ)
                 start_response(status, [*own, ("Content-Length", str(len(whole)))])
                 return [whole]
             route = self._routes.get((environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")))
@@ -173,7 +92,8 @@ class App:
             raise Refusal("401 Unauthorized", "The token is missing or wrong: set SPARQL_TOKEN.")
 
     def _health(self, environ: Environ) -> tuple[Headers, list[bytes]]:
-        empty = next(iter(self._graph.store.quads_for_pattern(None, None, None)), None) is None
+        with self._graph.reading() as store:
+            empty = next(iter(store.quads_for_pattern(None, None, None)), None) is None
         facts = {
             "engine": f"pyoxigraph {pyoxigraph.__version__}",
             "empty": empty,
@@ -201,13 +121,14 @@ class App:
         text, _ = _text(environ, "query", "application/sparql-query")
         if forbidden(text, _OUTWARD):
             raise Refusal("403 Forbidden", "Queries stay within this graph.")
-        results = self._graph.store.query(text)
-        if isinstance(results, pyoxigraph.QueryTriples):
-            raise Refusal("400 Bad Request", "Only SELECT and ASK are answered here.")
         form = pyoxigraph.QueryResultsFormat.from_media_type(_negotiated(environ))
         if form is None:
             raise Refusal("406 Not Acceptable", "A table is given as JSON, XML, CSV or TSV.")
-        return [("Content-Type", form.media_type)], [results.serialize(format=form) or b""]
+        with self._graph.reading() as store:
+            results = store.query(text)
+            if isinstance(results, pyoxigraph.QueryTriples):
+                raise Refusal("400 Bad Request", "Only SELECT and ASK are answered here.")
+            return [("Content-Type", form.media_type)], [results.serialize(format=form) or b""]
 
     def _update(self, environ: Environ) -> tuple[Headers, list[bytes]]:
         text, _ = _text(environ, "update", "application/sparql-update")
@@ -222,12 +143,13 @@ class App:
         return [("Content-Type", "text/plain; charset=utf-8")], [b""]
 
     def _dump(self, environ: Environ) -> tuple[Headers, Iterator[bytes]]:
-        """The whole live store as N-Quads, as it stands at this moment."""
-        quads = self._graph.store.quads_for_pattern(None, None, None, None)
+        """The whole live store as N-Quads, as it stands when the first of it is sent."""
 
         def chunks() -> Iterator[bytes]:
-            while some := list(itertools.islice(quads, DUMP_CHUNK)):
-                yield pyoxigraph.serialize(some, format=pyoxigraph.RdfFormat.N_QUADS) or b""
+            with self._graph.reading() as store:
+                quads = store.quads_for_pattern(None, None, None, None)
+                while some := list(itertools.islice(quads, DUMP_CHUNK)):
+                    yield pyoxigraph.serialize(some, format=pyoxigraph.RdfFormat.N_QUADS) or b""
 
         return [("Content-Type", "application/n-quads")], chunks()
 
@@ -268,7 +190,7 @@ def _number(fields: dict[str, list[str]], name: str, default: float) -> float:
 
 def application(store: Path, token: str, children: int = 2, seconds: float = 10.0) -> tuple[App, Graph]:
     graph = Graph(store)
-    return App(graph, AdHoc(graph.store, store.with_name(store.name + "-snapshots"), children, seconds), token), graph
+    return App(graph, AdHoc(graph.reading, store.with_name(store.name + "-snapshots"), children, seconds), token), graph
 
 
 def main(arguments: list[str] | None = None) -> None:

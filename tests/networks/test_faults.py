@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kgbuilder.environment import ROOT
-from knowledge.graphs.embedded import Graph, Refusal
+from knowledge.graphs.live_store import Graph, Refusal
 
 
 @pytest.mark.slow
@@ -32,7 +32,7 @@ def test_a_store_whose_disk_failed_refuses_and_is_opened_anew(tmp_path: Path, er
             raise error
 
     graph = Graph(tmp_path)
-    graph.store = Failing()  # type: ignore[assignment]
+    graph._store = Failing()  # type: ignore[assignment]
     with pytest.raises(Refusal, match="cannot be written") as refused:
         graph.update("INSERT DATA { <a:b> <a:b> <a:b> }")
     assert refused.value.status.startswith("503") and graph.broken.is_set()

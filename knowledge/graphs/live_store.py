@@ -1,0 +1,126 @@
+"""The bundled SPARQL server's store, held open by one process: writes that take turns, flushed in time, and readers."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyoxigraph
+
+FLUSH_AFTER = 500  # writes; without a flush the log grows without bound, and each start and snapshot replays it
+FLUSH_IDLE_S = 5.0
+REOPEN_AFTER = 2_000  # writes; the engine's caches, one for each of its indexes, only grow while the store is open
+
+
+class Refusal(Exception):
+    """A request that gets no for an answer."""
+
+    def __init__(self, status: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Graph:
+    """The store with its one write lock. Whoever reads says so by `reading`: a store that is read stays open."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._store: pyoxigraph.Store | None = pyoxigraph.Store(str(folder))
+        self.writes = 0
+        self.on_write: Callable[[], None] = lambda: None
+        self._lock = threading.Lock()
+        self._unflushed, self._written_at, self._since_opened = 0, 0.0, 0
+        self._fence = 0
+        self._door, self._readers = threading.Lock(), 0
+        self.broken = threading.Event()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[pyoxigraph.Store]:
+        """The store, to be read, and its answers with it, until the block ends. Raises Refusal where it is lost."""
+        with self._door:
+            if self._store is None:
+                raise Refusal("503 Service Unavailable", "The graph is being opened anew.")
+            self._readers += 1
+        try:
+            yield self._store
+        finally:
+            with self._door:
+                self._readers -= 1
+
+    def update(self, text: str, fence: int = 0) -> None:
+        """One update request, one transaction. Raises SyntaxError, or Refusal for one whose sender's turn is over.
+
+        `fence`: the sender's turn, if it takes turns. It is looked at under the lock, when the request is done, not
+        when it came in.
+        """
+        with self._lock:
+            if 0 < fence < self._fence:
+                raise Refusal("409 Conflict", "A later projector has begun to write.")
+            self._fence = max(self._fence, fence)
+            self._do(lambda store: store.update(text))
+            self.writes += 1
+            # An update is worth the units it carries; its size tells well enough how many.
+            self._unflushed += 1 + len(text) // 20_000
+            self._written_at = time.monotonic()
+            self.on_write()
+            if self._unflushed >= FLUSH_AFTER:
+                self._flush()
+
+    def clear(self) -> None:
+        with self._lock:
+            self._do(lambda store: store.clear())
+            self.writes += 1
+            self.on_write()
+            self._flush()
+
+    def flush_idle(self) -> None:
+        with self._lock:
+            if self._unflushed and time.monotonic() - self._written_at >= FLUSH_IDLE_S:
+                self._flush()
+
+    def close(self) -> None:
+        with self._lock:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._do(lambda store: store.flush())
+        self._since_opened += self._unflushed
+        self._unflushed = 0
+        if self._since_opened >= REOPEN_AFTER:
+            self._reopen()
+        # What was written is on the disk now and its memory free; glibc by itself would keep it, more each time.
+        if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+            trim(0)
+
+    def _do(self, work: Callable[[pyoxigraph.Store], object]) -> None:
+        with self._failing(), self.reading() as store:
+            work(store)
+
+    def _reopen(self) -> None:
+        """The store closed and opened, which gives its caches' memory back; another time, if somebody reads."""
+        with self._door, self._failing():
+            # A reader's frame may hold the store a moment longer than its block: then there are more references to it
+            # than ours and the question's.
+            if not self._readers and sys.getrefcount(self._store) == 2:
+                self._store = None
+                self._store = pyoxigraph.Store(str(self._folder))
+                self._since_opened = 0
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        """A store whose disk failed it once (full, read-only) takes no more until it is opened again: this process
+        ends, and whoever starts it again opens the store, as soon as that can be opened."""
+        try:
+            yield
+        except (OSError, RuntimeError) as error:
+            print(
+                f"The graph cannot be written: {error}. The server ends, to open it anew.", file=sys.stderr, flush=True
+            )
+            self.broken.set()
+            raise Refusal("503 Service Unavailable", f"The graph cannot be written: {error}") from error
