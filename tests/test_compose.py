@@ -63,6 +63,22 @@ def test_variables_are_settings_and_secrets_are_files(name: str) -> None:
     read(plain)
 
 
+USES = {  # which part uses what, beside the database, the broker and what opens sealed feed passwords
+    "migrate": {"sparql_token", "neo4j_password", "admin_password"},
+    "web": {"sparql_token", "neo4j_password", "metrics_token"},
+    "io": {"sparql_token", "neo4j_password"},
+    "sparql": {"sparql_token"},
+}
+
+
+@pytest.mark.parametrize("name", ours())
+def test_a_container_is_given_the_secrets_that_it_uses_and_reads_them_all(name: str) -> None:
+    mounted = set(services()[name]["secrets"])
+    assert mounted == {"postgres_password", "rabbitmq_password", "secret_key"} | USES.get(name, set())
+    named = {value.removeprefix(SECRETS) for key, value in environment(name).items() if key.endswith("_FILE")}
+    assert named == mounted
+
+
 def test_no_password_is_written_down_and_every_secret_is_a_file_that_make_makes(tmp_path: Path) -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     assert not re.search(r"(?i)(password|pass|token|secret_key)[ \t]*[:=][ \t]*[\"']?[a-z0-9]{4,}", text)
