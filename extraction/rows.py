@@ -202,27 +202,26 @@ class Rows:
         return FactRow([one.ids[:FACT_PIECES] for one in encoded], edges, own | edges[own].any(axis=0))
 
 
-def pixels_in(folder: Path | None) -> Look:
-    """Reads images from a folder, by name; None for one that is not there or cannot be read as a picture."""
-    if folder is None:
-        return lambda name: None
+def pixels_in(folders: Sequence[Path]) -> Look:
+    """Reads images by name, from the first folder that holds it; None for one that is nowhere or no picture."""
 
     def look(name: str) -> Pixels | None:
         from PIL import Image, UnidentifiedImageError
 
-        path = folder / Path(name).name
-        try:
-            with Image.open(path) as image:
-                return np.asarray(image.convert("RGB"))
-        except (FileNotFoundError, UnidentifiedImageError, OSError, Image.DecompressionBombError):
-            return None
+        for folder in folders:
+            try:
+                with Image.open(folder / Path(name).name) as image:
+                    return np.asarray(image.convert("RGB"))
+            except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
+                continue
+        return None
 
     return look
 
 
 def pixels_at(name: str) -> Pixels | None:
     """Reads an image by its whole path, as `pixels_in` does."""
-    return pixels_in(Path(name).parent)(name) if name else None
+    return pixels_in([Path(name).parent])(name) if name else None
 
 
 def _key(example: Example) -> Key:

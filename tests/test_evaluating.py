@@ -127,6 +127,8 @@ def test_the_command_looks_into_the_folder_that_is_named(
         return capsys.readouterr().out
 
     assert "1 of 8 pictures were not found" in evaluate(images=images) and reds(seen) == 7
+    rest = str(with_pictures(tmp_path / "rest", ["7.jpg"]) / "mnre" / "images")
+    assert "not found" not in evaluate(images=f"{images}:{rest}") and reds(seen) == 8
     assert "not found" not in evaluate(images="") and reds(seen) == 0
     with pytest.raises(CommandError, match="name their folder with --images"):
         evaluate()

@@ -93,6 +93,18 @@ def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return progress
 
 
+def test_a_run_on_several_data_sets_sees_the_pictures_of_each(run: TrainingRun, tmp_path: Path) -> None:
+    for name in ("mnre", "twitter2017", "gmner"):
+        (tmp_path / "data" / name / ("images" if name != "gmner" else "other")).mkdir(parents=True)
+        run.datasets.add(Dataset.objects.create(name=name, format=name, root=str(tmp_path / "data"), counts={}))
+    (tmp_path / "gathered").mkdir()
+    gathered = launched._gathered(run, tmp_path / "gathered")
+    assert launched._pictures(run, gathered) == ""  # it was not asked for
+    run.config["images"] = "own"
+    both = [str(gathered / name / "images") for name in ("mnre", "twitter2017")]
+    assert launched._pictures(run, gathered).split(":") == both
+
+
 def test_a_run_leaves_a_candidate_that_is_measured_example_by_example(
     run: TrainingRun, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -90,7 +90,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--per-relation", type=int, help="training pairs of each relation, at most")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--max-minutes", type=float)
-    parser.add_argument("--images", help="folder of the pictures")
+    parser.add_argument("--images", help="folders of the pictures, joined by :")
     parser.add_argument("--network", type=json.loads, help="settings of the network, as JSON")
     parser.add_argument("--set", help="any other settings of the run, as JSON")
     parser.add_argument("--resume", action="store_true", help="go on where a run in OUT was stopped")

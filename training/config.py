@@ -56,7 +56,7 @@ class TrainConfig:
     per_relation: int = 0  # training pairs of each relation, or sentences that hold it; 0 = all
     limit: int = 0  # examples of each split, for trying things out; 0 = all
     mentions: str = ""  # folder of the checkpoint that finds a pair system's mentions in use; "" = the shipped one
-    images: str = ""  # folder of the pictures; "" = boxes on a grey canvas stand for them
+    images: str = ""  # folders of the pictures, joined by ":"; "" = boxes on a grey canvas stand for them
     threads: int = 0  # 0 = torch's choice
     save_minutes: float = 3.0  # between saves of the state that a stopped run goes on from
     max_minutes: float = 0.0  # 0 = no limit; a run that meets it can be resumed

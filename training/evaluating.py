@@ -26,7 +26,7 @@ from training.faults import Looked, by_label, look_at_pairs, look_at_reading
 from training.metrics import Score, mention_score, relation_score
 from training.parses import Parses
 from training.prepare import Prepared, items_of, with_titles
-from training.showing import CANVAS, folder_named, inputs, missing, pictures_for
+from training.showing import CANVAS, folders_named, inputs, missing, pictures_for
 
 Say = Callable[[str], object]
 
@@ -125,7 +125,7 @@ def prepared_for(checkpoint: Checkpoint, examples: Sequence[Example], parser: Pa
         items_of(held, manifest.head),
         add_markers(featurizer.tokenizer) if pairs else (),
         manifest.classes,
-        pixels_in(folder_named(images)),
+        pixels_in(folders_named(images)),
     )
 
 

@@ -6,6 +6,7 @@ A run's checkpoint is registered as a candidate when it is whole: nothing here t
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -148,9 +149,9 @@ def _gathered(row: TrainingRun, folder: Path) -> Path:
 
 
 def _pictures(row: TrainingRun, root: Path) -> str:
-    """The folder of pictures beside the first of the run's data sets that has one, where the run shall see them."""
+    """The folders of pictures beside the run's data sets, where the run shall see them."""
     there = [folder for dataset in row.datasets.order_by("pk") if (folder := beside(root, dataset.format))]
-    return there[0] if row.config.get("images") and there else ""
+    return os.pathsep.join(dict.fromkeys(there)) if row.config.get("images") else ""
 
 
 def _keep(row: TrainingRun, folder: Path) -> None:

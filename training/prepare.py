@@ -26,6 +26,7 @@ from extraction.schema import Candidate, Example, Words
 from training import choosing
 from training.config import TrainConfig
 from training.parses import Parses
+from training.showing import folders_in
 
 PIECES = 512
 
@@ -161,7 +162,7 @@ def prepare_examples(
         items,
         markers,
         class_names(fitting) if classes is None else classes,
-        pixels_in(Path(config.images) if config.images else None),
+        pixels_in(folders_in(config.images)),
     )
 
 

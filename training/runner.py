@@ -25,7 +25,7 @@ from training.loop import Progress, Run
 from training.parses import Parses, Unparsed
 from training.prepare import Prepared, head_of, prepare
 from training.publishing import publish_judged, write_predictions
-from training.showing import folder_named, missing
+from training.showing import folders_named, missing
 from training.world import World
 
 Report = Callable[[Progress], None]
@@ -58,7 +58,7 @@ def run(
     if config.threads:
         torch.set_num_threads(config.threads)
     head_of(config)
-    folder_named(config.images)
+    folders_named(config.images)
     world = World.current(config.device)
     parser = parser_for(config, parser)
     say(f"reading {', '.join(config.data)}")

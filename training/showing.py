@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -34,13 +35,21 @@ def inputs(checkpoint: Checkpoint, pictures: bool) -> list[str]:
     return parts
 
 
-def folder_named(images: str) -> Path | None:
-    """The folder of pictures that somebody named; None without a name. Raises DatasetError where it is not there."""
-    if not images:
-        return None
-    if not Path(images).is_dir():
-        raise DatasetError(f"There is no folder of pictures {images}: name the folder that holds them, or none.")
-    return Path(images)
+def folders_in(images: str) -> list[Path]:
+    """The folders of `TrainConfig.images`; none for ""."""
+    return [Path(folder) for folder in images.split(os.pathsep) if folder]
+
+
+def folders_named(images: str) -> list[Path]:
+    """The folders of pictures that somebody named, none without a name. Raises DatasetError for one that is not there.
+
+    Several are joined as in PATH; a picture is looked for in each, in their order.
+    """
+    folders = folders_in(images)
+    for folder in folders:
+        if not folder.is_dir():
+            raise DatasetError(f"There is no folder of pictures {folder}: name the folder that holds them, or none.")
+    return folders
 
 
 def beside(root: Path, format: str) -> str:
@@ -56,19 +65,23 @@ def pictures_for(config: TrainConfig, root: Path, format: str) -> str:
     """
     if not config.images:
         return ""
-    trained = config.images if format in config.data and Path(config.images).is_dir() else ""
-    return beside(root, format) or trained
+    trained = [str(folder) for folder in folders_in(config.images) if format in config.data and folder.is_dir()]
+    return beside(root, format) or os.pathsep.join(trained)
 
 
 def missing(examples: Iterable[Example], images: str) -> str:
-    """A sentence that says how many of the examples' pictures are not in the folder or are none, "" where all are."""
+    """A sentence that says how many of the examples' pictures are in none of the folders, "" where all are."""
     from PIL import Image, UnidentifiedImageError
 
     names = sorted({one.image for one in examples if one.image})
     gone = 0
     for name in names:
-        try:
-            Image.open(Path(images) / Path(name).name).close()  # reads what it is, not yet its pixels
-        except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
+        for folder in folders_in(images):
+            try:
+                Image.open(folder / Path(name).name).close()  # reads what it is, not yet its pixels
+                break
+            except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
+                continue
+        else:
             gone += 1
     return f"{gone} of {len(names)} pictures were not found in {images}; {CANVAS}." if gone else ""

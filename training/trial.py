@@ -22,7 +22,7 @@ from training.evaluating import prepared_for
 from training.judging import Judgement, judge
 from training.parses import Parses
 from training.publishing import rule
-from training.showing import folder_named, missing, pictures_for
+from training.showing import folders_named, missing, pictures_for
 
 Say = Callable[[str], object]
 
@@ -72,7 +72,7 @@ def shown(checkpoint: Checkpoint, examples: Sequence[Example], root: Path, trial
             f"{manifest.name} was trained with pictures from {config.images}, and there are none for {trial.data}: "
             "name their folder with --images, or nothing with --images '' to measure it on boxes."
         )
-    if folder_named(images) and (gone := missing(examples, images)):
+    if folders_named(images) and (gone := missing(examples, images)):
         say(gone)
     return images
 

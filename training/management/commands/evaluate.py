@@ -35,7 +35,8 @@ class Command(BaseCommand):
         parser.add_argument("--shuffle-images", type=float, default=0.0, help="share of examples given another's")
         parser.add_argument("--disturb-regions", type=float, default=0.0, help="share of regions that are made wrong")
         parser.add_argument(
-            "--images", help="folder of the pictures (default: the data set's own, or those of the training; '': none)"
+            "--images",
+            help="folders of pictures, joined by : (default: the data set's own, or those of the training; '': none)",
         )
         parser.add_argument("--seed", type=int, default=0, help="of what is shuffled and disturbed")
         parser.add_argument("--mentions", help="a checkpoint before the pair checkpoint: quintuples count")

@@ -49,7 +49,9 @@ class Command(BaseCommand):
         parser.add_argument("--fraction", type=float, help="share of the training items, drawn by seed")
         parser.add_argument("--per-relation", type=int, help="training pairs of each relation, at most")
         parser.add_argument("--limit", type=int, help="examples of each split, for trying things out")
-        parser.add_argument("--images", help="folder of the pictures (default: their boxes stand for them)")
+        parser.add_argument(
+            "--images", help="folders of the pictures, joined by : (default: their boxes stand for them)"
+        )
         parser.add_argument("--mentions", help="checkpoint that finds the mentions of a pair system in use")
         parser.add_argument("--parses", help="cache of parses; without it the sentences are parsed")
         parser.add_argument("--set", help="any other settings of the run, as JSON")
