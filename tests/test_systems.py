@@ -194,6 +194,13 @@ def test_the_image_decides(system, head):
 
 
 @pytest.mark.parametrize("head", SYSTEMS["relformer"].heads)
+def test_relformer_sees_pixels_where_boxes_tell_nothing(head):
+    train = decided_by_the_picture(96, boxed=False)
+    test = decided_by_the_picture(48, first=1000, boxed=False)
+    assert learnt("relformer", head, train, test, epochs=30) >= 0.95
+
+
+@pytest.mark.parametrize("head", SYSTEMS["relformer"].heads)
 def test_knowledge_decides(head):
     train, test = decided_by_knowledge(96), decided_by_knowledge(48, first=1000)
     assert learnt("relformer", head, train, test, epochs=16) >= 0.95
