@@ -169,7 +169,7 @@ RECIPES: dict[str, TrainConfig] = {
     ),
     "redocred": TrainConfig(data=("redocred",), labels="native", epochs=20),
     "mtb": _with(_PAIRS, system="mtb"),
-    # v and y on one scale, and less dropout than the paper.s 0.5, with which it lags behind on dev after three epochs.
+    # v and y on one scale, and less dropout than the paper's 0.5, with which it lags behind on dev after three epochs.
     "mega": _with(_PAIRS, system="mega", network={"normalised": True, "dropout": 0.2}),
     "focalmre": _with(  # a vision encoder that knows nothing yet would drown the words
         _PAIRS, system="focalmre", network={"gate_start": 0.1}, vision=SMALL_VIT, vision_rate=5e-4
