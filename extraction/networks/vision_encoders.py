@@ -78,7 +78,7 @@ class ViT(nn.Module):
 
 def normalised(pixels: Tensor) -> Tensor:
     """uint8 pixels as numbers from -1 to 1, as the pretrained ViT was shown them."""
-    return pixels.to(torch.get_default_dtype()) / 127.5 - 1.0
+    return (pixels / 127.5).sub_(1.0)
 
 
 VISION: dict[str, type[nn.Module]] = {"vit": ViT, "pyramid": Pyramid}
