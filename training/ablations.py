@@ -38,6 +38,7 @@ ABLATIONS: dict[str, tuple[str, tuple[Ablation, ...]]] = {
             Ablation("top 5 objects of a word", {"top": 5}, 64.33),
             Ablation("top 10 objects of a word", {"top": 10}, 63.75),
             Ablation("text and picture not brought to one scale (the paper's MLP)", {"normalised": False}),
+            Ablation("the paper's dropout", {"dropout": 0.5}),
         ),
     ),
     "eega": (
