@@ -106,6 +106,8 @@ def test_a_feed_is_paused_and_taken_up_again(editor: Client) -> None:
     editor.post(f"/feeds/{feed.pk}/change/", {"do": "retry"})
     feed.refresh_from_db()
     assert feed.state == Feed.State.ACTIVE
+    noted = Event.objects.filter(subject=str(feed.pk)).order_by("pk").values_list("what", "before", "after")
+    assert list(noted) == [("feed pause", "active", "paused"), ("feed retry", "paused", "active")]
     assert (
         "can be polled or paused" in editor.post(f"/feeds/{feed.pk}/change/", {"do": "x"}, follow=True).content.decode()
     )

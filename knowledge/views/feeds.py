@@ -117,6 +117,20 @@ def _changed(done: subscriptions.Subscribed) -> str:
     return f"; {changes}" if changes else ""
 
 
+CHANGES = {  # what is asked for: what does it, the feed's state then, and what is said
+    "retry": (
+        subscriptions.retry,
+        Feed.State.ACTIVE,
+        "The feed is polled now; load this page again in a few seconds.",
+    ),
+    "pause": (
+        subscriptions.pause,
+        Feed.State.PAUSED,
+        "The feed is paused until somebody resumes it. Its posts stay.",
+    ),
+}
+
+
 @page(CHANGE_FEED)
 @require_POST
 def change(request: HttpRequest, feed_id: int) -> HttpResponse:
@@ -126,17 +140,16 @@ def change(request: HttpRequest, feed_id: int) -> HttpResponse:
     if found.state == Feed.State.SENT:
         messages.error(request, "Programs send these posts with the API; there is no address to poll.")
         return redirect("feed", feed_id)
-    if what == "retry":
-        subscriptions.retry(found)
-        ring("poll")
-        messages.success(request, "The feed is polled now; load this page again in a few seconds.")
-    elif what == "pause":
-        subscriptions.pause(found)
-        messages.success(request, "The feed is paused until somebody resumes it. Its posts stay.")
-    else:
+    if what not in CHANGES:
         messages.error(request, "A feed can be polled or paused.")
         return redirect("feed", feed_id)
-    events.note(request.user, f"feed {what}", str(feed_id), found.state)
+    act, state, said = CHANGES[what]
+    with transaction.atomic():
+        act(found)
+        events.note(request.user, f"feed {what}", str(feed_id), found.state, state)
+    if what == "retry":
+        ring("poll")
+    messages.success(request, said)
     return redirect("feed", feed_id)
 
 
