@@ -18,8 +18,10 @@ def main() -> None:
 
     try:
         data_folder.check(settings.DATA_DIR)
+        if sys.argv[1:2] != ["restore"]:
+            data_folder.check_whole(settings.DATA_DIR)
         execute_from_command_line(sys.argv)
-    except data_folder.NewerData as error:
+    except (data_folder.NewerData, data_folder.HalfRestored) as error:
         sys.exit(str(error))
     except OperationalError as error:
         from kgbuilder.connections import why_not

@@ -20,11 +20,25 @@ from kgbuilder import VERSION
 
 FORMAT = 1  # of the folder: raised when what lies in it is laid out anew
 MARK = "version.json"
+UNFINISHED = "restore-unfinished.json"  # there while a backup is restored, and after one that was killed
 BACKUPS_KEPT = 3
 
 
 class NewerData(Exception):
     """The folder or the database was written by a newer program; the message says what to do."""
+
+
+class HalfRestored(Exception):
+    """A restore into the folder was killed; the message says what to do."""
+
+
+def check_whole(folder: Path) -> None:
+    """Raises HalfRestored: whoever went on would take half an installation for a whole one. `restore` does not ask."""
+    if (folder / UNFINISHED).is_file():
+        raise HalfRestored(
+            f"A backup is being restored into {folder}, or that was cut off. Let it end, or begin it again with "
+            "`manage.py restore DIR`, which first takes out what was left."
+        )
 
 
 def check(folder: Path) -> None:

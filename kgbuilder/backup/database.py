@@ -69,10 +69,15 @@ def whole_or_empty() -> Iterator[None]:
     try:
         yield
     except BaseException:
-        connection.close()
-        for end in ("", "-wal", "-shm", "-journal"):
-            Path(f"{connection.settings_dict['NAME']}{end}").unlink(missing_ok=True)
+        remove_file()
         raise
+
+
+def remove_file() -> None:
+    """Takes SQLite's file away, with what belongs to it."""
+    connection.close()
+    for end in ("", "-wal", "-shm", "-journal"):
+        Path(f"{connection.settings_dict['NAME']}{end}").unlink(missing_ok=True)
 
 
 def restore(folder: Path, manifest: Manifest) -> None:

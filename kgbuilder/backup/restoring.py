@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,24 +22,56 @@ from kgbuilder.models import Heartbeat
 from knowledge.models import Projection, ProjectorLock
 
 # What another process may have left in a folder in which nothing was kept yet, or the file system itself.
-MAY_BE_THERE = ("run", "log", "static", "weights", "backups", "lost+found", data_folder.MARK)
+MAY_BE_THERE = ("run", "log", "static", "weights", "backups", "lost+found", data_folder.MARK, data_folder.UNFINISHED)
 
 
 def restore(folder: Path) -> Manifest:
     """Raises BackupError or NewerData with nothing changed. After any other error folder and database are as empty as
-    before, so that it can be tried again."""
+    before, so that it can be tried again; what one left that was killed is taken out first."""
     told = manifest.read(folder)
     target = Path(settings.DATA_DIR)
+    _take_out_unfinished(target)
     database.check(told)
     _check_empty(target)
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     data_folder.check_and_mark(target)
-    with _files(folder / FILES, target), database.whole_or_empty():
+    with _marked_unfinished(target), _files(folder / FILES, target), database.whole_or_empty():
         database.restore(folder, told)
         paths.move(told.roots)
         _begin_anew()
     connection.close()
     return told
+
+
+def _database() -> str:
+    return str(connection.settings_dict["NAME"])
+
+
+def _take_out_unfinished(target: Path) -> None:
+    """Empties a folder that a killed restore had found empty, and the SQLite file that it named: no other."""
+    mark = target / data_folder.UNFINISHED
+    if not mark.is_file():
+        return
+    for path in target.iterdir():
+        if path.name not in MAY_BE_THERE:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    try:
+        named = json.loads(mark.read_text())["database"]
+    except ValueError:  # killed while it wrote the mark: nothing else was written
+        named = ""
+    if connection.vendor == "sqlite" and named == _database():
+        database.remove_file()
+    mark.unlink()
+
+
+@contextmanager
+def _marked_unfinished(target: Path) -> Iterator[None]:
+    mark = target / data_folder.UNFINISHED
+    mark.write_text(json.dumps({"database": _database()}))
+    try:
+        yield
+    finally:
+        mark.unlink()
 
 
 def _check_empty(target: Path) -> None:
@@ -55,7 +88,7 @@ def _check_empty(target: Path) -> None:
 
 
 def _is_empty_database(path: Path) -> bool:
-    return str(path) == str(connection.settings_dict["NAME"]) and path.stat().st_size == 0
+    return str(path) == _database() and path.stat().st_size == 0
 
 
 @contextmanager

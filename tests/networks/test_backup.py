@@ -189,6 +189,34 @@ def test_a_folder_that_holds_anything_is_refused_and_what_broke_off_leaves_none(
     assert "posts of" in said(second, "restore", str(place / "backup")), "it can be tried again"
 
 
+KILLED = """
+import os, pathlib, sys
+from kgbuilder.backup import database, restoring
+whole = database.restore
+def killed(*given):
+    whole(*given)
+    os._exit(9)
+database.restore = killed
+restoring.restore(pathlib.Path(r"{}"))
+"""
+
+
+def test_a_restore_that_was_killed_holds_everything_up_until_it_is_begun_again(place: Path) -> None:
+    first = product(place / "a")
+    said(first, "prepare", "--no-samples")
+    said(first, "backup", str(place / "backup"))
+    second = empty(place / "b")
+    assert second.command("shell", "--no-imports", "-c", KILLED.format(place / "backup")).returncode == 9
+    assert {"kgbuilder.sqlite3", "restore-unfinished.json", "secret_key"} <= set(held(place / "b"))
+    for command in ("prepare", "up", "check_record"):
+        ended = second.command(command)
+        assert ended.returncode == 1 and "begin it again with" in ended.stderr, ended.stderr
+    (place / "b" / "restore-unfinished.json").write_text("")  # one that was killed while it was written
+    assert "posts of" in said(second, "restore", str(place / "backup"))
+    assert "restore-unfinished.json" not in held(place / "b")
+    assert said(second, "prepare", "--no-samples")
+
+
 @pytest.mark.postgres
 def test_postgresql_restores_table_by_table(place: Path) -> None:
     import psycopg
