@@ -76,6 +76,22 @@ def test_readers_writers_and_snapshots_at_once(graph: Graph, tmp_path: Path) -> 
         assert len(store) == 60
 
 
+def test_it_is_flushed_before_its_time_when_its_memory_has_grown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert live_store.resident() > 0
+    held = [1 << 20]
+    monkeypatch.setattr(live_store, "resident", lambda: held[0])
+    graph = Graph(tmp_path / "store")
+    _insert(graph, 1)
+    assert graph._unflushed == 1
+    held[0] += live_store.FLUSH_GROWN + 1
+    _insert(graph, 2)
+    assert graph._unflushed == 0
+    _insert(graph, 3)  # it counts from what was left after the flush
+    assert graph._unflushed == 1
+
+
 def test_a_store_that_cannot_be_opened_again_ends_the_server(
     graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

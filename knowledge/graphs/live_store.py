@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import sys
 import threading
 import time
@@ -13,8 +14,18 @@ from pathlib import Path
 import pyoxigraph
 
 FLUSH_AFTER = 500  # writes; without a flush the log grows without bound, and each start and snapshot replays it
+# bytes of memory since the last one; each of the engine's indexes would keep up to 64 MB of what was written
+FLUSH_GROWN = 48 << 20
 FLUSH_IDLE_S = 5.0
-REOPEN_AFTER = 2_000  # writes; the engine's caches, one for each of its indexes, only grow while the store is open
+REOPEN_AFTER = 1_000  # writes; the engine's caches, one for each of its indexes, only grow while the store is open
+
+
+def resident() -> int:
+    """Bytes of memory that this process holds; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
 
 
 class Refusal(Exception):
@@ -36,7 +47,7 @@ class Graph:
         self.on_write: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
         self._unflushed, self._written_at, self._since_opened = 0, 0.0, 0
-        self._fence = 0
+        self._fence, self._resident = 0, resident()
         self._door, self._readers = threading.Lock(), 0
         self.broken = threading.Event()
 
@@ -69,7 +80,7 @@ class Graph:
             self._unflushed += 1 + len(text) // 20_000
             self._written_at = time.monotonic()
             self.on_write()
-            if self._unflushed >= FLUSH_AFTER:
+            if self._unflushed >= FLUSH_AFTER or resident() - self._resident > FLUSH_GROWN:
                 self._flush()
 
     def clear(self) -> None:
@@ -97,6 +108,7 @@ class Graph:
         # What was written is on the disk now and its memory free; glibc by itself would keep it, more each time.
         if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
             trim(0)
+        self._resident = resident()
 
     def _do(self, work: Callable[[pyoxigraph.Store], object]) -> None:
         with self._failing(), self.reading() as store:
