@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from extraction.networks.encoders import VisionEncoderMissing
