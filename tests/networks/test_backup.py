@@ -223,7 +223,7 @@ def test_postgresql_restores_table_by_table(place: Path) -> None:
 
     server = urlsplit(os.environ["TEST_DATABASE_URL"])
     names = [f"kg_backup_{os.getpid()}_{part}" for part in "ab"]
-    with psycopg.connect(server.geturl(), autocommit=True) as link:
+    with psycopg.connect(server._replace(path="/postgres").geturl(), autocommit=True) as link:
         try:
             for name in names:
                 link.execute(f"CREATE DATABASE {name}")
