@@ -122,18 +122,24 @@ def kept(folder: Path) -> Result:
 
 def recipe_of(config: TrainConfig) -> tuple[str, dict[str, Any]]:
     """The recipe that a run is nearest to, and the settings in which it differs. Raises ValueError where none fits."""
-    own = json.loads(json.dumps(config.as_dict()))
+    own = settings(config)
     found: list[tuple[int, str, dict[str, Any]]] = []
     for name, recipe in RECIPES.items():
         if (recipe.system, recipe.head, recipe.data) != (config.system, config.head, config.data):
             continue
-        theirs = json.loads(json.dumps(recipe.as_dict()))
-        changed = {key: value for key, value in own.items() if key not in INCIDENTAL and value != theirs[key]}
+        theirs = settings(recipe)
+        changed = {key: value for key, value in own.items() if value != theirs[key]}
         found.append((len(changed), name, changed))
     if not found:
         raise ValueError(f"no recipe trains {config.system} on {', '.join(config.data)}: no table has a row for it")
     _, name, changed = min(found, key=lambda one: one[:2])
     return name, changed
+
+
+def settings(config: TrainConfig) -> dict[str, Any]:
+    """What a run was trained with, as it is kept: all but its seed and where it was done."""
+    told: dict[str, Any] = json.loads(json.dumps(config.as_dict()))
+    return {key: value for key, value in told.items() if key not in INCIDENTAL}
 
 
 def best_epoch(curve: Sequence[dict[str, float]]) -> int | None:

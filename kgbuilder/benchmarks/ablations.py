@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from kgbuilder.benchmarks import NotMeasured
-from training.ablations import ABLATIONS
+from training.ablations import ABLATIONS, Ablation
 from training.alone import configured
+from training.bootstrap import spread
 from training.config import TrainConfig
+from training.results import load, settings
 
 HELP = "each paper's switches, trained anew: F1 and what each costs, the published figure beside it"
 
@@ -22,8 +26,12 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--only", help="rows whose name holds this")
     parser.add_argument("--data-root", default=os.environ.get("KGBUILDER_DATA", ""))
     parser.add_argument(
-        "--out", type=Path, required=True, help="folder for the runs; one that is done is not done again"
+        "--out",
+        type=Path,
+        required=True,
+        help="folder for the runs; one that is done, here or in docs/results, is not done again",
     )
+    parser.add_argument("--trained", action="store_true", help="train nothing: show the runs that are done")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--parses", help="cache of parses")
@@ -34,62 +42,73 @@ def arguments(parser: ArgumentParser) -> None:
 def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callable[[str], object]) -> None:
     from extraction.networks.encoders import EncoderMissing, VisionEncoderMissing
 
-    if not options["data_root"]:
+    if not (options["data_root"] or options["trained"]):
         raise NotMeasured("Which folder holds the data sets? Name it with --data-root or in KGBUILDER_DATA.")
-    write("| system | switch | test F1, mean of seeds (spread) | less than whole | published | less than whole |")
-    write("|---|---|---|---|---|---|")
+    write(
+        "| system | switch | test F1, mean of seeds (spread) | seeds | less than whole | published | less than whole |"
+    )
+    write("|---" * 7 + "|")
     for system in options["system"] or ABLATIONS:
-        recipe, rows = ABLATIONS[system]
-        whole: float | None = None
+        rows = ABLATIONS[system][1]
+        whole: dict[int, float] = {}
         for row in rows:
             if options["only"] and options["only"] not in row.name and row is not rows[0]:
                 continue
             seeds = range(1, options["seeds"] + 1)
             try:
-                figures = [_figure(recipe, system, row, seed, options, note) for seed in seeds]
+                measured = {seed: _figure(system, row, seed, options, note) for seed in seeds}
             except (EncoderMissing, VisionEncoderMissing) as error:
                 note(str(error))
-                write(f"| {system} | {row.name} | not measured: its weights cannot be had | | | |")
+                write(f"| {system} | {row.name} | not measured: its weights cannot be had | | | | |")
                 continue
-            write(line(system, row, figures, whole, rows[0].published))
-            whole = sum(figures) / len(figures) if whole is None else whole
+            figures = {seed: figure for seed, figure in measured.items() if figure is not None}
+            if figures:
+                write(line(system, row, figures, whole, rows[0].published))
+            whole = whole or figures
 
 
-def line(system: str, row: Any, figures: list[float], whole: float | None, published: float | None) -> str:
-    """A row of Markdown; figures are shares."""
-    from training.bootstrap import spread
-
-    ours = spread(figures)
-    less = "" if whole is None else f"{100 * (ours.mean - whole):+.1f}"
+def line(
+    system: str, row: Ablation, figures: Mapping[int, float], whole: Mapping[int, float], published: float | None
+) -> str:
+    """A row of Markdown; `figures` are shares by seed. What a switch costs is taken over the seeds that both have."""
+    ours = spread(list(figures.values()))
+    both = [100 * (figure - whole[seed]) for seed, figure in figures.items() if seed in whole]
+    less = f"{fmean(both):+.1f}" if both else ""
     theirs = "" if row.published is None else f"{row.published:.2f}"
-    gap = "" if row.published is None or published is None or whole is None else f"{row.published - published:+.2f}"
-    return f"| {system} | {row.name} | {100 * ours.mean:.1f} ({100 * ours.deviation:.1f}) | {less} | {theirs} | {gap} |"
+    gap = "" if row.published is None or published is None or not whole else f"{row.published - published:+.2f}"
+    measured = f"{100 * ours.mean:.1f}" + (f" ({100 * ours.deviation:.1f})" if ours.runs > 1 else "")
+    return f"| {system} | {row.name} | {measured} | {', '.join(map(str, figures))} | {less} | {theirs} | {gap} |"
 
 
 def _figure(
-    recipe: str, system: str, row: Any, seed: int, options: Mapping[str, Any], note: Callable[[str], object]
-) -> float:
-    """The test F1 of one run, from its folder where it is done: of a pair system that of the most probable label, as
-    the papers count."""
-    import json
-
+    system: str, row: Ablation, seed: int, options: Mapping[str, Any], note: Callable[[str], object]
+) -> float | None:
+    """The test F1 of one run, of a pair system that of the most probable label, as the papers count. It is taken from
+    its folder or from docs/results where it is done, and None where nothing is to be trained."""
+    config = _config(ABLATIONS[system][0], row, seed, options)
     place = "-".join("".join(c if c.isalnum() else " " for c in row.name).split())
-    folder = options["out"] / f"{system}-{place}-{seed}"
-    done = folder / "metrics.json"
-    config = _config(recipe, row, seed, options)
-    if done.exists():
-        told = json.loads(done.read_text(encoding="utf-8"))
-        if TrainConfig.from_dict(told["config"]) != TrainConfig.from_dict(json.loads(json.dumps(config.as_dict()))):
+    folder: Path = options["out"] / f"{system}-{place}-{seed}"
+    if (folder / "metrics.json").exists():
+        told = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        if settings(TrainConfig.from_dict(told["config"])) != settings(config):
             raise NotMeasured(f"{folder} holds a run with other settings: use another --out.")
+        figures = told["test"]["figures"]
+    elif same := [one for one in load() if one["seed"] == seed and _trained_so(one, config)]:
+        figures = same[0]["test"]
+    elif options["trained"]:
+        return None
     else:
         from training.parses import ParseCache
         from training.runner import run as train
 
         note(f"{system}: {row.name}, seed {seed}")
         parser = ParseCache.load(Path(options["parses"])) if options["parses"] else None
-        told = train(config, Path(options["data_root"]), folder, parser, resume=True)
-    figures: dict[str, float] = told["test"]["figures"]
-    return figures.get("argmax_f1", figures["f1"])
+        figures = train(config, Path(options["data_root"]), folder, parser, resume=True)["test"]["figures"]
+    return float(figures.get("argmax_f1", figures["f1"]))
+
+
+def _trained_so(result: Mapping[str, Any], config: TrainConfig) -> bool:
+    return "config" in result and settings(TrainConfig.from_dict(result["config"])) == settings(config)
 
 
 def _config(recipe: str, row: Any, seed: int, options: Mapping[str, Any]) -> TrainConfig:
