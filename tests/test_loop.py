@@ -87,6 +87,15 @@ def test_it_learns_what_it_is_shown(parser):
     assert relation_score(EXAMPLES, predictions, NAMES).f1 > 0.95
 
 
+def test_no_step_is_told_as_of_an_epoch_that_there_is_not(parser):
+    learnt = run(parser, evaluate_every=1)
+    each = len(epoch_batches(learnt.config, learnt.prepared, 0))
+    assert learnt.progress.passing == 1
+    told = [(progress.step, progress.passing) for progress in learnt.steps()]
+    assert set(told) == {(step, 1 if step <= each else 2) for step in range(1, learnt.progress.steps + 1)}
+    assert learnt.progress.finished and learnt.progress.passing == 2
+
+
 def test_a_run_stopped_twice_ends_with_the_weights_of_one_that_was_not(parser, tmp_path):
     whole = run(parser)
     assert whole.train()

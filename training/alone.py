@@ -129,8 +129,9 @@ class Reporter:
             self.first = (progress.step, progress.seconds)
         if len(progress.scores) > self.judged:
             self.judged = len(progress.scores)
-            said = "  ".join(f"{name} {value:.3f}" for name, value in progress.scores[-1].items() if name != "step")
-            self.write(f"dev after {said}")
+            score = progress.scores[-1]
+            said = "  ".join(f"{name} {value:.3f}" for name, value in score.items() if name not in ("epoch", "step"))
+            self.write(f"dev after epoch {score['epoch']}: {said}")
         if time.monotonic() < self.next and progress.step < progress.steps:
             return
         self.next = time.monotonic() + 10
@@ -139,7 +140,7 @@ class Reporter:
         left = (progress.steps - progress.step) * spent / done if done else 0.0
         self.write(
             f"step {progress.step} of {progress.steps} ({progress.step / progress.steps:.0%}), epoch "
-            f"{progress.epoch + 1}, loss {losses}, about {left / 60:.0f} min left"
+            f"{progress.passing}, loss {losses}, about {left / 60:.0f} min left"
         )
         sys.stdout.flush()
 

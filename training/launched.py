@@ -113,7 +113,7 @@ class Said:
         done, spent = progress.step - self.first[0], progress.seconds - self.first[1]
         left = (progress.steps - progress.step) * spent / done if done else 0.0
         said: dict[str, Any] = {"phase": "training", "step": progress.step, "steps": progress.steps}
-        said |= {"epoch": progress.epoch + 1, "seconds": round(progress.seconds, 1), "left": round(left, 1)}
+        said |= {"epoch": progress.passing, "seconds": round(progress.seconds, 1), "left": round(left, 1)}
         if progress.losses and progress.step - self.pointed >= progress.steps / POINTS:
             recent = progress.recent(max(1, progress.step - max(self.pointed, 0)))
             said["points"] = {f"loss {name}": [progress.step, round(value, 5)] for name, value in recent.items()}

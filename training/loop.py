@@ -49,6 +49,11 @@ class Progress:
     best: int = -1  # which of the scores
     finished: bool = False
 
+    @property
+    def passing(self) -> int:
+        """The epoch of the last step, from 1."""
+        return max(1, self.epoch + (self.batch > 0))
+
     def recent(self, steps: int = 100) -> Losses:
         """The mean of each loss over those of the last steps that had it (RelFormer's filter needs facts)."""
         rows = self.losses[-steps:]
