@@ -356,7 +356,8 @@ def _both_ways(
 ) -> dict[tuple[int, int, str], Relation]:
     """What a place lies in contains it: a relation and its inverse are one fact, and as sure as the surer of them.
 
-    A network scores the two apart. Without this a query for one of them would miss what only the other says.
+    A network scores the two apart. Without this a query for one of them would miss what only the other says. And what
+    has an inverse does not hold the other way round too: of two such answers the less sure one is wrong.
     """
     both = dict(best)
     for (head, tail, key), relation in best.items():
@@ -364,7 +365,17 @@ def _both_ways(
         if inverse and RELATIONS[inverse].permits(mentions[tail].type, mentions[head].type):
             turned = replace(relation, head=tail, tail=head, key=inverse)
             both[tail, head, inverse] = _surer(both.get((tail, head, inverse)), turned)
-    return both
+    return {place: relation for place, relation in both.items() if not _outdone(*place, both)}
+
+
+def _outdone(head: int, tail: int, key: str, found: Mapping[tuple[int, int, str], Relation]) -> bool:
+    """Whether the contrary of what was found is surer. Of two as sure one stands, the same under both names."""
+    contrary = found.get((tail, head, key))
+    inverse = RELATIONS[key].inverse if key in RELATIONS else None
+    if contrary is None or inverse is None:
+        return False
+    score = found[head, tail, key].score
+    return contrary.score > score or (contrary.score == score and (head < tail) != (key < inverse))
 
 
 def _shown(readings: Sequence[Reading], index: dict[Span, int]) -> tuple[Relation, ...]:

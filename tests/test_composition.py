@@ -120,7 +120,8 @@ def test_a_turned_label_turns_its_ends(parser, tmp_path):
     (read,) = extractor.read([Document("1", text)])
     starts = [one.start for one in read.mentions]
     ends = {(starts[one.head], starts[one.tail], one.key) for one in read.relations if isinstance(one.tail, int)}
-    assert ends == {(7, 0, "located_in"), (0, 7, "located_in"), (0, 7, "contains"), (7, 0, "contains")}
+    # it says so of both orders, and only one can hold
+    assert ends == {(7, 0, "located_in"), (0, 7, "contains")}
     extractor.network.label = 0
     assert extractor.read([Document("1", text)])[0].relations == ()
 

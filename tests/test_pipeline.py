@@ -14,8 +14,8 @@ from safetensors.numpy import load_file, save_file
 
 from extraction.checkpoint import Checkpoint, CheckpointError
 from extraction.cooccurrence import PmiTable
-from extraction.pipeline import WINDOW, Extractor
-from extraction.schema import Document, Extraction
+from extraction.pipeline import WINDOW, Extractor, _both_ways
+from extraction.schema import Document, Extraction, Mention, Relation
 from extraction.text import Parser
 from extraction.tiny import tiny_checkpoint
 
@@ -272,9 +272,6 @@ def test_another_parser_than_the_trained_one_is_said(checkpoint, parser, caplog)
 
 
 def test_a_relation_and_its_inverse_are_one_fact_where_their_ends_permit_it():
-    from extraction.pipeline import _both_ways
-    from extraction.schema import Mention, Relation
-
     mentions = [Mention(0, 4, "location"), Mention(6, 12, "location"), Mention(14, 18, "organization")]
     read = [Relation(0, 1, "located_in", 0.9), Relation(1, 0, "contains", 0.4), Relation(2, 1, "located_in", 0.8)]
     both = _both_ways({(one.head, int(str(one.tail)), one.key): one for one in read}, mentions)
@@ -283,3 +280,23 @@ def test_a_relation_and_its_inverse_are_one_fact_where_their_ends_permit_it():
         (1, 0, "contains"): 0.9,
         (2, 1, "located_in"): 0.8,  # what a place contains is a place
     }
+
+
+@pytest.mark.parametrize("other, stands", [(0.4, (0, 1)), (0.95, (1, 0)), (0.9, (1, 0))])
+def test_of_two_contrary_answers_the_surer_one_stands_under_both_names(other, stands):
+    mentions = [Mention(0, 4, "location"), Mention(6, 12, "location")]
+    read = [Relation(0, 1, "located_in", 0.9), Relation(1, 0, "located_in", other), Relation(0, 1, "shares", 0.5)]
+    both = _both_ways({(one.head, int(str(one.tail)), one.key): one for one in read}, mentions)
+    sure = max(0.9, other)
+    assert {place: one.score for place, one in both.items()} == {
+        (*stands, "located_in"): sure,
+        (*reversed(stands), "contains"): sure,
+        (0, 1, "shares"): 0.5,
+    }
+
+
+def test_what_has_no_inverse_may_hold_both_ways():
+    mentions = [Mention(0, 4, "person"), Mention(6, 12, "person")]
+    read = {(0, 1, "influenced_by"): Relation(0, 1, "influenced_by", 0.9)}
+    read[1, 0, "influenced_by"] = Relation(1, 0, "influenced_by", 0.5)
+    assert _both_ways(read, mentions) == read
