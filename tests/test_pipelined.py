@@ -44,6 +44,28 @@ def test_pairs_of_found_mentions_are_asked_about_where_types_permit(tmp_path, mo
     assert judged.counts.sum(0).tolist() == [gold, 7, 5]
 
 
+def test_of_both_orders_of_a_pair_the_surer_answer_stands(tmp_path, monkeypatch):
+    pairs = pair_checkpoint(tmp_path, "mtb", "pair")
+    names = pairs.manifest.inventory.relation_keys
+    peer, couple = 1 + names.index("/per/per/peer"), 1 + names.index("/per/per/couple")
+    two = [
+        dataclasses.replace(one, mentions=tuple(dataclasses.replace(span, type="per") for span in one.mentions))
+        for one in eight()
+    ]
+
+    def answers(net, given):
+        logits = np.zeros((len(given.items), 1 + len(names)), np.float32)
+        for row, item in enumerate(given.items):
+            backward = item.candidate.head > item.candidate.tail
+            logits[row, couple if backward else peer] = 9.0 if backward == (item.example % 2 == 0) else 6.0
+        return logits
+
+    monkeypatch.setattr(pipelined, "pair_logits", answers)
+    found = pipelined.related(pairs, two, gold_mentions(two), Chain())
+    said = [[(relation.head, relation.tail, relation.key) for relation in one.relations] for one in found]
+    assert said == [[(1, 0, "/per/per/couple")], [(0, 1, "/per/per/peer")]] * 4
+
+
 def test_a_pair_checkpoint_finds_no_mentions(tmp_path):
     pairs = pair_checkpoint(tmp_path, "mtb", "pair")
     with pytest.raises(ValueError, match="finds no mentions"):

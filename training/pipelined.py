@@ -61,21 +61,27 @@ def predicted_mentions(
 def related(
     checkpoint: Checkpoint, examples: Sequence[Example], found: Sequence[Prediction], parser: Parses, images: str = ""
 ) -> list[Prediction]:
-    """The same mentions with each ordered pair's most probable relation, where that is one and may join their types."""
+    """The same mentions with each pair's most probable relation, where that is one and may join their types.
+
+    Both orders of a pair are asked about, and the surer answer stands: MNRE states a pair in one order alone, so that a
+    system trained on it never sees that the other order is wrong.
+    """
     names = checkpoint.manifest.inventory
     asked = [_asked(example, one, names) for example, one in zip(examples, found, strict=True)]
     prepared = prepared_for(checkpoint, asked, parser, images)
     logits = pair_logits(checkpoint.network, prepared)
-    relations: list[list[ScoredRelation]] = [[] for _ in examples]
+    surest: list[dict[frozenset[int], ScoredRelation]] = [{} for _ in examples]
     for item, label, odds in zip(prepared.items, logits.argmax(1).tolist(), log_odds(logits), strict=True):
         candidate = item.candidate
         if not label or candidate is None:
             continue
         relation, ends = names.relations[label - 1], asked[item.example].mentions
         if relation.permits(ends[candidate.head].type, ends[candidate.tail].type):
-            score = 1 / (1 + np.exp(-odds[label]))
-            relations[item.example].append(ScoredRelation(candidate.head, candidate.tail, relation.key, float(score)))
-    return [Prediction(one.mentions, tuple(said)) for one, said in zip(found, relations, strict=True)]
+            score = float(1 / (1 + np.exp(-odds[label])))
+            said, pair = surest[item.example], frozenset((candidate.head, candidate.tail))
+            if pair not in said or score > said[pair].score:
+                said[pair] = ScoredRelation(candidate.head, candidate.tail, relation.key, score)
+    return [Prediction(one.mentions, tuple(said.values())) for one, said in zip(found, surest, strict=True)]
 
 
 def _asked(example: Example, found: Prediction, names: Inventory) -> Example:
