@@ -297,13 +297,13 @@ def test_a_runs_page_shows_its_curves_log_and_what_is_left(admin: Client) -> Non
         state="running",
         lease_until=timezone.now() + claims.LEASE,
         progress={
-            **{"step": 20, "steps": 100, "epoch": 1, "epochs": 5, "left": 300, "phase": "training"},
+            **{"step": 20, "steps": 100, "epoch": 1, "left": 300, "phase": "training"},
             "curves": {"loss total": [[1, 3.0], [20, 1.5]], "dev f1": [[10, 0.25], [20, 0.5]]},
         },
         log="reading <conll04>\n",
     )
     page = html(admin, f"/training/runs/{run.pk}/")
-    assert "step 20 of 100" in page and "5 minutes left" in page
+    assert "step 20 of 100, epoch 1 of 3" in page and "5 minutes left" in page
     assert "reading &lt;conll04&gt;" in page
     assert page.count('<g class="line') == 2 and "50.0 %" in page
     assert f'data-live="/training/runs/{run.pk}/live/"' in page
