@@ -41,7 +41,6 @@ class Line:
     aim: str
     published: str
     figure: str = "f1"
-    earlier: str = ""  # a figure of an earlier version of the loop, told where no run is kept
 
 
 LINES = (
@@ -90,8 +89,8 @@ LINES = (
         "78.59: as above",
         "mentions_of_quintuples_f1",
     ),
-    Line("jmere", "the same, directed quintuples, text alone", "", "", "none", earlier="52.1"),
-    Line("conll04", "CoNLL04, strict relations", "63", "71.5", "71.5: SpERT, BERT-base, train and dev", earlier="63.7"),
+    Line("jmere", "the same, directed quintuples, text alone", "", "", "none"),
+    Line("conll04", "CoNLL04, strict relations", "63", "71.5", "71.5: SpERT, BERT-base, train and dev"),
     Line("relformer", "GMNER, a mention and its object told apart", "", "", "63.52 on MORE: BERT-base, ViT, knowledge"),
     Line("relformer", "the same, accuracy", "", "", "85.41 on MORE", "accuracy"),
 )
@@ -205,7 +204,7 @@ def _measured(line: Line, results: Sequence[Result]) -> Iterator[tuple[str, str]
     """A line's figure in words and the seeds behind it, for each way in which its recipe was trained."""
     groups = _groups(line.recipe, results)
     if not groups:
-        yield (f"{line.earlier}, of an earlier loop; not run again" if line.earlier else "not run"), ""
+        yield "not run", ""
     for runs in groups:
         one = spread([100 * run["test"][line.figure] for run in runs])
         said = f"**{one.mean:.1f}**" + (f" ({one.deviation:.1f})" if one.runs > 1 else "") + _likeliest(line, runs)
