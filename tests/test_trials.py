@@ -187,11 +187,9 @@ def ablated(tmp_path, monkeypatch):
         config = dataclasses.replace(ablations._config("mega", row, seed, asked), threads=1, device="cpu")
         return {"seed": seed, "config": config.as_dict(), "test": figures}
 
-    def done(place, seed, **figures):
-        row = next(
-            one for one in ABLATIONS["mega"][1] if one.name.startswith(place.replace("-s-", "'s ").replace("-", " "))
-        )
-        folder = tmp_path / f"mega-{place}-{seed}"
+    def done(name, seed, **figures):
+        row = next(one for one in ABLATIONS["mega"][1] if one.name == name)
+        folder = ablations.folder_of(tmp_path, "mega", row, seed)
         folder.mkdir()
         told = run(row, seed, figures)
         (folder / "metrics.json").write_text(json.dumps({**told, "test": {"figures": figures}}))
@@ -209,8 +207,8 @@ def ablated(tmp_path, monkeypatch):
 
 def test_ablations_that_are_done_are_not_trained_again(ablated):
     done, table = ablated
-    done("the-paper-s-dropout", 2, f1=0.9, argmax_f1=0.61)
-    done("top-5-objects-of-a-word", 1, f1=0.62)
+    done("the paper's dropout", 2, f1=0.9, argmax_f1=0.61)
+    done("top 5 objects of a word", 1, f1=0.62)
     assert table() == [
         "| mega | our recipe | 62.0 (2.8) | 1, 2 |  | 66.41 |  |",
         "| mega | top 5 objects of a word | 62.0 | 1 | +2.0 | 64.33 | -2.08 |",
@@ -224,7 +222,7 @@ def test_ablations_that_are_done_are_not_trained_again(ablated):
 
 def test_a_run_with_other_settings_is_not_taken_for_an_ablation(ablated):
     done, table = ablated
-    done("top-5-objects-of-a-word", 1, f1=0.62)
+    done("top 5 objects of a word", 1, f1=0.62)
     with pytest.raises(NotMeasured, match="other settings"):
         table(epochs=1)
     with pytest.raises(NotMeasured, match="data-root"):

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 from argparse import ArgumentParser
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -16,7 +16,7 @@ from training.ablations import ABLATIONS, Ablation
 from training.alone import configured
 from training.bootstrap import spread
 from training.config import TrainConfig
-from training.results import load, settings
+from training.results import Result, load, settings
 
 HELP = "each paper's switches, trained anew: F1 and what each costs, the published figure beside it"
 
@@ -48,6 +48,7 @@ def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callab
         "| system | switch | test F1, mean of seeds (spread) | seeds | less than whole | published | less than whole |"
     )
     write("|---" * 7 + "|")
+    kept = [one for one in load() if "config" in one]
     for system in options["system"] or ABLATIONS:
         rows = ABLATIONS[system][1]
         whole: dict[int, float] = {}
@@ -56,7 +57,7 @@ def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callab
                 continue
             seeds = range(1, options["seeds"] + 1)
             try:
-                measured = {seed: _figure(system, row, seed, options, note) for seed in seeds}
+                measured = {seed: _figure(system, row, seed, options, kept, note) for seed in seeds}
             except (EncoderMissing, VisionEncoderMissing) as error:
                 note(str(error))
                 write(f"| {system} | {row.name} | not measured: its weights cannot be had | | | | |")
@@ -81,19 +82,23 @@ def line(
 
 
 def _figure(
-    system: str, row: Ablation, seed: int, options: Mapping[str, Any], note: Callable[[str], object]
+    system: str,
+    row: Ablation,
+    seed: int,
+    options: Mapping[str, Any],
+    kept: Sequence[Result],
+    note: Callable[[str], object],
 ) -> float | None:
     """The test F1 of one run, of a pair system that of the most probable label, as the papers count. It is taken from
-    its folder or from docs/results where it is done, and None where nothing is to be trained."""
+    its folder or from those that are kept where it is done, and None where nothing is to be trained."""
     config = _config(ABLATIONS[system][0], row, seed, options)
-    place = "-".join("".join(c if c.isalnum() else " " for c in row.name).split())
-    folder: Path = options["out"] / f"{system}-{place}-{seed}"
+    folder = folder_of(options["out"], system, row, seed)
     if (folder / "metrics.json").exists():
         told = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        if settings(TrainConfig.from_dict(told["config"])) != settings(config):
+        if not _trained_so(told, config):
             raise NotMeasured(f"{folder} holds a run with other settings: use another --out.")
         figures = told["test"]["figures"]
-    elif same := [one for one in load() if one["seed"] == seed and _trained_so(one, config)]:
+    elif same := [one for one in kept if one["seed"] == seed and _trained_so(one, config)]:
         figures = same[0]["test"]
     elif options["trained"]:
         return None
@@ -107,8 +112,14 @@ def _figure(
     return float(figures.get("argmax_f1", figures["f1"]))
 
 
-def _trained_so(result: Mapping[str, Any], config: TrainConfig) -> bool:
-    return "config" in result and settings(TrainConfig.from_dict(result["config"])) == settings(config)
+def folder_of(out: Path, system: str, row: Ablation, seed: int) -> Path:
+    """Where a row's run lies."""
+    place = "-".join("".join(c if c.isalnum() else " " for c in row.name).split())
+    return out / f"{system}-{place}-{seed}"
+
+
+def _trained_so(run: Mapping[str, Any], config: TrainConfig) -> bool:
+    return settings(TrainConfig.from_dict(run["config"])) == settings(config)
 
 
 def _config(recipe: str, row: Any, seed: int, options: Mapping[str, Any]) -> TrainConfig:
