@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from kgbuilder.environment import ROOT, SETTINGS
+from kgbuilder.conf.environment import ROOT, SETTINGS
 
 FILE = ROOT / "docker-compose.yml"
 SECRETS = "/run/secrets/"

@@ -1,4 +1,4 @@
-"""A web and a clock that tests set: `fetch.get` answers from a table, sleeping passes the time."""
+"""A web and a clock that tests set: `http_client.get` answers from a table, sleeping passes the time."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from extraction import fetch, hosts
-from extraction.fetch import FetchError, Response
+from extraction.crawler import http_client, politeness
+from extraction.crawler.http_client import FetchError, Response
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 BODY = (
@@ -59,15 +59,15 @@ class FakeWeb:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(timezone, "now", made)
-    monkeypatch.setattr(hosts.time, "sleep", made.sleep)
+    monkeypatch.setattr(politeness.time, "sleep", made.sleep)
     return made
 
 
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[FakeWeb]:
     made = FakeWeb(clock)
-    monkeypatch.setattr(fetch, "get", made.get)
-    hosts._rules.cache_clear()
+    monkeypatch.setattr(http_client, "get", made.get)
+    politeness._rules.cache_clear()
     yield made
 
 

@@ -35,10 +35,12 @@ def main(death: str) -> None:
     connection.settings_dict["NAME"] = os.environ["DATABASE_NAME"]
     settings.SPARQL_SOCKET = Path(os.environ["SOCKET"])
 
-    from extraction import reading
-    from knowledge import marking, recorder
-    from knowledge.graphs import projector, sparql_store
+    from extraction.readings import queue as readings_queue
+    from knowledge.graphs import projector
+    from knowledge.graphs.rdf import sparql_store
     from knowledge.models import Statement
+    from knowledge.record import projection_queue
+    from knowledge.recording import recorder
     from tests import deterministic
 
     deaths: dict[str, Callable[[], None]] = {
@@ -56,12 +58,12 @@ def main(death: str) -> None:
 
     def half(rows: list[Any]) -> None:
         with transaction.atomic():
-            marking.Projection.objects.filter(pk=rows[0].pk).update(done=rows[0].wanted)
+            projection_queue.Projection.objects.filter(pk=rows[0].pk).update(done=rows[0].wanted)
             die()
 
     if death:
         deaths[death]()
-    claims = reading.claim("worker", 10)
+    claims = readings_queue.claim("worker", 10)
     found = deterministic.Extractor().read([claimed.document for claimed in claims])
     recorder.record_many(list(zip(claims, found, strict=True)))
     projector.run("rdf")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from extraction.networks.alignment import Structure, align, landmarks, similarities
-from extraction.networks.transport import (
+from extraction.features.graph_alignment import Structure, align, landmarks, similarities
+from extraction.networks.layers.optimal_transport import (
     Graph,
     Solver,
     along_edges,
@@ -67,7 +67,7 @@ def test_alpha_is_the_closed_form_over_nodes_found_by_breadth_first_search():
 
 def test_the_embedding_of_all_nodes_gives_the_closed_form():
     """Eq. 15-17 step by step, with the singular value decomposition, where every node is a landmark."""
-    from extraction.networks.alignment import _distances, _identities, _undirected, embed
+    from extraction.features.graph_alignment import _distances, _identities, _undirected, embed
 
     words, objects = tree(20), tree(8, 5)
     identities = np.concatenate(_identities(_undirected(words), _undirected(objects), Structure()))
@@ -111,7 +111,7 @@ def test_two_draws_of_a_large_graph_agree_and_leave_the_global_generator_alone()
 
 
 def test_a_large_graph_is_aligned_almost_as_by_all_of_its_nodes():
-    from extraction.networks.alignment import _identities, _similar, _undirected
+    from extraction.features.graph_alignment import _identities, _similar, _undirected
 
     words, objects = tree(60), tree(10, 1)
     one, other = _identities(_undirected(words), _undirected(objects), Structure())

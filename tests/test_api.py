@@ -18,18 +18,19 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from extraction.models import Deployment, Feed, Post, PostVersion, Reading, Sighting
-from kgbuilder import tokens
+from kgbuilder.accounts import api_tokens
 from kgbuilder.models import ApiToken
-from knowledge import erasure, merges, reviews
-from knowledge.api import door, exports
+from knowledge.api import auth, exports
+from knowledge.entities import merges
 from knowledge.models import Entity, Event, Link, Statement
+from knowledge.recording import erasure, reviews
 from tests import records
 from tests.factories import make_checkpoint, make_post, make_user, read_post
 from tests.newsroom import open_newsroom
 
 pytestmark = pytest.mark.django_db
 
-EVERY = list(tokens.SCOPES)
+EVERY = list(api_tokens.SCOPES)
 CURIE = {
     "id": "curie",
     "title": "Second Nobel Prize for Marie Curie",
@@ -40,13 +41,13 @@ CURIE = {
 
 @pytest.fixture(autouse=True)
 def _no_pace_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "_pace", tokens.Pace())
+    monkeypatch.setattr(auth, "_pace", api_tokens.Pace())
 
 
 def program(*scopes: str, role: str = "editor", user: User | None = None) -> Client:
     """A client without a session that sends a token with these scopes."""
     owner = user or make_user(role)
-    _, text = tokens.make(owner, "for a test", scopes or EVERY)
+    _, text = api_tokens.make(owner, "for a test", scopes or EVERY)
     return Client(headers={"Authorization": f"Bearer {text}"}, enforce_csrf_checks=True)
 
 
@@ -73,7 +74,7 @@ def problem(response: Any, status: int) -> dict[str, Any]:
 
 
 def test_a_token_is_kept_as_a_hash_and_its_last_use_is_noted() -> None:
-    made, text = tokens.make(make_user("viewer"), "for a test", ["read"])
+    made, text = api_tokens.make(make_user("viewer"), "for a test", ["read"])
     assert text.startswith("kgb_") and len(text) > 40
     assert text not in str(list(ApiToken.objects.values())) + str(list(Event.objects.values()))
     assert made.used_at is None
@@ -83,7 +84,7 @@ def test_a_token_is_kept_as_a_hash_and_its_last_use_is_noted() -> None:
 
 
 def test_a_use_is_written_once_a_minute_and_no_oftener(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "SEEN_AGAIN", timedelta(hours=1))  # a minute may pass here on a slow machine
+    monkeypatch.setattr(api_tokens, "SEEN_AGAIN", timedelta(hours=1))  # a minute may pass here on a slow machine
     client = program("read")
     get(client, "vocabulary")
     with CaptureQueriesContext(connection) as asked:
@@ -103,7 +104,7 @@ def test_who_has_no_token_is_told_how_to_get_one() -> None:
 
 def test_a_token_that_ended_was_revoked_or_whose_owner_left_is_none() -> None:
     for change in (
-        lambda token: tokens.revoke(token, None),
+        lambda token: api_tokens.revoke(token, None),
         lambda token: ApiToken.objects.filter(pk=token.pk).update(ends_at=timezone.now() - timedelta(seconds=1)),
         lambda token: User.objects.filter(pk=token.by_id).update(is_active=False),
     ):
@@ -143,8 +144,8 @@ def test_each_operation_asks_for_its_scope_and_the_schema_says_which() -> None:
 
 
 def test_a_token_does_no_more_than_its_owner_may() -> None:
-    with pytest.raises(tokens.NoToken, match="no more than its owner"):
-        tokens.make(make_user("viewer"), "sneaky", ["write"])
+    with pytest.raises(api_tokens.NoToken, match="no more than its owner"):
+        api_tokens.make(make_user("viewer"), "sneaky", ["write"])
     editor = make_user("editor")
     client = program("write", user=editor)
     editor.groups.set([Group.objects.get(name="viewer")])
@@ -155,7 +156,7 @@ def test_a_token_does_no_more_than_its_owner_may() -> None:
 @override_settings(API_PER_MINUTE=3)
 def test_requests_are_bounded_by_token(monkeypatch: pytest.MonkeyPatch) -> None:
     # The clock stands still: on a slow machine the next request would be granted before it is made.
-    monkeypatch.setattr(tokens, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    monkeypatch.setattr(api_tokens, "time", SimpleNamespace(monotonic=lambda: 0.0))
     client, other = program("read"), program("read")
     for _ in range(3):
         get(client, "vocabulary")
@@ -166,7 +167,7 @@ def test_requests_are_bounded_by_token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_pace_fills_as_time_goes_by() -> None:
-    pace = tokens.Pace()
+    pace = api_tokens.Pace()
     assert [pace.wait(1, 2, 0.0) for _ in range(3)] == [0.0, 0.0, 30.0]
     assert pace.wait(1, 2, 29.0) == pytest.approx(1.0)
     assert pace.wait(1, 2, 31.0) == 0.0
@@ -253,15 +254,15 @@ def test_a_post_with_an_address_alone_is_visited_like_any_item() -> None:
 
 
 def test_the_page_of_a_post_whose_words_were_sent_is_not_asked_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    from extraction import looking
+    from extraction.posts import article_page
 
     send(
         program("write"), "posts", CURIE | {"url": "https://news.example/curie", "image": "https://news.example/1.png"}
     )
     post = Post.objects.get()
     assert post.due_at is not None, "its picture is to be fetched"
-    monkeypatch.setattr(looking.fetch, "get", lambda *args, **kwargs: pytest.fail("the page was fetched"))
-    assert looking.look(post).kind == "unchanged"
+    monkeypatch.setattr(article_page.http_client, "get", lambda *args, **kwargs: pytest.fail("the page was fetched"))
+    assert article_page.look(post).kind == "unchanged"
 
 
 def test_a_post_that_cannot_be_taken_says_why() -> None:
@@ -550,7 +551,7 @@ def test_a_token_that_cannot_be_made_says_why_on_the_page(client: Client) -> Non
 
 
 def test_others_see_and_revoke_nobody_elses_tokens_but_admins_do(client: Client) -> None:
-    token, _ = tokens.make(make_user("viewer"), "somebody's own", ["read"])
+    token, _ = api_tokens.make(make_user("viewer"), "somebody's own", ["read"])
     client.force_login(make_user("editor"))
     assert "somebody" not in client.get("/tokens/").content.decode()
     assert client.post(f"/tokens/{token.public_id}/revoke/").status_code == 404
@@ -562,13 +563,13 @@ def test_others_see_and_revoke_nobody_elses_tokens_but_admins_do(client: Client)
 
 
 def test_no_person_has_tokens_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "MOST", 2)
+    monkeypatch.setattr(api_tokens, "MOST", 2)
     user = make_user("viewer")
-    made = [tokens.make(user, "x", ["read"])[0] for _ in range(2)]
-    with pytest.raises(tokens.NoToken, match="2 tokens"):
-        tokens.make(user, "x", ["read"])
-    tokens.revoke(made[0], user)
-    tokens.make(user, "x", ["read"])
+    made = [api_tokens.make(user, "x", ["read"])[0] for _ in range(2)]
+    with pytest.raises(api_tokens.NoToken, match="2 tokens"):
+        api_tokens.make(user, "x", ["read"])
+    api_tokens.revoke(made[0], user)
+    api_tokens.make(user, "x", ["read"])
 
 
 def test_the_command_makes_lists_and_revokes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from extraction.articles import LONGEST_TEXT, Article, extract
-from extraction.jsonld import story_of
+from extraction.crawler.parsers.article_parser import LONGEST_TEXT, Article, extract
+from extraction.crawler.parsers.jsonld import story_of
 
 URL = "https://www.news.example/2026/storm.html"
 STORY = [

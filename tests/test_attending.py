@@ -13,14 +13,15 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from training import claims, telling
-from training.attending import attend
+from training.jobs import progress_protocol
+from training.jobs import queue as jobs_queue
+from training.jobs.child_process import attend
 from training.models import Dataset, TrainingRun, Work
 
 pytestmark = pytest.mark.django_db
 
 State = Work.State
-TELL = f"import json, sys, time\ndef tell(**said): print({telling.MARK!r} + json.dumps(said), flush=True)\n"
+TELL = f"import json, sys, time\ndef tell(**said): print({progress_protocol.MARK!r} + json.dumps(said), flush=True)\n"
 
 
 def waiting(**fields: object) -> TrainingRun:
@@ -28,7 +29,7 @@ def waiting(**fields: object) -> TrainingRun:
 
 
 def claimed() -> Work:
-    found = claims.claim((TrainingRun,), "trainer@here")
+    found = jobs_queue.claim((TrainingRun,), "trainer@here")
     assert found is not None
     return found
 
@@ -73,11 +74,11 @@ def test_who_is_asked_to_stop_saves_its_state_and_is_stopped() -> None:
     )
     run = waiting()
     work = claimed()
-    claims.stop(TrainingRun.objects.all())
+    jobs_queue.stop(TrainingRun.objects.all())
     attend(work, (sys.executable, "-c", TELL + program))
     run.refresh_from_db()
     assert (run.state, run.wish, run.log) == (State.STOPPED, "", "saved\n")
-    claims.wait(run)
+    jobs_queue.wait(run)
     assert claimed().pk == run.pk
 
 
@@ -89,11 +90,11 @@ def test_a_trainer_that_must_leave_hands_its_work_back_untried() -> None:
 
 def test_what_a_dead_trainer_left_is_taken_up_again_and_given_up_when_nothing_comes_of_it() -> None:
     run = waiting()
-    for _ in range(claims.GIVEN_UP_AT):
+    for _ in range(jobs_queue.GIVEN_UP_AT):
         assert claimed().pk == run.pk
-        assert claims.claim((TrainingRun,), "other@here") is None
+        assert jobs_queue.claim((TrainingRun,), "other@here") is None
         TrainingRun.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    assert claims.claim((TrainingRun,), "other@here") is None
+    assert jobs_queue.claim((TrainingRun,), "other@here") is None
     run.refresh_from_db()
     assert run.state == State.FAILED
     assert "trainer died" in run.error
@@ -102,8 +103,8 @@ def test_what_a_dead_trainer_left_is_taken_up_again_and_given_up_when_nothing_co
 def test_a_worker_that_starts_again_takes_up_its_own_at_once() -> None:
     run = waiting()
     claimed()
-    assert claims.free("trainer@elsewhere") == 0
-    assert claims.free("trainer@here") == 1
+    assert jobs_queue.free("trainer@elsewhere") == 0
+    assert jobs_queue.free("trainer@here") == 1
     assert claimed().pk == run.pk
 
 
@@ -135,8 +136,8 @@ def test_a_child_does_not_outlive_the_trainer(tmp_path: Path) -> None:
 
 def test_the_longest_waiting_goes_first_and_one_that_waits_stops_at_once() -> None:
     first, second = waiting(), waiting()
-    assert (claims.place(first), claims.place(second)) == (0, 1)
-    assert claims.stop(TrainingRun.objects.filter(pk=first.pk)) == 1
+    assert (jobs_queue.place(first), jobs_queue.place(second)) == (0, 1)
+    assert jobs_queue.stop(TrainingRun.objects.filter(pk=first.pk)) == 1
     assert claimed().pk == second.pk
     first.refresh_from_db()
     assert first.state == State.STOPPED
@@ -145,18 +146,18 @@ def test_the_longest_waiting_goes_first_and_one_that_waits_stops_at_once() -> No
 def test_kinds_are_claimed_in_their_order() -> None:
     data = Dataset.objects.create(name="one", root="", due_at=timezone.now())
     waiting()
-    found = claims.claim((TrainingRun, Dataset), "trainer@here")
+    found = jobs_queue.claim((TrainingRun, Dataset), "trainer@here")
     assert isinstance(found, TrainingRun)
-    assert claims.claim((TrainingRun, Dataset), "trainer@here") == data
+    assert jobs_queue.claim((TrainingRun, Dataset), "trainer@here") == data
 
 
 def test_a_curve_keeps_its_shape_and_forgets_what_a_resumed_run_does_over() -> None:
     progress: dict[str, object] = {}
     for step in range(1, 2001):
-        progress = telling.merged(progress, {"step": step, "points": {"loss": [step, 1 / step]}})
+        progress = progress_protocol.merged(progress, {"step": step, "points": {"loss": [step, 1 / step]}})
     curve = progress["curves"]["loss"]  # type: ignore[index]
-    assert curve[-1][0] == 2000 and curve[0][0] == 1 and 100 < len(curve) <= telling.LONGEST_CURVE
-    again = telling.merged(progress, {"resumed": 1000})["curves"]["loss"]
+    assert curve[-1][0] == 2000 and curve[0][0] == 1 and 100 < len(curve) <= progress_protocol.LONGEST_CURVE
+    again = progress_protocol.merged(progress, {"resumed": 1000})["curves"]["loss"]
     assert again[-1][0] <= 1000 and len(again) > 50
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from extraction import datasets
+from extraction.datasets import registry
 from extraction.datasets.mnre import with_grounding
 from extraction.schema import Candidate, Example, Region, WordSpan
-from training.audit import Regression, auc, audit, items, shared_texts
-from training.audit_files import audit_files, lines
+from training.data.audit_report import audit_files, lines
+from training.data.label_leakage import Regression, auc, audit, items, shared_texts
 
 FIXTURES = Path(__file__).parent / "fixtures"
 LEAKING = FIXTURES / "leaking"
@@ -24,7 +24,7 @@ def test_grounding_crops_whose_number_tells_the_label_are_caught():
     four; the detected boxes beside them are as many for every label."""
     result, _ = audit_files("mnre", LEAKING)
     by_feature = {(leak.feature, leak.split): leak.auc for leak in result.features}
-    for split in datasets.SPLITS:
+    for split in registry.SPLITS:
         assert by_feature["grounded regions", split] > 0.99
         assert by_feature["detected regions", split] < 0.6
         assert any(f"{split}: the number of grounded regions" in warning for warning in result.warnings)
@@ -33,14 +33,14 @@ def test_grounding_crops_whose_number_tells_the_label_are_caught():
 
 
 def test_the_same_set_without_its_grounding_is_clean():
-    splits = {split: datasets.load("mnre", split, LEAKING, "native") for split in datasets.SPLITS}
+    splits = {split: registry.load("mnre", split, LEAKING, "native") for split in registry.SPLITS}
     result = audit("mnre", splits)
     assert not [warning for warning in result.warnings if "regions" in warning]
     assert {guess.accuracy for guess in result.guesses if guess.kind == "picture"} == {0.5}
 
 
 def test_grounding_is_read_by_the_audit_alone():
-    plain = datasets.load("mnre", "test", LEAKING, "native")
+    plain = registry.load("mnre", "test", LEAKING, "native")
     assert not any(region.grounded for example in plain for region in example.regions)
     grounded = with_grounding(plain, "test", LEAKING)
     counts = [sum(region.grounded for region in example.regions) for example in grounded]
@@ -53,7 +53,7 @@ def test_grounding_that_does_not_fit_is_named(tmp_path):
     folder.mkdir(parents=True)
     (folder / "test_vg_box_dict.json").write_text("{}")
     (folder / "test_vg_crops.json").write_text('{"0": ["gone.jpg"]}')
-    with pytest.raises(datasets.DatasetError, match=r"test_vg_crops\.json"):
+    with pytest.raises(registry.DatasetError, match=r"test_vg_crops\.json"):
         with_grounding([tweet("a")], "test", tmp_path)
 
 
@@ -68,7 +68,7 @@ def test_a_train_split_that_holds_other_sets_test_tweets_is_caught_however_they_
     result = audit("made", {"train": train}, {"twitter2015's test": theirs, "twitter2017's test": theirs[1:]})
     assert [(one.count, one.part) for one in result.shared] == [(1, "twitter2015's test")]
     assert any("1 texts of twitter2015's test stand in train too" in warning for warning in result.warnings)
-    assert datasets.drop_held_out(train, theirs) == train[1:]
+    assert registry.drop_held_out(train, theirs) == train[1:]
 
 
 def test_texts_shared_by_splits_are_counted_from_the_later_ones_side():

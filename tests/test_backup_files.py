@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 
 from extraction.models import Checkpoint
-from kgbuilder.backup import database, making, paths
+from kgbuilder.backup import create, database, paths
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +26,7 @@ def folder(settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def taken(folder: Path) -> set[str]:
-    data = folder / making.FILES
+    data = folder / create.FILES
     return {str(path.relative_to(data)) for path in data.rglob("*") if path.is_file()}
 
 
@@ -39,7 +39,7 @@ def test_what_is_made_again_is_left_and_a_small_index_goes_along(folder: Path, c
 def test_a_large_index_is_left_with_a_sentence_unless_it_is_asked_for(
     folder: Path, capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(making, "LARGEST_INDEX", 3)
+    monkeypatch.setattr(create, "LARGEST_INDEX", 3)
     call_command("backup", str(folder))
     assert taken(folder) == {"media/a.jpg", "secret_key"}
     assert "Not in it: the index of Wikidata" in capsys.readouterr().out

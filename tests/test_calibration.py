@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from extraction.calibration import Calibration, relation_inputs, sigmoid
-from extraction.decoding import Found, FoundMention, FoundRelation
 from extraction.labels import Inventory, RelationType
+from extraction.reader.calibration import Calibration, relation_inputs, sigmoid
+from extraction.reader.decoding import Found, FoundMention, FoundRelation
 from extraction.schema import Example, WordRelation, WordSpan
-from training.calibration import choose, fit
-from training.metrics import Judged, calibration_error
+from training.evaluation.metrics import Judged, calibration_error
+from training.publishing.calibration import choose, fit
 
 ENDS = frozenset({"a"})
 NAMES = Inventory(("a",), tuple(RelationType(key, key, None, None, ENDS, ENDS) for key in ("x", "y")))

@@ -12,11 +12,11 @@ from django.core.management import call_command
 from django.utils import timezone
 from PIL import Image
 
-from extraction import reading
+from extraction.images.storage import keep
 from extraction.models import Deployment, Feed, Post, PostImage, Reading
-from extraction.pictures import keep
-from knowledge import checking
+from extraction.readings import queue as readings_queue
 from knowledge.models import Projection, ProjectorLock
+from knowledge.record import integrity
 from tests import records
 from tests.factories import make_feed
 
@@ -42,7 +42,7 @@ def post(settings, tmp_path: Path) -> Post:
 
 def kinds() -> dict[str, bool]:
     """Kind -> whether it is merely pending."""
-    return {finding.kind: finding.pending for finding in checking.findings()}
+    return {finding.kind: finding.pending for finding in integrity.findings()}
 
 
 def test_a_whole_record_gives_nothing_to_say(post: Post) -> None:
@@ -71,7 +71,7 @@ def failed(post: Post) -> None:
 
 
 def cut(post: Post) -> None:
-    path = checking.Path(checking.settings.MEDIA_ROOT) / post.images.get().file
+    path = integrity.Path(integrity.settings.MEDIA_ROOT) / post.images.get().file
     path.write_bytes(path.read_bytes()[:-100])
 
 
@@ -158,4 +158,4 @@ def test_a_damaged_picture_is_let_go_and_its_post_visited(post: Post) -> None:
     call_command("check_record", "--repair", "--wait", "0.01", stdout=io.StringIO())
     post.refresh_from_db()
     assert post.due_at is not None and post.due_at <= timezone.now() and post.images.get().file == ""
-    assert reading.claim("x", 1) == [] and not Feed.objects.exists()
+    assert readings_queue.claim("x", 1) == [] and not Feed.objects.exists()

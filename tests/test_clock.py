@@ -8,9 +8,10 @@ import pytest
 from celery.schedules import schedule
 from django.utils import timezone
 
-from extraction import reading
 from extraction.models import Host, Reading
-from kgbuilder import celery, clock
+from extraction.readings import queue as readings_queue
+from kgbuilder import celery
+from kgbuilder.monitoring import clock
 from knowledge.graphs import projector
 from knowledge.models import Projection
 from tests import records
@@ -39,7 +40,7 @@ def test_plans_follow_a_clock_that_was_set_back(monkeypatch: pytest.MonkeyPatch)
     Reading.objects.update(due_at=NOW)
     assert not clock.follow(NOW)
     monkeypatch.setattr(timezone, "now", lambda: NOW - HOUR)
-    assert reading.claim("a", 1) == [], "it would wait for an hour"
+    assert readings_queue.claim("a", 1) == [], "it would wait for an hour"
     assert clock.follow() == HOUR
     for row, planned in ((post, "lease_until"), (feed, "due_at"), (host, "next_request_at")):
         before: datetime = getattr(row, planned)
@@ -47,7 +48,7 @@ def test_plans_follow_a_clock_that_was_set_back(monkeypatch: pytest.MonkeyPatch)
         assert getattr(row, planned) == before - HOUR
     past.refresh_from_db()
     assert past.due_at == NOW - 2 * HOUR
-    assert len(reading.claim("a", 1)) == 1
+    assert len(readings_queue.claim("a", 1)) == 1
     assert not clock.follow(), "once"
 
 

@@ -12,9 +12,9 @@ import pytest
 from django.conf import settings
 from django.core.management import get_commands
 
-from kgbuilder import parts
 from kgbuilder.celery import LANES
-from kgbuilder.environment import ROOT, SETTINGS, read
+from kgbuilder.conf.environment import ROOT, SETTINGS, read
+from kgbuilder.supervision import parts
 from tests.compose import SECRETS, compose, environment, ours, part_of, services
 
 BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -86,7 +86,7 @@ def test_no_password_is_written_down_and_every_secret_is_a_file_that_make_makes(
         for secret in service.get("secrets", []):
             assert compose()["secrets"][secret] == {"file": f"./secrets/{secret}"}, name
     made = subprocess.run(
-        [sys.executable, "kgbuilder/make_secrets.py", str(tmp_path / "secrets")],
+        [sys.executable, "kgbuilder/install/make_secrets.py", str(tmp_path / "secrets")],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "Made in" in made.stdout
@@ -94,7 +94,9 @@ def test_no_password_is_written_down_and_every_secret_is_a_file_that_make_makes(
     assert set(files) == set(compose()["secrets"])
     assert len(set(files.values())) == len(files) and all(len(value) > 40 for value in files.values())
     assert (tmp_path / "secrets").stat().st_mode & 0o077 == 0
-    subprocess.run([sys.executable, "kgbuilder/make_secrets.py", str(tmp_path / "secrets")], cwd=ROOT, check=True)
+    subprocess.run(
+        [sys.executable, "kgbuilder/install/make_secrets.py", str(tmp_path / "secrets")], cwd=ROOT, check=True
+    )
     assert {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()} == files
     assert "secrets/" in (ROOT / ".gitignore").read_text().split()
     assert {"secrets", ".env", "var"} <= set((ROOT / ".dockerignore").read_text().split())

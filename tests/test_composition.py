@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 import torch
 
-from extraction.checkpoint import Checkpoint, CheckpointError
-from extraction.composition import PairExtractor, meanings, reader
-from extraction.decoding import Found, FoundMention
 from extraction.labels import inventory
 from extraction.networks.outputs import PairOutput
-from extraction.pipeline import Extractor
+from extraction.reader.checkpoint import Checkpoint, CheckpointError
+from extraction.reader.decoding import Found, FoundMention
+from extraction.reader.extractor import Extractor
+from extraction.reader.pair_extractor import PairExtractor, meanings, reader
+from extraction.reader.tag_extractor import TagExtractor
 from extraction.schema import Document, Fact, Region
-from extraction.tagging import TagExtractor
-from extraction.text import Parser
-from extraction.tiny import tiny_checkpoint
+from extraction.text.parser import Parser
 from tests.generated import config, eight, network, prepared
-from training.checkpoints import manifest_of
-from training.loop import Run
+from tests.tiny import tiny_checkpoint
+from training.engine.loop import Run
+from training.publishing.checkpoints import manifest_of
 
 TEXT = "Anna Stone lives in Berlin. Nobody came. Bob Reed left Paris."
 
@@ -36,7 +36,7 @@ def pair_checkpoint(folder: Path, system: str, head: str, **changes: Any) -> Che
     chosen = config(system, head, **changes)
     given = prepared(chosen, eight())
     run = Run(chosen, given, network(chosen, given))
-    from training.parses import Unparsed
+    from training.data.parse_cache import Unparsed
 
     manifest = dataclasses.replace(manifest_of(run, "tiny", Unparsed()), floor=0.05)
     Checkpoint(manifest, run.network.eval(), given.featurizer).save(folder)

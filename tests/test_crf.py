@@ -7,7 +7,7 @@ from itertools import pairwise, product
 import pytest
 import torch
 
-from extraction.networks.crf import LinearChainCRF, bio_order
+from extraction.networks.layers.crf import LinearChainCRF, bio_order
 
 TAGS, LENGTHS = 5, (4, 2, 1)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from extraction.models import Deployment
-from knowledge import current, thresholds
 from knowledge.models import Event
+from knowledge.record import current, thresholds
 from tests import records
 
 pytestmark = pytest.mark.django_db

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from kgbuilder import VERSION, connections, data_folder
-from kgbuilder.environment import ROOT
+from kgbuilder import VERSION
+from kgbuilder.conf import connections
+from kgbuilder.conf.environment import ROOT
+from kgbuilder.install import data_folder
 
 # The state that the first installations have. A release adds a line: what its tables were.
 OLD_STATES = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from extraction.datasets import DatasetError, LoadReport, drop_held_out, load, text_key, training_set
+from extraction.datasets.registry import DatasetError, LoadReport, drop_held_out, load, text_key, training_set
 from extraction.schema import Example, WordRelation, WordSpan
 
 ROOT = Path(__file__).parent / "fixtures" / "datasets"

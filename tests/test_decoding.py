@@ -1,4 +1,4 @@
-"""Reading the grid: against the plain decoder of `extraction.grid`, and from perfect scores back to gold."""
+"""Reading the grid: against the plain decoder of `word_pair_grid`, and from perfect scores back to gold."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extraction.decoding import Decoder, FoundMention, find_mentions, permitted
 from extraction.labels import Inventory, RelationType
 from extraction.networks.eega import WordStates
+from extraction.reader.decoding import Decoder, FoundMention, find_mentions, permitted
 
 NAMES = Inventory(
     ("person", "place"),

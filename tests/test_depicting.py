@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from extraction.schema import Document, Mention, Region
-from extraction.vision.depicting import depicted, people
+from extraction.vision.depictions import depicted, people
 
 TEXT = "Anna Stone met Bob Reed. Stone left Paris."
 ANNA, BOB, STONE, PARIS = (

@@ -17,15 +17,20 @@ from django.utils import timezone
 from PIL import Image
 from pyshacl import validate
 
-from extraction import seeing
+from extraction.images import detection
 from extraction.models import Post, Reading
 from extraction.schema import Extraction, Mention, Region, Relation
-from knowledge import depictions, erasure, merges, ontology, recorder, thresholds
-from knowledge.graphs import build, export, property_graph, rdf
+from knowledge.entities import merges
+from knowledge.graphs import export, unit_builder
+from knowledge.graphs.neo4j import rows as neo4j_rows
+from knowledge.graphs.rdf import quads as rdf_quads
 from knowledge.management.commands.ontology import SHAPES
-from knowledge.marking import behind
 from knowledge.models import Depiction, DepictionReview, Entity, Event
-from knowledge.planning import Unplannable, plan
+from knowledge.ontology import vocabulary
+from knowledge.record import depictions, thresholds
+from knowledge.record.projection_queue import behind
+from knowledge.recording import erasure, recorder
+from knowledge.recording.row_plan import Unplannable, plan
 from tests import records
 from tests.brokenpictures import rotated
 from tests.factories import make_user
@@ -54,7 +59,7 @@ def told(*relations: Relation, text: str = TEXT, picture: bool = True) -> Post:
 
 def read(post: Post, *relations: Relation) -> Reading:
     claimed = records.claim_of(post)
-    [claimed] = seeing.with_pictures([claimed], None)
+    [claimed] = detection.with_pictures([claimed], None)
     mentions = (ADA, LONDON, AGAIN)
     text, contents = claimed.document.text, claimed.document.contents
     regions = tuple(dict.fromkeys(one.tail for one in relations if isinstance(one.tail, Region)))
@@ -187,13 +192,13 @@ def test_an_erased_post_leaves_none() -> None:
 
 
 def unit(post: Post) -> Any:
-    [found] = build.posts([post.public_id])
+    [found] = unit_builder.posts([post.public_id])
     return found
 
 
 def test_a_part_of_a_picture_is_a_node_that_leads_to_the_entity_and_the_picture() -> None:
     post = told(depicts(), depicts(head=2), Relation(0, 1, "residence", 0.9))
-    quads = list(rdf.quads(unit(post)))
+    quads = list(rdf_quads.quads(unit(post)))
     assert len(quads) == len(set(quads)), "what is streamed back is counted"
     here = f"http://kg.example/id/post/{post.public_id}"
     part, ada = (
@@ -202,14 +207,14 @@ def test_a_part_of_a_picture_is_a_node_that_leads_to_the_entity_and_the_picture(
     )
     said = {(value(q.subject), value(q.predicate), value(q.object)) for q in quads}
     assert {
-        (part, ontology.RDF + "type", ontology.SCHEMA + "ImageObject"),
-        (part, ontology.SCHEMA + "isPartOf", f"{here}/picture/0"),
-        (f"{here}/picture/0", ontology.SCHEMA + "isPartOf", here),
-        (part, ontology.NAMESPACE + "depicts", ada),
+        (part, vocabulary.RDF + "type", vocabulary.SCHEMA + "ImageObject"),
+        (part, vocabulary.SCHEMA + "isPartOf", f"{here}/picture/0"),
+        (f"{here}/picture/0", vocabulary.SCHEMA + "isPartOf", here),
+        (part, vocabulary.NAMESPACE + "depicts", ada),
     } <= said
-    named = [s for s, p, o in said if (p, o) == (ontology.RDF + "type", ontology.NAMESPACE + "Depiction")]
-    assert len(named) == 2 and all((one, ontology.SCHEMA + "about", ada) in said for one in named)
-    assert all((one, ontology.NAMESPACE + "region", part) in said for one in named)
+    named = [s for s, p, o in said if (p, o) == (vocabulary.RDF + "type", vocabulary.NAMESPACE + "Depiction")]
+    assert len(named) == 2 and all((one, vocabulary.SCHEMA + "about", ada) in said for one in named)
+    assert all((one, vocabulary.NAMESPACE + "region", part) in said for one in named)
 
 
 def value(term: object) -> str:
@@ -225,7 +230,7 @@ def test_all_of_it_has_its_shape_and_what_has_not_is_noticed() -> None:
     shapes = rdflib.Graph().parse(SHAPES, format="turtle")
     good, _, says = validate(graph, shacl_graph=shapes)
     assert good, says
-    kg = rdflib.Namespace(ontology.NAMESPACE)
+    kg = rdflib.Namespace(vocabulary.NAMESPACE)
     [depiction] = graph.subjects(rdflib.RDF.type, kg.Depiction)
     graph.remove((depiction, kg.region, None))
     assert not validate(graph, shacl_graph=shapes)[0]
@@ -233,7 +238,7 @@ def test_all_of_it_has_its_shape_and_what_has_not_is_noticed() -> None:
 
 def test_neo4j_is_sent_the_same() -> None:
     post = told(depicts(score=0.7), depicts(head=2, score=0.8))
-    lines = property_graph.lines(unit(post))
+    lines = neo4j_rows.lines(unit(post))
     ada, picture = records.entity("Ada").public_id, f"{post.public_id}/picture/0"
     region = f"{picture}#xywh=percent:10,20,30,40"
     assert f"({post.public_id})-[:SHOWS {{}}]->({picture})" in lines
@@ -241,7 +246,7 @@ def test_neo4j_is_sent_the_same() -> None:
     assert f'({region})-[:DEPICTS {{"accepted": false, "grounded": true, "score": 0.8}}]->({ada})' in lines
     assert len([line for line in lines if ":PictureRegion" in line]) == 1
     Post.objects.filter(pk=post.pk).update(state=Post.State.WITHDRAWN)
-    assert property_graph.lines(unit(post)) == set()
+    assert neo4j_rows.lines(unit(post)) == set()
 
 
 def test_a_page_s_query_for_who_is_shown_needs_no_more_queries_for_more_posts(
@@ -326,8 +331,8 @@ def test_one_box_is_the_same_place_in_every_size_of_a_turned_picture(editor: Cli
     image = shown(post, written.getvalue())
     box = (0.2, 0.2, 0.3, 0.4)
     read(post, depicts(box=box))
-    kept = [Path(seeing.settings.MEDIA_ROOT) / name for name in (image.file, image.thumbnail)]
-    for path in (*kept, seeing.reading_copy(image.sha256)):
+    kept = [Path(detection.settings.MEDIA_ROOT) / name for name in (image.file, image.thumbnail)]
+    for path in (*kept, detection.reading_copy(image.sha256)):
         with Image.open(path) as copy:
             assert copy.width < copy.height
             x, y, w, h = (share * side for share, side in zip(box, (copy.width, copy.height) * 2, strict=True))
@@ -337,4 +342,4 @@ def test_one_box_is_the_same_place_in_every_size_of_a_turned_picture(editor: Cli
             assert np.asarray(inside).min() > 200 and np.asarray(left).max() < 90 > np.asarray(over).max(), path
     html = editor.get(f"/posts/{post.public_id}/").content.decode()
     assert 'viewBox="0 0 900 1200"' in html and 'x="180.0" y="240.0" width="270.0" height="480.0"' in html
-    assert any(value(q.subject).endswith("/picture/0#xywh=percent:20,20,30,40") for q in rdf.quads(unit(post)))
+    assert any(value(q.subject).endswith("/picture/0#xywh=percent:20,20,30,40") for q in rdf_quads.quads(unit(post)))

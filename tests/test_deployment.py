@@ -10,12 +10,13 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from extraction import reading, registry
 from extraction.models import Checkpoint, Deployment, Post, Reading
+from extraction.readings import model_registry
+from extraction.readings import queue as readings_queue
 from kgbuilder import deployment
 from kgbuilder.deployment import deploy_folder
-from knowledge import thresholds
 from knowledge.models import Event
+from knowledge.record import thresholds
 from tests import records
 
 pytestmark = pytest.mark.django_db
@@ -30,8 +31,8 @@ def folder(path: Path, name: str = "one", **config: object) -> Path:
 
 
 def test_a_folder_is_registered_once_and_found_again_after_a_move(tmp_path: Path) -> None:
-    first = registry.register(folder(tmp_path / "a"))
-    again = registry.register(folder(tmp_path / "b"))
+    first = model_registry.register(folder(tmp_path / "a"))
+    again = model_registry.register(folder(tmp_path / "b"))
     assert first.pk == again.pk and again.path == str(tmp_path / "b")
     assert again.thresholds == {"default": 0.6, "spouse": 0.7}
 
@@ -40,23 +41,23 @@ def test_a_folder_is_registered_once_and_found_again_after_a_move(tmp_path: Path
 def test_a_folder_without_a_checkpoint_is_refused(tmp_path: Path, broken: str) -> None:
     if broken:
         (tmp_path / "config.json").write_text(broken)
-    with pytest.raises(registry.NoCheckpoint):
-        registry.register(tmp_path)
+    with pytest.raises(model_registry.NoCheckpoint):
+        model_registry.register(tmp_path)
     assert not Checkpoint.objects.exists()
 
 
 def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
     folder(tmp_path / "a")
     (tmp_path / "a" / "model.safetensors").unlink()
-    with pytest.raises(registry.NoCheckpoint, match="not copied whole"):
-        registry.register(tmp_path / "a")
+    with pytest.raises(model_registry.NoCheckpoint, match="not copied whole"):
+        model_registry.register(tmp_path / "a")
 
 
 def test_the_digest_is_the_extractors_own(tmp_path: Path) -> None:
-    from extraction import checkpoint
+    from extraction.reader import checkpoint
 
     path = folder(tmp_path / "a")
-    assert registry.digest(path) == checkpoint.digest(path)
+    assert model_registry.digest(path) == checkpoint.digest(path)
 
 
 def test_deploying_makes_readings_and_doing_it_again_changes_nothing(tmp_path: Path) -> None:
@@ -71,7 +72,7 @@ def test_another_checkpoint_and_back(tmp_path: Path) -> None:
     records.post("Ann and Bob.")
     first = deploy_folder(folder(tmp_path / "a"))
     second = deploy_folder(folder(tmp_path / "b", "two"))
-    assert [claimed.attempts for claimed in reading.claim("a", 9, checkpoint=first)] == []
+    assert [claimed.attempts for claimed in readings_queue.claim("a", 9, checkpoint=first)] == []
     assert dict(Reading.objects.values_list("checkpoint__name", "stage")) == {"one": "dropped", "two": "read"}
     deploy_folder(tmp_path / "a")
     assert dict(Reading.objects.values_list("checkpoint__name", "stage")) == {"one": "read", "two": "dropped"}
@@ -103,7 +104,7 @@ def test_a_threshold_of_an_unknown_relation_changes_nothing(tmp_path: Path, sett
 def test_a_promotion_outlasts_a_start_until_another_checkpoint_is_set(tmp_path: Path, settings: Settings) -> None:
     settings.CHECKPOINT = folder(tmp_path / "shipped")
     assert deployment.start() == ""
-    chosen = registry.register(folder(tmp_path / "chosen", "chosen"))
+    chosen = model_registry.register(folder(tmp_path / "chosen", "chosen"))
     deployment.promote(chosen)
     assert "chosen" in deployment.start()
     settings.ENV = settings.ENV | {"CHECKPOINT": settings.CHECKPOINT}  # named, but it stood there before the promotion
@@ -124,7 +125,7 @@ def test_a_promotion_reads_again_what_it_was_asked_to_and_always_what_nobody_has
         waiting = Reading.objects.filter(checkpoint=checkpoint, stage=Reading.Stage.READ)
         return set(waiting.values_list("version__post", flat=True))
 
-    one, two, three = (registry.register(folder(tmp_path / name, name)) for name in ("one", "two", "three"))
+    one, two, three = (model_registry.register(folder(tmp_path / name, name)) for name in ("one", "two", "three"))
     deployment.promote(one, deployment.NONE)
     assert due(one) == {unread.pk}
     deployment.promote(two, deployment.Again(since=records.PUBLISHED))
@@ -140,7 +141,7 @@ def test_a_candidates_reading_is_a_shadow_until_it_is_promoted_and_is_one_again_
     post = records.post("Ann and Bob.")
     assert records.read(post, [])
     before = Reading.objects.get()
-    candidate = registry.register(folder(tmp_path / "b", "two"))
+    candidate = model_registry.register(folder(tmp_path / "b", "two"))
     assert post.current_version is not None
     shadow = Reading.objects.create(version=post.current_version, checkpoint=candidate, due_at=timezone.now())
     assert records.read(post, [])

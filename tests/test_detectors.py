@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from extraction.vision import onnx_detectors, regions
+from extraction.vision import detection, onnx_detectors
 from extraction.vision.boxes import from_centred, overlaps
-from extraction.vision.regions import COCO, Detections, DetectorMissing, OutOfMemory
+from extraction.vision.detection import COCO, Detections, DetectorMissing, OutOfMemory
 
 DOG = COCO.index("dog")
 BOX = (0.25, 0.5, 0.25, 0.25)  # of a picture twice as wide as high
@@ -96,7 +96,7 @@ def face_outputs() -> list[np.ndarray]:
 def test_a_box_is_found_where_it_is_in_the_picture(session: Session, label: str) -> None:
     made = detector(session)
     [found] = made.detect([WIDE])
-    [region] = regions.as_regions(found, made.classes)
+    [region] = detection.as_regions(found, made.classes)
     assert (region.label, region.score) == (label, pytest.approx(0.9, abs=1e-3))
     assert region.box == pytest.approx(BOX, abs=1e-3)
     assert found.vectors.shape == (1, len(made.classes) + 5)
@@ -128,7 +128,7 @@ def test_a_batch_is_given_as_large_as_the_file_takes_it() -> None:
 
 def test_boxes_that_are_no_boxes_are_left_out() -> None:
     boxes = np.array([[0.1, 0.1, 0.2, 0.2], [np.nan, 0, 1, 1], [2, 2, 1, 1], [0.5, 0.5, 0.0, 0.3]])
-    found = regions.chosen(boxes, np.full(4, 0.9), np.eye(4))
+    found = detection.chosen(boxes, np.full(4, 0.9), np.eye(4))
     assert found.boxes.tolist() == [[0.1, 0.1, pytest.approx(0.2), pytest.approx(0.2)]]
 
 
@@ -142,7 +142,7 @@ def test_memory_that_does_not_suffice_halves_the_batch() -> None:
         return [int(picture[0, 0, 0]) for picture in pictures]
 
     pictures = [np.full((1, 1, 3), place, np.uint8) for place in range(5)]
-    assert list(regions.halved(run, pictures)) == [0, 1, 2, 3, 4]
+    assert list(detection.halved(run, pictures)) == [0, 1, 2, 3, 4]
     assert tried == [5, 2, 3, 1, 2]
 
 
@@ -151,30 +151,30 @@ def test_memory_that_does_not_suffice_for_one_is_said() -> None:
         raise OutOfMemory("no memory")
 
     with pytest.raises(OutOfMemory):
-        list(regions.halved(run, [WIDE, WIDE]))
+        list(detection.halved(run, [WIDE, WIDE]))
 
 
 def test_weights_that_are_no_detector_are_refused_with_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(DetectorMissing, match="fetch_weights"):
-        regions.load(tmp_path / "absent.onnx")
+        detection.load(tmp_path / "absent.onnx")
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no onnx")
     with pytest.raises(DetectorMissing, match="cannot be loaded"):
-        regions.load(broken)
+        detection.load(broken)
     strange = tmp_path / "weights.bin"
     strange.write_bytes(b"")
     with pytest.raises(DetectorMissing, match="neither an ONNX file"):
-        regions.load(strange)
+        detection.load(strange)
 
 
 def test_a_pickle_is_loaded_only_where_somebody_vouched_for_it(tmp_path: Path) -> None:
     weights = tmp_path / "yolo.pt"
     weights.write_bytes(b"not even looked into")
     with pytest.raises(DetectorMissing, match="is not vouched for"):
-        regions.load(weights)
+        detection.load(weights)
     (tmp_path / "yolo.pt.sha256").write_text("0" * 64)
     with pytest.raises(DetectorMissing, match="has another SHA-256"):
-        regions.load(weights)
+        detection.load(weights)
 
 
 def test_an_ultralytics_yolo_detects_and_tells_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,8 +185,8 @@ def test_an_ultralytics_yolo_detects_and_tells_nobody(tmp_path: Path, monkeypatc
     ultralytics = pytest.importorskip("ultralytics", reason="needs ultralytics (`make install-yolo`)")
     weights = tmp_path / "blank.pt"
     ultralytics.YOLO("yolo11n.yaml").save(str(weights))
-    Path(f"{weights}.sha256").write_text(f"{regions.digest(weights)}  blank.pt\n")
-    made = regions.load(weights)
+    Path(f"{weights}.sha256").write_text(f"{detection.digest(weights)}  blank.pt\n")
+    made = detection.load(weights)
     assert made.version.startswith("ultralytics-blank-")
     assert [one.vectors.shape[1] for one in made.detect([WIDE, WIDE])] == [len(made.classes) + 5] * 2
     assert ultralytics.utils.events.events.enabled is False
@@ -214,7 +214,7 @@ def test_an_ultralytics_result_is_read_in_shares_of_the_picture() -> None:
     red = np.zeros((4, 4, 3), np.uint8)
     red[..., 0] = 255
     [found] = made.detect([red])
-    best = regions.as_regions(found, made.classes)[0]
+    best = detection.as_regions(found, made.classes)[0]
     assert (best.label, best.box) == ("dog", BOX)
     assert given[0][0, 0].tolist() == [0, 0, 255], "ultralytics takes arrays for BGR"
 
@@ -229,8 +229,8 @@ def test_an_ultralytics_out_of_memory_is_told_from_other_errors() -> None:
         UltralyticsYolo(SimpleNamespace(names={0: "cat"}, predict=predict), "u-1").detect([WIDE])
 
 
-def real(name: str) -> regions.Detector:
-    return regions.load(Path(os.environ["TEST_WEIGHTS"]) / name, threads=1)
+def real(name: str) -> detection.Detector:
+    return detection.load(Path(os.environ["TEST_WEIGHTS"]) / name, threads=1)
 
 
 def photographs() -> list[Path]:
@@ -264,7 +264,7 @@ def test_faces_lie_on_people() -> None:
     for path in photographs():
         picture = np.asarray(Image.open(path).convert("RGB"))
         [seen], [heads] = people.detect([picture]), faces.detect([picture])
-        bodies = [body.box for body in regions.as_regions(seen, people.classes) if body.label == "person"]
+        bodies = [body.box for body in detection.as_regions(seen, people.classes) if body.label == "person"]
         for x, y, w, h in heads.boxes:
             total += 1
             centre = (x + w / 2, y + h / 2)

@@ -14,8 +14,9 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from extraction.models import Deployment
-from kgbuilder import doctor, installation
+from kgbuilder.install import installation
 from kgbuilder.models import Installation
+from kgbuilder.monitoring import doctor
 from tests import records
 
 pytestmark = pytest.mark.django_db

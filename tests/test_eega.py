@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from extraction.batch import Batch, Objects, collate
-from extraction.cooccurrence import LEVELS
-from extraction.features import SHAPES, Features, tree_hops
-from extraction.networks.attention import AttributeTransformer, ChannelConvolution, ObjectAttention
+from extraction.features.batch import Batch, Objects, collate
+from extraction.features.cooccurrence import LEVELS
+from extraction.features.featurizer import SHAPES, Features, tree_hops
 from extraction.networks.eega import EEGA, EEGAConfig, relation_loss, type_loss
-from extraction.networks.encoders import TextEncoder, tiny
+from extraction.networks.encoders.text import TextEncoder, tiny
+from extraction.networks.layers.edge_attention import AttributeTransformer, ChannelConvolution, ObjectAttention
 
 WIDTH, EDGES = 16, 5
 
@@ -183,7 +183,7 @@ def test_type_loss_does_not_choose_between_allowed_tags():
 
 
 def test_relations_that_are_not_annotated_get_no_gradient():
-    from extraction.batch import Targets
+    from extraction.features.batch import Targets
 
     logits = torch.zeros(1, 1, 3, requires_grad=True)
     nothing = torch.zeros(1, 1, dtype=torch.long)
@@ -201,7 +201,7 @@ def test_relations_that_are_not_annotated_get_no_gradient():
 
 
 def test_every_weight_learns():
-    from extraction.batch import targets
+    from extraction.features.batch import targets
     from extraction.labels import Inventory, RelationType
     from extraction.schema import Example, WordRelation, WordSpan
 

@@ -8,11 +8,17 @@ from typing import Any
 import pytest
 import torch
 
-from extraction.batch import SELF_LOOP, targets
-from extraction.cooccurrence import LEVELS
+from extraction.features.batch import SELF_LOOP, targets
+from extraction.features.cooccurrence import LEVELS
 from extraction.labels import Inventory, RelationType
 from extraction.networks.eega import EEGA, EEGAConfig
-from extraction.networks.transport import Solver, along_edges, cosine_distances, gromov_wasserstein, wasserstein
+from extraction.networks.layers.optimal_transport import (
+    Solver,
+    along_edges,
+    cosine_distances,
+    gromov_wasserstein,
+    wasserstein,
+)
 from extraction.schema import Example, WordRelation, WordSpan
 from tests.batches import DEPS, batch, encoder, features, objects
 
@@ -30,7 +36,7 @@ def network(**options) -> Any:
 
 def seen(counts: tuple[int, int] = (3, 2), seed: int = 0) -> Any:
     """Two sentences whose pictures show so many objects, each related to the next."""
-    from extraction.rows import Row
+    from extraction.features.model_inputs import Row
 
     made = batch(network().needs, *(Row(features(heads, place)) for place, heads in enumerate(TREES)))
     generator = torch.Generator().manual_seed(seed)
@@ -202,11 +208,11 @@ def test_every_weight_learns(lifted):
 
 
 def test_a_checkpoint_is_measured_with_the_objects_of_its_pictures():
-    from extraction.batch import OBJECT_EDGES, OBJECT_WIDTH
+    from extraction.features.batch import OBJECT_EDGES, OBJECT_WIDTH
     from extraction.schema import Region
-    from extraction.tiny import tiny_checkpoint
     from tests.generated import Chain
-    from training.evaluate import find_in
+    from tests.tiny import tiny_checkpoint
+    from training.evaluation.word_pair_predictions import find_in
 
     parser: Any = Chain()
     blind = tiny_checkpoint(parser)

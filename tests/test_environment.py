@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from kgbuilder import connections, environment, requirements, setting_table
-from kgbuilder.environment import ROOT, WrongSetting, read
+from kgbuilder.conf import connections, environment, settings_doc
+from kgbuilder.conf.environment import ROOT, WrongSetting, read
+from kgbuilder.install import requirements
 
 
 def test_nothing_set_gives_the_defaults() -> None:
@@ -120,7 +121,7 @@ def test_a_command_ends_with_the_sentence_and_no_traceback() -> None:
 
 def test_the_page_of_settings_is_the_table() -> None:
     written = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    assert written == setting_table.as_markdown(), "Run: manage.py settings_doc"
+    assert written == settings_doc.as_markdown(), "Run: manage.py settings_doc"
 
 
 def test_every_requirement_has_a_pinned_version() -> None:

@@ -11,23 +11,26 @@ import pytest
 from django.core.management import CommandError, call_command
 from PIL import Image
 
-from extraction import datasets, registry
-from extraction.checkpoint import Checkpoint
+from extraction.datasets import registry as datasets_registry
 from extraction.networks.focalmre import FocalMRE
+from extraction.reader.checkpoint import Checkpoint
+from extraction.readings import model_registry
 from extraction.schema import Example
-from extraction.text import Parser
+from extraction.text.parser import Parser
 from tests.generated import Chain, eight
 from tests.test_composition import pair_checkpoint
-from training import evaluating, launched, runner
-from training.evaluating import Measured, measure
-from training.judging import judge
+from training import run as training_run
+from training.evaluation import evaluation
+from training.evaluation.evaluation import Measured, measure
+from training.evaluation.scoring import judge
+from training.jobs import work
 from training.models import Dataset, Evaluation
 
 
 def measured(
     checkpoint: Checkpoint, root: Path, patch: pytest.MonkeyPatch, examples: list[Example], **options: Any
 ) -> Measured:
-    patch.setattr(datasets, "load", lambda *asked: examples)
+    patch.setattr(datasets_registry, "load", lambda *asked: examples)
     return measure(checkpoint, "mnre", "test", root, Chain(), lambda line: None, **options)
 
 
@@ -46,7 +49,7 @@ def test_the_most_probable_label_stands_beside_the_one_from_a_probability(
     assert [one["name"] for one in both.figures] == ["relations", "relations, most probable label"]
     assert both.figures[0]["found"] == 8  # from a probability of nothing every pair is related
     assert both.figures[1] == {**alone.figures[0], "name": both.figures[1]["name"], "accuracy": alone.accuracy}
-    prepared = evaluating.prepared_for(plain, eight(), Chain())
+    prepared = evaluation.prepared_for(plain, eight(), Chain())
     judged = judge(plain.network, prepared, thresholds={"default": 0.0}).figures
     assert (both.figures[1]["f1"], both.figures[1]["accuracy"]) == (judged["argmax_f1"], judged["argmax_accuracy"])
     assert (both.figures[0]["f1"], both.accuracy) == (judged["f1"], judged["accuracy"])
@@ -90,9 +93,9 @@ def test_an_evaluation_sees_the_data_sets_own_pictures_when_those_of_the_run_are
     pair_checkpoint(tmp_path / "run", "focalmre", "pair", images=gone)
     root = with_pictures(tmp_path / "set", [f"{number}.jpg" for number in range(8)])
     dataset = Dataset.objects.create(name="set", format="mnre", root=str(root), state="done", counts={})
-    row = Evaluation.objects.create(checkpoint=registry.register(tmp_path / "run"), dataset=dataset, split="test")
-    monkeypatch.setattr(datasets, "load", lambda *asked: eight())
-    launched.perform_evaluation(row)
+    row = Evaluation.objects.create(checkpoint=model_registry.register(tmp_path / "run"), dataset=dataset, split="test")
+    monkeypatch.setattr(datasets_registry, "load", lambda *asked: eight())
+    work.perform_evaluation(row)
     row.refresh_from_db()
     assert reds(seen) == len(seen) == 8
     assert "pictures" in row.inputs and row.metrics["note"] == ""
@@ -119,7 +122,7 @@ def test_the_command_looks_into_the_folder_that_is_named(
     pair_checkpoint(tmp_path / "run", "focalmre", "pair", images="gone")
     pair_checkpoint(tmp_path / "words", "mtb", "pair")
     images = str(with_pictures(tmp_path / "set", [f"{number}.jpg" for number in range(7)]) / "mnre" / "images")
-    monkeypatch.setattr(datasets, "load", lambda *asked: eight())
+    monkeypatch.setattr(datasets_registry, "load", lambda *asked: eight())
 
     def evaluate(folder: str = "run", **options: Any) -> str:
         seen.clear()
@@ -147,8 +150,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         splits.append(split)
         return eight()
 
-    monkeypatch.setattr(datasets, "load", load)
-    monkeypatch.setattr(runner, "parser_for", lambda config, given: Chain())
+    monkeypatch.setattr(datasets_registry, "load", load)
+    monkeypatch.setattr(training_run, "parser_for", lambda config, given: Chain())
     monkeypatch.setattr(Parser, "load", lambda *path: Chain())
     return splits
 

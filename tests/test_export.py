@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from knowledge import reviews
 from knowledge.graphs import export
 from knowledge.models import Link, Review, Statement
+from knowledge.recording import reviews
 from tests import factories, records
 
 pytestmark = pytest.mark.django_db

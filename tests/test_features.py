@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extraction.cooccurrence import NEGATIVE, UNSEEN, ZERO, PmiTable, hashes
-from extraction.features import SHAPES, UNCONNECTED, Featurizer, TooManyPieces, shape, tree_hops
+from extraction.features.cooccurrence import NEGATIVE, UNSEEN, ZERO, PmiTable, hashes
+from extraction.features.featurizer import SHAPES, UNCONNECTED, Featurizer, TooManyPieces, shape, tree_hops
 from extraction.schema import Words
-from extraction.tiny import tokenizer
+from tests.tiny import tokenizer
 
 
 def words(*tokens: str, heads: tuple[int, ...] = ()) -> Words:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from extraction.feeds import MAX_ITEMS, FeedError, FeedItem, ParsedFeed, parse
-from extraction.pace import LONGEST_S, SHORTEST_S, next_interval
-from extraction.plain import text_of
+from extraction.crawler.parsers.feed_parser import MAX_ITEMS, FeedError, FeedItem, ParsedFeed, parse
+from extraction.crawler.parsers.html_text import text_of
+from extraction.feeds.poll_interval import LONGEST_S, SHORTEST_S, next_interval
 
 URL = "https://news.example/feed"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -10,18 +10,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError
 
-from extraction import links, polling
-from extraction.fetch import FetchError, Response
+from extraction.crawler import canonical_urls
+from extraction.crawler.http_client import FetchError, Response
+from extraction.feeds import polling
+from extraction.feeds.subscriptions import NoFeedAddress, export_opml, import_opml, pause, retry, subscribe
+from extraction.fields import open_sealed
 from extraction.models import Feed, Post, Sighting
-from extraction.sealed import open_sealed
-from extraction.subscriptions import (
-    NoFeedAddress,
-    export_opml,
-    import_opml,
-    pause,
-    retry,
-    subscribe,
-)
 from kgbuilder.celery import Doorbell
 from knowledge.models import Event
 from tests import fakeweb
@@ -121,7 +115,7 @@ def test_a_link_that_was_folded_is_known_when_its_guid_changes(feed: Feed, web: 
     web.pages[URL] = answer(rss(item(1)))
     poll(feed, clock)
     # the page named a canonical link, which is the post's key from then on
-    Post.objects.update(link_key=links.key("https://news.example/canonical"))
+    Post.objects.update(link_key=canonical_urls.key("https://news.example/canonical"))
     web.pages[URL] = answer(rss(item("changed", link="https://news.example/1")))
     assert poll(feed, clock).new == 0
 
@@ -356,9 +350,9 @@ def test_an_error_of_ours_is_kept_and_the_other_feeds_go_on(
 ) -> None:
     other = subscribe("https://other.example/feed").feed
     web.pages |= {URL: answer(rss(item(1))), other.url: answer(rss(item(2)))}
-    parse = polling.apart.parse_feed
+    parse = polling.sandbox.parse_feed
     monkeypatch.setattr(
-        polling.apart,
+        polling.sandbox,
         "parse_feed",
         lambda content, kind, url: 1 / 0 if b"Story 1" in content else parse(content, kind, url),
     )

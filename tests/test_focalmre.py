@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from extraction.batch import PairTargets
-from extraction.networks.encoders import VisionEncoderMissing
+from extraction.features.batch import PairTargets
+from extraction.networks.encoders.text import VisionEncoderMissing
+from extraction.networks.encoders.vit import VISION, ViT, small, tiny_vit
 from extraction.networks.focalmre import DETECTED, GROUNDED, FocalMRE, FocalMREConfig, Gate
-from extraction.networks.vision_encoders import VISION, ViT, small, tiny_vit
-from extraction.vision.focus import COLOURS, canvas, line_width, slots
+from extraction.vision.focal_frames import COLOURS, canvas, line_width, slots
 from tests.batches import batch, encoder, regions, row
 
 LABELS, SIZE = 5, 32

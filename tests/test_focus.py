@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extraction.vision import boxes, focus
+from extraction.vision import boxes, focal_frames
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 PHOTO = np.random.default_rng(1).integers(1, 255, (300, 500, 3), dtype=np.uint8)
 
 
 def test_a_frame_changes_its_line_and_nothing_else() -> None:
-    whole = focus.scaled(PHOTO, 800)
-    [red, blue] = focus.frames(whole, [(0.25, 0.25, 0.5, 0.5), (0, 0, 1, 1)], ["grounded", "detected"])
+    whole = focal_frames.scaled(PHOTO, 800)
+    [red, blue] = focal_frames.frames(whole, [(0.25, 0.25, 0.5, 0.5), (0, 0, 1, 1)], ["grounded", "detected"])
     changed = (red != whole).any(axis=0)
     line = np.zeros((800, 800), bool)
     line[200:600, 200:600] = True
@@ -27,36 +27,36 @@ def test_a_frame_changes_its_line_and_nothing_else() -> None:
 
 
 def test_frames_are_drawn_after_scaling_so_that_no_size_loses_the_line() -> None:
-    assert [focus.line_width(size) for size in (32, 224, 800, 1600)] == [1, 1, 3, 6]
-    small = focus.frames(focus.scaled(PHOTO, 32), [(0.5, 0.5, 0.5, 0.5)], ["grounded"])[0]
+    assert [focal_frames.line_width(size) for size in (32, 224, 800, 1600)] == [1, 1, 3, 6]
+    small = focal_frames.frames(focal_frames.scaled(PHOTO, 32), [(0.5, 0.5, 0.5, 0.5)], ["grounded"])[0]
     assert (small[:, 16, 16:] == np.array(RED)[:, None]).all()
 
 
 def test_crops_hold_what_lies_in_the_box() -> None:
     picture = np.zeros((100, 200, 3), np.uint8)
     picture[50:, 100:] = 200
-    [inside, outside] = focus.crops(picture, [(0.5, 0.5, 0.5, 0.5), (0, 0, 0.5, 0.5)], 8)
+    [inside, outside] = focal_frames.crops(picture, [(0.5, 0.5, 0.5, 0.5), (0, 0, 0.5, 0.5)], 8)
     assert (inside == 200).all() and (outside == 0).all()
-    assert focus.crops(picture, [], 8).shape == (0, 3, 8, 8)
+    assert focal_frames.crops(picture, [], 8).shape == (0, 3, 8, 8)
 
 
 def test_the_canvas_shows_outlines_on_grey() -> None:
-    drawn = focus.canvas([(0.25, 0.25, 0.25, 0.5)], 400, 200)
+    drawn = focal_frames.canvas([(0.25, 0.25, 0.25, 0.5)], 400, 200)
     assert drawn.shape == (200, 400, 3)
-    assert set(np.unique(drawn)) == {focus.GREY, focus.OUTLINE}
-    assert (drawn[50, 100:200] == focus.OUTLINE).all()
-    assert (drawn[60, 110:190] == focus.GREY).all()
+    assert set(np.unique(drawn)) == {focal_frames.GREY, focal_frames.OUTLINE}
+    assert (drawn[50, 100:200] == focal_frames.OUTLINE).all()
+    assert (drawn[60, 110:190] == focal_frames.GREY).all()
 
 
 def test_slots_say_what_is_there() -> None:
     detected = [(0.1, 0.1, 0.2, 0.2)] * 5
-    focal = focus.slots("focal", 32, PHOTO, detected, grounded=[(0.5, 0.5, 0.2, 0.2)])
+    focal = focal_frames.slots("focal", 32, PHOTO, detected, grounded=[(0.5, 0.5, 0.2, 0.2)])
     assert focal.present.tolist() == [True, True, False, False, False, True, True, True]
     assert focal.pixels.shape == (8, 3, 32, 32) and focal.pixels.dtype == np.uint8
     assert not focal.pixels[2:5].any()
-    assert focus.slots("objects", 32, PHOTO, detected, objects=2).present.tolist() == [True] * 3
-    assert not focus.slots("focal", 32, None, detected).present.any()
-    assert focus.slots("", 32, PHOTO).pixels.shape == (0, 3, 32, 32)
+    assert focal_frames.slots("objects", 32, PHOTO, detected, objects=2).present.tolist() == [True] * 3
+    assert not focal_frames.slots("focal", 32, None, detected).present.any()
+    assert focal_frames.slots("", 32, PHOTO).pixels.shape == (0, 3, 32, 32)
 
 
 @given(

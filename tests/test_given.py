@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from extraction.batch import Needs
-from extraction.given import Given, given, surest, takes, told, unseen
+from extraction.features.batch import Needs
+from extraction.reader.image_selection import Given, given, surest, takes, told, unseen
 from extraction.schema import Document, Extraction, Region, Takes
 
 

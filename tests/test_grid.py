@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from extraction.grid import decode_figure3, encode_figure3
 from extraction.labels import Inventory, inventory
 from extraction.schema import Example, WordRelation, WordSpan
+from training.evaluation.word_pair_grid import decode_figure3, encode_figure3
 
 NATIVE = inventory(["jmere"], "native")
 MEMBER, PEER, AWARDED = "/per/org/member_of", "/per/per/peer", "/per/misc/awarded"
@@ -72,7 +72,7 @@ def test_neighbouring_mentions_of_one_type_stay_apart():
 
 
 def perfect(examples: list[Example], of: Inventory = NATIVE, band: int = 16):
-    from training.ceiling import ceiling
+    from training.evaluation.oracle import ceiling
 
     return ceiling(examples, of, band)
 

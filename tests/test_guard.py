@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowledge import names
-from knowledge.graphs import guard, lexer
+from knowledge.entities import names
+from knowledge.graphs.rdf import sparql_guard
+from knowledge.graphs.sparql_server import keyword_scan
 
 GOOD = [
     ("SELECT * WHERE { ?s ?p ?o } LIMIT 5", "select"),
@@ -38,19 +39,19 @@ BAD = [
 
 @pytest.mark.parametrize(("text", "kind"), GOOD)
 def test_a_question_is_let_through(text: str, kind: str) -> None:
-    assert guard.check(text) == kind
+    assert sparql_guard.check(text) == kind
 
 
 @pytest.mark.parametrize(("text", "reason"), BAD)
 def test_the_rest_is_refused_and_it_is_said_why(text: str, reason: str) -> None:
-    with pytest.raises(guard.Refused, match=reason):
-        guard.check(text)
+    with pytest.raises(sparql_guard.Refused, match=reason):
+        sparql_guard.check(text)
 
 
 def test_the_parser_alone_finds_a_service_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "forbidden", lambda text, words: "")
-    with pytest.raises(guard.Refused, match="SERVICE"):
-        guard.check("SELECT * { OPTIONAL { { SELECT * { SERVICE <http://a> { ?s ?p ?o } } } } }")
+    monkeypatch.setattr(sparql_guard, "forbidden", lambda text, words: "")
+    with pytest.raises(sparql_guard.Refused, match="SERVICE"):
+        sparql_guard.check("SELECT * { OPTIONAL { { SELECT * { SERVICE <http://a> { ?s ?p ?o } } } } }")
 
 
 @given(st.text(max_size=60), st.sampled_from(["'%s'", '"%s"', "'''%s'''", '"""%s"""', "<%s>", "?v #%s\n", "# %s\n"]))
@@ -58,7 +59,7 @@ def test_a_service_after_any_other_text_is_found(inner: str, around: str) -> Non
     """What stands in a string, an IRI or a comment must never hide what follows it."""
     escaped = "".join(sign for sign in inner if sign.isalnum() or sign in " .,:-/")
     text = f"SELECT * {{ {around % escaped} SERVICE <http://a> {{ }} }}"
-    assert lexer.forbidden(text, guard.OUTWARD) == "SERVICE"
+    assert keyword_scan.forbidden(text, sparql_guard.OUTWARD) == "SERVICE"
 
 
 # Each would hide the word from a lexer that knows one meaning of `<`, or only whole words.
@@ -78,12 +79,12 @@ ODD = [
 
 @pytest.mark.parametrize("text", ODD)
 def test_a_service_in_odd_places_is_found(text: str) -> None:
-    assert lexer.forbidden(text, guard.OUTWARD) == "SERVICE"
+    assert keyword_scan.forbidden(text, sparql_guard.OUTWARD) == "SERVICE"
 
 
 @given(st.text(alphabet="SERVICEservice<>\"'\\#{}?$_:@ \n\u00e9", max_size=40))
 def test_the_lexer_takes_any_text(text: str) -> None:
-    lexer.forbidden(text, guard.OUTWARD)
+    keyword_scan.forbidden(text, sparql_guard.OUTWARD)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from kgbuilder.environment import ROOT
+from kgbuilder.conf.environment import ROOT
 
 CODE = """
 import sys, threading

@@ -8,11 +8,11 @@ from uuid import UUID
 import pytest
 import torch
 
-from extraction.pipeline import Extractor
+from extraction.reader.extractor import Extractor
 from extraction.schema import Document
-from extraction.text import Parser, clean
-from extraction.tiny import tiny_checkpoint
-from knowledge.planning import plan
+from extraction.text.parser import Parser, clean
+from knowledge.recording.row_plan import plan
+from tests.tiny import tiny_checkpoint
 
 NEWS = "Ada Lovelace worked with Charles Babbage in London on the engine that he had planned for many years. "
 

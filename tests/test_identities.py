@@ -11,13 +11,16 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from knowledge import agreement, fitting, identities, marking, merges
-from knowledge.graphs import build, rdf
-from knowledge.linking import Linker
+from knowledge.entities import merges
+from knowledge.graphs import unit_builder
+from knowledge.graphs.rdf import quads
+from knowledge.linking import fact_comparison, fit, link_queue, linker_from_settings
+from knowledge.linking.linker import Linker
 from knowledge.models import Entity, Event, Link, Merge
-from knowledge.sources import building, chosen
-from knowledge.sources.known import Known, KnownFact
+from knowledge.record import projection_queue
+from knowledge.sources import index_builder
 from knowledge.sources.local_index import LocalIndex
+from knowledge.sources.protocol import Known, KnownFact
 from tests import factories, records
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +38,7 @@ TEXT = "Ada Lovelace, born in 1815, the mathematician, met Charles Babbage and W
 
 @pytest.fixture
 def linker(tmp_path: Path) -> Linker:
-    building.build(tmp_path / "index.sqlite3", "these", [ADA, KING, BYRON])
+    index_builder.build(tmp_path / "index.sqlite3", "these", [ADA, KING, BYRON])
     return Linker.shipped([LocalIndex(tmp_path / "index.sqlite3")])
 
 
@@ -56,34 +59,34 @@ def link(name: str) -> Link:
 def test_new_entities_are_looked_up_once_and_what_is_no_name_is_not(linker: Linker) -> None:
     records.checkpoint()
     read()
-    done = identities.look_up(linker, "index")
+    done = link_queue.look_up(linker, "index")
     assert (done.linked, done.nil, done.failed) == (2, 2, 0)
     ada = link("Ada Lovelace")
     assert (ada.target, ada.label, ada.addresses) == ("Q7259", "Ada Lovelace", {"dbpedia": DBPEDIA})
     assert ada.candidates[0]["id"] == "Q7259"
     assert (link("Zaphod").target, link("1815").candidates) == ("", [])
-    assert not identities.look_up(linker, "index"), "nothing is due any more"
+    assert not link_queue.look_up(linker, "index"), "nothing is due any more"
 
 
 def test_a_linked_entity_says_so_in_the_graph(linker: Linker) -> None:
     records.checkpoint()
     read()
     records.settle()
-    identities.look_up(linker, "index")
+    link_queue.look_up(linker, "index")
     assert ("entity", "Ada Lovelace") in records.marked()
     assert ("entity", "Zaphod") not in records.marked()
-    [unit] = build.entities([records.entity("Ada Lovelace").public_id])
-    same = {str(quad.object) for quad in rdf.quads(unit) if quad.predicate == rdf.SAME_AS}
+    [unit] = unit_builder.entities([records.entity("Ada Lovelace").public_id])
+    same = {str(quad.object) for quad in quads.quads(unit) if quad.predicate == quads.SAME_AS}
     assert same == {"<http://www.wikidata.org/entity/Q7259>", f"<{DBPEDIA}>"}
 
 
 def test_an_address_that_is_none_never_becomes_an_iri(linker: Linker) -> None:
     records.checkpoint()
     read()
-    identities.look_up(linker, "index")
+    link_queue.look_up(linker, "index")
     Link.objects.filter(target="Q7259").update(addresses={"dbpedia": "javascript:alert(1)> <x"})
-    [unit] = build.entities([records.entity("Ada Lovelace").public_id])
-    assert [str(quad.object) for quad in rdf.quads(unit) if quad.predicate == rdf.SAME_AS] == [
+    [unit] = unit_builder.entities([records.entity("Ada Lovelace").public_id])
+    assert [str(quad.object) for quad in quads.quads(unit) if quad.predicate == quads.SAME_AS] == [
         "<http://www.wikidata.org/entity/Q7259>"
     ]
 
@@ -98,10 +101,10 @@ def test_a_worker_that_dies_only_delays(linker: Linker, monkeypatch: pytest.Monk
     with monkeypatch.context() as patched:
         patched.setattr(Linker, "link", dies)
         with pytest.raises(SystemExit):
-            identities.look_up(linker, "index")
-    assert not identities.look_up(linker, "index"), "others hold off while it may be at work"
+            link_queue.look_up(linker, "index")
+    assert not link_queue.look_up(linker, "index"), "others hold off while it may be at work"
     Link.objects.update(due_at=timezone.now() - timedelta(seconds=1))
-    assert identities.look_up(linker, "index").linked == 2
+    assert link_queue.look_up(linker, "index").linked == 2
 
 
 def test_one_that_fails_keeps_its_error_and_holds_up_no_other(linker: Linker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +118,7 @@ def test_one_that_fails_keeps_its_error_and_holds_up_no_other(linker: Linker, mo
         return real(self, asked)
 
     monkeypatch.setattr(Linker, "link", fails)
-    done = identities.look_up(linker, "index")
+    done = link_queue.look_up(linker, "index")
     assert (done.linked, done.failed) == (2, 1)
     row = link("Zaphod")
     assert "improbable" in row.error
@@ -128,29 +131,29 @@ def test_two_entities_that_are_surely_one_become_one_unless_somebody_parted_them
     records.read(
         records.post("The Countess of Lovelace, the English mathematician."), [("Countess of Lovelace", "person")]
     )
-    identities.look_up(linker, "index")
+    link_queue.look_up(linker, "index")
     Link.objects.filter(target="Q7259").update(sure=0.95, due_at=timezone.now())
     if not Merge.objects.exists():  # both were not sure enough by themselves
-        identities._unite(link("Countess of Lovelace"))
+        link_queue._unite(link("Countess of Lovelace"))
     one, other = records.entity("Ada Lovelace"), records.entity("Countess of Lovelace")
     assert other.canonical == one
     merges.undo(Merge.objects.get(), factories.make_user("editor"))
-    assert identities._unite(link("Countess of Lovelace")) == 0
+    assert link_queue._unite(link("Countess of Lovelace")) == 0
     assert records.entity("Countess of Lovelace").canonical is None
 
 
 def test_an_editors_word_stands(linker: Linker, client: Any) -> None:
     records.checkpoint()
     read()
-    identities.look_up(linker, "index")
+    link_queue.look_up(linker, "index")
     ada = records.entity("Ada Lovelace")
     client.force_login(factories.make_user("editor"))
     address = reverse("decide_link", args=[ada.public_id])
     assert client.post(address, {"target": "Q999"}, follow=True).content.count(b"not among the candidates") == 1
     client.post(address, {"target": ""})
     assert link("Ada Lovelace").target == ""
-    identities.again()
-    identities.look_up(linker, "index")
+    link_queue.again()
+    link_queue.look_up(linker, "index")
     assert link("Ada Lovelace").target == ""
     assert list(Event.objects.values_list("what", "before", "after")) == [("link decided", "Q7259", "")]
     client.force_login(factories.make_user("viewer"))
@@ -160,7 +163,7 @@ def test_an_editors_word_stands(linker: Linker, client: Any) -> None:
 def test_the_page_shows_what_it_is_and_what_is_known_already(linker: Linker, client: Any) -> None:
     records.checkpoint()
     read()
-    identities.look_up(linker, "index")
+    link_queue.look_up(linker, "index")
     client.force_login(factories.make_user("editor"))
     page = client.get(reverse("entity", args=[records.entity("Ada Lovelace").public_id])).content.decode()
     assert 'href="https://www.wikidata.org/wiki/Q7259"' in page
@@ -190,43 +193,43 @@ def test_a_statement_is_known_said_or_in_conflict(relation: str, tail: tuple[str
         Link.objects.create(entity=entity, target=target, facts=known)
         ends.append(entity.pk)
     said = (ends[0], relation, ends[1])
-    assert agreement.agreements([said])[said].standing == standing
+    assert fact_comparison.agreements([said])[said].standing == standing
 
 
 def test_a_symmetric_statement_is_known_from_either_side() -> None:
     ends = [Entity.objects.create(label=name, type="person", key=name).pk for name in ("William King", "Ada Lovelace")]
     Link.objects.create(entity_id=ends[0], target="Q3")
     Link.objects.create(entity_id=ends[1], target="Q7259", facts=[["P26", "Q3", ""]])
-    assert agreement.agreements([(ends[0], "spouse", ends[1])])[ends[0], "spouse", ends[1]].standing == "known"
+    assert fact_comparison.agreements([(ends[0], "spouse", ends[1])])[ends[0], "spouse", ends[1]].standing == "known"
 
 
 def test_the_index_that_ships_holds_what_it_should(settings: Any, tmp_path: Path) -> None:
-    known = chosen.shipped()
+    known = linker_from_settings.shipped()
     assert len({one.id for one in known}) == len(known) >= 400
     settings.DATA_DIR = tmp_path
-    linker = chosen.linker(no_network)
+    linker = linker_from_settings.linker(no_network)
     assert linker is not None
-    again = chosen.linker(no_network)
+    again = linker_from_settings.linker(no_network)
     assert again is linker, "made once"
-    building.build(chosen.index_path(), "another", [ADA])
-    assert chosen.linker(no_network) is not linker, "a new index is noticed"
+    index_builder.build(linker_from_settings.index_path(), "another", [ADA])
+    assert linker_from_settings.linker(no_network) is not linker, "a new index is noticed"
 
 
 def test_links_are_marked_for_the_graph_only_where_they_changed(linker: Linker) -> None:
     records.checkpoint()
     read()
-    identities.look_up(linker, "index")
+    link_queue.look_up(linker, "index")
     records.settle()
-    identities.again()
-    identities.look_up(linker, "index")
-    assert not marking.behind("rdf").exists()
+    link_queue.again()
+    link_queue.look_up(linker, "index")
+    assert not projection_queue.behind("rdf").exists()
 
 
 @pytest.mark.skipif(not os.environ.get("WIKIDATA_MEL"), reason="WIKIDATA_MEL names no wikidata-mel.json")
 def test_every_entity_that_ships_stands_in_its_source() -> None:
-    rows = fitting.records(Path(os.environ["WIKIDATA_MEL"]))
+    rows = fit.records(Path(os.environ["WIKIDATA_MEL"]))
     names = {answer: name for row in rows for name, answer in zip(row.names, row.answers, strict=True)}
-    for one in chosen.shipped():
+    for one in linker_from_settings.shipped():
         assert names[one.id] == (f"{one.label} ({one.description})" if one.description else one.label)
 
 
@@ -235,11 +238,11 @@ def test_every_candidate_is_kept_and_one_without_facts_gets_them_when_it_is_chos
 ) -> None:
     records.checkpoint()
     read()
-    monkeypatch.setattr(identities, "KEPT_WHOLE", 0)
-    identities.look_up(linker, "index")
+    monkeypatch.setattr(link_queue, "KEPT_WHOLE", 0)
+    link_queue.look_up(linker, "index")
     ada = link("Ada Lovelace")
     assert [one["id"] for one in ada.candidates] == ["Q7259"] and ada.candidates[0]["facts"] == []
-    identities.decide(ada.entity, "Q7259", factories.make_user("editor"))
-    identities.look_up(linker, "index")
+    link_queue.decide(ada.entity, "Q7259", factories.make_user("editor"))
+    link_queue.look_up(linker, "index")
     ada.refresh_from_db()
     assert ["P26", "Q3", ""] in ada.facts and ada.due_at is None

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import torch
 
-from extraction.batch import OBJECT_EDGES, OBJECT_WIDTH
-from extraction.checkpoint import Checkpoint
-from extraction.illustrated import SeeingExtractor
+from extraction.features.batch import OBJECT_EDGES, OBJECT_WIDTH
 from extraction.networks.eega import EEGA
-from extraction.pipeline import Extractor
+from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.extractor import Extractor
+from extraction.reader.visual_extractor import SeeingExtractor
 from extraction.schema import Document, Region
-from extraction.text import Parser
-from extraction.tiny import tiny_checkpoint
+from extraction.text.parser import Parser
+from tests.tiny import tiny_checkpoint
 
 TEXT = "Anna Stone lives in Berlin. Nobody came. Bob Reed left Paris."
 BOXES = tuple(Region((0.1 * place, 0.2, 0.3, 0.4)) for place in range(3))

@@ -11,12 +11,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from extraction.models import Post
-from knowledge import current, erasure, identities, joining, merges, reviews, splits
-from knowledge.linking import Linker
+from knowledge.entities import auto_merge, merges
+from knowledge.linking import link_queue
+from knowledge.linking.linker import Linker
 from knowledge.models import Entity, EntitySpelling, Link, Mention, Merge, Review, Statement
-from knowledge.sources import building
-from knowledge.sources.known import Known
+from knowledge.record import current
+from knowledge.recording import erasure, reviews, splits
+from knowledge.sources import index_builder
 from knowledge.sources.local_index import LocalIndex
+from knowledge.sources.protocol import Known
 from tests import factories, records
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +28,7 @@ ALSO = "alternate_names"
 
 @pytest.fixture
 def linker(tmp_path: Path) -> Linker:
-    building.build(tmp_path / "index.sqlite3", "these", [Known("Q9", "Nobody Here")])
+    index_builder.build(tmp_path / "index.sqlite3", "these", [Known("Q9", "Nobody Here")])
     return Linker.shipped([LocalIndex(tmp_path / "index.sqlite3")])
 
 
@@ -57,14 +60,14 @@ def test_names_that_are_spelt_alike_become_one_which_can_be_undone_for_good(
     records.checkpoint()
     told(first)
     told(second)
-    assert identities.look_up(linker, "index").merged == 1
+    assert link_queue.look_up(linker, "index").merged == 1
     assert len(roots(first, second)) == 1
     [edge] = current.statements_of(records.entity("Ann Lee"))
     assert edge.posts == 2
     assert records.entity(second).canonical == records.entity(first), "the older one stays"
     merges.undo(Merge.objects.get(), factories.make_user("editor"))
-    identities.again()
-    assert identities.look_up(linker, "index").merged == 0
+    link_queue.again()
+    assert link_queue.look_up(linker, "index").merged == 0
     assert len(roots(first, second)) == 2
 
 
@@ -80,7 +83,7 @@ def test_other_names_and_other_types_stay_apart(linker: Linker, first: str, seco
     records.checkpoint()
     told(first)
     told(second, kind)
-    assert identities.look_up(linker, "index").merged == 0
+    assert link_queue.look_up(linker, "index").merged == 0
     assert len(roots(first, second)) == 2
 
 
@@ -92,7 +95,7 @@ def test_all_that_one_may_be_spelt_as_are_one_in_whatever_order_they_come(
     names = ("Anna Sorensen", "Anna Soerensen", "Anna Sørensen")
     for place in order:
         told(names[place])
-    assert identities.look_up(linker, "index").merged == 2
+    assert link_queue.look_up(linker, "index").merged == 2
     assert len(roots(*names)) == 1
 
 
@@ -100,9 +103,9 @@ def test_a_spelling_that_is_read_later_joins_what_was_apart(linker: Linker) -> N
     records.checkpoint()
     told("Thomas Mueller")
     told("Thomas Muller")
-    assert identities.look_up(linker, "index").merged == 0
+    assert link_queue.look_up(linker, "index").merged == 0
     told("Thomas Müller")
-    assert identities.look_up(linker, "index").merged == 1
+    assert link_queue.look_up(linker, "index").merged == 1
     assert Entity.objects.filter(canonical__isnull=True, type="person").count() == 2, "he and Ann Lee"
 
 
@@ -114,9 +117,9 @@ def test_what_is_linked_to_different_things_stays_apart(linker: Linker) -> None:
     Link.objects.filter(entity__label="Thomas Mueller").update(
         target="Q2", by=factories.make_user("editor"), due_at=timezone.now()
     )
-    assert identities.look_up(linker, "index").merged == 0
+    assert link_queue.look_up(linker, "index").merged == 0
     Link.objects.filter(entity__label="Thomas Mueller").update(target="Q1", due_at=timezone.now())
-    assert identities.look_up(linker, "index").merged == 1
+    assert link_queue.look_up(linker, "index").merged == 1
 
 
 def test_what_a_split_parted_stays_apart(linker: Linker) -> None:
@@ -124,7 +127,7 @@ def test_what_a_split_parted_stays_apart(linker: Linker) -> None:
     one, _ = told("Thomas Müller"), told("Thomas Mueller")
     origin, target = records.entity("Thomas Müller"), records.entity("Thomas Mueller")
     splits.split(origin, [one], target, factories.make_user("editor"))
-    assert identities.look_up(linker, "index").merged == 0
+    assert link_queue.look_up(linker, "index").merged == 0
     assert len(roots("Thomas Müller", "Thomas Mueller")) == 2
 
 
@@ -133,7 +136,7 @@ def test_a_part_of_a_longer_name_is_no_spelling_of_it(linker: Linker) -> None:
     text = "Volodymyr Zelensky spoke. Zelensky left."
     records.read(records.post(text), [("Volodymyr Zelensky", "person"), ("Zelensky", "person")])
     told("Зеленский")
-    assert identities.look_up(linker, "index").merged == 0
+    assert link_queue.look_up(linker, "index").merged == 0
 
 
 @pytest.mark.parametrize(
@@ -148,13 +151,14 @@ def test_a_part_of_a_longer_name_is_no_spelling_of_it(linker: Linker) -> None:
     ],
 )
 def test_a_search_finds_a_name_in_its_other_spellings(called: str, sought: str, found: bool) -> None:
-    from knowledge.views import entities, neighbourhood
+    from knowledge.views.entities import index as entities_index
+    from knowledge.views.entities import neighbourhood
 
     records.checkpoint()
     told(called)
     one = records.entity(called)
-    assert list(entities.filtered(sought)) == [one] * found
-    assert list(entities.filtered(sought, "location")) == []
+    assert list(entities_index.filtered(sought)) == [one] * found
+    assert list(entities_index.filtered(sought, "location")) == []
     assert neighbourhood._named(sought) == [one] * (found and " " in sought)
 
 
@@ -237,5 +241,5 @@ def test_a_confirmed_second_name_makes_two_entities_one(client: object) -> None:
     page = client.get(reverse("entity", args=[made.survivor.public_id]))  # type: ignore[attr-defined]
     assert page.status_code == 200
     merges.undo(made, editor)
-    assert joining.by_word(Statement.objects.get(relation=ALSO), editor) == 0
+    assert auto_merge.by_word(Statement.objects.get(relation=ALSO), editor) == 0
     assert len(roots("Mark Twain", "Samuel Clemens")) == 2

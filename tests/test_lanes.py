@@ -10,11 +10,12 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from extraction import reading, tasks
+from extraction import tasks
 from extraction.models import Feed, Post, Reading
+from extraction.posts.versions import mark_nothing
+from extraction.posts.visits import Visit
+from extraction.readings import queue as readings_queue
 from extraction.schema import Declined, Document, Extraction, Mention
-from extraction.versions import mark_nothing
-from extraction.visiting import Visit
 from knowledge.graphs import projector
 from knowledge.models import Assertion, ProjectorLock
 from tests import deterministic, records
@@ -76,7 +77,7 @@ def test_nothing_due_rings_nothing(reader: Reader) -> None:
 def test_a_post_that_cannot_be_read_keeps_its_error_and_holds_up_no_other(reader: Reader, trouble: str) -> None:
     bad = records.post(trouble)
     records.post("Ada Lovelace met Charles Babbage in London.")
-    for _ in range(reading.GIVEN_UP_AT + 1):
+    for _ in range(readings_queue.GIVEN_UP_AT + 1):
         tasks.read.apply()
         Reading.objects.filter(stage=Reading.Stage.READ).update(due_at="2026-01-01T00:00:00Z")
     assert Post.objects.filter(current_reading__isnull=False).count() == 1
@@ -120,7 +121,7 @@ def test_without_a_deployed_checkpoint_nothing_is_claimed(reader: Reader) -> Non
 
 def test_a_lane_that_has_its_share_of_threads_drops_the_ring(monkeypatch: pytest.MonkeyPatch) -> None:
     claimed: list[int] = []
-    monkeypatch.setattr(tasks.visiting, "claim", lambda *args: claimed.append(1))
+    monkeypatch.setattr(tasks.visits, "claim", lambda *args: claimed.append(1))
     held = [tasks._visits.acquire(blocking=False) for _ in range(4)]
     try:
         tasks.fetch.apply()
@@ -133,8 +134,8 @@ def test_a_lane_that_has_its_share_of_threads_drops_the_ring(monkeypatch: pytest
 
 def test_a_full_claim_rings_for_another_thread_before_its_visits(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
-    monkeypatch.setattr(tasks.visiting, "claim", lambda limit, worker: ["claimed"] * limit)
-    monkeypatch.setattr(tasks.visiting, "visit_all", lambda claims, mark, alive: order.append("visits"))
+    monkeypatch.setattr(tasks.visits, "claim", lambda limit, worker: ["claimed"] * limit)
+    monkeypatch.setattr(tasks.visits, "visit_all", lambda claims, mark, alive: order.append("visits"))
     monkeypatch.setattr(tasks, "ring", order.append)
     tasks.fetch.apply()
     assert order == ["fetch", "visits", "read", "project.rdf", "fetch"]
@@ -159,7 +160,7 @@ def test_each_feed_and_page_has_the_time_of_a_lease_to_itself(
         if lane == "polling":
             tasks.polling.poll_all([Feed(pk=1), Feed(pk=2)], mark_nothing, alive)
         else:
-            tasks.visiting.visit_all([Visit(1, "", None), Visit(2, "", None)], mark_nothing, alive)
+            tasks.visits.visit_all([Visit(1, "", None), Visit(2, "", None)], mark_nothing, alive)
     assert len(left) == 2 and all(seconds > tasks.IO_LEASE_SECONDS / 2 for seconds in left)
 
 
@@ -180,7 +181,7 @@ def test_what_happens_at_a_workers_start_happens_once_whatever_its_threads_do() 
     from concurrent.futures import ThreadPoolExecutor
     from time import sleep
 
-    from kgbuilder.supervision.leases import AtStart
+    from kgbuilder.supervision.watchdog import AtStart
 
     done: list[str] = []
 
@@ -208,7 +209,7 @@ def test_readings_that_could_not_be_handed_back_are_by_the_next_run(
         raise OperationalError("the connection is closed")
 
     with monkeypatch.context() as patched:
-        patched.setattr(reading, "release", away)
+        patched.setattr(readings_queue, "release", away)
         tasks.read.apply()
     assert Reading.objects.get().lease_token
     records.post("Marie Curie lived in Paris.")

@@ -14,18 +14,22 @@ import torch
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from extraction import registry, tasks
-from extraction.features import SHAPES
+from extraction import tasks
+from extraction.features.featurizer import SHAPES
 from extraction.models import Checkpoint, Deployment, Reading
-from extraction.networks.encoders import TextEncoder, tiny
-from extraction.networks.system import SYSTEMS
-from extraction.text import Parser
-from extraction.tiny import tiny_checkpoint, tokenizer
+from extraction.networks.encoders.text import TextEncoder, tiny
+from extraction.networks.systems import SYSTEMS
+from extraction.readings import model_registry
+from extraction.text.parser import Parser
 from kgbuilder import deployment
-from kgbuilder.environment import ROOT
+from kgbuilder.conf.environment import ROOT
 from knowledge.models import Event
 from tests import records
-from training import child, claims, launched, runner, saved, telling
+from tests.tiny import tiny_checkpoint, tokenizer
+from training import run as training_run
+from training.engine import run_state
+from training.jobs import child_main, progress_protocol, work
+from training.jobs import queue as jobs_queue
 from training.management.commands import promote as promoting
 from training.models import Dataset, Evaluation, Promotion, TrainingRun
 from training.recipes import RECIPES
@@ -57,10 +61,10 @@ def parser() -> Parser:
 @pytest.fixture
 def run(tmp_path: Path, parser: Parser, monkeypatch: pytest.MonkeyPatch) -> TrainingRun:
     """A claimed run on the fixture of CoNLL04 whose network is tiny."""
-    small = functools.partial(runner.run, tokenizer=tokenizer(), build=build)
-    monkeypatch.setattr(launched, "run", small)
-    monkeypatch.setattr(launched, "parser_for", lambda config, given: parser)
-    monkeypatch.setattr(runner, "parser_for", lambda config, given: parser)
+    small = functools.partial(training_run.run, tokenizer=tokenizer(), build=build)
+    monkeypatch.setattr(work, "run", small)
+    monkeypatch.setattr(work, "parser_for", lambda config, given: parser)
+    monkeypatch.setattr(training_run, "parser_for", lambda config, given: parser)
     source = tmp_path / "data" / "conll04"
     source.mkdir(parents=True)
     for split in ("train", "dev", "test"):
@@ -78,8 +82,8 @@ def run(tmp_path: Path, parser: Parser, monkeypatch: pytest.MonkeyPatch) -> Trai
         system="eega", name="trial", folder=str(tmp_path / "run"), device="cpu", config={**config, "data": ["conll04"]}
     )
     made.datasets.add(dataset)
-    claims.wait(made)
-    assert claims.claim((TrainingRun,), "trainer") is not None
+    jobs_queue.wait(made)
+    assert jobs_queue.claim((TrainingRun,), "trainer") is not None
     return made
 
 
@@ -87,9 +91,12 @@ def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     """What a trainer would have made of what was said."""
     progress: dict[str, Any] = {}
     for line in capsys.readouterr().out.split("\n"):
-        said = telling.hear(line)
+        said = progress_protocol.hear(line)
         if said is not None:
-            progress = {**telling.merged(progress, said), **({"error": said["error"]} if "error" in said else {})}
+            progress = {
+                **progress_protocol.merged(progress, said),
+                **({"error": said["error"]} if "error" in said else {}),
+            }
     return progress
 
 
@@ -98,11 +105,11 @@ def test_a_run_on_several_data_sets_sees_the_pictures_of_each(run: TrainingRun, 
         (tmp_path / "data" / name / ("images" if name != "gmner" else "other")).mkdir(parents=True)
         run.datasets.add(Dataset.objects.create(name=name, format=name, root=str(tmp_path / "data"), counts={}))
     (tmp_path / "gathered").mkdir()
-    gathered = launched._gathered(run, tmp_path / "gathered")
-    assert launched._pictures(run, gathered) == ""  # it was not asked for
+    gathered = work._gathered(run, tmp_path / "gathered")
+    assert work._pictures(run, gathered) == ""  # it was not asked for
     run.config["images"] = "own"
     both = [str(gathered / name / "images") for name in ("mnre", "twitter2017")]
-    assert launched._pictures(run, gathered).split(":") == both
+    assert work._pictures(run, gathered).split(":") == both
 
 
 def test_a_run_leaves_a_candidate_that_is_measured_example_by_example(
@@ -110,7 +117,7 @@ def test_a_run_leaves_a_candidate_that_is_measured_example_by_example(
 ) -> None:
     records.checkpoint("in production")
     with pytest.raises(SystemExit) as end:
-        child.do_run(run.pk)
+        child_main.do_run(run.pk)
     progress = told(capsys)
     assert end.value.code == 0, progress.get("error")
     assert progress["step"] == progress["steps"] and progress["phase"] == "done"
@@ -122,7 +129,7 @@ def test_a_run_leaves_a_candidate_that_is_measured_example_by_example(
     assert not (Path(run.folder) / "run").exists() and not (Path(run.folder) / "data").exists()
     asked = Evaluation.objects.get()
     with pytest.raises(SystemExit) as end:
-        child.do_evaluation(asked.pk)
+        child_main.do_evaluation(asked.pk)
     assert end.value.code == 0, told(capsys).get("error")
     asked.refresh_from_db()
     figure = asked.metrics["figures"][0]
@@ -141,18 +148,18 @@ def test_a_run_that_is_stopped_goes_on_and_ends_with_the_same_weights(
         asked = iter(range(10_000))
         return lambda: next(asked) >= steps
 
-    with pytest.raises(runner.Stopped):
-        launched.perform_run(run, after(3))
+    with pytest.raises(training_run.Stopped):
+        work.perform_run(run, after(3))
     before = told(capsys)
     assert before["step"] == 4
     run.progress = before
-    launched.perform_run(run, lambda: False)
-    after_it = telling.merged(before, told(capsys))
+    work.perform_run(run, lambda: False)
+    after_it = progress_protocol.merged(before, told(capsys))
     assert after_it["step"] == after_it["steps"]
     resumed = Checkpoint.objects.get()
     run.folder += "-whole"
     run.progress = {}
-    launched.perform_run(run, lambda: False)
+    work.perform_run(run, lambda: False)
     whole = Path(run.folder)
     assert (whole / "model.safetensors").read_bytes() == (Path(resumed.path) / "model.safetensors").read_bytes()
 
@@ -160,35 +167,35 @@ def test_a_run_that_is_stopped_goes_on_and_ends_with_the_same_weights(
 def test_a_full_disk_and_a_damaged_state_are_said_and_nothing_is_published(
     run: TrainingRun, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(runner.Stopped):
-        launched.perform_run(run, lambda: True)
-    state = Path(run.folder) / "run" / saved.STATE
+    with pytest.raises(training_run.Stopped):
+        work.perform_run(run, lambda: True)
+    state = Path(run.folder) / "run" / run_state.STATE
     whole = state.read_bytes()
 
     def full(*args: Any, **options: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(state))
 
     with monkeypatch.context() as patched:
-        patched.setattr(saved, "save_file", full)
+        patched.setattr(run_state, "save_file", full)
         with pytest.raises(SystemExit) as end:
-            child.do_run(run.pk)
+            child_main.do_run(run.pk)
     assert end.value.code == 1
     assert "The disk is full" in told(capsys)["error"]
     assert state.read_bytes() == whole
     state.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(SystemExit):
-        child.do_run(run.pk)
+        child_main.do_run(run.pk)
     assert "cannot be read" in told(capsys)["error"]
     assert not Checkpoint.objects.exists()
     TrainingRun.objects.filter(pk=run.pk).update(progress={"start_over": True})
     with pytest.raises(SystemExit) as end:
-        child.do_run(run.pk)
+        child_main.do_run(run.pk)
     assert end.value.code == 0
 
 
 def test_two_processes_never_train_in_one_folder(run: TrainingRun, capsys: pytest.CaptureFixture[str]) -> None:
-    with launched._alone(Path(run.folder)), pytest.raises(SystemExit):
-        child.do_run(run.pk)
+    with work._alone(Path(run.folder)), pytest.raises(SystemExit):
+        child_main.do_run(run.pk)
     assert "Another process trains" in told(capsys)["error"]
 
 
@@ -213,7 +220,7 @@ def test_a_worker_takes_up_what_is_promoted_and_what_is_rolled_back_without_a_re
     settings.DATA_DIR = tmp_path
     monkeypatch.setattr(tasks, "ring", lambda lane: None)
     monkeypatch.setattr(Parser, "load", lambda *args: parser)
-    first, second = (registry.register(tiny_folder(tmp_path / f"c{seed}", parser, seed)) for seed in (1, 2))
+    first, second = (model_registry.register(tiny_folder(tmp_path / f"c{seed}", parser, seed)) for seed in (1, 2))
     deployment.promote(first)
     post = records.post("Ada Lovelace met Charles Babbage in London.")
 
@@ -237,9 +244,9 @@ def test_a_worker_takes_up_what_is_promoted_and_what_is_rolled_back_without_a_re
 def test_a_corrupt_checkpoint_is_not_promoted_and_production_stays(
     tmp_path: Path, parser: Parser, capsys: pytest.CaptureFixture[str], broken: str
 ) -> None:
-    production = registry.register(tiny_folder(tmp_path / "production", parser, 1))
+    production = model_registry.register(tiny_folder(tmp_path / "production", parser, 1))
     deployment.promote(production)
-    candidate = registry.register(tiny_folder(tmp_path / "candidate", parser, 2))
+    candidate = model_registry.register(tiny_folder(tmp_path / "candidate", parser, 2))
     path = Path(candidate.path) / broken
     path.write_bytes(path.read_bytes()[:-200])
     promoted(candidate)

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from knowledge.context import ContextEncoder
-from knowledge.linking import Linker
-from knowledge.ranking import Asked
-from knowledge.sources import building, wikidata_json
-from knowledge.sources.known import Known, KnownFact, SourceUnavailable
+from knowledge.linking.candidate_ranking import Asked
+from knowledge.linking.linker import Linker
+from knowledge.linking.text_similarity import ContextEncoder
+from knowledge.sources import index_builder, wikidata_json
 from knowledge.sources.local_index import LocalIndex
+from knowledge.sources.protocol import Known, KnownFact, SourceUnavailable
 
 MERKEL = Known(
     "Q94746073", "Angela Merkel", "chancellor of Germany", ("Angela Merkel", "Angela Dorothea Kasner"), ("person",), 200
@@ -28,7 +28,7 @@ SMITHS = [
 
 @pytest.fixture
 def index(tmp_path: Path) -> LocalIndex:
-    building.build(tmp_path / "index.sqlite3", "these", [MERKEL, *SMITHS])
+    index_builder.build(tmp_path / "index.sqlite3", "these", [MERKEL, *SMITHS])
     return LocalIndex(tmp_path / "index.sqlite3")
 
 
@@ -46,7 +46,7 @@ def test_a_name_finds_those_called_exactly_so_first_and_the_best_known_of_each_g
 
 
 def test_in_an_index_of_few_a_part_of_a_name_finds_nobody(tmp_path: Path) -> None:
-    building.build(tmp_path / "few.sqlite3", "few", [MERKEL], whole=False)
+    index_builder.build(tmp_path / "few.sqlite3", "few", [MERKEL], whole=False)
     few = LocalIndex(tmp_path / "few.sqlite3")
     assert (few.search("Merkel", 5), few.search("angela merkel", 5)) == ([], [MERKEL.id])
 
@@ -138,14 +138,14 @@ def test_a_dump_is_read_line_by_line_whatever_stands_in_it(tmp_path: Path) -> No
 
 
 def test_a_build_that_dies_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(building, "BATCH", 2)
+    monkeypatch.setattr(index_builder, "BATCH", 2)
     path = tmp_path / "index.sqlite3"
-    building.build(path, "the old one", [MERKEL])
+    index_builder.build(path, "the old one", [MERKEL])
 
     def lines(start: int, until: int) -> list[tuple[int, Known | None]]:
         return [(number, Known(f"Q{number}", f"Name {number}")) for number in range(start + 1, until + 1)]
 
-    first = building.Builder(path, "dump")
+    first = index_builder.Builder(path, "dump")
 
     def dies() -> object:
         yield from lines(0, 5)
@@ -154,9 +154,9 @@ def test_a_build_that_dies_goes_on_where_it_was(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(KeyboardInterrupt):
         first.take(dies(), lambda line: None)  # type: ignore[arg-type]
     assert LocalIndex(path).size() == 1, "the index in use stays"
-    with pytest.raises(building.OtherSource, match="dump"):
-        building.Builder(path, "another")
-    second = building.Builder(path, "dump")
+    with pytest.raises(index_builder.OtherSource, match="dump"):
+        index_builder.Builder(path, "another")
+    second = index_builder.Builder(path, "dump")
     assert second.lines == 4
     second.take(lines(second.lines, 7), lambda line: None)
     assert second.finish() == 7

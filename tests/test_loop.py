@@ -8,20 +8,20 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from extraction.calibration import Calibration
-from extraction.features import SHAPES
+from extraction.features.featurizer import SHAPES
 from extraction.labels import inventory
 from extraction.networks.eega import EEGA
-from extraction.networks.encoders import TextEncoder, tiny
+from extraction.networks.encoders.text import TextEncoder, tiny
+from extraction.reader.calibration import Calibration
 from extraction.schema import Example, WordRelation, WordSpan
-from extraction.text import Parser
-from extraction.tiny import sizes, tokenizer
-from training import saved
+from extraction.text.parser import Parser
+from tests.tiny import sizes, tokenizer
 from training.config import TrainConfig
-from training.evaluate import Reader, find
-from training.loop import Run, StateError, schedule
-from training.metrics import mention_score, relation_score
-from training.prepare import epoch_batches, prepare_examples
+from training.data.preparation import epoch_batches, prepare_examples
+from training.engine import run_state
+from training.engine.loop import Run, StateError, schedule
+from training.evaluation.metrics import mention_score, relation_score
+from training.evaluation.word_pair_predictions import Reader, find
 
 SMALL = {"heads": 2, "inner": 16, "edge_width": 8, "channel_width": 8, "channel_out": 16, "type_hidden": 16}
 CONFIG = TrainConfig(
@@ -123,11 +123,11 @@ def test_a_run_with_other_settings_is_not_resumed(parser, tmp_path):
 def test_a_run_goes_on_after_an_update_that_brings_a_setting(tmp_path):
     config = CONFIG.as_dict()
     older = {name: value for name, value in config.items() if name != "halve_every"}
-    saved.write(tmp_path, {"weight": torch.ones(2)}, {"step": 3}, older)
-    found = saved.read(tmp_path, config)
+    run_state.write(tmp_path, {"weight": torch.ones(2)}, {"step": 3}, older)
+    found = run_state.read(tmp_path, config)
     assert found is not None and found[1] == {"step": 3}
     with pytest.raises(StateError, match=r"other settings \(halve_every\)"):
-        saved.read(tmp_path, {**config, "halve_every": 5})
+        run_state.read(tmp_path, {**config, "halve_every": 5})
 
 
 def test_nothing_to_resume(parser, tmp_path):

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from extraction.datasets import load
-from extraction.grid import ScoredRelation, ScoredSpan
+from extraction.datasets.registry import load
 from extraction.labels import inventory
-from training.mapped_back import mapped_back
-from training.metrics import Prediction, mention_score, relation_score
+from training.evaluation.mapped_back import mapped_back
+from training.evaluation.metrics import Prediction, mention_score, relation_score
+from training.evaluation.word_pair_grid import ScoredRelation, ScoredSpan
 
 ROOT = Path(__file__).parent / "fixtures" / "datasets"
 

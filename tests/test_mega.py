@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from extraction.batch import PairTargets
-from extraction.networks.alignment import Structure, align_batch, similarities
+from extraction.features.batch import PairTargets
+from extraction.features.graph_alignment import Structure, align_batch, similarities
+from extraction.features.model_inputs import OBJECT_WIDTH
 from extraction.networks.mega import MEGA, MEGAConfig
 from extraction.networks.mtb import MTB, MTBConfig
-from extraction.rows import OBJECT_WIDTH
 from tests.batches import MARKERS, batch, encoder, regions, row
 
 LABELS = 5

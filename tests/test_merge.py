@@ -6,9 +6,10 @@ import pytest
 from django.db.models import Q
 
 from extraction.models import Post
-from knowledge import current, merges
+from knowledge.entities import merges
 from knowledge.models import Entity, Event, Mention, Statement
-from knowledge.views.merging import touched
+from knowledge.record import current
+from knowledge.views.entities.merge_split import touched
 from tests import records
 
 pytestmark = pytest.mark.django_db

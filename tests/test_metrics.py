@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from extraction.grid import ScoredRelation, ScoredSpan
 from extraction.labels import inventory
 from extraction.schema import Example, WordRelation, WordSpan
-from training.metrics import (
+from training.evaluation.metrics import (
     Prediction,
     Score,
     calibration_error,
@@ -18,6 +17,7 @@ from training.metrics import (
     relation_scores,
     reliability,
 )
+from training.evaluation.word_pair_grid import ScoredRelation, ScoredSpan
 
 INVENTORY = inventory(["redocred", "conll04"])
 WORDS = ("Ada", "Holm", "of", "Bergen", ",", "Norway", ",", "met", "Bertha", "Lund", ".")

@@ -12,9 +12,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from knowledge import merges, paths, reviews
+from knowledge.entities import merges
 from knowledge.models import Entity, Statement
-from knowledge.views import neighbourhood
+from knowledge.record import paths
+from knowledge.recording import reviews
+from knowledge.views.entities import neighbourhood
 from tests import records
 from tests.factories import make_checkpoint, make_user
 from tests.newsroom import open_newsroom

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from extraction import datasets
-from extraction.datasets import newsroom
+from extraction.datasets import newsroom, registry
 from extraction.labels import RELATIONS
 from extraction.schema import Example
 
@@ -15,7 +14,7 @@ NOWHERE = Path("nowhere")
 
 
 def examples(split: str) -> list[Example]:
-    return datasets.load("newsroom", split, NOWHERE)
+    return registry.load("newsroom", split, NOWHERE)
 
 
 def said(example: Example) -> set[tuple[str, str, str]]:
@@ -80,5 +79,5 @@ def test_a_template_becomes_words_mentions_relations_and_what_is_unsettled(templ
     "line", ["{p} sleeps .\n", "{p} sleeps . | p residence uscity\n", "Nobody sleeps . |\n", "{p} sees {ghost} . |\n"]
 )
 def test_a_line_that_is_not_in_the_format_is_named(template: object, line: str) -> None:
-    with pytest.raises(datasets.DatasetError, match=r"line 1|template 1"):
+    with pytest.raises(registry.DatasetError, match=r"line 1|template 1"):
         template(line)  # type: ignore[operator]

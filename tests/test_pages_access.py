@@ -11,8 +11,8 @@ from django.db import OperationalError
 from django.test import Client
 from django.urls import URLPattern, reverse
 
-from extraction import urls as extraction_urls
-from kgbuilder.environment import ROOT
+from extraction.samples import urls as extraction_urls
+from kgbuilder.conf.environment import ROOT
 from knowledge import urls as knowledge_urls
 from knowledge.views.access import READ
 from tests.factories import make_feed, make_post, make_user, read_post
@@ -194,7 +194,7 @@ def test_a_broken_page_says_what_to_do(
 
     client.force_login(make_user())
     client.raise_request_exception = False
-    monkeypatch.setattr("knowledge.views.posts.filtered", broken)
+    monkeypatch.setattr("knowledge.views.posts.index.filtered", broken)
     response = client.get("/")
     assert response.status_code == status
     assert sentence in response.content.decode()

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from knowledge.graphs import cypher, guard
-from knowledge.graphs.store import StoreUnavailable
+from knowledge.graphs.neo4j import queries
+from knowledge.graphs.rdf import sparql_guard
+from knowledge.graphs.units import StoreUnavailable
 from knowledge.models import SavedQuery
 from tests.factories import make_user
 
@@ -34,27 +35,27 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Answering:
     def put(answer: Any) -> list[Any]:
         asked: list[Any] = []
 
-        def query(text: str, parameters: dict[str, Any], seconds: float, limit: int) -> cypher.Answer:
+        def query(text: str, parameters: dict[str, Any], seconds: float, limit: int) -> queries.Answer:
             asked.append((text, parameters, seconds, limit))
             if isinstance(answer, Exception):
                 raise answer
-            assert isinstance(answer, cypher.Answer)
+            assert isinstance(answer, queries.Answer)
             return answer
 
-        monkeypatch.setattr(cypher, "query", query)
+        monkeypatch.setattr(queries, "query", query)
         return asked
 
     return put
 
 
-def answer() -> cypher.Answer:
+def answer() -> queries.Answer:
     nodes = {
         "a": {"key": "a", "id": KEY, "name": "<b>Ada</b>", "labels": ["Entity", "Person"], "properties": {}},
         "b": {"key": "b", "id": "x", "name": "London", "labels": ["Entity", "Location"], "properties": {}},
     }
     edges = {"r": {"key": "r", "type": "PLACE_OF_BIRTH", "from": "a", "to": "b", "properties": {}}}
     row: list[Any] = [{"node": "a"}, {"relationship": "r"}, "javascript:alert(1)", "https://news.example/1", [1, "é"]]
-    return cypher.Answer(["n", "r", "x", "url", "list"], [row], True, nodes, edges)
+    return queries.Answer(["n", "r", "x", "url", "list"], [row], True, nodes, edges)
 
 
 def test_it_is_for_those_with_the_permission(client: Client, settings: Any, answering: Answering) -> None:
@@ -104,8 +105,8 @@ def test_downloads(editor: Client, answering: Answering) -> None:
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (guard.Refused("It is not allowed."), 400),
-        (cypher.QueryFailed("It took longer."), 422),
+        (sparql_guard.Refused("It is not allowed."), 400),
+        (queries.QueryFailed("It took longer."), 422),
         (StoreUnavailable("It does not answer."), 503),
     ],
 )

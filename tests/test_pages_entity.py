@@ -11,9 +11,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from extraction.models import Post
-from knowledge import current, merges, reviews
+from knowledge.entities import merges
 from knowledge.models import Entity, Merge, Projection, Statement
-from knowledge.views.drawing import BOX_HEIGHT, BOX_WIDTH, draw
+from knowledge.record import current
+from knowledge.recording import reviews
+from knowledge.views.entities.neighbour_graph import BOX_HEIGHT, BOX_WIDTH, draw
 from tests import records
 from tests.factories import make_checkpoint, make_post, make_user, read_post
 from tests.newsroom import open_newsroom

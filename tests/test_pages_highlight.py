@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowledge.views.highlight import Span, marked, marked_parts, paragraphs, pieces, quoted
+from knowledge.views.posts.highlight import Span, marked, marked_parts, paragraphs, pieces, quoted
 
 
 def span(text: str, words: str, id: int = 1, type: str = "person") -> Span:

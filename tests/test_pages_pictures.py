@@ -15,14 +15,15 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from PIL import Image
 
-from extraction import reading, seeing
+from extraction.images import detection
 from extraction.models import Post, PostImage, Reading, RegionSet
+from extraction.readings import queue as readings_queue
 from extraction.schema import EvidencePart, Extraction, Mention, Relation, WeightGrid
-from extraction.vision.sight import Sight
-from knowledge import recorder
+from extraction.vision.image_analysis import Sight
 from knowledge.models import Assertion, Evidence
-from knowledge.planning import Unplannable
-from knowledge.views import scene
+from knowledge.recording import recorder
+from knowledge.recording.row_plan import Unplannable
+from knowledge.views.posts import scene_graph
 from tests.brokenpictures import rotated, written
 from tests.brokenpictures import scene as drawn
 from tests.factories import make_checkpoint, make_post, make_user
@@ -51,7 +52,7 @@ def read(post: Post, extraction: dict[str, Any] | None = None, **relation: Any) 
     the extraction says, it knows the pictures by content."""
     assert post.current_version is not None
     Reading.objects.create(version=post.current_version, checkpoint=make_checkpoint(), due_at=timezone.now())
-    [claimed] = seeing.with_pictures(reading.claim("test", 1), Sight(Fake()))
+    [claimed] = detection.with_pictures(readings_queue.claim("test", 1), Sight(Fake()))
     parts = tuple(EvidencePart("region", {"region": place}, 0.6 - 0.3 * place) for place in (0, 1))
     values: dict[str, Any] = {"score": 0.8, "evidence": parts, "without_image": 0.2} | relation
     one = Relation(0, 1, "residence", **values)
@@ -88,7 +89,7 @@ def test_boxes_lie_on_the_page_where_they_lie_in_the_upright_picture(editor: Cli
     assert 'viewBox="0 0 120 160"' in html and 'width="120" height="160"' in html
     key = f"{image.pk}-0"
     assert f'data-region="{key}" x="12.0" y="16.0" width="36.0" height="128.0"' in html
-    with Image.open(Path(seeing.settings.MEDIA_ROOT) / image.thumbnail) as small:
+    with Image.open(Path(detection.settings.MEDIA_ROOT) / image.thumbnail) as small:
         assert small.width / small.height == pytest.approx(image.width / image.height, abs=0.01)
 
 
@@ -226,7 +227,7 @@ def test_queries_do_not_grow_with_pictures_and_regions(editor: Client, walk: Pos
         page(editor, walk)
     for number in range(3):
         shown(walk, written(drawn(300 + number, 200), "PNG"), f"https://cdn.example/{number}.png", position=number + 1)
-    seeing.look_at_due(Sight(Fake()))
+    detection.look_at_due(Sight(Fake()))
     with CaptureQueriesContext(connection) as many:
         html = page(editor, walk)
     assert html.count("<rect data-region") == 8
@@ -244,23 +245,24 @@ def test_the_scene_s_nodes_do_not_overlap_and_interactions_come_first() -> None:
         for b in range(a + 1, 9)
     ]
     edges.append({"subject": 8, "object": 0, "predicate": "holding", "kind": "interaction", "score": 0.3})
-    made = scene.draw(regions, edges, [str(place) for place in range(9)])
+    made = scene_graph.draw(regions, edges, [str(place) for place in range(9)])
     assert made is not None
     assert made.said[0] == "9 person — holding → 1 person (30 %)"
-    assert len(made.lines) == scene.MOST_EDGES
+    assert len(made.lines) == scene_graph.MOST_EDGES
     spots = np.array([(node.x, node.y) for node in made.nodes])
     apart = np.abs(spots[:, None] - spots[None]) + 1e9 * np.eye(len(spots))[..., None]
-    assert ((apart[..., 0] >= scene.NODE_WIDTH - 6) | (apart[..., 1] >= scene.NODE_HEIGHT)).all()
-    assert all(node.left >= 0 and node.left + scene.NODE_WIDTH <= scene.WIDTH for node in made.nodes)
-    assert scene.draw(regions, [], []) is None
+    assert ((apart[..., 0] >= scene_graph.NODE_WIDTH - 6) | (apart[..., 1] >= scene_graph.NODE_HEIGHT)).all()
+    assert all(node.left >= 0 and node.left + scene_graph.NODE_WIDTH <= scene_graph.WIDTH for node in made.nodes)
+    assert scene_graph.draw(regions, [], []) is None
 
 
 def test_boxes_in_the_graph_are_those_of_the_page(walk: Post) -> None:
-    from knowledge.graphs import build, rdf
+    from knowledge.graphs import unit_builder
+    from knowledge.graphs.rdf import quads as rdf_quads
 
     read(walk)
-    [unit] = build.posts([walk.public_id])
-    quads = {(_said(q.subject).rpartition("/")[2], q.predicate.value, _said(q.object)) for q in rdf.quads(unit)}
+    [unit] = unit_builder.posts([walk.public_id])
+    quads = {(_said(q.subject).rpartition("/")[2], q.predicate.value, _said(q.object)) for q in rdf_quads.quads(unit)}
     parts = {value for _, predicate, value in quads if predicate.endswith("wasInfluencedBy")}
     assert parts == {
         f"http://kg.example/id/post/{walk.public_id}/picture/0#xywh=percent:{box}"

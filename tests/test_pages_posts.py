@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 
 from extraction.models import Post
 from extraction.schema import Declined
-from knowledge import reviews
 from knowledge.models import Statement
+from knowledge.recording import reviews
 from tests.factories import NOON, make_checkpoint, make_feed, make_post, make_user, read_post
 from tests.newsroom import open_newsroom
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from knowledge.graphs import guard, sparql_store
-from knowledge.graphs.store import StoreUnavailable
-from knowledge.views.examples import EXAMPLES, about_entity
+from knowledge.graphs.rdf import sparql_guard, sparql_store
+from knowledge.graphs.units import StoreUnavailable
+from knowledge.views.queries.sparql_examples import EXAMPLES, about_entity
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -61,8 +61,8 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Answering:
 
 def test_examples_can_all_be_sent() -> None:
     for example in EXAMPLES:
-        assert guard.check(example.text) == "select", example.key
-    assert guard.check(about_entity(uuid.UUID(int=1))) == "select"
+        assert sparql_guard.check(example.text) == "select", example.key
+    assert sparql_guard.check(about_entity(uuid.UUID(int=1))) == "select"
 
 
 def test_a_link_fills_the_form_and_runs_nothing(viewer: Client, answering: Answering) -> None:

@@ -19,11 +19,13 @@ from django.test import Client
 from django.utils import timezone
 
 from extraction.models import Checkpoint
-from kgbuilder.environment import ROOT
+from kgbuilder.conf.environment import ROOT
 from knowledge.models import Event
 from tests.factories import make_checkpoint, make_user
-from training import claims, dataset_files, telling
+from training.data import uploads
 from training.forms import LaunchForm
+from training.jobs import progress_protocol
+from training.jobs import queue as jobs_queue
 from training.models import Dataset, EvaluatedExample, Evaluation, Promotion, TrainingRun
 from training.views import access
 
@@ -39,7 +41,7 @@ def admin(client: Client, tmp_path: Path, settings: Any, monkeypatch: pytest.Mon
     settings.DATA_DIR = tmp_path
     for module in ("datasets", "runs", "promoting", "evaluations"):
         monkeypatch.setattr(f"training.views.{module}.ring", lambda lane: None)
-    monkeypatch.setattr(access.describing, "described", lambda folder: described)
+    monkeypatch.setattr(access.system_descriptions, "described", lambda folder: described)
     client.force_login(make_user("admin"))
     return client
 
@@ -58,7 +60,7 @@ def make_dataset(name: str = "conll04", format: str = "conll04", **fields: Any) 
 def make_run(**fields: Any) -> TrainingRun:
     run = TrainingRun.objects.create(**({"system": "eega", "folder": "", "config": {"epochs": 3}} | fields))
     if run.state == "waiting":
-        claims.wait(run)
+        jobs_queue.wait(run)
     return run
 
 
@@ -156,7 +158,7 @@ def test_a_broken_line_is_named_by_file_and_place(admin: Client, capsys: pytest.
     upload(admin, zipped(**{**files, name: json.dumps(rows).encode()}))
     with pytest.raises(SystemExit):
         check(Dataset.objects.get())
-    said = telling.hear(capsys.readouterr().out.strip("\n").split("\n")[-1])
+    said = progress_protocol.hear(capsys.readouterr().out.strip("\n").split("\n")[-1])
     assert said is not None
     assert "conll04_train.json, sentence 2: unknown relation 'Adores'" in said["error"]
 
@@ -201,7 +203,7 @@ def test_a_run_is_launched_with_every_setting_a_seed_each(admin: Client) -> None
     assert (run.config["epochs"], run.config["network"]["band"], run.config["seed"]) == (2, 9, 5)
     assert run.config["data"] == ["conll04"]
     assert Event.objects.filter(what="run launched").count() == 3
-    assert [claims.place(one) for one in runs] == [0, 1, 2]
+    assert [jobs_queue.place(one) for one in runs] == [0, 1, 2]
 
 
 def test_the_finder_of_mentions_is_chosen_among_checkpoints_that_find_them(admin: Client, tmp_path: Path) -> None:
@@ -295,7 +297,7 @@ def test_pictures_that_nothing_would_look_at_are_not_taken(admin: Client) -> Non
 def test_a_runs_page_shows_its_curves_log_and_what_is_left(admin: Client) -> None:
     run = make_run(
         state="running",
-        lease_until=timezone.now() + claims.LEASE,
+        lease_until=timezone.now() + jobs_queue.LEASE,
         progress={
             **{"step": 20, "steps": 100, "epoch": 1, "left": 300, "phase": "training"},
             "curves": {"loss total": [[1, 3.0], [20, 1.5]], "dev f1": [[10, 0.25], [20, 0.5]]},
@@ -323,7 +325,7 @@ def test_a_run_that_waits_for_another_is_not_told_to_wait_in_vain(admin: Client)
     assert warning in html(admin, address)
     make_run(state="running", lease_until=now - timedelta(minutes=5))
     assert warning in html(admin, address)
-    make_run(state="running", lease_until=now + claims.LEASE)
+    make_run(state="running", lease_until=now + jobs_queue.LEASE)
     assert warning not in html(admin, address)
 
 
@@ -334,12 +336,12 @@ def test_a_run_is_cancelled_and_resumed(admin: Client) -> None:
     run.refresh_from_db()
     assert run.state == "stopped"
     admin.post(address, {"do": "resume"})
-    work = claims.claim((TrainingRun,), "trainer")
+    work = jobs_queue.claim((TrainingRun,), "trainer")
     assert work is not None
     admin.post(address, {"do": "cancel"})
-    assert claims.renew(work) == claims.STOP
+    assert jobs_queue.renew(work) == jobs_queue.STOP
     assert "stopping" in html(admin, f"/training/runs/{run.pk}/")
-    claims.end(work, "done")
+    jobs_queue.end(work, "done")
     admin.post(address, {"do": "resume"})
     run.refresh_from_db()
     assert run.state == "done"
@@ -457,11 +459,11 @@ def test_offered_folders_are_one_step_down_at_most(tmp_path: Path) -> None:
     for name in ("conll04", "more/mnre", "more/deeper/conll04"):
         (tmp_path / name).mkdir(parents=True)
     formats = ["conll04", "jmere", "mnre"]
-    assert dataset_files.offered(tmp_path, formats) == [("conll04", "."), ("jmere", "more"), ("mnre", "more")]
-    assert dataset_files.offered(None, formats) == dataset_files.offered(tmp_path / "absent", formats) == []
+    assert uploads.offered(tmp_path, formats) == [("conll04", "."), ("jmere", "more"), ("mnre", "more")]
+    assert uploads.offered(None, formats) == uploads.offered(tmp_path / "absent", formats) == []
 
 
 @pytest.fixture(autouse=True)
 def _bounds(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("training.dataset_checks.bound_process", lambda: None)
+    monkeypatch.setattr("training.data.statistics.bound_process", lambda: None)
     yield

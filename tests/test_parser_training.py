@@ -9,9 +9,9 @@ from random import Random
 import pytest
 from django.core.management import CommandError, call_command
 
-from extraction.text import Parser
-from training.parser import ParserConfig, measure, save, train
-from training.treebanks import Block, TreebankError, blocks, held_out, read, varied
+from extraction.text.parser import Parser
+from training.dependency_parser.train import ParserConfig, measure, save, train
+from training.dependency_parser.treebanks import Block, TreebankError, blocks, held_out, read, varied
 
 CONLLU = """\
 # newdoc id = one

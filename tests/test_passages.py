@@ -1,6 +1,6 @@
 """Passages of one document made one Extraction: a symmetric relation once, directed ones as they were read."""
 
-from extraction.pipeline import Reading, _merge
+from extraction.reader.extractor import Reading, _merge
 from extraction.schema import Document, Mention, Relation
 
 TEXT = "Ada and Bertha."

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from extraction.batch import Needs, PairTargets
-from extraction.datasets import DatasetError, LoadReport, inventory, load
+from extraction.datasets.registry import DatasetError, LoadReport, inventory, load
+from extraction.features.batch import Needs, PairTargets
 from extraction.schema import Candidate, Example
 
 ROOT = Path(__file__).parent / "fixtures" / "datasets"
@@ -233,10 +233,10 @@ def test_a_broken_line_of_crossre_is_named(root, old, new, message):
     ("name", "relations", "labels"), [("more", ("works at", "pictured"), [2, 0, 1, 2]), ("gmner", ("depicts",), None)]
 )
 def test_a_run_learns_the_relations_that_the_data_set_has(root, name, relations, labels):
-    from extraction import tiny
+    from tests import tiny
     from training.config import TrainConfig
-    from training.parses import Unparsed
-    from training.prepare import make_batch, prepare
+    from training.data.parse_cache import Unparsed
+    from training.data.preparation import make_batch, prepare
 
     config = TrainConfig(system="relformer", data=(name,), labels="native", title=False)
     prepared = prepare(config, root, Unparsed(), tiny.tokenizer())

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from extraction import pictures
-from kgbuilder.environment import ROOT
+from extraction.images import storage
+from kgbuilder.conf.environment import ROOT
 from tests.brokenpictures import SECRET, Broken, broken_pictures, rotated, scene, written
 
 FOLDER = broken_pictures()
@@ -21,11 +21,11 @@ FOLDER = broken_pictures()
 @pytest.mark.parametrize("one", FOLDER, ids=lambda one: one.name)
 def test_a_broken_picture_is_declined_or_read_right(one: Broken, tmp_path: Path) -> None:
     if one.size is None:
-        with pytest.raises(pictures.NotAPicture, match=one.why):
-            pictures.keep(one.content, tmp_path)
+        with pytest.raises(storage.NotAPicture, match=one.why):
+            storage.keep(one.content, tmp_path)
         assert list(tmp_path.iterdir()) == []
         return
-    kept = pictures.keep(one.content, tmp_path)
+    kept = storage.keep(one.content, tmp_path)
     assert (kept.width, kept.height) == one.size
     with Image.open(tmp_path / kept.file) as shown, Image.open(tmp_path / kept.thumbnail) as small:
         assert (shown.format, shown.mode, shown.size) == ("JPEG", "RGB", one.size)
@@ -45,14 +45,14 @@ def test_every_orientation_is_turned_upright_as_pillow_turns_it(orientation: int
 
     with Image.open(io.BytesIO(rotated(orientation))) as lying:
         expected = np.asarray(ImageOps.exif_transpose(lying), float)
-    upright = np.asarray(pictures.decoded(rotated(orientation)), float)
+    upright = np.asarray(storage.decoded(rotated(orientation)), float)
     assert upright.shape == expected.shape
     assert np.abs(upright - expected).mean() < 2
 
 
 def test_nothing_of_a_polyglot_is_kept(tmp_path: Path) -> None:
     [polyglot] = [one for one in FOLDER if one.name == "polyglot.jpg"]
-    kept = pictures.keep(polyglot.content, tmp_path)
+    kept = storage.keep(polyglot.content, tmp_path)
     for file in (kept.file, kept.thumbnail):
         content = (tmp_path / file).read_bytes()
         assert SECRET not in content and b"PK\x03\x04" not in content
@@ -60,7 +60,7 @@ def test_nothing_of_a_polyglot_is_kept(tmp_path: Path) -> None:
 
 def test_sixteen_bits_keep_their_shades(tmp_path: Path) -> None:
     [deep] = [one for one in FOLDER if one.name == "sixteen-bits.png"]
-    levels = np.asarray(pictures.decoded(deep.content).convert("L"))
+    levels = np.asarray(storage.decoded(deep.content).convert("L"))
     assert levels.min() < 40 and levels.max() > 150 and len(np.unique(levels)) > 50
 
 
@@ -97,16 +97,16 @@ def test_a_photograph_is_known_again_when_it_is_scaled_and_compressed() -> None:
     photo = scene(900, 600).filter(ImageFilter.GaussianBlur(3))
     smaller = Image.open(io.BytesIO(written(photo.resize((450, 300)), "JPEG", quality=40)))
     mirrored = photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    look = pictures.look_of(photo)
+    look = storage.look_of(photo)
     assert len(look) == 16
-    assert pictures.look_alike(look, pictures.look_of(smaller))
-    assert not pictures.look_alike(look, pictures.look_of(mirrored))
+    assert storage.look_alike(look, storage.look_of(smaller))
+    assert not storage.look_alike(look, storage.look_of(mirrored))
 
 
 def test_a_plain_surface_is_like_nothing() -> None:
-    plain = pictures.look_of(Image.new("RGB", (300, 200), "navy"))
+    plain = storage.look_of(Image.new("RGB", (300, 200), "navy"))
     assert plain == ""
-    assert not pictures.look_alike(plain, plain)
+    assert not storage.look_alike(plain, plain)
 
 
 @pytest.mark.photographs
@@ -115,6 +115,6 @@ def test_no_two_different_photographs_look_alike() -> None:
 
     looks = {}
     for path in sorted((Path(os.environ["TEST_PHOTOGRAPHS"]) / "images").glob("*.jpg")):
-        looks[path.name] = pictures.look_of(pictures.decoded(path.read_bytes()))
-    pairs = [(a, b) for a in looks for b in looks if a < b and pictures.look_alike(looks[a], looks[b])]
+        looks[path.name] = storage.look_of(storage.decoded(path.read_bytes()))
+    pairs = [(a, b) for a in looks for b in looks if a < b and storage.look_alike(looks[a], looks[b])]
     assert len(looks) > 30 and pairs == []

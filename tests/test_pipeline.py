@@ -12,12 +12,12 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from extraction.checkpoint import Checkpoint, CheckpointError
-from extraction.cooccurrence import PmiTable
-from extraction.pipeline import WINDOW, Extractor, _both_ways
+from extraction.features.cooccurrence import PmiTable
+from extraction.reader.checkpoint import Checkpoint, CheckpointError
+from extraction.reader.extractor import WINDOW, Extractor, _both_ways
 from extraction.schema import Document, Extraction, Mention, Relation
-from extraction.text import Parser
-from extraction.tiny import tiny_checkpoint
+from extraction.text.parser import Parser
+from tests.tiny import tiny_checkpoint
 
 TEXTS = (
     "Ada Lovelace worked with Charles Babbage in London on the engine that he had planned for many years.",
@@ -136,7 +136,7 @@ def test_a_sentence_of_too_many_pieces_is_cut_until_it_fits(extractor, parser, c
 
 
 def _with_pieces(checkpoint: Checkpoint, pieces: int):
-    from extraction.features import Featurizer
+    from extraction.features.featurizer import Featurizer
 
     old = checkpoint.featurizer
     return Featurizer(old.tokenizer, old.pos, old.deps, old.pmi, pieces)

@@ -11,11 +11,13 @@ import pytest
 from django.utils import timezone
 
 from extraction.models import Post
-from knowledge import marking, merges, reviews, thresholds
-from knowledge.graphs import build, projector
-from knowledge.graphs.store import EntityUnit, PostUnit, StatementUnit, Unit
-from knowledge.marking import behind
+from knowledge.entities import merges
+from knowledge.graphs import projector, unit_builder
+from knowledge.graphs.units import EntityUnit, PostUnit, StatementUnit, Unit
 from knowledge.models import Entity, Projection, ProjectorLock, Statement
+from knowledge.record import projection_queue, thresholds
+from knowledge.record.projection_queue import behind
+from knowledge.recording import reviews
 from tests import records
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +55,7 @@ def test_marks_that_come_together_are_one_projection(post: Post) -> None:
     store = records.Kept()
     records.project(store)
     for _ in range(5):
-        marking.mark_posts([post])
+        projection_queue.mark_posts([post])
     requests = store.requests
     records.project(store)
     assert store.requests == requests + 1
@@ -66,7 +68,7 @@ def test_a_change_while_a_unit_is_written_leaves_it_behind(post: Post) -> None:
             super().replace(units)
             if self.requests == 1:
                 Post.objects.update(state=Post.State.WITHDRAWN)
-                marking.mark_posts([post])
+                projection_queue.mark_posts([post])
 
     store = Interrupted()
     projector.run("rdf", opened=store, chunk=100)
@@ -102,7 +104,7 @@ def test_the_wait_grows_and_ends_when_the_post_changes(post: Post) -> None:
         assert due is not None
         waits.append(due - timezone.now())
     assert all(later > sooner * 1.5 for sooner, later in pairwise(waits))
-    marking.mark_posts([post])
+    projection_queue.mark_posts([post])
     store.refuse = set()
     assert records.project(store).done
 
@@ -123,7 +125,7 @@ def test_a_unit_that_cannot_be_built_holds_up_no_other(post: Post, monkeypatch: 
             raise KeyError("broken")
         return []
 
-    monkeypatch.setattr(build, "posts", broken)
+    monkeypatch.setattr(unit_builder, "posts", broken)
     done = records.project()
     assert (done.done, done.failed) == (5, 1)
     assert "KeyError" in behind("rdf").get().error
@@ -227,23 +229,23 @@ def test_building_takes_a_fixed_number_of_queries(post: Post, django_assert_max_
         records.read(records.post(f"{TEXT} {number}"), NAMES, SAID)
     rows = list(Projection.objects.all())
     with django_assert_max_num_queries(23):  # type: ignore[operator]
-        build.units(rows)
+        unit_builder.units(rows)
 
 
 def test_recorders_and_the_projector_take_units_in_one_order(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     """In two orders PostgreSQL would find them waiting for each other in a ring, and end one of them."""
     marked: list[tuple[Projection.Kind, list[UUID]]] = []
-    monkeypatch.setattr(marking, "_upsert", lambda store, kind, keys: marked.append((kind, keys)))
+    monkeypatch.setattr(projection_queue, "_upsert", lambda store, kind, keys: marked.append((kind, keys)))
     again = records.post("Cleo married Dan in Bonn.")
     records.read(again, [("Cleo", "person"), ("Dan", "person"), ("Bonn", "location")], [("Cleo", "spouse", "Dan")])
     taken = [Projection(kind=kind, key=key) for kind, keys in marked for key in keys]
     assert len({unit.kind for unit in taken}) == 3
-    assert taken == sorted(taken, key=marking.in_order)
+    assert taken == sorted(taken, key=projection_queue.in_order)
     asked: list[Projection] = []
 
     def in_order(unit: Projection) -> tuple[int, UUID]:
         asked.append(unit)
-        return marking.in_order(unit)
+        return projection_queue.in_order(unit)
 
     monkeypatch.setattr(projector, "in_order", in_order)
     projector._mark_done(list(Projection.objects.order_by("-pk")))

@@ -15,13 +15,16 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from extraction import chosen_reader, chosen_sight, echoes, readout
-from extraction.inputs import LONGEST_LINE, from_jsonl
+from extraction.images import detectors_from_settings
 from extraction.management.commands import read
+from extraction.reader import known_facts, result_format
+from extraction.readings import reader_from_settings
+from extraction.readings.inputs import LONGEST_LINE, from_jsonl
 from extraction.schema import Declined, Document, EvidencePart, Extraction, Mention, Region, Relation
-from extraction.vision.sight import Sight
-from knowledge.sources import building, chosen
-from knowledge.sources.known import Known, KnownFact
+from extraction.vision.image_analysis import Sight
+from knowledge.linking import linker_from_settings
+from knowledge.sources import index_builder
+from knowledge.sources.protocol import Known, KnownFact
 from tests.brokenpictures import rotated
 from tests.test_sight import Fake
 
@@ -69,7 +72,7 @@ class NameReader:
 @pytest.fixture
 def reader(monkeypatch) -> NameReader:
     made = NameReader()
-    monkeypatch.setattr(chosen_reader, "load", lambda folder: made)
+    monkeypatch.setattr(reader_from_settings, "load", lambda folder: made)
     return made
 
 
@@ -156,9 +159,9 @@ def test_a_relation_to_a_region_and_an_unknown_label_do_not_break_the_output():
     mentions = (Mention(0, 3, "per"), Mention(4, 7, "loc"))
     relations = (Relation(0, Region((0, 0, 1, 1)), "depicts"), Relation(0, 1, "/per/loc/seen_in"))
     extraction = Extraction("1", "Ada Rom", "en", mentions, relations)
-    (quintuple,) = readout.as_json(extraction, "x", {"default": 0.5})["quintuples"]
+    (quintuple,) = result_format.as_json(extraction, "x", {"default": 0.5})["quintuples"]
     assert quintuple["relation"] == "/per/loc/seen_in" and quintuple["property"] is None
-    assert any("/per/loc/seen_in" in line for line in readout.as_table(extraction, {"default": 0.5}))
+    assert any("/per/loc/seen_in" in line for line in result_format.as_table(extraction, {"default": 0.5}))
 
 
 # -------------------------------------------------------------------------------------------------------- JSON lines
@@ -267,14 +270,14 @@ PAGE = "<html><head><title>x</title></head><body><article><h1>A life</h1>{}</art
     ("content", "code"), [(PAGE, None), ("<html><body></body></html>", "no_article"), (None, "fetch")]
 )
 def test_a_page_is_fetched_by_the_guarded_client(reader, monkeypatch, content, code):
-    from extraction import fetch
+    from extraction.crawler import http_client
 
     def get(url: str, **_: object) -> SimpleNamespace:
         if content is None:
-            raise fetch.FetchError("address", "it lies on a private address.")
+            raise http_client.FetchError("address", "it lies on a private address.")
         return SimpleNamespace(url=url, content=content.encode())
 
-    monkeypatch.setattr(fetch, "get", get)
+    monkeypatch.setattr(http_client, "get", get)
     status, lines, _ = run("--url", "https://news.example/a", "--json")
     (found,) = objects(lines)
     assert found["id"] == "https://news.example/a"
@@ -403,13 +406,13 @@ def untrained(folder: Path) -> Path:
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-    from extraction.checkpoint import Checkpoint, Manifest, build
-    from extraction.cooccurrence import LEVELS, PmiTable
-    from extraction.features import Featurizer
+    from extraction.features.cooccurrence import LEVELS, PmiTable
+    from extraction.features.featurizer import Featurizer
     from extraction.labels import inventory
     from extraction.networks.eega import EEGAConfig
-    from extraction.networks.encoders import tiny
-    from extraction.text import Parser
+    from extraction.networks.encoders.text import tiny
+    from extraction.reader.checkpoint import Checkpoint, Manifest, build
+    from extraction.text.parser import Parser
 
     torch.manual_seed(1)
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "Marie", "Curie", "Warsaw", "born"]
@@ -472,7 +475,7 @@ class ToldReader(NameReader):
     takes_facts = True
 
     def _read(self, document: Document) -> Extraction:
-        return echoes.marked(super()._read(document), document.facts or ())
+        return known_facts.marked(super()._read(document), document.facts or ())
 
 
 def test_a_reader_that_takes_facts_is_shown_the_local_indexes(monkeypatch, settings, tmp_path):
@@ -480,8 +483,8 @@ def test_a_reader_that_takes_facts_is_shown_the_local_indexes(monkeypatch, setti
     settings.DATA_DIR = tmp_path
     born = KnownFact("P19", "Q2", "Warsaw")
     curie = Known("Q1", "Marie Curie", "physicist", ("Marie Curie",), ("person",), 100, {}, (born,))
-    building.build(chosen.index_path(), "these", [curie])
-    monkeypatch.setattr(chosen_reader, "load", lambda folder: ToldReader())
+    index_builder.build(linker_from_settings.index_path(), "these", [curie])
+    monkeypatch.setattr(reader_from_settings, "load", lambda folder: ToldReader())
     status, lines, _ = run("Marie Curie, the physicist, was born in Warsaw in 1867.", json=True)
     [row] = objects(lines)
     assert status == 0
@@ -523,8 +526,8 @@ def photo(tmp_path: Path) -> Path:
 
 
 def read_with(monkeypatch, capsys, *arguments: str, sight: object = None) -> tuple[dict[str, Any], str]:
-    monkeypatch.setattr(chosen_reader, "load", lambda folder: LookingReader())
-    monkeypatch.setattr(chosen_sight, "load", lambda: sight)
+    monkeypatch.setattr(reader_from_settings, "load", lambda folder: LookingReader())
+    monkeypatch.setattr(detectors_from_settings, "load", lambda: sight)
     call_command("read", "Marie Curie came from Warsaw.", "--json", *arguments)
     written = capsys.readouterr()
     return json.loads(written.out), written.err

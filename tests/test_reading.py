@@ -9,8 +9,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from extraction import reading
 from extraction.models import Reading
+from extraction.readings import queue as readings_queue
 from tests import records
 
 
@@ -25,25 +25,25 @@ def test_the_oldest_due_are_claimed_once() -> None:
     due(3)
     oldest = Reading.objects.order_by("due_at")[:2]
     wanted = [row.pk for row in oldest]
-    first = reading.claim("a", 2)
+    first = readings_queue.claim("a", 2)
     assert [claimed.reading_id for claimed in first] == wanted
     assert first[0].document.text == "Post number 0."
-    assert len(reading.claim("b", 5)) == 1
-    assert reading.claim("c", 5) == []
+    assert len(readings_queue.claim("b", 5)) == 1
+    assert readings_queue.claim("c", 5) == []
 
 
 @pytest.mark.django_db
 def test_a_lease_that_ran_out_is_claimed_again_and_its_holder_can_no_longer_renew() -> None:
     records.checkpoint()
     due(1)
-    [first] = reading.claim("a", 1)
+    [first] = readings_queue.claim("a", 1)
     Reading.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    [second] = reading.claim("b", 1)
+    [second] = readings_queue.claim("b", 1)
     assert (second.reading_id, second.attempts) == (first.reading_id, 2)
     [held_until] = Reading.objects.values_list("lease_until", flat=True)
-    reading.renew([first])
+    readings_queue.renew([first])
     assert Reading.objects.filter(lease_until=held_until).exists()
-    reading.renew([second])
+    readings_queue.renew([second])
     assert Reading.objects.filter(lease_until__gt=held_until).exists()
 
 
@@ -52,7 +52,7 @@ def test_what_is_handed_back_is_due_as_before() -> None:
     records.checkpoint()
     due(1)
     for _ in range(9):
-        reading.release(reading.claim("a", 1))
+        readings_queue.release(readings_queue.claim("a", 1))
     row = Reading.objects.get()
     assert (row.attempts, row.lease_token, row.lease_until) == (0, "", None)
 
@@ -62,45 +62,45 @@ def test_a_reading_that_was_claimed_twice_is_claimed_alone() -> None:
     records.checkpoint()
     due(3)
     for _ in range(2):
-        assert len(reading.claim("a", 3)) == 3
-        assert reading.free("a") == 3
-    assert [len(reading.claim("a", 3)) for _ in range(4)] == [1, 1, 1, 0]
+        assert len(readings_queue.claim("a", 3)) == 3
+        assert readings_queue.free("a") == 3
+    assert [len(readings_queue.claim("a", 3)) for _ in range(4)] == [1, 1, 1, 0]
 
 
 @pytest.mark.django_db
 def test_three_deaths_alone_fail_a_reading_and_a_retry_starts_afresh() -> None:
     records.checkpoint()
     due(1)
-    for _ in range(reading.GIVEN_UP_AT):
-        assert len(reading.claim("a", 1)) == 1
-        reading.free("a")
-    assert reading.claim("a", 1) == []
+    for _ in range(readings_queue.GIVEN_UP_AT):
+        assert len(readings_queue.claim("a", 1)) == 1
+        readings_queue.free("a")
+    assert readings_queue.claim("a", 1) == []
     row = Reading.objects.get()
     assert row.stage == Reading.Stage.FAILED and "died 3 times" in row.error
-    assert reading.retry(Reading.objects.all()) == 1
-    assert [claimed.attempts for claimed in reading.claim("a", 1)] == [1]
+    assert readings_queue.retry(Reading.objects.all()) == 1
+    assert [claimed.attempts for claimed in readings_queue.claim("a", 1)] == [1]
 
 
 @pytest.mark.django_db
 def test_an_error_is_kept_and_ends_in_failure_only_alone() -> None:
     records.checkpoint()
     due(1)
-    for attempt in range(1, reading.GIVEN_UP_AT + 1):
+    for attempt in range(1, readings_queue.GIVEN_UP_AT + 1):
         Reading.objects.update(due_at=timezone.now())
-        [claimed] = reading.claim("a", 1)
-        reading.fail(claimed, ValueError("bad page"))
+        [claimed] = readings_queue.claim("a", 1)
+        readings_queue.fail(claimed, ValueError("bad page"))
         row = Reading.objects.get()
         assert row.error == "ValueError: bad page" and row.lease_token == ""
-        assert (row.stage == Reading.Stage.FAILED) == (attempt == reading.GIVEN_UP_AT)
+        assert (row.stage == Reading.Stage.FAILED) == (attempt == readings_queue.GIVEN_UP_AT)
 
 
 @pytest.mark.django_db
 def test_one_worker_frees_only_its_own_slot() -> None:
     records.checkpoint()
     due(2)
-    reading.claim("reader@host-1", 1)
-    reading.claim("reader@host-10", 1)
-    assert reading.free("reader@host-1") == 1
+    readings_queue.claim("reader@host-1", 1)
+    readings_queue.claim("reader@host-10", 1)
+    assert readings_queue.free("reader@host-1") == 1
 
 
 @pytest.mark.django_db
@@ -108,8 +108,8 @@ def test_only_the_checkpoint_that_is_asked_for() -> None:
     first = records.checkpoint("first")
     due(1)
     other = records.checkpoint("second", active=False)
-    assert reading.claim("a", 5, checkpoint=other) == []
-    assert len(reading.claim("a", 5, checkpoint=first)) == 1
+    assert readings_queue.claim("a", 5, checkpoint=other) == []
+    assert len(readings_queue.claim("a", 5, checkpoint=first)) == 1
 
 
 @pytest.mark.django_db
@@ -117,8 +117,8 @@ def test_a_live_post_without_a_reading_gets_one_in_chunks() -> None:
     records.checkpoint()
     due(5)
     second = records.checkpoint("second", active=False)
-    assert reading.ensure_readings(second, chunk=2) == 5
-    assert reading.ensure_readings(second, chunk=2) == 0
+    assert readings_queue.ensure_readings(second, chunk=2) == 5
+    assert readings_queue.ensure_readings(second, chunk=2) == 0
 
 
 def both_claim(batch: int) -> list[list[int]]:
@@ -130,7 +130,7 @@ def both_claim(batch: int) -> list[list[int]]:
     def work(slot: int) -> None:
         try:
             start.wait()
-            while claims := reading.claim(f"worker-{slot}", batch):
+            while claims := readings_queue.claim(f"worker-{slot}", batch):
                 got[slot] += [claimed.reading_id for claimed in claims]
         except BaseException as error:
             errors.append(error)
@@ -169,11 +169,11 @@ def test_two_claimers_at_once_on_postgresql_do_not_wait_for_each_other() -> None
     got: list[int] = []
 
     def work() -> None:
-        got.extend(claimed.reading_id for claimed in reading.claim("b", 2))
+        got.extend(claimed.reading_id for claimed in readings_queue.claim("b", 2))
         connection.close()
 
     with transaction.atomic():
-        mine = [claimed.reading_id for claimed in reading.claim("a", 2)]
+        mine = [claimed.reading_id for claimed in readings_queue.claim("a", 2)]
         thread = threading.Thread(target=work)
         thread.start()
         thread.join()

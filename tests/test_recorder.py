@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from extraction import reading
 from extraction.models import Post, Reading
+from extraction.readings import queue as readings_queue
 from extraction.schema import Declined, Extraction, Mention, Region, Relation
-from knowledge import current, erasure, inserting, marking, recorder
 from knowledge.models import Assertion, Entity, EntityName, Evidence, Projection, Statement
+from knowledge.record import current, projection_queue
+from knowledge.recording import bulk_insert, erasure, recorder
 from tests import records
 from tests.records import PUBLISHED
 
@@ -119,7 +120,7 @@ def test_a_failure_while_recording_leaves_nothing_and_the_reading_due(monkeypatc
 def test_a_batch_is_recorded_together_and_one_bad_post_holds_up_no_other() -> None:
     records.checkpoint()
     posts = [records.post(f"{TEXT} {number}") for number in range(10)]
-    claims = reading.claim("test", 10)
+    claims = readings_queue.claim("test", 10)
     pairs = [(claimed, records.extraction(claimed.document.text, NAMES, SAID)) for claimed in claims]
     bad = dataclasses.replace(pairs[3][1], mentions=(Mention(0, 5, "robot"),), relations=())
     pairs[3] = (pairs[3][0], bad)
@@ -136,7 +137,7 @@ def test_a_row_that_the_database_refuses_holds_up_no_other(monkeypatch: pytest.M
     records.checkpoint()
     for number in range(3):
         records.post(f"{TEXT} {number}")
-    claims = reading.claim("test", 3)
+    claims = readings_queue.claim("test", 3)
     original = recorder._write
 
     def refuse(items: Any, posts: Any) -> None:
@@ -156,7 +157,7 @@ def test_recording_a_batch_takes_few_queries(django_assert_max_num_queries: Any)
     records.checkpoint()
     for number in range(8):
         records.post(f"{TEXT} {number}")
-    claims = reading.claim("test", 8)
+    claims = readings_queue.claim("test", 8)
     pairs = [(claimed, records.extraction(claimed.document.text, NAMES, SAID)) for claimed in claims]
     with django_assert_max_num_queries(30):
         assert recorder.record_many(pairs) == [True] * 8
@@ -246,7 +247,7 @@ def test_a_re_read_by_another_checkpoint_and_back() -> None:
     post = records.post(TEXT)
     records.read(post, NAMES, SAID)
     second = records.checkpoint("second", active=False)
-    assert reading.ensure_readings(second) == 1
+    assert readings_queue.ensure_readings(second) == 1
     records.read(post, NAMES, SAID[:1])
     assert records.said_now() == set(SAID), "a checkpoint that is not deployed reads in the shadow"
     records.activate(second)
@@ -254,7 +255,7 @@ def test_a_re_read_by_another_checkpoint_and_back() -> None:
     assert records.said_now() == {SAID[0]}
     records.settle()
     records.activate(first)
-    assert reading.ensure_readings(first) == 0, "what it has read it need not read again"
+    assert readings_queue.ensure_readings(first) == 0, "what it has read it need not read again"
     assert recorder.adopt(first) == 1
     assert records.said_now() == set(SAID)
     assert ("statement", "Marie Curie place_of_birth Warsaw") in records.marked()
@@ -299,7 +300,7 @@ def test_an_erased_post_leaves_nothing_that_only_it_said() -> None:
     assert not post.versions.exists() and not Assertion.objects.exists()
     assert set(Entity.objects.values_list("label", flat=True)) == {"MARIE CURIE", "(erased)"}
     assert list(EntityName.objects.values_list("name", flat=True)) == ["MARIE CURIE"]
-    behind = set(marking.behind("rdf").values_list("kind", "key"))
+    behind = set(projection_queue.behind("rdf").values_list("kind", "key"))
     assert behind == keys - {("post", other.public_id)}, "its statements and entities too"
     records.project()
     assert list(Entity.objects.values_list("label", flat=True)) == ["MARIE CURIE"]
@@ -330,13 +331,13 @@ def test_samples_go_with_all_that_came_of_them_and_a_story_of_another_feed_stays
 
 
 def test_rows_are_inserted_in_order_and_by_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inserting, "PARAMETERS", 16)
+    monkeypatch.setattr(bulk_insert, "PARAMETERS", 16)
     rows = [(uuid.uuid4(), "person", f"Name {number}", f"key {number}", None, PUBLISHED) for number in range(7)]
-    ids = inserting.insert(Entity, ("public_id", "type", "label", "key", "canonical_id", "created_at"), rows)
+    ids = bulk_insert.insert(Entity, ("public_id", "type", "label", "key", "canonical_id", "created_at"), rows)
     assert [Entity.objects.get(pk=pk).label for pk in ids] == [row[2] for row in rows]
     assert Entity.objects.get(pk=ids[0]).created_at == PUBLISHED
     with pytest.raises(IntegrityError), transaction.atomic():
-        inserting.insert(Entity, ("public_id", "type", "label", "key", "created_at"), [(*rows[0][:4], PUBLISHED)])
+        bulk_insert.insert(Entity, ("public_id", "type", "label", "key", "created_at"), [(*rows[0][:4], PUBLISHED)])
 
 
 def test_a_part_of_a_longer_name_in_the_same_post_is_that_person() -> None:

@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch import nn
 
-from extraction.batch import Batch, Facts, Objects, Pairs, PairTargets, Pictures, TagTargets
-from extraction.features import SHAPES
-from extraction.networks.crossing import Attention, CrossLayer, Stream, rounds
-from extraction.networks.encoders import TextEncoder, tiny
-from extraction.networks.graph_attention import GraphAttention
-from extraction.networks.pair_filter import PairFilter
+from extraction.features.batch import Batch, Facts, Objects, Pairs, PairTargets, Pictures, TagTargets
+from extraction.features.featurizer import SHAPES
+from extraction.networks.encoders.text import TextEncoder, tiny
+from extraction.networks.encoders.vit import ViT, tiny_vit
+from extraction.networks.layers.cross_modal_attention import Attention, CrossLayer, Stream, rounds
+from extraction.networks.layers.graph_attention import GraphAttention
+from extraction.networks.layers.pair_filter import PairFilter
 from extraction.networks.relformer import Fusion, RelFormer, RelFormerConfig
-from extraction.networks.vision_encoders import ViT, tiny_vit
 
 LABELS, TAGS, CLASSES, SIZE = 4, 5, 6, 32
 
@@ -372,12 +372,12 @@ def test_settling_reads_the_scores_of_dev():
 
 
 def test_publishing_settles_the_filter_on_dev(monkeypatch):
-    from training import answers
+    from training.evaluation import predictions
 
     net, given, wanted = network(filter=True), everything(), PairTargets(torch.tensor([1, 1]))
-    monkeypatch.setattr(answers, "_batches", lambda *_: iter([([0, 1], given)]))
-    monkeypatch.setattr(answers, "targets_of", lambda *_, **__: wanted)
+    monkeypatch.setattr(predictions, "_batches", lambda *_: iter([([0, 1], given)]))
+    monkeypatch.setattr(predictions, "targets_of", lambda *_, **__: wanted)
     prepared: Any = type("Dev", (), {"items": [None, None]})
-    answers.settle(net, prepared)
+    predictions.settle(net, prepared)
     assert torch.isclose(net.filter.threshold, net(given).related[0][0] - 0.02, atol=1e-5)
-    answers.settle(object(), prepared)  # a network with nothing to choose
+    predictions.settle(object(), prepared)  # a network with nothing to choose

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from training import results
+from training.publishing import results
 from training.recipes import RECIPES
 
 

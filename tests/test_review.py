@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from extraction import reading
 from extraction.models import Post
-from knowledge import current, merges, recorder, reviews
+from extraction.readings import queue as readings_queue
+from knowledge.entities import merges
 from knowledge.models import Entity, Event, Review, Statement
+from knowledge.record import current
+from knowledge.recording import recorder, reviews
 from tests import records
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +46,7 @@ def test_a_rejection_holds_across_an_edit_and_a_re_read(post: Post) -> None:
 
     second = records.checkpoint("second", active=False)
     records.activate(second)
-    reading.ensure_readings(second)
+    readings_queue.ensure_readings(second)
     records.read(post, NAMES, [BORN])
     assert records.said_now() == set()
 
@@ -65,7 +67,7 @@ def test_an_acceptance_supports_by_itself_while_its_words_are_there(post: Post) 
 
     second = records.checkpoint("second", active=False)
     records.activate(second)
-    reading.ensure_readings(second)
+    readings_queue.ensure_readings(second)
     records.read(post, [])
     assert records.said_now() == {BORN}
     assert {"Marie Curie", "Warsaw"} == set(current.entities().values_list("label", flat=True))
@@ -83,7 +85,7 @@ def test_an_acceptance_supports_by_itself_while_its_words_are_there(post: Post) 
 
 
 def test_an_acceptance_holds_under_a_higher_threshold(post: Post) -> None:
-    from knowledge import thresholds
+    from knowledge.record import thresholds
 
     reviews.review(post, statement("spouse"), "accept", None)
     thresholds.set_in_force({"default": 0.99})

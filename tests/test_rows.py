@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from extraction.batch import SELF_LOOP, Needs
-from extraction.cooccurrence import PmiTable
-from extraction.datasets import DatasetError, load
-from extraction.features import Featurizer
-from extraction.markers import add_markers, mark
-from extraction.rows import Rows
+from extraction.datasets.registry import DatasetError, load
+from extraction.features.batch import SELF_LOOP, Needs
+from extraction.features.cooccurrence import PmiTable
+from extraction.features.entity_markers import add_markers, mark
+from extraction.features.featurizer import Featurizer
+from extraction.features.model_inputs import Rows
 from extraction.schema import Candidate, Example, Fact, Region, Words, WordSpan
-from extraction.tiny import tokenizer
+from tests.tiny import tokenizer
 
 ROOT = Path(__file__).parent / "fixtures" / "datasets"
 TOKENS = tokenizer()

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from extraction.batch import Batch, Pairs, PairTargets, Pictures, TagTargets
-from extraction.features import SHAPES
-from extraction.networks.encoders import Prefix, TextEncoder, tiny
-from extraction.networks.pyramids import TINY, Pyramid
+from extraction.features.batch import Batch, Pairs, PairTargets, Pictures, TagTargets
+from extraction.features.featurizer import SHAPES
+from extraction.networks.encoders.pyramid import TINY, Pyramid
+from extraction.networks.encoders.text import Prefix, TextEncoder, tiny
 from extraction.networks.rsrnet import RSRNeT, RSRNeTConfig, StageGate, StageProjection, pool
 
 LABELS, TAGS, SIZE, SLOTS = 4, 5, 32, 4

@@ -13,19 +13,19 @@ import numpy as np
 import pytest
 import torch
 
-from extraction.checkpoint import Checkpoint
-from extraction.composition import log_odds
-from kgbuilder.environment import ROOT
+from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.pair_extractor import log_odds
+from kgbuilder.conf.environment import ROOT
 from tests.generated import Chain, config, decided_by_the_picture, eight, network, prepared
 from tests.patience import PATIENCE_S
-from training.bootstrap import difference, interval, spread
-from training.checkpoints import manifest_of
-from training.judging import judge, judge_pairs, mentions_of_quintuples
-from training.loop import Progress, Run
-from training.metrics import Prediction
-from training.parses import ParseCache, ParsesMissing, Unparsed
-from training.publishing import publish_judged
-from training.saved import StateError
+from training.data.parse_cache import ParseCache, ParsesMissing, Unparsed
+from training.engine.loop import Progress, Run
+from training.engine.run_state import StateError
+from training.evaluation.bootstrap import difference, interval, spread
+from training.evaluation.metrics import Prediction
+from training.evaluation.scoring import judge, judge_pairs, mentions_of_quintuples
+from training.publishing.checkpoints import manifest_of
+from training.publishing.publish import publish_judged
 
 STEPS = 16
 # A run in a process of its own: `python -c PROGRAM folder finish`, killed unless it is to finish.
@@ -133,10 +133,10 @@ def test_a_full_disk_is_an_error_and_leaves_the_old_state(tmp_path, monkeypatch)
 
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr("training.saved.save_file", full)
+    monkeypatch.setattr("training.engine.run_state.save_file", full)
     with pytest.raises(OSError, match="No space left"):
         run.save(tmp_path)
-    monkeypatch.setattr("extraction.checkpoint.save_file", full)
+    monkeypatch.setattr("extraction.reader.checkpoint.save_file", full)
     whole = Checkpoint(manifest_of(run, "tiny", Chain()), run.network, run.prepared.featurizer)
     with pytest.raises(OSError, match=f"cannot be written to {tmp_path / 'out'}"):
         whole.save(tmp_path / "out")
@@ -196,7 +196,7 @@ def test_a_time_limit_counts_from_this_start():
 
 
 def test_a_pair_run_is_published_with_figures_and_counts(tmp_path, monkeypatch):
-    monkeypatch.setattr("training.publishing.best_least", lambda logits, gold: 0.3)
+    monkeypatch.setattr("training.publishing.publish.best_least", lambda logits, gold: 0.3)
     chosen = config("focalmre", "pair", epochs=2)
     given = prepared(chosen, decided_by_the_picture(16, boxed=False))
     run = Run(chosen, given, network(chosen, given))
@@ -230,7 +230,7 @@ def test_pairs_are_scored_without_the_label_none():
 
 
 def test_a_pair_counts_as_related_from_the_probability_that_was_best_on_dev():
-    from training.deciding import best_least, decided
+    from training.evaluation.decision_threshold import best_least, decided
 
     # none is the likeliest of all three; the second's 0.4 is right, the third's 0.2 is not
     logits = np.log(np.array([[0.2, 0.7, 0.1], [0.5, 0.4, 0.1], [0.7, 0.1, 0.2]], np.float32))
@@ -253,7 +253,7 @@ def test_the_likeliest_labels_figures_stand_beside_those_of_the_chosen_probabili
 
 
 def test_mentions_of_quintuples_are_those_that_are_related():
-    from extraction.grid import ScoredRelation, ScoredSpan
+    from training.evaluation.word_pair_grid import ScoredRelation, ScoredSpan
 
     example = eight()[1]
     spans = (ScoredSpan(0, 1, "per", 1.0), ScoredSpan(2, 3, "loc", 1.0))
@@ -302,7 +302,7 @@ def test_parses_are_kept_and_a_missing_one_is_named(tmp_path):
 
 
 def test_training_needs_neither_django_nor_spacy():
-    program = "import training.runner, training.alone, sys; print(*{n.split('.')[0] for n in sys.modules})"
+    program = "import training.run, training.__main__, sys; print(*{n.split('.')[0] for n in sys.modules})"
     ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environ(), stdout=subprocess.PIPE, check=True)
     assert not {"django", "spacy", "thinc", "ot", "celery"} & set(ended.stdout.decode().split())
 

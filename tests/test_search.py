@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from extraction import search_index
 from extraction.models import Post, PostVersion
-from extraction.search import search, terms
+from extraction.posts import search_index
+from extraction.posts.search import search, terms
 from tests.factories import make_feed, make_post, make_version
 
 pytestmark = pytest.mark.django_db

@@ -15,12 +15,14 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from PIL import Image
 
-from extraction import chosen_sight, detector_weights, letting_go, pictures, reading, seeing, tasks
+from extraction import tasks
+from extraction.images import detection, detector_weights, detectors_from_settings, image_retention, storage
 from extraction.models import Deployment, Post, PostImage, Reading, RegionSet
+from extraction.readings import queue as readings_queue
 from extraction.schema import Claimed
-from extraction.vision.regions import Detections
-from extraction.vision.sight import Sight
-from knowledge import erasure
+from extraction.vision.detection import Detections
+from extraction.vision.image_analysis import Sight
+from knowledge.recording import erasure
 from tests.brokenpictures import rotated, scene, written
 from tests.deterministic import Extractor
 from tests.factories import make_checkpoint, make_post, read_post
@@ -33,11 +35,11 @@ pytestmark = pytest.mark.django_db
 def folders(tmp_path: Path, settings: Any) -> None:
     settings.MEDIA_ROOT, settings.FEATURES_ROOT = tmp_path / "media", tmp_path / "features"
     settings.WEIGHTS_ROOT = tmp_path / "weights"
-    chosen_sight.forget()
+    detectors_from_settings.forget()
 
 
 def shown(post: Post, content: bytes, url: str = "https://cdn.example/a.jpg", **fields: Any) -> PostImage:
-    kept = pictures.keep(content, Path(seeing.settings.MEDIA_ROOT))
+    kept = storage.keep(content, Path(detection.settings.MEDIA_ROOT))
     values = {name: getattr(kept, name) for name in kept.__slots__} | {"due_at": timezone.now()} | fields
     return PostImage.objects.create(post=post, url=url, **values)
 
@@ -49,7 +51,7 @@ def plain(level: int = 90) -> bytes:
 def claimed(post: Post) -> Claimed:
     assert post.current_version is not None
     Reading.objects.create(version=post.current_version, checkpoint=make_checkpoint(), due_at=timezone.now())
-    [one] = reading.claim("test", 1)
+    [one] = readings_queue.claim("test", 1)
     return one
 
 
@@ -62,21 +64,21 @@ def test_a_picture_is_looked_at_once_however_many_posts_show_it() -> None:
     detector = Fake()
     for number in range(3):
         shown(make_post(), plain(), f"https://cdn.example/{number}.jpg")
-    assert seeing.look_at_due(Sight(detector)) == 3
+    assert detection.look_at_due(Sight(detector)) == 3
     assert detector.asked == [1]
     row = RegionSet.objects.get()
     assert [region["class"] for region in row.regions] == ["person", "dog"]
     assert not PostImage.objects.filter(due_at__isnull=False).exists()
-    arrays = seeing.features_of(row)
+    arrays = detection.features_of(row)
     assert arrays["vectors"].shape == (2, 7) and arrays["depth"].shape == (64, 64)
-    assert seeing.look_at_due(Sight(detector)) == 0
+    assert detection.look_at_due(Sight(detector)) == 0
 
 
 def test_another_detector_looks_for_itself() -> None:
     image = shown(make_post(), plain())
-    seeing.look_at_due(Sight(Fake()))
-    seeing.again(PostImage.objects.filter(pk=image.pk))
-    seeing.look_at_due(Sight(Fake("fake-2")))
+    detection.look_at_due(Sight(Fake()))
+    detection.again(PostImage.objects.filter(pk=image.pk))
+    detection.look_at_due(Sight(Fake("fake-2")))
     assert set(RegionSet.objects.values_list("detector", flat=True)) == {"fake-1:10", "fake-2:10"}
 
 
@@ -85,7 +87,7 @@ def test_a_reader_is_given_the_pictures_and_what_they_show() -> None:
     shown(post, plain(10), "https://cdn.example/second.jpg", position=1)
     shown(post, rotated(6), "https://cdn.example/lead.jpg", position=0)
     shown(make_post(), plain(30))
-    [one] = seeing.with_pictures([claimed(post)], Sight(Fake()))
+    [one] = detection.with_pictures([claimed(post)], Sight(Fake()))
     document = one.document
     assert [region.image for region in document.regions] == [0, 0, 1, 1]
     assert {(edge.subject, edge.object) for edge in document.scene} == {(0, 1), (1, 0), (2, 3), (3, 2)}
@@ -96,10 +98,10 @@ def test_a_reader_is_given_the_pictures_and_what_they_show() -> None:
 def test_without_a_detector_what_was_seen_before_is_given() -> None:
     post = make_post()
     shown(post, plain())
-    [before] = seeing.with_pictures([claimed(post)], None)
+    [before] = detection.with_pictures([claimed(post)], None)
     assert before.document.images and before.document.regions == ()
-    seeing.look_at_due(Sight(Fake()))
-    [after] = seeing.with_pictures([before], None)
+    detection.look_at_due(Sight(Fake()))
+    [after] = detection.with_pictures([before], None)
     assert len(after.document.regions) == 2
 
 
@@ -107,7 +109,7 @@ def test_without_a_detector_what_was_seen_before_is_given() -> None:
 def test_a_reader_is_told_whether_all_pictures_were_looked_at(detector: Fake | None, looked: bool) -> None:
     post = make_post()
     shown(post, plain())
-    [one] = seeing.with_pictures([claimed(post)], Sight(detector) if detector else None)
+    [one] = detection.with_pictures([claimed(post)], Sight(detector) if detector else None)
     assert one.document.looked == looked
 
 
@@ -116,13 +118,13 @@ def test_no_more_pictures_are_given_than_are_kept_of_a_post(settings: Any) -> No
     post = make_post()
     for number in range(3):
         shown(post, plain(number), f"https://cdn.example/{number}.jpg", position=number)
-    [one] = seeing.with_pictures([claimed(post)], Sight(Fake()))
+    [one] = detection.with_pictures([claimed(post)], Sight(Fake()))
     assert len(one.document.images) == 2
 
 
 def test_a_picture_that_breaks_the_detector_says_so_and_is_tried_again_by_command() -> None:
     image = shown(make_post(), plain())
-    seeing.look_at_due(Sight(Breaking()))
+    detection.look_at_due(Sight(Breaking()))
     assert "failed on this picture" in RegionSet.objects.get().error
     call_command("see_pictures", "--again", "--later")
     image.refresh_from_db()
@@ -141,21 +143,21 @@ def test_a_picture_that_kills_its_lookers_is_left_alone(monkeypatch: pytest.Monk
 
     one = claimed(post)
     monkeypatch.setattr(Sight, "look", die)
-    for _ in range(seeing.TRIED):
+    for _ in range(detection.TRIED):
         with pytest.raises(Killed):
-            seeing.with_pictures([one], Sight(Fake()))
+            detection.with_pictures([one], Sight(Fake()))
     image.refresh_from_db()
-    assert image.attempts == seeing.TRIED and image.due_at is not None and image.due_at > timezone.now()
+    assert image.attempts == detection.TRIED and image.due_at is not None and image.due_at > timezone.now()
     monkeypatch.setattr(Sight, "look", lambda sight, images: [])
-    [read] = seeing.with_pictures([one], Sight(Fake()))
+    [read] = detection.with_pictures([one], Sight(Fake()))
     assert read.document.regions == () and "died 3 times" in RegionSet.objects.get().error
 
 
 def test_a_copy_that_is_gone_costs_its_regions_and_no_more() -> None:
     post = make_post()
     image = shown(post, plain())
-    (Path(seeing.settings.MEDIA_ROOT) / image.file).unlink()
-    [one] = seeing.with_pictures([claimed(post)], Sight(Fake()))
+    (Path(detection.settings.MEDIA_ROOT) / image.file).unlink()
+    [one] = detection.with_pictures([claimed(post)], Sight(Fake()))
     assert one.document.images == ("",) and one.document.regions == ()
 
 
@@ -182,7 +184,7 @@ def test_a_post_is_read_from_its_words_whatever_is_wrong_with_detectors(
         def fail(*args: object) -> None:
             raise OSError("disk on fire")
 
-        monkeypatch.setattr(seeing, "with_pictures", fail)
+        monkeypatch.setattr(detection, "with_pictures", fail)
     row = read_lane(monkeypatch)
     assert row.stage == Reading.Stage.DONE and row.mentions.exists()
     assert caplog.records, "and it is said"
@@ -192,7 +194,7 @@ def test_pictures_wait_for_a_detector(monkeypatch: pytest.MonkeyPatch, settings:
     image = shown(make_post(), plain())
     assert tasks._look_at_due() == 0
     settings.DETECTOR_WEIGHTS = "yolox-nano"
-    monkeypatch.setattr(chosen_sight, "load_or_say", lambda: Sight(Fake()))
+    monkeypatch.setattr(detectors_from_settings, "load_or_say", lambda: Sight(Fake()))
     assert tasks._look_at_due() == 1
     image.refresh_from_db()
     assert image.due_at is None
@@ -205,14 +207,16 @@ def test_posts_that_were_read_without_their_pictures_are_read_again_by_command()
     call_command("see_pictures", "--read", "--later", stdout=io.StringIO())
     [row] = Reading.objects.filter(stage=Reading.Stage.READ)
     assert row.version.post == blind and row.due_at is not None
-    [one] = reading.claim("test", 5)
+    [one] = readings_queue.claim("test", 5)
     assert one.reading_id == row.pk
 
 
 def lane(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     """The read lane's readings and looks, until nothing is due: with a detector where one is set."""
     monkeypatch.setattr(tasks, "_reader", lambda path, digest: Extractor())
-    monkeypatch.setattr(chosen_sight, "load_or_say", lambda: Sight(Fake()) if settings.DETECTOR_WEIGHTS else None)
+    monkeypatch.setattr(
+        detectors_from_settings, "load_or_say", lambda: Sight(Fake()) if settings.DETECTOR_WEIGHTS else None
+    )
     checkpoint = Deployment.objects.get(active=True).checkpoint
     for _ in range(5):
         tasks._read_due("test", checkpoint)
@@ -300,32 +304,32 @@ def test_copies_are_let_go_and_posts_are_read_again_as_before(settings: Any) -> 
     post = old()
     image = shown(post, written(scene(900, 600), "JPEG"))
     one = claimed(post)
-    [before] = seeing.with_pictures([one], Sight(Fake()))
+    [before] = detection.with_pictures([one], Sight(Fake()))
     pixels = Path(before.document.images[0]).read_bytes()
-    assert letting_go.let_go() == 0, "kept for ever by default"
+    assert image_retention.let_go() == 0, "kept for ever by default"
     settings.PICTURE_DAYS = 30
-    assert letting_go.let_go() == 1
+    assert image_retention.let_go() == 1
     image.refresh_from_db()
     assert (image.file, image.thumbnail) == ("", "") and image.let_go_at is not None
     assert not [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
-    [after] = seeing.with_pictures([one], Sight(Fake("a later detector")))
+    [after] = detection.with_pictures([one], Sight(Fake("a later detector")))
     assert after.document == before.document
     assert Path(after.document.images[0]).read_bytes() == pixels
-    assert max(Image.open(after.document.images[0]).size) == seeing.READING_SIDE
+    assert max(Image.open(after.document.images[0]).size) == detection.READING_SIDE
 
 
 def test_a_younger_post_s_copy_of_the_same_picture_stays(settings: Any) -> None:
     settings.PICTURE_DAYS = 30
     shown(old(), plain())
     young = shown(make_post(), plain())
-    assert letting_go.let_go() == 1
+    assert image_retention.let_go() == 1
     assert (Path(settings.MEDIA_ROOT) / young.file).is_file()
 
 
 def test_what_nobody_has_looked_at_is_not_let_go_where_somebody_will(settings: Any) -> None:
     settings.PICTURE_DAYS, settings.DETECTOR_WEIGHTS = 30, "yolox-nano"
     shown(old(), plain())
-    assert letting_go.let_go() == 0
+    assert image_retention.let_go() == 0
 
 
 def test_an_erased_post_leaves_nothing_of_its_pictures(
@@ -335,7 +339,7 @@ def test_an_erased_post_leaves_nothing_of_its_pictures(
     shown(post, plain(1), "https://cdn.example/own.jpg")
     both = shown(post, plain(2), "https://cdn.example/both.jpg")
     shown(other, plain(2), "https://cdn.example/both.jpg")
-    seeing.look_at_due(Sight(Fake()))
+    detection.look_at_due(Sight(Fake()))
     with django_capture_on_commit_callbacks(execute=True):
         erasure.erase(post, None)
     files = [path.name for root in (settings.MEDIA_ROOT, settings.FEATURES_ROOT) for path in Path(root).rglob("*.*")]
@@ -349,7 +353,7 @@ def test_an_erased_post_leaves_nothing_of_its_pictures(
 def test_weights_are_fetched_on_first_use_and_checked(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     import hashlib
 
-    from extraction.fetch import Response
+    from extraction.crawler.http_client import Response
 
     asked: list[str] = []
     part = detector_weights.Part("a.onnx", "https://weights.example/a.onnx", 4, hashlib.sha256(b"good").hexdigest())
@@ -362,7 +366,7 @@ def test_weights_are_fetched_on_first_use_and_checked(monkeypatch: pytest.Monkey
         asked.append(url)
         return Response(url, 200, {}, content[url.rpartition("/")[2][0]])
 
-    monkeypatch.setattr(detector_weights.fetch, "get", get)
+    monkeypatch.setattr(detector_weights.http_client, "get", get)
     with pytest.raises(detector_weights.WeightsMissing, match="it was not kept"):
         detector_weights.there("both")
     assert not both.path().exists() or not list(both.path().iterdir())
@@ -382,12 +386,12 @@ def test_weights_are_fetched_on_first_use_and_checked(monkeypatch: pytest.Monkey
 
 
 def test_weights_that_cannot_be_fetched_are_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    from extraction.fetch import FetchError
+    from extraction.crawler.http_client import FetchError
 
     def get(url: str, **options: Any) -> None:
         raise FetchError("name", "The name github.com is not known.")
 
-    monkeypatch.setattr(detector_weights.fetch, "get", get)
+    monkeypatch.setattr(detector_weights.http_client, "get", get)
     with pytest.raises(CommandError, match=r"not known\. Fetch https://github\.com/.* elsewhere and put it at"):
         call_command("fetch_weights", "yolox-nano", stdout=io.StringIO())
     with pytest.raises(CommandError, match="No weights are called 'yolo'"):

@@ -16,13 +16,16 @@ from django.db import DatabaseError
 from django.test import Client
 from django.utils import timezone
 
-from extraction import fetch, observing
+from extraction import telemetry
+from extraction.crawler import http_client
 from extraction.models import Feed
-from kgbuilder import VERSION, heartbeat, notices, requirements, watching
-from kgbuilder.environment import ROOT
+from kgbuilder import VERSION
+from kgbuilder.conf.environment import ROOT
+from kgbuilder.install import requirements
 from kgbuilder.models import Heartbeat, Notice, Tally
+from kgbuilder.monitoring import conditions, heartbeat, notices
 from kgbuilder.tasks import watch
-from knowledge.graphs.store import StoreUnavailable
+from knowledge.graphs.units import StoreUnavailable
 from tests.factories import make_feed, make_post, make_user, read_post
 
 pytestmark = pytest.mark.django_db
@@ -30,9 +33,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def nothing_counted() -> Iterator[None]:
-    observing.drain()
+    telemetry.drain()
     yield
-    observing.drain()
+    telemetry.drain()
 
 
 @pytest.fixture
@@ -45,22 +48,22 @@ def stores(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             raise StoreUnavailable("away")
         return says
 
-    monkeypatch.setattr(watching, "store_names", lambda: ("rdf",))
-    monkeypatch.setattr(watching, "_health", health)
+    monkeypatch.setattr(conditions, "store_names", lambda: ("rdf",))
+    monkeypatch.setattr(conditions, "_health", health)
     return says
 
 
 def test_a_heartbeat_tells_what_a_process_does_and_adds_its_counts() -> None:
     pulse = heartbeat.Pulse("reader")
-    with observing.stage("read", "reading 16 posts", 16):
+    with telemetry.stage("read", "reading 16 posts", 16):
         pulse.beat()
         assert Heartbeat.objects.get().doing == "reading 16 posts"
     pulse.beat()
     row = Heartbeat.objects.get()
     assert (row.part, row.doing, row.done, row.version) == ("reader", "", 16, VERSION)
     other = heartbeat.Pulse("reader-2")
-    observing.count("fetch_errors", "timeout", 2)
-    observing.count("stage_units", "read", 4)
+    telemetry.count("fetch_errors", "timeout", 2)
+    telemetry.count("stage_units", "read", 4)
     other.beat()
     tallies = {(row.name, row.label): row.value for row in Tally.objects.all()}
     assert tallies["stage_units", "read"] == 20
@@ -73,7 +76,7 @@ def test_a_database_that_is_away_loses_no_count(monkeypatch: pytest.MonkeyPatch)
         raise DatabaseError("away")
 
     pulse = heartbeat.Pulse("io")
-    observing.count("fetch_errors", "name", 3)
+    telemetry.count("fetch_errors", "name", 3)
     with monkeypatch.context() as patched:
         patched.setattr(heartbeat, "told", away)
         pulse.beat()
@@ -106,7 +109,7 @@ def test_probes_are_open_and_say_nothing_of_the_inside(client: Client, monkeypat
     def away(*args: object) -> bool:
         raise DatabaseError("password authentication failed for user kg")
 
-    monkeypatch.setattr("kgbuilder.views.Installation.objects.exists", away)
+    monkeypatch.setattr("kgbuilder.web.views.Installation.objects.exists", away)
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert "password" not in answer.content.decode()
@@ -135,10 +138,10 @@ def test_metrics_have_stable_names(client: Client, settings: Any, monkeypatch: p
     read_post(post, [("Ann", "person"), ("Bob", "person")], [("Ann", "spouse", "Bob", 0.9)])
     make_post("Not read yet")
     Feed.objects.filter(pk=make_feed().pk).update(due_at=timezone.now() - timedelta(seconds=90))
-    with observing.stage("read", "reading", 1):
+    with telemetry.stage("read", "reading", 1):
         pass
-    with pytest.raises(fetch.FetchError):
-        fetch.get("ftp://example.org/")
+    with pytest.raises(http_client.FetchError):
+        http_client.get("ftp://example.org/")
     heartbeat.Pulse("reader-2").beat()
     found = metrics(client)
     assert found['kgbuilder_posts{state="read"}'] == 1
@@ -186,14 +189,14 @@ def test_a_late_lane_and_a_store_that_is_away_are_told(settings: Any, stores: di
     stores.clear()
     watch()
     assert [(notice.kind, notice.subject) for notice in notices.present()] == [("lane", "poll")]
-    Heartbeat.objects.update(seen_at=timezone.now() - watching.STORE_AWAY)
+    Heartbeat.objects.update(seen_at=timezone.now() - conditions.STORE_AWAY)
     watch()
     assert {(notice.kind, notice.subject) for notice in notices.present()} == {("lane", "poll"), ("store", "rdf")}
 
 
 def test_a_part_that_fell_silent_is_told(stores: dict[str, Any]) -> None:
     heartbeat.Pulse("reader-2").beat()
-    Heartbeat.objects.update(seen_at=timezone.now() - watching.PART_SILENT)
+    Heartbeat.objects.update(seen_at=timezone.now() - conditions.PART_SILENT)
     watch()
     assert [(notice.kind, notice.subject) for notice in notices.present()] == [("part", "reader")]
 

@@ -9,10 +9,12 @@ import rdflib
 from pyshacl import validate
 
 from extraction.models import Post
-from knowledge import merges, ontology, reviews, shapes
+from knowledge.entities import merges
 from knowledge.graphs import export
 from knowledge.management.commands.ontology import SHAPES
 from knowledge.models import Statement
+from knowledge.ontology import shacl, vocabulary
+from knowledge.recording import reviews
 from tests import records
 from tests.networks.test_graph import told
 
@@ -46,7 +48,7 @@ def conforms(graph: rdflib.Graph) -> tuple[bool, str]:
 
 
 def test_the_file_is_made_from_the_shapes() -> None:
-    assert SHAPES.read_text(encoding="utf-8") == shapes.turtle(), "run `manage.py ontology`"
+    assert SHAPES.read_text(encoding="utf-8") == shacl.turtle(), "run `manage.py ontology`"
 
 
 def test_all_that_is_written_has_its_shape(written: rdflib.Graph) -> None:
@@ -55,9 +57,9 @@ def test_all_that_is_written_has_its_shape(written: rdflib.Graph) -> None:
     assert len(list(written.subjects(rdflib.RDF.type, rdflib.RDF.Statement))) >= 4
 
 
-KG = rdflib.Namespace(ontology.NAMESPACE)
-SCHEMA = rdflib.Namespace(ontology.SCHEMA)
-PROV = rdflib.Namespace(ontology.PROV)
+KG = rdflib.Namespace(vocabulary.NAMESPACE)
+SCHEMA = rdflib.Namespace(vocabulary.SCHEMA)
+PROV = rdflib.Namespace(vocabulary.PROV)
 
 
 @pytest.mark.parametrize(

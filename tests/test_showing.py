@@ -9,7 +9,7 @@ import pytest
 
 from tests.generated import CASES, SMALL
 from tests.test_composition import pair_checkpoint
-from training.showing import inputs
+from training.data.images import inputs
 
 RANDOM = "a vision encoder with random initial weights"
 SEEN = ["text", "boxes", "pictures", RANDOM]

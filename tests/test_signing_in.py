@@ -16,11 +16,16 @@ from django.db import connection
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from extraction import feeds, fetch, links, polling, sealed, subscriptions
+from extraction import fields
+from extraction.crawler import canonical_urls, http_client
+from extraction.crawler.parsers import feed_parser
+from extraction.feeds import polling, subscriptions
 from extraction.models import Feed
-from kgbuilder import logs, signing_in, web
-from kgbuilder.environment import ROOT
+from kgbuilder.accounts import login_limits
+from kgbuilder.conf.environment import ROOT
 from kgbuilder.models import SignInFailure
+from kgbuilder.monitoring import logs
+from kgbuilder.web import server
 from knowledge.models import Event
 from tests.factories import PASSWORD, make_user
 
@@ -39,22 +44,22 @@ def test_after_some_failures_the_right_password_has_to_wait(client: Client, url:
     user = make_user("admin", "vera")
     user.is_staff = True
     user.save()
-    for _ in range(signing_in.MOST_OF_NAME):
+    for _ in range(login_limits.MOST_OF_NAME):
         assert not sign_in(client, "vera", "wrong", url=url)
     assert not sign_in(client, "VERA", PASSWORD, url=url)
     assert not sign_in(client, "vera", PASSWORD, url=url)
     assert sign_in(client, "vera", PASSWORD, address="192.0.2.2", url=url), "nobody is locked out from elsewhere"
-    SignInFailure.objects.update(at=timezone.now() - signing_in.WITHIN - timedelta(seconds=1))
+    SignInFailure.objects.update(at=timezone.now() - login_limits.WITHIN - timedelta(seconds=1))
     assert sign_in(client, "vera", PASSWORD, url=url)
 
 
 def test_a_success_wipes_the_names_failures_and_many_names_from_one_place_are_limited(client: Client) -> None:
     make_user("viewer", "vera")
-    for _ in range(signing_in.MOST_OF_NAME - 1):
+    for _ in range(login_limits.MOST_OF_NAME - 1):
         sign_in(client, "vera", "wrong")
     assert sign_in(client, "vera", PASSWORD)
     assert not SignInFailure.objects.exists()
-    for number in range(signing_in.MOST_OF_NETWORK):
+    for number in range(login_limits.MOST_OF_NETWORK):
         sign_in(client, f"guess{number}", "wrong", address=f"2001:db8::{number:x}")
     assert not sign_in(client, "vera", PASSWORD, address="2001:db8::ffff")
     assert sign_in(client, "vera", PASSWORD, address="2001:db8:1::1")
@@ -66,12 +71,12 @@ def test_what_was_typed_as_a_name_is_not_kept(client: Client) -> None:
 
 
 def test_a_forwarded_address_is_believed_only_from_a_named_proxy() -> None:
-    assert web._proxy("") == {"clear_untrusted_proxy_headers": True}
-    named = web._proxy("10.0.0.2")
+    assert server._proxy("") == {"clear_untrusted_proxy_headers": True}
+    named = server._proxy("10.0.0.2")
     assert named["trusted_proxy"] == "10.0.0.2"
     assert named["trusted_proxy_headers"] == {"x-forwarded-for", "x-forwarded-proto"}
     request = RequestFactory().get("/", REMOTE_ADDR="::ffff:192.0.2.7")
-    assert signing_in.network_of(request) == "192.0.2.7"
+    assert login_limits.network_of(request) == "192.0.2.7"
 
 
 def settings_with(**environ: str) -> dict[str, Any]:
@@ -113,11 +118,11 @@ def test_a_feeds_password_is_sealed_and_shown_nowhere(
     client.post("/feeds/add/", {"address": ADDRESS})
     feed = Feed.objects.get()
     assert feed.url == "https://news.example/feed.xml"
-    assert sealed.open_sealed(feed.credentials) == f"me:{SECRET}"
+    assert fields.open_sealed(feed.credentials) == f"me:{SECRET}"
     with connection.cursor() as cursor:
         cursor.execute("SELECT credentials FROM extraction_feed")
         (kept,) = cursor.fetchone()
-    assert SECRET not in kept and kept.startswith(sealed.PREFIX)
+    assert SECRET not in kept and kept.startswith(fields.PREFIX)
     user = make_user("admin")
     user.is_staff = user.is_superuser = True
     user.save()
@@ -156,7 +161,7 @@ def test_an_address_that_is_refused_gives_no_password_away(client: Client, wrong
     answer = client.post("/feeds/add/", {"address": wrong}, follow=True)
     assert SECRET not in answer.content.decode()
     assert all(SECRET not in url for url, _ in answer.redirect_chain)
-    with pytest.raises((subscriptions.NoFeedAddress, fetch.FetchError)) as refused:
+    with pytest.raises((subscriptions.NoFeedAddress, http_client.FetchError)) as refused:
         subscriptions.subscribe(wrong)
     assert SECRET not in str(refused.value)
 
@@ -164,10 +169,12 @@ def test_an_address_that_is_refused_gives_no_password_away(client: Client, wrong
 def test_items_that_carry_the_password_lose_it() -> None:
     item = f"<item><title>A</title><link>https://me:{SECRET}@news.example/a</link><guid>https://me:{SECRET}@news.example/a</guid></item>"
     xml = f'<rss version="2.0"><channel><title>x</title><link>https://me:{SECRET}@news.example/</link>{item}</channel></rss>'
-    parsed = feeds.parse(xml.encode(), "application/rss+xml", "https://news.example/feed.xml")
+    parsed = feed_parser.parse(xml.encode(), "application/rss+xml", "https://news.example/feed.xml")
     assert parsed.items[0].link == "https://news.example/a"
     assert SECRET not in str(parsed)
-    assert links.without_credentials("https://news.example/@user/a?x=@b") == "https://news.example/@user/a?x=@b"
+    assert (
+        canonical_urls.without_credentials("https://news.example/@user/a?x=@b") == "https://news.example/@user/a?x=@b"
+    )
 
 
 def test_another_secret_key_is_said_and_not_a_crash(settings: Any) -> None:
@@ -179,10 +186,10 @@ def test_another_secret_key_is_said_and_not_a_crash(settings: Any) -> None:
 
 
 def test_log_lines_are_one_json_object_each_and_name_their_subject() -> None:
-    from extraction import observing
+    from extraction import telemetry
 
-    record = logging.LogRecord("extraction.polling", logging.INFO, "", 0, "Polled: %d new\nlines", (3,), None)
-    with observing.about(feed=12), observing.about(post="x"):
+    record = logging.LogRecord("extraction.feeds.polling", logging.INFO, "", 0, "Polled: %d new\nlines", (3,), None)
+    with telemetry.about(feed=12), telemetry.about(post="x"):
         line = logs.Json().format(record)
         plain = logs.Plain("%(levelname)s %(subject)s%(message)s").format(record)
     told = json.loads(line)

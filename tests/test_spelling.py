@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgbuilder.benchmarks.linking import generated
-from knowledge import spelling
-from knowledge.linking import Linker
-from knowledge.ranking import Asked
-from knowledge.sources import building
-from knowledge.sources.known import Known, SourceUnavailable
+from knowledge.entities import spelling_variants
+from knowledge.linking.candidate_ranking import Asked
+from knowledge.linking.linker import Linker
+from knowledge.sources import index_builder
 from knowledge.sources.local_index import SCHEMA, LocalIndex
+from knowledge.sources.protocol import Known, SourceUnavailable
 
 ZELENSKY = Known("Q1", "Volodymyr Zelensky", "president", ("Volodymyr Zelensky",), ("person",), 90)
 MUELLER = Known("Q2", "Thomas Müller", "footballer", ("Thomas Müller",), ("person",), 50)
@@ -49,7 +49,7 @@ SMYTH = Known("Q4", "Ann Smyth", "writer", ("Ann Smyth",), ("person",), 30)
     ],
 )
 def test_alike(one: str, other: str) -> None:
-    assert spelling.alike(one, other) and spelling.alike(other, one)
+    assert spelling_variants.alike(one, other) and spelling_variants.alike(other, one)
     assert _finds(one, other) and _finds(other, one), "what is stored of the one is sought of the other"
 
 
@@ -69,27 +69,27 @@ def test_alike(one: str, other: str) -> None:
     ],
 )
 def test_not_alike(one: str, other: str) -> None:
-    assert not spelling.alike(one, other) and not spelling.alike(other, one)
+    assert not spelling_variants.alike(one, other) and not spelling_variants.alike(other, one)
     assert not _finds(one, other) and not _finds(other, one)
 
 
 def _finds(one: str, other: str) -> bool:
-    from knowledge.names import name_key
+    from knowledge.entities.names import name_key
 
-    stored, plain = spelling.sought(one)
-    return bool(stored & spelling.stored(other)) or name_key(other) in plain | {name_key(one)}
+    stored, plain = spelling_variants.sought(one)
+    return bool(stored & spelling_variants.stored(other)) or name_key(other) in plain | {name_key(one)}
 
 
 @given(st.text(max_size=40))
 def test_any_text_has_keys_that_fit_and_no_sign_of_a_query(name: str) -> None:
-    for key in (*spelling.stored(name), *spelling.sought(name)[0]):
+    for key in (*spelling_variants.stored(name), *spelling_variants.sought(name)[0]):
         assert 1 < len(key) <= 510
-    assert spelling.alike(name, name)
+    assert spelling_variants.alike(name, name)
 
 
 @pytest.fixture
 def index(tmp_path: Path) -> LocalIndex:
-    building.build(tmp_path / "index.sqlite3", "these", [ZELENSKY, MUELLER, WALESA, SMYTH])
+    index_builder.build(tmp_path / "index.sqlite3", "these", [ZELENSKY, MUELLER, WALESA, SMYTH])
     return LocalIndex(tmp_path / "index.sqlite3")
 
 
@@ -143,7 +143,7 @@ def test_an_index_of_an_earlier_version_is_said_and_made_anew(index: LocalIndex,
 
 def test_no_look_up_goes_through_all_names(tmp_path: Path) -> None:
     """Each question has an index that answers it, so a larger one costs little more."""
-    building.build(tmp_path / "index.sqlite3", "generated", generated(2000, seed=1))
+    index_builder.build(tmp_path / "index.sqlite3", "generated", generated(2000, seed=1))
     index = LocalIndex(tmp_path / "index.sqlite3")
     asked: list[str] = []
     index._database.set_trace_callback(asked.append)

@@ -9,8 +9,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from extraction.models import Post
-from knowledge import current, identities, merges, splits
+from knowledge.entities import merges
+from knowledge.linking import link_queue
 from knowledge.models import Assertion, Entity, Event, Link, Mention, Review, Split
+from knowledge.record import current
+from knowledge.recording import splits
 from tests import factories, records
 
 pytestmark = pytest.mark.django_db
@@ -80,7 +83,7 @@ def test_the_resolver_never_joins_what_was_parted_and_an_editor_may(two: tuple[P
     made = splits.split(smith, [two[1]], None, None)
     for entity in (smith, made.target):
         Link.objects.update_or_create(entity=entity, defaults={"target": "Q1", "sure": 0.99, "due_at": timezone.now()})
-    assert identities._unite(Link.objects.get(entity=made.target)) == 0
+    assert link_queue._unite(Link.objects.get(entity=made.target)) == 0
     merges.merge(smith, [made.target], None)
     assert wives()[smith.pk] == {"Olivia", "Clara"}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from knowledge.graphs import live_store
-from knowledge.graphs.adhoc import Snapshots
-from knowledge.graphs.live_store import Graph, Refusal
+from knowledge.graphs.sparql_server import live_store
+from knowledge.graphs.sparql_server.live_store import Graph, Refusal
+from knowledge.graphs.sparql_server.snapshot_queries import Snapshots
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from kgbuilder.supervision import leases, roster
+from kgbuilder.supervision import roster, watchdog
 from tests.patience import PATIENCE_S
 
 PROGRAM = """
@@ -229,7 +229,7 @@ time.sleep(600)
     until(lambda: "longer than its lease" in running.terminal(), running.terminal)
     until(lambda: "reader" in running.entries() and running.entries()["reader"].deaths == 1)
     running.ready("reader")
-    assert not leases.overdue(tmp_path / "run", "reader")
+    assert not watchdog.overdue(tmp_path / "run", "reader")
 
 
 def test_a_stopped_terminal_does_not_stop_the_parts(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
-from extraction.composition import PairExtractor
 from extraction.networks.outputs import PairOutput
+from extraction.reader.pair_extractor import PairExtractor
 from extraction.schema import Document, Extraction, Region, Relation
-from extraction.text import Parser
+from extraction.text.parser import Parser
 from tests.test_composition import TEXT, composed
 
 REGIONS = (

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from extraction.batch import PairTargets, TagTargets
-from extraction.bio import mentions_of
-from extraction.checkpoint import Checkpoint
+from extraction.features.batch import PairTargets, TagTargets
 from extraction.networks.outputs import PairOutput, TagOutput
-from extraction.networks.system import SYSTEMS
+from extraction.networks.systems import SYSTEMS
+from extraction.reader.bio import mentions_of
+from extraction.reader.checkpoint import Checkpoint
 from tests.generated import (
     CASES,
     KEYS,
@@ -28,12 +28,12 @@ from tests.generated import (
     network,
     prepared,
 )
-from training.answers import pair_logits, read, tagged
-from training.ceiling import ceiling
-from training.checkpoints import manifest_of, rounded
-from training.judging import judge
-from training.loop import Run
-from training.prepare import Prepared, epoch_batches, label_of, tag_targets, targets_of
+from training.data.preparation import Prepared, epoch_batches, label_of, tag_targets, targets_of
+from training.engine.loop import Run
+from training.evaluation.oracle import ceiling
+from training.evaluation.predictions import pair_logits, read, tagged
+from training.evaluation.scoring import judge
+from training.publishing.checkpoints import manifest_of, rounded
 
 # A key's bias moves all scores of a softmax alike: its gradient is zero by nature.
 ZERO_BY_NATURE = re.compile(r"(key|pair_key|k_proj)\.bias$")

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from extraction.batch import NOISE_WEIGHT, targets
+from extraction.features.batch import NOISE_WEIGHT, targets
 from extraction.labels import Inventory, RelationType
 from extraction.schema import Example, WordRelation, WordSpan
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extraction.schema import Words
-from extraction.sentences import starts
-from extraction.text import UPOS, Parser, ParserMissing, clean, detect_language, windows
+from extraction.text.parser import UPOS, Parser, ParserMissing, clean, detect_language, windows
+from extraction.text.sentence_bounds import starts
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_a_text_parses_the_same_alone_and_among_others(parser: Parser) -> None:
 
 def test_past_a_number_words_are_forgotten_and_parse_the_same(parser: Parser, monkeypatch: pytest.MonkeyPatch) -> None:
     before = parser.parse_texts([ARTICLE])
-    monkeypatch.setattr("extraction.text.REMEMBERED", 10)
+    monkeypatch.setattr("extraction.text.parser.REMEMBERED", 10)
     known = len(parser._nlp.vocab.strings)
     parser.parse_texts([" ".join(f"qzx{number}" for number in range(500))])
     parser.parse_words([[f"zqx{number}" for number in range(500)]])
@@ -226,6 +226,7 @@ def test_language_is_told_only_when_it_can_be(text: str, language: str) -> None:
 
 
 def test_importing_the_module_loads_neither_spacy_nor_torch() -> None:
-    code = "import sys, extraction.text; print([m for m in ('spacy', 'torch', 'numpy', 'django') if m in sys.modules])"
+    code = "import sys, extraction.text.parser\n"
+    code += "print([m for m in ('spacy', 'torch', 'numpy', 'django') if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"

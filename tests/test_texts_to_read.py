@@ -12,10 +12,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from extraction import asked, leases
+from extraction import leases
 from extraction.models import TextToRead
+from extraction.readings import text_requests
 from extraction.schema import Document, Extraction, Mention, Relation
-from kgbuilder import tokens
+from kgbuilder.accounts import api_tokens
 from knowledge.models import Entity
 from tests.factories import make_checkpoint, make_user
 
@@ -42,7 +43,7 @@ class Reader:
 
 
 def program(user: User) -> Client:
-    return Client(headers={"Authorization": f"Bearer {tokens.make(user, 'test', ['extract'])[1]}"})
+    return Client(headers={"Authorization": f"Bearer {api_tokens.make(user, 'test', ['extract'])[1]}"})
 
 
 def ask(client: Client, **body: Any) -> Any:
@@ -50,8 +51,8 @@ def ask(client: Client, **body: Any) -> Any:
 
 
 def answer_all(reader: Any = None) -> int:
-    held = asked.claim("worker")
-    asked.answer(reader or Reader(), held, THRESHOLDS)
+    held = text_requests.claim("worker")
+    text_requests.answer(reader or Reader(), held, THRESHOLDS)
     return len(held)
 
 
@@ -90,9 +91,9 @@ def test_without_a_checkpoint_it_says_so() -> None:
 def test_texts_have_bounds() -> None:
     make_checkpoint()
     client = program(make_user("viewer"))
-    assert ask(client, text="x" * (asked.LONGEST + 1)).status_code == 422
+    assert ask(client, text="x" * (text_requests.LONGEST + 1)).status_code == 422
     assert ask(client, text="").status_code == 422
-    for _ in range(asked.MOST_WAITING):
+    for _ in range(text_requests.MOST_WAITING):
         assert ask(client, text="Ada").status_code == 202
     assert ask(client, text="Ada").status_code == 429
     assert ask(program(make_user("viewer")), text="Ada").status_code == 202
@@ -109,39 +110,39 @@ def test_what_breaks_over_one_text_is_that_texts_error() -> None:
 
 def test_a_text_that_readers_die_of_is_claimed_alone_and_given_up() -> None:
     user = make_user("viewer").pk
-    poison, other = asked.ask(user, "poison"), asked.ask(user, "other")
-    assert len(asked.claim("worker")) == 2
-    assert asked.claim("another") == [], "they are held"
-    for _ in range(asked.GIVEN_UP_AT - 1):
+    poison, other = text_requests.ask(user, "poison"), text_requests.ask(user, "other")
+    assert len(text_requests.claim("worker")) == 2
+    assert text_requests.claim("another") == [], "they are held"
+    for _ in range(text_requests.GIVEN_UP_AT - 1):
         assert leases.free("worker") >= 1
-        assert [held.pk for held in asked.claim("worker")] == [poison.pk]
+        assert [held.pk for held in text_requests.claim("worker")] == [poison.pk]
     leases.free("worker")
-    assert [held.pk for held in asked.claim("worker")] == [other.pk]
+    assert [held.pk for held in text_requests.claim("worker")] == [other.pk]
     poison.refresh_from_db()
     assert poison.state == TextToRead.State.FAILED and "died 3 times" in poison.error
 
 
 def test_an_answer_that_comes_after_the_lease_was_lost_is_dropped() -> None:
-    row = asked.ask(make_user("viewer").pk, "Ada was London bred.")
-    late = asked.claim("worker")
+    row = text_requests.ask(make_user("viewer").pk, "Ada was London bred.")
+    late = text_requests.claim("worker")
     leases.free("worker")
-    current = asked.claim("worker")
-    asked.answer(Reader(breaks_over="Ada"), late, THRESHOLDS)
-    asked.answer(Reader(), current, THRESHOLDS)
+    current = text_requests.claim("worker")
+    text_requests.answer(Reader(breaks_over="Ada"), late, THRESHOLDS)
+    text_requests.answer(Reader(), current, THRESHOLDS)
     row.refresh_from_db()
     assert row.state == TextToRead.State.DONE
 
 
 def test_texts_and_answers_are_forgotten_after_a_day() -> None:
     make_checkpoint()
-    old = asked.ask(make_user("viewer").pk, "Ada")
+    old = text_requests.ask(make_user("viewer").pk, "Ada")
     TextToRead.objects.update(asked_at=timezone.now() - timedelta(hours=25))
-    young = asked.ask(make_user("viewer").pk, "Ada")
-    assert asked.forget() == 1
+    young = text_requests.ask(make_user("viewer").pk, "Ada")
+    assert text_requests.forget() == 1
     assert not TextToRead.objects.filter(pk=old.pk).exists()
     assert TextToRead.objects.filter(pk=young.pk).exists()
 
 
 def test_the_title_stands_before_the_text_as_in_a_post() -> None:
-    row = asked.ask(make_user("viewer").pk, "Ada\0", "A  headline")
+    row = text_requests.ask(make_user("viewer").pk, "Ada\0", "A  headline")
     assert (row.text, row.title_end) == ("A headline\n\nAda", 10)

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from extraction.grid import ScoredRelation, ScoredSpan
-from training.alone import Reporter
+from training.__main__ import Reporter
 from training.config import TrainConfig
-from training.figures import _turned_too
-from training.metrics import Prediction
-from training.prepare import prepare
+from training.data.preparation import prepare
+from training.evaluation.benchmark_rows import _turned_too
+from training.evaluation.metrics import Prediction
+from training.evaluation.word_pair_grid import ScoredRelation, ScoredSpan
 from training.recipes import RECIPES
 
 FIXTURES = Path(__file__).parent / "fixtures" / "datasets"
@@ -59,7 +59,7 @@ def test_a_config_survives_being_written_down():
 
 
 def test_progress_says_how_long_it_will_take():
-    from training.loop import Progress
+    from training.engine.loop import Progress
 
     lines: list[str] = []
     report = Reporter(lines.append)
@@ -91,19 +91,19 @@ def tiny(**changes):
 
 
 def begin(config, prepared):
-    from extraction.features import SHAPES
-    from extraction.networks import encoders
-    from extraction.networks.encoders import TextEncoder
-    from training.checkpoints import assembled
+    from extraction.features.featurizer import SHAPES
+    from extraction.networks.encoders import text
+    from extraction.networks.encoders.text import TextEncoder
+    from training.publishing.checkpoints import assembled
 
-    return assembled(config, prepared, TextEncoder.blank(encoders.tiny(30522), len(SHAPES)))
+    return assembled(config, prepared, TextEncoder.blank(text.tiny(30522), len(SHAPES)))
 
 
 def test_a_run_goes_on_from_a_checkpoint_without_what_it_leaves_out(tmp_path):
-    from extraction.checkpoint import Checkpoint
-    from training.checkpoints import manifest_of, new_network
-    from training.loop import Run
-    from training.runner import parser_for
+    from extraction.reader.checkpoint import Checkpoint
+    from training.engine.loop import Run
+    from training.publishing.checkpoints import manifest_of, new_network
+    from training.run import parser_for
 
     config = tiny()
     parser = parser_for(config, None)
@@ -127,8 +127,8 @@ def test_a_run_goes_on_from_a_checkpoint_without_what_it_leaves_out(tmp_path):
 
 
 def test_a_run_goes_on_only_from_its_own_kind(tmp_path):
-    from extraction.checkpoint import SHIPPED
-    from training.runner import parser_for
+    from extraction.reader.checkpoint import SHIPPED
+    from training.run import parser_for
 
     config = tiny(start=str(SHIPPED))
     with pytest.raises(ValueError, match="other types or relations"):

@@ -12,17 +12,17 @@ import pytest
 from django.core.management import CommandError, call_command
 from PIL import Image
 
-from extraction.features import SHAPES
-from extraction.networks.encoders import TextEncoder, tiny
-from extraction.networks.system import SYSTEMS
-from extraction.networks.vision_encoders import tiny_vit
+from extraction.features.featurizer import SHAPES
+from extraction.networks.encoders.text import TextEncoder, tiny
+from extraction.networks.encoders.vit import tiny_vit
+from extraction.networks.systems import SYSTEMS
 from extraction.schema import Candidate, Example, Region
-from extraction.tiny import tokenizer
 from kgbuilder.benchmarks import NotMeasured, ablations, systems
-from training.ablations import ABLATIONS, FULL
-from training.disturbing import changed, disturbed_regions, shuffled_images
+from tests.tiny import tokenizer
+from training.engine.threads import sleep_while_waiting
+from training.evaluation.ablations import ABLATIONS, FULL
+from training.evaluation.perturbation import changed, disturbed_regions, shuffled_images
 from training.recipes import ABOUT, PAPER, RECIPES
-from training.threads import sleep_while_waiting
 
 FIXTURES = Path(__file__).parent / "fixtures" / "datasets"
 

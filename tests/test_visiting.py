@@ -11,10 +11,13 @@ import pytest
 from django.utils import timezone
 from PIL import Image
 
-from extraction import hosts, leases, links, pictures, visiting
-from extraction.fetch import FetchError, Response
+from extraction import leases
+from extraction.crawler import canonical_urls, politeness
+from extraction.crawler.http_client import FetchError, Response
+from extraction.images import storage
 from extraction.models import Host, Post, PostImage, PostVersion, Reading, Sighting
-from extraction.versions import new_version, text_hash
+from extraction.posts import visits
+from extraction.posts.versions import new_version, text_hash
 from tests import fakeweb
 from tests.factories import make_checkpoint, make_feed
 from tests.fakeweb import BODY, START, Clock, FakeWeb, article, html, status
@@ -41,22 +44,22 @@ def mark(posts: Iterable[Post]) -> None:
 def make_due(link: str = LINK, *, title: str = "Storm closes port", words: str = "The port is closed.") -> Post:
     post = Post.objects.create(
         link=link,
-        link_key=links.key(link) or None,
-        publisher=links.publisher(link),
+        link_key=canonical_urls.key(link) or None,
+        publisher=canonical_urls.publisher(link),
         published_at=START,
         seen_at=timezone.now(),
         due_at=timezone.now(),
     )
     now = timezone.now()
     Sighting.objects.create(
-        feed=make_feed(), post=post, guid="1", link=link, link_key=links.key(link), title=title, text=words,
+        feed=make_feed(), post=post, guid="1", link=link, link_key=canonical_urls.key(link), title=title, text=words,
         first_seen=now, last_seen=now,
     )  # fmt: skip
     return post
 
 
 def visit(limit: int = 8) -> dict[str, int]:
-    return dict(visiting.visit_due(limit, mark=mark).outcomes)
+    return dict(visits.visit_due(limit, mark=mark).outcomes)
 
 
 def again(post: Post, clock: Clock) -> dict[str, int]:
@@ -279,8 +282,8 @@ def test_a_page_that_never_answers_is_given_up_with_its_error(web: FakeWeb, cloc
 def test_an_error_of_ours_is_kept_and_the_others_go_on(web: FakeWeb, monkeypatch: pytest.MonkeyPatch) -> None:
     bad, good = make_due("https://bad.example/a"), make_due()
     web.pages |= {"https://bad.example/a": article(), LINK: article()}
-    look = visiting.look
-    monkeypatch.setattr(visiting, "look", lambda post: 1 / 0 if post.pk == bad.pk else look(post))
+    look = visits.look
+    monkeypatch.setattr(visits, "look", lambda post: 1 / 0 if post.pk == bad.pk else look(post))
     assert visit() == {"failed": 1, "new": 1}
     assert "ZeroDivisionError" in fresh(bad).error and words(good)
 
@@ -349,7 +352,7 @@ def test_a_canonical_link_is_believed_only_on_the_page_s_own_host(web: FakeWeb, 
     make_due(claim if claim.startswith("https") else LINK), make_due(other)
     web.pages[other] = article("Another story altogether, about the harvest.", *BODY, head=canonical(claim))
     assert visit()["new"] == 1
-    assert Post.objects.filter(link_key=links.key(other), current_version__source="page").exists()
+    assert Post.objects.filter(link_key=canonical_urls.key(other), current_version__source="page").exists()
 
 
 def test_short_texts_alike_by_chance_stay_apart(web: FakeWeb) -> None:
@@ -385,13 +388,17 @@ def test_a_post_that_was_read_is_never_folded(web: FakeWeb, clock: Clock) -> Non
     ],
 )
 def test_which_links_are_one(one: str, other: str, same: bool) -> None:
-    assert (links.key(one) == links.key(other)) is same
+    assert (canonical_urls.key(one) == canonical_urls.key(other)) is same
 
 
 def test_whose_page_it_is() -> None:
-    assert links.publisher("https://www.bbc.co.uk/news/1") == links.publisher("http://feeds.bbc.co.uk/x") == "bbc.co.uk"
-    assert links.publisher("http://127.0.0.1:8900/a") == "127.0.0.1:8900"
-    assert links.key("mailto:a@b.example") == links.key("http://[bad") == ""
+    assert (
+        canonical_urls.publisher("https://www.bbc.co.uk/news/1")
+        == canonical_urls.publisher("http://feeds.bbc.co.uk/x")
+        == "bbc.co.uk"
+    )
+    assert canonical_urls.publisher("http://127.0.0.1:8900/a") == "127.0.0.1:8900"
+    assert canonical_urls.key("mailto:a@b.example") == canonical_urls.key("http://[bad") == ""
 
 
 # leases
@@ -399,41 +406,41 @@ def test_whose_page_it_is() -> None:
 
 def test_a_claimed_post_is_not_claimed_again_until_its_lease_runs_out(web: FakeWeb, clock: Clock) -> None:
     post = make_due()
-    assert [visit.post_id for visit in visiting.claim(4)] == [post.pk]
-    assert visiting.claim(4) == []
-    clock.pass_time(seconds=visiting.LEASE.total_seconds() + 1)
-    assert len(visiting.claim(4)) == 1
+    assert [visit.post_id for visit in visits.claim(4)] == [post.pk]
+    assert visits.claim(4) == []
+    clock.pass_time(seconds=visits.LEASE.total_seconds() + 1)
+    assert len(visits.claim(4)) == 1
 
 
 def test_a_worker_that_starts_again_frees_what_it_held(web: FakeWeb) -> None:
     make_due()
-    visiting.claim(4, "io@one")
-    assert leases.free("io@two") == 0 and visiting.claim(4) == []
-    assert leases.free("io@one") == 1 and len(visiting.claim(4)) == 1
+    visits.claim(4, "io@one")
+    assert leases.free("io@two") == 0 and visits.claim(4) == []
+    assert leases.free("io@one") == 1 and len(visits.claim(4)) == 1
 
 
 def test_a_visit_whose_lease_was_lost_writes_nothing(web: FakeWeb, clock: Clock) -> None:
     post = make_due()
     web.pages[LINK] = article()
-    late = visiting.claim(4)
-    clock.pass_time(seconds=visiting.LEASE.total_seconds() + 1)
+    late = visits.claim(4)
+    clock.pass_time(seconds=visits.LEASE.total_seconds() + 1)
     assert visit() == {"new": 1}
     Post.objects.filter(pk=post.pk).update(lease_token="another's")
-    assert dict(visiting.visit_all(late, mark).outcomes) == {"lost": 1}
+    assert dict(visits.visit_all(late, mark).outcomes) == {"lost": 1}
     assert post.versions.count() == 1
 
 
 def test_a_lease_lost_during_the_fetch_writes_nothing(web: FakeWeb, monkeypatch: pytest.MonkeyPatch) -> None:
     post = make_due()
     web.pages[LINK] = article()
-    look = visiting.look
+    look = visits.look
 
     def slow_look(post: Post) -> object:
         found = look(post)
         Post.objects.filter(pk=post.pk).update(lease_token="another's")
         return found
 
-    monkeypatch.setattr(visiting, "look", slow_look)
+    monkeypatch.setattr(visits, "look", slow_look)
     assert visit() == {"lost": 1}
     assert not post.versions.exists()
 
@@ -443,7 +450,7 @@ def test_a_change_that_a_feed_shows_during_the_fetch_is_looked_at_again(
 ) -> None:
     post = make_due()
     web.pages[LINK] = article()
-    look = visiting.look
+    look = visits.look
 
     def slow_look(post: Post) -> object:
         found = look(post)
@@ -451,7 +458,7 @@ def test_a_change_that_a_feed_shows_during_the_fetch_is_looked_at_again(
         Post.objects.filter(pk=post.pk).update(due_at=clock.now)
         return found
 
-    monkeypatch.setattr(visiting, "look", slow_look)
+    monkeypatch.setattr(visits, "look", slow_look)
     visit()
     assert fresh(post).due_at == clock.now
 
@@ -459,7 +466,7 @@ def test_a_change_that_a_feed_shows_during_the_fetch_is_looked_at_again(
 def test_erased_posts_are_not_visited(web: FakeWeb) -> None:
     post = make_due()
     Post.objects.filter(pk=post.pk).update(state="erased")
-    assert visiting.claim(4) == []
+    assert visits.claim(4) == []
 
 
 # manners
@@ -480,7 +487,7 @@ def test_a_busy_host_does_not_hold_up_others(web: FakeWeb, clock: Clock, setting
     settings.FETCH_HOST_SECONDS = 10.0
     many = [make_due(f"{LINK}/{number}") for number in range(6)]
     other = make_due("https://other.example/a")
-    claimed = [visit.post_id for visit in visiting.claim(8)]
+    claimed = [visit.post_id for visit in visits.claim(8)]
     assert claimed == [*[post.pk for post in many[:3]], other.pk]
     put_off = [(fresh(post).due_at - START).total_seconds() for post in many[3:]]  # type: ignore[operator]
     assert put_off == [30, 40, 50]
@@ -504,7 +511,7 @@ def test_robots_txt_is_obeyed(web: FakeWeb, clock: Clock, settings) -> None:
     assert visit() == {"feed": 1, "new": 1}
     assert "robots.txt" in fresh(post).error and words(allowed).endswith(BODY[-1])
     assert web.urls() == ["https://news.example/robots.txt", f"{LINK}/2"]
-    assert hosts.gap(Host.objects.get(name="news.example")) == 5
+    assert politeness.gap(Host.objects.get(name="news.example")) == 5
 
 
 def test_robots_txt_is_fetched_once_a_day(web: FakeWeb, clock: Clock, settings) -> None:
@@ -627,7 +634,7 @@ def test_a_new_lead_picture_comes_first(web: FakeWeb, clock: Clock) -> None:
 
 
 def test_pictures_are_known_by_content_and_kept_once(tmp_path: Path) -> None:
-    first, second = pictures.keep(picture(), tmp_path), pictures.keep(picture(), tmp_path)
+    first, second = storage.keep(picture(), tmp_path), storage.keep(picture(), tmp_path)
     assert first == second
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
         f"{first.sha256}-320.jpg",
@@ -638,7 +645,7 @@ def test_pictures_are_known_by_content_and_kept_once(tmp_path: Path) -> None:
 def test_nothing_of_the_original_s_metadata_is_kept(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "a secret place"
-    kept = pictures.keep(picture(exif=exif), tmp_path)
+    kept = storage.keep(picture(exif=exif), tmp_path)
     assert (kept.width, kept.height) == (600, 800)
     assert b"secret" not in (tmp_path / kept.file).read_bytes()
 
@@ -647,12 +654,12 @@ def test_transparent_and_animated_pictures_are_kept(tmp_path: Path) -> None:
     written = io.BytesIO()
     frames = [Image.new("RGBA", (200, 100), (255, 0, 0, shade)) for shade in (0, 128)]
     frames[0].save(written, "PNG")
-    kept = pictures.keep(written.getvalue(), tmp_path)
+    kept = storage.keep(written.getvalue(), tmp_path)
     with Image.open(tmp_path / kept.file) as shown:
         assert shown.getpixel((50, 50)) == (255, 255, 255)
     written = io.BytesIO()
     frames[0].save(written, "GIF", save_all=True, append_images=frames[1:])
-    assert pictures.keep(written.getvalue(), tmp_path).width == 200
+    assert storage.keep(written.getvalue(), tmp_path).width == 200
 
 
 def _huge() -> bytes:
@@ -672,6 +679,6 @@ def _huge() -> bytes:
     ids=["empty", "words", "svg", "eps", "cut", "tiny", "line", "huge", "tiff", "bmp"],
 )  # fmt: skip
 def test_what_is_no_picture_is_refused(content: bytes, tmp_path: Path) -> None:
-    with pytest.raises(pictures.NotAPicture):
-        pictures.keep(content, tmp_path)
+    with pytest.raises(storage.NotAPicture):
+        storage.keep(content, tmp_path)
     assert list(tmp_path.iterdir()) == []

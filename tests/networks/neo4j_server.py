@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from knowledge.graphs.neo4j_store import Neo4jStore
-from knowledge.graphs.store import StoreUnavailable
+from knowledge.graphs.neo4j.store import Neo4jStore
+from knowledge.graphs.units import StoreUnavailable
 from tests.patience import PATIENCE_S
 
 # What docs/graph.md tells an admin to set.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from knowledge.graphs.sparql_store import BUNDLED, SparqlStore
+from knowledge.graphs.rdf.sparql_store import BUNDLED, SparqlStore
 
 TOKEN = "token-for-tests"
 
@@ -33,7 +33,7 @@ class Server:
         return self.folder / "sparql.sock"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "knowledge.graphs.embedded"]
+        command = [sys.executable, "-m", "knowledge.graphs.sparql_server.server"]
         command += ["--store", str(self.folder / "graph"), "--socket", str(self.socket)]
         command += ["--seconds", str(self.seconds), "--children", str(self.children)]
         environ = os.environ | {"SPARQL_TOKEN": TOKEN}

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from extraction import apart
-from extraction.articles import extract
-from extraction.feeds import FeedError, parse
+from extraction.crawler.parsers import sandbox
+from extraction.crawler.parsers.article_parser import extract
+from extraction.crawler.parsers.feed_parser import FeedError, parse
 from tests.fakeweb import article
 
 URL = "https://news.example/feed"
@@ -24,50 +24,50 @@ DEEP = b"<rss version='2.0'><channel><item><title>x</title></item>" + b"<a>" * 2
 
 @pytest.fixture(autouse=True)
 def none_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "_idle", [])
+    monkeypatch.setattr(sandbox, "_idle", [])
 
 
 def test_the_answer_is_the_parser_s_own() -> None:
-    assert apart.parse_feed(FEED, "", URL) == parse(FEED, "", URL)
-    assert apart.parse_feed(FEED, "", URL).items[0].published == datetime(2026, 3, 2, 12, tzinfo=UTC)
+    assert sandbox.parse_feed(FEED, "", URL) == parse(FEED, "", URL)
+    assert sandbox.parse_feed(FEED, "", URL).items[0].published == datetime(2026, 3, 2, 12, tzinfo=UTC)
     page = article().encode()
-    assert apart.extract_article(page, URL) == extract(page, URL) != apart.extract_article(b"", URL)
-    assert len(apart._idle) == 1, "one process is enough for one thread"
+    assert sandbox.extract_article(page, URL) == extract(page, URL) != sandbox.extract_article(b"", URL)
+    assert len(sandbox._idle) == 1, "one process is enough for one thread"
 
 
 def test_what_is_no_feed_says_so() -> None:
     with pytest.raises(FeedError, match="neither RSS nor Atom"):
-        apart.parse_feed(b"<html>not a feed</html>", "text/html", URL)
+        sandbox.parse_feed(b"<html>not a feed</html>", "text/html", URL)
 
 
 def test_one_that_takes_too_long_is_ended_by_the_system_and_the_next_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "SECONDS", 0.3)
+    monkeypatch.setattr(sandbox, "SECONDS", 0.3)
     with pytest.raises(FeedError, match=r"more than 0.3 seconds of computing"):
-        apart.parse_feed(DEEP, "", URL)
-    assert apart._idle == []
+        sandbox.parse_feed(DEEP, "", URL)
+    assert sandbox._idle == []
     monkeypatch.undo()
-    assert apart.parse_feed(FEED, "", URL).title == "News"
+    assert sandbox.parse_feed(FEED, "", URL).title == "News"
 
 
 def test_one_that_takes_too_much_memory_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "MEMORY", 120 << 20)
+    monkeypatch.setattr(sandbox, "MEMORY", 120 << 20)
     with pytest.raises(FeedError, match="120 MB of memory"):
-        apart.parse_feed(b'{"items": [' + b"[]," * 1_700_000 + b"[]]}", "", URL)
+        sandbox.parse_feed(b'{"items": [' + b"[]," * 1_700_000 + b"[]]}", "", URL)
 
 
 def test_a_parser_that_dies_between_two_jobs_costs_none() -> None:
-    apart.parse_feed(FEED, "", URL)
-    apart._idle[0].process.kill()
-    apart._idle[0].process.wait()
-    assert apart.parse_feed(FEED, "", URL).title == "News"
+    sandbox.parse_feed(FEED, "", URL)
+    sandbox._idle[0].process.kill()
+    sandbox._idle[0].process.wait()
+    assert sandbox.parse_feed(FEED, "", URL).title == "News"
 
 
 def test_a_parser_is_changed_after_some_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "JOBS", 2)
+    monkeypatch.setattr(sandbox, "JOBS", 2)
     pids = []
     for _ in range(4):
-        apart.parse_feed(FEED, "", URL)
-        pids.append(apart._idle[0].process.pid)
+        sandbox.parse_feed(FEED, "", URL)
+        pids.append(sandbox._idle[0].process.pid)
     assert pids[0] == pids[1] != pids[2] == pids[3]
 
 
@@ -95,8 +95,8 @@ def test_a_parser_writes_no_file(tmp_path: Path) -> None:
 
 def test_a_parser_has_no_secrets_in_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://user:secret@127.0.0.1/x")
-    apart.parse_feed(FEED, "", URL)
-    environ = Path(f"/proc/{apart._idle[0].process.pid}/environ")
+    sandbox.parse_feed(FEED, "", URL)
+    environ = Path(f"/proc/{sandbox._idle[0].process.pid}/environ")
     if environ.exists():
         assert b"secret" not in environ.read_bytes()
     assert "DATABASE_URL" in os.environ

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from extraction.samples import load_posts
-from kgbuilder.environment import ROOT
+from kgbuilder.conf.environment import ROOT
 from tests.kill.__main__ import settings_of
 from tests.kill.product import Product
 from tests.patience import PATIENCE_S
@@ -250,7 +250,7 @@ def _there_and_back(place: Path, here: str, there: str) -> None:
     told = script(second, TELL)
     assert told == script(first, TELL) and "Zo\u00eb" in told and "\\t" in told
     assert script(second, "print(Post.objects.create(published_at=now, seen_at=now).pk > 2)").strip() == "True"
-    assert script(second, "from extraction.search import search; print(search('storm').count())").strip() == "1"
+    assert script(second, "from extraction.posts.search import search; print(search('storm').count())").strip() == "1"
     refused(second, place / "backup", "tables already")
 
 

@@ -12,11 +12,14 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.html import escape
 
-from extraction import chosen_sight, polling, tasks, visiting
+from extraction import tasks
+from extraction.feeds import polling
+from extraction.feeds.subscriptions import subscribe
+from extraction.images import detectors_from_settings
 from extraction.models import Feed, Post, PostImage, Reading, RegionSet
-from extraction.subscriptions import subscribe
-from extraction.vision.sight import Sight
-from knowledge.recorder import mark_posts
+from extraction.posts import visits
+from extraction.vision.image_analysis import Sight
+from knowledge.recording.recorder import mark_posts
 from tests.brokenpictures import Broken, broken_pictures, scene, written
 from tests.deterministic import Extractor
 from tests.factories import make_checkpoint, make_user
@@ -33,7 +36,7 @@ PICTURES = {one.name: one for one in broken_pictures()}
 def web(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
     settings.MEDIA_ROOT, settings.FEATURES_ROOT = tmp_path / "media", tmp_path / "features"
     settings.DETECTOR_WEIGHTS = "yolox-nano"
-    monkeypatch.setattr(chosen_sight, "load_or_say", lambda: Sight(Fake()))
+    monkeypatch.setattr(detectors_from_settings, "load_or_say", lambda: Sight(Fake()))
     monkeypatch.setattr(tasks, "_reader", lambda path, digest: Extractor())
     make_checkpoint()
     with running() as server:
@@ -62,7 +65,7 @@ def run_lanes() -> None:
     """Polls, visits, reads and looks until nothing is due."""
     Feed.objects.update(due_at=timezone.now())
     polling.poll_due()
-    while visiting.visit_due(20, mark=mark_posts).claimed:
+    while visits.visit_due(20, mark=mark_posts).claimed:
         pass
     deployed = tasks.Deployment.objects.get(active=True).checkpoint
     while tasks._read_due("test", deployed) + tasks._look_at_due(deployed):

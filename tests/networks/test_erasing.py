@@ -12,13 +12,15 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from django.utils import timezone
 
-from extraction import polling, reading, visiting
+from extraction.feeds import polling
+from extraction.feeds.subscriptions import subscribe
 from extraction.models import Feed, Post, PostImage, PostVersion, Sighting, Tombstone
-from extraction.search import search
-from extraction.subscriptions import subscribe
-from knowledge import erasure, recorder
+from extraction.posts import visits
+from extraction.posts.search import search
+from extraction.readings import queue as readings_queue
 from knowledge.models import Assertion, Event, Mention
-from knowledge.recorder import mark_posts
+from knowledge.recording import erasure, recorder
+from knowledge.recording.recorder import mark_posts
 from tests import records
 from tests.deterministic import Extractor
 from tests.fakeweb import BODY, article
@@ -49,7 +51,7 @@ def show(web: WebServer, *items: str, feed: str = "/feed") -> None:
     web.answers[feed] = reply(200, body, Content_Type="application/rss+xml")
     Feed.objects.update(due_at=timezone.now())
     assert polling.poll_due(5).errors == {}
-    visiting.visit_due(20, mark=mark_posts)
+    visits.visit_due(20, mark=mark_posts)
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def erased(web: WebServer) -> Post:
     }
     subscribe(web.url("/feed"))
     show(web, item(web, "1", "/story"))
-    [claimed] = reading.claim("test", 5)
+    [claimed] = readings_queue.claim("test", 5)
     [found] = Extractor().read([claimed.document])
     assert recorder.record(claimed, found)
     post = Post.objects.get()
@@ -130,7 +132,7 @@ def test_another_page_that_names_it_as_its_canonical_link_is_folded_into_it(eras
 def test_a_picture_that_comes_in_while_its_post_is_erased_is_not_kept(
     web: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from extraction import lead
+    from extraction.posts import post_images
 
     records.checkpoint()
     head = f"<meta property='og:image' content='{web.url('/picture')}'>"
@@ -138,14 +140,14 @@ def test_a_picture_that_comes_in_while_its_post_is_erased_is_not_kept(
         "/story": reply(200, article(head=head), Content_Type=HTML),
         "/picture": reply(200, jpeg(), Content_Type="image/jpeg"),
     }
-    fetch = lead.fetch_picture
+    fetch = post_images.fetch_picture
 
     def erased_meanwhile(*args: object, **options: object) -> object:
         found = fetch(*args, **options)  # type: ignore[arg-type]
         erasure.erase(Post.objects.get(), None)
         return found
 
-    monkeypatch.setattr(lead, "fetch_picture", erased_meanwhile)
+    monkeypatch.setattr(post_images, "fetch_picture", erased_meanwhile)
     subscribe(web.url("/feed"))
     show(web, item(web, "1", "/story"))
     nothing_came_back(Post.objects.get())

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kgbuilder.environment import ROOT
-from knowledge.graphs.live_store import Graph, Refusal
+from kgbuilder.conf.environment import ROOT
+from knowledge.graphs.sparql_server.live_store import Graph, Refusal
 
 
 @pytest.mark.slow

@@ -13,9 +13,9 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from extraction import addresses, fetch
-from extraction.fetch import FetchError, get
-from extraction.unpacking import Inflate
+from extraction.crawler import addresses, http_client
+from extraction.crawler.decompression import Inflate
+from extraction.crawler.http_client import FetchError, get
 from tests.networks.webserver import Answer, WebServer, reply, running
 
 
@@ -191,15 +191,15 @@ def test_a_status_is_an_error_with_its_number(web: WebServer, status: int) -> No
 
 def test_retry_after_as_a_date() -> None:
     now = datetime(2026, 3, 2, 10, tzinfo=UTC)
-    assert fetch.retry_after({"retry-after": "Mon, 02 Mar 2026 10:05:00 GMT"}, now) == 300
-    assert fetch.retry_after({"retry-after": "Mon, 02 Mar 2026 09:05:00 GMT"}, now) == 0
-    assert fetch.retry_after({"retry-after": "soon"}, now) is None
+    assert http_client.retry_after({"retry-after": "Mon, 02 Mar 2026 10:05:00 GMT"}, now) == 300
+    assert http_client.retry_after({"retry-after": "Mon, 02 Mar 2026 09:05:00 GMT"}, now) == 0
+    assert http_client.retry_after({"retry-after": "soon"}, now) is None
 
 
 def test_max_age() -> None:
-    assert fetch.max_age({"cache-control": "public, max-age=600"}) == 600
-    assert fetch.max_age({"cache-control": "s-maxage=900"}) == 0
-    assert fetch.max_age({}) == 0
+    assert http_client.max_age({"cache-control": "public, max-age=600"}) == 600
+    assert http_client.max_age({"cache-control": "s-maxage=900"}) == 0
+    assert http_client.max_age({}) == 0
 
 
 def test_a_body_over_the_limit_is_left(web: WebServer) -> None:

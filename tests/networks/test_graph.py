@@ -18,15 +18,19 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django import Settings
 
-from extraction import reading
 from extraction.models import Post, Reading
+from extraction.readings import queue as readings_queue
 from extraction.schema import Document
-from knowledge import erasure, marking, merges, ontology, recorder, reviews
-from knowledge.graphs import export, parity, projector, sparql_store
-from knowledge.graphs.registry import STORES
-from knowledge.graphs.sparql_store import SparqlStore
-from knowledge.marking import behind
+from knowledge.entities import merges
+from knowledge.graphs import export, parity, projector
+from knowledge.graphs.rdf import sparql_store
+from knowledge.graphs.rdf.sparql_store import SparqlStore
+from knowledge.graphs.stores import STORES
 from knowledge.models import Assertion, Entity, Merge, Projection, Statement
+from knowledge.ontology import vocabulary
+from knowledge.record import projection_queue
+from knowledge.record.projection_queue import behind
+from knowledge.recording import erasure, recorder, reviews
 from tests import deterministic, records
 from tests.networks.servers import TOKEN, Server, serving
 from tests.patience import PATIENCE_S
@@ -74,7 +78,7 @@ def test_each_statement_is_seen_once_without_graph_and_traced_with_it(store: Spa
     records.checkpoint()
     posts = [told(), told(TEXT + " Again.")]
     even(store)
-    prefixes = "".join(f"PREFIX {name}: <{iri}>\n" for name, iri in ontology.PREFIXES.items())
+    prefixes = "".join(f"PREFIX {name}: <{iri}>\n" for name, iri in vocabulary.PREFIXES.items())
     once = store.select(prefixes + "SELECT ?a ?b { ?x kg:place_of_birth ?y . ?x rdfs:label ?a . ?y rdfs:label ?b }")
     assert [(row["a"]["value"], row["b"]["value"]) for row in once] == [("Ann", "Rome")]
     both = store.select(prefixes + "SELECT ?x { ?x kg:spouse ?y }")
@@ -86,10 +90,10 @@ def test_each_statement_is_seen_once_without_graph_and_traced_with_it(store: Spa
                kg:score ?score ; kg:headType ?type ; prov:wasDerivedFrom ?g ; prov:wasGeneratedBy/prov:used ?g .
             ?g schema:url ?url } }"""
     )
-    assert {row["g"]["value"] for row in rows} == {ontology.post_iri(post.public_id) for post in posts}
+    assert {row["g"]["value"] for row in rows} == {vocabulary.post_iri(post.public_id) for post in posts}
     row = rows[0]
     assert (row["start"]["value"], row["end"]["value"], row["score"]["value"]) == ("9", "12", "0.9")
-    assert row["type"]["value"] == ontology.type_iri("person")
+    assert row["type"]["value"] == vocabulary.type_iri("person")
 
 
 def test_awkward_posts_are_projected_like_others(store: SparqlStore) -> None:
@@ -99,7 +103,7 @@ def test_awkward_posts_are_projected_like_others(store: SparqlStore) -> None:
     records.read(post, [("Ann\r\nLee", "person"), ("Bob", "person")], [("Ann\r\nLee", "sibling", "Bob")])
     even(store)
     [row] = store.select(
-        f"SELECT ?t ?u {{ GRAPH ?g {{ ?g <{ontology.SCHEMA}headline> ?t ; <{ontology.SCHEMA}url> ?u }} }}"
+        f"SELECT ?t ?u {{ GRAPH ?g {{ ?g <{vocabulary.SCHEMA}headline> ?t ; <{vocabulary.SCHEMA}url> ?u }} }}"
     )
     assert (row["t"]["value"], row["u"]["value"]) == (title, post.link)
     assert Entity.objects.filter(label="Ann Lee").exists()
@@ -111,28 +115,28 @@ def test_what_is_pending_is_told_from_what_is_wrong(store: SparqlStore) -> None:
     report = check(store)
     assert len(report.pending) == 6 and not report.wrong
     projector.run("rdf")
-    entity = ontology.entity_iri(records.entity("Ann").public_id)
-    store.update(f"DELETE WHERE {{ <{entity}> <{ontology.RDFS}label> ?o }}")
+    entity = vocabulary.entity_iri(records.entity("Ann").public_id)
+    store.update(f"DELETE WHERE {{ <{entity}> <{vocabulary.RDFS}label> ?o }}")
     [wrong] = check(store).wrong
     assert (wrong.kind, len(wrong.missing), wrong.extra) == ("entity", 1, ())
 
 
 def strange(store: SparqlStore) -> list[str]:
     """Updates that each put one thing out of order, on either side of the graph."""
-    ann, rome = (ontology.entity_iri(records.entity(name).public_id) for name in ("Ann", "Rome"))
-    post = ontology.post_iri(Post.objects.get().public_id)
-    nobody = ontology.entity_iri(Post.objects.get().public_id)
-    born, father = ontology.relation_iri("place_of_birth"), ontology.relation_iri("father")
+    ann, rome = (vocabulary.entity_iri(records.entity(name).public_id) for name in ("Ann", "Rome"))
+    post = vocabulary.post_iri(Post.objects.get().public_id)
+    nobody = vocabulary.entity_iri(Post.objects.get().public_id)
+    born, father = vocabulary.relation_iri("place_of_birth"), vocabulary.relation_iri("father")
     return [
         f"DELETE DATA {{ <{ann}> <{born}> <{rome}> }}",
         f"INSERT DATA {{ <{rome}> <{born}> <{ann}> }}",
         f"INSERT DATA {{ <{ann}> <{father}> <{nobody}> }}",
-        f"INSERT DATA {{ <{nobody}> <{ontology.RDFS}label> 'nobody' }}",
-        f"INSERT DATA {{ <{ann}> <{ontology.RDFS}label> 'another label' }}",
+        f"INSERT DATA {{ <{nobody}> <{vocabulary.RDFS}label> 'nobody' }}",
+        f"INSERT DATA {{ <{ann}> <{vocabulary.RDFS}label> 'another label' }}",
         f"INSERT DATA {{ <{ann}> <urn:unknown> 1 }}",
         f"DROP GRAPH <{post}>",
         f"INSERT DATA {{ GRAPH <{post}> {{ <{ann}> <{born}> <{rome}> }} }}",
-        f"INSERT DATA {{ GRAPH <{ontology.post_iri(records.entity('Ann').public_id)}> {{ <urn:a> <urn:b> 1 }} }}",
+        f"INSERT DATA {{ GRAPH <{vocabulary.post_iri(records.entity('Ann').public_id)}> {{ <urn:a> <urn:b> 1 }} }}",
     ]
 
 
@@ -222,7 +226,7 @@ def test_the_graph_is_rebuilt_from_nothing(store: SparqlStore) -> None:
 
 
 def test_a_rebuild_moves_the_graph_to_another_base_iri(store: SparqlStore, settings: Settings) -> None:
-    from kgbuilder import installation
+    from kgbuilder.install import installation
 
     installation.this()
     records.checkpoint()
@@ -259,7 +263,7 @@ def test_a_person_asks_through_the_guard(store: SparqlStore) -> None:
     time.sleep(2)  # until the next query gets a new snapshot
     answer = sparql_store.query("SELECT ?s { ?s ?p ?o }", seconds=10, limit=2, accept="text/csv")
     assert answer.truncated and len(answer.body.splitlines()) == 3
-    with pytest.raises(sparql_store.guard.Refused):
+    with pytest.raises(sparql_store.sparql_guard.Refused):
         sparql_store.query("DROP ALL", seconds=10, limit=2)
     with pytest.raises(sparql_store.QueryFailed):
         sparql_store.query("SELECT * { ?s ?p ?o } GROUP BY ?s", seconds=10, limit=2)
@@ -292,7 +296,7 @@ def act(random_: random.Random, extractor: deterministic.Extractor) -> None:
             merges.undo(random_.choice(list(Merge.objects.order_by("pk"))), None)
         case 8 if posts and random_.random() < 0.4:
             erasure.erase(random_.choice(posts), None)
-    claims = reading.claim("test", 10)
+    claims = readings_queue.claim("test", 10)
     for claimed, found in zip(claims, extractor.read([claimed.document for claimed in claims]), strict=True):
         recorder.record(claimed, found)
 
@@ -338,7 +342,7 @@ def test_a_death_at_any_point_loses_nothing_and_doubles_nothing(shared: Server, 
     for number in range(3):
         records.post(f"Ann met Bob in Rome, Lee wrote {number} times.")
     assert worker(shared, point) == 9, "it died where it was told to"
-    reading.free("worker")
+    readings_queue.free("worker")
     Projection.objects.update(due_at="2020-01-01T00:00:00Z")
     connection.cursor().execute("DELETE FROM knowledge_projectorlock")
     assert worker(shared, "") == 0
@@ -363,7 +367,7 @@ def test_marking_survives_stores_that_are_added() -> None:
     post = told()
     STORES["second"] = STORES["rdf"]
     try:
-        marking.mark_posts([post])
+        projection_queue.mark_posts([post])
         assert set(Projection.objects.filter(key=post.public_id).values_list("store", flat=True)) == {"rdf", "second"}
     finally:
         del STORES["second"]

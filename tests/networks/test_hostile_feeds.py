@@ -19,11 +19,13 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from extraction import apart, polling, visiting
-from extraction.feeds import MAX_FEED_BYTES, MAX_ITEMS, MAX_TITLE
+from extraction.crawler.parsers import sandbox
+from extraction.crawler.parsers.feed_parser import MAX_FEED_BYTES, MAX_ITEMS, MAX_TITLE
+from extraction.feeds import polling
+from extraction.feeds.subscriptions import subscribe
 from extraction.models import Feed, Post, Sighting
-from extraction.subscriptions import subscribe
-from knowledge.recorder import mark_posts
+from extraction.posts import visits
+from knowledge.recording.recorder import mark_posts
 from tests.networks.webserver import Answer, WebServer, reply, running
 from tests.patience import PATIENCE_S
 
@@ -156,7 +158,7 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
 def test_what_is_no_feed_says_so_within_the_limits(web: WebServer, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "SECONDS", 1.0)
+    monkeypatch.setattr(sandbox, "SECONDS", 1.0)
     feed = polled(web, reply(200, body.encode("latin-1"), Content_Type=RSS))
     assert feed.error or "could be read" in feed.notice or feed.notice.startswith("The feed is not well formed")
     assert Sighting.objects.filter(feed=feed).count() == 0
@@ -187,7 +189,7 @@ def test_scripts_are_words_at_most_and_other_links_than_web_addresses_are_none(
 ) -> None:
     feed = polled(web, reply(200, rss(*SCRIPTS), Content_Type=RSS))
     Feed.objects.filter(pk=feed.pk).update(title="<script>alert(6)</script>")
-    visiting.visit_due(10, mark=mark_posts)
+    visits.visit_due(10, mark=mark_posts)
     shown = Sighting.objects.filter(feed=feed)
     assert shown.count() == 3 and set(shown.values_list("link", "image")) == {("", "")}
     assert "alert(1)" not in shown.get(guid="s1").title
@@ -241,7 +243,7 @@ def test_odd_letters_are_stored_as_a_database_takes_them(web: WebServer, body: b
     assert first is not None and first.title.startswith(title), feed.error
     assert len(first.title) <= MAX_TITLE and len(first.guid) <= 500
     assert "\0" not in first.title and first.title.encode()
-    visiting.visit_due(10, mark=mark_posts)
+    visits.visit_due(10, mark=mark_posts)
     assert Post.objects.get(sightings=first).current_version is not None
 
 
@@ -270,7 +272,7 @@ def test_a_feed_that_names_our_own_ports_gets_none_of_them_asked(web: WebServer,
         for n, name in enumerate(names)
     ]
     feed = polled(web, reply(200, rss(*items), Content_Type=RSS))
-    while visiting.visit_due(20, mark=mark_posts).claimed:
+    while visits.visit_due(20, mark=mark_posts).claimed:
         pass
     assert Sighting.objects.filter(feed=feed).count() == len(names)
     for post in Post.objects.filter(sightings__feed=feed):
@@ -302,6 +304,6 @@ def test_a_name_that_leads_inwards_at_the_second_look(
     monkeypatch.setattr(socket, "create_connection", connect)
     item = f"<title>Story</title><guid>1</guid><link>http://rebind.example:{inside.port}/page</link>"
     feed = polled(web, reply(200, rss(item), Content_Type=RSS))
-    visiting.visit_due(10, mark=mark_posts)
+    visits.visit_due(10, mark=mark_posts)
     post = Post.objects.get(sightings__feed=feed)
     assert len(looks) == 2 and "private or local network" in post.error

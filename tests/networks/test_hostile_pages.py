@@ -13,11 +13,13 @@ from django.contrib.auth.models import User
 from django.test import Client
 from PIL import Image
 
-from extraction import apart, polling, visiting
-from extraction.articles import LONGEST_TEXT, LONGEST_TITLE
+from extraction.crawler.parsers import sandbox
+from extraction.crawler.parsers.article_parser import LONGEST_TEXT, LONGEST_TITLE
+from extraction.feeds import polling
+from extraction.feeds.subscriptions import subscribe
 from extraction.models import Post
-from extraction.subscriptions import subscribe
-from knowledge.recorder import mark_posts
+from extraction.posts import visits
+from knowledge.recording.recorder import mark_posts
 from tests.fakeweb import BODY, article
 from tests.networks.webserver import Answer, WebServer, reply, running
 
@@ -47,7 +49,7 @@ def visited(web: WebServer, page: Answer, picture: Answer | None = None) -> Post
     web.answers["/feed"] = reply(200, feed, Content_Type="application/rss+xml")
     subscribe(web.url("/feed"))
     assert polling.poll_due().new == 2
-    visiting.visit_due(10, mark=mark_posts)
+    visits.visit_due(10, mark=mark_posts)
     good = Post.objects.get(sightings__guid="good")
     assert good.error == "" and good.current_version is not None and BODY[0] in good.current_version.text
     post = Post.objects.get(sightings__guid="page")
@@ -77,7 +79,7 @@ def test_a_page_that_cannot_be_read_says_so_and_the_feed_s_words_stand_in(
 
 
 def test_a_page_that_costs_the_parser_too_much_is_left(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "SECONDS", 0.4)
+    monkeypatch.setattr(sandbox, "SECONDS", 0.4)
     post = visited(web, reply(200, b"<p>x " * 29_000, Content_Type=HTML))
     assert "0.4 seconds of computing" in post.error
     assert post.current_version is not None and post.current_version.text == "Words of the feed"

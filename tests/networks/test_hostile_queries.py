@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from knowledge.graphs import cypher, cypher_guard, guard, sparql_store
-from knowledge.graphs.neo4j_store import Neo4jStore
-from knowledge.graphs.sparql_store import SparqlStore
+from knowledge.graphs.neo4j import cypher_guard, queries
+from knowledge.graphs.neo4j.store import Neo4jStore
+from knowledge.graphs.rdf import sparql_guard, sparql_store
+from knowledge.graphs.rdf.sparql_store import SparqlStore
 from tests.networks.neo4j_server import Neo4jServer
 from tests.networks.servers import TOKEN, Server, serving
 from tests.networks.test_sparql_server import Listener
@@ -196,17 +197,17 @@ def test_no_cypher_that_means_harm_is_sent(
     def never(*_: object) -> None:
         raise AssertionError("it was sent")
 
-    monkeypatch.setattr(cypher, "_plan", never)
-    with pytest.raises(guard.Refused):
-        cypher.query(query.replace("%s", listener.address), LIST, SECONDS, 100)
+    monkeypatch.setattr(queries, "_plan", never)
+    with pytest.raises(sparql_guard.Refused):
+        queries.query(query.replace("%s", listener.address), LIST, SECONDS, 100)
 
 
 @pytest.mark.neo4j
 @pytest.mark.parametrize("query", CYPHER_PLANS)
 def test_were_the_text_to_be_let_through_its_plan_would_not(neo4j: Neo4jStore, listener: Listener, query: str) -> None:
     before = content(neo4j)
-    with pytest.raises((guard.Refused, cypher.QueryFailed)), cypher._session() as session:
-        cypher_guard.check_plan(cypher._plan(session, query.replace("%s", listener.address), {}))
+    with pytest.raises((sparql_guard.Refused, queries.QueryFailed)), queries._session() as session:
+        cypher_guard.check_plan(queries._plan(session, query.replace("%s", listener.address), {}))
     assert content(neo4j) == before
     assert listener.knocks == 0
 
@@ -219,15 +220,15 @@ def test_no_cypher_outlives_its_limit_and_others_are_served(neo4j: Neo4jStore, q
 
     def ask() -> None:
         try:
-            cypher.query(query, LIST, SECONDS, 1000)
-        except (cypher.QueryFailed, guard.Refused) as error:
+            queries.query(query, LIST, SECONDS, 1000)
+        except (queries.QueryFailed, sparql_guard.Refused) as error:
             ended.append(str(error))
         ended.append(f"{time.monotonic() - began:.1f}")
 
     thread = threading.Thread(target=ask)
     thread.start()
     time.sleep(0.2)
-    served = cypher.query("MATCH (e:Entity) RETURN count(e)", {}, SECONDS + GRACE, 10)
+    served = queries.query("MATCH (e:Entity) RETURN count(e)", {}, SECONDS + GRACE, 10)
     assert served.rows == [[400]]
     thread.join(timeout=SECONDS + GRACE)
     assert not thread.is_alive(), "it outlived its limit"
@@ -243,7 +244,7 @@ def test_more_queries_than_may_run_or_wait_are_turned_away(neo4j: Neo4jStore, se
 
     def ask() -> None:
         try:
-            cypher.query(CYPHER_ENDED[0], {}, 1.0, 10)
+            queries.query(CYPHER_ENDED[0], {}, 1.0, 10)
         except Exception as error:
             said.append(f"{type(error).__name__}: {error}")
 
@@ -276,7 +277,7 @@ def test_no_sparql_that_means_harm_is_answered(
 ) -> None:
     before = sparql.select("SELECT (COUNT(*) AS ?n) { ?s ?p ?o }")
     text = query.replace("%s", listener.address)
-    with pytest.raises(guard.Refused):
+    with pytest.raises(sparql_guard.Refused):
         sparql_store.query(text, SECONDS, 100)
     with server.client() as client:
         assert client.post("/query", data={"query": text}).status_code in (400, 403), "the server refuses it too"
@@ -291,7 +292,7 @@ def test_no_sparql_outlives_its_limit_and_others_are_served(sparql: SparqlStore,
     def ask() -> None:
         try:
             sparql_store.query(query, SECONDS, 1000)
-        except (sparql_store.QueryFailed, guard.Refused) as error:
+        except (sparql_store.QueryFailed, sparql_guard.Refused) as error:
             ended.append(str(error))
         ended.append("done")
 

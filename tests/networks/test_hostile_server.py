@@ -9,7 +9,8 @@ from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from extraction import addresses, polling
+from extraction.crawler import addresses
+from extraction.feeds import polling
 from kgbuilder.fuzzing import hostile
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from kgbuilder.environment import ROOT
+from kgbuilder.conf.environment import ROOT
 
 
 @pytest.mark.slow

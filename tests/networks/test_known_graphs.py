@@ -8,12 +8,18 @@ import pytest
 from django.core.management import call_command
 from pytest_django import Settings
 
-from knowledge import identities, marking, merges, ontology
-from knowledge.graphs import cypher, neo4j_parity, parity, projector, sparql_store
-from knowledge.graphs.neo4j_store import Neo4jStore
-from knowledge.graphs.sparql_store import SparqlStore
+from knowledge.entities import merges
+from knowledge.graphs import parity, projector
+from knowledge.graphs.neo4j import parity as neo4j_parity
+from knowledge.graphs.neo4j import queries
+from knowledge.graphs.neo4j.store import Neo4jStore
+from knowledge.graphs.rdf import sparql_store
+from knowledge.graphs.rdf.sparql_store import SparqlStore
+from knowledge.linking import link_queue
 from knowledge.models import Link
-from knowledge.views import cypher_examples, examples
+from knowledge.ontology import vocabulary
+from knowledge.record import projection_queue
+from knowledge.views.queries import cypher_examples, sparql_examples
 from tests import records
 from tests.networks.neo4j_server import Neo4jServer
 from tests.networks.servers import TOKEN, Server, serving
@@ -32,7 +38,7 @@ FACTS = [
     ["not> <a", "Q1", "property"],
 ]
 ADA = "http://dbpedia.org/resource/Ada_Lovelace"
-PREFIXES = "".join(f"PREFIX {name}: <{iri}>\n" for name, iri in ontology.PREFIXES.items())
+PREFIXES = "".join(f"PREFIX {name}: <{iri}>\n" for name, iri in vocabulary.PREFIXES.items())
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +77,7 @@ def know(name: str, target: str) -> None:
     row.target, row.facts = target, FACTS if name == "Ada" else []
     row.description, row.categories, row.abstract = "English mathematician", ["mathematicians"], "Ada was one."
     row.save()
-    identities.mark(row.entity)
+    link_queue.mark(row.entity)
 
 
 def even(store: SparqlStore) -> None:
@@ -107,12 +113,12 @@ def test_facts_and_comparisons_stand_in_graphs_of_their_own(rdf: SparqlStore) ->
     told()
     even(rdf)
     assert compared(rdf) == CONFLICTS
-    ada = ontology.entity_iri(records.entity("Ada").public_id)
+    ada = vocabulary.entity_iri(records.entity("Ada").public_id)
     rows = rdf.select(f"SELECT ?p ?o {{ GRAPH <{ada}#known> {{ <{ada}> ?p ?o }} }}")
     found = {(row["p"]["value"].rpartition("/")[2], row["o"]["value"]) for row in rows}
     assert found == {
-        ("P25", ontology.WIKIDATA + "Q2"),
-        ("P26", ontology.WIKIDATA + "Q3"),
+        ("P25", vocabulary.WIKIDATA + "Q2"),
+        ("P26", vocabulary.WIKIDATA + "Q3"),
         ("P569", "1815-12-10T00:00:00Z"),
         ("P18", "http://evil.example/> <x> <y"),
         ("description", "English mathematician"),
@@ -131,8 +137,8 @@ def told_by_dbpedia() -> str:
     row.facts, row.addresses = [*FACTS, ["P551", "Q84", "London", "dbo:residence"]], {"dbpedia": ADA}
     row.facts.append(["P22", "Q4", "A Poet", "dbo:evil> <x"])
     row.save()
-    identities.mark(row.entity)
-    return ontology.entity_iri(row.entity.public_id)
+    link_queue.mark(row.entity)
+    return vocabulary.entity_iri(row.entity.public_id)
 
 
 def test_what_dbpedia_says_stands_under_its_own_properties(rdf: SparqlStore) -> None:
@@ -146,7 +152,9 @@ def test_what_dbpedia_says_stands_under_its_own_properties(rdf: SparqlStore) -> 
     )
     assert [row["from"]["value"] for row in rows] == [ADA]
     known = f"GRAPH <{ada}#known>"
-    assert rdf.ask(f"ASK {{ {known} {{ <{ada}> <http://dbpedia.org/ontology/residence> <{ontology.WIKIDATA}Q84> }} }}")
+    assert rdf.ask(
+        f"ASK {{ {known} {{ <{ada}> <http://dbpedia.org/ontology/residence> <{vocabulary.WIKIDATA}Q84> }} }}"
+    )
     assert rdf.ask(PREFIXES + f'ASK {{ {known} {{ <{ada}#known> dcterms:source "Wikidata", "DBpedia" }} }}')
     assert not rdf.ask(PREFIXES + f"ASK {{ {known} {{ <{ada}> wdt:P551 ?o }} }}")
     assert rdf.ask(PREFIXES + f"ASK {{ {known} {{ <{ada}> wdt:P22 wd:Q4 }} }}"), "an unknown property becomes no IRI"
@@ -166,15 +174,15 @@ def test_a_verdict_that_changes_is_projected_again(rdf: SparqlStore) -> None:
     told()
     even(rdf)
     Link.objects.filter(entity__label="Mary").update(target="Q2")
-    identities.mark(records.entity("Mary"))
+    link_queue.mark(records.entity("Mary"))
     assert ("statement", "Ada mother Mary") in records.marked()
     even(rdf)
     assert compared(rdf) == CONFLICTS | {"mother": ("AlreadyKnown", 'Anne "Annabella" \\ Byron')}
     Link.objects.filter(entity__label="Ada").update(target="", facts=[])
-    identities.mark(records.entity("Ada"))
+    link_queue.mark(records.entity("Ada"))
     even(rdf)
     assert compared(rdf) == {}
-    ada = ontology.entity_iri(records.entity("Ada").public_id)
+    ada = vocabulary.entity_iri(records.entity("Ada").public_id)
     assert not rdf.ask(f"ASK {{ GRAPH ?g {{ ?s ?p ?o }} FILTER(STRSTARTS(STR(?g), '{ada}#')) }}")
 
 
@@ -184,7 +192,7 @@ def test_a_merged_entity_is_known_by_what_it_was_merged_with(rdf: SparqlStore) -
     done = merges.merge(records.entity("London"), [records.entity("Ada")], None)
     even(rdf)
     assert compared(rdf) == CONFLICTS
-    london = ontology.entity_iri(records.entity("London").public_id)
+    london = vocabulary.entity_iri(records.entity("London").public_id)
     assert rdf.ask(f"ASK {{ GRAPH <{london}#known> {{ ?s ?p ?o }} }}")
     merges.undo(done, None)
     even(rdf)
@@ -194,7 +202,7 @@ def test_a_merged_entity_is_known_by_what_it_was_merged_with(rdf: SparqlStore) -
 def test_what_is_out_of_order_there_is_found_and_repaired(rdf: SparqlStore) -> None:
     told()
     even(rdf)
-    ada, mary = (ontology.entity_iri(records.entity(name).public_id) for name in ("Ada", "Mary"))
+    ada, mary = (vocabulary.entity_iri(records.entity(name).public_id) for name in ("Ada", "Mary"))
     graph = f"{ada}#mother-{records.entity('Mary').public_id}"
     for text in (
         f"DROP GRAPH <{graph}>",
@@ -212,7 +220,7 @@ def test_what_is_out_of_order_there_is_found_and_repaired(rdf: SparqlStore) -> N
 def test_the_example_shows_what_wikidata_says_beside_the_claim(rdf: SparqlStore) -> None:
     told()
     even(rdf)
-    [text] = [one.text for one in examples.EXAMPLES if one.key == "contradicted"]
+    [text] = [one.text for one in sparql_examples.EXAMPLES if one.key == "contradicted"]
     answer = sparql_store.query(text, 10, 100, "text/csv").body.decode()
     lines = answer.splitlines()[1:]
     assert len(lines) == 2 and 'Ada,mother,Mary,Wikidata,"Anne ""Annabella"" \\ Byron"' in lines[1]
@@ -232,13 +240,13 @@ def test_neo4j_says_so_too_and_follows(neo4j: Neo4jStore, rdf: SparqlStore) -> N
     assert row["to"] == "Wikidata" and row["about"] == "English mathematician"
     assert 'P25 Q2 Anne "Annabella" \\ Byron' in row["facts"] and "P569 1815-12-10T00:00:00Z" in row["facts"]
     [text] = [one.text for one in cypher_examples.EXAMPLES if one.key == "contradicted"]
-    answer = cypher.query(text, {}, 20, 100)
+    answer = queries.query(text, {}, 20, 100)
     assert [(row[1], row[3], row[4]) for row in answer.rows] == [
         ("DATE_OF_BIRTH", "Wikidata", "1815-12-10T00:00:00Z"),
         ("MOTHER", "Wikidata", 'Anne "Annabella" \\ Byron'),
     ]
     Link.objects.filter(entity__label="Ada").update(target="", facts=[])
-    identities.mark(records.entity("Ada"))
+    link_queue.mark(records.entity("Ada"))
     even_neo4j(neo4j)
     assert {row["is"] for row in neo4j.rows(ask)} == {"said"}
 
@@ -255,8 +263,8 @@ def test_a_graph_made_anew_holds_the_same(rdf: SparqlStore) -> None:
 def test_only_what_can_be_compared_is_marked_with_its_entity() -> None:
     told()
     records.settle()
-    identities.mark(records.entity("Ada"))
+    link_queue.mark(records.entity("Ada"))
     assert {name for kind, name in records.marked() if kind == "statement"} == {
         "Ada mother Mary", "Ada date_of_birth 1816", "Ada spouse William", "Ada residence London",
     }  # fmt: skip
-    assert marking.behind("rdf").exists()
+    assert projection_queue.behind("rdf").exists()

@@ -12,12 +12,16 @@ from pytest_django import Settings
 from extraction.models import Post
 from extraction.schema import Region, Relation
 from kgbuilder.celery import LANES
-from knowledge import depictions, marking, merges, recorder, reviews
-from knowledge.graphs import build, neo4j_parity, parity, projector, property_graph
-from knowledge.graphs.neo4j_store import Neo4jStore
-from knowledge.graphs.store import StoreRefused, StoreUnavailable
-from knowledge.marking import behind
+from knowledge.entities import merges
+from knowledge.graphs import parity, projector, unit_builder
+from knowledge.graphs.neo4j import parity as neo4j_parity
+from knowledge.graphs.neo4j import rows as neo4j_rows
+from knowledge.graphs.neo4j.store import Neo4jStore
+from knowledge.graphs.units import StoreRefused, StoreUnavailable
 from knowledge.models import Depiction, Entity, EntityName, Merge, Projection, ProjectorLock, Review, Statement
+from knowledge.record import depictions, projection_queue
+from knowledge.record.projection_queue import behind
+from knowledge.recording import recorder, reviews
 from tests import deterministic, records
 from tests.networks.neo4j_server import Neo4jServer, free_port
 from tests.networks.servers import TOKEN, serving
@@ -102,7 +106,7 @@ def test_a_type_is_a_label_that_changes_with_it(store: Neo4jStore) -> None:
     even(store)
     rome = records.entity("Rome")
     Entity.objects.filter(pk=rome.pk).update(type="organization")
-    marking.mark(marking.Kind.ENTITY, [rome.public_id])
+    projection_queue.mark(projection_queue.Kind.ENTITY, [rome.public_id])
     even(store)
     [row] = store.rows("MATCH (e:Entity {id: $id}) RETURN labels(e) AS labels", id=str(rome.public_id))
     assert sorted(row["labels"]) == ["Entity", "Organization"]
@@ -113,7 +117,7 @@ def test_deletes_and_verdicts_follow(store: Neo4jStore) -> None:
     first, second = told(), told(TEXT + " Again.")
     even(store)
     Post.objects.filter(pk=second.pk).update(state=Post.State.WITHDRAWN)
-    marking.mark_posts([second])
+    projection_queue.mark_posts([second])
     even(store)
     assert store.rows("MATCH ()-[r:SPOUSE]->() RETURN r.posts AS posts") == [{"posts": [str(first.public_id)]}]
     born = Statement.objects.get(relation="place_of_birth")
@@ -121,7 +125,7 @@ def test_deletes_and_verdicts_follow(store: Neo4jStore) -> None:
     even(store)
     assert store.rows("MATCH ()-[r:PLACE_OF_BIRTH]->() RETURN count(r) AS n") == [{"n": 0}]
     Post.objects.filter(pk=first.pk).update(state=Post.State.WITHDRAWN)
-    marking.mark_posts([first])
+    projection_queue.mark_posts([first])
     even(store)
     assert store.rows("MATCH (n:Entity|Post) RETURN count(n) AS n") == [{"n": 0}]
 
@@ -159,7 +163,7 @@ def test_names_of_every_kind_arrive_intact_in_both_graphs(store: Neo4jStore, set
         EntityName.objects.create(entity=ann, name=name, key="x", language="en", source="text")
         rome = records.entity("Rome")
         Entity.objects.filter(pk=rome.pk).update(label=name)
-        marking.mark(marking.Kind.ENTITY, [ann.public_id, rome.public_id])
+        projection_queue.mark(projection_queue.Kind.ENTITY, [ann.public_id, rome.public_id])
         even(store)
         assert store.rows("MATCH (e:Location) RETURN e.name AS name") == [{"name": name}]
         Entity.objects.filter(pk=rome.pk).update(label="Rome")
@@ -245,7 +249,7 @@ def test_who_is_shown_where_stands_as_nodes_and_goes_with_the_verdict(store: Neo
     even(store)
     assert [row["name"] for row in store.rows(query)] == ["Ann"]
     Post.objects.update(state=Post.State.WITHDRAWN)
-    marking.mark_posts(Post.objects.all())
+    projection_queue.mark_posts(Post.objects.all())
     even(store)
     assert store.rows("MATCH (n:Picture|PictureRegion) RETURN count(n) AS n") == [{"n": 0}]
 
@@ -278,7 +282,7 @@ def test_what_is_pending_is_told_from_what_is_wrong(store: Neo4jStore) -> None:
     assert len(report.pending) == 6 and not report.wrong
     projector.run("neo4j", opened=store)
     Post.objects.update(state=Post.State.WITHDRAWN)
-    marking.mark_posts(Post.objects.all())
+    projection_queue.mark_posts(Post.objects.all())
     report = check(store)
     assert len(report.pending) == 6 and not report.wrong
 
@@ -352,7 +356,7 @@ def test_a_late_request_of_an_earlier_projector_is_refused(store: Neo4jStore) ->
     told()
     earlier, later = Neo4jStore.from_settings(), Neo4jStore.from_settings()
     earlier.fence, later.fence = 5, 6
-    units = build.units(Projection.objects.filter(store="neo4j"), with_support=True)
+    units = unit_builder.units(Projection.objects.filter(store="neo4j"), with_support=True)
     earlier.replace(units)
     later.replace(units[:1])
     with pytest.raises(StoreUnavailable, match="later projector"):
@@ -364,15 +368,15 @@ def test_a_unit_that_neo4j_refuses_keeps_its_error_while_others_go_on(
 ) -> None:
     records.checkpoint()
     told()
-    original = property_graph.entity_row
+    original = neo4j_rows.entity_row
 
-    def broken(unit: property_graph.EntityUnit) -> property_graph.Row | None:
+    def broken(unit: neo4j_rows.EntityUnit) -> neo4j_rows.Row | None:
         row = original(unit)
         if row and row["properties"]["name"] == "Ann":
             row["properties"]["key"] = "x" * 40_000  # larger than an index takes
         return row
 
-    monkeypatch.setattr(property_graph, "entity_row", broken)
+    monkeypatch.setattr(neo4j_rows, "entity_row", broken)
     done = projector.run("neo4j", opened=store)
     assert (done.done, done.failed) == (5, 1)
     assert "too large to index" in behind("neo4j").get().error

@@ -12,10 +12,12 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from extraction import hosts, polling, visiting
+from extraction.crawler import politeness
+from extraction.feeds import polling
+from extraction.feeds.subscriptions import retry, subscribe
 from extraction.models import Feed, Host, Post, PostVersion
-from extraction.subscriptions import retry, subscribe
-from knowledge.recorder import mark_posts
+from extraction.posts import visits
+from knowledge.recording.recorder import mark_posts
 from tests.fakeweb import BODY, article
 from tests.networks.webserver import WebServer, conditional, reply, running
 
@@ -55,7 +57,7 @@ def poll_now() -> polling.Polled:
 
 def visit_now() -> dict[str, int]:
     Post.objects.update(due_at=timezone.now())
-    return dict(visiting.visit_due(20, mark=mark_posts).outcomes)
+    return dict(visits.visit_due(20, mark=mark_posts).outcomes)
 
 
 def test_from_a_feed_to_versions_edits_and_withdrawals(web: WebServer) -> None:
@@ -173,7 +175,7 @@ def test_several_workers_visit_each_page_once(web: WebServer) -> None:
 
     def work() -> None:
         try:
-            while visiting.visit_due(2, mark=mark_posts).claimed:
+            while visits.visit_due(2, mark=mark_posts).claimed:
                 pass
         except BaseException as error:
             failed.append(error)
@@ -222,11 +224,11 @@ def test_workers_share_a_host_s_turns(web: WebServer, monkeypatch: pytest.Monkey
     """Eight workers, one host: every turn is given once, one host's gap after another."""
     settings.FETCH_HOST_SECONDS = 0.05
     slept: list[float] = []
-    monkeypatch.setattr(hosts.time, "sleep", slept.append)
+    monkeypatch.setattr(politeness.time, "sleep", slept.append)
     started = timezone.now()
 
     def work() -> None:
-        hosts.wait_turn("https://news.example/a", 60)
+        politeness.wait_turn("https://news.example/a", 60)
         connection.close()
 
     workers = [threading.Thread(target=work) for _ in range(8)]

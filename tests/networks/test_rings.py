@@ -14,7 +14,7 @@ from django.db import transaction
 
 from kgbuilder import celery
 from kgbuilder.celery import LANES, Doorbell, LaneScheduler, make_app, ring
-from kgbuilder.repeats import Repeats
+from kgbuilder.monitoring.repeats import Repeats
 
 
 def waiting(app: Celery, lane: str) -> int:
@@ -105,7 +105,7 @@ def test_an_unknown_lane_is_a_mistake_of_ours() -> None:
 
 
 def test_every_lane_has_a_task_and_a_worker() -> None:
-    from kgbuilder.parts import all_parts
+    from kgbuilder.supervision.parts import all_parts
 
     celery.app.loader.import_default_modules()
     consumed = {

@@ -9,15 +9,18 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from extraction import fetch, polling, visiting
-from extraction.articles import extract
-from extraction.feeds import parse
-from extraction.looking import look
+from extraction.crawler import http_client
+from extraction.crawler.parsers.article_parser import extract
+from extraction.crawler.parsers.feed_parser import parse
+from extraction.feeds import polling
+from extraction.feeds.subscriptions import subscribe
 from extraction.models import Post
+from extraction.posts import visits
+from extraction.posts.article_page import look
 from extraction.samples import TITLE, SamplePost, load_posts
-from extraction.subscriptions import subscribe
-from kgbuilder import environment, parts
-from knowledge.recorder import mark_posts
+from kgbuilder.conf import environment
+from kgbuilder.supervision import parts
+from knowledge.recording.recorder import mark_posts
 from tests.fakeweb import BODY, article
 from tests.networks.webserver import WebServer, reply, running
 from tests.records import PUBLISHED
@@ -59,7 +62,7 @@ def test_the_samples_are_read_by_the_normal_path(live_server, settings, tmp_path
     settings.WEB_ADDRESS = f"{live_server.url}/"
     subscribe(live_server.url + reverse("sample_feed"), sample=True)
     assert polling.poll_due().new == len(load_posts())
-    while visiting.visit_due(8, mark=mark_posts).claimed:
+    while visits.visit_due(8, mark=mark_posts).claimed:
         pass
     assert Post.objects.filter(sample=True, current_version__source="page", error="").count() == len(load_posts())
     texts = set(Post.objects.values_list("current_version__text", flat=True))
@@ -115,7 +118,7 @@ def test_a_publisher_does_not_make_us_fetch_our_own_pages(own: WebServer, publis
     subscribe(inward)
     polled = polling.poll_due()
     assert polled.new == 3 and len(polled.errors) == 2
-    while visiting.visit_due(8, mark=mark_posts).claimed:
+    while visits.visit_due(8, mark=mark_posts).claimed:
         pass
     assert own.asked == []
     texts = dict(Post.objects.values_list("sightings__guid", "current_version__text"))
@@ -140,8 +143,8 @@ def test_a_sample_leads_nowhere_else_in_our_pages(own: WebServer, publisher: Web
         post.link = own.url(path)
         assert "private or local" in look(post).says, path
     publisher.answers["/to-sample"] = reply(302, Location=own.url("/samples/one.html"))
-    with pytest.raises(fetch.FetchError, match="private or local"):
-        fetch.get(publisher.url("/to-sample"))
+    with pytest.raises(http_client.FetchError, match="private or local"):
+        http_client.get(publisher.url("/to-sample"))
     assert own.paths() == ["/samples/away.html"]
     post.link = own.url("/samples/one.html")
     assert look(post).kind == "page"
@@ -149,6 +152,6 @@ def test_a_sample_leads_nowhere_else_in_our_pages(own: WebServer, publisher: Web
 
 @pytest.mark.django_db
 def test_another_name_for_our_address_is_no_sample_s(own: WebServer) -> None:
-    with pytest.raises(fetch.FetchError, match="private or local"):
-        fetch.get(own.url("/samples/one.html", "localhost"), samples=True)
-    assert own.asked == [] and fetch.get(own.url("/samples/one.html"), samples=True).status == 200
+    with pytest.raises(http_client.FetchError, match="private or local"):
+        http_client.get(own.url("/samples/one.html", "localhost"), samples=True)
+    assert own.asked == [] and http_client.get(own.url("/samples/one.html"), samples=True).status == 200

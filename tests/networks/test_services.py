@@ -12,11 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from extraction.models import Host
-from knowledge import agreement, identities, tasks
+from knowledge import tasks
+from knowledge.linking import fact_comparison, link_queue, linker_from_settings, source_status
 from knowledge.models import KnowledgeService, Link, ServiceAnswer
-from knowledge.sources import chosen, standing
-from knowledge.sources.known import SourceUnavailable
-from knowledge.sources.remote import FAILURES, Remote
+from knowledge.sources.cached_client import FAILURES, Remote
+from knowledge.sources.protocol import SourceUnavailable
 from tests import factories, records
 from tests.networks import services
 from tests.networks.services import Services
@@ -41,16 +41,16 @@ def both(there: Services, settings: Any, tmp_path: Any, monkeypatch: pytest.Monk
     settings.DATA_DIR = tmp_path
     settings.CONTACT_URL = "https://kg.example/about"
     monkeypatch.setattr(tasks, "SERVICE_SECONDS", 0.5)
-    monkeypatch.setattr("knowledge.sources.remote.FIRST_WAIT", 0.0)
+    monkeypatch.setattr("knowledge.sources.cached_client.FIRST_WAIT", 0.0)
     records.checkpoint()
     records.read(records.post(TEXT), NAMES, [("Ada Lovelace", "spouse", "William King")])
     return there
 
 
-def look_up() -> identities.LookedUp:
-    linker = chosen.linker(tasks.send)
+def look_up() -> link_queue.LookedUp:
+    linker = linker_from_settings.linker(tasks.send)
     assert linker is not None
-    return identities.look_up(linker, chosen.NAME, 10, chosen.encyclopedias(tasks.send))
+    return link_queue.look_up(linker, linker_from_settings.NAME, 10, linker_from_settings.encyclopedias(tasks.send))
 
 
 def ada() -> Link:
@@ -82,7 +82,9 @@ def test_what_they_know_arrives_with_names(both: Services, client: Any) -> None:
     assert "Anne Isabella Byron" in page and "English mathematicians" in page and "mathematician and writer" in page
     Link.objects.filter(entity__label="William King").update(target="Q3")
     ends = (link.entity_id, "spouse", records.entity("William King").pk)
-    assert agreement.agreements([ends])[ends] == agreement.Agreement("known", "Wikidata", "William King", "Q3", "Q7259")
+    assert fact_comparison.agreements([ends])[ends] == fact_comparison.Agreement(
+        "known", "Wikidata", "William King", "Q3", "Q7259"
+    )
 
 
 def test_dbpedias_facts_stand_beside_wikidatas_and_are_compared_too(both: Services, client: Any) -> None:
@@ -99,9 +101,9 @@ def test_dbpedias_facts_stand_beside_wikidatas_and_are_compared_too(both: Servic
     Link.objects.filter(entity__label="London").update(target="Q84")
     Link.objects.filter(entity__label="William King").update(target="Q3")
     ends = [(link.entity_id, relation, records.entity(tail).pk) for _, relation, tail in said]
-    found, address = agreement.agreements(ends), "http://dbpedia.org/resource/Ada_Lovelace"
-    assert found[ends[0]] == agreement.Agreement("conflict", "DBpedia", "A Poet", "Q4", address)
-    assert found[ends[1]] == agreement.Agreement("known", "DBpedia", "London", "Q84", address)
+    found, address = fact_comparison.agreements(ends), "http://dbpedia.org/resource/Ada_Lovelace"
+    assert found[ends[0]] == fact_comparison.Agreement("conflict", "DBpedia", "A Poet", "Q4", address)
+    assert found[ends[1]] == fact_comparison.Agreement("known", "DBpedia", "London", "Q84", address)
     client.force_login(factories.make_user("editor"))
     page = client.get(reverse("entity", args=[link.entity.public_id])).content.decode()
     assert "in DBpedia</span>" in page and "DBpedia says <bdi>A Poet</bdi>" in page
@@ -112,7 +114,7 @@ def test_what_both_know_wikidata_says(both: Services, settings: Any) -> None:
     look_up()
     assert ["P26", "Q3", "Will King", "dbo:spouse"] in ada().facts
     settings.KNOWLEDGE = ("wikidata", "dbpedia")
-    identities.again()
+    link_queue.again()
     look_up()
     assert ["P26", "Q3", "William King"] in ada().facts
     assert not [row for row in ada().facts if row[0] == "P26" and len(row) > 3]
@@ -121,11 +123,11 @@ def test_what_both_know_wikidata_says(both: Services, settings: Any) -> None:
 def test_answers_are_kept_and_asked_for_anew_when_they_are_old(both: Services) -> None:
     look_up()
     asked = len(both.server.asked)
-    identities.again()
+    link_queue.again()
     look_up()
     assert len(both.server.asked) == asked
     ServiceAnswer.objects.update(asked_at=timezone.now() - timedelta(days=31))
-    identities.again()
+    link_queue.again()
     look_up()
     assert len(both.server.asked) == 2 * asked
 
@@ -134,7 +136,7 @@ def test_an_old_answer_does_where_the_service_is_away(both: Services) -> None:
     look_up()
     ServiceAnswer.objects.update(asked_at=timezone.now() - timedelta(days=31))
     both.break_all(reply(500))
-    identities.again()
+    link_queue.again()
     assert look_up().failed == 0
     assert (ada().target, ada().error) == ("Q7259", "")
 
@@ -143,7 +145,7 @@ def test_an_old_answer_does_where_the_service_is_away(both: Services) -> None:
 def test_whatever_they_do_the_lane_goes_on_and_looks_again_later(both: Services, client: Any, fault: str) -> None:
     both.break_all(services.FAULTS[fault]())
     assert look_up().failed == 2
-    assert identities.degraded().count() == 2
+    assert link_queue.degraded().count() == 2
     link = ada()
     assert link.target == "" and link.due_at is not None and link.due_at > timezone.now()
     client.force_login(factories.make_user("editor"))
@@ -153,7 +155,7 @@ def test_whatever_they_do_the_lane_goes_on_and_looks_again_later(both: Services,
     later()
     look_up()
     assert ada().target == "Q7259"
-    assert not identities.degraded().exists()
+    assert not link_queue.degraded().exists()
     assert not KnowledgeService.objects.exclude(failures=0).exists()
 
 
@@ -196,7 +198,7 @@ def test_a_short_pause_is_waited_out(both: Services) -> None:
     url = f"{both.server.url('/w/api.php')}?action=wbgetentities&ids=Q7259&format=json"
     Host.objects.all().delete()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("extraction.hosts.hold", lambda url, seconds: None)
+        patched.setattr("extraction.crawler.politeness.hold", lambda url, seconds: None)
         found = asker.ask("Wikidata", url, "application/json", lambda answer: len(json.loads(answer.content)))
     assert (found, waited) == (1, [3.0])
 
@@ -216,7 +218,7 @@ def test_the_circuit_opens_lets_one_through_later_and_closes(both: Services) -> 
     with pytest.raises(SourceUnavailable, match="left alone until"):
         ask(100)
     assert both.asked("/wdqs") == asked, "an open circuit asks nobody"
-    assert standing.standing().state == "missing" and "Wikidata is away" in standing.standing().says
+    assert source_status.standing().state == "missing" and "Wikidata is away" in source_status.standing().says
     first = KnowledgeService.objects.get().open_until
     later()
     with pytest.raises(SourceUnavailable, match="500"):
@@ -241,7 +243,7 @@ def test_a_question_that_is_refused_says_nothing_against_the_service(both: Servi
 
 @pytest.mark.parametrize("name", ['"', "> ?x", "a" * 100_000, "\x00", "{ } \\ ' \n", "名" * 200, "O'Brien & Söhne"])
 def test_no_name_is_read_as_a_query(both: Services, name: str) -> None:
-    for source in chosen.encyclopedias(tasks.send):
+    for source in linker_from_settings.encyclopedias(tasks.send):
         assert source.search(name, 10) == []  # type: ignore[attr-defined]
     assert not KnowledgeService.objects.exclude(error="").exists()
 

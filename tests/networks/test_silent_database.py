@@ -10,7 +10,7 @@ import pytest
 from django.db.utils import ConnectionHandler
 from django.test import Client
 
-from kgbuilder import connections
+from kgbuilder.conf import connections
 from tests.patience import PATIENCE_S
 
 pytest.importorskip("psycopg")
@@ -26,7 +26,7 @@ def test_readyz_answers_while_the_database_s_host_says_nothing(client: Client, m
             ConnectionHandler({"default": entry})["default"].ensure_connection()
             return True
 
-        monkeypatch.setattr("kgbuilder.views.Installation.objects.exists", exists)
+        monkeypatch.setattr("kgbuilder.web.views.Installation.objects.exists", exists)
         answers: list[int] = []
         asking = threading.Thread(target=lambda: answers.append(client.get("/readyz").status_code), daemon=True)
         asking.start()

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 from django.test import Client
 
-from kgbuilder import tokens
+from kgbuilder.accounts import api_tokens
 from knowledge.graphs import projector
 from tests.factories import make_user
 from tests.networks.servers import TOKEN, Server, serving
@@ -34,7 +34,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def client(server: Server, settings: Any) -> Client:
     settings.SPARQL_SOCKET, settings.SPARQL_TOKEN = server.socket, TOKEN
-    _, text = tokens.make(make_user("viewer"), "a client", ["query"])
+    _, text = api_tokens.make(make_user("viewer"), "a client", ["query"])
     return Client(headers={"Authorization": f"Bearer {text}"}, enforce_csrf_checks=True)
 
 

@@ -16,8 +16,9 @@ import httpx
 import pyoxigraph
 import pytest
 
-from knowledge.graphs import adhoc, guard, sparql_store
-from knowledge.graphs.adhoc import QueryFailed, _ask
+from knowledge.graphs.rdf import sparql_guard, sparql_store
+from knowledge.graphs.sparql_server import snapshot_queries
+from knowledge.graphs.sparql_server.snapshot_queries import QueryFailed, _ask
 from tests.networks.servers import TOKEN, Server, serving
 from tests.patience import PATIENCE_S
 
@@ -216,8 +217,8 @@ WAYS_OUT = [
 @pytest.mark.parametrize("way", WAYS_OUT)
 def test_no_query_leaves_the_house(server: Server, listener: Listener, way: str) -> None:
     text = way % listener.address
-    with pytest.raises(guard.Refused):
-        guard.check(text)
+    with pytest.raises(sparql_guard.Refused):
+        sparql_guard.check(text)
     assert ask(server, text).status_code in (400, 403), "the server refuses it too"
     with pytest.raises(sparql_store.StoreUnavailable):
         try:
@@ -251,7 +252,7 @@ def test_were_the_checks_to_miss_it_the_child_could_open_no_socket(server: Serve
 def test_a_querys_process_stays_far_below_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a heap for each thread it takes between 450 MB and the whole gigabyte of address space, by chance."""
     pyoxigraph.Store(str(tmp_path)).flush()
-    monkeypatch.setattr(adhoc, "MEMORY", 320 << 20)
+    monkeypatch.setattr(snapshot_queries, "MEMORY", 320 << 20)
     answer = _ask("SELECT (1 AS ?n) {}", "text/csv", PATIENCE_S, 10, tmp_path)
     assert answer.body == b"n\r\n1\r\n"
 
@@ -322,7 +323,15 @@ def wait_for(true: Callable[[], Any], seconds: float = PATIENCE_S) -> Any:
 
 
 def test_without_a_token_it_does_not_start(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "knowledge.graphs.embedded", "--store", f"{tmp_path}/g", "--socket", "x.sock"]
+    command = [
+        sys.executable,
+        "-m",
+        "knowledge.graphs.sparql_server.server",
+        "--store",
+        f"{tmp_path}/g",
+        "--socket",
+        "x.sock",
+    ]
     ended = subprocess.run(command, capture_output=True, text=True, env={"PATH": ""}, check=False)
     assert ended.returncode == 1 and "SPARQL_TOKEN" in ended.stderr
 

@@ -11,8 +11,10 @@ import pytest
 import waitress
 from pytest_django import Settings
 
-from knowledge.graphs import embedded, parity, projector, sparql_store
-from knowledge.graphs.sparql_store import SparqlStore
+from knowledge.graphs import parity, projector
+from knowledge.graphs.rdf import sparql_store
+from knowledge.graphs.rdf.sparql_store import SparqlStore
+from knowledge.graphs.sparql_server import server as sparql_server_server
 from tests import records
 from tests.networks.servers import TOKEN
 from tests.networks.test_graph import TEXT, strange, told
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def store(tmp_path: Path, settings: Settings) -> Iterator[SparqlStore]:
     """The bundled server's application on a port: with `/ask` as its query address it is like any live server."""
-    app, _ = embedded.application(tmp_path / "graph", TOKEN)
+    app, _ = sparql_server_server.application(tmp_path / "graph", TOKEN)
     made: dict[int, Any] = {}
     server = waitress.create_server(app, host="127.0.0.1", port=0, threads=4, map=made)
     thread = threading.Thread(target=server.run, daemon=True)

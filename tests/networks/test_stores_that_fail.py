@@ -14,10 +14,11 @@ from django.db import connection
 from pytest_django import Settings
 
 from extraction.models import Post
-from knowledge import marking
-from knowledge.graphs import neo4j_parity, parity, projector
-from knowledge.graphs.neo4j_store import Neo4jStore
-from knowledge.marking import behind
+from knowledge.graphs import parity, projector
+from knowledge.graphs.neo4j import parity as neo4j_parity
+from knowledge.graphs.neo4j.store import Neo4jStore
+from knowledge.record import projection_queue
+from knowledge.record.projection_queue import behind
 from tests import records
 from tests.networks.neo4j_server import Neo4jServer, serving_neo4j
 from tests.networks.servers import TOKEN, Server, serving
@@ -58,7 +59,7 @@ def record(number: int) -> None:
     for post in Post.objects.order_by("?")[:1]:
         state = Post.State.WITHDRAWN if post.state == Post.State.LIVE else Post.State.LIVE
         Post.objects.filter(pk=post.pk).update(state=state)
-        marking.mark_posts([post])
+        projection_queue.mark_posts([post])
 
 
 def fail(kind: str, neo4j: Neo4jServer, sparql: Server, numbers: Iterator[int]) -> None:

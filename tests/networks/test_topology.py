@@ -14,7 +14,7 @@ import httpx
 import psycopg
 import pytest
 
-from kgbuilder import make_secrets
+from kgbuilder.install import make_secrets
 from tests.compose import FILE, Container, ours, part_of
 from tests.kill.__main__ import free_port, settings_of
 from tests.kill.newsroom import open_newsroom

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kgbuilder.environment import SETTINGS
+from kgbuilder.conf.environment import SETTINGS
 from kgbuilder.supervision import roster
 from tests.kill.__main__ import free_port, settings_of
 from tests.kill.product import Product, wait_for

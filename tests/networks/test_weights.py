@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from extraction import detector_weights
+from extraction.images import detector_weights
 from tests.networks.webserver import WebServer, reply, running
 
 GOOD = bytes(range(256)) * 40
