@@ -94,7 +94,7 @@ def begin(config, prepared):
     from extraction.features.featurizer import SHAPES
     from extraction.networks.encoders import text
     from extraction.networks.encoders.text import TextEncoder
-    from training.publishing.checkpoints import assembled
+    from training.engine.networks import assembled
 
     return assembled(config, prepared, TextEncoder.blank(text.tiny(30522), len(SHAPES)))
 
@@ -102,7 +102,8 @@ def begin(config, prepared):
 def test_a_run_goes_on_from_a_checkpoint_without_what_it_leaves_out(tmp_path):
     from extraction.reader.checkpoint import Checkpoint
     from training.engine.loop import Run
-    from training.publishing.checkpoints import manifest_of, new_network
+    from training.engine.networks import new_network
+    from training.publishing.checkpoints import manifest_of
     from training.run import parser_for
 
     config = tiny()

@@ -13,30 +13,24 @@ import torch
 from tokenizers import Tokenizer
 
 from extraction.datasets import registry
-from extraction.features.batch import AnyTargets, Batch, Needs, PairTargets, TagTargets, targets
+from extraction.features.batch import Batch, Needs
 from extraction.features.cooccurrence import PmiTable
 from extraction.features.entity_markers import add_markers
 from extraction.features.featurizer import Features, Featurizer
 from extraction.features.model_inputs import Look, Row, Rows, class_names, pixels_in
+from extraction.features.targets import AnyTargets, pair_targets, tag_targets, word_pair_targets
 from extraction.labels import Inventory, inventory
 from extraction.networks.encoders.text import find
 from extraction.networks.systems import SYSTEMS, Head, Sizes, sizes_of
 from extraction.reader.checkpoint import Checkpoint
-from extraction.schema import Candidate, Example, Words
+from extraction.schema import Example, Words
 from training.config import TrainConfig
 from training.data import subsets
 from training.data.images import folders_in
+from training.data.items import Item, items_of
 from training.data.parse_cache import Parses
 
 PIECES = 512
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """What a step turns over: an example, or one of its candidate pairs."""
-
-    example: int
-    candidate: Candidate | None = None
 
 
 @dataclass(frozen=True)
@@ -183,18 +177,6 @@ def load_tokenizer(encoder: str) -> Tokenizer:
     return Tokenizer.from_pretrained(encoder)
 
 
-def items_of(examples: Sequence[Example], head: Head) -> list[Item]:
-    """What there is to turn over for this head."""
-    if head in ("word_pairs", "tags"):
-        return [Item(index) for index in range(len(examples))]
-    return [
-        Item(index, candidate)
-        for index, example in enumerate(examples)
-        for candidate in example.candidates
-        if candidate.region == (head == "region_pair")
-    ]
-
-
 def with_titles(
     featurizer: Featurizer, examples: Sequence[Example], parsed: Sequence[Words], plain: Sequence[Features], own: bool
 ) -> list[Features]:
@@ -254,30 +236,7 @@ def targets_of(
     """What the data say of these items, for the run's head."""
     examples = [prepared.examples[item.example] for item in items]
     if prepared.head == "word_pairs":
-        return targets(examples, prepared.inventory, band, noise, rng)
+        return word_pair_targets(examples, prepared.inventory, band, noise, rng)
     if prepared.head == "tags":
         return tag_targets(examples, prepared.inventory)
-    labels = torch.tensor([label_of(prepared.inventory, item.candidate) for item in items])
-    return PairTargets(labels, tag_targets(examples, prepared.inventory))
-
-
-def label_of(names: Inventory, candidate: Candidate | None) -> int:
-    """A candidate's label: 0 for none, 1 + the relation's place. Raises ValueError for an unknown relation."""
-    if candidate is None or not candidate.key:
-        return 0
-    if candidate.key not in names.relation_keys:
-        raise ValueError(f"the relation {candidate.key!r} is none of the {len(names.relations)} that are trained")
-    return 1 + names.relation_keys.index(candidate.key)
-
-
-def tag_targets(examples: Sequence[Example], names: Inventory) -> TagTargets:
-    """BIO tags of the examples' mentions; one of another type, or that overlaps one before it, is left out."""
-    tags = np.zeros((len(examples), max(len(example.words) for example in examples)), np.int64)
-    for row, example in enumerate(examples):
-        for mention in example.mentions:
-            span = slice(mention.start, mention.end)
-            if mention.type in names.types and not tags[row, span].any():
-                kind = names.types.index(mention.type)
-                tags[row, span] = 2 + 2 * kind
-                tags[row, mention.start] = 1 + 2 * kind
-    return TagTargets(torch.from_numpy(tags))
+    return pair_targets(examples, [item.candidate for item in items], prepared.inventory)

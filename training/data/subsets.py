@@ -5,15 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from extraction.schema import Example
 from training.config import TrainConfig
-
-if TYPE_CHECKING:
-    from training.data.preparation import Item
+from training.data.items import Item
 
 
 def without(config: TrainConfig, example: Example) -> Example:

@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from extraction.features.batch import AnyTargets, Batch, to_device
+from extraction.features.batch import Batch, to_device
+from extraction.features.targets import AnyTargets
 from training.config import TrainConfig
 from training.data.preparation import Prepared, epoch_batches, make_batch
 from training.engine import run_state

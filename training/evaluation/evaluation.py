@@ -19,8 +19,9 @@ from extraction.reader.checkpoint import Checkpoint
 from extraction.schema import Candidate, Example
 from training.config import TrainConfig
 from training.data.images import CANVAS, folders_named, inputs, missing, pictures_for
+from training.data.items import items_of
 from training.data.parse_cache import Parses
-from training.data.preparation import Prepared, items_of, with_titles
+from training.data.preparation import Prepared, with_titles
 from training.evaluation.bootstrap import interval
 from training.evaluation.decision_threshold import decided, least_of, probabilities
 from training.evaluation.error_analysis import Looked, by_label, look_at_pairs, look_at_reading

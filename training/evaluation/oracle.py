@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from extraction.features.batch import Targets, targets
+from extraction.features.targets import Targets, word_pair_targets
 from extraction.labels import Inventory
 from extraction.networks.eega import EEGA, WordStates
 from extraction.reader.decoding import Decoder, Found, find_mentions
@@ -78,7 +78,7 @@ class _Rows:
 
 
 def _round_trip(examples: Sequence[Example], inventory: Inventory, band: int) -> list[Prediction]:
-    gold = targets(examples, inventory, band)
+    gold = word_pair_targets(examples, inventory, band)
     logs = _log_probabilities(gold.allowed.numpy())
     mentions = find_mentions(logs, [len(example.words) for example in examples])
     oracle, rows = _Oracle(gold, len(inventory.relations)), _Rows(list(range(len(examples))))

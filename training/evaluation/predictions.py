@@ -13,7 +13,8 @@ from extraction.features.batch import Batch, to_device
 from extraction.networks.outputs import TagOutput
 from extraction.reader.bio import mentions_of
 from extraction.reader.decoding import Decoder, Found
-from training.data.preparation import Item, Prepared, targets_of
+from training.data.items import Item
+from training.data.preparation import Prepared, targets_of
 
 BATCH_PIECES = 1600  # padded word pieces a batch on a processor
 ON_A_GPU = 8  # times as many

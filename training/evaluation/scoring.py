@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from extraction.features.targets import pair_label
 from extraction.labels import Inventory
 from extraction.reader.calibration import Calibration
 from extraction.schema import Example
-from training.data.preparation import Prepared, label_of
+from training.data.preparation import Prepared
 from training.evaluation.decision_threshold import Labels, decided, probabilities
 from training.evaluation.metrics import Prediction, Score, mention_score, relation_score, relation_scores
 from training.evaluation.predictions import pair_logits, read, tagged
@@ -99,7 +100,7 @@ def judge_pairs(prepared: Prepared, logits: NDArray[np.float32], least: float | 
 
 def gold_labels(prepared: Prepared) -> Labels:
     """The label of each candidate, none being 0."""
-    return np.array([label_of(prepared.inventory, item.candidate) for item in prepared.items], np.int64)
+    return np.array([pair_label(prepared.inventory, item.candidate) for item in prepared.items], np.int64)
 
 
 def _pair_counts(found: Labels, gold: Labels) -> Counts:

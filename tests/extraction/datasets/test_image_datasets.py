@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from extraction.datasets.registry import DatasetError, LoadReport, inventory, load
-from extraction.features.batch import Needs, PairTargets
+from extraction.features.batch import Needs
+from extraction.features.targets import PairTargets
 from extraction.schema import Candidate, Example
 
 ROOT = Path(__file__).parents[2] / "fixtures" / "datasets"

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from extraction.features.batch import NOISE_WEIGHT, targets
+from extraction.features.targets import NOISE_WEIGHT, word_pair_targets
 from extraction.labels import Inventory, RelationType
 from extraction.schema import Example, WordRelation, WordSpan
 
@@ -34,12 +34,12 @@ EXAMPLE = Example(
 
 def tags(example: Example, row: int, size: int) -> set[int]:
     """The tags that the cell (row, row + size) may have."""
-    return set(np.flatnonzero(targets([example], NAMES, band=3).allowed[0, row, size].numpy()).tolist())
+    return set(np.flatnonzero(word_pair_targets([example], NAMES, band=3).allowed[0, row, size].numpy()).tolist())
 
 
 def cells(example: Example, **options) -> dict[tuple[int, int], tuple[list[int], list[int], float]]:
     """(i, j) -> positive relations, annotated relations, weight."""
-    made = targets([example], NAMES, 3, **options)
+    made = word_pair_targets([example], NAMES, 3, **options)
     return {
         (int(i), int(j)): (yes.nonzero().flatten().tolist(), known.nonzero().flatten().tolist(), float(weight))
         for i, j, yes, known, weight in zip(

@@ -183,7 +183,7 @@ def test_type_loss_does_not_choose_between_allowed_tags():
 
 
 def test_relations_that_are_not_annotated_get_no_gradient():
-    from extraction.features.batch import Targets
+    from extraction.features.targets import Targets
 
     logits = torch.zeros(1, 1, 3, requires_grad=True)
     nothing = torch.zeros(1, 1, dtype=torch.long)
@@ -201,7 +201,7 @@ def test_relations_that_are_not_annotated_get_no_gradient():
 
 
 def test_every_weight_learns():
-    from extraction.features.batch import targets
+    from extraction.features.targets import word_pair_targets
     from extraction.labels import Inventory, RelationType
     from extraction.schema import Example, WordRelation, WordSpan
 
@@ -218,7 +218,7 @@ def test_every_weight_learns():
     )
     net = network()
     net.encoder.freeze_pieces(False)
-    losses = net.loss(collate([features([1, 1, 1])]), targets([example], names, band=4))
+    losses = net.loss(collate([features([1, 1, 1])]), word_pair_targets([example], names, band=4))
     losses["total"].backward()
     still = {name for name, weight in net.named_parameters() if weight.grad is None or not weight.grad.any()}
     # a key's bias moves all scores of a softmax alike, and so does the bias under a channel's ReLU

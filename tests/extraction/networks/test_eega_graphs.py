@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from extraction.features.batch import SELF_LOOP, targets
+from extraction.features.batch import SELF_LOOP
 from extraction.features.cooccurrence import LEVELS
+from extraction.features.targets import word_pair_targets
 from extraction.labels import Inventory, RelationType
 from extraction.networks.eega import EEGA, EEGAConfig
 from extraction.networks.layers.optimal_transport import (
@@ -60,7 +61,7 @@ def wanted(one: Any):
         Example("1", "made up", ("w",) * len(heads), mentions, (WordRelation(0, 1, "w"),), ends, frozenset("wxyz"))
         for heads in TREES
     ]
-    return targets(examples, names, band=4)
+    return word_pair_targets(examples, names, band=4)
 
 
 def test_an_object_is_moved_by_the_objects_it_is_related_to_and_no_others():

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from extraction.features.batch import PairTargets
+from extraction.features.targets import PairTargets
 from extraction.networks.encoders.text import VisionEncoderMissing
 from extraction.networks.encoders.vit import VISION, ViT, small, tiny_vit
 from extraction.networks.focalmre import DETECTED, GROUNDED, FocalMRE, FocalMREConfig, Gate

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from extraction.features.batch import PairTargets
 from extraction.features.graph_alignment import Structure, align_batch, similarities
 from extraction.features.model_inputs import OBJECT_WIDTH
+from extraction.features.targets import PairTargets
 from extraction.networks.mega import MEGA, MEGAConfig
 from extraction.networks.mtb import MTB, MTBConfig
 from tests.batches import MARKERS, batch, encoder, regions, row

@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from extraction.features.batch import Batch, Facts, Objects, Pairs, PairTargets, Pictures, TagTargets
+from extraction.features.batch import Batch, Facts, Objects, Pairs, Pictures
 from extraction.features.featurizer import SHAPES
+from extraction.features.targets import PairTargets, TagTargets
 from extraction.networks.encoders.text import TextEncoder, tiny
 from extraction.networks.encoders.vit import ViT, tiny_vit
 from extraction.networks.layers.cross_modal_attention import Attention, CrossLayer, Stream, rounds

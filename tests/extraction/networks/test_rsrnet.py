@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from extraction.features.batch import Batch, Pairs, PairTargets, Pictures, TagTargets
+from extraction.features.batch import Batch, Pairs, Pictures
 from extraction.features.featurizer import SHAPES
+from extraction.features.targets import PairTargets, TagTargets
 from extraction.networks.encoders.pyramid import TINY, Pyramid
 from extraction.networks.encoders.text import Prefix, TextEncoder, tiny
 from extraction.networks.rsrnet import RSRNeT, RSRNeTConfig, StageGate, StageProjection, pool

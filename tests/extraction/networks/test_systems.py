@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from extraction.features.batch import PairTargets, TagTargets
+from extraction.features.targets import PairTargets, TagTargets, pair_label, tag_targets
 from extraction.networks.outputs import PairOutput, TagOutput
 from extraction.networks.systems import SYSTEMS
 from extraction.reader.bio import mentions_of
@@ -28,7 +28,7 @@ from tests.generated import (
     network,
     prepared,
 )
-from training.data.preparation import Prepared, epoch_batches, label_of, tag_targets, targets_of
+from training.data.preparation import Prepared, epoch_batches, targets_of
 from training.engine.loop import Run
 from training.evaluation.oracle import ceiling
 from training.evaluation.predictions import pair_logits, read, tagged
@@ -156,7 +156,7 @@ SIGHTED = [case for case in CASES if case[0] != "mtb"]
 def accuracy(net: Any, given: Prepared) -> float:
     """Share of the held-out items whose relation (for taggers: mention) is the right one of the two that it can be."""
     if given.head in ("pair", "region_pair"):
-        places = [label_of(given.inventory, item.candidate) for item in given.items]
+        places = [pair_label(given.inventory, item.candidate) for item in given.items]
         both = [1 + given.inventory.relation_keys.index(key) for key in KEYS]
         logits = pair_logits(net, given)[:, both]
         return float(np.mean([both[one] == place for one, place in zip(logits.argmax(1), places, strict=True)]))
