@@ -19,7 +19,7 @@ from extraction.schema import Candidate, Example, Fact, Region, WordRelation, Wo
 from tests.tiny import LETTERS, tokenizer
 from training.config import TrainConfig
 from training.data.preparation import Prepared, prepare_examples
-from training.publishing.checkpoints import assembled
+from training.engine.networks import assembled
 
 SIZE = 32  # pixels of a picture's sides
 LIVES, BORN = "/per/loc/place_of_residence", "/per/loc/place_of_birth"

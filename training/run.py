@@ -23,10 +23,12 @@ from training.data.parse_cache import Parses, Unparsed
 from training.data.preparation import Prepared, head_of, prepare
 from training.engine.distributed import World
 from training.engine.loop import Progress, Run
+from training.engine.networks import new_network
 from training.evaluation.bootstrap import interval
+from training.evaluation.predictions_file import write_predictions
 from training.evaluation.scoring import Judgement, judge
-from training.publishing.checkpoints import new_network, publish
-from training.publishing.publish import publish_judged, write_predictions
+from training.publishing.checkpoints import publish
+from training.publishing.publish import publish_judged
 
 Report = Callable[[Progress], None]
 Build = Callable[[TrainConfig, Prepared], Any]

@@ -47,7 +47,7 @@ def measure(config: TrainConfig, batches: int, rounds: int, device: Device) -> t
     from extraction.features.batch import to_device
     from training.data.preparation import prepare_examples
     from training.engine.loop import Run
-    from training.publishing.checkpoints import new_network
+    from training.engine.networks import new_network
 
     config = dataclasses.replace(config, data=("mnre",), labels="native", batch=BATCH, epochs=1, device=device)
     examples = [example(number) for number in range(BATCH * batches)]

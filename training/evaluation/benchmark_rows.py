@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from extraction.datasets import registry
-from extraction.labels import RELATIONS, inventory
+from extraction.labels import RELATIONS, inventory, native_type, to_native
 from extraction.reader.checkpoint import Checkpoint
 from extraction.reader.decoding import Found
 from extraction.schema import Example
 from training.config import TrainConfig
 from training.data.parse_cache import Parses
-from training.evaluation.mapped_back import mapped_back
 from training.evaluation.metrics import Prediction, Score, mention_score, relation_score, relation_scores
 from training.evaluation.word_pair_grid import ScoredRelation
 from training.evaluation.word_pair_predictions import Reader, best_threshold, find_in
 
-BOTH_WAYS = {"redocred"}  # sets that annotate a symmetric relation in both directions; we give it once
+# Re-DocRED states a symmetric fact in both directions, MNRE once, mostly in the order of the text; we give it once.
+BOTH_WAYS = frozenset({"redocred"})
 
 
 @dataclass(frozen=True)
@@ -147,3 +147,40 @@ def with_and_without_titles(checkpoint: Checkpoint, parser: Parses, root: Path) 
 def _threshold(checkpoint: Checkpoint, key: str) -> float:
     thresholds = checkpoint.manifest.thresholds
     return thresholds.get(key, thresholds["default"])
+
+
+def mapped_back(prediction: Prediction, name: str) -> Prediction:
+    """The prediction in the labels of data set `name`; what the set has no label for is left out.
+
+    A symmetric relation is given as the set states it, and where it states it once, in the order of the text: gold that
+    has it the other way round is missed when direction counts.
+    """
+    types = [native_type(name, mention.type) for mention in prediction.mentions]
+    kept = [index for index, label in enumerate(types) if label]
+    places = {index: place for place, index in enumerate(kept)}
+    relations = []
+    for relation in _stated(prediction.relations, both_ways=name in BOTH_WAYS):
+        head, tail = prediction.mentions[relation.head], prediction.mentions[relation.tail]
+        found = to_native(name, relation.key, head.type, tail.type)
+        if found is not None:
+            label, turned = found
+            ends = (relation.tail, relation.head) if turned else (relation.head, relation.tail)
+            relations.append(ScoredRelation(places[ends[0]], places[ends[1]], label, relation.score))
+    return Prediction([replace(prediction.mentions[index], type=types[index]) for index in kept], relations)
+
+
+def _stated(relations: Iterable[ScoredRelation], both_ways: bool) -> list[ScoredRelation]:
+    """Directed relations as they are; symmetric ones, found either way or both, once a pair or in both directions."""
+    stated: dict[tuple[int, int, str], ScoredRelation] = {}
+    for relation in relations:
+        head, tail, key = relation.head, relation.tail, relation.key
+        directions = [(head, tail)]
+        if RELATIONS[key].symmetric:
+            directions = [(min(head, tail), max(head, tail))]
+            if both_ways:
+                directions.append(directions[0][::-1])
+        for one, other in directions:
+            before = stated.get((one, other, key))
+            if before is None or before.score < relation.score:
+                stated[one, other, key] = ScoredRelation(one, other, key, relation.score)
+    return list(stated.values())

@@ -21,8 +21,8 @@ from training.evaluation.bootstrap import difference, interval, spread
 from training.evaluation.decision_threshold import least_of
 from training.evaluation.evaluation import prepared_for
 from training.evaluation.perturbation import changed, disturbed_regions, shuffled_images
+from training.evaluation.predictions_file import rule
 from training.evaluation.scoring import Judgement, judge
-from training.publishing.publish import rule
 
 Say = Callable[[str], object]
 

@@ -1,4 +1,4 @@
-"""Fits a checkpoint's calibration and thresholds on dev examples."""
+"""Fits a checkpoint's calibration (Platt scaling) and thresholds on dev examples."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from numpy.typing import NDArray
 from extraction.labels import Inventory
 from extraction.reader.calibration import Calibration, clip, relation_inputs, sigmoid
 from extraction.reader.decoding import Found
+from extraction.reader.pair_extractor import log_odds
 from extraction.schema import Example
+from training.data.preparation import Prepared
 from training.evaluation.metrics import Judged, Prediction, judged_relations
+from training.evaluation.scoring import gold_labels
 from training.evaluation.word_pair_grid import ScoredRelation, ScoredSpan
 
 Floats = NDArray[np.float64]
 
+# Of asserted relations, on dev. Higher in truth: dev counts as wrong what is so, but not in the annotation.
+PRECISION = 0.70
 LEAST_LOGIT = -4.0  # relations below it are hopeless and would only drown the fit
 PULL = 4.0  # towards no bias of its own, for each relation; in examples
 ENOUGH = 15  # predictions of a relation on dev, for a threshold of its own
@@ -42,6 +47,42 @@ def fit(examples: Sequence[Example], found: Sequence[Found], inventory: Inventor
         relation=(slope, weak, strong, gap, bias),
         biases={name: round(float(weight), 4) for name, weight in zip(names, weights[5:], strict=True)},
     )
+
+
+def pair_calibration(dev: Prepared, logits: NDArray[np.float32]) -> tuple[Calibration, dict[str, float]]:
+    """Platt scaling of the found relation's log-odds, and the threshold with which enough of dev's relations are right.
+
+    A pair system is live given mentions that another found: their logits take no part.
+    """
+    keys = dev.inventory.relation_keys
+    gold = gold_labels(dev)
+    rows, right, found = [], [], []
+    for label, odds in zip(gold.tolist(), log_odds(logits), strict=True):
+        best = int(odds[1:].argmax()) + 1
+        rows.append((float(clip(odds[best : best + 1].astype(np.float64))[0]), 1.0))
+        right.append(best == label)
+        found.append(best)
+    if len(set(right)) < 2:
+        return Calibration(), {"default": 0.5}
+    slope, bias = logistic(np.array(rows), right, np.full(2, 1e-3))
+    fitted = Calibration(relation=(float(slope), 0.0, 0.0, 0.0, float(bias)))
+    scores = 1 / (1 + np.exp(-(np.array(rows) @ np.array([slope, bias]))))
+    judged = [Judged(keys[best - 1], float(s), ok) for best, s, ok in zip(found, scores, right, strict=True)]
+    return fitted, choose(judged, int((gold > 0).sum()), PRECISION).values
+
+
+def mention_calibration(dev: Prepared, found: list[Found]) -> Calibration:
+    """Platt scaling of a tagged mention's certainty."""
+    rows, right = [], []
+    for example, one in zip(dev.examples, found, strict=True):
+        gold = {(mention.start, mention.end): mention.type for mention in example.mentions}
+        for mention in one.mentions:
+            rows.append((float(clip(np.array([mention.logit]))[0]), 1.0))
+            right.append(gold.get((mention.start, mention.end)) == dev.inventory.types[mention.type])
+    if len(set(right)) < 2:
+        return Calibration()
+    slope, bias = logistic(np.array(rows), right, np.full(2, 1e-3))
+    return Calibration(mention=(float(slope), float(bias)))
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,11 @@ from typing import Any
 import torch
 
 from extraction.datasets import registry
-from extraction.features.featurizer import SHAPES
 from extraction.labels import annotated_relations
-from extraction.networks.encoders.text import TextEncoder
 from extraction.networks.encoders.vit import VISION
-from extraction.networks.systems import SYSTEMS
 from extraction.reader.checkpoint import Checkpoint, CheckpointError, Manifest
 from training.config import TrainConfig
 from training.data.parse_cache import Parses
-from training.data.preparation import Prepared
 from training.engine.loop import Run
 from training.evaluation.benchmark_rows import Figures, figures
 from training.evaluation.metrics import calibration_error, judged_relations
@@ -25,33 +21,9 @@ from training.evaluation.word_pair_predictions import Reader, best_threshold, fi
 from training.publishing import calibration
 from training.publishing.model_card import card
 
-# Of asserted relations, on dev. Higher in truth: dev counts as wrong what is so, but not in the annotation.
-PRECISION = 0.70
 # Sets of sentences that were picked for their relations: how often one is right there says little about other texts.
 PICKED = ("conll04", "jmere", "mnre_none")
 FLOOR = 0.1
-
-
-def new_network(config: TrainConfig, prepared: Prepared) -> Any:
-    """The run's network before its first step: pre-trained encoders and, by the run's seed, random heads."""
-    torch.manual_seed(config.seed)
-    if config.start:
-        return Checkpoint.load(Path(config.start)).network
-    encoder = TextEncoder.pretrained(config.encoder, len(SHAPES))
-    return assembled(config, prepared, encoder)
-
-
-def assembled(config: TrainConfig, prepared: Prepared, encoder: TextEncoder) -> Any:
-    """The run's network around this text encoder, with room for its entity markers."""
-    system = SYSTEMS[config.system]
-    if prepared.markers:
-        encoder.make_room(max(prepared.markers) + 1)
-    seeing: Any = VISION[system.vision] if system.vision and config.vision else None
-    eyes = None
-    if seeing is not None:
-        given = "architecture" in config.vision
-        eyes = seeing.blank(config.vision["architecture"]) if given else seeing.pretrained(config.vision["source"])
-    return system.build(system.configure(prepared.sizes, prepared.head, **config.network), encoder, eyes)
 
 
 def manifest_of(run: Run, name: str, parser: Parses) -> Manifest:
@@ -112,7 +84,7 @@ def finish(checkpoint: Checkpoint, parser: Parses, root: Path, folder: Path) -> 
     checkpoint = dataclasses.replace(checkpoint, manifest=dataclasses.replace(checkpoint.manifest, metrics=metrics))
     checkpoint.save(folder)
     saved = Checkpoint.load(folder)
-    (folder / "README.md").write_text(card(saved, rows, PRECISION), encoding="utf-8")
+    (folder / "README.md").write_text(card(saved, rows, calibration.PRECISION), encoding="utf-8")
     return saved, rows
 
 
@@ -131,7 +103,7 @@ def calibrate(checkpoint: Checkpoint, parser: Parses, root: Path) -> Checkpoint:
     loose = Reader(manifest.inventory, fitted, {"default": 0.0}).predictions(found)
     judged = judged_relations(examples, loose, manifest.inventory)
     gold = sum(len(example.relations) for example in examples)
-    chosen = calibration.choose(judged, gold, PRECISION, _only_in_picked(config))
+    chosen = calibration.choose(judged, gold, calibration.PRECISION, _only_in_picked(config))
     even, score = best_threshold(examples, found, manifest.inventory, fitted)
     metrics: dict[str, Any] = {
         "dev": {

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 from extraction.reader.checkpoint import Checkpoint
 from training.config import TrainConfig
+from training.data.images import inputs
 from training.evaluation.benchmark_rows import HEADING, Figures
+from training.evaluation.bootstrap import interval
+from training.evaluation.scoring import Judgement
 
 SOURCES = {
     "redocred": "Re-DocRED (Tan et al., EMNLP 2022), MIT; text from Wikipedia, CC BY-SA. By sentence, with evidence. "
@@ -71,3 +74,26 @@ def _thresholds(precision: float) -> str:
 def line(cells: Sequence[str]) -> str:
     """A row of a Markdown table."""
     return "| " + " | ".join(cells) + " |"
+
+
+def judged_card(checkpoint: Checkpoint, judged: dict[str, Judgement]) -> str:
+    """The model card, as Markdown."""
+    manifest = checkpoint.manifest
+    config = manifest.training["config"]
+    rows = ["| part | " + " | ".join(judged["test"].figures) + " |", "|---" * (1 + len(judged["test"].figures)) + "|"]
+    for split, one in judged.items():
+        rows.append(f"| {split} | " + " | ".join(f"{value:.1%}" for value in one.figures.values()) + " |")
+    sure = interval(judged["test"].counts) if len(judged["test"].counts) else None
+    within = f"95 % interval of the test F1 over resampled items: {sure.low:.1%} to {sure.high:.1%}." if sure else ""
+    sections = [
+        f"# {manifest.name}",
+        f"{manifest.system}, head {manifest.head}, on {config['encoder']}; trained on {', '.join(config['data'])} "
+        f"({config['labels']} labels), seed {config['seed']}. Digest `{checkpoint.digest}`.",
+        f"What it is shown: {', '.join(inputs(checkpoint, bool(config['images'])))}.",
+        "## Figures",
+        "\n".join(rows),
+        within,
+        "## Notes of the run",
+        "\n".join(f"- {note}" for note in manifest.training["notes"]),
+    ]
+    return "\n\n".join(sections) + "\n"

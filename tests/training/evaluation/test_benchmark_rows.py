@@ -4,7 +4,7 @@ from pathlib import Path
 
 from extraction.datasets.registry import load
 from extraction.labels import inventory
-from training.evaluation.mapped_back import mapped_back
+from training.evaluation.benchmark_rows import mapped_back
 from training.evaluation.metrics import Prediction, mention_score, relation_score
 from training.evaluation.word_pair_grid import ScoredRelation, ScoredSpan
 
