@@ -42,7 +42,7 @@ class Needs:
     size: int = 0  # pixels of a picture's sides
     facts: bool = False
     graph: bool = False  # the dependency tree and the co-occurrence channel
-    alignment: int = 0  # how many objects a word is structurally aligned with (features/graph_alignment.align); 0 = none
+    alignment: int = 0  # how many objects a word is structurally aligned with (graph_alignment.align); 0 = none
 
 
 @dataclass(frozen=True)

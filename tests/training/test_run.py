@@ -19,13 +19,15 @@ from kgbuilder.conf.environment import ROOT
 from tests.generated import Chain, config, decided_by_the_picture, eight, network, prepared
 from tests.patience import PATIENCE_S
 from training.data.parse_cache import ParseCache, ParsesMissing, Unparsed
+from training.data.preparation import prepare_held_out
 from training.engine.loop import Progress, Run
 from training.engine.run_state import StateError
 from training.evaluation.bootstrap import difference, interval, spread
 from training.evaluation.metrics import Prediction
-from training.evaluation.scoring import judge, judge_pairs, mentions_of_quintuples
-from training.publishing.checkpoints import manifest_of
-from training.publishing.publish import publish_judged
+from training.evaluation.pair_scores import score_pairs
+from training.evaluation.quintuple_scores import mentions_of_quintuples
+from training.publishing.publish import finished, manifest_of, publish
+from training.scores import Calibrated
 
 STEPS = 16
 # A run in a process of its own: `python -c PROGRAM folder finish`, killed unless it is to finish.
@@ -44,7 +46,7 @@ run.save(Path(sys.argv[1]))
 SHARED = """
 import sys, torch
 from tests.training.test_run import the_run
-from training.world import World
+from training.engine.distributed import World
 from safetensors.torch import save_file
 torch.set_num_threads(1)
 run = the_run(World.current("cpu"))
@@ -59,8 +61,8 @@ run.world.leave()
 def the_run(world=None, **changes) -> Run:
     chosen = config("mega", "pair", epochs=STEPS, average=0.9, evaluate_every=5, save_minutes=0.0, **changes)
     given = prepared(chosen, eight())
-    made = network(chosen, given)
-    return Run(chosen, given, made, lambda net: judge(net, given).figures, world)
+    made = network(chosen, given.vocabularies)
+    return Run(chosen, given, made, lambda net: given.score(net).figures, world)
 
 
 def weights(run: Run) -> list[torch.Tensor]:
@@ -137,7 +139,7 @@ def test_a_full_disk_is_an_error_and_leaves_the_old_state(tmp_path, monkeypatch)
     with pytest.raises(OSError, match="No space left"):
         run.save(tmp_path)
     monkeypatch.setattr("extraction.reader.checkpoint.save_file", full)
-    whole = Checkpoint(manifest_of(run, "tiny", Chain()), run.network, run.prepared.featurizer)
+    whole = Checkpoint(manifest_of(run, "tiny", Chain().version), run.network, run.prepared.vocabularies.featurizer)
     with pytest.raises(OSError, match=f"cannot be written to {tmp_path / 'out'}"):
         whole.save(tmp_path / "out")
     assert (tmp_path / "state.safetensors").read_bytes() == before
@@ -153,7 +155,7 @@ def test_a_run_stops_early_on_dev_and_keeps_its_best_weights():
         seen.append([weight.detach().clone() for weight in net.parameters()])
         return {"f1": next(scores)}
 
-    run = Run(chosen, given, network(chosen, given), on_dev)
+    run = Run(chosen, given, network(chosen, given.vocabularies), on_dev)
     assert run.train()
     assert [one["f1"] for one in run.progress.scores] == [0.2, 0.6, 0.5, 0.6] and run.progress.best == 1
     kept = list(run.averaged().parameters())
@@ -170,7 +172,7 @@ def test_with_the_best_weights_go_the_statistics_that_they_were_scored_with(tmp_
         return {"f1": next(scores)}
 
     def begun():
-        net = network(chosen, given)
+        net = network(chosen, given.vocabularies)
         net.register_buffer("seen", torch.zeros(()))
         return Run(chosen, given, net, on_dev)
 
@@ -190,19 +192,19 @@ def test_a_loss_that_not_every_step_has_is_averaged_over_those_that_have_it():
 def test_a_time_limit_counts_from_this_start():
     chosen = config("mtb", "pair", epochs=2, max_minutes=30)
     given = prepared(chosen, eight())
-    run = Run(chosen, given, network(chosen, given))
+    run = Run(chosen, given, network(chosen, given.vocabularies))
     run.progress.seconds = 7200.0
     assert run.train() and run.progress.seconds > 7200
 
 
 def test_a_pair_run_is_published_with_figures_and_counts(tmp_path, monkeypatch):
-    monkeypatch.setattr("training.publishing.publish.best_least", lambda logits, gold: 0.3)
+    monkeypatch.setattr("training.publishing.calibration.best_pair_threshold", lambda logits, gold: 0.3)
     chosen = config("focalmre", "pair", epochs=2)
     given = prepared(chosen, decided_by_the_picture(16, boxed=False))
-    run = Run(chosen, given, network(chosen, given))
+    run = Run(chosen, given, network(chosen, given.vocabularies))
     run.train()
-    dev = given.others(decided_by_the_picture(12, first=500, boxed=False), Unparsed(), False)
-    checkpoint, judged = publish_judged(run, "tiny", Unparsed(), dev, dev, tmp_path)
+    dev = prepare_held_out(given, decided_by_the_picture(12, first=500, boxed=False), Unparsed(), False)
+    checkpoint, judged = publish(finished(run, "tiny", Unparsed.version), dev, dev, Unparsed(), tmp_path, tmp_path)
     assert checkpoint.manifest.metrics["test"]["figures"] == judged["test"].figures
     assert Checkpoint.load(tmp_path).digest == checkpoint.digest
     told = json.loads((tmp_path / "predictions-test.json").read_text())
@@ -211,7 +213,7 @@ def test_a_pair_run_is_published_with_figures_and_counts(tmp_path, monkeypatch):
     assert checkpoint.digest in card and "random initial weights" in card
     saved = Checkpoint.load(tmp_path)
     assert saved.manifest.metrics["dev"]["best_f1_threshold"] == 0.3 and told["rule"] == "probability"
-    again = judge(saved.network, dev, None, {"default": 0.3})
+    again = dev.score(saved.network, Calibrated(best=0.3))
     assert again.figures == judged["test"].figures
 
 
@@ -222,7 +224,7 @@ def test_pairs_are_scored_without_the_label_none():
     found = ["", "/per/loc/place_of_residence", "", "/per/loc/place_of_birth", *[""] * 4]
     for row, key in enumerate(found):
         logits[row, keys.index(key)] = 5.0
-    judged = judge_pairs(given, logits)
+    judged = score_pairs(given, logits, Calibrated())
     assert judged.figures["precision"] == 0.5 and judged.figures["recall"] == 0.2
     assert judged.figures["f1"] == pytest.approx(2 * 1 / (2 + 5)) and judged.figures["accuracy"] == 3 / 8
     assert judged.confusion["none"] == {"none": 2, "/per/loc/place_of_birth": 1}
@@ -230,7 +232,7 @@ def test_pairs_are_scored_without_the_label_none():
 
 
 def test_a_pair_counts_as_related_from_the_probability_that_was_best_on_dev():
-    from training.evaluation.decision_threshold import best_least, decided
+    from training.evaluation.pair_scores import best_pair_threshold, decided
 
     # none is the likeliest of all three; the second's 0.4 is right, the third's 0.2 is not
     logits = np.log(np.array([[0.2, 0.7, 0.1], [0.5, 0.4, 0.1], [0.7, 0.1, 0.2]], np.float32))
@@ -238,8 +240,10 @@ def test_a_pair_counts_as_related_from_the_probability_that_was_best_on_dev():
     assert decided(logits).tolist() == [1, 0, 0]
     assert decided(logits, 0.3).tolist() == [1, 1, 0] and decided(logits, 0.1).tolist() == [1, 1, 2]
     assert decided(logits, 0.75).tolist() == [0, 0, 0] and decided(logits[:0], 0.5).tolist() == []
-    assert best_least(logits, gold) == 0.25
-    assert best_least(logits, np.zeros(3, np.int64)) is None and best_least(logits[:0], gold[:0]) is None
+    assert best_pair_threshold(logits, gold) == 0.25
+    assert (
+        best_pair_threshold(logits, np.zeros(3, np.int64)) is None and best_pair_threshold(logits[:0], gold[:0]) is None
+    )
 
 
 def test_the_likeliest_labels_figures_stand_beside_those_of_the_chosen_probability():
@@ -247,8 +251,8 @@ def test_the_likeliest_labels_figures_stand_beside_those_of_the_chosen_probabili
     rows = np.full((8, 1 + len(given.inventory.relation_keys)), -9.0, np.float32)
     lives = 1 + given.inventory.relation_keys.index("/per/loc/place_of_residence")
     rows[:, 0], rows[:, lives] = np.log(0.6), np.log(0.4)
-    assert judge_pairs(given, rows).figures["f1"] == 0.0
-    bold = judge_pairs(given, rows, 0.35).figures
+    assert score_pairs(given, rows, Calibrated()).figures["f1"] == 0.0
+    bold = score_pairs(given, rows, Calibrated(best=0.35)).figures
     assert bold["f1"] > 0 and bold["argmax_f1"] == 0.0 and bold["argmax_accuracy"] == 3 / 8
 
 

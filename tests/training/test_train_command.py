@@ -13,6 +13,7 @@ from training.data.preparation import prepare
 from training.evaluation.benchmark_rows import _turned_too
 from training.evaluation.metrics import Prediction
 from training.evaluation.word_pair_grid import ScoredRelation, ScoredSpan
+from training.heads import HEADS
 from training.recipes import RECIPES
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "datasets"
@@ -96,35 +97,36 @@ def begin(config, prepared):
     from extraction.networks.encoders.text import TextEncoder
     from training.engine.networks import assembled
 
-    return assembled(config, prepared, TextEncoder.blank(text.tiny(30522), len(SHAPES)))
+    return assembled(config, prepared.vocabularies, TextEncoder.blank(text.tiny(30522), len(SHAPES)))
 
 
 def test_a_run_goes_on_from_a_checkpoint_without_what_it_leaves_out(tmp_path):
-    from extraction.reader.checkpoint import Checkpoint
     from training.engine.loop import Run
     from training.engine.networks import new_network
-    from training.publishing.checkpoints import manifest_of
+    from training.publishing.publish import finished
     from training.run import parser_for
 
     config = tiny()
-    parser = parser_for(config, None)
-    prepared = prepare(config, FIXTURES, parser)
+    parser = parser_for("eega", None)
+    prepared = prepare(config, HEADS["word_pairs"], FIXTURES, parser)
     first = Run(config, prepared, begin(config, prepared))
     first.train()
-    Checkpoint(manifest_of(first, "first", parser), first.network, prepared.featurizer).save(tmp_path)
+    finished(first, "first", parser.version).save(tmp_path)
     on = tiny(start=str(tmp_path), left_out={"conll04": ["residence"]}, seed=9)
-    again = prepare(on, FIXTURES, parser)
-    assert again.featurizer.pmi.keys.tolist() == prepared.featurizer.pmi.keys.tolist()
+    again = prepare(on, HEADS["word_pairs"], FIXTURES, parser)
+    assert again.vocabularies.featurizer.pmi.keys.tolist() == prepared.vocabularies.featurizer.pmi.keys.tolist()
     weights = first.network.state_dict()
-    for name, weight in new_network(on, again).state_dict().items():
+    for name, weight in new_network(on, again.vocabularies).state_dict().items():
         assert weight.allclose(weights[name], atol=1e-3), name  # kept as fp16
     assert all("residence" not in one.relation_keys for one in again.examples)
     assert any("employer" in one.relation_keys for one in again.examples)
-    assert again.classes == prepared.classes
+    assert again.vocabularies.classes == prepared.vocabularies.classes
     with pytest.raises(ValueError, match="goes on with its own network: leave inner 16 as there"):
-        prepare(tiny(start=str(tmp_path), network={**config.network, "inner": 32}), FIXTURES, parser)
+        prepare(
+            tiny(start=str(tmp_path), network={**config.network, "inner": 32}), HEADS["word_pairs"], FIXTURES, parser
+        )
     with pytest.raises(ValueError, match="its own encoder, all-MiniLM-L6-v2: name that one, not bert-base-uncased"):
-        prepare(tiny(start=str(tmp_path), encoder="bert-base-uncased"), FIXTURES, parser)
+        prepare(tiny(start=str(tmp_path), encoder="bert-base-uncased"), HEADS["word_pairs"], FIXTURES, parser)
 
 
 def test_a_run_goes_on_only_from_its_own_kind(tmp_path):
@@ -133,4 +135,4 @@ def test_a_run_goes_on_only_from_its_own_kind(tmp_path):
 
     config = tiny(start=str(SHIPPED))
     with pytest.raises(ValueError, match="other types or relations"):
-        prepare(config, FIXTURES, parser_for(config, None))
+        prepare(config, HEADS["word_pairs"], FIXTURES, parser_for("eega", None))

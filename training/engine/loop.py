@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from extraction.features.batch import Batch, to_device
 from extraction.features.targets import AnyTargets
 from training.config import TrainConfig
-from training.data.preparation import Prepared, epoch_batches, make_batch
+from training.data.preparation import epoch_batches, make_batch
+from training.data.prepared import Prepared
 from training.engine import run_state
 from training.engine.distributed import World
 from training.engine.optimizer import autocast_type, device_of, make_optimizer, schedule
@@ -94,7 +95,7 @@ class Run:
     def train(
         self,
         folder: Path | None = None,
-        report: Callable[[Progress], None] = lambda progress: None,
+        report: Callable[[Progress], object] = lambda progress: None,
         stop: Callable[[], bool] = lambda: False,
     ) -> bool:
         """All steps; False where `stop` or the time limit ended it, with its state saved."""

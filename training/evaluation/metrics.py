@@ -11,6 +11,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from extraction.labels import Inventory
 from extraction.schema import Example, WordRelation, WordSpan
 from training.evaluation.word_pair_grid import ScoredRelation, ScoredSpan
@@ -219,3 +222,15 @@ def _masked(
         if (one, other) in pairs or (one, other, key) in triples:
             return True
     return not example.complete and not (head[:2] in spans and tail[:2] in spans)
+
+
+def micro(counts: NDArray[np.int64]) -> dict[str, float]:
+    """Precision, recall and F1 over all items' counts."""
+    right, found, gold = (int(value) for value in counts.sum(0)) if len(counts) else (0, 0, 0)
+    score = Score(right, found, gold)
+    return {"precision": score.precision, "recall": score.recall, "f1": score.f1}
+
+
+def shares(score: Score) -> dict[str, float]:
+    """Precision, recall and F1 of one label, and how often it is annotated."""
+    return {"precision": score.precision, "recall": score.recall, "f1": score.f1, "gold": score.gold}

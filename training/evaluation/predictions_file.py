@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from extraction.reader.checkpoint import Checkpoint
-from training.evaluation.scoring import Judgement
+from training.scores import Scores
 
 PREDICTIONS = "predictions-{split}.json"
 
 
-def write_predictions(folder: Path, split: str, checkpoint: Checkpoint, judged: Judgement) -> Path:
+def write_predictions(folder: Path, split: str, checkpoint: Checkpoint, scores: Scores) -> Path:
     """Counts of every item, without any text, so that systems can be compared on them later."""
     path = folder / PREDICTIONS.format(split=split)
     manifest = checkpoint.manifest
@@ -21,16 +21,16 @@ def write_predictions(folder: Path, split: str, checkpoint: Checkpoint, judged: 
         "digest": checkpoint.digest,
         "system": manifest.system,
         "split": split,
-        "rule": rule(judged),
-        "counts": judged.counts.tolist(),
-        "items": judged.told,
+        "rule": rule(scores),
+        "counts": scores.counts.tolist(),
+        "items": scores.items,
     }
     path.write_text(json.dumps(values) + "\n", encoding="utf-8")
     return path
 
 
-def rule(judged: Judgement) -> str:
+def rule(scores: Scores) -> str:
     """How a pair counts as related; "" of what is no pair."""
-    if "accuracy" not in judged.figures:
+    if "accuracy" not in scores.figures:
         return ""
-    return "probability" if "argmax_f1" in judged.figures else "most probable"
+    return "probability" if "argmax_f1" in scores.figures else "most probable"

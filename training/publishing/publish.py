@@ -1,46 +1,89 @@
-"""A finished run of a pair or tag system becomes a checkpoint: calibrated on dev, scored on test, with its card."""
+"""A finished run becomes a checkpoint: calibrated on dev, scored on dev and test, with its model card."""
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
-from extraction.reader.checkpoint import Checkpoint
+import torch
+
+from extraction.networks.encoders.vit import VISION
+from extraction.reader.checkpoint import Checkpoint, Manifest
+from training.config import TrainConfig
 from training.data.parse_cache import Parses
-from training.data.preparation import Prepared
+from training.data.prepared import Prepared
 from training.engine.loop import Run
-from training.evaluation.decision_threshold import best_least
-from training.evaluation.predictions import pair_logits, settle, tagged
+from training.evaluation.benchmark_rows import data_set_scores
+from training.evaluation.predictions import settle
 from training.evaluation.predictions_file import write_predictions
-from training.evaluation.scoring import Judgement, gold_labels, judge
-from training.publishing.calibration import mention_calibration, pair_calibration
-from training.publishing.checkpoints import manifest_of, rounded
-from training.publishing.model_card import judged_card
+from training.publishing.model_card import card
+from training.scores import Scores
+
+FLOOR = 0.1
 
 
-def publish_judged(
-    run: Run, name: str, parser: Parses, dev: Prepared, test: Prepared, folder: Path
-) -> tuple[Checkpoint, dict[str, Judgement]]:
-    """Writes the run's checkpoint to `folder`, with its figures on dev and test and what it said of each item."""
-    network = rounded(run)
+def publish(
+    checkpoint: Checkpoint, dev: Prepared, test: Prepared, parser: Parses, root: Path, folder: Path
+) -> tuple[Checkpoint, dict[str, Scores]]:
+    """Calibrates a checkpoint, scores it, and writes it to `folder` with its card and its answers to every item."""
+    manifest, network, head = checkpoint.manifest, checkpoint.network, dev.head
+    config = TrainConfig.from_dict(manifest.training["config"])
     settle(network, dev)
-    manifest = manifest_of(run, name, parser)
-    thresholds, counted = {"default": 0.5}, {}
-    if run.prepared.head == "tags":
-        fitted = mention_calibration(dev, tagged(network, dev))
-    else:
-        logits = pair_logits(network, dev)
-        fitted, thresholds = pair_calibration(dev, logits)
-        if (least := best_least(logits, gold_labels(dev))) is not None:
-            counted = {"default": least}
-    judged = {split: judge(network, part, fitted, counted) for split, part in (("dev", dev), ("test", test))}
-    metrics = {split: one.as_dict() for split, one in judged.items()}
-    if counted:
-        metrics["dev"]["best_f1_threshold"] = counted["default"]
-    manifest = dataclasses.replace(manifest, calibration=fitted, thresholds=thresholds, metrics=metrics)
-    Checkpoint(manifest, network, run.prepared.featurizer).save(folder)
+    found = head.predict(network, dev)
+    calibrated = head.calibrate(dev, found, config)
+    scores = {
+        "dev": head.score(dev, found, calibrated),
+        "test": head.score(test, head.predict(network, test), calibrated),
+    }
+    metrics: dict[str, Any] = {split: one.as_dict() for split, one in scores.items()}
+    metrics["dev"] |= calibrated.dev
+    manifest = dataclasses.replace(
+        manifest, calibration=calibrated.calibration, thresholds=calibrated.thresholds, metrics=metrics
+    )
+    checkpoint = dataclasses.replace(checkpoint, manifest=manifest)
+    rows = data_set_scores(checkpoint, head, config.data, parser, root) if head.by_data_set else None
+    metrics["test"] |= {"data_sets": [dataclasses.asdict(row) for row in rows]} if rows else {}
+    checkpoint.save(folder)
     saved = Checkpoint.load(folder)
-    for split, one in judged.items():
+    for split, one in scores.items():
         write_predictions(folder, split, saved, one)
-    (folder / "README.md").write_text(judged_card(saved, judged), encoding="utf-8")
-    return saved, judged
+    (folder / "README.md").write_text(card(saved, config, scores, rows), encoding="utf-8")
+    return saved, scores
+
+
+def finished(run: Run, name: str, parser: str, mentions: dict[str, str] | None = None) -> Checkpoint:
+    """The network that a run has ended with, before anything has been measured on it.
+
+    `parser`: the parser's version. `mentions`: as in Manifest. Weights are rounded to fp16, as they will be kept.
+    """
+    network = run.averaged()
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.copy_(weight.half().float())
+    return Checkpoint(manifest_of(run, name, parser, mentions), network, run.prepared.vocabularies.featurizer)
+
+
+def manifest_of(run: Run, name: str, parser: str, mentions: dict[str, str] | None = None) -> Manifest:
+    """What is known of a run's network before anything has been measured on it."""
+    config, network, known = run.config, run.network, run.prepared.vocabularies
+    seeing: Any = next((part for part in network.modules() if isinstance(part, tuple(VISION.values()))), None)
+    vision = {"source": config.vision.get("source", "random"), "architecture": seeing.architecture} if seeing else {}
+    return Manifest(
+        name=name,
+        network=network.config,
+        inventory=known.inventory,
+        encoder={"source": config.encoder, "architecture": network.encoder.architecture},
+        pos=known.featurizer.pos,
+        deps=known.featurizer.deps,
+        parser=parser,
+        title=config.title,
+        pieces=known.featurizer.pieces,
+        floor=FLOOR,
+        training={"config": config.as_dict(), "notes": run.prepared.notes, "seconds": round(run.progress.seconds)},
+        system=config.system,
+        head=run.prepared.head.name,
+        vision=vision,
+        classes=known.classes,
+        mentions=mentions or {},
+    )

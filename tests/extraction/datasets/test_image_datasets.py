@@ -14,6 +14,7 @@ from extraction.datasets.registry import DatasetError, LoadReport, inventory, lo
 from extraction.features.batch import Needs
 from extraction.features.targets import PairTargets
 from extraction.schema import Candidate, Example
+from training.heads import head_of
 
 ROOT = Path(__file__).parents[2] / "fixtures" / "datasets"
 
@@ -240,8 +241,8 @@ def test_a_run_learns_the_relations_that_the_data_set_has(root, name, relations,
     from training.data.preparation import make_batch, prepare
 
     config = TrainConfig(system="relformer", data=(name,), labels="native", title=False)
-    prepared = prepare(config, root, Unparsed(), tiny.tokenizer())
-    assert prepared.head == "region_pair" and prepared.inventory.relation_keys == relations
+    prepared = prepare(config, head_of(config.system), root, Unparsed(), lambda name: tiny.tokenizer())
+    assert prepared.head.name == "region_pair" and prepared.inventory.relation_keys == relations
     needs = Needs(objects=10, pictures="whole", size=32)
     batch, wanted = make_batch(
         config, prepared, prepared.rows(needs), range(len(prepared.items)), 1, np.random.default_rng(0)

@@ -22,6 +22,7 @@ from extraction.networks.layers.optimal_transport import (
 )
 from extraction.schema import Example, WordRelation, WordSpan
 from tests.batches import DEPS, batch, encoder, features, objects
+from training.heads import HEADS
 
 TREES = [1, 1, 1], [1, 2, 2, 2, 3]
 WIDTH = 5
@@ -213,7 +214,8 @@ def test_a_checkpoint_is_measured_with_the_objects_of_its_pictures():
     from extraction.schema import Region
     from tests.generated import Chain
     from tests.tiny import tiny_checkpoint
-    from training.evaluation.word_pair_predictions import find_in
+    from training.data.preparation import prepare_for
+    from training.evaluation.predictions import found_by_word_pairs
 
     parser: Any = Chain()
     blind = tiny_checkpoint(parser)
@@ -225,5 +227,6 @@ def test_a_checkpoint_is_measured_with_the_objects_of_its_pictures():
     checkpoint.network.register_forward_pre_hook(lambda _, given: shown.append(given[0].objects))
     box = Region((0.1, 0.1, 0.5, 0.5))
     examples = [Example("1", "made up", ("a", "b"), regions=(box, box, box)), Example("2", "made up", ("a", "b"))]
-    assert len(find_in(checkpoint, examples, parser, title=False)) == 2
+    prepared = prepare_for(checkpoint, HEADS["word_pairs"], examples, parser, title=False)
+    assert len(found_by_word_pairs(checkpoint.network, prepared)) == 2
     assert shown[0].present.tolist() == [[True, True], [False, False]]

@@ -28,12 +28,12 @@ from tests.generated import (
     network,
     prepared,
 )
-from training.data.preparation import Prepared, epoch_batches, targets_of
+from training.data.preparation import epoch_batches, prepare_held_out
+from training.data.prepared import Prepared
 from training.engine.loop import Run
 from training.evaluation.oracle import ceiling
-from training.evaluation.predictions import pair_logits, read, tagged
-from training.evaluation.scoring import judge
-from training.publishing.checkpoints import manifest_of, rounded
+from training.evaluation.predictions import pair_logits
+from training.publishing.publish import finished
 
 # A key's bias moves all scores of a softmax alike: its gradient is zero by nature.
 ZERO_BY_NATURE = re.compile(r"(key|pair_key|k_proj)\.bias$")
@@ -44,7 +44,14 @@ every = pytest.mark.parametrize(("system", "head"), CASES, ids=[f"{system}-{head
 def run_of(system: str, head: str, examples: Any = None, **changes: Any) -> Run:
     chosen = config(system, head, **changes)
     given = prepared(chosen, eight() if examples is None else examples)
-    return Run(chosen, given, network(chosen, given))
+    return Run(chosen, given, network(chosen, given.vocabularies))
+
+
+def targets_of(given: Prepared, band: int) -> Any:
+    """The targets of all items, for the run's head."""
+    examples = [given.examples[item.example] for item in given.items]
+    rng = np.random.default_rng(0)
+    return given.head.targets(examples, given.items, given.inventory, band, 0, rng)
 
 
 def answer(net: Any, given: Prepared, places: list[int]) -> torch.Tensor:
@@ -109,25 +116,25 @@ def test_eight_examples_are_learnt(system, head):
     assert run.train()
     last = run.progress.recent(3)
     assert last["total"] - 0.6 * last.get("graph", 0.0) < 0.1
-    assert judge(run.network, run.prepared).figures["f1"] == 1.0
+    assert run.prepared.score(run.network).figures["f1"] == 1.0
 
 
 @every
 def test_saved_and_loaded_it_predicts_the_same(system, head, tmp_path):
     run = run_of(system, head, epochs=2)
     run.train()
-    net = rounded(run)
-    Checkpoint(manifest_of(run, "tiny", Chain()), net, run.prepared.featurizer).save(tmp_path)
+    made = finished(run, "tiny", Chain().version)
+    made.save(tmp_path)
     loaded = Checkpoint.load(tmp_path)
     assert (loaded.manifest.system, loaded.manifest.head) == (system, head)
     everything = list(range(len(run.prepared.items)))
-    assert torch.equal(answer(net, run.prepared, everything), answer(loaded.network, run.prepared, everything))
+    assert torch.equal(answer(made.network, run.prepared, everything), answer(loaded.network, run.prepared, everything))
 
 
 @every
 def test_encoding_then_decoding_gives_back_the_gold(system, head):
     given = run_of(system, head).prepared
-    wanted: Any = targets_of(given, given.items, band=4)
+    wanted: Any = targets_of(given, band=4)
     if isinstance(wanted, PairTargets):
         keys = ("", *given.inventory.relation_keys)
         assert [keys[label] for label in wanted.labels.tolist()] == [item.candidate.key for item in given.items]  # type: ignore[union-attr]
@@ -155,12 +162,12 @@ SIGHTED = [case for case in CASES if case[0] != "mtb"]
 
 def accuracy(net: Any, given: Prepared) -> float:
     """Share of the held-out items whose relation (for taggers: mention) is the right one of the two that it can be."""
-    if given.head in ("pair", "region_pair"):
+    if given.head.pairs:
         places = [pair_label(given.inventory, item.candidate) for item in given.items]
         both = [1 + given.inventory.relation_keys.index(key) for key in KEYS]
         logits = pair_logits(net, given)[:, both]
         return float(np.mean([both[one] == place for one, place in zip(logits.argmax(1), places, strict=True)]))
-    found = tagged(net, given) if given.head == "tags" else read(net, given)
+    found = given.head.predict(net, given)
     right = 0
     for example, one in zip(given.examples, found, strict=True):
         if given.head == "tags":
@@ -179,9 +186,9 @@ def learnt(system: str, head: str, train: Any, test: Any, epochs: int) -> float:
         train, test = mentions_by_picture(train), mentions_by_picture(test)
     chosen = config(system, head, epochs=epochs, batch=16, head_rate=4e-3, encoder_rate=2e-3, vision_rate=4e-3)
     given = prepared(chosen, train)
-    run = Run(chosen, given, network(chosen, given))
+    run = Run(chosen, given, network(chosen, given.vocabularies))
     run.train()
-    return accuracy(run.network, given.others(test, Chain(), False))
+    return accuracy(run.network, prepare_held_out(given, test, Chain(), False))
 
 
 @pytest.mark.parametrize(("system", "head"), SIGHTED, ids=[f"{system}-{head}" for system, head in SIGHTED])
@@ -227,7 +234,7 @@ def test_a_relation_that_is_not_trained_is_named():
     strange = [dataclasses.replace(one, key="/per/per/rival") for one in eight()[1].candidates]
     given = prepared(config("mtb", "pair"), [dataclasses.replace(eight()[1], candidates=tuple(strange))])
     with pytest.raises(ValueError, match="/per/per/rival"):
-        targets_of(given, given.items, 1)
+        targets_of(given, band=1)
 
 
 def test_batches_count_examples_where_they_are_told_to():

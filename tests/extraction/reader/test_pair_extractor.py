@@ -22,7 +22,7 @@ from extraction.text.parser import Parser
 from tests.generated import config, eight, network, prepared
 from tests.tiny import tiny_checkpoint
 from training.engine.loop import Run
-from training.publishing.checkpoints import manifest_of
+from training.publishing.publish import manifest_of
 
 TEXT = "Anna Stone lives in Berlin. Nobody came. Bob Reed left Paris."
 
@@ -35,11 +35,11 @@ def parser() -> Parser:
 def pair_checkpoint(folder: Path, system: str, head: str, **changes: Any) -> Checkpoint:
     chosen = config(system, head, **changes)
     given = prepared(chosen, eight())
-    run = Run(chosen, given, network(chosen, given))
+    run = Run(chosen, given, network(chosen, given.vocabularies))
     from training.data.parse_cache import Unparsed
 
-    manifest = dataclasses.replace(manifest_of(run, "tiny", Unparsed()), floor=0.05)
-    Checkpoint(manifest, run.network.eval(), given.featurizer).save(folder)
+    manifest = dataclasses.replace(manifest_of(run, "tiny", Unparsed().version), floor=0.05)
+    Checkpoint(manifest, run.network.eval(), given.vocabularies.featurizer).save(folder)
     return Checkpoint.load(folder)
 
 

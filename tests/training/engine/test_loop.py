@@ -21,7 +21,9 @@ from training.data.preparation import epoch_batches, prepare_examples
 from training.engine import run_state
 from training.engine.loop import Run, StateError, schedule
 from training.evaluation.metrics import mention_score, relation_score
-from training.evaluation.word_pair_predictions import Reader, find
+from training.evaluation.predictions import found_by_word_pairs
+from training.evaluation.quintuple_scores import Predictor
+from training.heads import HEADS
 
 SMALL = {"heads": 2, "inner": 16, "edge_width": 8, "channel_width": 8, "channel_out": 16, "type_hidden": 16}
 CONFIG = TrainConfig(
@@ -61,10 +63,11 @@ def parser():
 
 def run(parser: Parser, **changes) -> Run:
     config = dataclasses.replace(CONFIG, **changes)
-    prepared = prepare_examples(config, EXAMPLES, parser, tokenizer())
+    prepared = prepare_examples(config, HEADS["word_pairs"], EXAMPLES, parser, lambda name: tokenizer())
+    featurizer = prepared.vocabularies.featurizer
     torch.manual_seed(config.seed)
-    encoder = TextEncoder.blank(tiny(prepared.featurizer.tokenizer.get_vocab_size(), width=32), len(SHAPES))
-    return Run(config, prepared, EEGA(sizes(prepared.featurizer, prepared.inventory, **config.network), encoder))
+    encoder = TextEncoder.blank(tiny(featurizer.tokenizer.get_vocab_size(), width=32), len(SHAPES))
+    return Run(config, prepared, EEGA(sizes(featurizer, prepared.inventory, **config.network), encoder))
 
 
 def _after(part: Run, steps: int) -> Callable[[], bool]:
@@ -81,8 +84,8 @@ def test_it_learns_what_it_is_shown(parser):
     first, last = learnt.progress.losses[0], learnt.progress.losses[-1]
     assert last["types"] < first["types"] / 10 and last["relations"] < first["relations"] / 3
     network = learnt.averaged()
-    found = find(network, learnt.prepared.titled, NAMES)
-    predictions = Reader(NAMES, Calibration(), {"default": 0.5}).predictions(found)
+    found = found_by_word_pairs(network, learnt.prepared)
+    predictions = Predictor(NAMES, Calibration(), {"default": 0.5}).predictions(found)
     assert mention_score(EXAMPLES, predictions).f1 > 0.95
     assert relation_score(EXAMPLES, predictions, NAMES).f1 > 0.95
 
@@ -158,9 +161,10 @@ def test_examples_that_are_too_long_are_left_out_and_counted(parser):
     short = dataclasses.replace(CONFIG, longest=5)
     prepared = prepare_examples(
         short,
+        HEADS["word_pairs"],
         [*EXAMPLES, dataclasses.replace(EXAMPLES[0], words=("a",), mentions=(), relations=())],
         parser,
-        tokenizer(),
+        lambda name: tokenizer(),
     )
     assert len(prepared.examples) == 1
     assert "10 examples of more than 5 words left out" in prepared.notes

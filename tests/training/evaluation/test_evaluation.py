@@ -20,18 +20,21 @@ from extraction.text.parser import Parser
 from tests.extraction.reader.test_pair_extractor import pair_checkpoint
 from tests.generated import Chain, eight
 from training import run as training_run
-from training.evaluation import evaluation
-from training.evaluation.evaluation import Measured, measure
-from training.evaluation.scoring import judge
+from training.data.preparation import prepare_for
+from training.evaluation.evaluation import evaluate_on
+from training.heads import HEADS
 from training.jobs import work
 from training.models import Dataset, Evaluation
+from training.scores import Calibrated, Examined
 
 
 def measured(
     checkpoint: Checkpoint, root: Path, patch: pytest.MonkeyPatch, examples: list[Example], **options: Any
-) -> Measured:
+) -> Examined:
     patch.setattr(datasets_registry, "load", lambda *asked: examples)
-    return measure(checkpoint, "mnre", "test", root, Chain(), lambda line: None, **options)
+    return evaluate_on(
+        checkpoint, HEADS[checkpoint.manifest.head], "mnre", "test", root, Chain(), lambda line: None, **options
+    )
 
 
 def with_least(checkpoint: Checkpoint, least: float) -> Checkpoint:
@@ -49,8 +52,8 @@ def test_the_most_probable_label_stands_beside_the_one_from_a_probability(
     assert [one["name"] for one in both.figures] == ["relations", "relations, most probable label"]
     assert both.figures[0]["found"] == 8  # from a probability of nothing every pair is related
     assert both.figures[1] == {**alone.figures[0], "name": both.figures[1]["name"], "accuracy": alone.accuracy}
-    prepared = evaluation.prepared_for(plain, eight(), Chain())
-    judged = judge(plain.network, prepared, thresholds={"default": 0.0}).figures
+    prepared = prepare_for(plain, HEADS["pair"], eight(), Chain())
+    judged = prepared.score(plain.network, Calibrated(best=0.0)).figures
     assert (both.figures[1]["f1"], both.figures[1]["accuracy"]) == (judged["argmax_f1"], judged["argmax_accuracy"])
     assert (both.figures[0]["f1"], both.accuracy) == (judged["f1"], judged["accuracy"])
 
@@ -151,7 +154,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return eight()
 
     monkeypatch.setattr(datasets_registry, "load", load)
-    monkeypatch.setattr(training_run, "parser_for", lambda config, given: Chain())
+    monkeypatch.setattr(training_run, "parser_for", lambda system, given: Chain())
     monkeypatch.setattr(Parser, "load", lambda *path: Chain())
     return splits
 

@@ -13,6 +13,7 @@ from tests.generated import Chain, eight
 from training.evaluation import pipeline_evaluation
 from training.evaluation.metrics import Prediction
 from training.evaluation.word_pair_grid import ScoredSpan
+from training.heads import HEADS
 
 
 def gold_mentions(examples: Any) -> list[Prediction]:
@@ -34,12 +35,12 @@ def test_pairs_of_found_mentions_are_asked_about_where_types_permit(tmp_path, mo
         return logits
 
     monkeypatch.setattr(pipeline_evaluation, "pair_logits", answers)
-    found = pipeline_evaluation.related(pairs, examples, gold_mentions(examples), Chain())
+    found = pipeline_evaluation.related(pairs, HEADS["pair"], examples, gold_mentions(examples), Chain())
     # per and loc: the ordered pair (per, loc) alone may be related
     assert [(item.candidate.head, item.candidate.tail) for item in asked] == [(0, 1)] * 8
     assert found[0].relations == ()
     assert all(len(one.relations) == 1 and one.relations[0].score > 0.99 for one in found[1:])
-    judged = pipeline_evaluation.judge_reading(examples, found, pairs.manifest.inventory)
+    judged = pipeline_evaluation.compare(examples, found, pairs.manifest.inventory)
     gold = sum(one.relations[0].key.endswith("residence") for one in examples if one.relations)
     assert judged.counts.sum(0).tolist() == [gold, 7, 5]
 
@@ -61,7 +62,7 @@ def test_of_both_orders_of_a_pair_the_surer_answer_stands(tmp_path, monkeypatch)
         return logits
 
     monkeypatch.setattr(pipeline_evaluation, "pair_logits", answers)
-    found = pipeline_evaluation.related(pairs, two, gold_mentions(two), Chain())
+    found = pipeline_evaluation.related(pairs, HEADS["pair"], two, gold_mentions(two), Chain())
     said = [[(relation.head, relation.tail, relation.key) for relation in one.relations] for one in found]
     assert said == [[(1, 0, "/per/per/couple")], [(0, 1, "/per/per/peer")]] * 4
 
@@ -69,13 +70,13 @@ def test_of_both_orders_of_a_pair_the_surer_answer_stands(tmp_path, monkeypatch)
 def test_a_pair_checkpoint_finds_no_mentions(tmp_path):
     pairs = pair_checkpoint(tmp_path, "mtb", "pair")
     with pytest.raises(ValueError, match="finds no mentions"):
-        pipeline_evaluation.judge_pipeline(pairs, pairs, eight(), Chain())
+        pipeline_evaluation.score_pipeline(pairs, pairs, HEADS, eight(), Chain())
 
 
 def test_a_tagger_before_a_pair_system(tmp_path):
     tagger = pair_checkpoint(tmp_path / "tagger", "rsrnet", "tags")
     pairs = pair_checkpoint(tmp_path / "pairs", "mega", "pair")
-    judged = pipeline_evaluation.judge_pipeline(tagger, pairs, eight(), Chain())
+    judged = pipeline_evaluation.score_pipeline(tagger, pairs, HEADS, eight(), Chain())
     assert len(judged.counts) == 8 and {"f1", "blind_f1", "mention_f1"} <= set(judged.figures)
 
 
@@ -85,12 +86,12 @@ def test_a_tagger_is_shown_pictures_where_it_was_trained_on_them(tmp_path, monke
     pairs = pair_checkpoint(tmp_path / "pairs", "mega", "pair")
     trained = {**tagger.manifest.training, "config": {**tagger.manifest.training["config"], "images": images}}
     tagger = dataclasses.replace(tagger, manifest=dataclasses.replace(tagger.manifest, training=trained))
-    shown, real = [], pipeline_evaluation.prepared_for
+    shown, real = [], pipeline_evaluation.prepare_for
 
-    def prepared_for(one, given, parser, folder):
+    def prepare_for(one, head, given, parser, folder):
         shown.append(folder)
-        return real(one, given, parser)
+        return real(one, head, given, parser)
 
-    monkeypatch.setattr(pipeline_evaluation, "prepared_for", prepared_for)
-    pipeline_evaluation.judge_pipeline(tagger, pairs, eight(), Chain(), "here")
+    monkeypatch.setattr(pipeline_evaluation, "prepare_for", prepare_for)
+    pipeline_evaluation.score_pipeline(tagger, pairs, HEADS, eight(), Chain(), "here")
     assert shown == ["here" if images else "", "here"]

@@ -18,7 +18,6 @@ from extraction import tasks
 from extraction.features.featurizer import SHAPES
 from extraction.models import Checkpoint, Deployment, Reading
 from extraction.networks.encoders.text import TextEncoder, tiny
-from extraction.networks.systems import SYSTEMS
 from extraction.readings import model_registry
 from extraction.text.parser import Parser
 from kgbuilder import deployment
@@ -27,7 +26,10 @@ from knowledge.models import Event
 from tests import records
 from tests.tiny import tiny_checkpoint, tokenizer
 from training import run as training_run
+from training.config import TrainConfig
+from training.data.prepared import Vocabularies
 from training.engine import run_state
+from training.engine.networks import assembled
 from training.jobs import child_main, progress_protocol, work
 from training.jobs import queue as jobs_queue
 from training.management.commands import promote as promoting
@@ -46,11 +48,10 @@ CHANGES: dict[str, Any] = {
 }
 
 
-def build(config: Any, prepared: Any) -> Any:
+def build(config: TrainConfig, vocabularies: Vocabularies) -> Any:
     torch.manual_seed(config.seed)
-    encoder = TextEncoder.blank(tiny(prepared.featurizer.tokenizer.get_vocab_size(), width=32), len(SHAPES))
-    system = SYSTEMS[config.system]
-    return system.build(system.configure(prepared.sizes, prepared.head, **config.network), encoder)
+    pieces = vocabularies.featurizer.tokenizer.get_vocab_size()
+    return assembled(config, vocabularies, TextEncoder.blank(tiny(pieces, width=32), len(SHAPES)))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def parser() -> Parser:
 @pytest.fixture
 def run(tmp_path: Path, parser: Parser, monkeypatch: pytest.MonkeyPatch) -> TrainingRun:
     """A claimed run on the fixture of CoNLL04 whose network is tiny."""
-    small = functools.partial(training_run.run, tokenizer=tokenizer(), build=build)
+    small = functools.partial(training_run.run, start=training_run.Start(lambda name: tokenizer(), build))
     monkeypatch.setattr(work, "run", small)
     monkeypatch.setattr(work, "parser_for", lambda config, given: parser)
     monkeypatch.setattr(training_run, "parser_for", lambda config, given: parser)
