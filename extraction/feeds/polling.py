@@ -23,7 +23,7 @@ from extraction.feeds.poll_interval import LONGEST_S, SHORTEST_S, next_interval
 from extraction.feeds.sightings import Noted, note, note_vanished
 from extraction.models import Feed, Post
 from extraction.posts.versions import Mark, mark_nothing
-from extraction.text.parser import clean
+from extraction.text.cleaning import clean
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from extraction.posts.article_page import PATIENCE, Found, look
 from extraction.posts.duplicates import fold_into, same_story
 from extraction.posts.post_images import take_pictures
 from extraction.posts.versions import Mark, bury, new_version, revive, was_erased, withdraw
-from extraction.text.parser import clean
+from extraction.text.cleaning import clean
 
 logger = logging.getLogger(__name__)
 

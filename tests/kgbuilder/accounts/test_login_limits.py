@@ -22,9 +22,9 @@ from extraction.crawler.parsers import feed_parser
 from extraction.feeds import polling, subscriptions
 from extraction.models import Feed
 from kgbuilder.accounts import login_limits
+from kgbuilder.conf import logs
 from kgbuilder.conf.environment import ROOT
 from kgbuilder.models import SignInFailure
-from kgbuilder.monitoring import logs
 from kgbuilder.web import server
 from knowledge.models import Event
 from tests.factories import PASSWORD, make_user
