@@ -17,7 +17,8 @@ from prometheus_client.registry import Collector
 from extraction import telemetry
 from kgbuilder import VERSION
 from kgbuilder.models import Heartbeat, Tally
-from kgbuilder.monitoring import backlog, heartbeat, notices
+from kgbuilder.monitoring import backlog, notices
+from kgbuilder.supervision import heartbeat
 
 __all__ = ["CONTENT_TYPE", "text"]
 

@@ -23,7 +23,8 @@ from kgbuilder import VERSION
 from kgbuilder.conf.environment import ROOT
 from kgbuilder.install import requirements
 from kgbuilder.models import Heartbeat, Notice, Tally
-from kgbuilder.monitoring import conditions, heartbeat, notices
+from kgbuilder.monitoring import conditions, notices
+from kgbuilder.supervision import heartbeat
 from kgbuilder.tasks import watch
 from knowledge.graphs.units import StoreUnavailable
 from tests.factories import make_feed, make_post, make_user, read_post
