@@ -190,7 +190,7 @@ def table(results: Sequence[Result]) -> str:
 
 
 def short_table(results: Sequence[Result]) -> str:
-    """The table of the README: our figure beside the paper's, and the command that makes it."""
+    """The table of docs/systems.md: our figure beside the paper's, and the command that makes it."""
     rows = ["| system | on test | here | published, and with what | command |", "|---" * 5 + "|"]
     for line in LINES:
         commands = _commands(line, results) if line.figure == "f1" else repeat("the same")
@@ -264,5 +264,6 @@ def written(text: str, made: str) -> str:
 def documents() -> dict[Path, str]:
     """The files that hold a table, with the table that they should hold."""
     results = load()
-    made = {ROOT / "README.md": short_table(results), ROOT / "docs" / "benchmarks.md": table(results)}
+    docs = ROOT / "docs"
+    made = {docs / "systems.md": short_table(results), docs / "benchmarks.md": table(results)}
     return {path: written(path.read_text(encoding="utf-8"), text) for path, text in made.items()}
