@@ -19,6 +19,7 @@ from knowledge.graphs.rdf import sparql_guard
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 APPS = ("extraction", "kgbuilder", "knowledge", "training")
 FOLDERS = (*APPS, "docs", "static", "templates", "tests")
+CODE = {".py", ".html", ".js"}
 CHECKS = {"sparql": sparql_guard.check, "cypher": cypher_guard.check}
 
 
@@ -48,6 +49,15 @@ def test_every_file_that_a_page_names_exists() -> None:
     named = list(found(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]+)`"))
     assert named
     assert [(page.name, name) for page, name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_page_that_the_code_names_exists() -> None:
+    sources = tuple(
+        path for folder in (*APPS, "templates") for path in (ROOT / folder).rglob("*.*") if path.suffix in CODE
+    )
+    named = list(found(r"\bdocs/[\w/-]+\.md", (ROOT / "Makefile", ROOT / "CHANGELOG.md", *sources)))
+    assert named
+    assert [(path.name, name) for path, name in named if not (ROOT / name).exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES[:2], ids=lambda page: page.name)
