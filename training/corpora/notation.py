@@ -72,7 +72,7 @@ def parse(source: str, notation: str, articles: Mapping[str, Article] | None) ->
         annotation = _finish(draft, article, before)
         if annotation is not None:
             annotations.append(annotation)
-    return annotations, problems
+    return annotations, sorted(problems, key=lambda problem: problem.line)
 
 
 def _declare(draft: _Draft) -> None:

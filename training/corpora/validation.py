@@ -40,11 +40,13 @@ class Fault:
 
 def faults(annotation: Annotation, text: str | None) -> list[Fault]:
     """Everything that is wrong with the annotation. Without the text, what concerns its words is left out."""
-    found = [*_item_faults(annotation, text), *_entity_faults(annotation), *_mention_faults(annotation, text)]
-    declared = {entity.id for entity in annotation.entities if entity.type in NEWS_TYPES}
-    if all(mention.entity in declared for mention in annotation.mentions):  # else the ends have no types
-        found += [*_relation_faults(annotation, text), *_duplicates(annotation)]
-    return found
+    return [
+        *_item_faults(annotation, text),
+        *_entity_faults(annotation),
+        *_mention_faults(annotation, text),
+        *_relation_faults(annotation, text),
+        *_duplicates(annotation),
+    ]
 
 
 def _item_faults(annotation: Annotation, text: str | None) -> Iterator[Fault]:
@@ -128,6 +130,9 @@ def _relation_messages(annotation: Annotation, relation: Relation, text: str | N
     if absent:
         yield f"there is no mention with the index {absent[0]}; the last is {len(annotation.mentions) - 1}"
         return
+    types = {entity.id: entity.type for entity in annotation.entities}
+    if any(annotation.mentions[index].entity not in types for index in indexes):
+        return  # what has no type is reported with its mention
     yield from _qualifier_messages(annotation, relation, text)
     if known is not None:
         yield from _end_messages(annotation, relation, known, text)
