@@ -90,8 +90,11 @@ def find(written: str, line: int, mentions: Sequence[Marked]) -> int:
 
 def _named(words: str, here: list[int], mentions: Sequence[Marked]) -> list[int]:
     """The line's mentions with these words; else with spaces for _, or without the article; else those of the key."""
+    of_key = [index for index in here if mentions[index].mention.entity == words]
     for form in (words, words.replace("_", " "), _ARTICLE.sub("", words.replace("_", " "), count=1)):
         found = [index for index in here if fold(mentions[index].words) == fold(form)]
+        if of_key and any(mentions[index].mention.entity != words for index in found):
+            raise NotationError(f"“{words}” is both the words of one mention and the key of another; rename the key")
         if found:
             return found
-    return [index for index in here if mentions[index].mention.entity == words]
+    return of_key

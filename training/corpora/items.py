@@ -53,6 +53,8 @@ def read_items(source: str, notation: str, problems: list[Problem]) -> list[Item
             problems.append(Problem(source, written.number, "a file begins with a line “# id”", written.words))
         else:
             _sort_in(items[-1], written, source, problems)
+    if not items and not problems:
+        problems.append(Problem(source, 1, "the file is empty; it begins with a line “# id”"))
     return items
 
 

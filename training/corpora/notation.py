@@ -19,15 +19,14 @@ from training.corpora.placing import NotationError, moved, place, without_marks
 from training.corpora.validation import faults
 
 _ENTITY = re.compile(r"@\s*(?P<key>\S+)\s+(?P<type>\S+)\s+(?P<name>\S.*)")
-# The line of relations under a sentence that has a problem: their ends cannot be found, and that is no news.
-_UNREAD = -1
-
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+_UNREAD = -1  # the line of relations under a sentence of which not even the number is known
 
 
 @dataclass(slots=True)
 class _Draft:
-    """What is read of an item so far. `marks` are (line of the text, mention or own entity, where it is written)."""
+    """What is read of an item so far; `unread` are the text's lines with a problem in them."""
 
     source: str
     item: Item
@@ -37,6 +36,7 @@ class _Draft:
     entities: dict[str, tuple[Entity, int]] = field(default_factory=dict)
     marks: list[_Placed] = field(default_factory=list)
     relations: list[tuple[Written, int]] = field(default_factory=list)
+    unread: set[int] = field(default_factory=set)
 
     def report(self, written: Written, message: str) -> None:
         self.problems.append(Problem(self.source, written.number, message, written.words))
@@ -104,7 +104,9 @@ def _read_body(draft: _Draft, article: Article | None) -> None:
             current = _read_line(draft, written) if article is not None else _read_sentence(draft, written)
         except NotationError as error:
             draft.report(written, str(error))
-            current = _UNREAD
+            parts = numbered(written.words)
+            current = parts[0] if parts else _UNREAD
+            draft.unread.add(current)
 
 
 def _read_line(draft: _Draft, written: Written) -> int:
@@ -162,12 +164,11 @@ def _finish(draft: _Draft, article: Article | None, before: int) -> Annotation |
 def _relations(draft: _Draft, mentions: list[Marked]) -> list[tuple[Written, Relation]]:
     said = []
     for written, line in draft.relations:
-        if line == _UNREAD:
-            continue
         try:
             said.append((written, read_relation(written.words, line, mentions)))
         except NotationError as error:
-            draft.report(written, str(error))
+            if line not in draft.unread:  # there an end may only be missing for want of its mark
+                draft.report(written, str(error))
     return said
 
 

@@ -61,7 +61,7 @@ class Command(BaseCommand):
             if identifier not in articles:
                 raise CommandError(f"No article has the id {identifier}; without an id, show lists them.")
             article = articles[identifier]
-            self.stdout.write(f"# {article.id}    published {article.published}")
+            self.stdout.write(f"# {article.id}\n## published {article.published}")
             for line in lines_of(article.text):
                 self.stdout.write(f"{line.number}: {line.text}")
 
