@@ -110,10 +110,10 @@ LOG_FORMAT: str = ENV["LOG_FORMAT"]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"repeats": {"()": "kgbuilder.conf.logs.Repeats"}},
+    "filters": {"repeats": {"()": "kgbuilder.supervision.logs.Repeats"}},
     "formatters": {
-        "plain": {"()": "kgbuilder.conf.logs.Plain", "format": "%(levelname)s %(name)s: %(subject)s%(message)s"},
-        "json": {"()": "kgbuilder.conf.logs.Json"},
+        "plain": {"()": "kgbuilder.supervision.logs.Plain", "format": "%(levelname)s %(name)s: %(subject)s%(message)s"},
+        "json": {"()": "kgbuilder.supervision.logs.Json"},
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["repeats"], "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": ENV["LOG_LEVEL"]},

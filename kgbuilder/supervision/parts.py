@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from kgbuilder.conf import logs
 from kgbuilder.conf.environment import ROOT
+from kgbuilder.supervision import logs
 from kgbuilder.supervision.child import Form, Part
 
 LAST = 1  # the phase of what others need while they stop

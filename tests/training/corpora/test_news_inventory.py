@@ -2,6 +2,8 @@
 
 import re
 
+from kgbuilder.environment import ROOT
+
 from extraction.labels.news import (
     ADDED_RELATIONS,
     ADDED_TYPES,
@@ -11,7 +13,6 @@ from extraction.labels.news import (
     news_relations,
 )
 from extraction.labels.relations import ENTITY_TYPES, RELATIONS
-from kgbuilder.environment import ROOT
 from training.corpora.notation import parse
 
 GUIDELINE = (ROOT / "training/corpora/GUIDELINE.md").read_text(encoding="utf-8")

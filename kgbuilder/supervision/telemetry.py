@@ -1,7 +1,7 @@
 """What a process tells of its work while it does it: what a log line is about, seconds and counts, what it does now.
 
 All of it is kept in memory; `kgbuilder.supervision.heartbeat` writes it down every few seconds, and
-`kgbuilder.conf.logs` asks for the subject of a line. Nothing here can fail or wait.
+`kgbuilder.supervision.logs` asks for the subject of a line. Nothing here can fail or wait.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import os
 import time
 from datetime import UTC, datetime
 
-from extraction import telemetry
+from kgbuilder.supervision import telemetry
 
 LONGEST = 3900  # bytes: the supervisor passes on lines of up to 4,000
 
