@@ -2,7 +2,7 @@
 
 import re
 
-from kgbuilder.environment import ROOT
+from kgbuilder.conf.environment import ROOT
 
 from extraction.labels.news import (
     ADDED_RELATIONS,
