@@ -43,19 +43,9 @@ LAYERS = {
         *("models", "ontology", "record", "entities", "sources", "linking", "recording", "graphs", "middleware"),
     ),
     "training": (
-        *(
-            "config",
-            "models",
-            "forms",
-            "recipes",
-            "corpora",
-            "data",
-            "dependency_parser",
-            "engine",
-            "evaluation",
-            "publishing",
-        ),
-        *("run", "jobs"),
+        *("config", "scores", "models", "forms", "recipes", "corpora"),
+        *("data", "dependency_parser", "engine", "evaluation", "publishing"),
+        *("heads", "run", "jobs"),
     ),
     "kgbuilder": (
         *("models", "conf", "installation", "accounts", "broker", "supervision", "celery", "deployment", "install"),

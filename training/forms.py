@@ -36,7 +36,7 @@ class Numbers(forms.CharField):
             raise forms.ValidationError(f"It takes {self.says}, separated by commas.") from None
 
 
-class Shares(forms.CharField):
+class SharesField(forms.CharField):
     """`name=number`, separated by commas."""
 
     def prepare_value(self, value: Any) -> Any:
@@ -70,18 +70,18 @@ def field_for(described: Description) -> forms.Field:
         parse: dict[str, Callable[[str], Any]] = {"int": int, "float": float}
         return Numbers(parse.get(described["of"], str), "values", **{**options, "required": False})
     if kind == "shares":
-        return Shares(**{**options, "required": False})
+        return SharesField(**{**options, "required": False})
     return forms.CharField(max_length=200, **{**options, "required": False})
 
 
-class Plain(forms.Form):
+class FormWithoutColons(forms.Form):
     """Labels without a colon, as on the other pages."""
 
     def __init__(self, data: Any = None, *, initial: Any = None, prefix: str | None = None) -> None:
         super().__init__(data, initial=initial, prefix=prefix, label_suffix="")
 
 
-class LaunchForm(Plain):
+class LaunchForm(FormWithoutColons):
     """What a run is launched with: its data, encoder, seeds and device, and every setting of its system."""
 
     name = forms.CharField(max_length=80, required=False, help_text="for telling it apart; the system's where empty")
@@ -232,7 +232,7 @@ class ManyFiles(forms.ClearableFileInput):
     allow_multiple_selected = True
 
 
-class UploadForm(Plain):
+class UploadForm(FormWithoutColons):
     """A data set that is sent. The files themselves are looked at by `dataset_files`."""
 
     name = forms.CharField(max_length=100)
@@ -249,7 +249,7 @@ class UploadForm(Plain):
         return free_name(self.cleaned_data["name"])
 
 
-class NameForm(Plain):
+class NameForm(FormWithoutColons):
     """A data set that lies in DATASETS_DIR."""
 
     name = forms.CharField(max_length=100, required=False, help_text="the format's where empty")
@@ -275,7 +275,7 @@ def free_name(name: str) -> str:
     return name
 
 
-class EvaluateForm(Plain):
+class EvaluateForm(FormWithoutColons):
     """Which split of which data set a checkpoint is evaluated on."""
 
     dataset = forms.ModelChoiceField(Dataset.objects.filter(state=Work.State.DONE).order_by("name"), label="data set")
@@ -289,7 +289,7 @@ class EvaluateForm(Plain):
         return cleaned
 
 
-class PromoteForm(Plain):
+class PromoteForm(FormWithoutColons):
     """Which posts a promoted checkpoint reads again."""
 
     reread = forms.ChoiceField(choices=Promotion.Reread.choices, widget=forms.RadioSelect, initial="all", label="read")

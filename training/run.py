@@ -26,7 +26,7 @@ from training.data.parse_cache import Parses, Unparsed
 from training.data.preparation import load_tokenizer, prepare, prepare_for, prepare_held_out
 from training.data.prepared import Vocabularies
 from training.engine.distributed import World
-from training.engine.loop import Progress, Run
+from training.engine.loop import Run, RunProgress
 from training.engine.networks import new_network
 from training.evaluation.bootstrap import interval
 from training.heads import HEADS, head_of
@@ -41,7 +41,7 @@ class Stopped(Exception):
 class Watcher:
     """Who follows a run: it is given the progress of each step, asked whether to stop, and given lines for people."""
 
-    report: Callable[[Progress], object] = lambda progress: None
+    report: Callable[[RunProgress], object] = lambda progress: None
     stop: Callable[[], bool] = lambda: False
     say: Callable[[str], object] = lambda line: None
 
@@ -78,7 +78,7 @@ def run(
     parser = parser_for(config.system, parser)
     watcher.say(f"reading {', '.join(config.data)}")
     prepared = prepare(config, head, root, parser, start.tokenizer)
-    dev = prepare_held_out(prepared, held_out(config, "dev", root), parser, config.title)
+    dev = prepare_held_out(prepared, held_out_examples(config, "dev", root), parser, config.title)
     network = start.network(config, prepared.vocabularies)
     if config.images and network.needs.pictures:
         gone = missing([*prepared.examples, *dev.examples], config.images)
@@ -97,7 +97,7 @@ def run(
         return {}
     speed = _items_per_second(training, first, time.perf_counter() - started)
     checkpoint = finished(training, name or out.name, parser.version, mentions_from(config.mentions))
-    test = prepare_held_out(prepared, held_out(config, "test", root), parser, config.title)
+    test = prepare_held_out(prepared, held_out_examples(config, "test", root), parser, config.title)
     checkpoint, scores = publish(checkpoint, dev, test, parser, root, out)
     sure = interval(scores["test"].counts)
     result = {
@@ -122,12 +122,13 @@ def recalibrate(folder: Path, root: Path, parser: Parses) -> None:
     checkpoint = Checkpoint.load(folder)
     head, config = HEADS[checkpoint.manifest.head], TrainConfig.from_dict(checkpoint.manifest.training["config"])
     dev, test = (
-        prepare_for(checkpoint, head, held_out(config, split, root), parser, config.images) for split in ("dev", "test")
+        prepare_for(checkpoint, head, held_out_examples(config, split, root), parser, config.images)
+        for split in ("dev", "test")
     )
     publish(checkpoint, dev, test, parser, root, folder)
 
 
-def held_out(config: TrainConfig, split: str, root: Path) -> list[Example]:
+def held_out_examples(config: TrainConfig, split: str, root: Path) -> list[Example]:
     """A held-out split of the run's data sets."""
     return [
         example

@@ -20,13 +20,13 @@ from tests.generated import Chain, config, decided_by_the_picture, eight, networ
 from tests.patience import PATIENCE_S
 from training.data.parse_cache import ParseCache, ParsesMissing, Unparsed
 from training.data.preparation import prepare_held_out
-from training.engine.loop import Progress, Run
+from training.engine.loop import Run, RunProgress
 from training.engine.run_state import StateError
 from training.evaluation.bootstrap import difference, interval, spread
 from training.evaluation.metrics import Prediction
 from training.evaluation.pair_scores import score_pairs
 from training.evaluation.quintuple_scores import mentions_of_quintuples
-from training.publishing.publish import finished, manifest_of, publish
+from training.publishing.publish import finished, publish
 from training.scores import Calibrated
 
 STEPS = 16
@@ -139,7 +139,7 @@ def test_a_full_disk_is_an_error_and_leaves_the_old_state(tmp_path, monkeypatch)
     with pytest.raises(OSError, match="No space left"):
         run.save(tmp_path)
     monkeypatch.setattr("extraction.reader.checkpoint.save_file", full)
-    whole = Checkpoint(manifest_of(run, "tiny", Chain().version), run.network, run.prepared.vocabularies.featurizer)
+    whole = finished(run, "tiny", Chain().version)
     with pytest.raises(OSError, match=f"cannot be written to {tmp_path / 'out'}"):
         whole.save(tmp_path / "out")
     assert (tmp_path / "state.safetensors").read_bytes() == before
@@ -185,8 +185,8 @@ def test_with_the_best_weights_go_the_statistics_that_they_were_scored_with(tmp_
 
 def test_a_loss_that_not_every_step_has_is_averaged_over_those_that_have_it():
     rows = [{"total": 1.0, "filter": 4.0}, {"total": 3.0}]
-    assert Progress(losses=rows).recent() == {"total": 2.0, "filter": 4.0}
-    assert Progress().recent() == {}
+    assert RunProgress(losses=rows).recent() == {"total": 2.0, "filter": 4.0}
+    assert RunProgress().recent() == {}
 
 
 def test_a_time_limit_counts_from_this_start():

@@ -60,15 +60,15 @@ def test_a_config_survives_being_written_down():
 
 
 def test_progress_says_how_long_it_will_take():
-    from training.engine.loop import Progress
+    from training.engine.loop import RunProgress
 
     lines: list[str] = []
     report = Reporter(lines.append)
-    report(Progress(step=100, steps=400, seconds=60.0, losses=[{"total": 3.0, "types": 2.0}]))
+    report(RunProgress(step=100, steps=400, seconds=60.0, losses=[{"total": 3.0, "types": 2.0}]))
     report.next = 0
     losses = [{"total": 3.0, "types": 2.0}, {"total": 1.0, "types": 1.0}]
     scores: list[dict[str, float]] = [{"epoch": 1, "step": 199, "f1": 0.5}]
-    report(Progress(step=200, steps=400, epoch=1, batch=1, seconds=120.0, losses=losses, scores=scores))
+    report(RunProgress(step=200, steps=400, epoch=1, batch=1, seconds=120.0, losses=losses, scores=scores))
     assert lines[-2] == "dev after epoch 1: f1 0.500"
     assert lines[-1] == "step 200 of 400 (50%), epoch 2, loss 2.000 total 1.500 types, about 2 min left"
 

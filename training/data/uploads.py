@@ -30,7 +30,7 @@ class UploadRefused(Exception):
     """What was sent is no data set, or too large; the message says what to send instead."""
 
 
-class Sent(Protocol):
+class UploadedFile(Protocol):
     """A file that was uploaded, as Django gives it."""
 
     name: str
@@ -47,7 +47,7 @@ class Kept:
     left_out: list[str] = field(default_factory=list)
 
 
-def take_in(files: Iterable[Sent], format: str, root: Path, most_mb: int) -> Kept:
+def take_in(files: Iterable[UploadedFile], format: str, root: Path, most_mb: int) -> Kept:
     """Puts an upload under `root` as the format's loader expects it. Raises UploadRefused, with `root` gone again."""
     sent = list(files)
     if not sent:
@@ -75,7 +75,7 @@ def take_in(files: Iterable[Sent], format: str, root: Path, most_mb: int) -> Kep
     return kept
 
 
-def _unpack(sent: Sent, draft: Path, kept: Kept, most: int) -> None:
+def _unpack(sent: UploadedFile, draft: Path, kept: Kept, most: int) -> None:
     try:
         with zipfile.ZipFile(sent.file) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]

@@ -14,7 +14,7 @@ from extraction.schema import Example
 from training.data.parse_cache import Parses
 from training.data.preparation import prepare_for
 from training.data.prepared import Head
-from training.evaluation.metrics import Prediction, Score, mention_score, relation_score, relation_scores
+from training.evaluation.metrics import F1Score, Prediction, mention_score, relation_score, relation_scores
 from training.evaluation.predictions import found_by_word_pairs
 from training.evaluation.quintuple_scores import Predictor, best_threshold
 from training.evaluation.word_pair_grid import ScoredRelation
@@ -33,10 +33,10 @@ class DataSetScores:
 
     dataset: str
     sentences: int
-    mentions: Score
-    asserted: Score
-    even: Score
-    blind: Score
+    mentions: F1Score
+    asserted: F1Score
+    even: F1Score
+    blind: F1Score
     silent: tuple[int, int]
 
     def row(self) -> list[str]:

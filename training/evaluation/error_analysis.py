@@ -15,7 +15,7 @@ from extraction.labels import Inventory
 from extraction.schema import Candidate, Example
 from training.evaluation import metrics
 from training.evaluation.bootstrap import interval
-from training.evaluation.metrics import Prediction, Score
+from training.evaluation.metrics import F1Score, Prediction
 from training.scores import CONFUSED, INVENTED, MENTION, MISSED, NONE, RIGHT, TYPE, Compared, ExampleErrors
 
 Span = tuple[int, int]
@@ -120,13 +120,13 @@ def pair_errors(example: Example, answers: Iterable[tuple[Candidate, str, float]
 
 def counted(name: str, errors: Sequence[ExampleErrors]) -> dict[str, Any]:
     """The metric that counts, with its interval over resampled examples."""
-    score = sum((Score(one.right, one.right + one.wrong, one.gold) for one in errors), Score())
+    score = sum((F1Score(one.right, one.right + one.wrong, one.gold) for one in errors), F1Score())
     counts = np.array([(one.right, one.right + one.wrong, one.gold) for one in errors], np.int64)
     sure = interval(counts, draws=1000)
     return {**metric(name, score), "interval": [sure.low, sure.high]}
 
 
-def metric(name: str, score: Score) -> dict[str, Any]:
+def metric(name: str, score: F1Score) -> dict[str, Any]:
     """A score by its name, as plain JSON."""
     counts = {"right": score.right, "found": score.predicted, "gold": score.gold}
     return {"name": name, "precision": score.precision, "recall": score.recall, "f1": score.f1, **counts}

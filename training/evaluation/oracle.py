@@ -20,7 +20,7 @@ from extraction.labels import Inventory
 from extraction.networks.eega import EEGA, WordStates
 from extraction.reader.decoding import Decoder, Found, find_mentions
 from extraction.schema import Example
-from training.evaluation.metrics import Prediction, Score, mention_score, relation_score
+from training.evaluation.metrics import F1Score, Prediction, mention_score, relation_score
 from training.evaluation.word_pair_grid import ScoredRelation, ScoredSpan, decode_figure3, encode_figure3
 
 SURE = 20.0  # a logit, and minus a log-probability, that leaves no doubt
@@ -28,9 +28,9 @@ SURE = 20.0  # a logit, and minus a log-probability, that leaves no doubt
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    mentions: Score
-    relations: Score
-    figure3: Score
+    mentions: F1Score
+    relations: F1Score
+    figure3: F1Score
 
 
 def ceiling(examples: Sequence[Example], inventory: Inventory, band: int) -> Ceiling:

@@ -10,7 +10,6 @@ the most probable label.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from extraction.features.targets import pair_label
 from extraction.schema import Candidate
 from training.data.prepared import Prepared
 from training.evaluation.error_analysis import counted, pair_errors
-from training.evaluation.metrics import Score, micro, shares
+from training.evaluation.metrics import F1Score, micro, shares
 from training.scores import Calibrated, Counts, Examined, ExampleErrors, Scores
 
 NONE = "none"
@@ -75,7 +74,7 @@ def score_pairs(prepared: Prepared, logits: NDArray[np.float32], calibrated: Cal
         confusion.setdefault(names[one], {})[names[other]] = times
     by_relation = {
         name: shares(
-            Score(int((right & (gold == place)).sum()), int((found == place).sum()), int((gold == place).sum()))
+            F1Score(int((right & (gold == place)).sum()), int((found == place).sum()), int((gold == place).sum()))
         )
         for place, name in enumerate(names)
         if place and ((gold == place) | (found == place)).any()
@@ -104,16 +103,14 @@ def _accuracy(found: Labels, gold: Labels) -> float:
 
 def examine_pairs(prepared: Prepared, logits: NDArray[np.float32], calibrated: Calibrated) -> Examined:
     """The errors of every example's pairs."""
-    best = calibrated.best
+    best, gold = calibrated.best, gold_labels(prepared)
     errors = _pair_errors(prepared, logits, best)
     figures, note = [counted("relations", errors)], ""
     if best is not None:
         note = f"A pair counts as related from a probability of {best:g}, which was best on dev."
-        likeliest = _pair_errors(prepared, logits, None)
-        figures.append(
-            {**counted("relations, most probable label", likeliest), "accuracy": _share_right(prepared, likeliest)}
-        )
-    return Examined(figures, errors, _share_right(prepared, errors), note)
+        likeliest = counted("relations, most probable label", _pair_errors(prepared, logits, None))
+        figures.append({**likeliest, "accuracy": _accuracy(decided(logits), gold)})
+    return Examined(figures, errors, _accuracy(decided(logits, best), gold), note)
 
 
 def _pair_errors(prepared: Prepared, logits: NDArray[np.float32], threshold: float | None) -> list[ExampleErrors]:
@@ -126,8 +123,3 @@ def _pair_errors(prepared: Prepared, logits: NDArray[np.float32], threshold: flo
         assert item.candidate is not None
         answers.setdefault(item.example, []).append((item.candidate, names[label], score))
     return [pair_errors(prepared.examples[place], said) for place, said in sorted(answers.items())]
-
-
-def _share_right(prepared: Prepared, errors: Sequence[ExampleErrors]) -> float:
-    same = sum(times for one in errors for (gold, found), times in one.confusion.items() if gold == found)
-    return same / len(prepared.items)

@@ -22,7 +22,7 @@ from training.data.preparation import prepare_for
 from training.data.prepared import Head
 from training.evaluation.metrics import Prediction
 from training.evaluation.predictions import pair_logits
-from training.evaluation.quintuple_scores import Predictor, compare
+from training.evaluation.quintuple_scores import Predictor, score_predictions
 from training.evaluation.word_pair_grid import ScoredRelation
 from training.scores import Scores
 
@@ -47,7 +47,7 @@ def score_pipeline(
     looks = bool(mentions.manifest.training.get("config", {}).get("images"))
     found = predicted_mentions(mentions, first, examples, parser, images if looks else "")
     predictions = related(pairs, second, examples, found, parser, images)
-    return compare(examples, predictions, pairs.manifest.inventory)
+    return score_predictions(examples, predictions, pairs.manifest.inventory)
 
 
 def predicted_mentions(

@@ -18,7 +18,15 @@ from extraction.reader.decoding import Found
 from extraction.schema import Example
 from training.data.prepared import Prepared
 from training.evaluation.error_analysis import counted, example_errors, metric
-from training.evaluation.metrics import Prediction, Score, mention_score, micro, relation_score, relation_scores, shares
+from training.evaluation.metrics import (
+    F1Score,
+    Prediction,
+    mention_score,
+    micro,
+    relation_score,
+    relation_scores,
+    shares,
+)
 from training.evaluation.word_pair_grid import ScoredRelation, ScoredSpan
 from training.scores import Calibrated, Examined, Scores
 
@@ -53,7 +61,7 @@ class Predictor:
 
 def best_threshold(
     examples: Sequence[Example], found: Sequence[Found], inventory: Inventory, calibration: Calibration
-) -> tuple[float, Score]:
+) -> tuple[float, F1Score]:
     """The one threshold with the highest strict relation F1."""
     tried = [step / 20 for step in range(2, 17)]
     predictor = Predictor(inventory, calibration, {"default": tried[0]})
@@ -72,10 +80,10 @@ def _above(predictions: Sequence[Prediction], threshold: float) -> list[Predicti
 def score_found(prepared: Prepared, found: Sequence[Found], calibrated: Calibrated, related: bool = True) -> Scores:
     """What a network found in the examples, from the threshold on that was best on dev."""
     predictor = Predictor(prepared.inventory, calibrated.calibration, calibrated.evaluated)
-    return compare(prepared.examples, predictor.predictions(found), prepared.inventory, related)
+    return score_predictions(prepared.examples, predictor.predictions(found), prepared.inventory, related)
 
 
-def compare(
+def score_predictions(
     examples: Sequence[Example], predictions: Sequence[Prediction], names: Inventory, related: bool = True
 ) -> Scores:
     """Mentions and quintuples against the data set's. "f1" is the mentions' of a tagger, or without gold relations."""
@@ -83,8 +91,8 @@ def compare(
         (mention_score([example], [one]), relation_score([example], [one], names))
         for example, one in zip(examples, predictions, strict=True)
     ]
-    mentions = sum((one for one, _ in singles), Score())
-    relations = sum((one for _, one in singles), Score())
+    mentions = sum((one for one, _ in singles), F1Score())
+    relations = sum((one for _, one in singles), F1Score())
     related = related and relations.gold > 0
     chosen = [one[1] if related else one[0] for one in singles]
     counts = np.array([(one.right, one.predicted, one.gold) for one in chosen], np.int64).reshape(-1, 3)
@@ -102,15 +110,15 @@ def compare(
     return Scores(figures, counts, by_relation, {}, items)
 
 
-def mentions_of_quintuples(examples: Sequence[Example], predictions: Sequence[Prediction]) -> Score:
+def mentions_of_quintuples(examples: Sequence[Example], predictions: Sequence[Prediction]) -> F1Score:
     """Mentions that are an end of some quintuple, exact span and type."""
-    total = Score()
+    total = F1Score()
     for example, one in zip(examples, predictions, strict=True):
         ends = sorted({end for fact in example.relations for end in (fact.head, fact.tail)})
         found = sorted({end for fact in one.relations for end in (fact.head, fact.tail)})
         gold = {_typed(example.mentions[end]) for end in ends}
         said = {_typed(one.mentions[end]) for end in found}
-        total += Score(len(gold & said), len(said), len(gold))
+        total += F1Score(len(gold & said), len(said), len(gold))
     return total
 
 

@@ -23,7 +23,7 @@ from extraction.readings import model_registry
 from training.config import TrainConfig
 from training.data.images import beside
 from training.data.uploads import folder_of
-from training.engine.loop import Progress
+from training.engine.loop import RunProgress
 from training.evaluation.evaluation import evaluate_on
 from training.heads import HEADS
 from training.jobs.progress_protocol import tell
@@ -82,11 +82,11 @@ class ProgressReporter:
 
     def __init__(self, before: dict[str, Any]) -> None:
         self.first: tuple[int, float] | None = None
-        self.progress: Progress | None = None
+        self.progress: RunProgress | None = None
         self.next, self.scored, self.pointed = 0.0, 0, -1
         self.resumed = bool(before.get("curves"))
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: RunProgress) -> None:
         if self.first is None:
             self.first = (progress.step - 1, progress.seconds)
             self.scored = sum(1 for one in progress.scores if one["step"] < progress.step)
@@ -110,7 +110,7 @@ class ProgressReporter:
         if self.progress is not None:
             self._tell(self.progress)
 
-    def _tell(self, progress: Progress) -> None:
+    def _tell(self, progress: RunProgress) -> None:
         assert self.first is not None
         done, spent = progress.step - self.first[0], progress.seconds - self.first[1]
         left = (progress.steps - progress.step) * spent / done if done else 0.0

@@ -15,7 +15,7 @@ from extraction.reader.decoding import Found
 from extraction.reader.pair_extractor import log_odds
 from extraction.schema import Example
 from training.data.prepared import Prepared
-from training.evaluation.metrics import Judged, Prediction, calibration_error, judged_relations
+from training.evaluation.metrics import JudgedRelation, Prediction, calibration_error, judged_relations
 from training.evaluation.pair_scores import best_pair_threshold, gold_labels
 from training.evaluation.quintuple_scores import Predictor, best_threshold
 from training.evaluation.word_pair_grid import ScoredRelation, ScoredSpan
@@ -81,7 +81,7 @@ def calibrate_pairs(dev: Prepared, logits: NDArray[np.float32]) -> Calibrated:
     slope, bias = logistic(np.array(rows), right, np.full(2, 1e-3))
     fitted = Calibration(relation=(float(slope), 0.0, 0.0, 0.0, float(bias)))
     scores = 1 / (1 + np.exp(-(np.array(rows) @ np.array([slope, bias]))))
-    judged = [Judged(keys[label - 1], float(s), ok) for label, s, ok in zip(labels, scores, right, strict=True)]
+    judged = [JudgedRelation(keys[label - 1], float(s), ok) for label, s, ok in zip(labels, scores, right, strict=True)]
     return Calibrated(fitted, choose(judged, int((gold > 0).sum()), PRECISION).values, best, measured)
 
 
@@ -136,14 +136,16 @@ class Thresholds:
     recall: float
 
 
-def choose(judged: Sequence[Judged], gold: int, precision: float, cautious: frozenset[str] = frozenset()) -> Thresholds:
+def choose(
+    judged: Sequence[JudgedRelation], gold: int, precision: float, cautious: frozenset[str] = frozenset()
+) -> Thresholds:
     """For each relation with enough predictions, the lowest threshold that is right `precision` of the time on dev.
 
     The others share the lowest one with which all predictions together are. `cautious` relations get the highest there
     is: dev does not show how often they are right in the texts that the reader is for.
     """
     values = {"default": _lowest(judged, precision)}
-    by_key: defaultdict[str, list[Judged]] = defaultdict(list)
+    by_key: defaultdict[str, list[JudgedRelation]] = defaultdict(list)
     for one in judged:
         by_key[one.key].append(one)
     values.update(dict.fromkeys(sorted(cautious), STEPS[-1]))
@@ -156,7 +158,7 @@ def choose(judged: Sequence[Judged], gold: int, precision: float, cautious: froz
     return Thresholds(values, sum(kept) / max(1, len(kept)), sum(kept) / max(1, gold))
 
 
-def _lowest(judged: Sequence[Judged], precision: float) -> float:
+def _lowest(judged: Sequence[JudgedRelation], precision: float) -> float:
     """The lowest threshold from which on enough predictions are right; the highest one where there is none."""
     for threshold in STEPS:
         kept = [one.right for one in judged if one.score >= threshold]

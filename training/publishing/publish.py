@@ -61,15 +61,10 @@ def finished(run: Run, name: str, parser: str, mentions: dict[str, str] | None =
     with torch.no_grad():
         for weight in network.parameters():
             weight.copy_(weight.half().float())
-    return Checkpoint(manifest_of(run, name, parser, mentions), network, run.prepared.vocabularies.featurizer)
-
-
-def manifest_of(run: Run, name: str, parser: str, mentions: dict[str, str] | None = None) -> Manifest:
-    """What is known of a run's network before anything has been measured on it."""
-    config, network, known = run.config, run.network, run.prepared.vocabularies
+    config, known = run.config, run.prepared.vocabularies
     seeing: Any = next((part for part in network.modules() if isinstance(part, tuple(VISION.values()))), None)
     vision = {"source": config.vision.get("source", "random"), "architecture": seeing.architecture} if seeing else {}
-    return Manifest(
+    manifest = Manifest(
         name=name,
         network=network.config,
         inventory=known.inventory,
@@ -87,3 +82,4 @@ def manifest_of(run: Run, name: str, parser: str, mentions: dict[str, str] | Non
         classes=known.classes,
         mentions=mentions or {},
     )
+    return Checkpoint(manifest, network, known.featurizer)

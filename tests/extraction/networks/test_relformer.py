@@ -377,7 +377,7 @@ def test_publishing_settles_the_filter_on_dev(monkeypatch):
 
     net, given, wanted = network(filter=True), everything(), PairTargets(torch.tensor([1, 1]))
     monkeypatch.setattr(predictions, "_batches", lambda *_: iter([([0, 1], given)]))
-    monkeypatch.setattr(predictions, "targets_of", lambda *_, **__: wanted)
+    monkeypatch.setattr(predictions, "_pair_targets", lambda *_: wanted)
     prepared: Any = type("Dev", (), {"items": [None, None]})
     predictions.settle(net, prepared)
     assert torch.isclose(net.filter.threshold, net(given).related[0][0] - 0.02, atol=1e-5)

@@ -9,7 +9,7 @@ from extraction.labels import Inventory, RelationType
 from extraction.reader.calibration import Calibration, relation_inputs, sigmoid
 from extraction.reader.decoding import Found, FoundMention, FoundRelation
 from extraction.schema import Example, WordRelation, WordSpan
-from training.evaluation.metrics import Judged, calibration_error
+from training.evaluation.metrics import JudgedRelation, calibration_error
 from training.publishing.calibration import choose, fit
 
 ENDS = frozenset({"a"})
@@ -80,7 +80,7 @@ def test_nothing_found():
 
 def test_a_threshold_keeps_the_precision_it_was_chosen_for():
     rng = np.random.default_rng(1)
-    judged = [Judged("x", score, bool(rng.random() < score)) for score in rng.random(4000)]
+    judged = [JudgedRelation("x", score, bool(rng.random() < score)) for score in rng.random(4000)]
     chosen = choose(judged, gold=2000, precision=0.8)
     assert chosen.precision >= 0.8
     lower = [one.right for one in judged if one.score >= chosen.values["x"] - 0.1]
@@ -88,16 +88,16 @@ def test_a_threshold_keeps_the_precision_it_was_chosen_for():
 
 
 def test_a_rare_relation_has_the_common_threshold():
-    judged = [Judged("often", 0.9, True)] * 50 + [Judged("rare", 0.9, False)] * 3
+    judged = [JudgedRelation("often", 0.9, True)] * 50 + [JudgedRelation("rare", 0.9, False)] * 3
     assert set(choose(judged, 50, 0.8).values) == {"default", "often"}
 
 
 def test_cautious_relations_get_the_highest_threshold():
-    judged = [Judged("x", 0.9, True)] * 50
+    judged = [JudgedRelation("x", 0.9, True)] * 50
     values = choose(judged, 50, 0.8, frozenset({"x", "unseen"})).values
     assert values["x"] == values["unseen"] > values["default"]
 
 
 def test_a_relation_that_is_never_right_gets_the_highest_threshold():
-    judged = [Judged("bad", score, False) for score in np.linspace(0.1, 0.85, 40)]
+    judged = [JudgedRelation("bad", score, False) for score in np.linspace(0.1, 0.85, 40)]
     assert choose(judged, 10, 0.8).values["bad"] > 0.85

@@ -22,7 +22,7 @@ from extraction.text.parser import Parser
 from tests.generated import config, eight, network, prepared
 from tests.tiny import tiny_checkpoint
 from training.engine.loop import Run
-from training.publishing.publish import manifest_of
+from training.publishing.publish import finished
 
 TEXT = "Anna Stone lives in Berlin. Nobody came. Bob Reed left Paris."
 
@@ -38,8 +38,8 @@ def pair_checkpoint(folder: Path, system: str, head: str, **changes: Any) -> Che
     run = Run(chosen, given, network(chosen, given.vocabularies))
     from training.data.parse_cache import Unparsed
 
-    manifest = dataclasses.replace(manifest_of(run, "tiny", Unparsed().version), floor=0.05)
-    Checkpoint(manifest, run.network.eval(), given.vocabularies.featurizer).save(folder)
+    made = finished(run, "tiny", Unparsed.version)
+    dataclasses.replace(made, manifest=dataclasses.replace(made.manifest, floor=0.05)).save(folder)
     return Checkpoint.load(folder)
 
 

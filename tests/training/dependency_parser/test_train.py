@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from extraction.text.parser import Parser
-from training.dependency_parser.train import ParserConfig, measure, save, train
+from training.dependency_parser.train import ParserConfig, save, score_parser, train
 from training.dependency_parser.treebanks import Block, TreebankError, blocks, held_out, read, varied
 
 CONLLU = """\
@@ -91,7 +91,7 @@ def test_training_learns_repeats_and_is_saved_whole(treebank: Path, tmp_path: Pa
     lines: list[str] = []
     nlp = train(gold, TINY, lines.append)
     trained = Parser(nlp)
-    figures = measure(trained, gold[:2]).figures()
+    figures = score_parser(trained, gold[:2]).figures()
     assert figures["words"] == 100
     assert figures["upos"] > 85
     assert len(lines) == 15 and "epoch 15/15" in lines[-1]
@@ -113,7 +113,7 @@ def test_measuring_counts_words_heads_and_sentences(treebank: Path) -> None:
             return [_as_words(block, spoil=index == 0) for index, block in enumerate(gold)]
 
     gold = blocks(read(treebank))
-    figures = measure(Fixed(), gold).figures()  # type: ignore[arg-type]
+    figures = score_parser(Fixed(), gold).figures()  # type: ignore[arg-type]
     assert figures["words"] == figures["upos"] == figures["upos_accuracy"] == 100
     assert figures["uas"] == pytest.approx(90)
     assert figures["las"] == pytest.approx(90)

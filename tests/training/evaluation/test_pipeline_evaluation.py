@@ -40,7 +40,7 @@ def test_pairs_of_found_mentions_are_asked_about_where_types_permit(tmp_path, mo
     assert [(item.candidate.head, item.candidate.tail) for item in asked] == [(0, 1)] * 8
     assert found[0].relations == ()
     assert all(len(one.relations) == 1 and one.relations[0].score > 0.99 for one in found[1:])
-    judged = pipeline_evaluation.compare(examples, found, pairs.manifest.inventory)
+    judged = pipeline_evaluation.score_predictions(examples, found, pairs.manifest.inventory)
     gold = sum(one.relations[0].key.endswith("residence") for one in examples if one.relations)
     assert judged.counts.sum(0).tolist() == [gold, 7, 5]
 
