@@ -50,11 +50,11 @@ def tried(
     config = TrainConfig.from_dict(manifest.training["config"])
     examples = [one for one in registry.load(trial.data, trial.split, root, config.labels) if one.words]
     examples = harder(examples[: config.limit or None], trial, head, say)
-    prepared = prepare_for(checkpoint, head, examples, parser, shown(checkpoint, examples, root, trial, say))
+    prepared = prepare_for(checkpoint, head, examples, parser, pictures_shown(checkpoint, examples, root, trial, say))
     return prepared.score(checkpoint.network, Calibrated.of(manifest))
 
 
-def shown(checkpoint: Checkpoint, examples: Sequence[Example], root: Path, trial: Trial, say: Say) -> str:
+def pictures_shown(checkpoint: Checkpoint, examples: Sequence[Example], root: Path, trial: Trial, say: Say) -> str:
     """The folder of the pictures that the checkpoint is shown, "" for none.
 
     Raises ValueError where pictures are named that its network has no eyes for, DatasetError where they are not there.
@@ -89,7 +89,7 @@ def harder(examples: Sequence[Example], trial: Trial, head: Head, say: Say) -> l
     return made
 
 
-def said(judged: Scores, by_relation: bool = False, confusion: bool = False) -> Iterator[str]:
+def report_lines(judged: Scores, by_relation: bool = False, confusion: bool = False) -> Iterator[str]:
     """The figures in lines for people."""
     yield "  ".join(f"{name} {value:.1%}" for name, value in judged.figures.items())
     if len(judged.counts):

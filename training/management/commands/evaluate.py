@@ -104,7 +104,7 @@ class Command(BaseCommand):
         from extraction.text.parser import Parser
         from training.data.parse_cache import ParseCache
         from training.evaluation.pipeline_evaluation import score_pipeline
-        from training.evaluation.robustness import against, harder, said, shown
+        from training.evaluation.robustness import against, harder, pictures_shown, report_lines
         from training.heads import HEADS
 
         if not options["data"]:
@@ -115,23 +115,23 @@ class Command(BaseCommand):
             trial = _trial(name, options)
             examples = load(name, trial.split, root, config["labels"])
             examples = harder(examples, trial, HEADS[pairs.manifest.head], self.stdout.write)
-            images = shown(pairs, examples, root, trial, self.stdout.write)
+            images = pictures_shown(pairs, examples, root, trial, self.stdout.write)
             judged = score_pipeline(mentions, pairs, HEADS, examples, parser, images)
             self.stdout.write(f"{name} {trial.split}, {len(judged.counts)} sentences, quintuples")
-            for line in said(judged, options["by_relation"]):
+            for line in report_lines(judged, options["by_relation"]):
                 self.stdout.write(f"  {line}")
             if options["against"]:
                 self.stdout.write(f"  {against(judged, Path(options['against']))}")
 
     def _tried(self, checkpoint: Any, head: Any, parser: Any, root: Path, options: dict[str, Any]) -> None:
-        from training.evaluation.robustness import against, said, tried
+        from training.evaluation.robustness import against, report_lines, tried
 
         training = checkpoint.manifest.training["config"]
         for name in options["data"].split(",") if options["data"] else training["data"]:
             trial = _trial(name, options)
             judged = tried(checkpoint, head, root, trial, parser, self.stdout.write)
             self.stdout.write(f"{name} {trial.split}, {len(judged.counts)} items")
-            for line in said(judged, options["by_relation"], options["confusion"]):
+            for line in report_lines(judged, options["by_relation"], options["confusion"]):
                 self.stdout.write(f"  {line}")
             if options["against"]:
                 self.stdout.write(f"  {against(judged, Path(options['against']))}")
