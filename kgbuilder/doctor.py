@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import django
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from extraction import detector_weights
 from extraction.models import Deployment
-from kgbuilder import heartbeat, installation, watching
+from kgbuilder import VERSION, heartbeat, installation, watching
 from kgbuilder.parts import all_parts, run_folder
 from kgbuilder.supervision import roster
 from knowledge.sources import standing
@@ -65,6 +67,11 @@ def _asked(name: str, ask: Callable[[str], Part]) -> Part:
         return Part(name, "wrong", "The database must be set right first.")
     except Exception as error:  # whatever is wrong with a part, the others are shown
         return Part(name, "wrong", f"It could not be asked: {error}")
+
+
+def _program(name: str) -> Part:
+    python = ".".join(str(number) for number in sys.version_info[:3])
+    return Part(name, "there", f"kgbuilder {VERSION}, Python {python}, Django {django.get_version()}.")
 
 
 def _database(name: str) -> Part:
@@ -227,6 +234,7 @@ def _disk(name: str) -> Part:
 
 
 CHECKS: dict[str, Callable[[str], Part]] = {
+    "program": _program,
     "database": _database,
     "broker": _broker,
     "processes": _processes,
