@@ -1,5 +1,6 @@
 # make run      install what is missing, then start everything (PORT=8001 make run: on another port)
 # make test     the test suite            make lint   ruff and mypy
+# make lint-js  Biome over static/*.js; needs Node.js, which nothing else does
 # make ci       what CI runs              make kill   30 random kills while 500 posts are read
 # make install-yolo  ultralytics, under AGPL-3.0, for whoever wants its detectors (docs/pictures.md)
 # make secrets  the passwords and keys that docker-compose.yml reads, made once
@@ -11,8 +12,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 VENV := .venv
 PY := $(VENV)/bin/python
 ARGS ?=
+BIOME := @biomejs/biome@2.6.8
 
-.PHONY: run install install-dev install-yolo test lint format ci kill secrets clean
+.PHONY: run install install-dev install-yolo test lint lint-js format ci kill secrets clean
 run: install
 	@exec $(PY) manage.py up
 
@@ -47,6 +49,10 @@ lint: install-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy .
+
+lint-js:
+	@command -v npx >/dev/null || { echo "make lint-js runs Biome with npx, which was not found on the PATH. Install Node.js 20 or newer."; exit 1; }
+	npx --yes $(BIOME) lint --error-on-warnings
 
 format: install-dev
 	$(PY) -m ruff check --fix .

@@ -22,7 +22,7 @@
     if (content) element.append(content);
     return element;
   };
-  const cut = (text, length) => ([...text].length > length ? [...text].slice(0, length - 1).join("") + "…" : text);
+  const cut = (text, length) => ([...text].length > length ? `${[...text].slice(0, length - 1).join("")}…` : text);
 
   // What the server sent, into the graph. A pair of entities is one line, whatever number of statements joins them.
   function add({ nodes, edges }, around) {
@@ -48,7 +48,7 @@
   const shownStatement = (edge) => !hidden.relation.has(edge.relation) && shownNode(edge.head) && shownNode(edge.tail);
   const shownNode = (key) => key === centre || !hidden.type.has(graph.getNodeAttribute(key, "kind"));
   // An entity all of whose statements are hidden goes with them.
-  const joined = (key) => key === centre || graph.someEdge(key, (edge, { keys }) => keys.some((one) => shownStatement(statements.get(one))));
+  const joined = (key) => key === centre || graph.someEdge(key, (_edge, { keys }) => keys.some((one) => shownStatement(statements.get(one))));
 
   function reduceNode(key, data) {
     const near = chosen && (key === chosen || graph.areNeighbors(key, chosen));
@@ -219,7 +219,7 @@
       labelColor: { color: colour("ink") }, edgeLabelColor: { color: colour("soft") }, edgeLabelFont: getComputedStyle(document.body).fontFamily,
       defaultDrawNodeHover: hover, minCameraRatio: 0.05, maxCameraRatio: 4, stagePadding: 40,
     });
-  } catch (error) {
+  } catch {
     // No WebGL: the table and its buttons do everything.
     stage.hidden = true;
     document.getElementById("keys").textContent = "This browser cannot draw the graph (it has no WebGL). The table below holds the same.";
