@@ -51,6 +51,21 @@ OPEN_API = {"api_openapi_json", "api_root", "api_nothing"}
 PAGES = {name: pattern for name, pattern in NAMED.items() if not name.startswith("admin:") and name not in API}
 
 
+class Walker(Client):
+    """Receives each answer whole: the file of a picture is open until it has been sent."""
+
+    def request(self, **request: Any) -> Any:
+        response = super().request(**request)
+        if response.streaming:
+            response.getvalue()
+        return response
+
+
+@pytest.fixture
+def client() -> Client:
+    return Walker()
+
+
 @pytest.fixture
 def things() -> dict[str, Any]:
     """A newsroom, and what stands in addresses: the names of their parameters and values that lead somewhere."""
