@@ -7,8 +7,8 @@ ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
 WORKDIR /app
 COPY pyproject.toml constraints.txt ./
-COPY kgbuilder/requirements.py kgbuilder/requirements.py
-RUN python kgbuilder/requirements.py > /tmp/requirements.txt \
+COPY kgbuilder/install/requirements.py kgbuilder/install/requirements.py
+RUN python kgbuilder/install/requirements.py > /tmp/requirements.txt \
     && pip install $PIP_ARGS -c constraints.txt -r /tmp/requirements.txt \
     && rm /tmp/requirements.txt
 

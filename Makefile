@@ -29,17 +29,17 @@ $(PY):
 
 $(VENV)/installed: pyproject.toml constraints.txt | $(PY)
 	@echo "Installing: about 2.8 GB to download, 6.5 GB on disk in $(VENV) (most of it torch with its CUDA libraries). This takes some minutes."
-	@$(PY) kgbuilder/requirements.py > $(VENV)/requirements.txt
+	@$(PY) kgbuilder/install/requirements.py > $(VENV)/requirements.txt
 	$(PY) -m pip install --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -r $(VENV)/requirements.txt
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	@$(PY) kgbuilder/requirements.py dev > $(VENV)/requirements-dev.txt
+	@$(PY) kgbuilder/install/requirements.py dev > $(VENV)/requirements-dev.txt
 	$(PY) -m pip install --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -r $(VENV)/requirements-dev.txt
 	@touch $@
 
 install-yolo: install
-	@$(PY) kgbuilder/requirements.py yolo > $(VENV)/requirements-yolo.txt
+	@$(PY) kgbuilder/install/requirements.py yolo > $(VENV)/requirements-yolo.txt
 	$(PY) -m pip install --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -r $(VENV)/requirements-yolo.txt
 
 test: install-dev
@@ -65,7 +65,7 @@ kill: install-dev
 	$(PY) -m tests.kill $(ARGS)
 
 secrets:
-	@$(PYTHON) kgbuilder/make_secrets.py
+	@$(PYTHON) kgbuilder/install/make_secrets.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

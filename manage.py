@@ -21,7 +21,7 @@ def main() -> None:
     from django.conf import settings
     from django.db import OperationalError
 
-    from kgbuilder import data_folder
+    from kgbuilder.install import data_folder
 
     try:
         data_folder.check(settings.DATA_DIR)
@@ -31,7 +31,7 @@ def main() -> None:
     except (data_folder.NewerData, data_folder.HalfRestored) as error:
         sys.exit(str(error))
     except OperationalError as error:
-        from kgbuilder.connections import why_not
+        from kgbuilder.conf.connections import why_not
 
         sentence = why_not(error, settings.DATABASES["default"])
         if not sentence or "--traceback" in sys.argv:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Stage = Literal["read", "link", "mentions", "relations", "record"]
-# How a reader is given a post's pictures (`given.py`): not at all, the surest regions of all, the leading one, or each.
+# How a reader is given a post's pictures (`reader/image_selection.py`): not at all, the most confident regions of all,
+# the leading one, or each.
 Takes = Literal["words", "regions", "leading", "each"]
 
 

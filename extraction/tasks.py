@@ -18,27 +18,22 @@ from django.conf import settings
 from django.db import Error as DatabaseGone
 from django.utils import timezone
 
-from extraction import (
-    asked,
-    chosen_reader,
-    chosen_sight,
-    leases,
-    letting_go,
-    observing,
-    polling,
-    reading,
-    seeing,
-    visiting,
-)
+from extraction import leases, telemetry
+from extraction.feeds import polling
+from extraction.images import detection, detectors_from_settings, image_retention
 from extraction.models import Checkpoint, Deployment, Reading
+from extraction.posts import visits
+from extraction.readings import queue as readings_queue
+from extraction.readings import reader_from_settings, text_requests
 from extraction.schema import Claimed, Extraction
 from kgbuilder.celery import ring
-from kgbuilder.parts import run_folder
-from kgbuilder.supervision.leases import AtStart, lease
-from knowledge import recorder, thresholds
+from kgbuilder.supervision.parts import run_folder
+from kgbuilder.supervision.watchdog import AtStart, lease
+from knowledge.record import thresholds
+from knowledge.recording import recorder
 
 if TYPE_CHECKING:
-    from extraction.pipeline import Extractor
+    from extraction.reader.extractor import Extractor
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +45,7 @@ VISIT_BATCH = 4
 IO_LEASE_SECONDS = 900.0
 # The I/O worker's threads are shared out, so that slow pages never keep the graph waiting.
 _polls, _visits = BoundedSemaphore(2), BoundedSemaphore(4)
-_free = AtStart(reading.free, leases.free)
+_free = AtStart(readings_queue.free, leases.free)
 _owed: list[Claimed] = []  # readings that this worker holds and could not hand back; it reads one batch at a time
 
 
@@ -61,7 +56,7 @@ def poll(self: Task[Any, Any]) -> None:
     with _share(_polls) as mine, _busy("io", IO_LEASE_SECONDS) as alive:
         claims = polling.claim(POLL_BATCH, worker) if mine else []
         _ring_for_more("poll", claims, POLL_BATCH)
-        with observing.stage("poll", f"polling {len(claims)} feeds", len(claims)):
+        with telemetry.stage("poll", f"polling {len(claims)} feeds", len(claims)):
             done = polling.poll_all(claims, recorder.mark_posts, alive)
     if done.new or done.changed:
         ring("fetch")
@@ -74,10 +69,10 @@ def fetch(self: Task[Any, Any]) -> None:
     """Visit the pages of posts that are due."""
     worker = _worker(self)
     with _share(_visits) as mine, _busy("io", IO_LEASE_SECONDS) as alive:
-        claims = visiting.claim(VISIT_BATCH, worker) if mine else []
+        claims = visits.claim(VISIT_BATCH, worker) if mine else []
         _ring_for_more("fetch", claims, VISIT_BATCH)
-        with observing.stage("fetch", f"visiting {len(claims)} pages", len(claims)):
-            visiting.visit_all(claims, recorder.mark_posts, alive)
+        with telemetry.stage("fetch", f"visiting {len(claims)} pages", len(claims)):
+            visits.visit_all(claims, recorder.mark_posts, alive)
     if claims:
         ring("read")
         ring("project.rdf")
@@ -93,22 +88,22 @@ def read(self: Task[Any, Any]) -> None:
     answered = 0 if deployed is None else _answer_due(worker, deployed.checkpoint)
     claimed = 0 if deployed is None else _read_due(worker, deployed.checkpoint)
     looked = _look_at_due(deployed.checkpoint if deployed else None)
-    letting_go.let_go()
+    image_retention.let_go()
     if claimed:
         ring("project.rdf")
-    if answered or claimed or looked == seeing.BATCH:
+    if answered or claimed or looked == detection.BATCH:
         ring("read")
 
 
 def _answer_due(worker: str, checkpoint: Checkpoint) -> int:
     """Reads texts that somebody waits for, before any post; how many were claimed."""
-    if not asked.due():
+    if not text_requests.due():
         return 0
-    with _busy("reader", asked.LEASE.total_seconds()):
+    with _busy("reader", text_requests.LEASE.total_seconds()):
         reader = _reader(checkpoint.path, checkpoint.digest)
-        held = asked.claim(worker)
-        with observing.stage("read", f"reading {len(held)} texts that somebody sent", 0):
-            asked.answer(reader, held, thresholds.in_force())
+        held = text_requests.claim(worker)
+        with telemetry.stage("read", f"reading {len(held)} texts that somebody sent", 0):
+            text_requests.answer(reader, held, thresholds.in_force())
     return len(held)
 
 
@@ -118,10 +113,10 @@ def _read_due(worker: str, checkpoint: Checkpoint) -> int:
         _hand_back([])
     if not Reading.objects.filter(checkpoint=checkpoint, stage=Reading.Stage.READ, due_at__lte=timezone.now()).exists():
         return 0
-    with _busy("reader", reading.LEASE.total_seconds()):
+    with _busy("reader", readings_queue.LEASE.total_seconds()):
         # Before the claim: a worker that dies while it loads must not count as a death while it read these posts.
         reader = _reader(checkpoint.path, checkpoint.digest)
-        claims = reading.claim(worker, READ_BATCH, checkpoint=checkpoint)
+        claims = readings_queue.claim(worker, READ_BATCH, checkpoint=checkpoint)
         _ring_for_more("read", claims, READ_BATCH)
         if claims:
             _read_and_record(reader, claims)
@@ -133,17 +128,17 @@ def _look_at_due(checkpoint: Checkpoint | None = None) -> int:
 
     Posts that `checkpoint` had read before these came, or before there was a detector, are due to be read again.
     """
-    if settings.DETECTOR_WEIGHTS is None or not seeing.due():
+    if settings.DETECTOR_WEIGHTS is None or not detection.due():
         return 0
-    with _busy("reader", reading.LEASE.total_seconds()):
-        sight = chosen_sight.load_or_say()
-        with observing.stage("look", "looking at pictures", 0):
+    with _busy("reader", readings_queue.LEASE.total_seconds()):
+        sight = detectors_from_settings.load_or_say()
+        with telemetry.stage("look", "looking at pictures", 0):
             if sight is None:
                 return 0
             began = timezone.now()
-            looked = seeing.look_at_due(sight)
+            looked = detection.look_at_due(sight)
             if checkpoint is not None and settings.READ_AGAIN_FOR_PICTURES:
-                reading.read_again_after_pictures(checkpoint, since=began)
+                readings_queue.read_again_after_pictures(checkpoint, since=began)
             return looked
 
 
@@ -151,9 +146,9 @@ def _read_and_record(reader: Extractor, claims: list[Claimed]) -> None:
     """One that cannot be read or recorded keeps its error and holds up no other."""
     try:
         shown = _with_pictures(claims)
-        with observing.stage("read", f"reading {len(claims)} posts", len(claims)):
+        with telemetry.stage("read", f"reading {len(claims)} posts", len(claims)):
             found = reader.read([claimed.document for claimed in shown])
-        with observing.stage("record", f"recording {len(claims)} readings", 0):
+        with telemetry.stage("record", f"recording {len(claims)} readings", 0):
             _record(list(zip(claims, found, strict=True)))
     finally:
         _hand_back(claims)  # what has not been recorded, because something broke that is no post's fault
@@ -163,7 +158,7 @@ def _hand_back(claims: Sequence[Claimed]) -> None:
     """Where the database is away the next run makes up for it: else they would wait until their leases run out."""
     _owed.extend(claims)
     try:
-        reading.release(_owed)
+        readings_queue.release(_owed)
     except DatabaseGone as error:
         logger.warning("%s readings cannot be handed back yet: %s", len(_owed), str(error).strip())
     else:
@@ -173,7 +168,7 @@ def _hand_back(claims: Sequence[Claimed]) -> None:
 def _with_pictures(claims: list[Claimed]) -> list[Claimed]:
     """The claims with what their pictures show; as they are where that cannot be had: words are read without."""
     try:
-        return seeing.with_pictures(claims, chosen_sight.load_or_say())
+        return detection.with_pictures(claims, detectors_from_settings.load_or_say())
     except Exception:
         logger.exception("The pictures of %s posts were not looked at; the posts are read without", len(claims))
         return claims
@@ -183,14 +178,14 @@ def _record(pairs: list[tuple[Claimed, Extraction]]) -> None:
     sound = []
     for claimed, extraction in pairs:
         if extraction.declined is not None and extraction.declined.code == "failed":
-            reading.fail(claimed, extraction.declined.message)
+            readings_queue.fail(claimed, extraction.declined.message)
         else:
             sound.append((claimed, extraction))
     for (claimed, _), outcome in zip(sound, recorder.record_many(sound), strict=True):
-        with observing.about(reading=claimed.reading_id, post=claimed.document.id):
+        with telemetry.about(reading=claimed.reading_id, post=claimed.document.id):
             if isinstance(outcome, Exception):
                 logger.warning("The reading was not recorded: %s", outcome)
-                reading.fail(claimed, outcome)
+                readings_queue.fail(claimed, outcome)
             else:
                 logger.info("The reading is recorded.")
 
@@ -198,7 +193,7 @@ def _record(pairs: list[tuple[Claimed, Extraction]]) -> None:
 @lru_cache(maxsize=1)
 def _reader(path: str, digest: str) -> Extractor:
     """The checkpoint's network, loaded once a process; torch is imported by this and nothing earlier."""
-    return chosen_reader.load(path)
+    return reader_from_settings.load(path)
 
 
 def _worker(task: Task[Any, Any]) -> str:

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 from extraction.admin import LookedAt
 from kgbuilder.models import Heartbeat, Notice, SignInFailure
-from knowledge import events
+from knowledge.record import audit_log
 
 
 @admin.register(Heartbeat)
@@ -37,16 +37,16 @@ class Noted:
     """Leaves an Event beside Django's own log for whatever an admin changes."""
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        events.note(request.user, f"{obj._meta.model_name} added", str(obj.pk))
+        audit_log.note(request.user, f"{obj._meta.model_name} added", str(obj.pk))
         return super().log_addition(request, obj, message)  # type: ignore[misc]
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        events.note(request.user, f"{obj._meta.model_name} changed", str(obj.pk), None, _fields(message))
+        audit_log.note(request.user, f"{obj._meta.model_name} changed", str(obj.pk), None, _fields(message))
         return super().log_change(request, obj, message)  # type: ignore[misc]
 
     def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> Any:
         for obj in queryset:
-            events.note(request.user, f"{obj._meta.model_name} deleted", str(obj.pk))
+            audit_log.note(request.user, f"{obj._meta.model_name} deleted", str(obj.pk))
         return super().log_deletions(request, queryset)  # type: ignore[misc]
 
 

@@ -188,7 +188,7 @@ def _beat_ready(**kwargs: Any) -> None:
 
 
 def _beat_as(part: str) -> None:
-    from kgbuilder import heartbeat
+    from kgbuilder.monitoring import heartbeat
 
     heartbeat.start(part)
 

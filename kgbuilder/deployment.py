@@ -10,9 +10,11 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from extraction import reading, registry
 from extraction.models import Checkpoint, Deployment
-from knowledge import events, recorder, thresholds
+from extraction.readings import model_registry
+from extraction.readings import queue as readings_queue
+from knowledge.record import audit_log, thresholds
+from knowledge.recording import recorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +29,17 @@ class Again:
 ALL, NONE = Again(), Again(any=False)
 
 
-def deploy_folder(folder: Path, by: events.Who = None) -> Checkpoint:
+def deploy_folder(folder: Path, by: audit_log.Who = None) -> Checkpoint:
     """Registers the checkpoint in a folder and puts it in force as the settings say; nothing changes where it is.
 
     Raises registry.NoCheckpoint, or ValueError for a threshold of an unknown relation.
     """
-    checkpoint = registry.register(folder)
+    checkpoint = model_registry.register(folder)
     deploy(checkpoint, _wanted(checkpoint), by)
     return checkpoint
 
 
-def promote(checkpoint: Checkpoint, again: Again = ALL, by: events.Who = None, account: str = "") -> None:
+def promote(checkpoint: Checkpoint, again: Again = ALL, by: audit_log.Who = None, account: str = "") -> None:
     """Puts a checkpoint in force because somebody chose it; it stays in force over restarts.
 
     `account`: of the operating system, where a command was given without naming a user. Doing it again changes nothing,
@@ -46,7 +48,7 @@ def promote(checkpoint: Checkpoint, again: Again = ALL, by: events.Who = None, a
     deploy(checkpoint, _wanted(checkpoint), by, again=again, promoted=True, account=account)
 
 
-def start(by: events.Who = None) -> str:
+def start(by: audit_log.Who = None) -> str:
     """At a start of the product: deploys the setting's checkpoint, unless a promoted one stands; what to tell people.
 
     A promotion stands until CHECKPOINT is set to another checkpoint than the one that the promotion took over from.
@@ -64,13 +66,13 @@ def _promotion_stands(active: Deployment) -> bool:
     if not settings.ENV["CHECKPOINT"]:
         return True
     before = Deployment.objects.filter(promoted=False, pk__lt=active.pk).order_by("-pk").first()
-    return before is not None and registry.digest(settings.CHECKPOINT) == before.checkpoint.digest
+    return before is not None and model_registry.digest(settings.CHECKPOINT) == before.checkpoint.digest
 
 
 def deploy(
     checkpoint: Checkpoint,
     wanted: Mapping[str, float],
-    by: events.Who = None,
+    by: audit_log.Who = None,
     *,
     again: Again = ALL,
     promoted: bool = False,
@@ -91,19 +93,19 @@ def deploy(
             if active.thresholds != wanted:
                 thresholds.set_in_force(wanted, by)
     recorder.adopt(checkpoint)
-    reading.ensure_readings(checkpoint, again=again.any, since=again.since)
+    readings_queue.ensure_readings(checkpoint, again=again.any, since=again.since)
 
 
-def _replace(active: Deployment | None, new: Deployment, by: events.Who, account: str = "") -> None:
+def _replace(active: Deployment | None, new: Deployment, by: audit_log.Who, account: str = "") -> None:
     before = thresholds.in_force()
     if active is not None:
         Deployment.objects.filter(pk=active.pk).update(active=False)
     new.save()
-    reading.drop_others(new.checkpoint)
+    readings_queue.drop_others(new.checkpoint)
     thresholds.mark_between(before, thresholds.in_force())
     what = "checkpoint promoted" if new.promoted else "checkpoint deployed"
     after = {"account": account} if account else None
-    events.note(by, what, new.checkpoint.digest, active.checkpoint.digest if active else None, after)
+    audit_log.note(by, what, new.checkpoint.digest, active.checkpoint.digest if active else None, after)
 
 
 def _wanted(checkpoint: Checkpoint) -> thresholds.Thresholds:

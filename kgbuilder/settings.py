@@ -4,8 +4,8 @@ import secrets
 import sys
 from pathlib import Path
 
-from kgbuilder import connections, environment
-from kgbuilder.environment import ROOT
+from kgbuilder.conf import connections, environment
+from kgbuilder.conf.environment import ROOT
 
 try:
     ENV = environment.read(environment.environ_with_dotenv())
@@ -60,7 +60,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "kgbuilder.urls"
-WSGI_APPLICATION = "kgbuilder.wsgi.application"
+WSGI_APPLICATION = "kgbuilder.web.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -110,10 +110,10 @@ LOG_FORMAT: str = ENV["LOG_FORMAT"]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"repeats": {"()": "kgbuilder.repeats.Repeats"}},
+    "filters": {"repeats": {"()": "kgbuilder.monitoring.repeats.Repeats"}},
     "formatters": {
-        "plain": {"()": "kgbuilder.logs.Plain", "format": "%(levelname)s %(name)s: %(subject)s%(message)s"},
-        "json": {"()": "kgbuilder.logs.Json"},
+        "plain": {"()": "kgbuilder.monitoring.logs.Plain", "format": "%(levelname)s %(name)s: %(subject)s%(message)s"},
+        "json": {"()": "kgbuilder.monitoring.logs.Json"},
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["repeats"], "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": ENV["LOG_LEVEL"]},
@@ -129,7 +129,7 @@ LOGGING = {
     },
 }
 
-AUTHENTICATION_BACKENDS = ["kgbuilder.signing_in.LimitedBackend"]
+AUTHENTICATION_BACKENDS = ["kgbuilder.accounts.login_limits.LimitedBackend"]
 
 HTTPS: bool = ENV["HTTPS"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS

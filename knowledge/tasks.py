@@ -12,16 +12,18 @@ from celery import Task, shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from extraction import asked, fetch, hosts, observing
+from extraction import telemetry
+from extraction.crawler import http_client, politeness
 from extraction.models import Reading
+from extraction.readings import text_requests
 from kgbuilder.celery import ring
-from kgbuilder.parts import run_folder
-from kgbuilder.supervision.leases import AtStart, lease
-from knowledge import pruning
+from kgbuilder.supervision.parts import run_folder
+from kgbuilder.supervision.watchdog import AtStart, lease
 from knowledge.graphs import projector
-from knowledge.graphs.registry import store_names
-from knowledge.sources import remote
-from knowledge.sources.remote import Answer, Unanswered
+from knowledge.graphs.stores import store_names
+from knowledge.record import retention
+from knowledge.sources import cached_client
+from knowledge.sources.cached_client import Answer, Unanswered
 
 NAMES = {"rdf": "RDF graph", "neo4j": "graph in Neo4j"}
 LOOKED_UP = 10  # entities a run: each may wait for several services
@@ -44,20 +46,21 @@ def project_rdf(self: Task[Any, Any]) -> None:
 @shared_task(bind=True)
 def link(self: Task[Any, Any]) -> None:
     """Look up what entities are in the sources that KNOWLEDGE names, as many as are due."""
-    from knowledge import identities, showing
-    from knowledge.sources import chosen
+    from knowledge.linking import fact_queue, link_queue, linker_from_settings
 
     _show_facts()
     if not _links.acquire(blocking=False):
         return
     try:
         with lease(run_folder(), os.environ.get("KGBUILDER_PART", "io"), LEASE_SECONDS):
-            linker = chosen.linker(send)
-            done = linker and identities.look_up(linker, chosen.NAME, LOOKED_UP, chosen.encyclopedias(send))
+            linker = linker_from_settings.linker(send)
+            done = linker and link_queue.look_up(
+                linker, linker_from_settings.NAME, LOOKED_UP, linker_from_settings.encyclopedias(send)
+            )
     finally:
         _links.release()
     if done:
-        if settings.FACTS_READ_AGAIN and showing.read_again(done.entities):
+        if settings.FACTS_READ_AGAIN and fact_queue.read_again(done.entities):
             ring("link")
         ring("link")
         for store in store_names():
@@ -66,12 +69,11 @@ def link(self: Task[Any, Any]) -> None:
 
 def _show_facts() -> None:
     """Looks up what readers are shown beside their posts. Before any service is asked: no post waits for one."""
-    from knowledge import showing
-    from knowledge.sources import chosen
+    from knowledge.linking import fact_queue, linker_from_settings
 
     if Reading.objects.filter(stage=Reading.Stage.LINK, due_at__lte=timezone.now()).exists():
         with lease(run_folder(), os.environ.get("KGBUILDER_PART", "io"), LEASE_SECONDS):
-            if showing.prepare(chosen.local()):
+            if fact_queue.prepare(linker_from_settings.local()):
                 ring("read")
                 ring("link")
 
@@ -80,13 +82,13 @@ def send(url: str, accept: str) -> Answer:
     """Asks a service of knowledge in its host's turn, which all processes share, by the guarded client. Raises
     remote.Unanswered."""
     try:
-        hosts.wait_turn(url, PATIENCE_SECONDS)
-        found = fetch.get(url, accept=accept, deadline=SERVICE_SECONDS)
-    except hosts.HostBusy as busy:
+        politeness.wait_turn(url, PATIENCE_SECONDS)
+        found = http_client.get(url, accept=accept, deadline=SERVICE_SECONDS)
+    except politeness.HostBusy as busy:
         raise Unanswered(str(busy), retry_after=busy.seconds) from busy
-    except fetch.FetchError as error:
+    except http_client.FetchError as error:
         if error.retry_after:
-            hosts.hold(url, error.retry_after)
+            politeness.hold(url, error.retry_after)
         final = error.code in ("url", "address", "tls", "redirects", "too_big")
         sentence = error.sentence.replace(url, urlsplit(url).netloc)
         raise Unanswered(sentence, status=error.status, retry_after=error.retry_after, final=final) from error
@@ -102,9 +104,9 @@ def project_neo4j(self: Task[Any, Any]) -> None:
 def _project(store: str, worker: str) -> None:
     _free(worker)
     with lease(run_folder(), os.environ.get("KGBUILDER_PART", "io"), LEASE_SECONDS):
-        with observing.stage(f"project.{store}", f"writing the {NAMES[store]}", 0):
+        with telemetry.stage(f"project.{store}", f"writing the {NAMES[store]}", 0):
             done = projector.run(store, worker=worker)
-        observing.count(observing.STAGE_UNITS, f"project.{store}", done.done)
+        telemetry.count(telemetry.STAGE_UNITS, f"project.{store}", done.done)
     if done:
         ring(f"project.{store}")
 
@@ -114,8 +116,8 @@ def prune() -> None:
     """Let go of bodies and readings that are older than the settings say, and of old answers of services and old
     texts that people had read, some at a time."""
     with lease(run_folder(), os.environ.get("KGBUILDER_PART", "io"), LEASE_SECONDS):
-        done = pruning.prune()
-        asked.forget()
-        forgotten = remote.forget(timedelta(days=4 * settings.KNOWLEDGE_DAYS))
+        done = retention.prune()
+        text_requests.forget()
+        forgotten = cached_client.forget(timedelta(days=4 * settings.KNOWLEDGE_DAYS))
     if done or forgotten:
         ring("prune")

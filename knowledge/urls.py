@@ -4,47 +4,39 @@ from __future__ import annotations
 
 from django.urls import path
 
-from knowledge.views import (
-    accounts,
-    api_docs,
-    cypher,
-    depicted,
-    entities,
-    entity,
-    erasing,
-    feeds,
-    linked_data,
-    linking,
-    merging,
-    neighbourhood,
-    post,
-    posts,
-    saved,
-    sparql,
-    status,
-    tokens,
-)
+from knowledge.api import docs_page
+from knowledge.views import accounts, feeds, linked_data, status, tokens
+from knowledge.views.entities import detail as entities_detail
+from knowledge.views.entities import index as entities_index
+from knowledge.views.entities import links, merge_split, neighbourhood
+from knowledge.views.posts import depictions, erase
+from knowledge.views.posts import detail as posts_detail
+from knowledge.views.posts import index as posts_index
+from knowledge.views.queries import cypher, saved_queries, sparql
 
 urlpatterns = [
-    path("", posts.posts, name="posts"),
-    path("posts/<uuid:public_id>/", post.post, name="post"),
-    path("posts/<uuid:public_id>/review/", post.review, name="review"),
-    path("posts/<uuid:public_id>/read-again/", post.read_again, name="read_again"),
-    path("posts/<uuid:public_id>/erase/", erasing.erase, name="erase"),
-    path("posts/<uuid:public_id>/pictures/<int:picture_id>/", post.picture, name="picture"),
+    path("", posts_index.posts, name="posts"),
+    path("posts/<uuid:public_id>/", posts_detail.post, name="post"),
+    path("posts/<uuid:public_id>/review/", posts_detail.review, name="review"),
+    path("posts/<uuid:public_id>/read-again/", posts_detail.read_again, name="read_again"),
+    path("posts/<uuid:public_id>/erase/", erase.erase, name="erase"),
+    path("posts/<uuid:public_id>/pictures/<int:picture_id>/", posts_detail.picture, name="picture"),
     path(
-        "posts/<uuid:public_id>/pictures/<int:picture_id>/small/", post.picture, {"small": True}, name="small_picture"
+        "posts/<uuid:public_id>/pictures/<int:picture_id>/small/",
+        posts_detail.picture,
+        {"small": True},
+        name="small_picture",
     ),
-    path("posts/<uuid:public_id>/depicted/", depicted.judge, name="depicted"),
-    path("entities/", entities.entities, name="entities"),
-    path("entities/<uuid:public_id>/", entity.entity, name="entity"),
+    path("posts/<uuid:public_id>/depicted/", depictions.judge, name="depicted"),
+    path("entities/", entities_index.entities, name="entities"),
+    path("entities/<uuid:public_id>/", entities_detail.entity, name="entity"),
     path("entities/<uuid:public_id>/neighbourhood/", neighbourhood.neighbourhood, name="neighbourhood"),
     path("entities/<uuid:public_id>/neighbours/", neighbourhood.neighbours, name="neighbours"),
-    path("entities/<uuid:public_id>/merge/", merging.merge, name="merge"),
-    path("entities/<uuid:public_id>/undo-merge/", merging.undo, name="undo_merge"),
-    path("entities/<uuid:public_id>/split/", merging.split, name="split"),
-    path("entities/<uuid:public_id>/undo-split/", merging.undo_split, name="undo_split"),
-    path("entities/<uuid:public_id>/link/", linking.decide, name="decide_link"),
+    path("entities/<uuid:public_id>/merge/", merge_split.merge, name="merge"),
+    path("entities/<uuid:public_id>/undo-merge/", merge_split.undo, name="undo_merge"),
+    path("entities/<uuid:public_id>/split/", merge_split.split, name="split"),
+    path("entities/<uuid:public_id>/undo-split/", merge_split.undo_split, name="undo_split"),
+    path("entities/<uuid:public_id>/link/", links.decide, name="decide_link"),
     *(
         path(f"{kind}/<uuid:public_id>/graph.{form}", view, {"form": form}, name=f"{name}_{form}")
         for kind, name, view in (
@@ -60,9 +52,9 @@ urlpatterns = [
     path("id/checkpoint/<slug:digest>", linked_data.checkpoint_iri, name="iri_checkpoint"),
     path("sparql/", sparql.sparql, name="sparql"),
     path("cypher/", cypher.cypher, name="cypher"),
-    path("queries/save/", saved.save, name="query_save"),
-    path("queries/<uuid:public_id>/remove/", saved.remove, name="query_remove"),
-    path("api/", api_docs.api_docs, name="api_docs"),
+    path("queries/save/", saved_queries.save, name="query_save"),
+    path("queries/<uuid:public_id>/remove/", saved_queries.remove, name="query_remove"),
+    path("api/", docs_page.api_docs, name="api_docs"),
     path("tokens/", tokens.tokens, name="tokens"),
     path("tokens/make/", tokens.make, name="token_make"),
     path("tokens/<uuid:public_id>/revoke/", tokens.revoke, name="token_revoke"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from extraction.batch import SELF_LOOP, Batch, Needs, Objects
-from extraction.cooccurrence import LEVELS
-from extraction.features import SHAPES, Features, tree_hops
-from extraction.networks.encoders import TextEncoder, tiny
-from extraction.rows import Row, Rows
+from extraction.features.batch import SELF_LOOP, Batch, Needs, Objects
+from extraction.features.cooccurrence import LEVELS
+from extraction.features.featurizer import SHAPES, Features, tree_hops
+from extraction.features.model_inputs import Row, Rows
+from extraction.networks.encoders.text import TextEncoder, tiny
 from extraction.schema import Candidate, Example, Region, WordSpan
-from extraction.tiny import tokenizer
+from tests.tiny import tokenizer
 
 VOCABULARY, MARKERS = 64, (60, 61, 62, 63)
 DEPS = 5

@@ -14,10 +14,10 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.utils import timezone
 
-from extraction import reading
 from extraction.models import Checkpoint, Deployment, Feed, Post, PostVersion, Reading, Sighting
+from extraction.readings import queue as readings_queue
 from extraction.schema import Declined, Extraction, Mention, Relation
-from knowledge import recorder
+from knowledge.recording import recorder
 
 PASSWORD = "correct horse battery"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -125,7 +125,7 @@ def read_post(
     # Older than any other, so that the claim takes this reading.
     due = datetime(2000, 1, 1, tzinfo=UTC)
     row = Reading.objects.create(version=version, checkpoint=reader, due_at=due)
-    (claimed,) = reading.claim("factory", 1, checkpoint=reader)
+    (claimed,) = readings_queue.claim("factory", 1, checkpoint=reader)
     assert claimed.reading_id == row.pk
     words = [name for name, _ in mentions]
     extraction = Extraction(

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from extraction.features import SHAPES
+from extraction.features.featurizer import SHAPES
 from extraction.labels import annotated_relations, annotated_types
-from extraction.networks.encoders import TextEncoder, tiny
-from extraction.networks.pyramids import TINY
-from extraction.networks.system import SYSTEMS
-from extraction.networks.vision_encoders import tiny_vit
+from extraction.networks.encoders.pyramid import TINY
+from extraction.networks.encoders.text import TextEncoder, tiny
+from extraction.networks.encoders.vit import tiny_vit
+from extraction.networks.systems import SYSTEMS
 from extraction.schema import Candidate, Example, Fact, Region, WordRelation, Words, WordSpan
-from extraction.tiny import LETTERS, tokenizer
-from training.checkpoints import assembled
+from tests.tiny import LETTERS, tokenizer
 from training.config import TrainConfig
-from training.prepare import Prepared, prepare_examples
+from training.data.preparation import Prepared, prepare_examples
+from training.publishing.checkpoints import assembled
 
 SIZE = 32  # pixels of a picture's sides
 LIVES, BORN = "/per/loc/place_of_residence", "/per/loc/place_of_birth"

@@ -9,15 +9,16 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from extraction import reading
 from extraction.models import Checkpoint, Deployment, Post, PostVersion, Reading
+from extraction.readings import queue as readings_queue
 from extraction.schema import Claimed, Extraction, Mention, Relation
-from knowledge import current, recorder
 from knowledge.graphs import projector
-from knowledge.graphs.registry import store_names
-from knowledge.graphs.store import StoreRefused, StoreUnavailable, Unit
-from knowledge.marking import behind
+from knowledge.graphs.stores import store_names
+from knowledge.graphs.units import StoreRefused, StoreUnavailable, Unit
 from knowledge.models import Entity, Projection, Statement
+from knowledge.record import current
+from knowledge.record.projection_queue import behind
+from knowledge.recording import recorder
 
 Name = tuple[str, str]
 Said = tuple[str, str, str] | tuple[str, str, str, float]
@@ -88,9 +89,9 @@ def read(what: Post, names: Iterable[Name], said: Iterable[Said] = ()) -> bool:
 
 def claim_of(what: Post) -> Claimed:
     """The claim on the post's due reading; the others that were due are handed back."""
-    claims = reading.claim("test", 100)
+    claims = readings_queue.claim("test", 100)
     mine = [claimed for claimed in claims if claimed.document.id == str(what.public_id)]
-    reading.release([claimed for claimed in claims if claimed not in mine])
+    readings_queue.release([claimed for claimed in claims if claimed not in mine])
     assert len(mine) == 1, f"{len(mine)} readings of this post are due"
     return mine[0]
 

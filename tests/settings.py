@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from kgbuilder.environment import SETTINGS
+from kgbuilder.conf.environment import SETTINGS
 
 for _setting in SETTINGS:
     os.environ[_setting.name] = ""

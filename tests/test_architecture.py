@@ -12,14 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from kgbuilder.environment import ROOT
+from kgbuilder.conf.environment import ROOT
 
 ROOMS = ("kgbuilder", "extraction", "knowledge", "training")
 HEAVY = ("torch", "spacy", "thinc", "ot", "transformers", "sentence_transformers", "numpy", "safetensors")
-WITHOUT_DJANGO = ("networks", "features", "batch", "pipeline", "vision", "text", "datasets", "schema", "labels")
+WITHOUT_DJANGO = ("crawler.parsers", "datasets", "features", "labels", "networks", "reader", "schema", "text", "vision")
 EDGES = ("tasks", "views", "admin", "api", "management")
 # What compares names and contexts: arrays, and no network. Only the link lane and commands load it.
-LINKING = ("knowledge.context", "knowledge.ranking", "knowledge.linking", "knowledge.fitting")
+LINKING = (
+    "knowledge.linking.text_similarity",
+    "knowledge.linking.candidate_ranking",
+    "knowledge.linking.linker",
+    "knowledge.linking.fit",
+)
 ARRAYS = ("numpy", "safetensors")
 KNOWLEDGE_MAY = ("extraction.schema", "extraction.labels", "extraction.models")
 FORBIDDEN_NAMES = {"utils", "helpers", "services", "base", "common"}
@@ -58,6 +63,11 @@ def imported(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def under(module: str, rooms: tuple[str, ...]) -> bool:
+    """Whether an extraction module lies in one of these rooms."""
+    return any(f"{module}.".startswith(f"extraction.{room}.") for room in rooms)
+
+
 def edge(module: str) -> bool:
     return any(part in EDGES for part in module.split(".")[1:])
 
@@ -90,10 +100,7 @@ def test_training_knows_of_knowledge_only_its_tables(module: str) -> None:
     assert [name for name in reaches(module, ("knowledge",)) if not name.startswith("knowledge.models")] == []
 
 
-@pytest.mark.parametrize(
-    "module",
-    [m for m in MODULES if m.split(".")[0] == "extraction" and m.split(".")[1:2] and m.split(".")[1] in WITHOUT_DJANGO],
-)
+@pytest.mark.parametrize("module", [m for m in MODULES if under(m, WITHOUT_DJANGO)])
 def test_what_runs_in_a_notebook_imports_no_django(module: str) -> None:
     assert reaches(module, ("django", "celery", "kgbuilder")) == []
 
@@ -120,10 +127,11 @@ START = "import django; django.setup()\n"
     "code",
     [
         START
-        + "from django.urls import get_resolver; get_resolver().url_patterns\nimport kgbuilder.web, kgbuilder.wsgi",
+        + "from django.urls import get_resolver; get_resolver().url_patterns\n"
+        + "import kgbuilder.web.server, kgbuilder.web.wsgi",
         START + "import kgbuilder.celery, extraction.tasks, knowledge.tasks",
-        START + "import kgbuilder.management.commands.up, kgbuilder.first_start, kgbuilder.doctor",
-        START + "import knowledge.graphs.embedded",
+        START + "import kgbuilder.management.commands.up, kgbuilder.install.first_start, kgbuilder.monitoring.doctor",
+        START + "import knowledge.graphs.sparql_server.server",
     ],
     ids=["web", "workers and beat", "up and doctor", "SPARQL server"],
 )
@@ -133,6 +141,7 @@ def test_no_process_but_the_reader_loads_networks(code: str) -> None:
 
 def test_text_and_networks_load_no_django() -> None:
     loaded = loaded_by(
-        "import extraction.schema, extraction.labels, extraction.batch, extraction.pipeline, extraction.text"
+        "import extraction.schema, extraction.labels, extraction.features.batch, extraction.reader.extractor\n"
+        "import extraction.text.parser"
     )
     assert "django" not in loaded

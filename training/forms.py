@@ -8,8 +8,8 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
-from extraction import registry
 from extraction.models import Checkpoint
+from extraction.readings import model_registry
 from training.models import Dataset, Promotion, Work
 
 MOST_SEEDS = 10
@@ -142,7 +142,7 @@ class LaunchForm(Plain):
         start.queryset = Checkpoint.objects.filter(system=system).order_by("-pk")
         mentions = self.fields["mentions"]
         assert isinstance(mentions, forms.ModelChoiceField)
-        finders = [one.pk for one in Checkpoint.objects.all() if registry.finds_mentions(one)]
+        finders = [one.pk for one in Checkpoint.objects.all() if model_registry.finds_mentions(one)]
         mentions.queryset = Checkpoint.objects.filter(pk__in=finders).order_by("-pk")
         if not PAIRS & set(self.described["heads"]):
             del self.fields["mentions"]

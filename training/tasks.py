@@ -18,15 +18,16 @@ from celery import Task, shared_task
 from celery.signals import worker_shutting_down
 from django.conf import settings
 
-from extraction import observing
+from extraction import telemetry
 from kgbuilder.celery import ring
-from kgbuilder.environment import ROOT
-from kgbuilder.parts import run_folder
-from kgbuilder.supervision.leases import AtStart, lease
-from training import claims, describing
-from training.attending import attend
+from kgbuilder.conf.environment import ROOT
+from kgbuilder.supervision.parts import run_folder
+from kgbuilder.supervision.watchdog import AtStart, lease
+from training.engine.threads import POLICY, sleep_while_waiting
+from training.jobs import queue as jobs_queue
+from training.jobs import system_descriptions
+from training.jobs.child_process import attend
 from training.models import Dataset, Evaluation, Promotion, TrainingRun, Work
-from training.threads import POLICY, sleep_while_waiting
 
 _runs, _checks = BoundedSemaphore(settings.TRAIN_RUNS), BoundedSemaphore(1)
 _leaving = Event()
@@ -34,11 +35,11 @@ _leaving = Event()
 
 def _describe(worker: str) -> None:
     """So that the first launch form need not wait for it."""
-    with suppress(describing.CannotDescribe, OSError):
-        describing.described(Path(settings.DATA_DIR) / "training")
+    with suppress(system_descriptions.CannotDescribe, OSError):
+        system_descriptions.described(Path(settings.DATA_DIR) / "training")
 
 
-_free = AtStart(claims.free, _describe)
+_free = AtStart(jobs_queue.free, _describe)
 
 COMMANDS: dict[type[Work], tuple[str, ...]] = {
     TrainingRun: ("train", "--run"),
@@ -77,13 +78,13 @@ def _take(task: Task[Any, Any], places: BoundedSemaphore, kinds: Sequence[type[W
         return False
     try:
         _free(worker)
-        work = claims.claim(kinds, worker)
+        work = jobs_queue.claim(kinds, worker)
         if work is None:
             return False
         command = (sys.executable, str(ROOT / "manage.py"), *COMMANDS[type(work)], str(work.pk))
         kind = "run" if isinstance(work, TrainingRun) else type(work).__name__.lower()
         says = f"minding {kind} {work.pk}"
-        with observing.about(**{kind: work.pk}), observing.stage("train" if kind == "run" else "check", says, 1):
+        with telemetry.about(**{kind: work.pk}), telemetry.stage("train" if kind == "run" else "check", says, 1):
             attend(work, command, _environ(work), _busy, _leaving.is_set)
         return True
     finally:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import permutations
 from pathlib import Path
 
-from extraction.datasets.reading import DatasetError, Draft, LoadReport, open_json_list
+from extraction.datasets.load_report import DatasetError, Draft, LoadReport, open_json_list
 from extraction.labels import LabelMode
 from extraction.schema import Example
 

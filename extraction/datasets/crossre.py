@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from extraction.datasets.reading import DatasetError, Draft, LoadReport, open_text
+from extraction.datasets.load_report import DatasetError, Draft, LoadReport, open_text
 from extraction.labels import LabelMode
 from extraction.schema import Example
 

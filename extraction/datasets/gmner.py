@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from extraction.datasets.reading import DatasetError, Draft, LoadReport
+from extraction.datasets.load_report import DatasetError, Draft, LoadReport
 from extraction.datasets.twitter import draft, tweets
 from extraction.labels import LabelMode
 from extraction.schema import Candidate, Example, Region

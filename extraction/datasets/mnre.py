@@ -24,7 +24,7 @@ from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 
-from extraction.datasets.reading import DatasetError, Draft, LoadReport, open_text
+from extraction.datasets.load_report import DatasetError, Draft, LoadReport, open_text
 from extraction.labels import LabelMode
 from extraction.schema import Candidate, Example, Region
 from extraction.vision.boxes import clipped, from_centred

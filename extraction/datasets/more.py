@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from extraction.datasets.reading import DatasetError, Draft, LoadReport, open_text
+from extraction.datasets.load_report import DatasetError, Draft, LoadReport, open_text
 from extraction.labels import Inventory, LabelMode, RelationType
 from extraction.schema import Candidate, Example, Region
 from extraction.vision.boxes import clipped, from_centred

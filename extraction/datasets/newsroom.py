@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from extraction.datasets.reading import DatasetError, Draft, LoadReport, open_text
+from extraction.datasets.load_report import DatasetError, Draft, LoadReport, open_text
 from extraction.labels import ENTITY_TYPES, LabelMode
 from extraction.schema import Example
 

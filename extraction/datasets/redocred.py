@@ -16,7 +16,7 @@ import re
 from itertools import product
 from pathlib import Path
 
-from extraction.datasets.reading import DatasetError, Draft, LoadReport, open_json_list
+from extraction.datasets.load_report import DatasetError, Draft, LoadReport, open_json_list
 from extraction.labels import LabelMode
 from extraction.schema import Example, WordSpan
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from extraction.datasets.reading import DatasetError, Draft, LoadReport, open_text
+from extraction.datasets.load_report import DatasetError, Draft, LoadReport, open_text
 from extraction.labels import LabelMode
 from extraction.schema import Example
 

@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from extraction import search_index
+from extraction.posts import search_index
 
 
 def install(apps, schema_editor):

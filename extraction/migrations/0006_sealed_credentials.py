@@ -1,4 +1,4 @@
-import extraction.sealed
+import extraction.fields
 from django.db import migrations
 
 
@@ -12,6 +12,6 @@ class Migration(migrations.Migration):
     dependencies = [("extraction", "0005_pruned_and_tombstones")]
 
     operations = [
-        migrations.AlterField("feed", "credentials", extraction.sealed.SealedField(blank=True, default="")),
+        migrations.AlterField("feed", "credentials", extraction.fields.SealedField(blank=True, default="")),
         migrations.RunPython(seal_all, migrations.RunPython.noop),
     ]

@@ -35,7 +35,8 @@ Differences from the paper, numbered. Those that can be switched off name their 
 11. The visual graph has self-loops too, or an object without a relation would have an empty softmax. Its attention
     works at the encoder's width behind a linear layer; `lifted=False` is the paper's: at the vectors' own width (4096
     of a detector), which its FFN maps to d_T, with as many heads as divide it. A known class is embedded and added.
-12. Optimal transport: see extraction/networks/transport.py. The distances are averaged over the examples with objects.
+12. Optimal transport: see extraction/networks/layers/optimal_transport.py. The distances are averaged over the examples
+    with objects.
 13. `objects=0` is a network without a visual side: what reads text alone is trained so. A picture that is missing is
     legal: O = LN(H_T), and the example has no part in the alignment loss.
 
@@ -53,11 +54,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from extraction.batch import SELF_LOOP, Batch, Needs, Objects, Targets
-from extraction.networks.attention import AttributeTransformer, ChannelConvolution, ObjectAttention
-from extraction.networks.encoders import SharedDropout, TextEncoder, gather_words
-from extraction.networks.heads import Channels, RelationScorer, TypeScorer, cap
-from extraction.networks.transport import Graph, Solver, distances
+from extraction.features.batch import SELF_LOOP, Batch, Needs, Objects, Targets
+from extraction.networks.encoders.text import SharedDropout, TextEncoder, gather_words
+from extraction.networks.layers.edge_attention import AttributeTransformer, ChannelConvolution, ObjectAttention
+from extraction.networks.layers.optimal_transport import Graph, Solver, distances
+from extraction.networks.layers.word_pair_scorers import Channels, RelationScorer, TypeScorer, cap
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ Focus & Gating: A Multimodal Approach for Unveiling Relations in Noisy Social Me
        relation ◀─ MLP (Eq. 7) ◀─ [VG at E1; VG at E2; OD at E1; OD at E2] (Eq. 6) ◀─ mean over frames (Eq. 5)
 
 VG are regions grounded by the sentence's nouns and entities, OD detected objects. How frames are drawn stands in
-extraction/vision/focus.py.
+extraction/vision/focal_frames.py.
 
 Differences from the paper, numbered.
 
@@ -38,8 +38,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from extraction.batch import Batch, Needs, PairTargets, Pictures, PictureUse
-from extraction.networks.encoders import TextEncoder, gather_words
+from extraction.features.batch import Batch, Needs, PairTargets, Pictures, PictureUse
+from extraction.networks.encoders.text import TextEncoder, gather_words
 from extraction.networks.mtb import pair_loss, pair_states, pairs_of
 from extraction.networks.outputs import PairOutput
 

@@ -23,7 +23,7 @@ Differences from the paper, numbered.
  6. An object's vector has the width of what is at hand: 4096 of a detector in the paper, (cx, cy, w, h, area) where
     boxes are all there is. A known class is embedded and added to Q.
  7. A picture without objects, or no picture, is legal: y is 0.
- 8. Structural alignment: see extraction/networks/alignment.py.
+ 8. Structural alignment: see extraction/features/graph_alignment.py.
 
 Switches (Table 2 and 4): `structural=False` is BERT+SG+Att; `attention=False` is BERT+SG, the mean of the objects
 beside the entities; `image=False` is MTB; `top` is the number of objects kept for a word.
@@ -37,9 +37,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from extraction.batch import Batch, Needs, Objects, Pairs, PairTargets
-from extraction.networks.alignment import align_batch
-from extraction.networks.encoders import TextEncoder
+from extraction.features.batch import Batch, Needs, Objects, Pairs, PairTargets
+from extraction.features.graph_alignment import align_batch
+from extraction.networks.encoders.text import TextEncoder
 from extraction.networks.mtb import MTBConfig, StartStates, pair_loss, pair_states, pairs_of
 from extraction.networks.outputs import PairOutput
 

@@ -22,8 +22,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from extraction.batch import Batch, Needs, Pairs, PairTargets
-from extraction.networks.encoders import TextEncoder
+from extraction.features.batch import Batch, Needs, Pairs, PairTargets
+from extraction.networks.encoders.text import TextEncoder
 from extraction.networks.outputs import PairOutput
 
 

@@ -43,14 +43,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from extraction.batch import Batch, Needs, Pairs, PairTargets
-from extraction.networks.crf import LinearChainCRF
-from extraction.networks.crossing import Crossed, CrossLayer, Stream, rounds
-from extraction.networks.encoders import SharedDropout, TextEncoder, gather_words
-from extraction.networks.modalities import Knowledge, Own, Vision
+from extraction.features.batch import Batch, Needs, Pairs, PairTargets
+from extraction.networks.encoders.text import SharedDropout, TextEncoder, gather_words
+from extraction.networks.encoders.vit import ViT
+from extraction.networks.layers.crf import LinearChainCRF
+from extraction.networks.layers.cross_modal_attention import Crossed, CrossLayer, Stream, rounds
+from extraction.networks.layers.modalities import Knowledge, Own, Vision
+from extraction.networks.layers.pair_filter import PairFilter
 from extraction.networks.outputs import BestTags, PairOutput, TagOutput
-from extraction.networks.pair_filter import PairFilter
-from extraction.networks.vision_encoders import ViT
 
 CROSSING, OF = 4, 12  # layers 9 to 12 of twelve
 

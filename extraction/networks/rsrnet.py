@@ -41,11 +41,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from extraction.batch import Batch, Needs, PairTargets, Pictures, TagTargets
-from extraction.networks.crf import LinearChainCRF
-from extraction.networks.encoders import Prefix, SharedDropout, TextEncoder, gather_words
+from extraction.features.batch import Batch, Needs, PairTargets, Pictures, TagTargets
+from extraction.networks.encoders.pyramid import STAGES, Pyramid
+from extraction.networks.encoders.text import Prefix, SharedDropout, TextEncoder, gather_words
+from extraction.networks.layers.crf import LinearChainCRF
 from extraction.networks.outputs import BestTags, PairOutput, TagOutput
-from extraction.networks.pyramids import STAGES, Pyramid
 
 SIDE = 2  # every stage is pooled to SIDE x SIDE
 

@@ -136,7 +136,7 @@ class TransformersDepth:
         """One batch. These networks give inverse depth: larger is nearer."""
         import torch
 
-        from extraction.vision.regions import OutOfMemory
+        from extraction.vision.detection import OutOfMemory
 
         given = self.processor(images=list(pictures), return_tensors="pt").to(self.device)
         try:

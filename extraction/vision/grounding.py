@@ -23,7 +23,7 @@ import numpy as np
 
 from extraction.schema import Region
 from extraction.vision.boxes import overlaps
-from extraction.vision.focus import GROUNDED
+from extraction.vision.focal_frames import GROUNDED
 
 NOUNS = ("NOUN", "PROPN", "NN", "NNS", "NNP", "NNPS")
 SAME = 0.6  # overlap from which a box that was found for a phrase is a region that is known already

@@ -15,7 +15,16 @@ import numpy as np
 from PIL import Image
 
 from extraction.vision.boxes import from_centred, from_corners
-from extraction.vision.regions import COCO, FACE, LEAST_SCORE, Detections, DetectorMissing, OutOfMemory, chosen, digest
+from extraction.vision.detection import (
+    COCO,
+    FACE,
+    LEAST_SCORE,
+    Detections,
+    DetectorMissing,
+    OutOfMemory,
+    chosen,
+    digest,
+)
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -42,7 +51,7 @@ def load(path: Path, device: str = "cpu", threads: int = 0) -> OnnxDetector:
 
 
 class OnnxDetector:
-    """See `regions.Detector`."""
+    """See `detection.Detector`."""
 
     def __init__(self, session: InferenceSession, model: Model, version: str) -> None:
         self.session, self.model, self.version = session, model, version

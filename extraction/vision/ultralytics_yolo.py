@@ -1,4 +1,4 @@
-"""An ultralytics YOLO behind `regions.Detector`. The one module that imports ultralytics, and only when it is used.
+"""An ultralytics YOLO behind `detection.Detector`. The one module that imports ultralytics, and only when it is used.
 
 ultralytics is under AGPL-3.0: it comes with no part of kgbuilder, and whoever installs it (`make install-yolo`) takes
 on its terms. Its telemetry, its look for a network and its installing of packages are off before it is imported. A
@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from extraction.vision.boxes import from_corners
-from extraction.vision.regions import (
+from extraction.vision.detection import (
     LEAST_SCORE,
     MOST_OVERLAP,
     Detections,
@@ -41,7 +41,7 @@ def load(path: Path, device: str = "cpu") -> UltralyticsYolo:
 
 
 class UltralyticsYolo:
-    """See `regions.Detector`. What the network thinks of classes other than the one it names is not told: 0."""
+    """See `detection.Detector`. What the network thinks of classes other than the one it names is not told: 0."""
 
     def __init__(self, model: Any, version: str, device: str = "cpu") -> None:
         self.model, self.version, self.device = model, version, device

@@ -14,9 +14,9 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
-from extraction import search_index
-from kgbuilder import data_folder
+from extraction.posts import search_index
 from kgbuilder.backup.manifest import BackupError, Manifest
+from kgbuilder.install import data_folder
 
 FILE = "database.sqlite3"
 TABLES = "tables"

@@ -8,7 +8,7 @@ from django.apps import apps
 from django.conf import settings
 
 from extraction.models import Checkpoint
-from kgbuilder.environment import ROOT
+from kgbuilder.conf.environment import ROOT
 
 NAMED = (("extraction", "Checkpoint", "path"), ("training", "TrainingRun", "folder"), ("training", "Dataset", "root"))
 CHECKPOINTS = "checkpoints"

@@ -12,11 +12,11 @@ from statistics import fmean
 from typing import Any
 
 from kgbuilder.benchmarks import NotMeasured
-from training.ablations import ABLATIONS, Ablation
-from training.alone import configured
-from training.bootstrap import spread
+from training.__main__ import configured
 from training.config import TrainConfig
-from training.results import Result, load, settings
+from training.evaluation.ablations import ABLATIONS, Ablation
+from training.evaluation.bootstrap import spread
+from training.publishing.results import Result, load, settings
 
 HELP = "each paper's switches, trained anew: F1 and what each costs, the published figure beside it"
 
@@ -40,7 +40,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callable[[str], object]) -> None:
-    from extraction.networks.encoders import EncoderMissing, VisionEncoderMissing
+    from extraction.networks.encoders.text import EncoderMissing, VisionEncoderMissing
 
     if not (options["data_root"] or options["trained"]):
         raise NotMeasured("Which folder holds the data sets? Name it with --data-root or in KGBUILDER_DATA.")
@@ -103,8 +103,8 @@ def _figure(
     elif options["trained"]:
         return None
     else:
-        from training.parses import ParseCache
-        from training.runner import run as train
+        from training.data.parse_cache import ParseCache
+        from training.run import run as train
 
         note(f"{system}: {row.name}, seed {seed}")
         parser = ParseCache.load(Path(options["parses"])) if options["parses"] else None

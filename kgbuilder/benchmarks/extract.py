@@ -19,18 +19,19 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.utils import timezone
 
-from extraction import reading, registry
 from extraction.models import Deployment, Post, PostVersion, Reading
+from extraction.readings import model_registry
+from extraction.readings import queue as readings_queue
 from extraction.schema import Document
 from kgbuilder.benchmarks import NotMeasured
 from kgbuilder.benchmarks.server import serving
-from kgbuilder.scratch import scratch_database
-from knowledge import recorder
+from kgbuilder.install.scratch_database import scratch_database
 from knowledge.graphs import projector
-from knowledge.graphs.sparql_store import SparqlStore
+from knowledge.graphs.rdf.sparql_store import SparqlStore
+from knowledge.recording import recorder
 
 if TYPE_CHECKING:
-    from extraction.pipeline import Extractor
+    from extraction.reader.extractor import Extractor
 
 HELP = "the bare encoder's share of the time from claim to graph"
 BATCH = 16  # posts claimed at once, as the read lane does
@@ -45,8 +46,8 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callable[[str], object]) -> None:
-    from extraction.chosen_reader import PartMissing
-    from extraction.registry import NoCheckpoint
+    from extraction.readings.model_registry import NoCheckpoint
+    from extraction.readings.reader_from_settings import PartMissing
 
     checkpoint, threads = options["checkpoint"] or settings.CHECKPOINT, options["threads"]
     try:
@@ -103,7 +104,7 @@ def measure(checkpoint: Path, texts: Sequence[tuple[str, str]], posts: int, thre
     """
     import torch
 
-    from extraction.chosen_reader import load
+    from extraction.readings.reader_from_settings import load
 
     torch.set_num_threads(threads)
     extractor = load(checkpoint)
@@ -121,7 +122,7 @@ def _batch(extractor: Extractor, store: SparqlStore, shares: Shares) -> bool:
     """One batch from the claim to the graph, then the encoder over the same sentences; False where none was due."""
     extractor.seconds.clear()
     clock = _Clock(shares.seconds)
-    claims = reading.claim("bench", BATCH)
+    claims = readings_queue.claim("bench", BATCH)
     clock.lap("claim")
     if not claims:
         return False
@@ -164,7 +165,7 @@ class _Clock:
 
 
 def prepare(checkpoint: Path, texts: Sequence[tuple[str, str]], posts: int) -> None:
-    deployed = registry.register(checkpoint)
+    deployed = model_registry.register(checkpoint)
     Deployment.objects.create(checkpoint=deployed)
     now = timezone.now()
     for number in range(posts):

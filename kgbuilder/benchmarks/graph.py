@@ -14,10 +14,10 @@ from uuid import UUID
 
 from extraction.labels import RELATIONS
 from kgbuilder.benchmarks.server import serving
-from knowledge.graphs import rdf
 from knowledge.graphs.projector import CHUNK
-from knowledge.graphs.sparql_store import SparqlStore
-from knowledge.graphs.store import (
+from knowledge.graphs.rdf import quads as rdf_quads
+from knowledge.graphs.rdf.sparql_store import SparqlStore
+from knowledge.graphs.units import (
     AssertionContent,
     EntityContent,
     EntityUnit,
@@ -69,7 +69,7 @@ def measure(quads: int, rounds: int, say: Say) -> Rates:
     machine does at the time slows both."""
     with serving() as small, serving() as large:
         _fill(small, range(SMALL))
-        posts = quads // sum(1 for unit in post_units(0) for _ in rdf.quads(unit)) + 1
+        posts = quads // sum(1 for unit in post_units(0) for _ in rdf_quads.quads(unit)) + 1
         say(f"filling a store with {posts} posts of {STATEMENTS} statements, {quads} quads in all")
         _fill(large, range(posts), say)
         held = sum(1 for _ in large.stream())

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from kgbuilder.benchmarks import NotMeasured
-from knowledge import fitting
-from knowledge.fitting import Score
-from knowledge.linking import Linker
-from knowledge.sources import building
-from knowledge.sources.known import Known
+from knowledge.linking import fit
+from knowledge.linking.fit import Score
+from knowledge.linking.linker import Linker
+from knowledge.sources import index_builder
 from knowledge.sources.local_index import LocalIndex
+from knowledge.sources.protocol import Known
 
 HELP = "names that go to the right entity, and lookups in a large index against a small one"
 LOOKUPS, ROUNDS = 400, 7
@@ -34,7 +34,7 @@ def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callab
     if options["records"]:
         try:
             whole, lacking = quality(options["records"])
-        except fitting.RecordsError as error:
+        except fit.RecordsError as error:
             raise NotMeasured(str(error)) from error
         write(f"{whole.mentions} mentions, right entity first: {share(whole.right, whole.mentions)}")
         write(f"  the shortest name that contains the mention's words: {share(whole.baseline, whole.mentions)}")
@@ -51,7 +51,7 @@ def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callab
 
 def calibration(score: Score, write: Callable[[str], object]) -> None:
     """Whether a link is right as often as the linker is sure of it."""
-    from training.metrics import calibration_error, reliability
+    from training.evaluation.metrics import calibration_error, reliability
 
     error = calibration_error(score.sure, score.held)
     write(f"there, {len(score.sure)} mentions with candidates, expected calibration error of the best: {error:.3f}")
@@ -66,16 +66,16 @@ def share(part: int, whole: int) -> str:
 
 def quality(path: Path) -> tuple[Score, Score]:
     """On records that the weights were not fitted on: all names indexed, and without a fifth of the entities."""
-    train, held_out = fitting.split(fitting.records(path))
-    known = fitting.entities([*train, *held_out], train)
-    absent = fitting.left_out(known, seed=2)
+    train, held_out = fit.split(fit.records(path))
+    known = fit.entities([*train, *held_out], train)
+    absent = fit.left_out(known, seed=2)
     with tempfile.TemporaryDirectory() as folder:
         scores = []
         for number, gone in enumerate((frozenset[str](), absent)):
             file = Path(folder) / f"{number}.sqlite3"
-            building.build(file, path.name, (one for one in known.values() if one.id not in gone))
+            index_builder.build(file, path.name, (one for one in known.values() if one.id not in gone))
             index = LocalIndex(file)
-            scores.append(fitting.measure(held_out, Linker.shipped([index]), index, gone))
+            scores.append(fit.measure(held_out, Linker.shipped([index]), index, gone))
     return scores[0], scores[1]
 
 
@@ -85,7 +85,7 @@ def lookups(sizes: tuple[int, int], seed: int = 1) -> list[float]:
         indexes = []
         for size in sizes:
             file = Path(folder) / f"{size}.sqlite3"
-            building.build(file, f"{size} generated", generated(size, seed))
+            index_builder.build(file, f"{size} generated", generated(size, seed))
             indexes.append(LocalIndex(file))
         names = [one.label for one in generated(sizes[0], seed)]
         draw = random.Random(seed)

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from kgbuilder.benchmarks import NotMeasured
-from kgbuilder.environment import ROOT
+from kgbuilder.conf.environment import ROOT
 
 DATABASE = "kgbuilder_bench"
 GRACE_SECONDS = 20.0

@@ -161,8 +161,8 @@ def _read(posts: int) -> list[str]:
     from extraction.models import Post, Reading
     from kgbuilder.benchmarks import workers
     from kgbuilder.celery import ring
-    from knowledge.marking import behind
     from knowledge.models import Entity
+    from knowledge.record.projection_queue import behind
 
     some = list(Reading.objects.order_by("pk").values_list("pk", flat=True)[:posts])
     Reading.objects.filter(pk__in=some).update(due_at=timezone.now())

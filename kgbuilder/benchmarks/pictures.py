@@ -22,18 +22,19 @@ from django.conf import settings
 from django.test import override_settings
 from django.utils import timezone
 
-from extraction import chosen_sight, pictures, reading, seeing
-from extraction.detector_weights import WeightsMissing
+from extraction.images import detection, detectors_from_settings, storage
+from extraction.images.detector_weights import WeightsMissing
 from extraction.models import Post, PostImage, RegionSet
-from extraction.registry import NoCheckpoint
+from extraction.readings import queue as readings_queue
+from extraction.readings.model_registry import NoCheckpoint
 from kgbuilder.benchmarks import NotMeasured
 from kgbuilder.benchmarks.extract import prepare
-from kgbuilder.scratch import scratch_database
+from kgbuilder.install.scratch_database import scratch_database
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from extraction.vision.sight import Sight
+    from extraction.vision.image_analysis import Sight
 
 HELP = "pictures looked at a second, and the bare detector's share of the time"
 POSTS = 16
@@ -78,7 +79,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callable[[str], object]) -> None:
-    from extraction.chosen_reader import PartMissing
+    from extraction.readings.reader_from_settings import PartMissing
 
     checkpoint = options["checkpoint"] or settings.CHECKPOINT
     try:
@@ -103,7 +104,7 @@ def measure(folder: Path, checkpoint: Path, rounds: int, threads: int, sizes: Se
     import torch
 
     torch.set_num_threads(threads)
-    sight = chosen_sight.load()
+    sight = detectors_from_settings.load()
     if sight is None:
         raise NotMeasured("DETECTOR_WEIGHTS is empty: name a detector, as `manage.py fetch_weights` lists them.")
     with scratch_database("bench"), _folders():
@@ -126,7 +127,7 @@ def found_again(folder: Path, boxes: Path) -> tuple[int, int]:
 
     from extraction.vision.boxes import from_centred, overlaps
 
-    sight = chosen_sight.load()
+    sight = detectors_from_settings.load()
     if sight is None:
         raise NotMeasured("DETECTOR_WEIGHTS is empty: name a detector, as `manage.py fetch_weights` lists them.")
     published: dict[str, list[float]] = {}
@@ -158,8 +159,8 @@ def _keep(folder: Path) -> list[PostImage]:
     found = []
     for place, path in enumerate(files):
         try:
-            kept = pictures.keep(path.read_bytes(), Path(settings.MEDIA_ROOT))
-        except pictures.NotAPicture:
+            kept = storage.keep(path.read_bytes(), Path(settings.MEDIA_ROOT))
+        except storage.NotAPicture:
             continue
         values: dict[str, Any] = {name: getattr(kept, name) for name in kept.__slots__}
         found.append(PostImage.objects.create(post=post, url=f"https://news.example/{place}", position=place, **values))
@@ -173,7 +174,7 @@ def _whole(sight: Sight, size: int, seconds: Seconds) -> None:
     RegionSet.objects.all().delete()
     PostImage.objects.update(due_at=timezone.now(), attempts=0)
     with seconds.counted():
-        while seeing.look_at_due(sight, size):
+        while detection.look_at_due(sight, size):
             pass
 
 
@@ -189,23 +190,23 @@ def _bare(sight: Sight, kept: Sequence[PostImage], size: int, seconds: Seconds) 
 
 
 def _pixels(image: PostImage) -> np.ndarray | None:
-    return seeing._pixels(image)
+    return detection._pixels(image)
 
 
 def _posts_a_second(checkpoint: Path, sight: Sight, kept: Sequence[PostImage]) -> tuple[float, float]:
     """Claimed posts read with a picture each that nobody has seen, and without any."""
-    from extraction.chosen_reader import load
+    from extraction.readings.reader_from_settings import load
     from extraction.samples import load_posts
 
     reader = load(checkpoint)
     texts = [(post.title, "\n\n".join(post.paragraphs)) for post in load_posts()]
     prepare(checkpoint, texts, 3 * POSTS)
-    reader.read([one.document for one in reading.claim("bench", POSTS)])  # what happens once
-    plain = reading.claim("bench", POSTS)
+    reader.read([one.document for one in readings_queue.claim("bench", POSTS)])  # what happens once
+    plain = readings_queue.claim("bench", POSTS)
     began = time.perf_counter()
     reader.read([one.document for one in plain])
     text_only = len(plain) / (time.perf_counter() - began)
-    pictured = reading.claim("bench", POSTS)
+    pictured = readings_queue.claim("bench", POSTS)
     RegionSet.objects.all().delete()
     for place, one in enumerate(pictured):
         image = kept[place % len(kept)]
@@ -213,5 +214,5 @@ def _posts_a_second(checkpoint: Path, sight: Sight, kept: Sequence[PostImage]) -
         post = Post.objects.get(public_id=one.document.id)
         PostImage.objects.create(post=post, url=f"https://news.example/of/{place}", **values)
     began = time.perf_counter()
-    reader.read([one.document for one in seeing.with_pictures(pictured, sight)])
+    reader.read([one.document for one in detection.with_pictures(pictured, sight)])
     return len(pictured) / (time.perf_counter() - began), text_only

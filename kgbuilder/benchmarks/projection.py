@@ -22,18 +22,21 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from extraction import reading
 from extraction.labels import RELATIONS
 from extraction.models import Checkpoint, Post, PostVersion, Reading
+from extraction.readings import queue as readings_queue
 from extraction.schema import Extraction, Mention, Relation
 from kgbuilder.benchmarks import NotMeasured
 from kgbuilder.benchmarks.graph import PUBLISHED, STATEMENTS, post_units
 from kgbuilder.benchmarks.server import serving
-from kgbuilder.scratch import scratch_database
-from knowledge import marking, ontology, recorder
-from knowledge.graphs import projector, sparql_store
-from knowledge.graphs.store import StatementUnit, Store, Support, Unit
+from kgbuilder.install.scratch_database import scratch_database
+from knowledge.graphs import projector
+from knowledge.graphs.rdf import sparql_store
+from knowledge.graphs.units import StatementUnit, Store, Support, Unit
 from knowledge.models import Assertion, Entity
+from knowledge.ontology import vocabulary
+from knowledge.record import projection_queue
+from knowledge.recording import recorder
 
 HELP = "statements a second projected, divided by what the bare engine does with the same rows"
 FLUSH_AFTER = 500
@@ -121,7 +124,7 @@ def _rates(bench: Bench, posts: int, rounds: int, note: Say) -> Rates:
 def _mark(draw: random.Random, posts: int) -> int:
     """Has half of the posts read anew, with all that they say; how many statements."""
     chosen = draw.sample(list(Post.objects.order_by("pk")), max(posts // 2, 1))
-    marking.mark_posts(chosen)
+    projection_queue.mark_posts(chosen)
     return Assertion.objects.filter(reading__current_of__in=chosen).values("statement").distinct().count()
 
 
@@ -175,7 +178,7 @@ def _record(posts: int) -> None:
         )
         Post.objects.filter(pk=post.pk).update(current_version=version)
         Reading.objects.create(version=version, checkpoint=checkpoint, due_at=timezone.now())
-    while claims := reading.claim("bench", 16, checkpoint=checkpoint):
+    while claims := readings_queue.claim("bench", 16, checkpoint=checkpoint):
         found = [_extraction(claimed.document.id, claimed.document.text) for claimed in claims]
         if recorder.record_many(list(zip(claims, found, strict=True))) != [True] * len(claims):
             raise NotMeasured("A post was not recorded.")
@@ -214,7 +217,7 @@ def _rdf(url: str | None) -> Iterator[Bench]:
             _project("rdf", self.store)
 
         def within_two(self, entity: UUID) -> int:
-            one = f"<{ontology.entity_iri(entity)}>"
+            one = f"<{vocabulary.entity_iri(entity)}>"
             steps = f"{{ {one} ?p ?a }} UNION {{ ?a ?p {one} }} {{ ?a ?q ?b }} UNION {{ ?b ?q ?a }}"
             return len(self.store.select(f"SELECT DISTINCT ?b {{ {steps} ?b a ?type }}"))
 
@@ -234,7 +237,7 @@ def _rdf(url: str | None) -> Iterator[Bench]:
 def _neo4j(url: str | None) -> Iterator[Bench]:
     if not url:
         raise NotMeasured("Give --url, the address of an empty Neo4j: bolt://127.0.0.1:7687.")
-    from knowledge.graphs.neo4j_store import Neo4jStore
+    from knowledge.graphs.neo4j.store import Neo4jStore
 
     class Kept:
         def __init__(self, store: Neo4jStore) -> None:

@@ -22,12 +22,13 @@ from django.utils import timezone
 from extraction.models import Checkpoint, Deployment, Post, PostVersion, Reading
 from kgbuilder.benchmarks.graph import PUBLISHED
 from kgbuilder.benchmarks.server import serving
-from kgbuilder.scratch import scratch_database
-from knowledge import current, marking, merges
+from kgbuilder.install.scratch_database import scratch_database
+from knowledge.entities import merges
 from knowledge.graphs import projector
-from knowledge.inserting import insert
-from knowledge.marking import behind
 from knowledge.models import Assertion, Entity, Link, Mention, Merge, Projection, Statement
+from knowledge.record import current, projection_queue
+from knowledge.record.projection_queue import behind
+from knowledge.recording.bulk_insert import insert
 
 HELP = "an entity's page, its neighbourhood and merges in a large record against a small one"
 SMALL = 10_000  # statements of the record that counts as empty
@@ -153,8 +154,8 @@ def _star(checkpoint: Checkpoint, name: str, statements: int) -> Entity:
     centre = Entity.objects.create(type="organization", label=name, key=f"{name}|organization")
     Link.objects.create(entity=centre)
     made = _said(checkpoint, statements, centre)
-    marking.mark_rows(Projection.Kind.STATEMENT, Statement.objects.filter(tail=centre))
-    marking.mark_rows(Projection.Kind.ENTITY, Entity.objects.filter(pk__in=[centre.pk]))
+    projection_queue.mark_rows(Projection.Kind.STATEMENT, Statement.objects.filter(tail=centre))
+    projection_queue.mark_rows(Projection.Kind.ENTITY, Entity.objects.filter(pk__in=[centre.pk]))
     assert made
     return centre
 

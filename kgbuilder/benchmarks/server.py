@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from knowledge.graphs.sparql_store import BUNDLED, SparqlStore
+from knowledge.graphs.rdf.sparql_store import BUNDLED, SparqlStore
 
 
 @contextmanager
@@ -20,7 +20,7 @@ def serving() -> Iterator[SparqlStore]:
     with tempfile.TemporaryDirectory(prefix="kg-bench-") as name:
         folder, token = Path(name), secrets.token_hex(16)
         socket = folder / "sparql.sock"
-        command = [sys.executable, "-m", "knowledge.graphs.embedded", "--store", str(folder / "graph")]
+        command = [sys.executable, "-m", "knowledge.graphs.sparql_server.server", "--store", str(folder / "graph")]
         environ = os.environ | {"SPARQL_TOKEN": token}
         process = subprocess.Popen([*command, "--socket", str(socket)], env=environ, stdout=subprocess.PIPE)
         try:

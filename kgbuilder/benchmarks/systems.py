@@ -44,10 +44,10 @@ def measure(config: TrainConfig, batches: int, rounds: int, device: Device) -> t
     """Samples a second trained and answered, and the encoders' share of an answer's time."""
     import torch
 
-    from extraction.batch import to_device
-    from training.checkpoints import new_network
-    from training.loop import Run
-    from training.prepare import prepare_examples
+    from extraction.features.batch import to_device
+    from training.data.preparation import prepare_examples
+    from training.engine.loop import Run
+    from training.publishing.checkpoints import new_network
 
     config = dataclasses.replace(config, data=("mnre",), labels="native", batch=BATCH, epochs=1, device=device)
     examples = [example(number) for number in range(BATCH * batches)]
@@ -70,7 +70,7 @@ def measure(config: TrainConfig, batches: int, rounds: int, device: Device) -> t
 
 def encode(network: Any, batch: Any) -> None:
     """The text encoder's and the vision encoder's forward passes alone."""
-    from extraction.networks.vision_encoders import VISION
+    from extraction.networks.encoders.vit import VISION
 
     network.encoder(batch.ids, batch.shapes, batch.pieces)
     if batch.pictures is None:

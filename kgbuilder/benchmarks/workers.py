@@ -79,8 +79,8 @@ def _measure(count: int, posts: int, kills: int, note: Say) -> dict[str, Any]:
     from extraction.models import Reading
     from kgbuilder.celery import ring
     from kgbuilder.models import Heartbeat
-    from knowledge.marking import behind
     from knowledge.models import Assertion
+    from knowledge.record.projection_queue import behind
 
     fill(posts)
     wanted = {"io": count, "reader": count}

@@ -27,12 +27,14 @@ from django.test.utils import override_settings
 from django.urls import reverse
 from django.utils import timezone
 
-from extraction import apart, polling, visiting
+from extraction.crawler.parsers import sandbox
+from extraction.feeds import polling
 from extraction.models import Feed, Post, PostVersion, Sighting
+from extraction.posts import visits
+from kgbuilder.fuzzing.process_watch import Watch, watching
 from kgbuilder.fuzzing.publisher import publishing
-from kgbuilder.fuzzing.running import VISITS, database_address, forget
-from kgbuilder.fuzzing.watching import Watch, watching
-from knowledge.recorder import mark_posts
+from kgbuilder.fuzzing.runner import VISITS, database_address, forget
+from knowledge.recording.recorder import mark_posts
 
 MOST_MB = 256  # that this process may grow by meanwhile; a fetch keeps at most 10 MB, a parsed feed some times that
 HONEST = (
@@ -129,7 +131,7 @@ def _tried(name: str, url: str, good: str, client: Client, watch: Watch) -> Row:
     began = time.monotonic()
     try:
         polling.poll_due(10)
-        visiting.visit_due(VISITS, mark=mark_posts)
+        visits.visit_due(VISITS, mark=mark_posts)
         row.seconds, row.megabytes = time.monotonic() - began, max(0, _peak() - before)
         for one in (feed, other):
             one.refresh_from_db()
@@ -149,7 +151,7 @@ def _tried(name: str, url: str, good: str, client: Client, watch: Watch) -> Row:
 
 def _bounds(row: Row, posts: int) -> list[str]:
     """One fetch of the feed and one of each page, its robots.txt and picture, with the parsing."""
-    patience = (1 + 3 * min(posts, VISITS)) * (settings.FETCH_SECONDS + 1) + (1 + VISITS) * 2 * apart.SECONDS
+    patience = (1 + 3 * min(posts, VISITS)) * (settings.FETCH_SECONDS + 1) + (1 + VISITS) * 2 * sandbox.SECONDS
     late = [f"It took {row.seconds:.1f} seconds, and {patience:.0f} is the most."] if row.seconds > patience else []
     return late + ([f"It took {row.megabytes} MB."] if row.megabytes > MOST_MB else [])
 
@@ -221,7 +223,7 @@ def _editor() -> Client:
 def _peak(*, reset: bool = False) -> int:
     """The most memory that this process and its parsers have held since they were last asked to forget, in MB; 0 where
     the system does not tell."""
-    parsers = [Path(f"/proc/{one.process.pid}") for one in apart.idle()]
+    parsers = [Path(f"/proc/{one.process.pid}") for one in sandbox.idle()]
     return sum(_held(process, reset) for process in (Path("/proc/self"), *parsers))
 
 

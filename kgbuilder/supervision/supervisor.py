@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from kgbuilder.supervision import leases, roster
+from kgbuilder.supervision import roster, watchdog
 from kgbuilder.supervision.child import HERE, Child, Form, Part
 
 GRACE_SECONDS = 8.0
@@ -145,7 +145,7 @@ class Supervisor:
         self._hear_out(child)
         code = child.buried()
         self._tell_guard(f"-{pid}")
-        leases.forget(self._run_folder, child.part.name)
+        watchdog.forget(self._run_folder, child.part.name)
         self._write_roster()
         if not self._stops and child.restart_at is not None:
             wait = max(0.0, child.restart_at - time.monotonic())  # burying may take long on a busy machine
@@ -162,9 +162,9 @@ class Supervisor:
 
     def _end_overdue(self) -> None:
         for child in self._children:
-            if child.process is not None and leases.overdue(self._run_folder, child.part.name):
+            if child.process is not None and watchdog.overdue(self._run_folder, child.part.name):
                 self._say_of(child, "has been busy for longer than its lease allows; ending it")
-                leases.forget(self._run_folder, child.part.name)
+                watchdog.forget(self._run_folder, child.part.name)
                 child.kill()
 
     def _stop_all(self) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 from django import template
 from django.db import DatabaseError
 
-from kgbuilder import notices
 from kgbuilder.models import Notice
+from kgbuilder.monitoring import notices
 
 register = template.Library()
 SHOWN = 3

@@ -9,12 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from extraction.labels import ENTITY_TYPES
-from knowledge.api import pages, schemas
-from knowledge.api.door import PREFIX, Token
+from knowledge.api import pagination, schemas
+from knowledge.api.auth import PREFIX, Token
 from knowledge.api.problems import Problem, not_there
-from knowledge.api.written import entity_ref
+from knowledge.api.serializers import entity_ref
 from knowledge.models import Entity, Link
-from knowledge.views import entities as listed
+from knowledge.views.entities import index as listed
 
 router = Router(tags=["entities"])
 _MERGED = {"responses": {"307": {"description": "It was merged into the one that `Location` leads to."}}}
@@ -23,11 +23,11 @@ _MERGED = {"responses": {"307": {"description": "It was merged into the one that
 @router.get("", auth=Token("read"), response=schemas.Entities, summary="List or search entities")
 def list_entities(request: HttpRequest, wanted: Query[schemas.EntityFilter]) -> Any:
     """Those that live posts mention, in the order of their names; without dates and figures unless asked for."""
-    pages.refuse_unknown(request, schemas.EntityFilter)
+    pagination.refuse_unknown(request, schemas.EntityFilter)
     if wanted.type and wanted.type != "any" and wanted.type not in ENTITY_TYPES:
         raise Problem(422, f"`type` takes an entity type, {', '.join(ENTITY_TYPES)}, or `any`.")
     found = listed.filtered(wanted.q, wanted.type)
-    rows, following = pages.page(found, listed.KEY, wanted.after, wanted.limit)
+    rows, following = pagination.page(found, listed.KEY, wanted.after, wanted.limit)
     return {"items": rows_of(rows), "next": following}
 
 
@@ -59,12 +59,12 @@ def elsewhere(address: str) -> HttpResponse:
 
 
 def _link(entity: Entity) -> dict[str, Any] | None:
-    from knowledge.graphs import build
+    from knowledge.graphs import unit_builder
 
     link = Link.objects.filter(entity=entity).first()
     if link is None or (link.looked_up_at is None and link.by_id is None):
         return None
-    (unit,) = build.entities([entity.public_id])
+    (unit,) = unit_builder.entities([entity.public_id])
     return {
         "wikidata": link.target or None,
         "label": link.label,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Router
 
-from knowledge.api.door import Token
+from knowledge.api.auth import Token
 from knowledge.api.problems import Problem
 
 router = Router(tags=["exports"])

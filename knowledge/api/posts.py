@@ -9,19 +9,20 @@ from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.http import HttpRequest
 from ninja import Query, Router, Status
 
-from extraction import sending
+from extraction.feeds import submission
 from extraction.labels import ENTITY_TYPES, RELATIONS
 from extraction.models import Post, Reading, Sighting
 from kgbuilder.celery import ring
 from kgbuilder.models import ApiToken
-from knowledge import events, recorder
-from knowledge.api import pages, schemas
-from knowledge.api.door import PREFIX, Token
+from knowledge.api import pagination, schemas
+from knowledge.api.auth import PREFIX, Token
 from knowledge.api.problems import Problem, not_there
-from knowledge.api.written import entity_ref, relation
+from knowledge.api.serializers import entity_ref, relation
 from knowledge.models import Mention, Review
-from knowledge.views import posts as listed
-from knowledge.views.quintuples import Quintuple, quintuples_of
+from knowledge.record import audit_log
+from knowledge.recording import recorder
+from knowledge.views.posts import index as listed
+from knowledge.views.posts.quintuples import Quintuple, quintuples_of
 
 router = Router(tags=["posts"])
 _ERASED = {"responses": {"410": {"description": "it was erased here, and stays away"}}}
@@ -42,16 +43,18 @@ def send_post(request: HttpRequest, sent: schemas.Sent) -> Any:
     """
     found = sent.model_dump(exclude={"source"})
     try:
-        taken = sending.take(sent.source, sending.Sending(**found), recorder.mark_posts)
-    except sending.NotTaken as error:
+        taken = submission.take(sent.source, submission.Sending(**found), recorder.mark_posts)
+    except submission.NotTaken as error:
         raise Problem(422, str(error)) from error
-    except sending.Erased as error:
+    except submission.Erased as error:
         raise Problem(410, str(error)) from error
     post = taken.post
     if taken.new or taken.changed:
         token: ApiToken = request.auth  # type: ignore[attr-defined]
         what = "post sent" if taken.new else "sent post changed"
-        events.note(token.by, what, str(post.public_id), None, {"token": str(token.public_id), "source": sent.source})
+        audit_log.note(
+            token.by, what, str(post.public_id), None, {"token": str(token.public_id), "source": sent.source}
+        )
         ring("read")
         ring("fetch")
         ring("project.rdf")
@@ -68,8 +71,8 @@ def send_post(request: HttpRequest, sent: schemas.Sent) -> Any:
 @router.get("", auth=Token("read"), response=schemas.Posts, summary="List posts")
 def list_posts(request: HttpRequest, wanted: Query[schemas.PostFilter]) -> Any:
     """The newest first, by their time of publication."""
-    pages.refuse_unknown(request, schemas.PostFilter)
-    rows, following = pages.page(listed.with_parts(filtered(wanted)), listed.KEY, wanted.after, wanted.limit)
+    pagination.refuse_unknown(request, schemas.PostFilter)
+    rows, following = pagination.page(listed.with_parts(filtered(wanted)), listed.KEY, wanted.after, wanted.limit)
     return {"items": rows_of(rows), "next": following}
 
 

@@ -9,9 +9,9 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import AfterValidator, ConfigDict, Field
 
-from extraction import asked
-from extraction.feeds import MAX_TEXT, MAX_TITLE
-from extraction.sending import LONGEST_ID
+from extraction.crawler.parsers.feed_parser import MAX_TEXT, MAX_TITLE
+from extraction.feeds.submission import LONGEST_ID
+from extraction.readings import text_requests
 
 MOST = 200
 
@@ -285,7 +285,7 @@ class Text(Schema):
         extra="forbid", json_schema_extra={"examples": [{"text": "Marie Curie was born in Warsaw."}]}
     )
 
-    text: Words = Field(min_length=1, max_length=asked.LONGEST)
+    text: Words = Field(min_length=1, max_length=text_requests.LONGEST)
     title: Words = Field("", max_length=MAX_TITLE)
 
 

@@ -10,11 +10,11 @@ from pydantic import Field
 
 from extraction.labels import ENTITY_TYPES, RELATIONS
 from extraction.models import Post
-from knowledge.api import entities, pages, posts, schemas
-from knowledge.api.door import Token
-from knowledge.api.written import relation
-from knowledge.views import entities as listed_entities
-from knowledge.views import posts as listed_posts
+from knowledge.api import entities, pagination, posts, schemas
+from knowledge.api.auth import Token
+from knowledge.api.serializers import relation
+from knowledge.views.entities import index as listed_entities
+from knowledge.views.posts import index as listed_posts
 
 router = Router(tags=["search"])
 
@@ -41,7 +41,7 @@ class Vocabulary(Schema):
 @router.get("/search", auth=Token("read"), response=schemas.Found, summary="Search posts and entities")
 def search(request: HttpRequest, wanted: Query[Search]) -> Any:
     """The newest live posts whose words hold all of `q`, and entities with a name that does."""
-    pages.refuse_unknown(request, Search)
+    pagination.refuse_unknown(request, Search)
     found = listed_posts.filtered({"q": wanted.q}).filter(state=Post.State.LIVE)
     newest = listed_posts.with_parts(found).order_by("-published_at", "-id")[: wanted.limit]
     named = listed_entities.filtered(wanted.q).order_by("key")[: wanted.limit]

@@ -8,10 +8,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
 from ninja import Router
 
-from knowledge.api.door import Token
+from knowledge.api.auth import Token
 from knowledge.api.problems import Problem
-from knowledge.graphs import guard
-from knowledge.graphs.store import StoreUnavailable
+from knowledge.graphs.rdf import sparql_guard
+from knowledge.graphs.units import StoreUnavailable
 
 router = Router(tags=["SPARQL"])
 
@@ -35,7 +35,7 @@ _ANSWER = {
     "415": {"description": "the body is no query"},
     "406": {"description": "none of the wanted media types can be given"},
 }
-_ASKED = {"type": "string", "minLength": 1, "maxLength": guard.LONGEST, "examples": ["ASK { ?s ?p ?o }"]}
+_ASKED = {"type": "string", "minLength": 1, "maxLength": sparql_guard.LONGEST, "examples": ["ASK { ?s ?p ?o }"]}
 _PARAMETER = [{"in": "query", "name": "query", "required": True, "schema": _ASKED, "description": "The query."}]
 _BODY = {
     "required": True,
@@ -74,7 +74,7 @@ def post_sparql(request: HttpRequest) -> Any:
 
 
 def _answered(request: HttpRequest, fields: QueryDict) -> HttpResponse:
-    from knowledge.graphs import sparql_store
+    from knowledge.graphs.rdf import sparql_store
 
     if "update" in fields:
         raise Problem(400, "Updates are not allowed here: the graph is made from the record and would be made over.")
@@ -84,10 +84,10 @@ def _answered(request: HttpRequest, fields: QueryDict) -> HttpResponse:
     if len(queries) != 1 or not queries[0].strip():
         raise Problem(400, "Send one query, in the field `query`.")
     try:
-        triples = guard.check(queries[0]) in ("construct", "describe")
+        triples = sparql_guard.check(queries[0]) in ("construct", "describe")
         media_type = wanted(request.headers.get("Accept", ""), TRIPLES if triples else TABLES)
         answer = sparql_store.query(queries[0], settings.SPARQL_SECONDS, MOST_ROWS, media_type)
-    except guard.Refused as error:
+    except sparql_guard.Refused as error:
         raise Problem(400, str(error)) from error
     except sparql_store.QueryFailed as error:
         raise Problem(422, str(error)) from error

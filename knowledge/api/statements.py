@@ -12,14 +12,15 @@ from ninja import Query, Router
 
 from extraction.labels import RELATIONS
 from extraction.models import PostVersion
-from knowledge import agreement, current
 from knowledge.api import schemas
-from knowledge.api.door import Token
-from knowledge.api.pages import bad_key, refuse_unknown
+from knowledge.api.auth import Token
+from knowledge.api.pagination import bad_key, refuse_unknown
 from knowledge.api.problems import Problem, not_there
-from knowledge.api.written import entity_ref, relation
-from knowledge.current import Edge
+from knowledge.api.serializers import entity_ref, relation
+from knowledge.linking import fact_comparison
 from knowledge.models import Assertion, Entity, Review, Statement
+from knowledge.record import current
+from knowledge.record.current import Edge
 
 router = Router(tags=["statements"])
 
@@ -95,7 +96,7 @@ def _number(after: str) -> int:
 def _items(rows: Sequence[Row]) -> Iterable[tuple[int, dict[str, Any] | None]]:
     """Each row's key, and its statement; None where an earlier row says the same triple."""
     edges = {edge.statements[0]: edge for edge in current.edges_of(_whole(rows))}
-    standing = agreement.agreements(_ends(edge) for edge in edges.values())
+    standing = fact_comparison.agreements(_ends(edge) for edge in edges.values())
     ids = dict(Statement.objects.filter(pk__in=list(edges)).values_list("pk", "public_id"))
     for row in rows:
         edge = edges.get(row.pk)
@@ -126,7 +127,7 @@ def _ends(edge: Edge) -> tuple[int, str, int]:
     return edge.head.pk, edge.relation, edge.tail.pk
 
 
-def written(edge: Edge, public_id: UUID, stands: agreement.Agreement) -> dict[str, Any]:
+def written(edge: Edge, public_id: UUID, stands: fact_comparison.Agreement) -> dict[str, Any]:
     return {
         "id": public_id,
         "head": entity_ref(edge.head),
@@ -145,7 +146,7 @@ def show_statement(request: HttpRequest, statement_id: UUID) -> Any:
     edge = next(iter(current.edges_of(_whole([row]))), None) if row else None
     if edge is None:
         raise not_there("statement")
-    stands = agreement.agreements([_ends(edge)])[_ends(edge)]
+    stands = fact_comparison.agreements([_ends(edge)])[_ends(edge)]
     return {**written(edge, row.public_id, stands), "support": _support(edge)}
 
 

@@ -8,12 +8,12 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Router, Status
 
-from extraction import asked
 from extraction.models import Deployment, TextToRead
+from extraction.readings import text_requests
 from kgbuilder.celery import ring
 from kgbuilder.models import ApiToken
 from knowledge.api import schemas
-from knowledge.api.door import PREFIX, Token
+from knowledge.api.auth import PREFIX, Token
 from knowledge.api.problems import Problem, not_there
 
 router = Router(tags=["quintuples of a text"])
@@ -30,8 +30,8 @@ def ask_text(request: HttpRequest, response: HttpResponse, text: schemas.Text) -
     if not Deployment.objects.filter(active=True).exists():
         raise Problem(503, "No checkpoint reads here yet. An admin deploys one on the training pages.")
     try:
-        row = asked.ask(token.by_id, text.text, text.title)
-    except asked.TooMany as error:
+        row = text_requests.ask(token.by_id, text.text, text.title)
+    except text_requests.TooMany as error:
         raise Problem(429, str(error), {"Retry-After": str(POLL_SECONDS)}) from error
     ring("read")
     response.headers["Location"] = _address(row)

@@ -15,11 +15,13 @@ from xml.sax.saxutils import escape, quoteattr
 import pyoxigraph
 
 from extraction.models import Post
-from knowledge import current, ontology
-from knowledge.graphs import build, rdf
+from knowledge.graphs import unit_builder
 from knowledge.graphs.parity import key_ranges
-from knowledge.graphs.store import Comparison, StatementUnit, Support, Triple, Unit
+from knowledge.graphs.rdf import quads as rdf_quads
+from knowledge.graphs.units import Comparison, StatementUnit, Support, Triple, Unit
 from knowledge.models import Entity, Review, Statement
+from knowledge.ontology import vocabulary
+from knowledge.record import current
 
 RDF_FORMATS = {
     "turtle": pyoxigraph.RdfFormat.TURTLE,
@@ -87,7 +89,7 @@ def _rdf(form: str) -> Iterator[tuple[int, bytes]]:
     """Turtle has no graphs: there each assertion still names its post."""
     for quads in _quads():
         some: list[Any] = [quad.triple for quad in quads] if form == "turtle" else quads
-        prefixes = ontology.PREFIXES if form == "turtle" else None
+        prefixes = vocabulary.PREFIXES if form == "turtle" else None
         yield len(quads), pyoxigraph.serialize(some, format=RDF_FORMATS[form], prefixes=prefixes) or b""
 
 
@@ -122,7 +124,7 @@ def _graphml() -> Iterator[tuple[int, bytes]]:
     beginning = f'<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n{keys}<graph edgedefault="directed">\n'
     yield 0, f'<?xml version="1.0" encoding="UTF-8"?>\n{beginning}'.encode()
     for keys_ in key_ranges(Entity):
-        units = [unit for unit in build.entities(keys_) if unit.content and not unit.content.survivor]
+        units = [unit for unit in unit_builder.entities(keys_) if unit.content and not unit.content.survivor]
         nodes = [_node(str(u.key), u.content.label, u.content.type) for u in units if u.content]
         yield len(nodes), "".join(nodes).encode()
     for stated in _stated():
@@ -174,7 +176,7 @@ def _stated() -> Iterator[list[Stated]]:
     written: set[Triple] = set()
     rejected = _rejected()
     for keys in key_ranges(Statement):
-        units: list[StatementUnit] = build.statements(keys, with_support=True)
+        units: list[StatementUnit] = unit_builder.statements(keys, with_support=True)
         found = {
             triple: Stated(triple, support, dict(unit.comparisons).get(triple), rejected[triple])
             for unit in units
@@ -196,15 +198,15 @@ def _rejected() -> Counter[Triple]:
 
 def _quads() -> Iterator[list[pyoxigraph.Quad]]:
     builders: list[tuple[Any, Callable[[list[UUID]], Iterable[Unit]]]] = [
-        (Entity, build.entities),
-        (Post, build.posts),
+        (Entity, unit_builder.entities),
+        (Post, unit_builder.posts),
     ]
     for model, builder in builders:
         for keys in key_ranges(model):
-            yield [quad for unit in builder(keys) for quad in rdf.quads(unit)]
+            yield [quad for unit in builder(keys) for quad in rdf_quads.quads(unit)]
     # Several statements may say one triple: each is written where its first row comes.
     written: set[pyoxigraph.Quad] = set()
     for keys in key_ranges(Statement):
-        new = {quad for unit in build.statements(keys) for quad in rdf.quads(unit)} - written
+        new = {quad for unit in unit_builder.statements(keys) for quad in rdf_quads.quads(unit)} - written
         written |= new
         yield sorted(new, key=str)

@@ -16,19 +16,22 @@ import pyoxigraph
 from django.db.models import Max, Q
 
 from extraction.models import Post
-from knowledge import current, marking, ontology
-from knowledge.graphs import build, outside_rdf, rdf
-from knowledge.graphs.sparql_store import SparqlStore
-from knowledge.graphs.store import StatementUnit, Triple, Unit
+from knowledge.graphs import unit_builder
+from knowledge.graphs.rdf import linked_facts
+from knowledge.graphs.rdf import quads as rdf_quads
+from knowledge.graphs.rdf.sparql_store import SparqlStore
+from knowledge.graphs.units import StatementUnit, Triple, Unit
 from knowledge.models import Entity, Merge, Projection, Statement
+from knowledge.ontology import vocabulary
+from knowledge.record import current, projection_queue
 
 CHUNK = 200
 Kind = Projection.Kind
 Place = tuple[str, UUID]
 Sum = tuple[int, int]
 Sides = tuple[set[str], set[str]]
-_RELATIONS = {ontology.relation_iri(key): key for key in current.RELATIONS}
-_PROPERTIES = {term.value for term in rdf.ENTITY_PROPERTIES}
+_RELATIONS = {vocabulary.relation_iri(key): key for key in current.RELATIONS}
+_PROPERTIES = {term.value for term in rdf_quads.ENTITY_PROPERTIES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +83,22 @@ class Seen:
         """Counts a quad if it is ours: in a post's graph, or about an entity. Others' data in a shared store is not."""
         graph, subject = quad.graph_name, quad.subject
         if isinstance(graph, pyoxigraph.NamedNode):
-            if post := rdf.post_key(graph.value):
+            if post := rdf_quads.post_key(graph.value):
                 self._sum((Kind.POST, post), quad)
-            elif entity := outside_rdf.known_key(graph.value):
+            elif entity := linked_facts.known_key(graph.value):
                 self._sum((Kind.ENTITY, entity), quad)
-            elif outside_rdf.compared_triple(graph.value):
+            elif linked_facts.compared_triple(graph.value):
                 self.quads += 1
                 add(self.compared, graph.value, str(quad))
             return
-        entity = rdf.entity_key(subject.value) if isinstance(subject, pyoxigraph.NamedNode) else None
+        entity = rdf_quads.entity_key(subject.value) if isinstance(subject, pyoxigraph.NamedNode) else None
         if entity is None:
             return
         if quad.predicate.value in _PROPERTIES:
             self._sum((Kind.ENTITY, entity), quad)
             return
         relation = _RELATIONS.get(quad.predicate.value)
-        tail = rdf.entity_key(quad.object.value) if isinstance(quad.object, pyoxigraph.NamedNode) else None
+        tail = rdf_quads.entity_key(quad.object.value) if isinstance(quad.object, pyoxigraph.NamedNode) else None
         self.quads += 1
         if relation is None or tail is None:
             self.strange.append(quad)
@@ -130,7 +133,7 @@ def check(store: SparqlStore, name: str) -> Report:
 def repair(store: SparqlStore, report: Report) -> None:
     """Marks what is wrong, to be projected anew, and takes out what belongs to no unit."""
     for kind in Kind:
-        marking.mark(kind, [UUID(one.key) for one in report.wrong if one.kind == kind.value and one.key])
+        projection_queue.mark(kind, [UUID(one.key) for one in report.wrong if one.kind == kind.value and one.key])
     loose = [line for one in report.wrong if not one.key for line in one.extra]
     for start in range(0, len(loose), CHUNK):
         store.update("DELETE DATA {\n" + "".join(f"{line} .\n" for line in loose[start : start + CHUNK]) + "}")
@@ -139,15 +142,15 @@ def repair(store: SparqlStore, report: Report) -> None:
 def _units_that_differ(seen: Seen, report: Report) -> Iterator[Place]:
     """Compares the sums of every post and entity of the record; what it has compared goes from `seen`."""
     builders: list[tuple[Kind, Any, Callable[[list[UUID]], Iterable[Unit]]]] = [
-        (Kind.POST, Post, build.posts),
-        (Kind.ENTITY, Entity, build.entities),
+        (Kind.POST, Post, unit_builder.posts),
+        (Kind.ENTITY, Entity, unit_builder.entities),
     ]
     for kind, model, builder in builders:
         for keys in key_ranges(model):
             for unit in builder(keys):
                 report.units += 1
                 expected = Seen()
-                for quad in rdf.quads(unit):
+                for quad in rdf_quads.quads(unit):
                     expected.add(quad)
                 place = (kind, unit.key)
                 if expected.sums.get(place) != seen.sums.pop(place, None):
@@ -158,12 +161,12 @@ def _triples_that_differ(store: SparqlStore, name: str, seen: Seen, report: Repo
     matched: set[Triple] = set()
     compared: set[str] = set()
     for keys in key_ranges(Statement):
-        for unit in build.statements(keys):
+        for unit in unit_builder.statements(keys):
             expected = set(_both_ways(unit.there))
             report.triples += len(expected - matched)
             matched |= expected
             sums: dict[str, Sum] = {}
-            for quad in outside_rdf.of_statement(unit):
+            for quad in linked_facts.of_statement(unit):
                 assert isinstance(quad.graph_name, pyoxigraph.NamedNode)
                 add(sums, quad.graph_name.value, str(quad))
             compared |= sums.keys()
@@ -177,9 +180,9 @@ def _triples_that_differ(store: SparqlStore, name: str, seen: Seen, report: Repo
 
 def _look(store: SparqlStore, name: str, kind: str, key: UUID) -> Iterator[Difference]:
     def sides() -> Sides:
-        [unit] = build.units([Projection(kind=kind, key=key)])
+        [unit] = unit_builder.units([Projection(kind=kind, key=key)])
         # As quads and not as lines: a store may write a quad in another way.
-        expected, found = set(rdf.quads(unit)), store.of_units([unit])
+        expected, found = set(rdf_quads.quads(unit)), store.of_units([unit])
         return {str(quad) for quad in expected - found}, {str(quad) for quad in found - expected}
 
     return looked_at(name, kind, key, sides)
@@ -192,7 +195,7 @@ def looked_at(name: str, kind: str, key: UUID, sides: Callable[[], Sides]) -> It
     """
     row = Projection.objects.filter(store=name, kind=kind, key=key).first()
     missing, extra = sides()
-    behind = marking.behind(name).filter(kind=kind, key=key).first()
+    behind = projection_queue.behind(name).filter(kind=kind, key=key).first()
     if not missing and not extra:
         return
     again = Projection.objects.filter(store=name, kind=kind, key=key).first()
@@ -204,12 +207,12 @@ def looked_at(name: str, kind: str, key: UUID, sides: Callable[[], Sides]) -> It
 
 def _look_at_extra(store: SparqlStore, name: str, triple: Triple) -> Iterator[Difference]:
     """A plain triple that no statement accounts for. It is pending where a statement that may have stood as it is."""
-    [quad, *_] = rdf.quads(StatementUnit(UUID(int=0), (triple,), ()))
+    [quad, *_] = rdf_quads.quads(StatementUnit(UUID(int=0), (triple,), ()))
     keys = list(may_have_stood_as(triple).values_list("public_id", flat=True))
     line = f"{quad.subject} {quad.predicate} {quad.object}"
     if not store.ask(f"ASK {{ {line} }}") or _stands(keys, triple):
         return
-    waiting = marking.behind(name).filter(kind=Kind.STATEMENT, key__in=keys).first()
+    waiting = projection_queue.behind(name).filter(kind=Kind.STATEMENT, key__in=keys).first()
     if waiting is not None:
         yield Difference(Kind.STATEMENT, str(waiting.key), extra=(line,), pending=True, error=waiting.error)
     elif keys:
@@ -220,13 +223,13 @@ def _look_at_extra(store: SparqlStore, name: str, triple: Triple) -> Iterator[Di
 
 def _look_at_comparison(store: SparqlStore, name: str, graph: str) -> Iterator[Difference]:
     """A comparison that no statement accounts for: nothing is known of it any more, or it is not said any more."""
-    triple = outside_rdf.compared_triple(graph)
+    triple = linked_facts.compared_triple(graph)
     assert triple is not None
     keys = list(may_have_stood_as(triple).values_list("public_id", flat=True))
-    expected = {quad for unit in build.statements(keys) for quad in outside_rdf.of_statement(unit)}
+    expected = {quad for unit in unit_builder.statements(keys) for quad in linked_facts.of_statement(unit)}
     extra = sorted(store.quads_in(graph) - expected, key=str)
     lines = tuple(f"GRAPH <{graph}> {{ {one.subject} {one.predicate} {one.object} }}" for one in extra)
-    waiting = marking.behind(name).filter(kind=Kind.STATEMENT, key__in=keys).first()
+    waiting = projection_queue.behind(name).filter(kind=Kind.STATEMENT, key__in=keys).first()
     if lines and waiting is not None:
         yield Difference(Kind.STATEMENT, str(waiting.key), extra=lines, pending=True, error=waiting.error)
     elif lines:
@@ -234,7 +237,7 @@ def _look_at_comparison(store: SparqlStore, name: str, graph: str) -> Iterator[D
 
 
 def _stands(keys: list[UUID], triple: Triple) -> bool:
-    return any(triple in set(_both_ways(unit.there)) for unit in build.statements(keys))
+    return any(triple in set(_both_ways(unit.there)) for unit in unit_builder.statements(keys))
 
 
 def may_have_stood_as(triple: Triple) -> Any:

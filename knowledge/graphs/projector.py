@@ -25,13 +25,14 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from extraction.models import Post
-from knowledge import erasure, merges
-from knowledge.current import supported_statements
-from knowledge.graphs import build
-from knowledge.graphs.registry import open_store
-from knowledge.graphs.store import EntityUnit, StatementUnit, Store, StoreRefused, StoreUnavailable, Unit
-from knowledge.marking import behind, in_order, mark_everything
+from knowledge.entities import merges
+from knowledge.graphs import unit_builder
+from knowledge.graphs.stores import open_store
+from knowledge.graphs.units import EntityUnit, StatementUnit, Store, StoreRefused, StoreUnavailable, Unit
 from knowledge.models import Entity, Projection, ProjectorLock
+from knowledge.record.current import supported_statements
+from knowledge.record.projection_queue import behind, in_order, mark_everything
+from knowledge.recording import erasure
 
 logger = logging.getLogger(__name__)
 
@@ -185,7 +186,7 @@ def _due(store: str, chunk: int) -> list[Projection]:
 def _project(target: Store, rows: Sequence[Projection], result: Projected) -> None:
     """Replaces these units at once, or, where the store will not take them together, half by half."""
     try:
-        units = build.units(rows, with_support=target.shows_support)
+        units = unit_builder.units(rows, with_support=target.shows_support)
         target.replace(units)
     except StoreUnavailable:
         raise

@@ -1,6 +1,6 @@
 import django.db.models.deletion
 from django.db import migrations, models
-from knowledge import naming
+from knowledge.entities import name_index
 
 AT_ONCE = 1000
 
@@ -14,7 +14,7 @@ def fill(apps, schema_editor):
             [
                 spelling(entity=row, key=key)
                 for row in rows
-                for key in sorted(naming.spellings(row.key, row.type, {one.name for one in row.names.all()}))
+                for key in sorted(name_index.spellings(row.key, row.type, {one.name for one in row.names.all()}))
             ]
         )
         last = rows[-1].pk

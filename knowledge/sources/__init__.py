@@ -1,1 +1,1 @@
-"""What others know: a local index, Wikidata, DBpedia. One protocol for all (`known.Source`)."""
+"""What others know: a local index, Wikidata, DBpedia. One protocol for all (`protocol.Source`)."""

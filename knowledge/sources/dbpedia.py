@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlencode
 
-from knowledge.sources import dbpedia_facts, sparql
-from knowledge.sources.known import DBPEDIA, About, Known
-from knowledge.sources.remote import Answer, Remote
+from knowledge.sources import dbpedia_facts, sparql_client
+from knowledge.sources.cached_client import Answer, Remote
+from knowledge.sources.protocol import DBPEDIA, About, Known
 from knowledge.sources.wikidata import ENTITY
 from knowledge.sources.wikidata_json import is_item
 
@@ -59,7 +59,7 @@ class DBpedia:
         found: list[str] = self.remote.ask("DBpedia Lookup", address, "application/json", _resources)
         if not found:
             return []
-        values = " ".join(sparql.iri(one) for one in found[:MOST])
+        values = " ".join(sparql_client.iri(one) for one in found[:MOST])
         rows = self._select(_ITEMS % (values, f'"{ENTITY}"'))
         items = {row["r"]: row["w"].removeprefix(ENTITY) for row in rows if {"r", "w"} <= row.keys()}
         return list(dict.fromkeys(items[one] for one in found if is_item(items.get(one, ""))))
@@ -87,8 +87,8 @@ class DBpedia:
         facts = dbpedia_facts.facts(self._select(dbpedia_facts.query(target))) if rows else ()
         return About(facts, tuple(sorted(dict.fromkeys(names)))[:MOST_CATEGORIES], abstract, links)
 
-    def _select(self, query: str) -> list[sparql.Row]:
-        return sparql.select(self.remote, DBPEDIA, self.query, _PREFIXES + query)
+    def _select(self, query: str) -> list[sparql_client.Row]:
+        return sparql_client.select(self.remote, DBPEDIA, self.query, _PREFIXES + query)
 
 
 def _resources(answer: Answer) -> list[str]:
@@ -103,12 +103,17 @@ def _resources(answer: Answer) -> list[str]:
 
 def _is_resource(value: Any) -> bool:
     try:
-        return isinstance(value, str) and value.startswith(RESOURCE) and len(value) < 150 and bool(sparql.iri(value))
+        return (
+            isinstance(value, str)
+            and value.startswith(RESOURCE)
+            and len(value) < 150
+            and bool(sparql_client.iri(value))
+        )
     except ValueError:
         return False
 
 
-def _known(row: sparql.Row) -> Known:
+def _known(row: sparql_client.Row) -> Known:
     types = (TYPES.get(one.rpartition("/")[2], "") for one in row.get("types", "").split())
     count = row.get("known", "")
     return Known(
@@ -126,5 +131,5 @@ def _readable(category: str) -> str:
     return unquote(category.removeprefix(CATEGORY)).replace("_", " ")[:LONGEST_TEXT]
 
 
-def _bound(rows: Iterable[sparql.Row], name: str) -> list[str]:
+def _bound(rows: Iterable[sparql_client.Row], name: str) -> list[str]:
     return [row[name] for row in rows if name in row]

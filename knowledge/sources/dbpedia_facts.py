@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from extraction.labels import RELATIONS
-from knowledge.sources.known import DBO, KnownFact
+from knowledge.sources.protocol import DBO, KnownFact
 from knowledge.sources.wikidata_json import is_item
 
 ONTOLOGY = "http://dbpedia.org/ontology/"

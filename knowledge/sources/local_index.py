@@ -14,10 +14,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from knowledge import names, spelling
-from knowledge.sources.known import Known, KnownFact, SourceUnavailable
+from knowledge.entities import names, spelling_variants
+from knowledge.sources.protocol import Known, KnownFact, SourceUnavailable
 
-SCHEMA = 2  # raise it with every change to the tables, `index_key` or `spelling`: `building.renew` makes it anew
+SCHEMA = 2  # raise it with every change to the tables, `index_key` or `spelling`: `index_builder.renew` makes it anew
 ASKED_AT_ONCE = 500  # names in one statement
 TOKENS = 12  # of a name that are looked for: a longer one is no name
 _WORD = re.compile(r"\w+")
@@ -81,7 +81,7 @@ class LocalIndex:
         return [f"Q{number}" for number in found[:limit]]
 
     def _spelt_alike(self, name: str, limit: int) -> list[int]:
-        stored, plain = (sorted(keys) for keys in spelling.sought(name))
+        stored, plain = (sorted(keys) for keys in spelling_variants.sought(name))
         # Two questions, "+", and none for no key: else SQLite goes through all names, where few are sought.
         questions = (
             ("SELECT number, entity FROM name WHERE key IN", plain),
@@ -158,12 +158,12 @@ def words(name: str) -> list[Word]:
 
 def in_full(name: str) -> str:
     """What stands in the full-text index of a name: its words, and how else each is spelt."""
-    other = (_token(key) for word in words(name) for key in sorted(spelling.stored(word.written)))
+    other = (_token(key) for word in words(name) for key in sorted(spelling_variants.stored(word.written)))
     return " ".join([index_key(name), *other])
 
 
 def _any_spelling(word: Word) -> str:
-    stored, plain = spelling.sought(word.written)
+    stored, plain = spelling_variants.sought(word.written)
     others = sorted({_token(key) for key in stored} | plain)
     return "(" + " OR ".join(f'"{one}"' for one in (word.key, *others)) + ")"
 
@@ -173,7 +173,7 @@ def _token(stored: str) -> str:
     return _KINDS[stored[0]] + stored[1:].replace(" ", "")
 
 
-_KINDS = {spelling.EXACT: "0x", spelling.FROM_LATIN: "0l", spelling.FROM_OTHER: "0o"}
+_KINDS = {spelling_variants.EXACT: "0x", spelling_variants.FROM_LATIN: "0l", spelling_variants.FROM_OTHER: "0o"}
 
 
 def _known(row: tuple, called: list[str]) -> Known:

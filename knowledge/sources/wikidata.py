@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from knowledge.sources import sparql, wikidata_json
-from knowledge.sources.known import About, Known, KnownFact
-from knowledge.sources.remote import Answer, Remote, Unanswered
+from knowledge.sources import sparql_client, wikidata_json
+from knowledge.sources.cached_client import Answer, Remote, Unanswered
+from knowledge.sources.protocol import About, Known, KnownFact
 from knowledge.sources.wikidata_json import is_item
 
 NAME = "Wikidata"
@@ -55,7 +55,7 @@ class Wikidata:
         known = self.describe([target]).get(target)
         if known is None:
             return About()
-        rows = sparql.select(self.remote, "the Wikidata Query Service", self.query, _labels_query(target))
+        rows = sparql_client.select(self.remote, "the Wikidata Query Service", self.query, _labels_query(target))
         labels = {
             (row["p"].removeprefix(DIRECT), row["v"].removeprefix(ENTITY)): row["label"]
             for row in rows

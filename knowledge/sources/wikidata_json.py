@@ -12,7 +12,7 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from extraction.labels import RELATIONS
-from knowledge.sources.known import Known, KnownFact
+from knowledge.sources.protocol import Known, KnownFact
 
 _ITEM = re.compile(r"Q[1-9][0-9]{0,14}")
 _IN_IRIS = "/:@!$&'()*+,;=~"  # what DBpedia leaves as it is in an entity's address, beside letters and digits

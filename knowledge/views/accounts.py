@@ -10,7 +10,7 @@ from django.contrib.messages.views import SuccessMessageMixin
 from django.http import HttpResponse
 from django.urls import reverse_lazy
 
-from knowledge import events
+from knowledge.record import audit_log
 
 
 class SignIn(views.LoginView):
@@ -29,5 +29,5 @@ class Password(SuccessMessageMixin, views.PasswordChangeView):
 
     def form_valid(self, form: SetPasswordForm[Any]) -> HttpResponse:
         response = super().form_valid(form)
-        events.note(self.request.user, "password changed", str(self.request.user.pk))
+        audit_log.note(self.request.user, "password changed", str(self.request.user.pk))
         return response

@@ -15,17 +15,19 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
-from extraction import links, opml, subscriptions
+from extraction.crawler import canonical_urls
+from extraction.crawler.parsers import opml
+from extraction.feeds import subscriptions
 from extraction.models import Feed, Sighting
 from kgbuilder.celery import ring
-from knowledge import events
-from knowledge.erasure import remove_samples
-from knowledge.views import paging
+from knowledge.record import audit_log
+from knowledge.recording.erasure import remove_samples
+from knowledge.views import pagination
 from knowledge.views.access import ADD_FEED, CHANGE_FEED, DELETE_FEED, SEE_FEEDS, page
 
 MOST_REFUSALS = 5
-FEEDS = paging.Key(fields=("title", "id"), descending=False, parse=(str, int))
-SIGHTINGS = paging.Key(fields=("id",), descending=True, parse=(int,))
+FEEDS = pagination.Key(fields=("title", "id"), descending=False, parse=(str, int))
+SIGHTINGS = pagination.Key(fields=("id",), descending=True, parse=(int,))
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def health_of(feed: Feed) -> Health:
 
 @page(SEE_FEEDS)
 def feeds(request: HttpRequest) -> HttpResponse:
-    shown = paging.page(Feed.objects.all(), FEEDS, request.GET, size=100)
+    shown = pagination.page(Feed.objects.all(), FEEDS, request.GET, size=100)
     posts = dict(
         Sighting.objects.filter(feed__in=shown.rows)
         .values_list("feed")
@@ -77,7 +79,7 @@ def feeds(request: HttpRequest) -> HttpResponse:
 def feed(request: HttpRequest, feed_id: int) -> HttpResponse:
     found = get_object_or_404(Feed, pk=feed_id)
     sightings = Sighting.objects.filter(feed=found).select_related("post__current_version").defer("text")
-    shown = paging.page(sightings, SIGHTINGS, request.GET, size=50)
+    shown = pagination.page(sightings, SIGHTINGS, request.GET, size=50)
     context = {
         "feed": found,
         "health": health_of(found),
@@ -96,10 +98,12 @@ def add(request: HttpRequest) -> HttpResponse:
     try:
         with transaction.atomic():
             done = subscriptions.subscribe(address)
-            events.note_subscribed(request.user, done)
+            audit_log.note_subscribed(request.user, done)
     except subscriptions.NoFeedAddress as error:
         messages.error(request, str(error))
-        return redirect(f"{reverse('feeds')}?{urlencode({'address': links.without_credentials(address)[:2000]})}")
+        return redirect(
+            f"{reverse('feeds')}?{urlencode({'address': canonical_urls.without_credentials(address)[:2000]})}"
+        )
     if done.new:
         messages.success(request, "The feed is added. Its posts appear as they are fetched and read.")
     else:
@@ -146,7 +150,7 @@ def change(request: HttpRequest, feed_id: int) -> HttpResponse:
     act, state, said = CHANGES[what]
     with transaction.atomic():
         act(found)
-        events.note(request.user, f"feed {what}", str(feed_id), found.state, state)
+        audit_log.note(request.user, f"feed {what}", str(feed_id), found.state, state)
     if what == "retry":
         ring("poll")
     messages.success(request, said)
@@ -171,7 +175,7 @@ def opml_import(request: HttpRequest) -> HttpResponse:
         content = upload.read(opml.MAX_BYTES + 1)
         with transaction.atomic():
             done = subscriptions.import_opml(content)
-            events.note_imported(request.user, done)
+            audit_log.note_imported(request.user, done)
     except opml.OpmlError as error:
         messages.error(request, str(error))
         return redirect("feeds")

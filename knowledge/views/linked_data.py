@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 
 from extraction.models import Checkpoint, Post, PostImage
-from knowledge import current
-from knowledge.graphs.store import Unit
+from knowledge.graphs.units import Unit
 from knowledge.models import Assertion, Entity, Statement
-from knowledge.ontology import PREFIXES
+from knowledge.ontology.vocabulary import PREFIXES
+from knowledge.record import current
 from knowledge.views.access import READ, page
 
 # Of each form its media type and what its address ends in; the first is what a client gets that takes any RDF.
@@ -84,22 +84,22 @@ def checkpoint_iri(request: HttpRequest, digest: str) -> HttpResponse:
 @page(READ)
 def entity_graph(request: HttpRequest, public_id: uuid.UUID, form: str) -> HttpResponse:
     """The entity's names and type, and the statements that it stands in."""
-    from knowledge.graphs import build
+    from knowledge.graphs import unit_builder
 
     found = get_object_or_404(Entity.objects.select_related("canonical"), public_id=public_id)
     edges = [] if found.canonical else current.statements_of(found)
     rows = [pk for edge in edges for pk in edge.statements]
     statements = Statement.objects.filter(pk__in=rows).values_list("public_id", flat=True)
-    return _written([*build.entities([public_id]), *build.statements(list(statements))], form)
+    return _written([*unit_builder.entities([public_id]), *unit_builder.statements(list(statements))], form)
 
 
 @page(READ)
 def post_graph(request: HttpRequest, public_id: uuid.UUID, form: str) -> HttpResponse:
     """The post's named graph: its headline, mentions and assertions with their places."""
-    from knowledge.graphs import build
+    from knowledge.graphs import unit_builder
 
     get_object_or_404(Post, public_id=public_id)
-    return _written(build.posts([public_id]), form)
+    return _written(unit_builder.posts([public_id]), form)
 
 
 def _there(request: HttpRequest, kind: str, public_id: uuid.UUID) -> HttpResponse:
@@ -129,9 +129,9 @@ def negotiated(accept: str) -> str:
 def _written(units: Iterable[Unit], form: str) -> HttpResponse:
     import pyoxigraph
 
-    from knowledge.graphs import rdf
+    from knowledge.graphs.rdf import quads
 
-    triples = dict.fromkeys(quad.triple for unit in units for quad in rdf.quads(unit))
+    triples = dict.fromkeys(quad.triple for unit in units for quad in quads.quads(unit))
     media_type = next(kind for kind, ending in FORMS.items() if ending == form)
     kind = pyoxigraph.RdfFormat.from_media_type(media_type)
     prefixes = PREFIXES if form in ("ttl", "rdf") else None

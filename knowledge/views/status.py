@@ -11,13 +11,14 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from extraction import reading as readings
 from extraction.models import Deployment, Feed, Post, Reading
-from kgbuilder import doctor, notices, work
+from extraction.readings import queue as readings
 from kgbuilder.celery import ring
 from kgbuilder.models import Heartbeat
-from knowledge import current, events, identities
+from kgbuilder.monitoring import backlog, doctor, notices
+from knowledge.linking import link_queue
 from knowledge.models import Projection
+from knowledge.record import audit_log, current
 from knowledge.views.access import RETRY, SEE_FEEDS, page
 
 SHOWN = 20
@@ -32,7 +33,7 @@ def status(request: HttpRequest) -> HttpResponse:
     behind = Projection.objects.filter(done__lt=F("wanted"))
     context = {
         "now": now,
-        "lanes": work.lanes(now),
+        "lanes": backlog.lanes(now),
         "stages": _stages(),
         "deployment": Deployment.objects.filter(active=True).select_related("checkpoint").first(),
         "parts": doctor.parts(),
@@ -48,8 +49,8 @@ def status(request: HttpRequest) -> HttpResponse:
         .select_related("current_version")
         .order_by("-id")[:SHOWN],
         "failing_units": behind.exclude(error="").order_by("-attempts", "id")[:SHOWN],
-        "degraded_links": identities.degraded().select_related("entity").order_by("-attempts", "pk")[:SHOWN],
-        "degraded_count": _counted(identities.degraded()),
+        "degraded_links": link_queue.degraded().select_related("entity").order_by("-attempts", "pk")[:SHOWN],
+        "degraded_count": _counted(link_queue.degraded()),
         "totals": {
             "posts": _counted(Post.objects.filter(state=Post.State.LIVE)),
             "assertions": _counted(current.assertions()),
@@ -92,11 +93,11 @@ def retry(request: HttpRequest) -> HttpResponse:
         count = failing_posts.update(due_at=timezone.now())
         ring("fetch")
     elif what == "entities":
-        count = identities.degraded().update(due_at=timezone.now(), attempts=0)
+        count = link_queue.degraded().update(due_at=timezone.now(), attempts=0)
         ring("link")
     else:
         messages.error(request, "There is nothing of that kind to try again.")
         return redirect("status")
-    events.note(request.user, f"retry {what}", "all", None, count)
+    audit_log.note(request.user, f"retry {what}", "all", None, count)
     messages.success(request, f"{count} {what} will be tried again now.")
     return redirect("status")

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from kgbuilder import tokens as kept
+from kgbuilder.accounts import api_tokens as kept
 from kgbuilder.models import ApiToken
 from knowledge.views.access import MAKE_TOKEN, REVOKE_TOKENS, SEE_TOKENS, page
 

@@ -24,7 +24,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from kgbuilder.environment import ROOT
+from kgbuilder.conf.environment import ROOT
 from tests.faults.inflicting import DISK_MB, FAULTS, Ground, NotHere, mount, shiftable_clock, unmount
 from tests.faults.link import Link, linked
 from tests.kill.__main__ import settings_of

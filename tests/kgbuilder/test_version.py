@@ -13,8 +13,9 @@ from django.core.management import call_command
 from django.test import Client
 from setuptools.config.pyprojecttoml import read_configuration
 
-from kgbuilder import VERSION, doctor
-from kgbuilder.environment import ROOT
+from kgbuilder import VERSION
+from kgbuilder.conf.environment import ROOT
+from kgbuilder.monitoring import doctor
 from tests.factories import make_user
 
 

@@ -162,7 +162,8 @@ def checked(product: Product) -> tuple[bool, dict[str, str]]:
 
 def add_feeds(product: Product, address: str) -> int:
     """Subscribe; how many posts the feeds list."""
-    from extraction import feeds, fetch
+    from extraction.crawler import http_client
+    from extraction.crawler.parsers import feed_parser
     from extraction.models import Feed
 
     added = product.command("import_opml" if address.endswith(".opml") else "add_feed", address)
@@ -170,8 +171,8 @@ def add_feeds(product: Product, address: str) -> int:
         raise Stuck(f"The feeds could not be added: {added.stderr}")
     listed = 0
     for feed in Feed.objects.filter(sample=False):
-        answer = fetch.get(feed.url)
-        listed += len(feeds.parse(answer.content, answer.content_type, answer.url).items)
+        answer = http_client.get(feed.url)
+        listed += len(feed_parser.parse(answer.content, answer.content_type, answer.url).items)
     return listed
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from django.db.models import Count, F
 
-from extraction import chosen_reader
 from extraction.models import Post, Reading, Sighting
+from extraction.readings import reader_from_settings
 from extraction.schema import Document, Extraction
-from knowledge import recorder
 from knowledge.models import Assertion, Mention, Projection
+from knowledge.recording import recorder
 
 BATCH = 16
 # A score this near the floor may fall on either side of it when posts are batched in another way.
@@ -84,7 +84,7 @@ def _count_doubled(counts: Counts) -> None:
 
 
 def _read_again() -> Iterator[tuple[Post, Extraction]]:
-    reader = chosen_reader.load()
+    reader = reader_from_settings.load()
     posts = (
         Post.objects.exclude(current_reading=None).select_related("current_version", "current_reading").order_by("pk")
     )

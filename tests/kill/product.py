@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from kgbuilder.environment import ROOT
+from kgbuilder.conf.environment import ROOT
 from kgbuilder.supervision import roster
 
 PATIENCE_SECONDS = 600.0  # without any progress: as long as a worker's lease; a busy machine may need some of it

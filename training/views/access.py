@@ -9,7 +9,8 @@ from typing import Any
 from django.conf import settings
 
 from knowledge.views import access
-from training import claims, describing
+from training.jobs import queue as jobs_queue
+from training.jobs import system_descriptions
 from training.models import Work
 
 COLOURS = {"waiting": "waiting", "running": "active", "stopped": "paused", "done": "good", "failed": "failed"}
@@ -22,7 +23,7 @@ def page(permission: str = access.TRAIN) -> Callable[[access.View], access.View]
 
 def formats() -> list[str]:
     """The data sets that there are loaders for. They need no torch."""
-    from extraction.datasets import LOADERS
+    from extraction.datasets.registry import LOADERS
 
     return sorted(LOADERS)
 
@@ -34,15 +35,15 @@ def folder(*parts: str) -> Path:
 
 def description() -> dict[str, Any]:
     """Raises describing.CannotDescribe."""
-    return describing.described(folder())
+    return system_descriptions.described(folder())
 
 
 def state_of(work: Work) -> dict[str, Any]:
     """A piece of work's state for its label: a colour, a word, and its place in the queue while it waits."""
     label, before = work.get_state_display(), 0
     if work.state == Work.State.WAITING:
-        before = claims.place(work)
+        before = jobs_queue.place(work)
         label = f"waiting, {before} before it" if before else "waiting, next"
-    elif work.state == Work.State.RUNNING and work.wish == claims.STOP:
+    elif work.state == Work.State.RUNNING and work.wish == jobs_queue.STOP:
         label = "stopping"
     return {"code": COLOURS[work.state], "label": label}

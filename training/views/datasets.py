@@ -15,12 +15,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from kgbuilder.celery import ring
-from knowledge import events
-from training import claims, dataset_files
+from knowledge.record import audit_log
+from training.data import uploads
 from training.forms import NameForm, UploadForm
+from training.jobs import queue as jobs_queue
 from training.models import Dataset
 from training.views.access import formats, page, state_of
-from training.views.drawing import bars
+from training.views.charts import bars
 
 SHOWN = 12
 
@@ -33,7 +34,7 @@ def datasets(request: HttpRequest) -> HttpResponse:
 def _listed(
     request: HttpRequest, upload: UploadForm | None = None, named: NameForm | None = None, status: int = 200
 ) -> HttpResponse:
-    offered = dataset_files.offered(settings.DATASETS_DIR, formats())
+    offered = uploads.offered(settings.DATASETS_DIR, formats())
     context = {
         "rows": [{"dataset": one, "state": state_of(one), **_sizes(one)} for one in Dataset.objects.order_by("name")],
         "upload": upload or UploadForm(formats()),
@@ -85,8 +86,8 @@ def upload(request: HttpRequest) -> HttpResponse:
     root = Path(settings.DATA_DIR) / "datasets" / secrets.token_hex(8)
     format = form.cleaned_data["format"]
     try:
-        kept = dataset_files.take_in(files, format, root, settings.DATASET_MB)  # type: ignore[arg-type]
-    except dataset_files.UploadRefused as error:
+        kept = uploads.take_in(files, format, root, settings.DATASET_MB)  # type: ignore[arg-type]
+    except uploads.UploadRefused as error:
         form.add_error("files", str(error))
         return _listed(request, upload=form, status=422)
     except OSError as error:
@@ -104,7 +105,7 @@ def upload(request: HttpRequest) -> HttpResponse:
 @require_POST
 def name(request: HttpRequest) -> HttpResponse:
     """Takes a data set of DATASETS_DIR by its place there, as the form lists it: no other path is ever used."""
-    offered = dataset_files.offered(settings.DATASETS_DIR, formats())
+    offered = uploads.offered(settings.DATASETS_DIR, formats())
     form = NameForm(offered, request.POST)
     if not form.is_valid():
         return _listed(request, named=form, status=422)
@@ -116,8 +117,8 @@ def name(request: HttpRequest) -> HttpResponse:
 def _added(request: HttpRequest, new: Dataset) -> HttpResponse:
     new.by = request.user if request.user.is_authenticated else None
     new.save()
-    claims.wait(new)
-    events.note(request.user, "data set added", str(new.pk), None, {"name": new.name, "format": new.format})
+    jobs_queue.wait(new)
+    audit_log.note(request.user, "data set added", str(new.pk), None, {"name": new.name, "format": new.format})
     ring("check")
     messages.success(request, "The data set is being read; its statistics appear when that is done.")
     return redirect("dataset", new.pk)
@@ -129,9 +130,9 @@ def change(request: HttpRequest, dataset_id: int) -> HttpResponse:
     """Checks a data set anew, or removes it (what was uploaded is deleted, a folder of the server's is not)."""
     found = get_object_or_404(Dataset, pk=dataset_id)
     if request.POST.get("do") == "check":
-        claims.wait(found)
+        jobs_queue.wait(found)
         ring("check")
-        events.note(request.user, "data set checked", str(found.pk))
+        audit_log.note(request.user, "data set checked", str(found.pk))
         return redirect("dataset", found.pk)
     if request.POST.get("do") != "remove":
         messages.error(request, "A data set can be checked or removed.")
@@ -151,6 +152,6 @@ def _removed(request: HttpRequest, found: Dataset) -> HttpResponse:
         return redirect("dataset", kept)
     if found.uploaded:
         shutil.rmtree(found.root, ignore_errors=True)
-    events.note(request.user, "data set removed", str(kept), {"name": found.name, "format": found.format})
+    audit_log.note(request.user, "data set removed", str(kept), {"name": found.name, "format": found.format})
     messages.success(request, "The data set is removed.")
     return redirect("datasets")

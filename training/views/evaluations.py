@@ -9,16 +9,16 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from kgbuilder.celery import ring
-from knowledge import events
-from knowledge.views import paging
-from training import claims
+from knowledge.record import audit_log
+from knowledge.views import pagination
+from training.jobs import queue as jobs_queue
 from training.models import EvaluatedExample, Evaluation, Work
 from training.views import examples, runs
 from training.views.access import page, state_of
-from training.views.drawing import matrix
+from training.views.charts import matrix
 
 NONE = "(none)"
-EXAMPLES = paging.Key(fields=("position",), descending=False, parse=(int,))
+EXAMPLES = pagination.Key(fields=("position",), descending=False, parse=(int,))
 PER_PAGE = 20
 FAULTS = {
     "missed": "missed",
@@ -82,7 +82,7 @@ def browser(request: HttpRequest, evaluation_id: int) -> HttpResponse:
         rows = rows.exclude(faults="")
     if label:
         rows = rows.filter(labels__contains=f" {label} ")
-    shown = paging.page(rows, EXAMPLES, request.GET, size=PER_PAGE)
+    shown = pagination.page(rows, EXAMPLES, request.GET, size=PER_PAGE)
     context = {
         "evaluation": found,
         "page": shown,
@@ -102,11 +102,11 @@ def change(request: HttpRequest, evaluation_id: int) -> HttpResponse:
     """Stops an evaluation, or does it over."""
     found = get_object_or_404(Evaluation, pk=evaluation_id)
     if found.state in (Work.State.WAITING, Work.State.RUNNING):
-        claims.stop(Evaluation.objects.filter(pk=found.pk))
+        jobs_queue.stop(Evaluation.objects.filter(pk=found.pk))
         what = "evaluation cancelled"
     else:
-        claims.wait(found)
+        jobs_queue.wait(found)
         ring("check")
         what = "evaluation asked"
-    events.note(request.user, what, str(found.pk))
+    audit_log.note(request.user, what, str(found.pk))
     return redirect("evaluation", found.pk)

@@ -8,17 +8,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from extraction.models import Checkpoint, Deployment
-from knowledge.views import paging
+from knowledge.views import pagination
 from training.models import Evaluation, Promotion, TrainingRun, Work
 from training.views.access import page, state_of
 
-RUNS = paging.Key(fields=("id",), descending=True, parse=(int,))
+RUNS = pagination.Key(fields=("id",), descending=True, parse=(int,))
 SHOWN = 10
 
 
 @page()
 def overview(request: HttpRequest) -> HttpResponse:
-    runs = paging.page(TrainingRun.objects.select_related("checkpoint"), RUNS, request.GET)
+    runs = pagination.page(TrainingRun.objects.select_related("checkpoint"), RUNS, request.GET)
     busy = (Work.State.WAITING, Work.State.RUNNING)
     context = {
         "page": runs,

@@ -15,11 +15,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from kgbuilder.celery import ring
-from knowledge import events
-from training import claims, curves
-from training.describing import CannotDescribe
+from knowledge.record import audit_log
 from training.forms import LaunchForm
+from training.jobs import queue as jobs_queue
+from training.jobs.system_descriptions import CannotDescribe
 from training.models import Dataset, TrainingRun, Work
+from training.views import curves
 from training.views.access import description, folder, page, state_of
 
 LOG_LINES = 200
@@ -70,8 +71,8 @@ def _launched(request: HttpRequest, system: str, form: LaunchForm) -> HttpRespon
             run.folder = str(folder("runs", str(run.pk)))
             run.save(update_fields=["folder"])
             run.datasets.set(cleaned["datasets"])
-            claims.wait(run)
-            events.note(request.user, "run launched", str(run.pk), None, {"system": system, "seed": run.seed})
+            jobs_queue.wait(run)
+            audit_log.note(request.user, "run launched", str(run.pk), None, {"system": system, "seed": run.seed})
     ring("train")
     if len(runs) > 1:
         messages.success(request, f"{len(runs)} runs are launched.")
@@ -163,16 +164,16 @@ def change(request: HttpRequest, run_id: int) -> HttpResponse:
     found = get_object_or_404(TrainingRun, pk=run_id)
     what, before = request.POST.get("do", ""), found.state
     if what == "cancel" and _busy(found):
-        claims.stop(TrainingRun.objects.filter(pk=found.pk))
+        jobs_queue.stop(TrainingRun.objects.filter(pk=found.pk))
         messages.success(request, "The run is asked to stop. It saves its state first, so that it can be resumed.")
     elif what in ("resume", "restart") and not _busy(found) and found.state != Work.State.DONE:
         if what == "restart":
             TrainingRun.objects.filter(pk=found.pk).update(progress={"start_over": True}, log="")
-        claims.wait(found)
+        jobs_queue.wait(found)
         ring("train")
         messages.success(request, "The run waits for its turn.")
     else:
         messages.error(request, "A run can be cancelled while it waits or goes on, and resumed after it stopped.")
         return redirect("run", run_id)
-    events.note(request.user, f"run {what}", str(run_id), before)
+    audit_log.note(request.user, f"run {what}", str(run_id), before)
     return redirect("run", run_id)

@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from extraction.subscriptions import NoFeedAddress, subscribe
+from extraction.feeds.subscriptions import NoFeedAddress, subscribe
 from kgbuilder.celery import ring
-from knowledge import events
+from knowledge.record import audit_log
 
 
 class Command(BaseCommand):
@@ -24,7 +24,7 @@ class Command(BaseCommand):
             try:
                 with transaction.atomic():
                     done = subscribe(url)
-                    events.note_subscribed(None, done)
+                    audit_log.note_subscribed(None, done)
             except NoFeedAddress as error:
                 refused.append(str(error))
             else:

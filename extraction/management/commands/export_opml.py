@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from extraction.subscriptions import export_opml
+from extraction.feeds.subscriptions import export_opml
 
 
 class Command(BaseCommand):

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from extraction import detector_weights
-from extraction.detector_weights import WEIGHTS, Weights, WeightsMissing
+from extraction.images import detector_weights
+from extraction.images.detector_weights import WEIGHTS, Weights, WeightsMissing
 
 
 class Command(BaseCommand):

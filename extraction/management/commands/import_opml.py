@@ -8,10 +8,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from extraction import fetch, opml
-from extraction.subscriptions import import_opml
+from extraction.crawler import http_client
+from extraction.crawler.parsers import opml
+from extraction.feeds.subscriptions import import_opml
 from kgbuilder.celery import ring
-from knowledge import events
+from knowledge.record import audit_log
 
 
 class Command(BaseCommand):
@@ -25,8 +26,8 @@ class Command(BaseCommand):
             content = _content(options["source"])
             with transaction.atomic():
                 done = import_opml(content)
-                events.note_imported(None, done)
-        except (OSError, fetch.FetchError, opml.OpmlError) as error:
+                audit_log.note_imported(None, done)
+        except (OSError, http_client.FetchError, opml.OpmlError) as error:
             raise CommandError(str(error)) from error
         for feed in done.added:
             self.stdout.write(f"added: {feed.url}")
@@ -38,5 +39,5 @@ class Command(BaseCommand):
 
 def _content(source: str) -> bytes:
     if source.startswith(("http://", "https://")):
-        return fetch.get(source, max_bytes=opml.MAX_BYTES).content
+        return http_client.get(source, max_bytes=opml.MAX_BYTES).content
     return Path(source).read_bytes()

@@ -9,10 +9,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from extraction import polling, visiting
+from extraction.feeds import polling
 from extraction.models import Feed, Post
+from extraction.posts import visits
 from kgbuilder.celery import ring
-from knowledge.recorder import mark_posts
+from knowledge.recording.recorder import mark_posts
 
 
 class Command(BaseCommand):
@@ -51,10 +52,10 @@ class Command(BaseCommand):
 
     def _visit(self) -> None:
         while True:
-            done = visiting.visit_due(4, mark=mark_posts, worker="poll_now")
+            done = visits.visit_due(4, mark=mark_posts, worker="poll_now")
             for outcome, count in sorted(done.outcomes.items()):
                 self.stdout.write(f"{outcome}: {count}")
-            soon = timezone.now() + timedelta(seconds=visiting.PATIENCE)
+            soon = timezone.now() + timedelta(seconds=visits.PATIENCE)
             if not done.claimed and not Post.objects.filter(due_at__lte=soon).exists():
                 return
             if not done.claimed:

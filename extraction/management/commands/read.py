@@ -16,11 +16,12 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError
 
-from extraction import chosen_reader, inputs, readout
+from extraction.reader import result_format
+from extraction.readings import inputs, reader_from_settings
 from extraction.schema import Extraction
 
 if TYPE_CHECKING:
-    from extraction.pipeline import Extractor
+    from extraction.reader.extractor import Extractor
 
 UNREAD, WRONG_USE, PART_MISSING, INTERRUPTED, PIPE_CLOSED = 1, 2, 3, 130, 141
 BATCH = 32  # inputs read together
@@ -76,7 +77,7 @@ class Command(BaseCommand):
     def _read(self, options: dict[str, Any]) -> int:
         with _source(options) as items, _pictures(options, self.stderr.write) as pictured:
             extractor = _reader(options["checkpoint"])
-            thresholds = chosen_reader.thresholds(extractor)
+            thresholds = reader_from_settings.thresholds(extractor)
             told = _facts(extractor)
             unread = 0
             for batch in _batches(items):
@@ -90,10 +91,10 @@ class Command(BaseCommand):
         self, extraction: Extraction, extractor: Extractor, thresholds: dict[str, float], options: dict[str, Any]
     ) -> None:
         if options["json"]:
-            row = readout.as_json(extraction, extractor.name, thresholds, pictured=bool(options["image"]))
+            row = result_format.as_json(extraction, extractor.name, thresholds, pictured=bool(options["image"]))
             self.stdout.write(json.dumps(row, ensure_ascii=False))
         else:
-            self.stdout.write("\n".join((*readout.as_table(extraction, thresholds), "")))
+            self.stdout.write("\n".join((*result_format.as_table(extraction, thresholds), "")))
 
 
 def _wrong_use(message: str) -> NoReturn:
@@ -137,11 +138,11 @@ def _pictures(options: dict[str, Any], say: Callable[[str], Any]) -> Iterator[Ca
         return
     if options["url"] is not None or options["jsonl"] is not None:
         _wrong_use("--image goes with a TEXT or --file: a page's own pictures are read where posts are.")
-    from extraction import pictured
+    from extraction.readings import local_images
 
     with tempfile.TemporaryDirectory(prefix="kgbuilder-read-") as folder:
         try:
-            seen = pictured.look([Path(name) for name in options["image"]], Path(folder), say)
+            seen = local_images.look([Path(name) for name in options["image"]], Path(folder), say)
         except OSError as error:
             _wrong_use(f"{error.filename} cannot be opened ({error.strerror}).")
         yield seen.added_to
@@ -152,15 +153,14 @@ def _facts(extractor: Extractor) -> Callable[[inputs.Input], inputs.Input]:
     posts, without the record."""
     if not getattr(extractor, "takes_facts", False):  # a reader named by EXTRACTOR need not know of them
         return lambda item: item
-    from knowledge import showing
-    from knowledge.sources import chosen
+    from knowledge.linking import fact_queue, linker_from_settings
 
-    local = chosen.local()
+    local = linker_from_settings.local()
 
     def told(item: inputs.Input) -> inputs.Input:
         if item.document is None or local is None:
             return item
-        facts = showing.facts_of(item.document.text, local)
+        facts = fact_queue.facts_of(item.document.text, local)
         return replace(item, document=replace(item.document, facts=facts))
 
     return told
@@ -168,8 +168,8 @@ def _facts(extractor: Extractor) -> Callable[[inputs.Input], inputs.Input]:
 
 def _reader(folder: str | None) -> Extractor:
     try:
-        return chosen_reader.load(folder)
-    except chosen_reader.PartMissing as error:
+        return reader_from_settings.load(folder)
+    except reader_from_settings.PartMissing as error:
         raise CommandError(str(error), returncode=PART_MISSING) from error
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from extraction import chosen_sight, reading, seeing
-from extraction.detector_weights import WeightsMissing
+from extraction.images import detection, detectors_from_settings
+from extraction.images.detector_weights import WeightsMissing
 from extraction.models import Deployment, PostImage, RegionSet
+from extraction.readings import queue as readings_queue
 
 
 class Command(BaseCommand):
@@ -30,13 +31,13 @@ class Command(BaseCommand):
         if again or options["all"]:
             failed = RegionSet.objects.exclude(error="").values("sha256")
             images = PostImage.objects.all() if options["all"] else PostImage.objects.filter(sha256__in=failed)
-            self.stdout.write(f"{seeing.again(images)} pictures are due.")
+            self.stdout.write(f"{detection.again(images)} pictures are due.")
         if later:
             if options["read"]:
                 self.stdout.write(f"{self._read()} posts are read again.")
             return
         try:
-            sight = chosen_sight.load()
+            sight = detectors_from_settings.load()
         except WeightsMissing as error:
             raise CommandError(str(error)) from error
         if sight is None:
@@ -44,7 +45,7 @@ class Command(BaseCommand):
                 "DETECTOR_WEIGHTS is empty, so nothing looks at pictures. See `manage.py fetch_weights`."
             )
         looked = 0
-        while claimed := seeing.look_at_due(sight):
+        while claimed := detection.look_at_due(sight):
             looked += claimed
             self.stdout.write(f"{looked} looked at")
         self.stdout.write(f"{looked} pictures were looked at by {sight.version}.")
@@ -55,5 +56,5 @@ class Command(BaseCommand):
         deployed = Deployment.objects.filter(active=True).select_related("checkpoint").first()
         if deployed is None:
             return 0
-        lacking = reading.read_again_with(("detector", "image"), deployed.checkpoint)
-        return lacking + reading.read_again_after_pictures(deployed.checkpoint)
+        lacking = readings_queue.read_again_with(("detector", "image"), deployed.checkpoint)
+        return lacking + readings_queue.read_again_after_pictures(deployed.checkpoint)

@@ -8,10 +8,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from kgbuilder import data_folder
-from kgbuilder.backup import making
+from kgbuilder.backup import create
 from kgbuilder.backup.manifest import BackupError
-from knowledge.sources import chosen
+from kgbuilder.install import data_folder
+from knowledge.linking import linker_from_settings
 
 
 class Command(BaseCommand):
@@ -27,12 +27,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, folder: Path, with_index: bool, **options: Any) -> None:
         try:
             data_folder.check_database()
-            made = making.make(folder, with_index)
+            made = create.make(folder, with_index)
         except (BackupError, data_folder.NewerData, OSError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{made.posts} posts and {len(made.files)} files are in {folder}.")
-        if not with_index and (left := making.index_left_out()):
+        if not with_index and (left := create.index_left_out()):
             self.stdout.write(
-                f"Not in it: the index of Wikidata ({left / 1e9:.1f} GB). Copy {chosen.index_path()} beside it once, "
-                "give --with-index, or make it again with `manage.py build_index`."
+                f"Not in it: the index of Wikidata ({left / 1e9:.1f} GB). Copy "
+                f"{linker_from_settings.index_path()} beside it once, give --with-index, "
+                "or make it again with `manage.py build_index`."
             )

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from kgbuilder import doctor
+from kgbuilder.monitoring import doctor
 
 
 class Command(BaseCommand):

@@ -12,8 +12,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from kgbuilder.fuzzing import hostile
-from kgbuilder.fuzzing.running import Tally, run
-from kgbuilder.scratch import scratch_database
+from kgbuilder.fuzzing.runner import Tally, run
+from kgbuilder.install.scratch_database import scratch_database
 
 KINDS = ("feeds", "pages", "texts", "hostile")
 

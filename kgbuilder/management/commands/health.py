@@ -12,7 +12,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from kgbuilder import heartbeat, parts
+from kgbuilder.monitoring import heartbeat
+from kgbuilder.supervision import parts
 
 SECONDS = 5
 
@@ -41,8 +42,8 @@ def _web() -> str:
 
 
 def _sparql() -> str:
-    from knowledge.graphs.sparql_store import SparqlStore
-    from knowledge.graphs.store import StoreUnavailable
+    from knowledge.graphs.rdf.sparql_store import SparqlStore
+    from knowledge.graphs.units import StoreUnavailable
 
     try:
         return f"sparql answers: {SparqlStore.from_settings().health()}"

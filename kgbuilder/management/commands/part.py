@@ -15,8 +15,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from kgbuilder import data_folder, parts
-from kgbuilder.supervision import leases, roster
+from kgbuilder.install import data_folder
+from kgbuilder.supervision import parts, roster, watchdog
 from kgbuilder.supervision.supervisor import Supervisor
 
 MOST = 100  # of one kind on one machine
@@ -41,7 +41,7 @@ class Command(BaseCommand):
         with _slot(name) as (number, folder):
             part = parts.numbered(parts.table()[name], number)
             for left in roster.end_stale(folder):
-                leases.forget(folder, left)
+                watchdog.forget(folder, left)
             part = replace(part, environ={**part.environ, "KGBUILDER_RUN": str(folder)})
             Supervisor([part], folder, None, parts.form() or _plainly).run()
 

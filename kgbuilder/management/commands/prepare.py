@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from kgbuilder import first_start
+from kgbuilder.install import first_start
 
 
 class Command(BaseCommand):

@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from extraction.models import Checkpoint, Feed, Post, Reading
 from extraction.samples import load_posts
-from knowledge import current
+from knowledge.record import current
 
 EVERY_SECONDS = 1.0
 ENDED = (Reading.Stage.DONE, Reading.Stage.DECLINED, Reading.Stage.FAILED)

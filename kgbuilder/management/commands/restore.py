@@ -9,10 +9,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from kgbuilder import data_folder, parts
-from kgbuilder.backup import restoring
+from kgbuilder.backup import restore
 from kgbuilder.backup.manifest import BackupError
-from kgbuilder.supervision import roster
+from kgbuilder.install import data_folder
+from kgbuilder.supervision import parts, roster
 
 
 class Command(BaseCommand):
@@ -25,7 +25,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, folder: Path, **options: Any) -> None:
         try:
             with roster.lock(parts.run_folder()):
-                told = restoring.restore(folder)
+                told = restore.restore(folder)
         except roster.AlreadyRunning as held:
             raise CommandError(f"kgbuilder runs in {settings.DATA_DIR}, as process {held}. Stop it first.") from None
         except (BackupError, data_folder.NewerData, OSError) as error:

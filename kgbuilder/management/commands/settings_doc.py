@@ -6,12 +6,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from kgbuilder.environment import ROOT
-from kgbuilder.setting_table import as_markdown
+from kgbuilder.conf.environment import ROOT
+from kgbuilder.conf.settings_doc import as_markdown
 
 
 class Command(BaseCommand):
-    help = "Writes docs/settings.md from the table in kgbuilder/environment.py."
+    help = "Writes docs/settings.md from the table in kgbuilder/conf/environment.py."
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from kgbuilder import first_start, parts
-from kgbuilder.supervision import leases, roster
+from kgbuilder.install import first_start
+from kgbuilder.supervision import parts, roster, watchdog
 from kgbuilder.supervision.supervisor import Supervisor
 
 
@@ -41,7 +41,7 @@ class Command(BaseCommand):
     def _run(self, samples: bool) -> None:
         for name in roster.end_stale(parts.run_folder()):
             self._say(f"An earlier start had left {name} running; it was ended.")
-            leases.forget(parts.run_folder(), name)
+            watchdog.forget(parts.run_folder(), name)
         _check_port()
         first_start.prepare(self._say, samples)
         self._say(f"Starting. Ctrl-C ends everything; logs are in {parts.log_folder()}.")

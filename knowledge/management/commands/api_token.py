@@ -9,7 +9,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
-from kgbuilder import tokens
+from kgbuilder.accounts import api_tokens
 from kgbuilder.models import ApiToken
 
 
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         make.add_argument("user", help="in whose name it asks")
         make.add_argument("name", help="what it is for")
         make.add_argument(
-            "--scope", action="append", required=True, choices=list(tokens.SCOPES), help="may be repeated"
+            "--scope", action="append", required=True, choices=list(api_tokens.SCOPES), help="may be repeated"
         )
         make.add_argument("--days", type=int, help="for how long it holds; without: until it is revoked")
         what.add_parser("list", help="those in force")
@@ -36,13 +36,13 @@ class Command(BaseCommand):
         if user is None:
             raise CommandError(f"There is no open account {options['user']!r}.")
         try:
-            _, text = tokens.make(user, options["name"], options["scope"], options["days"])
-        except tokens.NoToken as error:
+            _, text = api_tokens.make(user, options["name"], options["scope"], options["days"])
+        except api_tokens.NoToken as error:
             raise CommandError(str(error)) from error
         self.stdout.write(text)
 
     def _list(self, options: dict[str, Any]) -> None:
-        for row in tokens.in_force().select_related("by").order_by("by__username", "made_at"):
+        for row in api_tokens.in_force().select_related("by").order_by("by__username", "made_at"):
             used = f"used {row.used_at:%Y-%m-%d %H:%M}" if row.used_at else "never used"
             ends = f", ends {row.ends_at:%Y-%m-%d}" if row.ends_at else ""
             scopes = ",".join(row.scopes)
@@ -50,12 +50,12 @@ class Command(BaseCommand):
 
     def _revoke(self, options: dict[str, Any]) -> None:
         told = options["token"]
-        rows = tokens.in_force()
+        rows = api_tokens.in_force()
         try:
             found = list(rows.filter(public_id=UUID(told)))
         except ValueError:
             found = list(rows.filter(beginning=told.rstrip("…")[: ApiToken._meta.get_field("beginning").max_length]))
         if len(found) != 1:
             raise CommandError(f"{len(found)} tokens in force are {told!r}; `api_token list` shows them.")
-        tokens.revoke(found[0], None)
+        api_tokens.revoke(found[0], None)
         self.stdout.write(f"{found[0].name} is revoked.")

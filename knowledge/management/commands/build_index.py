@@ -25,13 +25,13 @@ class Command(BaseCommand):
         parser.add_argument("--least-sitelinks", type=int, default=0, help="leave out what fewer Wikipedias know")
 
     def handle(self, *args: Any, dump: Path | None, out: Path | None, least_sitelinks: int, **options: Any) -> None:
-        from knowledge.sources import building, wikidata_json
-        from knowledge.sources.known import SourceUnavailable
+        from knowledge.sources import index_builder, wikidata_json
+        from knowledge.sources.protocol import SourceUnavailable
 
         path = out or Path(settings.DATA_DIR) / "index.sqlite3"
         if dump is None:
             try:
-                self.stdout.write(f"{building.renew(path)} entities in {path}")
+                self.stdout.write(f"{index_builder.renew(path)} entities in {path}")
             except SourceUnavailable as error:
                 raise CommandError(str(error)) from error
             return
@@ -39,8 +39,8 @@ class Command(BaseCommand):
             raise CommandError(f"There is no file {dump}.")
         source = f"{dump.name}, {dump.stat().st_size} bytes, at least {least_sitelinks} sitelinks"
         try:
-            builder = building.Builder(path, source)
-        except building.OtherSource as error:
+            builder = index_builder.Builder(path, source)
+        except index_builder.OtherSource as error:
             raise CommandError(str(error)) from error
         if builder.lines:
             self.stdout.write(f"going on after line {builder.lines}")

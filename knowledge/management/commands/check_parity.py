@@ -11,12 +11,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from kgbuilder import installation
 from kgbuilder.celery import ring
-from knowledge import merges
+from kgbuilder.install import installation
+from knowledge.entities import merges
 from knowledge.graphs import parity, projector
-from knowledge.graphs.registry import open_store, store_names
-from knowledge.graphs.store import Store, StoreUnavailable
+from knowledge.graphs.stores import open_store, store_names
+from knowledge.graphs.units import Store, StoreUnavailable
 
 SHOWN = 20  # differences, and lines of each
 KINDS = {"rdf": ("plain triples", "quads"), "neo4j": ("relationships", "nodes and relationships")}
@@ -41,7 +41,7 @@ class Compared:
 def compared(name: str) -> Compared:
     if name == "rdf":
         return Compared(name, open_store(name), parity)
-    from knowledge.graphs import neo4j_parity
+    from knowledge.graphs.neo4j import parity as neo4j_parity
 
     return Compared(name, open_store(name), neo4j_parity)
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from kgbuilder.celery import LANES, ring
-from knowledge import checking
+from knowledge.record import integrity
 
 POLL_SECONDS = 0.5
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, wait: float | None, repair: bool, **options: Any) -> None:
         if repair:
-            self.stdout.write(f"{checking.fetch_pictures_again()} pictures are fetched again.")
+            self.stdout.write(f"{integrity.fetch_pictures_again()} pictures are fetched again.")
         found = self._settled(wait or 0.0)
         for finding in found:
             self.stdout.write(str(finding))
@@ -38,13 +38,13 @@ class Command(BaseCommand):
         if wrong or (wait is not None and found):
             sys.exit(1)
 
-    def _settled(self, seconds: float) -> list[checking.Finding]:
+    def _settled(self, seconds: float) -> list[integrity.Finding]:
         """What there is to say once nothing is pending, or the time is up."""
         until = time.monotonic() + seconds
         for lane in LANES if seconds else ():
             ring(lane)
-        found = checking.findings()
+        found = integrity.findings()
         while any(finding.pending for finding in found) and time.monotonic() < until:
             time.sleep(POLL_SECONDS)
-            found = checking.findings()
+            found = integrity.findings()
         return found

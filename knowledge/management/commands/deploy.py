@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from extraction.registry import NoCheckpoint
+from extraction.readings.model_registry import NoCheckpoint
 from kgbuilder.celery import ring
 from kgbuilder.deployment import deploy_folder
 

@@ -17,19 +17,20 @@ class Command(BaseCommand):
         parser.add_argument("--now", action="store_true", help="look them up here, and wait until all are done")
 
     def handle(self, *args: Any, now: bool, **options: Any) -> None:
-        from knowledge import identities
-        from knowledge.sources import chosen
+        from knowledge.linking import link_queue, linker_from_settings
         from knowledge.tasks import send
 
-        self.stdout.write(f"{identities.again()} entities are looked up again.")
+        self.stdout.write(f"{link_queue.again()} entities are looked up again.")
         if not now:
             ring("link")
             return
-        linker = chosen.linker(send)
+        linker = linker_from_settings.linker(send)
         if linker is None:
             raise CommandError("No index can be read: see the message above, and `manage.py build_index`.")
-        total = identities.LookedUp()
-        while done := identities.look_up(linker, chosen.NAME, encyclopedias=chosen.encyclopedias(send)):
+        total = link_queue.LookedUp()
+        while done := link_queue.look_up(
+            linker, linker_from_settings.NAME, encyclopedias=linker_from_settings.encyclopedias(send)
+        ):
             total.linked, total.nil = total.linked + done.linked, total.nil + done.nil
             total.merged, total.failed = total.merged + done.merged, total.failed + done.failed
         self.stdout.write(f"{total.linked} linked, {total.nil} to none, {total.merged} made one, {total.failed} failed")

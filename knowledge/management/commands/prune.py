@@ -9,8 +9,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from extraction import letting_go
-from knowledge import pruning
+from extraction.images import image_retention
+from knowledge.record import retention
 
 
 class Command(BaseCommand):
@@ -26,15 +26,15 @@ class Command(BaseCommand):
         if dry_run:
             self._say(
                 "would go",
-                pruning.old_bodies(timezone.now()).count(),
-                pruning.spare_readings(),
-                letting_go.old_pictures().count(),
+                retention.old_bodies(timezone.now()).count(),
+                retention.spare_readings(),
+                image_retention.old_pictures().count(),
             )
             return
-        total, pictures = pruning.Pruned(), 0
-        while done := pruning.prune():
+        total, pictures = retention.Pruned(), 0
+        while done := retention.prune():
             total += done
-        while some := letting_go.let_go():
+        while some := image_retention.let_go():
             pictures += some
         self._say("went", total.bodies, total.readings, pictures)
 

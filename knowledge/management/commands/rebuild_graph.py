@@ -8,11 +8,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from kgbuilder import installation
+from kgbuilder.install import installation
 from knowledge.graphs import projector
-from knowledge.graphs.registry import open_store, store_names
-from knowledge.graphs.store import StoreUnavailable
-from knowledge.marking import behind
+from knowledge.graphs.stores import open_store, store_names
+from knowledge.graphs.units import StoreUnavailable
+from knowledge.record.projection_queue import behind
 
 PATIENCE_S = 30  # for the projector at work to give its lane back
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from kgbuilder.celery import ring
-from knowledge.erasure import remove_samples
+from knowledge.recording.erasure import remove_samples
 
 
 class Command(BaseCommand):

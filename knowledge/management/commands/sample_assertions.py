@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from extraction import chosen_reader
-from extraction.readout import as_json, shown
+from extraction.reader.result_format import as_json, shown
+from extraction.readings import reader_from_settings
 from extraction.schema import Document, Extraction
 
 if TYPE_CHECKING:
-    from extraction.pipeline import Extractor
+    from extraction.reader.extractor import Extractor
 
 AROUND = 160  # code points before and after, shown to the judge
 _IDENTITY = ("page", "head", "tail", "relation")
@@ -104,7 +104,7 @@ class Command(BaseCommand):
 
 def read_pages(folder: Path, extractor: Extractor) -> Pages:
     """Every saved page of the folder, read as one batch, in the order of their names."""
-    from extraction import articles
+    from extraction.crawler.parsers import article_parser
 
     paths = sorted(path for path in folder.glob("*") if path.name.endswith((".html", ".html.gz")))
     if not paths:
@@ -113,7 +113,7 @@ def read_pages(folder: Path, extractor: Extractor) -> Pages:
     for path in paths:
         name = path.name.removesuffix(".gz").removesuffix(".html")
         content = gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes()
-        article = articles.extract(content, f"https://saved.example/{name}.html")
+        article = article_parser.extract(content, f"https://saved.example/{name}.html")
         if article.text:
             documents.append(Document(name, article.whole, len(article.title), language=article.language))
         else:
@@ -139,8 +139,8 @@ def draw(rows: Sequence[Row], count: int, seed: int) -> list[Row]:
 
 def _reader(checkpoint: str | None, threshold: float | None) -> tuple[Extractor, dict[str, float]]:
     try:
-        extractor = chosen_reader.load(checkpoint)
-    except chosen_reader.PartMissing as error:
+        extractor = reader_from_settings.load(checkpoint)
+    except reader_from_settings.PartMissing as error:
         raise CommandError(str(error), returncode=3) from error
     return extractor, dict(extractor.thresholds) if threshold is None else {"default": threshold}
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from kgbuilder.celery import ring
-from knowledge import thresholds
+from knowledge.record import thresholds
 
 
 class Command(BaseCommand):

@@ -22,22 +22,22 @@ class Command(BaseCommand):
     def handle(self, *args: Any, records: Path, out: Path, limit: int, **options: Any) -> None:
         import numpy as np
 
-        from knowledge import context, fitting
-        from knowledge.ranking import RARITY, WEIGHTS, Comparer
-        from knowledge.sources import building
+        from knowledge.linking import fit, text_similarity
+        from knowledge.linking.candidate_ranking import RARITY, WEIGHTS, Comparer
+        from knowledge.sources import index_builder
         from knowledge.sources.local_index import LocalIndex
 
         try:
-            train, held_out = fitting.split(fitting.records(records))
-        except fitting.RecordsError as error:
+            train, held_out = fit.split(fit.records(records))
+        except fit.RecordsError as error:
             raise CommandError(str(error)) from error
-        known = fitting.entities([*train, *held_out], train)
-        rarity = context.rarity(row.sentence for row in train).astype(np.float16)
-        comparer = Comparer(context.ContextEncoder(rarity.astype(np.float32)))
+        known = fit.entities([*train, *held_out], train)
+        rarity = text_similarity.rarity(row.sentence for row in train).astype(np.float16)
+        comparer = Comparer(text_similarity.ContextEncoder(rarity.astype(np.float32)))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "index.sqlite3"
-            building.build(path, records.name, known.values())
-            weights = fitting.fit(train[:limit], LocalIndex(path), known, comparer)
+            index_builder.build(path, records.name, known.values())
+            weights = fit.fit(train[:limit], LocalIndex(path), known, comparer)
         out.mkdir(parents=True, exist_ok=True)
         np.save(out / RARITY.name, rarity)
         about = {"fitted on": "wikidata-mel of MELBench (MIT)", "records": min(limit, len(train))}

@@ -1,4 +1,4 @@
-"""Prints what trivial features tell of a data set's labels, and which texts its splits share. See training/audit.py."""
+"""Prints what trivial features tell of a data set's labels, and which texts its splits share (label_leakage.py)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Command(BaseCommand):
         parser.add_argument("--strict", action="store_true", help="end with an error where there is a warning")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from extraction.datasets import DatasetError
-        from training.audit_files import audit_files
+        from extraction.datasets.registry import DatasetError
+        from training.data.audit_report import audit_files
 
         if not options["data_root"]:
             raise CommandError("Say where the data sets are: --data-root DIR, or the variable KGBUILDER_DATA.")

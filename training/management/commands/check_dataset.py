@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from training import telling
+from training.jobs import progress_protocol
 from training.models import Dataset
 
 
@@ -23,34 +23,34 @@ class Command(BaseCommand):
         parser.add_argument("--dataset", type=int, help="its number")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from training import dataset_checks
+        from training.data import statistics as data_statistics
 
         chosen = {"pk": options["dataset"]} if options["dataset"] else {"name": options["name"]}
         dataset = Dataset.objects.filter(**chosen).first()
         if dataset is None:
             raise CommandError("There is no such data set; the page of data sets lists them.")
-        dataset_checks.bound_process()
+        data_statistics.bound_process()
         try:
             self._check(dataset)
         except Exception as error:
-            telling.tell(error=telling.sentence(error))
-            self.stderr.write(telling.sentence(error))
+            progress_protocol.tell(error=progress_protocol.sentence(error))
+            self.stderr.write(progress_protocol.sentence(error))
             sys.exit(1)
 
     def _check(self, dataset: Dataset) -> None:
-        from training import dataset_checks
+        from training.data import statistics as data_statistics
 
         root, row = Path(dataset.root), Dataset.objects.filter(pk=dataset.pk)
-        telling.tell(phase="reading")
-        loaded = dataset_checks.load(dataset.format, root)
+        progress_protocol.tell(phase="reading")
+        loaded = data_statistics.load(dataset.format, root)
         counts = {
-            split: {**dataset_checks.counts(examples), "report": loaded.reports[split]}
+            split: {**data_statistics.counts(examples), "report": loaded.reports[split]}
             for split, examples in loaded.splits.items()
         }
         row.update(counts=counts, checked_at=timezone.now())
-        telling.tell(phase="looking for what gives its labels away")
+        progress_protocol.tell(phase="looking for what gives its labels away")
         others = Dataset.objects.filter(state=Dataset.State.DONE).exclude(format=dataset.format)
         places = {one.format: Path(one.root) for one in others}
-        row.update(audit=dataset_checks.audit(dataset.format, root, loaded, places))
+        row.update(audit=data_statistics.audit(dataset.format, root, loaded, places))
         for split, found in counts.items():
             self.stdout.write(f"{split}: {found['examples']} examples, {len(found['relations'])} relations")

@@ -21,9 +21,9 @@ class Command(BaseCommand):
         parser.add_argument("--band", type=int, default=16, help="the reader's longest mention, in words")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from extraction.datasets import LOADERS, DatasetError, load
+        from extraction.datasets.registry import LOADERS, DatasetError, load
         from extraction.labels import inventory
-        from training.ceiling import ceiling
+        from training.evaluation.oracle import ceiling
 
         if not options["data_root"]:
             raise CommandError("Say where the data sets are: --data-root DIR, or the variable KGBUILDER_DATA.")

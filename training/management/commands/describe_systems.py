@@ -13,6 +13,6 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from training.describing import describe
+        from training.jobs.system_descriptions import describe
 
         self.stdout.write(json.dumps(describe(), indent=1))

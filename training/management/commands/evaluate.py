@@ -45,13 +45,13 @@ class Command(BaseCommand):
         parser.add_argument("--parses", help="cache of parses; without it the sentences are parsed")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from extraction.checkpoint import SHIPPED, Checkpoint, CheckpointError
-        from extraction.datasets import DatasetError
-        from extraction.text import ParserMissing
-        from training.parses import ParsesMissing
+        from extraction.datasets.registry import DatasetError
+        from extraction.reader.checkpoint import SHIPPED, Checkpoint, CheckpointError
+        from extraction.text.parser import ParserMissing
+        from training.data.parse_cache import ParsesMissing
 
         if options["evaluation"]:
-            from training.child import do_evaluation
+            from training.jobs.child_main import do_evaluation
 
             do_evaluation(options["evaluation"])
         for name, others in ELSEWHERE.items():
@@ -85,14 +85,14 @@ class Command(BaseCommand):
 
     def _parser(self, checkpoint: Any, cache: str | None) -> Any:
         from training.config import TrainConfig
-        from training.parses import ParseCache
-        from training.runner import parser_for
+        from training.data.parse_cache import ParseCache
+        from training.run import parser_for
 
         config = TrainConfig.from_dict(checkpoint.manifest.training["config"])
         return parser_for(config, ParseCache.load(Path(cache)) if cache else None)
 
     def _seeds(self, folders: list[Path]) -> None:
-        from training.trial import spreads
+        from training.evaluation.robustness import spreads
 
         try:
             for line in spreads(folders):
@@ -101,11 +101,11 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _pipeline(self, mentions: Any, pairs: Any, root: Path, options: dict[str, Any]) -> None:
-        from extraction.datasets import load
-        from extraction.text import Parser
-        from training.parses import ParseCache
-        from training.pipelined import judge_pipeline
-        from training.trial import against, harder, said, shown
+        from extraction.datasets.registry import load
+        from extraction.text.parser import Parser
+        from training.data.parse_cache import ParseCache
+        from training.evaluation.pipeline_evaluation import judge_pipeline
+        from training.evaluation.robustness import against, harder, said, shown
 
         if not options["data"]:
             raise CommandError("Name the data set whose quintuples count with --data (jmere, say).")
@@ -125,7 +125,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"  {against(judged, Path(options['against']))}")
 
     def _tried(self, checkpoint: Any, parser: Any, root: Path, options: dict[str, Any]) -> None:
-        from training.trial import against, said, tried
+        from training.evaluation.robustness import against, said, tried
 
         training = checkpoint.manifest.training["config"]
         for name in options["data"].split(",") if options["data"] else training["data"]:
@@ -138,8 +138,8 @@ class Command(BaseCommand):
                 self.stdout.write(f"  {against(judged, Path(options['against']))}")
 
     def _figures(self, checkpoint: Any, parser: Any, root: Path, options: dict[str, Any]) -> None:
-        from training.card import line
-        from training.figures import HEADING, by_relation, measure
+        from training.evaluation.benchmark_rows import HEADING, by_relation, measure
+        from training.publishing.model_card import line
 
         training = checkpoint.manifest.training["config"]
         names = options["data"].split(",") if options["data"] else training["data"]
@@ -153,14 +153,14 @@ class Command(BaseCommand):
                 self.stdout.writelines(f"{row}\n" for row in by_relation(checkpoint, parser, root, name, split))
 
     def _titles(self, checkpoint: Any, parser: Any, root: Path) -> None:
-        from training.figures import with_and_without_titles
+        from training.evaluation.benchmark_rows import with_and_without_titles
 
         for row in with_and_without_titles(checkpoint, parser, root):
             self.stdout.write(row)
 
 
 def _trial(name: str, options: dict[str, Any]) -> Any:
-    from training.trial import Trial
+    from training.evaluation.robustness import Trial
 
     asked = ("split", "shuffle_images", "disturb_regions", "seed", "images")
     return Trial(name, **{option: options[option] for option in asked})

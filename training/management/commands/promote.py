@@ -13,13 +13,13 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from extraction import chosen_reader, registry
 from extraction.models import Checkpoint, Deployment
+from extraction.readings import model_registry, reader_from_settings
 from extraction.schema import Document
 from kgbuilder import deployment
 from kgbuilder.celery import ring
-from knowledge import events
-from training import telling
+from knowledge.record import audit_log
+from training.jobs import progress_protocol
 from training.models import Promotion
 
 SAMPLE = "Marie Curie was born in Warsaw. She worked in Paris with Pierre Curie at the Sorbonne."
@@ -49,10 +49,10 @@ class Command(BaseCommand):
         again, by = _again(options["reread"]), _user(options["by"])
         account = "" if by else _account()
         try:
-            checkpoint = registry.register(options["folder"].resolve())
+            checkpoint = model_registry.register(options["folder"].resolve())
             try_out(checkpoint)
             deployment.promote(checkpoint, again, by, account)
-        except (NotFit, registry.NoCheckpoint, ValueError) as error:
+        except (NotFit, model_registry.NoCheckpoint, ValueError) as error:
             raise CommandError(f"{error} Nothing has changed in production.") from error
         ring("read")
         ring("project.rdf")
@@ -63,38 +63,38 @@ class Command(BaseCommand):
         if former is not None and promotion.former_id is None and former.checkpoint_id != promotion.checkpoint_id:
             Promotion.objects.filter(pk=promotion.pk).update(former=former.checkpoint)
         try:
-            telling.tell(phase="loading it and reading a text with it")
+            progress_protocol.tell(phase="loading it and reading a text with it")
             try_out(promotion.checkpoint)
-            telling.tell(phase="putting it into production")
+            progress_protocol.tell(phase="putting it into production")
             deployment.promote(promotion.checkpoint, _again_of(promotion), promotion.by)
         except Exception as error:
-            told = str(error) if isinstance(error, NotFit) else telling.sentence(error)
-            telling.tell(error=told)
+            told = str(error) if isinstance(error, NotFit) else progress_protocol.sentence(error)
+            progress_protocol.tell(error=told)
             self.stderr.write(told)
             sys.exit(1)
 
 
 def try_out(checkpoint: Checkpoint) -> None:
     """Raises NotFit unless the files are those that were registered, can be loaded, and a text can be read."""
-    if registry.digest(Path(checkpoint.path)) != checkpoint.digest:
+    if model_registry.digest(Path(checkpoint.path)) != checkpoint.digest:
         raise NotFit(
             f"The files in {checkpoint.path} are not those that were registered: they have been changed or damaged."
         )
     try:
-        reader = chosen_reader.load(checkpoint.path)
-    except chosen_reader.PartMissing as error:
+        reader = reader_from_settings.load(checkpoint.path)
+    except reader_from_settings.PartMissing as error:
         raise NotFit(str(error)) from error
     [found] = reader.read([Document("trial", SAMPLE, language="en")])
     if found.declined is not None and found.declined.code == "failed":
         raise NotFit(f"It was loaded, but could not read a plain text: {found.declined.message}")
 
 
-def _user(name: str | None) -> events.Who:
+def _user(name: str | None) -> audit_log.Who:
     """Raises CommandError where nobody has this name."""
     if not name:
         return None
     users = get_user_model()
-    found: events.Who = users._default_manager.filter(**{users.USERNAME_FIELD: name}).first()
+    found: audit_log.Who = users._default_manager.filter(**{users.USERNAME_FIELD: name}).first()
     if found is None:
         raise CommandError(f"There is no user {name!r}. Nothing has changed in production.")
     return found

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from training import results
+from training.publishing import results
 
 
 class Command(BaseCommand):

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from training.threads import sleep_while_waiting
+from training.engine.threads import sleep_while_waiting
 
 DEFAULT = {"eega": "general"}  # recipes of another name than their system's
 
@@ -60,15 +60,15 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         sleep_while_waiting()
-        from extraction.checkpoint import CheckpointError
-        from extraction.datasets import DatasetError
-        from extraction.networks.encoders import EncoderMissing
-        from extraction.text import ParserMissing
-        from training.loop import StateError
-        from training.parses import ParsesMissing
+        from extraction.datasets.registry import DatasetError
+        from extraction.networks.encoders.text import EncoderMissing
+        from extraction.reader.checkpoint import CheckpointError
+        from extraction.text.parser import ParserMissing
+        from training.data.parse_cache import ParsesMissing
+        from training.engine.loop import StateError
 
         if options["run"]:
-            from training.child import do_run
+            from training.jobs.child_main import do_run
 
             do_run(options["run"])
         if not (options["system"] and options["out"]):
@@ -93,10 +93,10 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _train(self, options: dict[str, Any]) -> None:
-        from extraction.text import Parser
-        from training.alone import Reporter, configured
-        from training.parses import ParseCache
-        from training.runner import Stopped, run
+        from extraction.text.parser import Parser
+        from training.__main__ import Reporter, configured
+        from training.data.parse_cache import ParseCache
+        from training.run import Stopped, run
 
         changes = {**options, "system": None, "data": options["data"] or None, "network": options["network"] or None}
         recipe = options["recipe"] or DEFAULT.get(options["system"], options["system"])
@@ -113,9 +113,9 @@ class Command(BaseCommand):
         self.stdout.write((out / "README.md").read_text(encoding="utf-8"))
 
     def _recalibrate(self, options: dict[str, Any]) -> None:
-        from extraction.checkpoint import Checkpoint
-        from extraction.text import Parser
-        from training.checkpoints import finish
+        from extraction.reader.checkpoint import Checkpoint
+        from extraction.text.parser import Parser
+        from training.publishing.checkpoints import finish
 
         out = Path(options["out"])
         finish(Checkpoint.load(out), Parser.load(), Path(options["data_root"]), out)

@@ -1,0 +1,297 @@
+"""A page as fetched -> its headline, body text, lead picture with caption, and what it says of itself.
+
+The body is trafilatura's, after what is known not to be the story has been taken out of the page; where a page carries
+its whole story only in its JSON-LD, that is read instead. No Django: notebooks and `manage.py read --url` use it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+from extraction.crawler.parsers.jsonld import Story, story_of
+from extraction.text.parser import clean
+
+if TYPE_CHECKING:
+    from lxml.html import HtmlElement
+
+LARGEST_PAGE = 8 << 20
+LONGEST_TEXT = 300_000  # code points; ten times a long magazine story
+LONGEST_TITLE = 1000
+MOST_ELEMENTS = 30_000  # ten times a large news page; the extractor's time grows faster than the page
+MOST_OTHERS = 20
+_SHORT = 900  # code points; a wall shows a few sentences at most
+
+# What stands inside articles and is not the story: posts of others, lists of other stories, appeals, captions.
+_FOREIGN = (
+    *("twitter-tweet", "instagram-media", "tiktok-embed", "fb-post", "pullquote", "wp-caption-text", "gallery-caption"),
+    *("author-bio", "newsletter", "popular-articles", "related-articles", "related-posts", "related-content"),
+    *("more-from", "recirc", "collections__", "promo-box", "ad-label", "advertisement"),
+)
+_PRUNED = " | ".join(
+    f"//*[contains(translate(@class,'ABCDEFGHIJKLMNOPQRSTUVWXYZ','abcdefghijklmnopqrstuvwxyz'),'{name}')]"
+    "[not(self::html or self::body or self::main or self::article)]"
+    for name in _FOREIGN
+)
+_APPEAL = re.compile(
+    r"(advertisement|story continues below.*|read more:?|read also:?.*|related:?.*|more from .{1,40}|popular|most read"
+    r"|watch:? .*|click here.*|sign up (for|to) .*newsletter.*|subscribe to .*|share this.*|follow us on .*"
+    r"|our standards: .*|copyright ©.*|© .*|get the latest .*newsletter.*|download .{1,30} app.*|[_*•·—–-]{2,})",
+    re.I | re.S,
+)
+_SEPARATOR = re.compile(r"\s+[|–—·•*»:-]\s+")
+_WALL_TITLE = re.compile(
+    r"\W*(log[ -]?in|sign[ -]?in|subscribe( now| to .*)?|register|access (to this page )?(has been )?denied"
+    r"|403 forbidden|just a moment.*|are you (a robot|human).*|attention required.*|verify.*human.*"
+    r"|before you continue.*)\W*",
+    re.I,
+)
+_WALL_WORDS = re.compile(
+    r"(subscribe|sign in|log in|register|create an? (free )?account)\s+(now\s+)?(to|and)\s+"
+    r"(continue|read|keep|access|unlock)"
+    r"|already (a subscriber|have an account)|enable javascript|verify (that )?you are (a )?human|unusual traffic",
+    re.I,
+)
+_WALL_PATH = re.compile(r"/(log[-_]?in|sign[-_]?in|auth|account/login|subscribe|paywall|consent)(/|\.|$)", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """What a page holds. `text` is the body alone, paragraphs apart by blank lines; `whole` has the title before it.
+
+    `others`: further pictures of the story, each its address and its caption. `canonical` is the page's claim and no
+    more. `published` is verbatim. `login_wall`: this is not the story but a page that asks to sign in, pay or prove
+    oneself. Every field may be empty.
+    """
+
+    title: str = ""
+    text: str = ""
+    image: str = ""
+    caption: str = ""
+    others: tuple[tuple[str, str], ...] = ()
+    canonical: str = ""
+    published: str = ""
+    language: str = ""
+    login_wall: bool = False
+
+    @property
+    def whole(self) -> str:
+        return f"{self.title}\n\n{self.text}".strip()
+
+
+def extract(html: bytes | str, url: str) -> Article:
+    """Read a page. One that cannot be read gives an Article without text, never an error."""
+    import trafilatura
+
+    if len(html) > LARGEST_PAGE:
+        return Article()
+    try:
+        tree = trafilatura.load_html(html)
+        if tree is None or sum(1 for _ in tree.iter()) > MOST_ELEMENTS:
+            return Article()
+        return _read(tree, url)
+    except (ValueError, RecursionError, AssertionError, AttributeError, TypeError):
+        # pages made to break parsers do: what lxml and trafilatura raise on them is not one class
+        return Article()
+
+
+def _read(tree: HtmlElement, url: str) -> Article:
+    story = story_of(tree.xpath("//script[@type='application/ld+json']/text()"))
+    title = _title(tree, story, url)
+    image = _image(tree, story, url)
+    others = _others(tree, image, url)
+    caption = _caption(tree, image) or story.caption or _meta(tree, "og:image:alt", "twitter:image:alt")
+    canonical = _first(tree, "//link[@rel='canonical']/@href") or _meta(tree, "og:url")
+    published = story.published or _meta(tree, "article:published_time")
+    language = (tree.get("lang") or tree.get("xml:lang") or _meta(tree, "og:locale")).replace("_", "-")[:35]
+    password = bool(tree.xpath("//input[@type='password']"))
+    text, shown = _body(tree, story, title)
+    return Article(
+        title=clean(title),
+        text=clean(text),
+        image=image,
+        caption=clean(_line(caption)),
+        others=others,
+        canonical=_address(url, canonical),
+        published=published,
+        language=language,
+        login_wall=_is_wall(title, text, shown, url, password, story),
+    )
+
+
+def _body(tree: HtmlElement, story: Story, title: str) -> tuple[str, str]:
+    """The story's text, and all that the extractor took for it, appeals to subscribe included."""
+    import trafilatura
+
+    for element in tree.xpath(_PRUNED):
+        _drop(element)
+    for element in tree.xpath("//p[a] | //p[strong/a] | //li[a]"):
+        if _only_a_link(element):
+            _drop(element)
+    found = trafilatura.bare_extraction(tree, include_comments=False, include_tables=False)
+    body = getattr(found, "body", None)
+    shown = [] if body is None else list(_paragraphs(body))
+    told, stated = _told(shown, title), _told(story.paragraphs, title)
+    # some pages are split into pieces of which the extractor sees the first, or are read from the JSON-LD as one
+    # paragraph; a summary in the JSON-LD is no story
+    if sum(map(len, stated)) > 1.3 * sum(map(len, told)) + 200 or len(told) == 1 < len(stated):
+        told = stated
+    return _cut("\n\n".join(told)), " ".join(" ".join(shown).split())[:LONGEST_TEXT]
+
+
+def _cut(text: str) -> str:
+    """The text up to the limit, cut between paragraphs where there is a bound."""
+    if len(text) <= LONGEST_TEXT:
+        return text
+    bound = text.rfind("\n\n", 1, LONGEST_TEXT)
+    return text[: bound if bound > 0 else LONGEST_TEXT]
+
+
+def _paragraphs(body: HtmlElement) -> Iterator[str]:
+    """The lines of trafilatura's tree: its elements, lists by item; text that stands between elements counts."""
+    yield body.text or ""
+    for element in body:
+        if element.tag == "list":
+            yield from ("".join(item.itertext()) for item in element)
+        else:
+            for line_break in element.iter("lb"):
+                line_break.tail = "\n" + (line_break.tail or "")
+            yield from "".join(element.itertext()).split("\n")
+        yield element.tail or ""
+
+
+def _told(paragraphs: Iterable[str], title: str) -> list[str]:
+    """The paragraphs without the headline again, appeals, lines of links and what was said just before."""
+    kept: list[str] = []
+    seen = {_words(title)}
+    for paragraph in map(_line, paragraphs):
+        words = _words(paragraph)
+        shouted = paragraph.isupper() and len(paragraph.split()) > 4
+        if not words or words in seen or shouted or (len(paragraph) < 200 and _APPEAL.fullmatch(paragraph)):
+            continue
+        seen.add(words)
+        kept.append(paragraph)
+    return kept
+
+
+def _only_a_link(element: HtmlElement) -> bool:
+    """Whether a paragraph is nothing but one link of several words: another story's headline."""
+    text = _line(element.text_content())
+    links = [_line(link.text_content()) for link in element.iter("a")]
+    return len(links) == 1 and links[0] == text and len(text.split()) >= 4 and text[-1:] not in '.!?”"'
+
+
+def _title(tree: HtmlElement, story: Story, url: str) -> str:
+    headings = [_headline(heading.text_content()) for heading in tree.iter("h1")]
+    said = _headline(_meta(tree, "og:title") or _first(tree, "//head/title/text()") or story.headline)
+    for heading in headings:
+        if len(heading) > 3 and _words(said).startswith(_words(heading)):
+            return heading
+    site = _words(_meta(tree, "og:site_name"))
+    host = _words((urlsplit(url).hostname or "").removeprefix("www.").split(".")[0])
+    if story.headline and _words(said).startswith(_words(story.headline)):
+        return _headline(story.headline)
+    return _without_site(said, {site, host} - {""}) or (headings[0] if len(headings) == 1 else "")
+
+
+def _without_site(title: str, names: set[str]) -> str:
+    """`title` without what a publisher hangs on it: " | TechCrunch", " - by Somebody"."""
+    pieces = [*_SEPARATOR.finditer(title)]
+    for piece in reversed(pieces):
+        last = _words(title[piece.end() :])
+        if not (last.startswith("by ") or any(last.replace(" ", "") == name.replace(" ", "") for name in names)):
+            break
+        title = title[: piece.start()]
+    return title
+
+
+def _image(tree: HtmlElement, story: Story, url: str) -> str:
+    said = _meta(tree, "og:image", "og:image:url", "twitter:image", "twitter:image:src") or story.image
+    return _address(url, said)
+
+
+def _address(base: str, said: str) -> str:
+    """`said` as an absolute web address; "" for what is none."""
+    try:
+        found = urljoin(base, said) if said else ""
+        return found if urlsplit(found).scheme in ("http", "https") and len(found) <= 2000 else ""
+    except ValueError:
+        return ""
+
+
+def _caption(tree: HtmlElement, image: str) -> str:
+    """The caption beside the lead picture, known by its file's name; failing that, of the article's first figure."""
+    first = ""
+    name = _file_name(image)
+    for figure in tree.iter("figure"):
+        captions = [_line(part.text_content()) for part in figure.iter("figcaption")]
+        caption = next((text for text in captions if len(text.split()) > 3), "")
+        sources = " ".join(image.get("src", "") + image.get("srcset", "") for image in figure.iter("img"))
+        if caption and name and name in sources:
+            return caption
+        first = first or caption
+    return first
+
+
+def _others(tree: HtmlElement, lead: str, url: str) -> tuple[tuple[str, str], ...]:
+    """The pictures with a caption within the story itself, but for the lead picture, in the page's order."""
+    found: dict[str, str] = {}
+    for figure in tree.xpath("(//article | //main)//figure[not(ancestor::aside or ancestor::nav or ancestor::footer)]"):
+        caption = next((_line(part.text_content()) for part in figure.iter("figcaption")), "")
+        shown = next((image.get("src") or image.get("data-src") or "" for image in figure.iter("img")), "")
+        address = _address(url, shown)
+        same = address == lead or (_file_name(lead) and _file_name(address) == _file_name(lead))
+        if address and not same and len(caption.split()) > 3:
+            found.setdefault(address, clean(caption))
+    return tuple(found.items())[:MOST_OTHERS]
+
+
+def _file_name(url: str) -> str:
+    name = urlsplit(url).path.rpartition("/")[2].partition(".")[0]
+    return name if len(name) > 5 else ""
+
+
+def _is_wall(title: str, text: str, shown: str, url: str, password: bool, story: Story) -> bool:
+    if len(text) > _SHORT:
+        return False
+    return bool(
+        password
+        or story.paid
+        or _WALL_TITLE.fullmatch(title)
+        or _WALL_WORDS.search(shown)
+        or _WALL_PATH.search(urlsplit(url).path)
+    )
+
+
+def _meta(tree: HtmlElement, *names: str) -> str:
+    for name in names:
+        found = _first(tree, f"//meta[@property='{name}' or @name='{name}']/@content")
+        if found:
+            return found
+    return ""
+
+
+def _first(tree: HtmlElement, path: str) -> str:
+    return next((str(found).strip() for found in tree.xpath(path) if str(found).strip()), "")
+
+
+def _drop(element: HtmlElement) -> None:
+    """Remove an element, keeping the text that follows it."""
+    if element.getparent() is not None:
+        element.drop_tree()
+
+
+def _headline(text: str) -> str:
+    return _line(text[: 4 * LONGEST_TITLE])[:LONGEST_TITLE]
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _words(text: str) -> str:
+    """`text` for comparison: its words in lower case, apart by one space."""
+    return " ".join(re.findall(r"\w+", text.casefold()))

@@ -1,0 +1,105 @@
+"""The process that parses untrusted input for `sandbox.py`.
+
+    python -m extraction.crawler.parsers.sandbox_process BYTES_OF_MEMORY
+
+It reads jobs from its standard input and writes answers to its standard output, each after its length. The system ends
+it when a job takes too long (so that no code of ours has to get a turn), and refuses it memory, files and connections.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import resource
+import signal
+import struct
+import sys
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+from extraction.crawler.parsers import article_parser, feed_parser
+
+_LENGTH = struct.Struct("!I")
+_WALL = 8  # times the seconds of computing: a busy machine is no fault of the feed's
+_FORBIDDEN = (
+    "socket.connect",
+    "socket.getaddrinfo",
+    "socket.bind",
+    "subprocess.Popen",
+    "os.system",
+    "os.exec",
+    "os.fork",
+)
+
+
+def main() -> None:
+    answers = _own_output()
+    logging.disable()
+    _limit(int(sys.argv[1]))
+    while job := _read(sys.stdin.buffer):
+        said = json.loads(job)
+        content = _read(sys.stdin.buffer)
+        _load(said["kind"])
+        _time(said["seconds"])
+        answer = json.dumps(_answer(said, content)).encode()
+        _time(0)
+        answers.write(_LENGTH.pack(len(answer)) + answer)
+        answers.flush()
+
+
+def _own_output() -> BinaryIO:
+    """Where answers go; what a library prints goes nowhere."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return answers
+
+
+def _limit(memory: int) -> None:
+    for what, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0)):
+        try:
+            resource.setrlimit(what, (most, most))
+        except (OSError, ValueError):
+            continue  # macOS knows no limit of address space
+    sys.addaudithook(_refuse)
+
+
+def _refuse(event: str, arguments: object) -> None:
+    if event in _FORBIDDEN:
+        raise PermissionError(f"{event} is not for parsers")
+
+
+def _load(kind: str) -> None:
+    """The libraries, before the time runs: loading them is no fault of the first feed's."""
+    if kind == "feed":
+        import feedparser  # noqa: F401
+    else:
+        import trafilatura  # noqa: F401
+
+
+def _time(seconds: float) -> None:
+    """From now on so many seconds of computing, then the system ends this process; 0: as many as it likes."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds * _WALL)
+
+
+def _answer(said: dict[str, Any], content: bytes) -> dict[str, Any]:
+    if said["kind"] == "page":
+        return asdict(article_parser.extract(content, said["url"]))
+    try:
+        parsed = asdict(feed_parser.parse(content, said["content_type"], said["url"]))
+    except feed_parser.FeedError as error:
+        return {"error": str(error)}
+    for item in parsed["items"]:
+        item["published"] = item["published"] and item["published"].isoformat()
+    return parsed
+
+
+def _read(source: BinaryIO) -> bytes:
+    """What follows, after its length; nothing at the end."""
+    head = source.read(_LENGTH.size)
+    return source.read(_LENGTH.unpack(head)[0]) if len(head) == _LENGTH.size else b""
+
+
+if __name__ == "__main__":
+    main()

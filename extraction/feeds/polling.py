@@ -1,0 +1,239 @@
+"""Polls of feeds: which are due, what their items make of sightings and posts, and when each is polled next.
+
+Each page of items is one short transaction that first makes sure of the poll's lease. What the feed said of itself
+(ETag and all) is stored last, so a poll that dies half-way is simply done again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from extraction import fields, leases, telemetry
+from extraction.crawler import canonical_urls, http_client, politeness
+from extraction.crawler.parsers import sandbox
+from extraction.crawler.parsers.feed_parser import MAX_FEED_BYTES, FeedError, FeedItem, ParsedFeed
+from extraction.feeds.poll_interval import LONGEST_S, SHORTEST_S, next_interval
+from extraction.feeds.sightings import Noted, note, note_vanished
+from extraction.models import Feed, Post
+from extraction.posts.versions import Mark, mark_nothing
+from extraction.text.parser import clean
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=10)
+PATIENCE = 30.0
+PAGE_OF_ITEMS = 50
+LONGEST_REST = timedelta(days=1)
+ACCEPT = (
+    "application/rss+xml,application/atom+xml,application/feed+json,application/xml;q=0.9,application/json;q=0.8,"
+    "text/xml;q=0.8,*/*;q=0.1"
+)
+
+
+@dataclass(slots=True)
+class Polled:
+    """What a round of polls did: feeds claimed, posts that are new, items that changed, and the errors by feed."""
+
+    claimed: int = 0
+    new: int = 0
+    changed: int = 0
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the feed over."""
+
+
+def poll_due(limit: int = 4, worker: str = "", mark: Mark = mark_nothing) -> Polled:
+    """Poll at most `limit` feeds that are due. An error is kept with its feed and does not stop the others."""
+    return poll_all(claim(limit, worker), mark)
+
+
+def poll_all(feeds: Sequence[Feed], mark: Mark = mark_nothing, alive: Callable[[], None] = lambda: None) -> Polled:
+    """Polls claimed feeds one after another, `alive` called before each."""
+    done = Polled(claimed=len(feeds))
+    for feed in feeds:
+        alive()
+        with telemetry.about(feed=feed.pk):
+            _poll(feed, done, mark)
+    return done
+
+
+def _poll(feed: Feed, done: Polled, mark: Mark) -> None:
+    try:
+        noted = poll_feed(feed, mark)
+        done.new += noted.new
+        done.changed += noted.changed
+        logger.info("Polled: %d new, %d changed.", noted.new, noted.changed)
+    except LeaseLost:
+        return
+    except (http_client.FetchError, FeedError) as error:
+        done.errors[feed.url] = str(error)
+        logger.info("The poll failed: %s", error)
+    except Exception as error:
+        logger.exception("The poll of %s failed", feed.url)
+        done.errors[feed.url] = f"{type(error).__name__}: {error}"
+        _fail(feed, done.errors[feed.url])
+
+
+def claim(limit: int, worker: str = "") -> list[Feed]:
+    """The feeds that are longest due, at most `limit`, leased."""
+    now, token = timezone.now(), leases.new_token(worker)
+    with transaction.atomic():
+        due = Feed.objects.filter(leases.is_free(now), due_at__lte=now, state=Feed.State.ACTIVE)
+        feeds = list(due.order_by("due_at", "pk").select_for_update(skip_locked=True)[:limit])
+        lease = {"lease_token": token, "lease_until": now + LEASE}
+        Feed.objects.filter(pk__in=[feed.pk for feed in feeds]).update(**lease)
+    for feed in feeds:
+        feed.lease_token, feed.lease_until = token, now + LEASE
+    return feeds
+
+
+def poll_feed(feed: Feed, mark: Mark = mark_nothing) -> Noted:
+    """Poll one claimed feed; `mark` is called with posts whose link changed.
+
+    What goes wrong is kept with the feed, then raised: FetchError, FeedError, LeaseLost.
+    """
+    try:
+        politeness.wait_turn(feed.url, PATIENCE)
+        answer = http_client.get(
+            feed.url,
+            etag=feed.etag,
+            last_modified=feed.last_modified,
+            accept=ACCEPT,
+            max_bytes=MAX_FEED_BYTES,
+            samples=feed.sample,
+            credentials=fields.open_sealed(feed.credentials),
+            ask_leave=partial(politeness.ask_leave, patience=PATIENCE),
+        )
+        parsed = None if answer.not_modified else sandbox.parse_feed(answer.content, answer.content_type, answer.url)
+    except politeness.HostBusy as busy:
+        _put_off(feed, busy.seconds)
+        return Noted()
+    except fields.Unreadable as error:
+        reason = f"The feed's user and password cannot be read: {error} Add the feed again with both in its address."
+        _fail(feed, reason)
+        raise FeedError(reason) from error
+    except http_client.FetchError as error:
+        _fetch_failed(feed, error)
+        raise
+    except FeedError as error:
+        _fail(feed, str(error))
+        raise
+    now = timezone.now()
+    noted = _note_all(feed, parsed, now, mark) if parsed is not None else Noted()
+    _succeed(feed, answer, parsed, noted, now)
+    return noted
+
+
+def _note_all(feed: Feed, parsed: ParsedFeed, now: datetime, mark: Mark) -> Noted:
+    noted = Noted()
+    for start in range(0, len(parsed.items), PAGE_OF_ITEMS):
+        noted += _note_page(feed, parsed.items[start : start + PAGE_OF_ITEMS], now, mark)
+    with transaction.atomic():
+        _hold(feed)
+        note_vanished(feed, parsed.items, now)
+    return noted
+
+
+def _note_page(feed: Feed, items: Sequence[FeedItem], now: datetime, mark: Mark) -> Noted:
+    for last_try in (False, True):
+        try:
+            with transaction.atomic():
+                _hold(feed)
+                noted = note(feed, items, now)
+                if noted.moved:
+                    mark(Post.objects.filter(pk__in=noted.moved))
+                return noted
+        except IntegrityError:
+            # a visit folded a post into another while its item was written: at the second try the other is found
+            if last_try:
+                raise
+    return Noted()
+
+
+def _hold(feed: Feed) -> None:
+    """The first statement of each of a poll's transactions: the lease goes on, or the poll ends."""
+    held = Feed.objects.filter(pk=feed.pk, lease_token=feed.lease_token)
+    if not held.update(lease_until=timezone.now() + LEASE):
+        raise LeaseLost
+
+
+def _succeed(feed: Feed, answer: http_client.Response, parsed: ParsedFeed | None, noted: Noted, now: datetime) -> None:
+    items = parsed.items if parsed is not None else []
+    times = [item.published for item in items if item.published is not None]
+    interval = next_interval(times, now, feed.interval_s, bool(noted.new))
+    asked = max(http_client.max_age(answer.headers), parsed.ttl if parsed is not None else 0.0)
+    rest = max(timedelta(seconds=interval), min(timedelta(seconds=asked), LONGEST_REST))
+    said: dict[str, object] = {"polled_at": now, "failures": 0, "error": "", "error_at": None}
+    said |= {"interval_s": interval, "due_at": timezone.now() + rest}
+    if parsed is not None:
+        said |= _of_itself(feed, answer, parsed, now)
+    if noted.new:
+        said["new_at"] = now
+    with transaction.atomic():
+        said |= _moved(feed, answer.moved_permanently_to)
+        _end(feed, said)
+
+
+def _of_itself(feed: Feed, answer: http_client.Response, parsed: ParsedFeed, now: datetime) -> dict[str, object]:
+    return {
+        "title": feed.title or parsed.title,
+        "site": parsed.site,
+        "notice": parsed.notice,
+        "listed_at": now,
+        "etag": answer.headers.get("etag", "")[:500],
+        "last_modified": answer.headers.get("last-modified", "")[:200],
+    }
+
+
+def _moved(feed: Feed, to: str) -> dict[str, object]:
+    """A 301 moves the feed; where that address is a feed of ours already, this one ends. A password stays behind when
+    the host is another: it was given for the old one."""
+    if not to or to == feed.url:
+        return {}
+    other = Feed.objects.filter(url=to).exclude(pk=feed.pk).first()
+    if other is None:
+        kept = {} if canonical_urls.same_host(feed.url, to) else {"credentials": ""}
+        return {"url": to, "notice": f"The publisher moved this feed from {feed.url}.", **kept}
+    return {
+        "state": Feed.State.GONE,
+        "due_at": None,
+        "error": f"The publisher moved this feed to {to}, which is polled already ({other}).",
+        "error_at": timezone.now(),
+    }
+
+
+def _fetch_failed(feed: Feed, error: http_client.FetchError) -> None:
+    if error.status == 410:
+        reason = f"{error.sentence} The publisher has ended this feed, so it is polled no more."
+        _end(feed, {"state": Feed.State.GONE, "due_at": None, "error": reason, "error_at": timezone.now()})
+        return
+    if error.retry_after is not None:
+        politeness.hold(feed.url, error.retry_after)
+    _fail(feed, error.sentence, error.retry_after or 0.0)
+
+
+def _fail(feed: Feed, reason: str, rest_s: float = 0.0) -> None:
+    """Keep the error and poll later: twice as late with each failure, at most a day."""
+    now, failures = timezone.now(), feed.failures + 1
+    backoff = min(max(feed.interval_s, SHORTEST_S) * 2.0 ** min(failures - 1, 12), 86_400.0)
+    due = now + max(timedelta(seconds=backoff), min(timedelta(seconds=rest_s), LONGEST_REST))
+    _end(feed, {"failures": failures, "error": clean(reason)[:2000], "error_at": now, "due_at": due})
+
+
+def _put_off(feed: Feed, seconds: float) -> None:
+    _end(feed, {"due_at": timezone.now() + timedelta(seconds=min(seconds, LONGEST_S))})
+
+
+def _end(feed: Feed, said: dict[str, object]) -> None:
+    """Write what came of a poll and give up the lease, unless it is lost already."""
+    held = Feed.objects.filter(pk=feed.pk, lease_token=feed.lease_token)
+    held.update(**said, lease_token="", lease_until=None)

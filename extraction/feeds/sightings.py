@@ -1,0 +1,166 @@
+"""A feed's items as sightings of posts: decided first, as data, then written in few statements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from extraction.crawler import canonical_urls
+from extraction.crawler.parsers.feed_parser import FeedItem
+from extraction.models import Feed, Post, Sighting
+
+FUTURE = timedelta(minutes=15)  # a publisher's clock may run ahead by this much
+_CHANGED = ("link", "link_key", "title", "text", "image", "item_hash")
+
+
+NO_WORDS = {"title": "", "text": "", "image": "", "item_hash": ""}
+
+
+@dataclass(slots=True)
+class Noted:
+    """How many posts are new, how many known items changed, and which posts have another link now."""
+
+    new: int = 0
+    changed: int = 0
+    moved: list[int] = field(default_factory=list)
+
+    def __iadd__(self, other: Noted) -> Noted:
+        self.new += other.new
+        self.changed += other.changed
+        self.moved += other.moved
+        return self
+
+
+def note(feed: Feed, items: Sequence[FeedItem], now: datetime) -> Noted:
+    """Write a page of a feed's items: new posts, due now; sightings of known posts; changed items, whose posts are
+    visited again. Of an erased post's items only the links are kept. Inside a transaction."""
+    known = {row.guid: row for row in Sighting.objects.filter(feed=feed, guid__in=[item.guid for item in items])}
+    fresh = [item for item in items if item.guid not in known]
+    posts, made = _posts(feed, fresh, now)
+    erased = _erased([*posts.values(), *(row.post_id for row in known.values())])
+    changed = [
+        item
+        for item in items
+        if item.guid in known and known[item.guid].item_hash != item.digest and known[item.guid].post_id not in erased
+    ]
+    Sighting.objects.bulk_create(
+        [
+            Sighting(
+                feed=feed,
+                post_id=posts[item.guid],
+                guid=item.guid,
+                first_seen=now,
+                last_seen=now,
+                **(_words(item) | (NO_WORDS if posts[item.guid] in erased else {})),
+            )
+            for item in fresh
+        ],
+        ignore_conflicts=True,
+    )
+    Sighting.objects.filter(feed=feed, guid__in=list(known)).update(last_seen=now)
+    moved = _rewrite([(known[item.guid], item) for item in changed], now)
+    return Noted(made, len(changed), moved)
+
+
+def note_vanished(feed: Feed, items: Sequence[FeedItem], now: datetime) -> None:
+    """Visit again what left the feed from its midst: it did not roll off the end, so something may have happened.
+
+    The visit decides; leaving a feed withdraws nothing. Inside a transaction.
+    """
+    dated = [item.published for item in items if item.published is not None]
+    if feed.listed_at is None or not dated:
+        return
+    left = Sighting.objects.filter(feed=feed, last_seen__gte=feed.listed_at, last_seen__lt=now)
+    left = left.filter(post__published_at__gt=min(dated), post__published_notice="")
+    _visit_again(list(left.values_list("post_id", flat=True)), now)
+
+
+def _posts(feed: Feed, items: Sequence[FeedItem], now: datetime) -> tuple[dict[str, int], int]:
+    """The post of each item by guid: one that is known by its link, or a new one; and how many are new."""
+    names = {item.guid: canonical_urls.key(item.link) or item.guid for item in items}
+    found = _known({canonical_urls.key(item.link) for item in items} - {""})
+    drafts: dict[str, Post] = {}
+    for item in items:
+        if names[item.guid] not in found:
+            drafts.setdefault(names[item.guid], _draft(feed, item, now))
+    # in the order of their keys: two polls with common links wait for each other and never in a ring
+    Post.objects.bulk_create(sorted(drafts.values(), key=lambda post: post.link_key or ""), ignore_conflicts=True)
+    ids = dict(
+        Post.objects.filter(public_id__in=[post.public_id for post in drafts.values()]).values_list("public_id", "pk")
+    )
+    made = {name: ids[post.public_id] for name, post in drafts.items() if post.public_id in ids}
+    # another feed's poll may have made the same post meanwhile
+    found |= made | _known({name for name in drafts if name not in made})
+    return {guid: found[name] for guid, name in names.items()}, len(made)
+
+
+def _erased(posts: Sequence[int]) -> set[int]:
+    return set(Post.objects.filter(pk__in=posts, state=Post.State.ERASED).values_list("pk", flat=True))
+
+
+def _known(keys: set[str]) -> dict[str, int]:
+    """The posts of link keys: their own, or those that a feed has shown them under before."""
+    if not keys:
+        return {}
+    sighted = Sighting.objects.filter(link_key__in=keys).order_by("-pk").values_list("link_key", "post_id")
+    named = Post.objects.filter(link_key__in=keys).values_list("link_key", "pk")
+    return dict(sighted) | {key: pk for key, pk in named if key}
+
+
+def _visit_again(posts: Sequence[int], now: datetime) -> None:
+    """Make posts due, locked in the order of their ids."""
+    live = Post.objects.filter(pk__in=posts).exclude(state=Post.State.ERASED).order_by("pk")
+    locked = list(live.select_for_update(no_key=True).values_list("pk", flat=True))
+    Post.objects.filter(pk__in=locked).update(due_at=now)
+
+
+def _draft(feed: Feed, item: FeedItem, now: datetime) -> Post:
+    published, notice = item.published, ""
+    if published is None:
+        notice = "unreadable" if item.published_text else "no date"
+    elif published > now + FUTURE:
+        notice = "future"
+    return Post(
+        link=item.link,
+        link_key=canonical_urls.key(item.link) or None,
+        publisher=canonical_urls.publisher(item.link or feed.site or feed.url),
+        published_at=published or now,
+        published_text=item.published_text,
+        published_notice=notice,
+        seen_at=now,
+        due_at=now,
+        sample=feed.sample,
+    )
+
+
+def _rewrite(changed: Sequence[tuple[Sighting, FeedItem]], now: datetime) -> list[int]:
+    """Store a changed item's words. A link that is new leads the post there, unless it is another post's; the posts
+    of which that is so."""
+    moved_posts: list[int] = []
+    if not changed:
+        return moved_posts
+    taken = _known({canonical_urls.key(item.link) for _, item in changed} - {""})
+    for sighting, item in changed:
+        words = _words(item)
+        key, moved = words["link_key"], words["link_key"] != sighting.link_key
+        for name, value in words.items():
+            setattr(sighting, name, value)
+        if key and moved and key not in taken:
+            taken[key] = sighting.post_id
+            Post.objects.filter(pk=sighting.post_id).update(link=item.link, link_key=key, etag="", last_modified="")
+            moved_posts.append(sighting.post_id)
+    Sighting.objects.bulk_update([sighting for sighting, _ in changed], _CHANGED)
+    _visit_again([sighting.post_id for sighting, _ in changed], now)
+    return moved_posts
+
+
+def _words(item: FeedItem) -> dict[str, str]:
+    return {
+        "link": item.link,
+        "link_key": canonical_urls.key(item.link),
+        "title": item.title,
+        "text": item.text,
+        "image": item.image,
+        "item_hash": item.digest,
+    }

@@ -1,0 +1,132 @@
+"""What people do with feeds: subscribe, import and export lists, try again, pause, go on, leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from extraction import fields
+from extraction.crawler import canonical_urls, http_client
+from extraction.crawler.parsers import opml
+from extraction.models import Feed
+
+
+class NoFeedAddress(ValueError):
+    """What was given cannot be the address of a feed; the message is a sentence for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """What came of a subscription. Of a feed that was known: `resumed_from` is the state that it was taken up from, ""
+    where it was polled already, and `new_credentials` says that others than before were given.
+    """
+
+    feed: Feed
+    new: bool
+    resumed_from: str = ""
+    new_credentials: bool = False
+
+
+@dataclass(slots=True)
+class Imported:
+    """What came of an import: each subscription, and what was refused, with why."""
+
+    subscribed: list[Subscribed] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def added(self) -> list[Feed]:
+        return [one.feed for one in self.subscribed if one.new]
+
+    @property
+    def known(self) -> int:
+        return len(self.subscribed) - len(self.added)
+
+
+def subscribe(url: str, *, title: str = "", sample: bool = False) -> Subscribed:
+    """The feed at `url`, polled from now on. A user and password in the URL are kept apart.
+
+    A feed that was paused or had ended is taken up again. Raises NoFeedAddress.
+    """
+    address, credentials = _checked(url)
+    feed, new = Feed.objects.get_or_create(
+        url=address,
+        defaults={"title": title[:500], "credentials": credentials, "sample": sample, "due_at": timezone.now()},
+    )
+    if new:
+        return Subscribed(feed, new)
+    others = bool(credentials) and credentials != _opened(feed)
+    if others:
+        Feed.objects.filter(pk=feed.pk).update(credentials=credentials)
+    resumed_from = feed.state if feed.state in (Feed.State.PAUSED, Feed.State.GONE) else ""
+    if resumed_from:
+        retry(feed)
+    feed.refresh_from_db()
+    return Subscribed(feed, new, resumed_from, others)
+
+
+def _opened(feed: Feed) -> str | None:
+    """A feed's user and password; None where they were sealed with a key that is gone."""
+    try:
+        return fields.open_sealed(feed.credentials)
+    except fields.Unreadable:
+        return None
+
+
+def retry(feed: Feed) -> None:
+    """Poll a feed now, whatever it failed with; its error stays until a poll has succeeded."""
+    _polled(feed).update(state=Feed.State.ACTIVE, due_at=timezone.now())
+
+
+def pause(feed: Feed) -> None:
+    """Poll a feed no more until it is retried; its posts stay."""
+    _polled(feed).update(state=Feed.State.PAUSED, due_at=None)
+
+
+def _polled(feed: Feed) -> QuerySet[Feed]:
+    """What programs send has no address to poll."""
+    return Feed.objects.filter(pk=feed.pk).exclude(state=Feed.State.SENT)
+
+
+def import_opml(content: bytes) -> Imported:
+    """Subscribe to the feeds of an OPML file. Raises OpmlError; a single bad address is refused and reported."""
+    return import_outlines(opml.parse(content))
+
+
+def import_outlines(outlines: Iterable[opml.Outline]) -> Imported:
+    done = Imported()
+    for outline in outlines:
+        try:
+            done.subscribed.append(subscribe(outline.url, title=outline.title))
+        except NoFeedAddress as error:
+            done.refused[canonical_urls.without_credentials(outline.url)] = str(error)
+    return done
+
+
+def export_opml() -> bytes:
+    """All feeds but the samples, and what is sent to us, as OPML, without anybody's password."""
+    feeds = Feed.objects.filter(sample=False).exclude(state=Feed.State.SENT).order_by("title", "url")
+    return opml.write(opml.Outline(feed.url, feed.title, feed.site) for feed in feeds)
+
+
+def _checked(url: str) -> tuple[str, str]:
+    said = url.strip()
+    if said.startswith("feed:"):
+        said = said.removeprefix("feed:").removeprefix("//")
+    if "://" not in said:
+        said = f"https://{said.removeprefix('//')}"
+    try:
+        address, credentials = http_client.split_credentials(said)
+        parts = urlsplit(address)
+    except http_client.FetchError as error:
+        raise NoFeedAddress(error.sentence) from error
+    host = parts.hostname or ""
+    fits = parts.scheme in ("http", "https") and host and not any(c.isspace() for c in address)
+    if not fits or len(address) > 2000 or len(credentials) > 500:
+        shown = canonical_urls.without_credentials(url)[:200]
+        raise NoFeedAddress(f"{shown!r} is not the address of a feed: it takes one like https://example.org/feed.")
+    return address, credentials

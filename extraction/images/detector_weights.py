@@ -1,0 +1,234 @@
+"""Weights of detectors and other networks for pictures: what can be had, from where, how large, under which licence.
+
+Nothing is shipped and nothing is fetched unless a setting or `manage.py fetch_weights` names it. What is fetched lies
+in WEIGHTS_ROOT, and is used only if its SHA-256 is the one written here; where none is known, the first fetch's is
+written down beside the file, and a later one must be the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from extraction.crawler import http_client
+
+FETCH_SECONDS = 3600.0
+SUM = ".sha256"  # beside a file: its digest
+
+
+class WeightsMissing(Exception):
+    """The weights cannot be had; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file: where from, about how large, and its SHA-256 ("": not known)."""
+
+    name: str
+    url: str
+    size: int
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What a setting may name. Several files make a folder."""
+
+    name: str
+    what: str
+    licence: str
+    parts: tuple[Part, ...]
+    needs: str = ""
+
+    @property
+    def size(self) -> int:
+        return sum(part.size for part in self.parts)
+
+    def path(self) -> Path:
+        """Where it lies when it has been fetched."""
+        folder = Path(settings.WEIGHTS_ROOT)
+        return folder / self.name if len(self.parts) > 1 else folder / self.parts[0].name
+
+
+_YOLOX = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/"
+_HUB = "https://huggingface.co/"
+
+
+def _folder(repository: str, *files: tuple[str, int]) -> tuple[Part, ...]:
+    return tuple(Part(name, f"{_HUB}{repository}/resolve/main/{name}", size) for name, size in files)
+
+
+WEIGHTS: dict[str, Weights] = {
+    one.name: one
+    for one in (
+        Weights(
+            "yolox-nano",
+            "objects of 80 kinds (COCO); small and fast",
+            "Apache-2.0",
+            (
+                Part(
+                    "yolox_nano.onnx",
+                    _YOLOX + "yolox_nano.onnx",
+                    3_659_407,
+                    "c789161ed43c8269fcd4e67c67eeeb4e80c622da2eb296a20bc6007bd18a0b7d",
+                ),
+            ),
+        ),
+        Weights(
+            "yolox-s",
+            "objects of 80 kinds (COCO); better and slower",
+            "Apache-2.0",
+            (Part("yolox_s.onnx", _YOLOX + "yolox_s.onnx", 35_900_000),),
+        ),
+        Weights(
+            "fastestdet",
+            "objects of 80 kinds (COCO); the fastest and the least sure",
+            "BSD-3-Clause",
+            (
+                Part(
+                    "FastestDet.onnx",
+                    "https://raw.githubusercontent.com/dog-qiuqiu/FastestDet/main/example/onnx-runtime/FastestDet.onnx",
+                    998_169,
+                    "31cb14c017fce347cb4c846ec62fdf00d76bb3beecdf4be21e7116ac67feb880",
+                ),
+            ),
+        ),
+        Weights(
+            "ultraface",
+            "faces (FACE_WEIGHTS)",
+            "MIT",
+            (
+                Part(
+                    "version-RFB-320.onnx",
+                    "https://raw.githubusercontent.com/Linzaer/Ultra-Light-Fast-Generic-Face-Detector-1MB/"
+                    "0f9ca4a9fc80170fd505168fd1132b837141f7df/models/onnx/version-RFB-320.onnx",
+                    1_270_727,
+                    "34cd7e60aeff28744c657de7a3dc64e872d506741de66987f3426f2b79f88017",
+                ),
+            ),
+        ),
+        Weights(
+            "yolo11n",
+            "objects of 80 kinds (COCO), ultralytics",
+            "AGPL-3.0",
+            (
+                Part(
+                    "yolo11n.pt",
+                    "https://github.com/ultralytics/assets/releases/download/v8.3.0/yolo11n.pt",
+                    5_613_764,
+                    "0ebbc80d4a7680d14987a577cd21342b65ecfd94632bd9a8da63ae6417644ee1",
+                ),
+            ),
+            needs="`make install-yolo`",
+        ),
+        Weights(
+            "depth-anything-v2-small",
+            "depth (DEPTH_MODEL)",
+            "Apache-2.0",
+            _folder(
+                "depth-anything/Depth-Anything-V2-Small-hf",
+                ("config.json", 1_000),
+                ("preprocessor_config.json", 500),
+                ("model.safetensors", 99_200_000),
+            ),
+        ),
+        Weights(
+            "owlv2-base",
+            "zero-shot grounding (GROUNDING_MODEL)",
+            "Apache-2.0",
+            _folder(
+                "google/owlv2-base-patch16-ensemble",
+                ("config.json", 5_000),
+                ("preprocessor_config.json", 500),
+                ("model.safetensors", 620_000_000),
+                ("tokenizer_config.json", 1_000),
+                ("special_tokens_map.json", 500),
+                ("vocab.json", 900_000),
+                ("merges.txt", 530_000),
+            ),
+        ),
+    )
+}
+
+
+def there(setting: str | Path) -> Path:
+    """The file or folder that a setting names; a name's weights are fetched on first use. Raises WeightsMissing."""
+    if isinstance(setting, Path):
+        return setting
+    one = named(setting)
+    if not complete(one):
+        return fetch_weights(one)
+    for part in one.parts:
+        _check(_place(one, part), part)
+    return one.path()
+
+
+def named(name: str) -> Weights:
+    if name not in WEIGHTS:
+        raise WeightsMissing(
+            f"No weights are called {name!r}; there are {', '.join(WEIGHTS)}. A file or folder is written with a slash "
+            "or its ending."
+        )
+    return WEIGHTS[name]
+
+
+def complete(one: Weights) -> bool:
+    """Whether all files have been fetched. A file is renamed to its name when it is whole and its digest right."""
+    return all(_place(one, part).is_file() for part in one.parts)
+
+
+def fetch_weights(one: Weights) -> Path:
+    """Fetch what is not there. Raises WeightsMissing, with nothing half written."""
+    for part in one.parts:
+        if not _place(one, part).is_file():
+            _fetch(one, part)
+    return one.path()
+
+
+def _place(one: Weights, part: Part) -> Path:
+    return one.path() / part.name if len(one.parts) > 1 else one.path()
+
+
+def _check(place: Path, part: Part) -> None:
+    """A file that somebody put there by hand is the one that is meant."""
+    with place.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest() if part.sha256 else ""
+    if found != part.sha256:
+        raise WeightsMissing(
+            f"{place} has the SHA-256 {found} and not {part.sha256}: remove it, and it is fetched again."
+        )
+
+
+def _fetch(one: Weights, part: Part) -> None:
+    place = _place(one, part)
+    beside = place.with_name(place.name + SUM)
+    try:
+        content = http_client.get(part.url, max_bytes=2 * part.size + (1 << 20), deadline=FETCH_SECONDS).content
+    except http_client.FetchError as error:
+        raise WeightsMissing(
+            f"The weights {one.name} could not be fetched: {error.sentence} Fetch {part.url} elsewhere and put it at "
+            f"{place}, or name another file in the setting."
+        ) from error
+    digest = hashlib.sha256(content).hexdigest()
+    noted = beside.read_text(encoding="ascii").split()[:1] if beside.is_file() else []
+    known = part.sha256 or "".join(noted)
+    if known and digest != known:
+        raise WeightsMissing(
+            f"What {part.url} gives has the SHA-256 {digest} and not {known}: it was not kept. Its publisher has "
+            "changed it, or somebody on the way has."
+        )
+    _write(place, content)
+    beside.write_text(f"{digest}  {place.name}\n", encoding="ascii")
+
+
+def _write(place: Path, content: bytes) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(dir=place.parent, suffix=".draft")
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    Path(draft).replace(place)

@@ -1,0 +1,119 @@
+"""From word states to tags of word pairs: the types of a mention's own block, the relations of candidate cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from extraction.networks.encoders.text import SharedDropout
+
+RARE = -4.0  # a relation's logit before training: of a hundred cells few have any one relation
+OFFSETS = 12  # how far apart two words can be before their distance stops counting
+
+
+class TypeScorer(nn.Module):
+    """Tags the cells (i, i + k), k < `band`, of the upper triangle with N or a type.
+
+    A mention's block lies within the band unless the mention is longer than `band` words; cells outside it are never
+    consulted. The state of a cell is GELU(A s_i + B s_j + C mean(s_i..s_j) + w_k).
+    """
+
+    def __init__(self, width: int, hidden: int, band: int, types: int, dropout: float) -> None:
+        super().__init__()
+        self.band = band
+        self.left, self.right, self.inside = (nn.Linear(width, hidden) for _ in range(3))
+        self.length = nn.Embedding(band, hidden)
+        self.out = nn.Sequential(nn.GELU(), SharedDropout(dropout), nn.Linear(hidden, types + 1))
+
+    def forward(self, words: Tensor) -> Tensor:
+        """Words (B, n, d) -> logits (B, n, band, 1 + types); cells beyond the sentence hold nonsense."""
+        cells = self.left(words).unsqueeze(2) + self._ends(self.right(words))  # (B, n, W, h)
+        sums = torch.cumsum(self.inside(words).float(), dim=1)
+        before = nn.functional.pad(sums, (0, 0, 1, 0))[:, :-1]
+        lengths = torch.arange(1, self.band + 1, device=words.device, dtype=sums.dtype)
+        mean = (self._ends(sums) - before.unsqueeze(2)) / lengths[:, None]
+        logits: Tensor = self.out(cells + mean.to(cells.dtype) + self.length.weight)
+        return logits
+
+    def _ends(self, x: Tensor) -> Tensor:
+        """(B, n, h) -> (B, n, W, h): the state of word i + k, zero beyond the end."""
+        padded = nn.functional.pad(x, (0, 0, 0, self.band - 1))
+        return padded.unfold(1, self.band, 1).transpose(2, 3)
+
+
+class RelationScorer(nn.Module):
+    """Scores every relation, on its own, for the cells that it is given: row = a head's word, column = a tail's.
+
+    The state of a cell is [GELU(A s_i + B s_j + C mean of the words on the dependency path + R^Pos + R^Sd + R^Co +
+    order + types of i and j); (P s_i) * (Q s_j)].
+    """
+
+    def __init__(
+        self, width: int, hidden: int, values: tuple[int, int, int], types: int, out: int, drop: float
+    ) -> None:
+        super().__init__()
+        self.head, self.tail, self.path = (nn.Linear(width, hidden) for _ in range(3))
+        self.head_key, self.tail_key = nn.Linear(width, hidden // 2), nn.Linear(width, hidden // 2)
+        self.pos = nn.Embedding(values[0], hidden)
+        self.distance = nn.Embedding(values[1], hidden)
+        self.together = nn.Embedding(values[2], hidden)
+        self.offset = nn.Embedding(2 * OFFSETS + 1, hidden)
+        self.head_type, self.tail_type = (nn.Linear(types + 1, hidden, bias=False) for _ in range(2))
+        for table in (self.pos, self.distance, self.together, self.offset):
+            nn.init.normal_(table.weight, std=0.1)
+        self.dropout = SharedDropout(drop)
+        self.out = nn.Linear(hidden + hidden // 2, out)
+        nn.init.constant_(self.out.bias, RARE)
+
+    def forward(self, words: Tensor, types: Tensor, channels: Channels, i: Tensor, j: Tensor) -> Tensor:
+        """Words (B, n, d), types' probabilities (B, n, 1 + types), cells i, j (B, M) -> logits (B, M, relations)."""
+        rows = self.head(words) + self.pos(channels.pos) + self.head_type(types)
+        columns = self.tail(words) + self.pos(channels.pos) + self.tail_type(types)
+        pair = _take(rows, i) + _take(columns, j) + self._path(self.path(words), channels, i, j)
+        pair = pair + self.distance(_cell(channels.distance, i, j)) + self.together(_cell(channels.together, i, j))
+        pair = pair + self.offset((j - i).clamp(-OFFSETS, OFFSETS) + OFFSETS)
+        product = _take(self.head_key(words), i) * _take(self.tail_key(words), j)
+        state = torch.cat([nn.functional.gelu(pair), product], dim=-1)
+        logits: Tensor = self.out(self.dropout(state))
+        return logits
+
+    @staticmethod
+    def _path(words: Tensor, channels: Channels, i: Tensor, j: Tensor) -> Tensor:
+        """The mean state of the words on the way from i to j in the dependency tree, both included (B, M, h)."""
+        from_head, from_tail = _take(channels.hops, i), _take(channels.hops, j)  # (B, M, n)
+        whole = _cell(channels.hops, i, j).unsqueeze(-1)
+        on_path = ((from_head + from_tail == whole) & channels.real.unsqueeze(1)).to(words.dtype)
+        return (on_path @ words) / on_path.sum(-1, keepdim=True).clamp(min=1.0)
+
+
+@dataclass(frozen=True)
+class Channels:
+    """The linguistic channels of a batch: parts of speech (B, n), hops, capped hops and co-occurrence (B, n, n)."""
+
+    pos: Tensor
+    hops: Tensor
+    distance: Tensor
+    together: Tensor
+    real: Tensor  # (B, n) bool
+
+    def rows(self, rows: list[int]) -> Channels:
+        """The channels of these sentences of the batch alone."""
+        parts = self.pos, self.hops, self.distance, self.together, self.real
+        return Channels(*(part[rows] for part in parts))
+
+
+def cap(hops: Tensor, farthest: int, unconnected: int) -> Tensor:
+    """Hops as indexes of the distance channel: 0..farthest, and farthest + 1 for words of two trees."""
+    return torch.where(hops == unconnected, farthest + 1, hops.clamp(max=farthest))
+
+
+def _take(x: Tensor, index: Tensor) -> Tensor:
+    """Rows `index` (B, M) of x (B, n, d) -> (B, M, d)."""
+    return torch.gather(x, 1, index.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
+
+
+def _cell(x: Tensor, i: Tensor, j: Tensor) -> Tensor:
+    """Cells (i, j), each (B, M), of x (B, n, n) -> (B, M)."""
+    return torch.gather(x.flatten(1), 1, i * x.shape[2] + j)

@@ -1,0 +1,57 @@
+"""When two posts are one story: the same publisher's, under one canonical link or with the same words.
+
+The same words from another publisher are a reprint: a post of its own with the same text hash, counted and never
+collapsed.
+"""
+
+from __future__ import annotations
+
+from extraction.crawler import canonical_urls, politeness
+from extraction.crawler.parsers.article_parser import Article
+from extraction.feeds.sightings import NO_WORDS
+from extraction.models import Post, Sighting
+from extraction.posts.versions import text_hash
+
+SHORTEST_STORY = 200  # code points; shorter texts are alike by chance ("Live updates")
+
+
+def same_story(post: Post, url: str, article: Article) -> Post | None:
+    """The post that already holds the story which `post`'s first visit found at `url`, if there is one.
+
+    Else `post` gets the publisher and the link key of the page as found. A lock on the publisher makes two first
+    visits of one story wait for each other. Inside a transaction that holds the post's row.
+    """
+    post.publisher = canonical_urls.publisher(url) or post.publisher
+    politeness.lock([post.publisher])
+    others = Post.objects.exclude(pk=post.pk)
+    canonical = _believed(article.canonical, url)
+    if canonical:
+        # also an erased one: the story stays away
+        twin = others.filter(link_key=canonical).first()
+        if twin is not None:
+            return twin
+        post.link_key = canonical
+    if len(article.whole) < SHORTEST_STORY:
+        return None
+    alike = others.exclude(state=Post.State.ERASED)
+    alike = alike.filter(publisher=post.publisher, current_version__text_hash=text_hash(article.whole))
+    return alike.order_by("pk").first()
+
+
+def fold_into(twin: Post, post: Post) -> None:
+    """Make the sightings of `post`, which was never read, those of `twin`, and let `post` go."""
+    kept = NO_WORDS if twin.state == Post.State.ERASED else {}
+    Sighting.objects.filter(post=post).update(post=twin, **kept)
+    post.delete()
+
+
+def _believed(canonical: str, url: str) -> str:
+    """The key of a page's canonical link where it may be believed: on the page's own host, and no front page (which
+    careless publishers name on every page)."""
+    if not canonical or not canonical_urls.same_host(canonical, url):
+        return ""
+    return (
+        ""
+        if canonical_urls.is_front_page(canonical) and not canonical_urls.is_front_page(url)
+        else canonical_urls.key(canonical)
+    )

@@ -1,0 +1,61 @@
+"""From a network's logits to probabilities: of a mention being right, of a relation being right with both its ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extraction.reader.decoding import Found
+
+Floats = NDArray[np.float64]
+LARGEST = 12.0  # logits beyond this say no more
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Platt scaling, fitted on dev. A relation's logit is joined by those of its two mentions, how far apart they are
+    (a network is surer of far ones than it should be), and the relation's own bias.
+
+    `mention` is (slope, bias); `relation` holds the slopes of the relation's logit, the weaker mention's, the stronger
+    one's, and log(1 + words between the mentions), then the bias.
+    """
+
+    mention: tuple[float, float] = (1.0, 0.0)
+    relation: tuple[float, float, float, float, float] = (1.0, 0.0, 0.0, 0.0, 0.0)
+    biases: dict[str, float] = field(default_factory=dict)
+
+    def mentions(self, found: Found) -> list[float]:
+        """The probability of each mention's span and type."""
+        logits = np.array([mention.logit for mention in found.mentions])
+        return sigmoid(clip(logits) * self.mention[0] + self.mention[1]).tolist()
+
+    def relations(self, found: Found, keys: Sequence[str]) -> list[float]:
+        """The probability of each relation with both its mentions; `keys[r]` names relation r."""
+        if not found.relations:
+            return []
+        own = np.array([self.biases.get(keys[relation.relation], 0.0) for relation in found.relations])
+        scores = relation_inputs(found) @ np.array(self.relation) + own
+        return sigmoid(scores).tolist()
+
+
+def relation_inputs(found: Found) -> Floats:
+    """(relations, 5): the relation's logit, its weaker mention's, its stronger mention's, log(1 + gap), 1."""
+    rows = []
+    for one in found.relations:
+        head, tail = found.mentions[one.head], found.mentions[one.tail]
+        gap = max(0, max(head.start, tail.start) - min(head.end, tail.end))
+        rows.append((one.logit, *sorted((head.logit, tail.logit)), math.log1p(gap), 1.0))
+    return clip(np.array(rows, np.float64).reshape(-1, 5))
+
+
+def clip(logits: Floats) -> Floats:
+    return np.clip(logits, -LARGEST, LARGEST)
+
+
+def sigmoid(x: Floats) -> Floats:
+    result: Floats = 1.0 / (1.0 + np.exp(-x))
+    return result

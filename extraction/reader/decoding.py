@@ -1,0 +1,196 @@
+"""From a network's scores to mentions and relations: the reading of the grid.
+
+Mentions: of all ways to cut a sentence into mentions and other words, the one whose grid (a type in each mention's
+upper triangle, N elsewhere) is the most probable, cells taken as independent. A span's gain is the sum of log p(type) -
+log p(N) over its block; blocks are summed by recurrence and the best cut found by dynamic programming, for a whole
+batch at once.
+
+Relations: for pairs of those mentions, the mean logit of two corners of their block (first word by first, last by
+last), where the relation permits the types. A symmetric relation is the mean of both directions and given once, its
+ends in the order of the text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from extraction.features.batch import Batch, block_cells
+from extraction.labels import Inventory
+from extraction.networks.eega import EEGA, WordStates
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMention:
+    """A span of words, the index of its type, and the mean log-odds of its block's cells against N."""
+
+    start: int
+    end: int
+    type: int
+    logit: float
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRelation:
+    """Indexes of two mentions and of a relation, with the mean logit of the cells between them."""
+
+    head: int
+    tail: int
+    relation: int
+    logit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the network sees in one sentence, in word positions, not yet calibrated."""
+
+    mentions: tuple[FoundMention, ...] = ()
+    relations: tuple[FoundRelation, ...] = ()
+
+
+def permitted(inventory: Inventory) -> NDArray[np.bool_]:
+    """(types, types, relations): whether a relation may join a head and a tail of these types."""
+    types, relations = inventory.types, inventory.relations
+    table = [[[relation.permits(head, tail) for relation in relations] for tail in types] for head in types]
+    return np.array(table, bool).reshape(len(types), len(types), len(relations))
+
+
+def find_mentions(logits: Floats, lengths: Sequence[int]) -> list[tuple[FoundMention, ...]]:
+    """The best mentions of each sentence, from logits (B, n, band, 1 + types) of cells (i, i + k)."""
+    band = logits.shape[2]
+    gains = _block_gains(logits)  # (B, n, band, types)
+    for row, length in enumerate(lengths):
+        for size in range(band):
+            gains[row, max(0, length - size) :, size] = -np.inf
+    kinds, best = gains.argmax(-1), gains.max(-1)  # (B, n, band)
+    taken = _best_cut(best)  # (B, n + 1): size of the mention that ends before this word, 0 = none
+    found = []
+    for row, length in enumerate(lengths):
+        spans, end = [], length
+        while end > 0:
+            size = int(taken[row, end])
+            if not size:
+                end -= 1
+                continue
+            start = end - size
+            logit = float(best[row, start, size - 1]) / (size * (size + 1) / 2)
+            spans.append(FoundMention(start, end, int(kinds[row, start, size - 1]), logit))
+            end = start
+        found.append(tuple(reversed(spans)))
+    return found
+
+
+def _block_gains(logits: Floats) -> Floats:
+    """(B, n, band, types): the gain of a mention that starts at i and has k + 1 words."""
+    odds = logits[..., 1:] - logits[..., :1]
+    edge = odds.copy()  # edge[i, k]: cells (i..i + k, i + k), the block's last column
+    for size in range(1, odds.shape[2]):
+        edge[:, :-1, size] += edge[:, 1:, size - 1]
+        edge[:, -1, size] = 0.0
+    gains: Floats = np.cumsum(edge, axis=2)
+    return gains
+
+
+def _best_cut(best: Floats) -> NDArray[np.int64]:
+    count, words, band = best.shape
+    total = np.zeros((count, words + 1), np.float64)
+    taken = np.zeros((count, words + 1), np.int64)
+    rows = np.arange(count)
+    for end in range(1, words + 1):
+        sizes = np.arange(1, min(band, end) + 1)
+        scores = total[:, end - sizes] + best[:, end - sizes, sizes - 1]  # (B, sizes)
+        choice = scores.argmax(1)
+        value = scores[rows, choice]
+        better = value > total[:, end - 1]
+        total[:, end] = np.where(better, value, total[:, end - 1])
+        taken[:, end] = np.where(better, sizes[choice], 0)
+    return taken
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """Ordered pairs of mentions of one sentence and the cells of each pair; `pair_of[c]` is cell c's pair."""
+
+    pairs: list[tuple[int, int]]
+    cells: list[tuple[int, int]]
+    pair_of: list[int]
+
+
+def _candidates(mentions: Sequence[FoundMention], possible: NDArray[np.bool_]) -> _Candidates:
+    result = _Candidates([], [], [])
+    for head, one in enumerate(mentions):
+        for tail, other in enumerate(mentions):
+            if head == tail or not possible[one.type, other.type]:
+                continue
+            block = block_cells((one.start, one.end), (other.start, other.end))
+            result.cells.extend(block)
+            result.pair_of.extend([len(result.pairs)] * len(block))
+            result.pairs.append((head, tail))
+    return result
+
+
+def logit(probability: float) -> float:
+    return math.log(probability / (1 - probability)) if probability < 1 else math.inf
+
+
+class Decoder:
+    """Reads a network's output for a batch. `least` is the lowest relation logit that is worth keeping."""
+
+    def __init__(self, inventory: Inventory, least: float = -6.0) -> None:
+        self.permitted = permitted(inventory)
+        self.possible: NDArray[np.bool_] = np.asarray(self.permitted.any(-1))
+        self.symmetric = np.array([relation.symmetric for relation in inventory.relations], bool)
+        self.least = least
+
+    def __call__(self, network: EEGA, batch: Batch, states: WordStates) -> list[Found]:
+        """Mentions and relations of each sentence, in the batch's order."""
+        mentions = find_mentions(states.type_logits.float().cpu().numpy(), batch.real.sum(1).tolist())
+        return self.relate(network, states, mentions)
+
+    def relate(self, network: EEGA, states: WordStates, mentions: Sequence[Sequence[FoundMention]]) -> list[Found]:
+        """Relations between mentions that are already known (found, or given)."""
+        candidates = [_candidates(found, self.possible) for found in mentions]
+        rows = [row for row, one in enumerate(candidates) if one.cells]
+        if not rows:
+            return [Found(tuple(found)) for found in mentions]
+        scores = network.relate(states.rows(rows), *_pad([candidates[row].cells for row in rows], states.words.device))
+        relations: list[tuple[FoundRelation, ...]] = [()] * len(mentions)
+        for row, cells in zip(rows, scores.float().cpu().numpy(), strict=True):
+            relations[row] = self._relations(mentions[row], candidates[row], cells)
+        return [Found(tuple(found), related) for found, related in zip(mentions, relations, strict=True)]
+
+    def _relations(
+        self, mentions: Sequence[FoundMention], candidates: _Candidates, cells: Floats
+    ) -> tuple[FoundRelation, ...]:
+        starts = np.flatnonzero(np.diff(candidates.pair_of, prepend=-1))
+        sizes = np.diff(np.append(starts, len(candidates.cells)))
+        logits = np.add.reduceat(cells[: len(candidates.cells)], starts, axis=0) / sizes[:, None]
+        if self.symmetric.any():
+            place = {pair: index for index, pair in enumerate(candidates.pairs)}
+            turned = [place.get((tail, head), index) for (head, tail), index in place.items()]
+            backward = np.array([head > tail for head, tail in candidates.pairs])
+            logits[:, self.symmetric] = (logits[:, self.symmetric] + logits[turned][:, self.symmetric]) / 2
+            logits[np.ix_(backward, self.symmetric)] = -np.inf
+        heads = [mentions[head].type for head, _ in candidates.pairs]
+        tails = [mentions[tail].type for _, tail in candidates.pairs]
+        pairs, kinds = np.nonzero((logits > self.least) & self.permitted[heads, tails])
+        return tuple(
+            FoundRelation(*candidates.pairs[pair], int(kind), float(logits[pair, kind]))
+            for pair, kind in zip(pairs.tolist(), kinds.tolist(), strict=True)
+        )
+
+
+def _pad(cells: Sequence[Sequence[tuple[int, int]]], device: torch.device) -> tuple[Tensor, Tensor]:
+    padded = np.zeros((len(cells), max(len(one) for one in cells), 2), np.int64)
+    for row, one in enumerate(cells):
+        padded[row, : len(one)] = one
+    tensor = torch.from_numpy(padded).to(device)
+    return tensor[..., 0], tensor[..., 1]

@@ -1,0 +1,69 @@
+"""The reader that the settings choose (CHECKPOINT, PARSER, DEVICE, THRESHOLD), for commands without a database."""
+
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from extraction.images import detectors_from_settings
+from extraction.images.detector_weights import WeightsMissing
+
+if TYPE_CHECKING:
+    from extraction.reader.extractor import Extractor
+    from extraction.vision.grounding import Grounder
+
+logger = logging.getLogger(__name__)
+
+
+class PartMissing(Exception):
+    """A checkpoint, a parser or a package is missing or broken; the message says what to do."""
+
+
+def load(folder: str | Path | None = None) -> Extractor:
+    """The reader of the checkpoint in `folder`, or of the setting's. Raises PartMissing."""
+    path = Path(folder) if folder else settings.CHECKPOINT
+    if not path.is_dir():
+        raise PartMissing(
+            f"There is no checkpoint at {path}. Name another with --checkpoint or the setting CHECKPOINT, "
+            "or make one with `manage.py train eega`."
+        )
+    try:
+        if settings.EXTRACTOR:
+            return _named(settings.EXTRACTOR).load(path, device=settings.DEVICE)
+        from extraction.reader.checkpoint import CheckpointError
+        from extraction.reader.extractor import Extractor
+        from extraction.text.parser import Parser, ParserMissing
+    except ImportError as error:
+        raise PartMissing(f"A package is not installed ({error}): run `make install`.") from error
+    try:
+        extractor = Extractor.load(path, device=settings.DEVICE, parser=Parser.load(settings.PARSER or None))
+    except (CheckpointError, ParserMissing) as error:
+        raise PartMissing(str(error)) from error
+    if settings.GROUNDING_MODEL is not None and hasattr(extractor, "grounder"):
+        extractor.grounder = _grounder()
+    return extractor
+
+
+def _grounder() -> Grounder | None:
+    """Without it words are matched with classes: that is said, and no post waits for it."""
+    try:
+        return detectors_from_settings.grounder()
+    except WeightsMissing as error:
+        logger.warning("Words are matched with the detector's classes, not looked for: %s", error)
+        return None
+
+
+def _named(name: str) -> type[Extractor]:
+    module, _, attribute = name.partition(":")
+    extractor: type[Extractor] = getattr(import_module(module), attribute)
+    return extractor
+
+
+def thresholds(extractor: Extractor) -> dict[str, float]:
+    """THRESHOLD where it holds a number for all; where it only names relations, the checkpoint's own but for these."""
+    wanted: dict[str, float] = settings.THRESHOLD
+    return dict(wanted) if "default" in wanted else {**extractor.thresholds, **wanted}

@@ -1,0 +1,107 @@
+"""Texts that people want read and nothing recorded of: asked by the web process, answered by the readers, forgotten.
+
+A text waits in the record under a lease like a reading does, so a slow network never holds up a page, and a worker that
+dies loses nothing. Readers take texts before posts: somebody waits for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from extraction import leases
+from extraction.models import TextToRead
+from extraction.reader import result_format
+from extraction.readings import inputs
+from extraction.schema import Document, Extraction
+
+LONGEST = 50_000  # code points
+MOST_WAITING = 20  # of one person
+BATCH = 8
+LEASE = timedelta(minutes=10)
+GIVEN_UP_AT = 3
+KEPT = timedelta(days=1)
+
+
+class TooMany(Exception):
+    """The person has enough texts waiting; the message says so."""
+
+
+class Reads(Protocol):
+    """What answers: an Extractor."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read(self, documents: Sequence[Document]) -> Sequence[Extraction]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A text that a worker holds under the lease `token`."""
+
+    pk: int
+    token: str
+    document: Document
+
+
+def ask(by: int, text: str, title: str = "") -> TextToRead:
+    """Puts a text on the lane, for the person with the id `by`. Raises TooMany."""
+    document = inputs.document("", text, " ".join(title.split()))
+    with transaction.atomic():
+        waiting = TextToRead.objects.filter(by=by, state=TextToRead.State.WAITING).count()
+        if waiting >= MOST_WAITING:
+            raise TooMany(f"{waiting} of your texts wait to be read already. Fetch some answers first.")
+        return TextToRead.objects.create(
+            by_id=by, text=document.text, title_end=document.title_end, due_at=timezone.now()
+        )
+
+
+def due() -> bool:
+    return TextToRead.objects.filter(state=TextToRead.State.WAITING, due_at__lte=timezone.now()).exists()
+
+
+def claim(worker: str, limit: int = BATCH) -> list[Held]:
+    """The oldest texts that wait, at most `limit`; one that a worker died of before is claimed alone."""
+    now, token = timezone.now(), leases.new_token(worker)
+    with transaction.atomic():
+        waiting = TextToRead.objects.filter(leases.is_free(now), state=TextToRead.State.WAITING, due_at__lte=now)
+        waiting.filter(attempts__gte=GIVEN_UP_AT).update(
+            state=TextToRead.State.FAILED, error=f"The reader died {GIVEN_UP_AT} times over this text."
+        )
+        rows = list(waiting.order_by("due_at", "pk").select_for_update(skip_locked=True)[:limit])
+        alone = next((row for row in rows if row.attempts), None)
+        taken = [alone] if alone else rows
+        TextToRead.objects.filter(pk__in=[row.pk for row in taken]).update(
+            lease_token=token, lease_until=now + LEASE, attempts=F("attempts") + 1
+        )
+    return [Held(row.pk, token, Document(str(row.public_id), row.text, row.title_end)) for row in taken]
+
+
+def answer(reader: Reads, held: list[Held], thresholds: Mapping[str, float]) -> None:
+    """Reads what is held and keeps each answer. What breaks over one text is that text's error, for good."""
+    for one in held:
+        try:
+            (extraction,) = reader.read([one.document])
+        except Exception as error:
+            _end(one, TextToRead.State.FAILED, error=f"The text could not be read: {type(error).__name__}: {error}")
+            continue
+        found = result_format.as_json(extraction, reader.name, thresholds)
+        _end(one, TextToRead.State.DONE, answer=found)
+
+
+def forget(now: datetime | None = None) -> int:
+    """Deletes texts and answers that are a day old; how many."""
+    old = TextToRead.objects.filter(asked_at__lt=(now or timezone.now()) - KEPT)
+    return old.delete()[0]
+
+
+def _end(held: Held, state: str, **said: Any) -> None:
+    still_ours = TextToRead.objects.filter(pk=held.pk, lease_token=held.token)
+    still_ours.update(state=state, lease_token="", lease_until=None, due_at=None, **said)

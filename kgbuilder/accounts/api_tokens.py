@@ -1,0 +1,141 @@
+"""Tokens for programs: made in a person's name, shown once, kept as a hash, and worth no more than their owner may do.
+
+A token has 256 random bits, so its plain SHA-256 says nothing about it and no slow hash is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from kgbuilder.models import ApiToken
+from knowledge.record import audit_log
+
+BEGINNING = "kgb_"
+MOST = 50  # in force, of one person
+LONGEST_NAME = 100
+LONGEST_DAYS = 3650
+SEEN_AGAIN = timedelta(minutes=1)  # the last use is written no oftener
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a token with it may be used for, and the permission that its owner must hold then."""
+
+    key: str
+    says: str
+    permission: str
+
+
+SCOPES = {
+    scope.key: scope
+    for scope in (
+        Scope("read", "Look at posts, entities and statements, and search them", "extraction.view_post"),
+        Scope("query", "Ask the graph in SPARQL", "extraction.view_post"),
+        Scope("export", "Take the whole graph away as a file", "extraction.view_post"),
+        Scope("extract", "Have texts read, of which nothing is recorded", "extraction.view_post"),
+        Scope("write", "Send posts to be read and recorded", "extraction.add_feed"),
+    )
+}
+
+
+class NoToken(ValueError):
+    """A token cannot be made so; the message is a sentence for whoever wants it."""
+
+
+def make(by: User, name: str, scopes: Collection[str], days: int | None = None) -> tuple[ApiToken, str]:
+    """A new token, and its text, which is nowhere else. `days`: for how long it holds; None: until it is revoked.
+
+    Raises NoToken.
+    """
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME or "\0" in name:
+        raise NoToken(f"Give the token a name of at most {LONGEST_NAME} characters, by which you will know it.")
+    if not scopes or not set(scopes) <= SCOPES.keys():
+        raise NoToken(f"Choose what the token may do: {', '.join(SCOPES)}.")
+    if days is not None and not 1 <= days <= LONGEST_DAYS:
+        raise NoToken(f"A token holds from 1 to {LONGEST_DAYS} days.")
+    for key in scopes:
+        if not by.has_perm(SCOPES[key].permission):
+            raise NoToken(
+                f"A token may do no more than its owner, and {by.get_username()} may not: {SCOPES[key].says}."
+            )
+    text = BEGINNING + secrets.token_urlsafe(32)
+    with transaction.atomic():
+        if in_force().filter(by=by).count() >= MOST:
+            raise NoToken(f"You have {MOST} tokens in force already. Revoke one first.")
+        token = ApiToken.objects.create(
+            name=name,
+            by=by,
+            beginning=text[: len(BEGINNING) + 6],
+            digest=_digest(text),
+            scopes=[key for key in SCOPES if key in scopes],
+            ends_at=timezone.now() + timedelta(days=days) if days else None,
+        )
+        audit_log.note(by, "token made", str(token.public_id), None, {"scopes": token.scopes, "days": days})
+    return token, text
+
+
+def revoke(token: ApiToken, by: audit_log.Who) -> bool:
+    """From now on it is none. False: it was none already."""
+    with transaction.atomic():
+        revoked = ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
+        if revoked:
+            audit_log.note(by, "token revoked", str(token.public_id), {"scopes": token.scopes})
+    return bool(revoked)
+
+
+def in_force() -> QuerySet[ApiToken]:
+    """The tokens that count: neither revoked nor run out, and of an open account."""
+    holds = Q(ends_at=None) | Q(ends_at__gt=timezone.now())
+    return ApiToken.objects.filter(holds, revoked_at=None, by__is_active=True)
+
+
+def found(text: str) -> ApiToken | None:
+    """The token in force that `text` is, with its owner; its use is noted."""
+    if not text.startswith(BEGINNING) or len(text) > 200:
+        return None
+    token = in_force().select_related("by").filter(digest=_digest(text)).first()
+    if token is None:
+        return None
+    now = timezone.now()
+    if token.used_at is None or now - token.used_at > SEEN_AGAIN:
+        ApiToken.objects.filter(pk=token.pk).update(used_at=now)
+    return token
+
+
+def allows(token: ApiToken, scope: str) -> bool:
+    """Whether the token has the scope and its owner still the permission that goes with it."""
+    return scope in token.scopes and token.by.has_perm(SCOPES[scope].permission)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+class Pace:
+    """So many requests a minute by a key, in this process: a bucket that fills as time goes by."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._left: dict[int, tuple[float, float]] = {}
+
+    def wait(self, key: int, per_minute: int, now: float | None = None) -> float:
+        """0: go on. Else the seconds until the next request may be made; this one is not counted."""
+        now = time.monotonic() if now is None else now
+        with self._lock:
+            left, at = self._left.get(key, (float(per_minute), now))
+            left = min(float(per_minute), left + (now - at) * per_minute / 60)
+            granted = left >= 1
+            self._left[key] = (left - 1 if granted else left, now)
+            return 0.0 if granted else (1 - left) * 60 / per_minute

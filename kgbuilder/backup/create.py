@@ -1,0 +1,93 @@
+"""Makes a backup while the product runs: the database first, then the files that its rows may name."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+
+from extraction.models import Post
+from kgbuilder import VERSION
+from kgbuilder.backup import database, manifest, paths
+from kgbuilder.backup.manifest import BackupError, Manifest
+from kgbuilder.install import data_folder
+from knowledge.linking import linker_from_settings
+
+FILES = "data"
+# What is made again, belongs to running processes, or is the database itself.
+NOT_COPIED = ("graph", "graph-snapshots", "broker", "run", "log", "static", "backups", "weights")
+SECRETS = ("secret_key",)
+# A small index of Wikidata goes along: an operator expects a restored installation to know whom it knew. A large one
+# would make every night's backup many times the record's size, for what a dump gives again.
+LARGEST_INDEX = 1 << 30
+
+
+def make(folder: Path, with_index: bool = False) -> Manifest:
+    """A backup in `folder`, which must be empty or not there yet. Raises BackupError and OSError.
+
+    `with_index`: the index of Wikidata goes along however large it is.
+    """
+    folder = folder.resolve()
+    if folder.is_relative_to(Path(settings.DATA_DIR).resolve()):
+        raise BackupError(f"{folder} lies in DATA_DIR. A backup belongs elsewhere, best on another disk.")
+    if folder.exists() and any(folder.iterdir()):
+        raise BackupError(f"{folder} is not empty. Name a new folder for each backup.")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)  # one that was there, too, before anything lies in it
+    made = Manifest(
+        program=VERSION,
+        made_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        vendor=connection.vendor,
+        migrations=[list(name) for name in sorted(data_folder.applied())],
+        roots=paths.roots(),
+        posts=Post.objects.count(),
+    )
+    database.save(folder, made)
+    _copy_data(folder / FILES)
+    if linker_from_settings.index_path().is_file() and (with_index or not index_left_out()):
+        shutil.copy2(linker_from_settings.index_path(), folder / FILES / linker_from_settings.index_path().name)
+    for digest, path in paths.strays().items():
+        shutil.copytree(path, folder / FILES / paths.CHECKPOINTS / digest, dirs_exist_ok=True)
+    manifest.write(folder, made)
+    _close(folder)
+    return made
+
+
+def _close(folder: Path) -> None:
+    """Its owner's alone also where it is moved to: the folder's own mode does not go along with single files."""
+    for path in folder.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def index_left_out() -> int:
+    """The bytes of an index that no backup takes along unasked; 0 where there is none so large."""
+    path = linker_from_settings.index_path()
+    size = path.stat().st_size if path.is_file() else 0
+    return size if size > LARGEST_INDEX else 0
+
+
+def _copy_data(target: Path) -> None:
+    """DATA_DIR's folders and its secrets. A file that goes meanwhile (an erased picture) is left out."""
+    target.mkdir()
+    for path in sorted(Path(settings.DATA_DIR).iterdir()):
+        if path.is_dir() and not path.is_symlink() and path.name not in NOT_COPIED:
+            _copy_tree(path, target / path.name)
+        elif path.name in SECRETS:
+            shutil.copy2(path, target / path.name)
+
+
+def _copy_tree(source: Path, target: Path) -> None:
+    target.mkdir(exist_ok=True)
+    for path in sorted(source.iterdir()):
+        try:
+            if path.is_symlink():
+                continue
+            if path.is_dir():
+                _copy_tree(path, target / path.name)
+            elif path.is_file() and path.suffix != ".draft":
+                shutil.copy2(path, target / path.name)
+        except FileNotFoundError:
+            continue

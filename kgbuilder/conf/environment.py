@@ -1,0 +1,322 @@
+"""Every setting in one typed table. `docs/settings.md` is made from it; a wrong value is refused with a sentence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kgbuilder.conf import secret_files
+from kgbuilder.conf.values import ROOT
+from kgbuilder.conf.values import address_in as _address_in
+from kgbuilder.conf.values import base_iri as _base_iri
+from kgbuilder.conf.values import count as _count
+from kgbuilder.conf.values import days as _days
+from kgbuilder.conf.values import flag as _flag
+from kgbuilder.conf.values import host_ports as _host_ports
+from kgbuilder.conf.values import hours as _hours
+from kgbuilder.conf.values import names as _names
+from kgbuilder.conf.values import one_of as _one_of
+from kgbuilder.conf.values import optional_path as _optional_path
+from kgbuilder.conf.values import optional_seconds as _optional_seconds
+from kgbuilder.conf.values import optional_share as _optional_share
+from kgbuilder.conf.values import path as _path
+from kgbuilder.conf.values import port as _port
+from kgbuilder.conf.values import seconds as _seconds
+from kgbuilder.conf.values import some_of as _some_of
+from kgbuilder.conf.values import text as _text
+from kgbuilder.conf.values import thresholds as _thresholds
+from kgbuilder.conf.values import web_address as _web_address
+from kgbuilder.conf.values import weights as _weights
+
+NEO4J_SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
+
+
+class WrongSetting(ValueError):
+    """A setting has a value that cannot be used. The message names the setting and says what it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    name: str
+    default: str
+    parse: Callable[[str], Any]
+    says: str
+    secret: bool = False  # it may be given as a file: NAME_FILE
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("DATA_DIR", "var", _path, "The folder that everything is written to."),
+    Setting("HOST", "127.0.0.1", _text, "The address that the web server listens on."),
+    Setting("PORT", "8000", _port, "The port that the web server listens on."),
+    Setting(
+        "BASE_IRI",
+        "",
+        _base_iri,
+        "What the IRIs of the graph begin with; by default the web address. Stored at the first start.",
+    ),
+    Setting(
+        "SECRET_KEY",
+        "",
+        _text,
+        "Django's secret; by default made at the first start and kept in DATA_DIR.",
+        secret=True,
+    ),
+    Setting(
+        "ALLOWED_HOSTS",
+        "",
+        _names,
+        "Host names that the web server answers to, separated by commas; localhost and HOST always.",
+    ),
+    Setting(
+        "HTTPS",
+        "0",
+        _flag,
+        "Whether people reach the product by https (a proxy in front of it): cookies are secure, HSTS is sent, http "
+        "is redirected.",
+    ),
+    Setting(
+        "TRUSTED_PROXY",
+        "",
+        _text,
+        "The address of the proxy in front of the web server, whose X-Forwarded-For and -Proto are believed; * for "
+        "whoever connects.",
+    ),
+    Setting("DEBUG", "0", _flag, "Django's debug pages; never on an open network."),
+    Setting("PUBLIC_READING", "0", _flag, "Whether posts, entities and the graph may be read without signing in."),
+    Setting(
+        "DATABASE_URL",
+        "",
+        _address_in("sqlite", "postgres", "postgresql"),
+        "sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME; by default SQLite in DATA_DIR. libpq's options "
+        "may follow PostgreSQL's, as ?sslmode=require&connect_timeout=10.",
+        secret=True,
+    ),
+    Setting("DATABASE_PASSWORD", "", _text, "The password for a DATABASE_URL that has only a user.", secret=True),
+    Setting(
+        "BROKER_URL",
+        "",
+        _address_in("filesystem", "amqp", "amqps", "redis", "rediss", "memory"),
+        "The message broker; by default files in DATA_DIR.",
+        secret=True,
+    ),
+    Setting("BROKER_PASSWORD", "", _text, "The password for a BROKER_URL that has only a user.", secret=True),
+    Setting(
+        "SPARQL_QUERY_URL", "", _web_address, "A SPARQL 1.1 server's query address; by default the bundled server."
+    ),
+    Setting("SPARQL_UPDATE_URL", "", _web_address, "The same server's update address."),
+    Setting(
+        "SPARQL_BUNDLED_URL",
+        "",
+        _web_address,
+        "http://HOST:PORT/ of the bundled server where it is a container or machine of its own; else a socket file.",
+    ),
+    Setting(
+        "SPARQL_TOKEN",
+        "",
+        _text,
+        "Sent as a bearer token; made at the first start for the bundled server.",
+        secret=True,
+    ),
+    Setting(
+        "SPARQL_LIMIT_SECONDS",
+        "",
+        _optional_seconds,
+        "The limit of time that the server at SPARQL_QUERY_URL itself puts on queries; empty: `doctor` warns.",
+    ),
+    Setting("SPARQL_SECONDS", "10", _seconds, "How long one query of a person may run."),
+    Setting("SPARQL_CHILDREN", "2", _count, "How many queries of people run at once on the bundled server."),
+    Setting("NEO4J_URL", "", _address_in(*NEO4J_SCHEMES), "A Neo4j server (bolt://…); empty: none."),
+    Setting("NEO4J_USER", "neo4j", _text, "Its user."),
+    Setting("NEO4J_PASSWORD", "", _text, "Its password; empty: the server asks for none.", secret=True),
+    Setting("NEO4J_DATABASE", "", _text, "The database that the graph is written to; by default the user's own."),
+    Setting(
+        "NEO4J_READER_USER",
+        "",
+        _text,
+        "The user that people's Cypher runs as, on a server with roles; by default NEO4J_USER.",
+    ),
+    Setting("NEO4J_READER_PASSWORD", "", _text, "That user's password.", secret=True),
+    Setting("CYPHER_SECONDS", "10", _seconds, "How long one Cypher query of a person may run."),
+    Setting("CYPHER_AT_ONCE", "2", _count, "How many Cypher queries of people run at once; as many again may wait."),
+    Setting(
+        "CHECKPOINT",
+        "",
+        _optional_path,
+        "The folder of the checkpoint that reads posts; by default the one that ships.",
+    ),
+    Setting(
+        "EXTRACTOR",
+        "",
+        _text,
+        "module:class that reads posts in place of the checkpoint's network. For tests; leave it empty.",
+    ),
+    Setting("PARSER", "", _text, "A spaCy pipeline, by name or folder; by default the one that ships."),
+    Setting(
+        "FLOOR", "", _optional_share, "Below this score nothing is recorded; by default the checkpoint's own floor."
+    ),
+    Setting(
+        "THRESHOLD",
+        "",
+        _thresholds,
+        "Above this score an assertion counts: 0.6, or 0.6,member_of=0.7; by default as the checkpoint was calibrated.",
+    ),
+    Setting("DEVICE", "cpu", _text, "Where networks run: cpu, cuda, cuda:1, …"),
+    Setting(
+        "DETECTOR_WEIGHTS",
+        "",
+        _weights,
+        "An object detector: a file, or a name that `manage.py fetch_weights` lists, fetched on first use; empty: "
+        "pictures are shown, not looked into.",
+    ),
+    Setting("FACE_WEIGHTS", "", _weights, "A face detector beside it, likewise; empty: none."),
+    Setting(
+        "DEPTH_MODEL", "", _weights, "A folder with a depth network for transformers, or a name; empty: an estimate."
+    ),
+    Setting(
+        "GROUNDING_MODEL",
+        "",
+        _weights,
+        "A folder with a zero-shot detector for transformers, or a name; empty: words are matched with classes.",
+    ),
+    Setting(
+        "PREDICATE_CLASSIFIER",
+        "",
+        _text,
+        "module:callable that tells what regions do to each other in place of the rules; empty: the rules.",
+    ),
+    Setting("PICTURES_PER_POST", "4", _count, "How many pictures of a post are kept, the lead picture among them."),
+    Setting("PICTURE_OBJECTS", "10", _count, "How many objects of a picture are kept, the surest first."),
+    Setting("PICTURE_FACES", "5", _count, "How many faces, beside the objects."),
+    Setting(
+        "READ_AGAIN_FOR_PICTURES",
+        "1",
+        _flag,
+        "Whether a post is read again when one of its pictures was looked at only after it had been read.",
+    ),
+    Setting(
+        "PICTURE_DAYS",
+        "0",
+        _days,
+        "After how many days the copies of pictures are let go, what was seen in them staying; 0: they are kept.",
+    ),
+    Setting(
+        "BODY_DAYS",
+        "0",
+        _days,
+        "After how many days the bodies of posts go, but for the words that statements rest on; 0: they are kept.",
+    ),
+    Setting("READINGS_KEPT", "2", _count, "How many readings of a post are kept, its current one among them."),
+    Setting(
+        "DATASETS_DIR",
+        "",
+        _optional_path,
+        "A folder with data sets for training, each in a folder as docs/datasets.md names it; admins choose from it.",
+    ),
+    Setting(
+        "DATASET_MB",
+        "500",
+        _count,
+        "The largest upload of a data set, in megabytes; unpacked it may take four times that.",
+    ),
+    Setting("TRAIN_RUNS", "1", _count, "How many training runs go on at once."),
+    Setting(
+        "KNOWLEDGE",
+        "index",
+        _some_of("index", "wikidata", "dbpedia"),
+        "Where entities are looked up, in this order: index (on this machine), wikidata, dbpedia. What is not named is "
+        "never asked.",
+    ),
+    Setting("WIKIDATA_API_URL", "https://www.wikidata.org/w/api.php", _web_address, "Wikidata's API."),
+    Setting("WIKIDATA_SPARQL_URL", "https://query.wikidata.org/sparql", _web_address, "The Wikidata Query Service."),
+    Setting("DBPEDIA_LOOKUP_URL", "https://lookup.dbpedia.org/api/search", _web_address, "DBpedia Lookup."),
+    Setting("DBPEDIA_SPARQL_URL", "https://dbpedia.org/sparql", _web_address, "DBpedia's SPARQL server."),
+    Setting(
+        "FACTS_READ_AGAIN",
+        "0",
+        _flag,
+        "Whether posts are read again when more becomes known of whom they name, by a reader that is shown facts.",
+    ),
+    Setting("KNOWLEDGE_DAYS", "30", _count, "For how many days what these services answered is not asked again."),
+    Setting(
+        "FETCH_ALLOW",
+        "",
+        _host_ports,
+        "host:port pairs on private or loopback addresses that may be fetched from, separated by commas.",
+    ),
+    Setting("FETCH_SECONDS", "30", _seconds, "The whole time that one fetch may take."),
+    Setting("FETCH_HOST_SECONDS", "1", _seconds, "The least time between two requests to one host."),
+    Setting("FETCH_ROBOTS", "1", _flag, "Whether robots.txt is obeyed for article pages."),
+    Setting(
+        "RECHECK_HOURS", "1,6,24,72,168", _hours, "How long after it was first read a page is visited again, in hours."
+    ),
+    Setting("CONTACT_URL", "", _web_address, "Named in the User-Agent, so that publishers can reach you."),
+    Setting("READERS", "1", _count, "How many processes `up` starts that read posts."),
+    Setting("IO_WORKERS", "1", _count, "How many processes `up` starts that fetch pages and write graphs."),
+    Setting("LOG_FORMAT", "plain", _one_of("plain", "json"), "How a log line looks: plain, or a JSON object a line."),
+    Setting(
+        "LOG_LEVEL",
+        "WARNING",
+        _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+        "What is logged: WARNING is what went wrong, INFO also each poll, visit, reading and write.",
+    ),
+    Setting(
+        "METRICS_TOKEN",
+        "",
+        _text,
+        "The bearer token that /metrics asks for; empty: there is no such page.",
+        secret=True,
+    ),
+    Setting("NOTICE_MAIL", "", _names, "Where notices to admins are mailed to, separated by commas."),
+    Setting(
+        "MAIL_URL",
+        "",
+        _address_in("smtp", "smtp+tls", "smtps"),
+        "The mail server: smtp://, smtp+tls:// (STARTTLS) or smtps://, USER:PASSWORD@HOST:PORT.",
+        secret=True,
+    ),
+    Setting("MAIL_FROM", "kgbuilder@localhost", _text, "The sender of mail."),
+    Setting(
+        "NOTICE_WEBHOOK",
+        "",
+        _web_address,
+        "Where notices are posted to as JSON, also on a private network.",
+        secret=True,
+    ),
+    Setting("LANE_LATE_SECONDS", "900", _seconds, "Work that has been due for longer is told to admins."),
+    Setting("API_PER_MINUTE", "300", _count, "How many requests a minute one API token may make of a web process."),
+    Setting(
+        "ADMIN_PASSWORD",
+        "",
+        _text,
+        "The first admin's password; by default one is made at the first start and shown once.",
+        secret=True,
+    ),
+)
+
+
+def read(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The settings' values; raises `WrongSetting`, naming every setting that cannot be used."""
+    values: dict[str, Any] = {}
+    from_files, wrong = secret_files.read(environ, [setting.name for setting in SETTINGS if setting.secret])
+    for setting in SETTINGS:
+        raw = from_files.get(setting.name) or environ.get(setting.name, "").strip() or setting.default
+        try:
+            values[setting.name] = setting.parse(raw)
+        except ValueError as error:
+            shown = "set" if setting.secret else repr(raw)
+            wrong.append(f"{setting.name} {error}; it is {shown}.")
+    if wrong:
+        raise WrongSetting("\n".join(wrong))
+    for name in ("DATABASE", "BROKER"):
+        values[f"{name}_URL"] = secret_files.with_password(values[f"{name}_URL"], values[f"{name}_PASSWORD"])
+    return values
+
+
+def environ_with_dotenv() -> dict[str, str]:
+    """The process's environment over the `.env` file beside manage.py."""
+    from dotenv import dotenv_values
+
+    written = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value is not None}
+    return written | dict(os.environ)

@@ -1,0 +1,70 @@
+"""How much work waits where, from the record alone: for the status page, the metrics and the notices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet
+
+from extraction.models import Feed, Post, PostVersion, Reading
+from knowledge.graphs.stores import store_names
+from knowledge.models import Projection
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """`due` now, the oldest of them, and how many were done in the last hour (None: nobody counts that)."""
+
+    name: str
+    what: str
+    due: int
+    oldest: datetime | None
+    done: int | None
+
+
+def lanes(now: datetime) -> list[Waiting]:
+    """Every lane whose work stands in the record as rows that are due."""
+    since = now - HOUR
+    feeds = Feed.objects.filter(state=Feed.State.ACTIVE, due_at__lte=now)
+    posts = Post.objects.filter(state=Post.State.LIVE, due_at__lte=now)
+    reading = Reading.objects.filter(stage__in=(Reading.Stage.LINK, Reading.Stage.READ), due_at__lte=now)
+    found = [
+        Waiting("poll", "Feeds to poll", *_due(feeds), Feed.objects.filter(polled_at__gte=since).count()),
+        Waiting("fetch", "Pages to fetch", *_due(posts), PostVersion.objects.filter(fetched_at__gte=since).count()),
+        Waiting("read", "Posts to read", *_due(reading), Reading.objects.filter(read_at__gte=since).count()),
+    ]
+    for store in store_names():
+        behind = Projection.objects.filter(store=store, done__lt=F("wanted"))
+        found.append(Waiting(f"project.{store}", f"Units to write to the {store.upper()} store", *_due(behind), None))
+    return found
+
+
+def posts_by_state() -> dict[str, int]:
+    """Every post once: withdrawn, erased; of the live ones unfetched, or what became of its present version."""
+    counts = dict(Post.objects.values_list("state").annotate(n=Count("pk")).order_by())
+    live = Post.objects.filter(state=Post.State.LIVE)
+    present = Q(current_reading__version=F("current_version"))
+    failed = Reading.objects.filter(version=OuterRef("current_version"), stage=Reading.Stage.FAILED)
+    found = {
+        "unfetched": live.filter(current_version__isnull=True).count(),
+        "read": live.filter(present, current_reading__stage=Reading.Stage.DONE).count(),
+        "declined": live.filter(present, current_reading__stage=Reading.Stage.DECLINED).count(),
+        "failed": live.filter(Exists(failed)).exclude(present).count(),
+    }
+    found["unread"] = max(counts.get(Post.State.LIVE, 0) - sum(found.values()), 0)
+    return found | {str(state): counts.get(state, 0) for state in (Post.State.WITHDRAWN, Post.State.ERASED)}
+
+
+def units_waiting() -> dict[str, int]:
+    """Units that a store does not show yet as they are, by store."""
+    behind = Projection.objects.filter(done__lt=F("wanted")).values_list("store").annotate(n=Count("pk")).order_by()
+    return dict.fromkeys(store_names(), 0) | dict(behind)
+
+
+def _due(rows: QuerySet[Any]) -> tuple[int, datetime | None]:
+    found = rows.aggregate(n=Count("pk"), oldest=Min("due_at"))
+    return found["n"], found["oldest"]

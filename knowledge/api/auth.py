@@ -1,0 +1,192 @@
+"""The API's door: who comes in, how often, within which scopes; and what is said of every operation in the schema.
+
+Only a bearer token lets anybody in, never a cookie: so no other site can make a browser ask here in somebody's name,
+and no form's mark is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from http import HTTPStatus
+from math import ceil
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import URLPattern
+from django.views.decorators.csrf import csrf_exempt
+from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
+from ninja.security import HttpBearer
+
+import kgbuilder
+from kgbuilder.accounts import api_tokens
+from kgbuilder.models import ApiToken
+from knowledge.api import problems
+from knowledge.api.problems import Problem
+
+View = Callable[..., HttpResponseBase]
+PREFIX = "/api/v1/"
+_pace = api_tokens.Pace()
+_PROBLEMS = {"401": "the token is missing or wrong", "403": "the token may not do this", "429": "too many requests"}
+
+
+class Token(HttpBearer):
+    """Lets in a token that has the scope. The request is made in its owner's name then."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__()
+        self.scope = scope
+
+    def __call__(self, request: HttpRequest) -> ApiToken:
+        kind, _, text = request.headers.get("Authorization", "").partition(" ")
+        return self.authenticate(request, text.strip() if kind.lower() == "bearer" else "")
+
+    def authenticate(self, request: HttpRequest, token: str) -> ApiToken:
+        """The token's row. Raises Problem: 401, 403 or 429."""
+        if not token:
+            ask = {"WWW-Authenticate": 'Bearer realm="kgbuilder"'}
+            raise Problem(401, "Send a token as `Authorization: Bearer …`. Tokens are made on the page /tokens/.", ask)
+        found = api_tokens.found(token)
+        if found is None:
+            ask = {"WWW-Authenticate": 'Bearer realm="kgbuilder", error="invalid_token"'}
+            raise Problem(401, "This token is none: it is mistyped, has run out, or was revoked.", ask)
+        if wait := _pace.wait(found.pk, settings.API_PER_MINUTE):
+            detail = f"A token may make {settings.API_PER_MINUTE} requests a minute. Wait and go on."
+            raise Problem(429, detail, {"Retry-After": str(ceil(wait))})
+        if not api_tokens.allows(found, self.scope):
+            ask = {"WWW-Authenticate": f'Bearer realm="kgbuilder", error="insufficient_scope", scope="{self.scope}"'}
+            raise Problem(403, _lacking(found, self.scope), ask)
+        request.user = found.by
+        return found
+
+
+class Api(NinjaAPI):
+    """With problems as RFC 9457 has them, in its answers and in its schema."""
+
+    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
+        """The schema, with each operation's problems and the scope that it asks for."""
+        schema = super().get_openapi_schema(path_prefix=PREFIX)
+        schema["components"]["schemas"]["Problem"] = _PROBLEM
+        scopes = self._scopes()
+        for operations in schema["paths"].values():
+            for operation in operations.values():
+                operation["x-scope"] = scopes[operation["operationId"]]
+                _tell_problems(operation)
+        return schema
+
+    def _scopes(self) -> dict[str, str]:
+        """The scope of each operation, by its id."""
+        bound = (router.path_operations.values() for router in self._get_bound_routers())
+        operations = [one for views in bound for view in views for one in view.operations]
+        return {self.get_openapi_operation_id(one): _scope(one) for one in operations}
+
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        """The function's name: the methods of generated clients are called by it."""
+        return operation.view_func.__name__
+
+    def on_exception(self, request: HttpRequest, exc: Any) -> Any:
+        return problems.of(exc, request)
+
+
+def _scope(operation: Operation) -> str:
+    (asks,) = operation.auth_callbacks
+    assert isinstance(asks, Token), f"{operation.view_func.__name__} lets in whoever comes: give it auth=Token(scope)"
+    return asks.scope
+
+
+def guarded(view: View) -> View:
+    """A view of the API as the site's own rules must see it: no sign-in page, no form's mark, problems as JSON."""
+
+    @login_not_required
+    @csrf_exempt
+    @wraps(view)
+    def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            response = view(request, *args, **kwargs)
+        except Exception as error:
+            response = problems.of(error, request)
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            allowed = {"Allow": response.headers.get("Allow", "")}
+            response = problems.answer(Problem(405, f"This address takes {allowed['Allow']}.", allowed))
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+    answered.api = True  # type: ignore[attr-defined]
+    return answered
+
+
+def nothing(request: HttpRequest, rest: str = "") -> HttpResponseBase:
+    """For addresses below the API's that lead nowhere."""
+    return problems.answer(Problem(404, "There is nothing at this address. /api/v1/openapi.json lists what there is."))
+
+
+def patterns(api: NinjaAPI) -> list[URLPattern]:
+    """The API's addresses, each guarded; its own front page is left out."""
+    found: list[URLPattern] = []
+    for pattern in api.urls[0]:
+        assert isinstance(pattern, URLPattern)
+        if pattern.name == "api-root" or not pattern.name:
+            continue
+        pattern.name = f"api_{pattern.name.replace('-', '_')}"
+        pattern.callback = guarded(pattern.callback)
+        found.append(pattern)
+    return found
+
+
+def _lacking(token: ApiToken, scope: str) -> str:
+    if scope not in token.scopes:
+        return f"This token has not the scope `{scope}` ({api_tokens.SCOPES[scope].says}). Make one that has it."
+    return f"{token.by.get_username()}, whose token this is, may not: {api_tokens.SCOPES[scope].says}."
+
+
+_PROBLEM = {
+    "type": "object",
+    "title": "Problem",
+    "description": "RFC 9457: what went wrong, with a sentence for people in `detail`.",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "description": "For 422: what is wrong with which field.",
+            "items": {
+                "type": "object",
+                "properties": {"where": {"type": "string"}, "says": {"type": "string"}},
+            },
+        },
+    },
+}
+_CONTENT = {"content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+
+
+def _tell_problems(operation: dict[str, Any]) -> None:
+    said = dict(_PROBLEMS)
+    if operation.get("parameters") or operation.get("requestBody"):
+        said["422"] = "a field has a value that cannot be taken"
+    if operation.get("requestBody"):
+        said |= {"400": "the body cannot be read", "413": "the body is too large"}
+    if any(parameter["in"] == "path" for parameter in operation.get("parameters", [])):
+        said["404"] = "there is nothing with this id"
+    responses = {str(status): told for status, told in operation["responses"].items()}
+    for status, says in {**said, "503": "a part that it needs does not answer"}.items():
+        responses.setdefault(status, {"description": says})
+    for status, told in responses.items():
+        if status >= "400":
+            told.update(_CONTENT)
+    operation["responses"] = responses
+
+
+def info() -> dict[str, Any]:
+    """What `NinjaAPI` is told of this API."""
+    return {
+        "title": "kgbuilder",
+        "version": kgbuilder.VERSION,
+        "description": "Posts in, knowledge out. Every request carries a token: `Authorization: Bearer kgb_…`.",
+    }

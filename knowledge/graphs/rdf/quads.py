@@ -1,0 +1,259 @@
+"""Units as quads: which triples a post, an entity and a statement are.
+
+A post is one named graph: the post, its reading, its assertions as rdf:Statement nodes, the entities it mentions. The
+default graph holds each supported statement's plain triple once (both ways for a symmetric relation) and the entities'
+types and names. What sources say, and how statements stand to it, are named graphs of their own (`outside_rdf`).
+No blank nodes, no RDF-star: any SPARQL 1.1 server replaces and compares it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import chain
+from uuid import UUID
+
+from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad
+
+from extraction.labels import RELATIONS
+from knowledge.graphs.media_fragments import fragment
+from knowledge.graphs.rdf import linked_facts
+from knowledge.graphs.rdf.linked_facts import node
+from knowledge.graphs.units import (
+    AssertionContent,
+    DepictionContent,
+    EntityUnit,
+    PostContent,
+    PostUnit,
+    RegionContent,
+    Span,
+    StatementUnit,
+    Triple,
+    Unit,
+)
+from knowledge.ontology import vocabulary
+from knowledge.ontology.vocabulary import DCTERMS, NAMESPACE, OWL, PROV, RDF, RDFS, SCHEMA, SKOS, XSD
+
+_TAG = re.compile(r"[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*")
+_ADDRESS = re.compile(r'https?://[^\s<>"{}|\\^`]+')
+DEFAULT = DefaultGraph()
+
+
+TYPE, LABEL, ALTERNATIVE = node(RDF + "type"), node(RDFS + "label"), node(SKOS + "altLabel")
+REPLACED_BY = node(DCTERMS + "isReplacedBy")
+SAME_AS = node(OWL + "sameAs")
+ENTITY_PROPERTIES = (TYPE, LABEL, ALTERNATIVE, REPLACED_BY, SAME_AS)
+
+
+def quads(unit: Unit) -> Iterator[Quad]:
+    """All that a unit puts into the store."""
+    if isinstance(unit, PostUnit):
+        return _post(unit)
+    if isinstance(unit, EntityUnit):
+        return chain(_entity(unit), linked_facts.of_entity(unit))
+    return chain(plain(unit), linked_facts.of_statement(unit))
+
+
+def plain(unit: StatementUnit) -> Iterator[Quad]:
+    """The triples themselves, in the default graph."""
+    return _plain(unit.there)
+
+
+def graphs(unit: Unit) -> list[str]:
+    """The IRIs of the named graphs that are a unit's alone, whether it puts anything there or not."""
+    if isinstance(unit, PostUnit):
+        return [vocabulary.post_iri(unit.key)]
+    if isinstance(unit, EntityUnit):
+        return [vocabulary.known_iri(unit.key)]
+    forms = (one for one in (*unit.there, *unit.gone) if one.relation in vocabulary.COMPARABLE)
+    return [vocabulary.comparison_iri(one.head, one.relation, one.tail) for one in forms]
+
+
+def gone(unit: StatementUnit) -> Iterator[Quad]:
+    """The triples that a statement may have been and is no more."""
+    return _plain(unit.gone)
+
+
+def literal(text: str, language: str = "") -> Literal:
+    """A string with its BCP 47 language, in small letters as stores return it; without, where the tag is none."""
+    if _TAG.fullmatch(language):
+        return Literal(text, language=language.lower())
+    return Literal(text)
+
+
+def _plain(triples: Iterable[Triple]) -> Iterator[Quad]:
+    for triple in triples:
+        head, tail = NamedNode(vocabulary.entity_iri(triple.head)), NamedNode(vocabulary.entity_iri(triple.tail))
+        relation = node(vocabulary.relation_iri(triple.relation))
+        yield Quad(head, relation, tail, DEFAULT)
+        if RELATIONS[triple.relation].symmetric:
+            yield Quad(tail, relation, head, DEFAULT)
+
+
+def _entity(unit: EntityUnit) -> Iterator[Quad]:
+    content, subject = unit.content, NamedNode(vocabulary.entity_iri(unit.key))
+    if content is None:
+        return
+    if content.survivor is not None:
+        yield Quad(subject, REPLACED_BY, NamedNode(vocabulary.entity_iri(content.survivor)), DEFAULT)
+        return
+    yield Quad(subject, TYPE, node(vocabulary.type_iri(content.type)), DEFAULT)
+    labels = sorted(name.language for name in content.names if name.name == content.label)
+    label = literal(content.label, labels[0] if labels else "")
+    yield Quad(subject, LABEL, label, DEFAULT)
+    others = {literal(name.name, name.language) for name in content.names} - {label}
+    yield from (Quad(subject, ALTERNATIVE, other, DEFAULT) for other in sorted(others, key=str))
+    addresses = [address for address in content.same if _ADDRESS.fullmatch(address)]
+    yield from (Quad(subject, SAME_AS, NamedNode(address), DEFAULT) for address in addresses)
+
+
+def _post(unit: PostUnit) -> Iterator[Quad]:
+    content = unit.content
+    if content is None:
+        return
+    graph = post = NamedNode(vocabulary.post_iri(unit.key))
+    reading = NamedNode(f"{vocabulary.post_iri(unit.key)}#reading")
+    for subject, predicate, value in _about(post, reading, content):
+        yield Quad(subject, predicate, value, graph)
+    mentions = node(SCHEMA + "mentions")
+    for entity in content.mentions:
+        yield Quad(post, mentions, NamedNode(vocabulary.entity_iri(entity)), graph)
+    generated, derived = node(PROV + "wasGeneratedBy"), node(PROV + "wasDerivedFrom")
+    for assertion in content.assertions:
+        subject = NamedNode(vocabulary.assertion_iri(assertion.key))
+        for predicate, value in _assertion(assertion):
+            yield Quad(subject, predicate, value, graph)
+        yield Quad(subject, derived, post, graph)
+        if assertion.score is not None:
+            yield Quad(subject, generated, reading, graph)
+        for region in assertion.regions:
+            yield Quad(subject, node(PROV + "wasInfluencedBy"), _part(post, region), post)
+    for depiction in content.depictions:
+        subject = NamedNode(f"{post.value}#depiction-{depiction.key}")
+        for predicate, value in _depiction(depiction, _part(post, depiction.region)):
+            yield Quad(subject, predicate, value, graph)
+        yield Quad(subject, derived, post, graph)
+        yield Quad(subject, generated, reading, graph)
+    yield from dict.fromkeys(_regions(post, content))
+
+
+def _regions(post: NamedNode, content: PostContent) -> Iterator[Quad]:
+    """The parts of pictures that something rests on or that show somebody; one quad may come several times."""
+    for assertion in content.assertions:
+        for region in assertion.regions:
+            yield from _region(post, region)
+    for one in content.depictions:
+        yield from _region(post, one.region)
+        entity = NamedNode(vocabulary.entity_iri(one.entity))
+        yield Quad(_part(post, one.region), node(NAMESPACE + "depicts"), entity, post)
+
+
+def _picture(post: NamedNode, region: RegionContent) -> NamedNode:
+    return NamedNode(f"{post.value}/picture/{region.image}")
+
+
+def _part(post: NamedNode, region: RegionContent) -> NamedNode:
+    """A part of a picture, by media fragment (W3C Media Fragments URI 1.0, 4.2.2): shares of the upright picture."""
+    return NamedNode(f"{_picture(post, region).value}#{fragment(region.box)}")
+
+
+def _depiction(depiction: DepictionContent, part: NamedNode) -> Iterator[tuple[NamedNode, NamedNode | Literal]]:
+    yield TYPE, node(NAMESPACE + "Depiction")
+    yield node(NAMESPACE + "region"), part
+    yield node(SCHEMA + "about"), NamedNode(vocabulary.entity_iri(depiction.entity))
+    yield node(NAMESPACE + "score"), _decimal(depiction.score)
+    yield node(NAMESPACE + "nameStart"), _whole(depiction.text.start)
+    yield node(NAMESPACE + "nameEnd"), _whole(depiction.text.end)
+    yield node(NAMESPACE + "grounded"), Literal(str(depiction.grounded).lower(), datatype=node(XSD + "boolean"))
+    if depiction.accepted:
+        yield node(NAMESPACE + "accepted"), Literal("true", datatype=node(XSD + "boolean"))
+
+
+def _region(post: NamedNode, region: RegionContent) -> Iterator[Quad]:
+    """What of a picture something rests on or shows, and which picture it is a part of."""
+    picture, part = _picture(post, region), _part(post, region)
+    image, part_of = node(SCHEMA + "ImageObject"), node(SCHEMA + "isPartOf")
+    yield Quad(part, TYPE, image, post)
+    yield Quad(part, part_of, picture, post)
+    if region.label:
+        yield Quad(part, node(SCHEMA + "name"), Literal(region.label, language="en"), post)
+    yield Quad(picture, TYPE, image, post)
+    yield Quad(picture, part_of, post, post)
+
+
+Value = NamedNode | Literal
+
+
+def _about(post: NamedNode, reading: NamedNode, content: PostContent) -> Iterator[tuple[NamedNode, NamedNode, Value]]:
+    yield post, TYPE, node(SCHEMA + "NewsArticle")
+    yield post, node(SCHEMA + "headline"), literal(content.title, content.language)
+    yield post, node(SCHEMA + "datePublished"), _time(content.published_at)
+    yield post, node(NAMESPACE + "textVersion"), _whole(content.version)
+    if content.publisher:
+        yield post, node(SCHEMA + "publisher"), Literal(content.publisher)
+    if content.language:
+        yield post, node(SCHEMA + "inLanguage"), Literal(content.language)
+    if content.link:
+        # A literal: what comes from outside may be no IRI at all.
+        yield post, node(SCHEMA + "url"), Literal(content.link, datatype=node(XSD + "anyURI"))
+    yield reading, TYPE, node(PROV + "Activity")
+    yield reading, node(PROV + "used"), post
+    yield reading, node(PROV + "wasAssociatedWith"), NamedNode(vocabulary.checkpoint_iri(content.checkpoint))
+    if content.read_at:
+        yield reading, node(PROV + "endedAtTime"), _time(content.read_at)
+
+
+def _assertion(assertion: AssertionContent) -> Iterator[tuple[NamedNode, Value]]:
+    triple = assertion.triple
+    yield TYPE, node(RDF + "Statement")
+    yield node(RDF + "subject"), NamedNode(vocabulary.entity_iri(triple.head))
+    yield node(RDF + "predicate"), node(vocabulary.relation_iri(triple.relation))
+    yield node(RDF + "object"), NamedNode(vocabulary.entity_iri(triple.tail))
+    if assertion.score is not None:
+        yield node(NAMESPACE + "score"), _decimal(assertion.score)
+    if assertion.without_image is not None:
+        yield node(NAMESPACE + "scoreWithoutImage"), _decimal(assertion.without_image)
+    if assertion.echo:
+        yield node(NAMESPACE + "echo"), Literal("true", datatype=node(XSD + "boolean"))
+    if assertion.accepted:
+        yield node(NAMESPACE + "accepted"), Literal("true", datatype=node(XSD + "boolean"))
+    yield from _span("head", assertion.head)
+    yield from _span("tail", assertion.tail)
+
+
+def _span(end: str, span: Span | None) -> Iterator[tuple[NamedNode, Value]]:
+    if span is not None:
+        yield node(f"{NAMESPACE}{end}Type"), node(vocabulary.type_iri(span.type))
+        yield node(f"{NAMESPACE}{end}Start"), _whole(span.start)
+        yield node(f"{NAMESPACE}{end}End"), _whole(span.end)
+
+
+def _whole(number: int) -> Literal:
+    return Literal(str(number), datatype=node(XSD + "integer"))
+
+
+def _decimal(number: float) -> Literal:
+    """As short as stores give it back, so that comparing finds it equal."""
+    return Literal(f"{number:.4f}".rstrip("0").rstrip("."), datatype=node(XSD + "decimal"))
+
+
+def _time(moment: datetime) -> Literal:
+    return Literal(moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), datatype=node(XSD + "dateTime"))
+
+
+def entity_key(iri: str) -> UUID | None:
+    """The entity that an IRI of ours names; None for any other IRI."""
+    return _key(iri, vocabulary.entity_iri)
+
+
+def post_key(iri: str) -> UUID | None:
+    return _key(iri, vocabulary.post_iri)
+
+
+def _key(iri: str, maker: Callable[[UUID], str]) -> UUID | None:
+    beginning = maker(UUID(int=0)).removesuffix(str(UUID(int=0)))
+    try:
+        return UUID(iri.removeprefix(beginning)) if iri.startswith(beginning) else None
+    except ValueError:
+        return None

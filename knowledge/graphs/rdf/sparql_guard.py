@@ -1,0 +1,88 @@
+"""Refuses, before anything is sent, what a question to the graph may not be: an update, or one that leaves the house.
+
+The text is parsed with rdflib and refused where that cannot parse it; the bundled server checks again by its own rules.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from knowledge.graphs.sparql_server.keyword_scan import forbidden
+
+LONGEST = 20_000  # characters; a longer one is no question of a person's
+DEEPEST = 60  # brackets within brackets
+OUTWARD = frozenset({"SERVICE", "LOAD"})
+# The parser sets its grammar up while it parses first: two threads that do so at once spoil it for good.
+_one_at_a_time = threading.Lock()
+KINDS = {"SelectQuery": "select", "AskQuery": "ask", "ConstructQuery": "construct", "DescribeQuery": "describe"}
+
+
+class Refused(ValueError):
+    """The text is not sent; the message says why, to whoever wrote it."""
+
+
+def check(text: str) -> str:
+    """The kind of a query that may be sent: select, ask, construct or describe. Raises Refused."""
+    if len(text) > LONGEST:
+        raise Refused(f"The query has {len(text)} characters; {LONGEST} are allowed.")
+    if "\0" in text:
+        raise Refused("The query holds a NUL character.")
+    if _depth(text) > DEEPEST:
+        raise Refused(f"The query nests brackets more than {DEEPEST} deep.")
+    outward = forbidden(text, OUTWARD)
+    if outward:
+        raise Refused(f"{outward} is not allowed: queries stay within this graph and reach no other address.")
+    with _one_at_a_time:
+        parsed = _parsed(text)
+    kind = KINDS.get(getattr(parsed, "name", ""))
+    if kind is None:
+        raise Refused("Only SELECT, ASK, CONSTRUCT and DESCRIBE are allowed.")
+    # Not by the parse alone: rdflib may grow other names for it.
+    if any("service" in name.lower() or "load" in name.lower() for name in _names(parsed)):
+        raise Refused("SERVICE is not allowed: queries stay within this graph and reach no other address.")
+    return kind
+
+
+def _parsed(text: str) -> Any:
+    from pyparsing import ParseBaseException
+    from rdflib.plugins.sparql.parser import parseQuery, parseUpdate
+
+    try:
+        return parseQuery(text)[1]
+    except ParseBaseException as error:
+        problem = f"The query cannot be read at line {error.lineno}, column {error.column}."
+    except RecursionError as error:
+        raise Refused("The query is nested too deeply.") from error
+    except Exception as error:  # a parser that fails in another way has not understood the text either
+        raise Refused(f"The query cannot be read ({type(error).__name__}).") from error
+    try:
+        update = bool(parseUpdate(text).request)
+    except Exception:
+        update = False
+    if update:
+        raise Refused("Updates are not allowed here: the graph is made from the record and would be made over.")
+    raise Refused(problem)
+
+
+def _names(part: Any) -> Iterator[str]:
+    """The names of a parse tree's nodes."""
+    from rdflib.plugins.sparql.parserutils import CompValue
+
+    waiting = [part]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, CompValue):
+            yield one.name
+            waiting += list(one.values())
+        elif isinstance(one, list | tuple | set) or type(one).__name__ == "ParseResults":
+            waiting += list(one)
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for sign in text:
+        depth += (sign in "({[") - (sign in ")}]")
+        deepest = max(deepest, depth)
+    return deepest

@@ -1,0 +1,383 @@
+"""The RDF store over SPARQL 1.1: the bundled server on its socket file, or any server by address.
+
+Units become one update request, which a server does whole or not at all. People's queries are checked by `guard`
+first; on the bundled server they run on a snapshot, elsewhere within that server's own limits.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+import pyoxigraph
+from django.conf import settings
+
+from knowledge.graphs.rdf import quads, sparql_guard
+from knowledge.graphs.units import EntityUnit, StatementUnit, StoreRefused, StoreUnavailable, Unit
+from knowledge.ontology import vocabulary
+
+BUNDLED = "http://sparql"  # of requests that go over the socket file, where no name is looked up
+WRITE_SECONDS = 60.0
+READ_SECONDS = 60.0
+LONGEST_ANSWER = 64 << 20
+JSON = "application/sparql-results+json"
+TRIPLES = {"text/turtle", "application/n-triples"}
+_REFUSED = {400, 413, 422}
+_WRONG_TOKEN = "The SPARQL server does not accept SPARQL_TOKEN."  # noqa: S105
+
+
+class QueryFailed(Exception):
+    """A person's query got no answer; the message is for its author."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A query's answer in `media_type`; `truncated`: there were more rows than asked for."""
+
+    media_type: str
+    body: bytes
+    truncated: bool
+
+
+class SparqlStore:
+    """A `Store`. Every method raises StoreUnavailable where the server does not answer, or not as it should."""
+
+    shows_support = False
+
+    def __init__(
+        self, query_url: str, update_url: str, token: str, socket: Path | None = None, bundled: str = ""
+    ) -> None:
+        """`socket` or `bundled`, an address: it is our own server, which can do more than SPARQL asks of one."""
+        self._query_url, self._update_url = query_url, update_url
+        self._bundled = BUNDLED if socket else bundled
+        self.fence = 0
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        # trust_env: no proxy of the environment's stands between us and the graph.
+        self._client = httpx.Client(
+            headers=headers,
+            timeout=httpx.Timeout(READ_SECONDS, connect=5.0),
+            transport=httpx.HTTPTransport(uds=str(socket) if socket else None, retries=2),
+            trust_env=False,
+        )
+
+    @classmethod
+    def from_settings(cls) -> SparqlStore:
+        if settings.SPARQL_QUERY_URL:
+            update = settings.SPARQL_UPDATE_URL or settings.SPARQL_QUERY_URL
+            return cls(settings.SPARQL_QUERY_URL, update, settings.ENV["SPARQL_TOKEN"])
+        address, token = settings.SPARQL_BUNDLED_URL, settings.SPARQL_TOKEN
+        socket = None if address else settings.SPARQL_SOCKET
+        where = address or BUNDLED
+        return cls(f"{where}/ask", f"{where}/update", token, socket, bundled=where)
+
+    def replace(self, units: Sequence[Unit]) -> None:
+        """Raises StoreRefused where the server will not take them; then it has taken none."""
+        text = update(units)
+        if text:
+            self.update(text)
+
+    def update(self, text: str) -> None:
+        headers = {"Content-Type": "application/sparql-update; charset=utf-8"}
+        if self.fence:
+            headers["X-Fence"] = str(self.fence)
+        response = self._send("POST", self._update_url, content=text.encode(), headers=headers, timeout=WRITE_SECONDS)
+        if response.status_code in _REFUSED:
+            raise StoreRefused(f"The SPARQL server refused it: {response.text[:500]}")
+        self._accept(response)
+
+    def select(self, text: str) -> list[dict[str, Any]]:
+        """The rows of the product's own small query, each a dict of SPARQL JSON terms."""
+        rows: list[dict[str, Any]] = self._json(text)["results"]["bindings"]
+        return rows
+
+    def ask(self, text: str) -> bool:
+        return bool(self._json(text)["boolean"])
+
+    def clear(self, earlier_base: str = "") -> None:
+        """The bundled server holds nothing but ours; from another one goes what our IRIs begin."""
+        if self._bundled:
+            self._accept(self._send("POST", f"{self._bundled}/clear", timeout=600))
+            return
+        for base in {settings.BASE_IRI, earlier_base} - {""}:
+            self.update(
+                f"DELETE {{ GRAPH ?g {{ ?s ?p ?o }} }} WHERE {{ GRAPH ?g {{ ?s ?p ?o }} "
+                f'FILTER(STRSTARTS(STR(?g), "{base}id/")) }};\n'
+                f'DELETE {{ ?s ?p ?o }} WHERE {{ ?s ?p ?o FILTER(STRSTARTS(STR(?s), "{base}id/")) }}'
+            )
+
+    def identity(self) -> str:
+        name = _store_iri()
+        rows = self.select(f"SELECT ?o {{ GRAPH <{name}> {{ <{name}> <{vocabulary.DCTERMS}identifier> ?o }} }}")
+        return str(rows[0]["o"]["value"]) if rows else ""
+
+    def name_itself(self, identity: str) -> None:
+        name = _store_iri()
+        triple = f'<{name}> <{vocabulary.DCTERMS}identifier> "{identity}"'
+        self.update(f"DROP SILENT GRAPH <{name}>;\nINSERT DATA {{ GRAPH <{name}> {{ {triple} }} }}")
+
+    def stream(self) -> Iterator[pyoxigraph.Quad]:
+        """Every quad that the server holds but its name, in no order. Others may write meanwhile."""
+        own = pyoxigraph.NamedNode(_store_iri())
+        return (quad for quad in self._stream() if quad.subject != own)
+
+    def _stream(self) -> Iterator[pyoxigraph.Quad]:
+        if self._bundled:
+            with self._open("GET", f"{self._bundled}/dump") as body:
+                yield from pyoxigraph.parse(body, format=pyoxigraph.RdfFormat.N_QUADS)
+            return
+        for graph, text in (
+            (False, "SELECT ?s ?p ?o WHERE { ?s ?p ?o }"),
+            (True, "SELECT ?s ?p ?o ?g WHERE { GRAPH ?g { ?s ?p ?o } }"),
+        ):
+            accept = {"Accept": "text/tab-separated-values"}
+            with self._open("POST", self._query_url, data={"query": text}, headers=accept) as body:
+                rows = pyoxigraph.parse_query_results(body, format=pyoxigraph.QueryResultsFormat.TSV)
+                assert isinstance(rows, pyoxigraph.QuerySolutions)
+                for row in rows:
+                    yield pyoxigraph.Quad(row["s"], row["p"], row["o"], row["g"] if graph else None)
+
+    def of_units(self, units: Sequence[Unit]) -> set[pyoxigraph.Quad]:
+        """What the store holds now in the places of these units."""
+        found = set()
+        for unit in units:
+            for graph, text in _looks(unit):
+                for row in self.select(text):
+                    subject, predicate, value = (_term(row[name]) for name in "spo")
+                    found.add(pyoxigraph.Quad(subject, predicate, value, graph))
+        return found
+
+    def quads_in(self, graph: str) -> set[pyoxigraph.Quad]:
+        """What stands in a named graph now."""
+        name = pyoxigraph.NamedNode(graph)
+        rows = self.select(f"SELECT ?s ?p ?o WHERE {{ GRAPH <{graph}> {{ ?s ?p ?o }} }}")
+        return {pyoxigraph.Quad(_term(row["s"]), _term(row["p"]), _term(row["o"]), name) for row in rows}
+
+    def health(self) -> dict[str, Any]:
+        """What the server says of itself; a server by address has only shown that it answers."""
+        if not self._bundled:
+            return {"engine": self._query_url, "empty": not self.ask("ASK { ?s ?p ?o }")}
+        response = self._send("GET", f"{self._bundled}/health", timeout=5)
+        self._accept(response)
+        facts: dict[str, Any] = response.json()
+        return facts
+
+    def answer(self, text: str, seconds: float, limit: int, accept: str) -> Answer:
+        """A person's query, checked by the caller. Raises QueryFailed."""
+        if self._bundled:
+            fields = {"query": text, "seconds": str(seconds), "rows": str(limit)}
+            # The server itself ends the query; this waits for it to say so.
+            response = self._send(
+                "POST", f"{self._bundled}/query", data=fields, headers={"Accept": accept}, timeout=2 * seconds + 10
+            )
+            if response.status_code in (400, 403, 503, 504, 507):
+                raise QueryFailed(response.text)
+            self._accept(response)
+            return Answer(response.headers["Content-Type"], response.content, response.headers["X-Truncated"] == "1")
+        return self._answer_elsewhere(text, seconds, limit, accept)
+
+    def _answer_elsewhere(self, text: str, seconds: float, limit: int, accept: str) -> Answer:
+        headers = {"Accept": ", ".join([JSON, *sorted(TRIPLES)])}
+        try:
+            with self._client.stream(
+                "POST", self._query_url, data={"query": text}, headers=headers, timeout=seconds
+            ) as response:
+                body = _bounded(response, time.monotonic() + seconds)
+        except httpx.TimeoutException:
+            raise QueryFailed(f"The query took longer than {seconds:g} seconds.") from None
+        except httpx.HTTPError as error:
+            raise StoreUnavailable(_silent(error)) from error
+        if response.status_code in _REFUSED or response.status_code >= 500:
+            raise QueryFailed(f"The SPARQL server said: {body[:500].decode(errors='replace')}")
+        if response.status_code in (401, 403):
+            raise StoreUnavailable(_WRONG_TOKEN)
+        kind = response.headers.get("Content-Type", "").split(";")[0]
+        return _cut_triples(body, kind, limit) if kind in TRIPLES else _cut(body, limit, accept)
+
+    def _json(self, text: str) -> dict[str, Any]:
+        response = self._send("POST", self._query_url, data={"query": text}, headers={"Accept": JSON})
+        self._accept(response)
+        try:
+            answer: dict[str, Any] = response.json()
+        except ValueError:
+            raise StoreUnavailable("The SPARQL server's answer is not SPARQL JSON; is the address right?") from None
+        return answer
+
+    def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
+        try:
+            return self._client.request(method, url, **options)
+        except httpx.HTTPError as error:
+            raise StoreUnavailable(_silent(error)) from error
+
+    def _open(self, method: str, url: str, **options: Any) -> _Body:
+        request = self._client.build_request(method, url, **options)
+        try:
+            response = self._client.send(request, stream=True)
+        except httpx.HTTPError as error:
+            raise StoreUnavailable(_silent(error)) from error
+        if response.status_code != 200:
+            response.read()
+        self._accept(response)
+        return _Body(response)
+
+    def _accept(self, response: httpx.Response) -> None:
+        if response.status_code in (401, 403):
+            raise StoreUnavailable(_WRONG_TOKEN)
+        if not response.is_success:
+            raise StoreUnavailable(f"The SPARQL server answered {response.status_code}: {response.text[:300]}")
+
+
+class _Body:
+    """A response's body as a file that a parser can read, closed at the end of a `with`."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._response, self._chunks, self._rest = response, response.iter_bytes(1 << 16), b""
+
+    def __enter__(self) -> IO[bytes]:
+        return self  # type: ignore[return-value]
+
+    def __exit__(self, *error: object) -> None:
+        self._response.close()
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            while size < 0 or len(self._rest) < size:
+                self._rest += next(self._chunks)
+        except StopIteration:
+            size = len(self._rest) if size < 0 else size
+        except httpx.HTTPError as error:
+            raise StoreUnavailable(_silent(error)) from error
+        given, self._rest = self._rest[:size], self._rest[size:]
+        return given
+
+
+def query(text: str, seconds: float, limit: int, accept: str = JSON) -> Answer:
+    """A person's query: read-only, within the graph, at most `limit` rows and about `seconds`.
+
+    Raises guard.Refused, QueryFailed or StoreUnavailable, each with a sentence for the person.
+    """
+    sparql_guard.check(text)
+    return SparqlStore.from_settings().answer(text, seconds, limit, accept)
+
+
+def default_graph_is_union() -> bool:
+    """Whether the server's default graph shows what named graphs hold: then a query without GRAPH sees more than each
+    statement once. Asked by putting a triple there for a moment."""
+    store = SparqlStore.from_settings()
+    facts = store.health()
+    if "default_graph_is_union" in facts:
+        return bool(facts["default_graph_is_union"])
+    probe = f"{settings.BASE_IRI}id/probe"
+    store.update(f"INSERT DATA {{ GRAPH <{probe}> {{ <{probe}> <{probe}> <{probe}> }} }}")
+    try:
+        return store.ask(f"ASK {{ <{probe}> <{probe}> <{probe}> }}")
+    finally:
+        store.update(f"DROP SILENT GRAPH <{probe}>")
+
+
+def update(units: Iterable[Unit]) -> str:
+    """One update request that makes a store show these units as they are; "" where there is nothing to do."""
+    dropped, subjects, removed, added = dict[str, None](), [], [], dict[str, list[str]]()
+    for unit in units:
+        dropped |= dict.fromkeys(quads.graphs(unit))
+        for quad in quads.quads(unit):
+            graph = quad.graph_name
+            place = graph.value if isinstance(graph, pyoxigraph.NamedNode) else ""
+            added.setdefault(place, []).append(_triple(quad))
+        if isinstance(unit, EntityUnit):
+            subjects.append(f"<{vocabulary.entity_iri(unit.key)}>")
+        elif isinstance(unit, StatementUnit):
+            removed += [_triple(quad) for quad in quads.gone(unit)]
+    steps = [f"DROP SILENT GRAPH <{graph}>" for graph in dropped]
+    if subjects:
+        # One step a property: with both as variables an engine may go through every triple that it has.
+        values = f"VALUES ?s {{ {' '.join(subjects)} }}"
+        steps += [f"DELETE {{ ?s {name} ?o }} WHERE {{ {values} ?s {name} ?o }}" for name in quads.ENTITY_PROPERTIES]
+    if removed:
+        steps.append(f"DELETE DATA {{\n{''.join(removed)}}}")
+    if added:
+        inner = (f"GRAPH <{graph}> {{\n{''.join(some)}}}" if graph else "".join(some) for graph, some in added.items())
+        steps.append(f"INSERT DATA {{\n{''.join(inner)}}}")
+    return ";\n".join(steps)
+
+
+def _store_iri() -> str:
+    """The graph in which a store keeps its name for itself."""
+    return f"{settings.BASE_IRI}id/store"
+
+
+def _triple(quad: pyoxigraph.Quad) -> str:
+    return f"{quad.subject} {quad.predicate} {quad.object} .\n"
+
+
+def _looks(unit: Unit) -> list[tuple[pyoxigraph.NamedNode | None, str]]:
+    """The queries that show a unit's places, each with the graph that it looks at."""
+    found: list[tuple[pyoxigraph.NamedNode | None, str]] = [
+        (pyoxigraph.NamedNode(graph), f"SELECT ?s ?p ?o WHERE {{ GRAPH <{graph}> {{ ?s ?p ?o }} }}")
+        for graph in quads.graphs(unit)
+    ]
+    if isinstance(unit, EntityUnit):
+        rows = " ".join(f"(<{vocabulary.entity_iri(unit.key)}> {name})" for name in quads.ENTITY_PROPERTIES)
+        found.append((None, f"SELECT ?s ?p ?o WHERE {{ VALUES (?s ?p) {{ {rows} }} ?s ?p ?o }}"))
+    elif isinstance(unit, StatementUnit):
+        plain = (*quads.plain(unit), *quads.gone(unit))
+        places = sorted({f"({q.subject} {q.predicate} {q.object})" for q in plain})
+        if places:
+            found.append((None, f"SELECT ?s ?p ?o WHERE {{ VALUES (?s ?p ?o) {{ {' '.join(places)} }} ?s ?p ?o }}"))
+    return found
+
+
+def _term(term: dict[str, Any]) -> Any:
+    if term["type"] == "uri":
+        return pyoxigraph.NamedNode(term["value"])
+    if term["type"] == "bnode":
+        return pyoxigraph.BlankNode(term["value"])
+    if "xml:lang" in term:
+        return pyoxigraph.Literal(term["value"], language=term["xml:lang"].lower())
+    datatype = pyoxigraph.NamedNode(term["datatype"]) if "datatype" in term else None
+    return pyoxigraph.Literal(term["value"], datatype=datatype)
+
+
+def _cut(body: bytes, limit: int, accept: str) -> Answer:
+    """Another server's table, of at most `limit` rows, in the form that was asked for."""
+    try:
+        table = json.loads(body)
+        rows = table.get("results", {}).get("bindings", [])
+        if rows:
+            table["results"]["bindings"] = rows[:limit]
+        form = pyoxigraph.QueryResultsFormat.from_media_type(accept) or pyoxigraph.QueryResultsFormat.JSON
+        read = pyoxigraph.parse_query_results(json.dumps(table).encode(), format=pyoxigraph.QueryResultsFormat.JSON)
+        written = read.serialize(format=form)
+    except (ValueError, SyntaxError, AttributeError) as error:
+        raise QueryFailed(f"The SPARQL server's answer cannot be read: {error}") from error
+    return Answer(form.media_type, written or b"", len(rows) > limit)
+
+
+def _cut_triples(body: bytes, kind: str, limit: int) -> Answer:
+    form = pyoxigraph.RdfFormat.from_media_type(kind)
+    try:
+        triples = [quad.triple for quad in pyoxigraph.parse(body, format=form)]
+        written = pyoxigraph.serialize(triples[:limit], format=form)
+    except (ValueError, SyntaxError) as error:
+        raise QueryFailed(f"The SPARQL server's answer cannot be read: {error}") from error
+    return Answer(kind, written or b"", len(triples) > limit)
+
+
+def _bounded(response: httpx.Response, until: float) -> bytes:
+    """Another server's answer, as long as it comes in time and is no longer than may be."""
+    body = bytearray()
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > LONGEST_ANSWER:
+            raise QueryFailed("The answer is larger than 64 MB. Ask for fewer rows.")
+        if time.monotonic() > until:
+            raise httpx.ReadTimeout("the answer came too slowly")
+    return bytes(body)
+
+
+def _silent(error: httpx.HTTPError) -> str:
+    return f"The SPARQL server does not answer ({type(error).__name__}). It is started by `make run`; see its log."

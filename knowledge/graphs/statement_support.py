@@ -1,0 +1,77 @@
+"""Which posts support a triple now, and how surely: for the stores that show it beside the triple."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from knowledge.graphs.units import Support
+from knowledge.record import current
+
+Ends = tuple[int, str, int]
+MOST_ROWS, TOGETHER = 20_000, 500
+Best = dict[UUID, float | None]
+
+
+def rows_saying(forms: Collection[Ends], members: Mapping[int, int]) -> list[int] | None:
+    """The statement rows that may say these triples now, whichever of their ends' merged entities they name; None where
+    those are too many to be listed.
+
+    Each by its three columns, which one index has: asked for by either end alone, an entity with very many statements
+    would have all of them looked at, for each portion of its units again.
+    """
+    under: dict[int, list[int]] = defaultdict(list)
+    for member, survivor in members.items():
+        under[survivor].append(member)
+    triples: set[Ends] = set()
+    for head, relation, tail in forms:
+        triples |= {(h, relation, t) for h in under[head] for t in under[tail]}
+        if len(triples) > MOST_ROWS:
+            return None
+    triples |= {(t, relation, h) for h, relation, t in triples if relation in current.SYMMETRIC}
+    ordered, found = sorted(triples), list[int]()
+    for start in range(0, len(ordered), TOGETHER):
+        some = ordered[start : start + TOGETHER]
+        values = ", ".join(["(%s, %s, %s)"] * len(some))
+        with connection.cursor() as cursor:
+            sql = f"SELECT id FROM knowledge_statement WHERE (head_id, relation, tail_id) IN (VALUES {values})"  # noqa: S608
+            cursor.execute(sql, [part for triple in some for part in triple])
+            found += [row[0] for row in cursor.fetchall()]
+    return found
+
+
+def of(forms: Collection[Ends], only: Collection[int] | None = None) -> dict[Ends, Support]:
+    """The support of those of these triples, by ids of entities, that have any; `only`: the statement rows that can say
+    them."""
+    if not forms:
+        return {}
+    wanted = set(forms)
+    rows: dict[str, Iterable[Any]] = {"statement__in": only or ()}
+    if only is None:
+        heads = current.members(end for head, _, tail in wanted for end in (head, tail))
+        relations = {relation for _, relation, _ in wanted}
+        rows = {"statement__head__in": heads, "statement__tail__in": heads, "statement__relation__in": relations}
+    best: dict[Ends, Best] = defaultdict(dict)
+    said = current.assertions().filter(**rows).order_by()
+    columns = ("head_now", "statement__relation", "tail_now", "reading__version__post__public_id", "score")
+    for head, relation, tail, post, score in said.values_list(*columns):
+        ends = (head, relation, tail)
+        if ends in wanted:
+            best[ends][post] = max(score, best[ends].get(post) or 0.0)
+    accepted = set()
+    upheld = current.accepting().filter(**rows).order_by()
+    for *triple, post in upheld.values_list("head_now", "statement__relation", "tail_now", "post__public_id"):
+        ends = (triple[0], triple[1], triple[2])
+        if ends in wanted:
+            accepted.add(ends)
+            best[ends].setdefault(post, None)
+    return {ends: _support(posts, ends in accepted) for ends, posts in best.items()}
+
+
+def _support(posts: Best, accepted: bool) -> Support:
+    ordered = sorted(posts)
+    return Support(tuple(ordered), tuple(posts[post] for post in ordered), accepted)

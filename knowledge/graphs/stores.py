@@ -1,0 +1,34 @@
+"""The stores that the record is projected into. A plain dict: a new store is one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+
+from knowledge.graphs.units import Store
+
+
+def _rdf() -> Store:
+    from knowledge.graphs.rdf.sparql_store import SparqlStore
+
+    return SparqlStore.from_settings()
+
+
+def _neo4j() -> Store:
+    from knowledge.graphs.neo4j.store import Neo4jStore
+
+    return Neo4jStore.from_settings()
+
+
+STORES: dict[str, Callable[[], Store]] = {"rdf": _rdf, "neo4j": _neo4j}
+
+
+def store_names() -> tuple[str, ...]:
+    """The stores that are set up here: Neo4j only where it has an address."""
+    return tuple(name for name in STORES if name != "neo4j" or settings.NEO4J_URL)
+
+
+def open_store(name: str) -> Store:
+    """The store, ready to be asked. It is reached on its first use, not here."""
+    return STORES[name]()

@@ -1,0 +1,325 @@
+"""Builds units from the record as it stands now, many at a time, in a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID, uuid5
+
+from django.db.models.functions import Coalesce
+
+from extraction.models import Post
+from knowledge.graphs.statement_support import of as support_of
+from knowledge.graphs.statement_support import rows_saying
+from knowledge.graphs.units import (
+    AssertionContent,
+    Comparison,
+    DepictionContent,
+    EntityContent,
+    EntityUnit,
+    KnownContent,
+    Name,
+    PostContent,
+    PostUnit,
+    RegionContent,
+    Span,
+    StatementUnit,
+    Triple,
+    Unit,
+)
+from knowledge.linking import linked_facts
+from knowledge.linking.fact_comparison import Agreement, agreements
+from knowledge.linking.linked_facts import Linked
+from knowledge.models import Entity, EntityName, Evidence, Merge, Projection, Review, Statement
+from knowledge.ontology import vocabulary
+from knowledge.record import current, depictions
+from knowledge.recording import reviews
+from knowledge.sources.protocol import WIKIDATA, source_of
+
+MERGED_AT_ONCE = 200
+Kind = Projection.Kind
+Ends = tuple[int, str, int]
+
+
+def units(rows: Iterable[Projection], *, with_support: bool = False) -> list[Unit]:
+    """The present state of these units. A unit whose row is gone from the record has no content."""
+    keys: dict[str, list[UUID]] = defaultdict(list)
+    for row in rows:
+        keys[row.kind].append(row.key)
+    found = statements(keys[Kind.STATEMENT], with_support=with_support)
+    return [*posts(keys[Kind.POST]), *found, *entities(keys[Kind.ENTITY])]
+
+
+def posts(keys: Sequence[UUID]) -> list[PostUnit]:
+    if not keys:
+        return []
+    live = Post.objects.filter(public_id__in=keys, state=Post.State.LIVE, current_reading__isnull=False)
+    found = {
+        post.public_id: post for post in live.select_related("current_reading__version", "current_reading__checkpoint")
+    }
+    ids = [post.pk for post in found.values()]
+    accepted = _accepted(ids)
+    said = _assertions(ids, accepted)
+    mentioned, shown = _mentions(ids), depictions.of_posts(ids)
+    for post in found.values():
+        said[post.pk] += _by_review_alone(post, accepted[post.pk], said[post.pk])
+    return [
+        PostUnit(key, _post(post, said[post.pk], mentioned[post.pk], shown.get(post.pk, [])) if post else None)
+        for key in keys
+        for post in [found.get(key)]
+    ]
+
+
+def entities(keys: Sequence[UUID]) -> list[EntityUnit]:
+    if not keys:
+        return []
+    found = {row.public_id: row for row in Entity.objects.filter(public_id__in=keys).select_related("canonical")}
+    standing = [row.pk for row in found.values() if row.canonical_id is None]
+    known = set(current.entities().filter(pk__in=standing).values_list("pk", flat=True))
+    names: dict[int, set[Name]] = defaultdict(set)
+    stands_for = current.members(known) if known else {}
+    for entity, name, language in EntityName.objects.filter(entity__in=stands_for).values_list(
+        "entity", "name", "language"
+    ):
+        names[stands_for[entity]].add(Name(name, language))
+    links = linked_facts.links_of(stands_for) if stands_for else {}
+    return [EntityUnit(key, _entity(found.get(key), known, names, links)) for key in keys]
+
+
+def _same(link: Linked | None) -> tuple[str, ...]:
+    """Its addresses elsewhere."""
+    if link is None:
+        return ()
+    dbpedia = link.addresses.get("dbpedia", "")
+    return (f"{vocabulary.WIKIDATA}{link.target}", *([dbpedia] if dbpedia else []))
+
+
+def _known(link: Linked | None) -> KnownContent | None:
+    if link is None:
+        return None
+    about = (link.description, link.abstract, link.categories, link.facts)
+    others = {source_of(said_as) for *_, said_as in link.facts} - {WIKIDATA}
+    return KnownContent(link.target, *about, sources=(WIKIDATA, *sorted(others)))
+
+
+def statements(keys: Sequence[UUID], *, with_support: bool = False) -> list[StatementUnit]:
+    """Also, for each, the triples that it may have stood as while a merge was in force that no longer is, or before
+    one that is: the store may still hold them."""
+    if not keys:
+        return []
+    columns = ("pk", "public_id", "head", "relation", "tail")
+    found = list(Statement.objects.filter(public_id__in=keys).values_list(*columns))
+    rows = [row[1:] for row in found]
+    ever = _stood_for({end for _, head, _, tail in rows for end in (head, tail)})
+    forms = {
+        key: {_ordered(h, relation, t) for h in ever[head] for t in ever[tail] if h != t}
+        for key, head, relation, tail in rows
+    }
+    every = {form for found in forms.values() for form in found}
+    ids = {end for head, _, tail in every for end in (head, tail)}
+    members = current.members(ids)
+    # Where no merge has touched their ends, no other row says the same: these rows alone are asked for.
+    alone = all(len(some) == 1 for some in ever.values()) and len(members) == len(ids)
+    only = [row[0] for row in found] if alone else rows_saying(every, members)
+    support = support_of(every, only) if with_support else {}
+    supported = every & support.keys() if with_support else supported_among(every, only)
+    public = dict(Entity.objects.filter(pk__in=ids).values_list("pk", "public_id"))
+
+    shown = {(h, relation, t): Triple(public[h], relation, public[t]) for h, relation, t in every}
+    standing = agreements(supported)
+
+    def unit(key: UUID) -> StatementUnit:
+        there = sorted(forms.get(key, set()) & supported, key=shown.__getitem__)
+        gone = sorted(shown[form] for form in forms.get(key, set()) - supported)
+        return StatementUnit(
+            *(key, tuple(shown[one] for one in there), tuple(gone)),
+            support=tuple(support[one] for one in there if with_support),
+            compared=_compared([standing[one] for one in there]),
+        )
+
+    return [unit(key) for key in keys]
+
+
+def _compared(found: Sequence[Agreement]) -> tuple[Comparison | None, ...]:
+    if all(one.standing == "said" for one in found):
+        return ()
+    return tuple(
+        None if one.standing == "said" else Comparison(one.standing, one.source, one.target, one.value, one.fact)
+        for one in found
+    )
+
+
+def supported_among(forms: set[Ends], only: Sequence[int] | None = None) -> set[Ends]:
+    """Those of these triples, by ids of entities, that any statement row supports now; `only`: the rows that can."""
+    if not forms:
+        return set()
+    if only is not None:
+        said = Statement.objects.filter(pk__in=only)
+    else:
+        heads = current.members(end for head, _, tail in forms for end in (head, tail))
+        relations = {relation for _, relation, _ in forms}
+        said = Statement.objects.filter(head__in=heads, tail__in=heads, relation__in=relations)
+    rows = current.with_ends(said).values_list("pk", "head_now", "relation", "tail_now")
+    among = {pk: (head, relation, tail) for pk, head, relation, tail in rows if (head, relation, tail) in forms}
+    return {among[pk] for pk in current.supported_among(among)}
+
+
+def _stood_for(ids: set[int]) -> dict[int, set[int]]:
+    """For each entity: itself and every entity that ever stood for it."""
+    ever = {pk: {pk} for pk in ids}
+    wanted = sorted(map(str, ids)) if Merge.objects.exists() else []
+    # Some at a time: each key is a condition of its own, and SQLite takes no more than a thousand.
+    for start in range(0, len(wanted), MERGED_AT_ONCE):
+        some = wanted[start : start + MERGED_AT_ONCE]
+        for survivor, former in Merge.objects.filter(former__has_any_keys=some).values_list("survivor", "former"):
+            for pk in former.keys() & set(some):
+                ever[int(pk)].add(survivor)
+    return ever
+
+
+def _ordered(head: int, relation: str, tail: int) -> Ends:
+    return (tail, relation, head) if relation in current.SYMMETRIC and tail < head else (head, relation, tail)
+
+
+_HEAD = Coalesce("head_mention__entity__canonical__public_id", "head_mention__entity__public_id")
+_TAIL = Coalesce("tail_mention__entity__canonical__public_id", "tail_mention__entity__public_id")
+_COLUMNS = (
+    "reading__version__post",
+    "public_id",
+    "relation",
+    "score",
+    "score_without_image",
+    "head_now",
+    "tail_now",
+    "read_head",
+    "read_tail",
+)
+_SPANS = tuple(f"{end}_mention__{part}" for end in ("head", "tail") for part in ("start", "end", "type"))
+
+
+def _assertions(ids: list[int], accepted: dict[int, dict[Ends, Review]]) -> dict[int, list[AssertionContent]]:
+    said: dict[int, list[AssertionContent]] = defaultdict(list)
+    rows = current.assertions().filter(reading__current_of__in=ids).annotate(read_head=_HEAD, read_tail=_TAIL)
+    shown, echoes = _regions(ids), _echoes(ids)
+    for row in rows.order_by("pk").values_list("pk", *_COLUMNS, *_SPANS):
+        pk, post, key, relation, score, without, head_now, tail_now, head, tail, *spans = row
+        content = AssertionContent(
+            key=key,
+            triple=Triple(head, relation, tail),
+            score=score,
+            head=Span(*spans[:3]),
+            tail=Span(*spans[3:]),
+            accepted=(head_now, relation, tail_now) in accepted[post],
+            without_image=without,
+            echo=pk in echoes,
+            regions=shown.get(pk, ()),
+        )
+        said[post].append(content)
+    return said
+
+
+def _regions(ids: list[int]) -> dict[int, tuple[RegionContent, ...]]:
+    """The parts of pictures that assertions rest on. Of the record alone, so that a graph made anew is the same."""
+    found: dict[int, tuple[RegionContent, ...]] = {}
+    rows = Evidence.objects.filter(assertion__reading__current_of__in=ids, kind=Evidence.Kind.REGION)
+    for assertion, said in rows.order_by("pk").values_list("assertion", "reference"):
+        if "box" not in said:
+            continue
+        x, y, w, h = said["box"]
+        region = RegionContent(said.get("image", 0), (x, y, w, h), said.get("class", ""))
+        found[assertion] = (*found.get(assertion, ()), region)
+    return found
+
+
+def _echoes(ids: list[int]) -> set[int]:
+    """The assertions that merely say what their reader was shown."""
+    rows = Evidence.objects.filter(assertion__reading__current_of__in=ids, kind=Evidence.Kind.FACT)
+    return set(rows.values_list("assertion", flat=True))
+
+
+def _accepted(ids: list[int]) -> dict[int, dict[Ends, Review]]:
+    found: dict[int, dict[Ends, Review]] = defaultdict(dict)
+    for given in current.accepting().filter(post__in=ids).select_related("statement").order_by("pk"):
+        found[given.post_id][given.head_now, given.statement.relation, given.tail_now] = given
+    return found
+
+
+def _by_review_alone(post: Post, accepted: dict[Ends, Review], said: list[AssertionContent]) -> list[AssertionContent]:
+    """What an editor saw and this reading does not say, at the place where the quoted words stand now."""
+    ends = {end for head, _, tail in accepted for end in (head, tail)}
+    public = dict(Entity.objects.filter(pk__in=ends).values_list("pk", "public_id")) if ends else {}
+    read = {(one.triple.head, one.triple.relation, one.triple.tail) for one in said}
+    read |= {(tail, relation, head) for head, relation, tail in read if relation in current.SYMMETRIC}
+    found = []
+    for (head, relation, tail), given in accepted.items():
+        triple = Triple(public[head], relation, public[tail])
+        if (triple.head, relation, triple.tail) not in read:
+            key = uuid5(post.public_id, f"review|{given.statement.public_id}")
+            spans = [_quoted(post, given, end) for end in ("head", "tail")]
+            found.append(AssertionContent(key, triple, head=spans[0], tail=spans[1], accepted=True))
+    return found
+
+
+def _quoted(post: Post, given: Review, end: str) -> Span | None:
+    assert post.current_reading is not None
+    place = reviews.find(post.current_reading.version.text, given.quotes[end])
+    if place is None:
+        return None
+    return Span(place, place + len(given.quotes[end]["exact"]), given.quintuple[f"{end}_type"])
+
+
+def _mentions(ids: list[int]) -> dict[int, list[UUID]]:
+    found: dict[int, list[UUID]] = defaultdict(list)
+    entity = Coalesce("entity__canonical__public_id", "entity__public_id")
+    rows = current.mentions().filter(reading__current_of__in=ids).order_by()
+    for post, key in rows.values_list("reading__current_of", entity).distinct():
+        found[post].append(key)
+    return found
+
+
+def _depiction(one: depictions.Judged) -> DepictionContent:
+    row = one.depiction
+    x, y, w, h = row.box
+    return DepictionContent(
+        key=row.public_id,
+        entity=one.entity.public_id,
+        region=RegionContent(row.image, (x, y, w, h), row.label),
+        score=row.score,
+        text=Span(row.mention.start, row.mention.end, row.mention.type),
+        accepted=one.review is not None,
+        grounded=row.grounded,
+    )
+
+
+def _post(
+    post: Post, said: list[AssertionContent], mentions: list[UUID], shown: list[depictions.Judged]
+) -> PostContent:
+    reading = post.current_reading
+    assert reading is not None
+    return PostContent(
+        link=post.link,
+        title=reading.version.title or reading.version.text[:200].strip(),
+        language=reading.version.language,
+        published_at=post.published_at,
+        version=reading.version.ordinal,
+        checkpoint=reading.checkpoint.digest,
+        read_at=reading.read_at,
+        assertions=tuple(said),
+        mentions=tuple(sorted(mentions)),
+        publisher=post.publisher,
+        depictions=tuple(_depiction(one) for one in shown if one.counts),
+    )
+
+
+def _entity(
+    row: Entity | None, known: set[int], names: dict[int, set[Name]], links: Mapping[int, Linked]
+) -> EntityContent | None:
+    if row is None:
+        return None
+    if row.canonical is not None:
+        return EntityContent(row.label, row.type, survivor=row.canonical.public_id)
+    if row.pk not in known:
+        return None
+    ordered = tuple(sorted(names[row.pk], key=lambda name: (name.name, name.language)))
+    link = links.get(row.pk)
+    return EntityContent(row.label, row.type, ordered, same=_same(link), known=_known(link))

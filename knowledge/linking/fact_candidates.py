@@ -1,0 +1,138 @@
+"""What is known of a post before it is read: a small graph of facts, from its headline's and its text's likely names.
+
+Names are runs of capitalised words that somebody is called exactly so, in the record or in the local index; which of
+several bearers is meant the linker says. Nobody is asked over the network: what services told of an entity once stands
+in its link. No Django here; `showing` hands in what is looked up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from extraction.labels import RELATIONS
+from extraction.schema import Fact
+from knowledge.entities import names
+from knowledge.sources.protocol import WIKIDATA, source_of
+
+MOST_NAMES = 60  # of a post that are looked for, in the text's order
+MOST_SUBJECTS = 10  # of whom facts are told
+MOST_EACH, MOST = 8, 60  # facts of one, facts of a post
+CATEGORIES = 2
+LONGEST = 4  # words of a name
+LONGEST_TEXT = 120  # code points of a description
+READ_FROM = 4000  # code points of a text in which names are looked for
+AROUND = 200
+_WORD = re.compile(r"[^\W\d_](?:[\w'’.-]*\w)?")
+_ITEM = re.compile(r"Q[1-9][0-9]*")
+_LABELS = {one.property: (key, one.label) for key, one in RELATIONS.items() if one.property and one.match == "exact"}
+
+Row = tuple[str, str, str, str]
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An entity that the post names: Wikidata's id, its label there and what is known; `facts`: property, value, name
+    of the value, and how another source than Wikidata says it. `source`: whose the rest is."""
+
+    target: str
+    label: str
+    description: str = ""
+    categories: tuple[str, ...] = ()
+    facts: tuple[Row, ...] = ()
+    source: str = WIKIDATA
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A name of the post and the words around it, which tell its bearers apart."""
+
+    name: str
+    around: str
+
+
+def windows(text: str) -> dict[str, list[Span]]:
+    """By `names.name_key` where each run of at most LONGEST capitalised words stands, for the first MOST_NAMES runs."""
+    found: dict[str, list[Span]] = {}
+    for run in list(_runs(text[:READ_FROM]))[:MOST_NAMES]:
+        for first in range(len(run)):
+            for last in range(first, min(first + LONGEST, len(run))):
+                span = (run[first][0], run[last][1])
+                found.setdefault(names.name_key(text[slice(*span)]), []).append(span)
+    return found
+
+
+def named(text: str, places: Mapping[str, Sequence[Span]], known: Collection[str]) -> list[Named]:
+    """The names among these that somebody bears: the longest where several begin at one word, none within another."""
+    spans = sorted((span for key in known for span in places.get(key, ())), key=lambda span: (span[0], -span[1]))
+    taken, found = 0, dict[str, Named]()
+    for start, end in spans:
+        if start >= taken:
+            name = text[start:end]
+            found.setdefault(names.name_key(name), Named(name, text[max(0, start - AROUND) : end + AROUND]))
+            taken = end
+    return list(found.values())[:MOST_SUBJECTS]
+
+
+def told(
+    said: Mapping[str, Subject], called: Callable[[Collection[str]], Mapping[str, str]] = lambda ids: {}
+) -> tuple[Fact, ...]:
+    """The facts of these subjects, by the names that the post calls them, one of each by turns. `called` gives names of
+    entities by their ids, for values that came without."""
+    subjects = {subject.target: (name, subject) for name, subject in reversed(list(said.items()))}
+    ordered = [subjects[target] for target in dict.fromkeys(subject.target for subject in said.values())]
+    missing = {
+        value for _, one in ordered for p, value, label, _ in one.facts if p in _LABELS and _nameless(value, label)
+    }
+    labels = {**called(missing), **{target: subject.label for target, (_, subject) in subjects.items()}}
+    columns = [list(_facts(name, subject, labels, subjects.keys()))[:MOST_EACH] for name, subject in ordered]
+    rows = [fact for row in zip_longest(*columns) for fact in row if fact is not None]
+    return tuple(rows[:MOST])
+
+
+def _facts(name: str, subject: Subject, labels: Mapping[str, str], here: Collection[str]) -> Iterator[Fact]:
+    """What leads to others of the post first, then what it is, then the rest."""
+    # By the post's own name where the source's does not hold it: a network finds a mention's nodes by its words.
+    own = subject.label if set(_key(name)) <= set(_key(subject.label)) else name
+    ordered = sorted(subject.facts, key=lambda fact: fact[1] not in here)
+    near = [fact for fact in ordered if fact[1] in here]
+    yield from _told(own, near, labels)
+    if subject.description:
+        yield Fact(own, "is", subject.description[:LONGEST_TEXT], subject.source)
+    for category in subject.categories[:CATEGORIES]:
+        yield Fact(own, "category", category[:LONGEST_TEXT], subject.source)
+    yield from _told(own, ordered[len(near) :], labels)
+
+
+def _told(own: str, rows: Sequence[Row], labels: Mapping[str, str]) -> Iterator[Fact]:
+    for name, value, label, said_as in rows:
+        shown = label or labels.get(value, "")
+        if not shown and not _ITEM.fullmatch(value):
+            shown = value.removesuffix("T00:00:00Z")
+        if name in _LABELS and shown:
+            relation, words = _LABELS[name]
+            yield Fact(own, words, shown[:LONGEST_TEXT], source_of(said_as), relation)
+
+
+def _nameless(value: str, label: str) -> bool:
+    return not label and bool(_ITEM.fullmatch(value))
+
+
+def _key(name: str) -> list[str]:
+    return names.name_key(name).split()
+
+
+def _runs(text: str) -> Iterator[list[Span]]:
+    """Capitalised words that follow each other with one blank or hyphen between."""
+    run: list[Span] = []
+    for word in _WORD.finditer(text):
+        if run and (not word[0][0].isupper() or text[run[-1][1] : word.start()] not in (" ", "-")):
+            yield run
+            run = []
+        if word[0][0].isupper():
+            run.append(word.span())
+    if run:
+        yield run

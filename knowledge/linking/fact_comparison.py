@@ -1,0 +1,145 @@
+"""How a statement stands to what Wikidata and DBpedia say of its ends: said here, already known, or in conflict.
+
+Known: one of them has the same fact. In conflict: none has, the property is one that a thing has once, one of them has
+another value for it, and we know what our value is there. Everything else is only said here. Works on what links
+hold: asks nobody. Whoever changes a link's target or facts marks its entity's statements (`identities`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from extraction.labels import RELATIONS
+from knowledge.linking import linked_facts
+from knowledge.models import Entity
+from knowledge.ontology.vocabulary import COMPARABLE
+from knowledge.record import current
+from knowledge.sources.protocol import DBPEDIA, source_of
+
+Standing = Literal["said", "known", "conflict"]
+Ends = tuple[int, str, int]
+
+# Properties that a thing has one value of; a place of birth may be told as city or as country, so places are left out.
+ONCE = frozenset({"P22", "P25", "P36", "P569", "P570"})
+_YEAR = re.compile(r"\b(\d{4})\b")
+_ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """`fact` is the source's value where it says something else, or the same, in words; `value` its id or the words
+    themselves, `target` the end that the source says it of: Wikidata's id, or its address in DBpedia."""
+
+    standing: Standing
+    source: str = ""
+    fact: str = ""
+    value: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """`time`: its words, where it is a date. `facts`: by property what is known, in the order of trust."""
+
+    target: str = ""
+    time: str | None = None
+    facts: Mapping[str, tuple[_Told, ...]] = field(default_factory=dict)
+    address: str = ""  # in DBpedia
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    value: str
+    label: str
+    source: str
+
+    def agreement(self, standing: Standing, of: _End) -> Agreement:
+        target = of.address if self.source == DBPEDIA and of.address else of.target
+        return Agreement(standing, self.source, self.label or self.value, self.value, target)
+
+
+def agreements(said: Iterable[Ends]) -> dict[Ends, Agreement]:
+    """For each (head, relation, tail), by the ids of entities that stand for themselves, how it stands; only said here
+    where nothing is linked."""
+    wanted = set(said)
+    found = dict.fromkeys(wanted, Agreement("said"))
+    comparable = [one for one in wanted if one[1] in COMPARABLE]
+    ends = _ends({end for head, _, tail in comparable for end in (head, tail)})
+    nothing = _End()
+    for one in comparable if ends else ():
+        found[one] = _agreement(ends.get(one[0], nothing), one[1], ends.get(one[2], nothing))
+    return found
+
+
+def _ends(ids: set[int]) -> dict[int, _End]:
+    """Of those of which anything can be compared; none where nothing is linked, so that this costs little then."""
+    links = linked_facts.links_of(current.members(ids)) if ids else {}
+    if not links:
+        return {}
+    times = dict(Entity.objects.filter(pk__in=ids, type="time").values_list("pk", "label"))
+    return {pk: _End(time=label) for pk, label in times.items()} | {
+        pk: _End(link.target, times.get(pk), _by_property(link.facts), link.addresses.get("dbpedia", ""))
+        for pk, link in links.items()
+    }
+
+
+def _by_property(facts: Iterable[linked_facts.Fact]) -> dict[str, tuple[_Told, ...]]:
+    found: dict[str, list[_Told]] = {}
+    for name, value, label, said_as in facts:
+        found.setdefault(name, []).append(_Told(value, label, source_of(said_as)))
+    return {name: tuple(values) for name, values in found.items()}
+
+
+def _agreement(head: _End, relation: str, tail: _End) -> Agreement:
+    kind = RELATIONS[relation]
+    assert kind.property is not None
+    known = head.facts.get(kind.property, ())
+    if kind.symmetric and not any(_same(one.value, tail) for one in known):
+        turned = tail.facts.get(kind.property, ())
+        if not known or any(_same(one.value, head) for one in turned):
+            head, tail, known = tail, head, turned
+    for one in known:
+        if _same(one.value, tail):
+            return one.agreement("known", head)
+    if known and kind.property in ONCE and _told(tail) and all(_other(one.value, tail) for one in known):
+        return known[0].agreement("conflict", head)
+    return Agreement("said")
+
+
+def _told(tail: _End) -> bool:
+    return bool(tail.target) if tail.time is None else bool(_date(tail.time))
+
+
+def _same(value: str, tail: _End) -> bool:
+    if tail.time is None:
+        return bool(tail.target) and value == tail.target
+    ours, theirs = _date(tail.time), _date(value)
+    return bool(ours and theirs) and all(a == b for a, b in zip(ours, theirs, strict=False))
+
+
+def _other(value: str, tail: _End) -> bool:
+    """Whether the value is surely another: a date that we cannot read speaks against nothing."""
+    return not _same(value, tail) and (tail.time is None or bool(_date(value)))
+
+
+def _date(text: str) -> tuple[int, ...]:
+    """(year,), (year, month) or (year, month, day) of an ISO date or an English one; () where there is no year.
+
+    In Wikidata's dates a month or day of 00 is not known.
+    """
+    if iso := _ISO.search(text):
+        numbers = [int(part) for part in iso.groups()]
+        return tuple(numbers[: 3 if numbers[2] else 2 if numbers[1] else 1])
+    years = _YEAR.findall(text)
+    if len(years) != 1:
+        return ()
+    words = re.findall(r"\w+", text.casefold())
+    months = [at for at, name in enumerate(_MONTHS, 1) for word in words if len(word) >= 3 and name.startswith(word)]
+    days = [int(word) for word in words if word.isdecimal() and 0 < int(word) < 32 and len(word) <= 2]
+    if len(months) != 1:
+        return (int(years[0]),)
+    return (int(years[0]), months[0], days[0]) if len(days) == 1 else (int(years[0]), months[0])

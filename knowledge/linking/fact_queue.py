@@ -1,0 +1,144 @@
+"""Facts for readings that are shown them: looked up by the I/O lane before a reader claims the reading.
+
+A reading by a checkpoint whose network takes facts begins at the stage LINK. Here it gets the facts of those whom its
+post names, kept with the reading (`results["facts"]`), and goes on to READ; where nothing can be looked up it goes on
+without, and says so once it is read. Works on the record and the local index alone, so no post waits for a service.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from extraction.models import Checkpoint, Deployment, Reading
+from extraction.schema import Fact
+from knowledge.entities.names import name_key
+from knowledge.linking import fact_candidates, linked_facts
+from knowledge.linking.fact_candidates import Named, Subject
+from knowledge.models import EntityName
+from knowledge.record import current
+
+if TYPE_CHECKING:
+    from knowledge.linking.linker import Linker
+    from knowledge.sources.local_index import LocalIndex
+
+logger = logging.getLogger(__name__)
+
+BATCH = 16
+CLAIMED_FOR = timedelta(minutes=2)  # far longer than a batch takes; a death only delays
+TOGETHER = 500
+
+
+def prepare(local: tuple[Linker, LocalIndex] | None, limit: int = BATCH) -> int:
+    """Gives facts to readings that wait for them and hands them to the readers; how many. `local`: the linker over the
+    local index; without, only what the record holds is told."""
+    rows = _claim(limit)
+    for row in rows:
+        try:
+            facts = facts_of(row.version.text, local, recorded=True)
+        except Exception:
+            # A post that cannot be looked up is read all the same, and shows that facts were missing.
+            logger.exception("No facts could be looked up for reading %s; it is read without", row.pk)
+            results = row.results
+        else:
+            results = {**row.results, "facts": [asdict(fact) for fact in facts]}
+        waiting = Reading.objects.filter(pk=row.pk, stage=Reading.Stage.LINK)
+        waiting.update(stage=Reading.Stage.READ, results=results, due_at=timezone.now())
+    return len(rows)
+
+
+def facts_of(text: str, local: tuple[Linker, LocalIndex] | None, *, recorded: bool = False) -> tuple[Fact, ...]:
+    """What is known of those whom a text names. `recorded`: by the record's entities and their links too, first."""
+    places = fact_candidates.windows(text)
+    by_record = _recorded(places) if recorded else {}
+    known = set(by_record)
+    if local is not None:
+        known |= local[1].called(places)
+    said: dict[str, Subject] = {}
+    asked = [one for one in fact_candidates.named(text, places, known) if not _take(one, by_record, said)]
+    if local is None:
+        return fact_candidates.told(said)
+    for one, subject in zip(asked, _linked(asked, local[0]), strict=True):
+        if subject is not None:
+            said[one.name] = subject
+    index = local[1]
+    return fact_candidates.told(said, lambda ids: {key: row.label for key, row in index.describe(list(ids)).items()})
+
+
+def read_again(entities: Collection[int]) -> int:
+    """Has posts read again, with what is known now, whose reader takes facts and which name one of these entities; how
+    many. For FACTS_READ_AGAIN: without, a post keeps the facts of its first reading."""
+    deployed = Deployment.objects.filter(active=True, checkpoint__facts=True).select_related("checkpoint").first()
+    if deployed is None or not entities:
+        return 0
+    here = current.mentions().filter(entity__in=list(entities), reading__checkpoint=deployed.checkpoint)
+    found = here.filter(reading__version=F("reading__version__post__current_version")).values("reading__version")
+    return _again(deployed.checkpoint, sorted(set(found.values_list("reading__version", flat=True))))
+
+
+def _again(checkpoint: Checkpoint, versions: list[int]) -> int:
+    """One more reading of each version, unless one waits already."""
+    waiting = (Reading.Stage.LINK, Reading.Stage.READ)
+    held = Reading.objects.filter(checkpoint=checkpoint, version__in=versions, stage__in=waiting)
+    chosen = sorted(set(versions) - set(held.values_list("version", flat=True)))
+    now = timezone.now()
+    rows = [
+        Reading(version_id=pk, checkpoint=checkpoint, inputs=f"facts {now:%Y-%m-%d %H:%M:%S}", due_at=now)
+        for pk in chosen
+    ]
+    for row in rows:
+        row.stage = checkpoint.first_stage
+    Reading.objects.bulk_create(rows, batch_size=TOGETHER, ignore_conflicts=True)
+    return len(rows)
+
+
+def _claim(limit: int) -> list[Reading]:
+    now = timezone.now()
+    with transaction.atomic():
+        due = Reading.objects.filter(stage=Reading.Stage.LINK, due_at__lte=now).order_by("due_at", "pk")
+        rows = list(due.select_for_update(skip_locked=True, of=("self",)).select_related("version")[:limit])
+        Reading.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=now + CLAIMED_FOR)
+    return rows
+
+
+def _recorded(keys: Collection[str]) -> dict[str, Subject]:
+    """By name key, those of the record's linked entities that bear one of these names: of several none."""
+    rows = EntityName.objects.filter(key__in=list(keys)).values_list("key", "entity", "entity__canonical")
+    bearers: dict[str, set[int]] = {}
+    for key, entity, canonical in rows:
+        bearers.setdefault(key, set()).add(canonical or entity)
+    links = linked_facts.links_of(current.members({pk for some in bearers.values() for pk in some})) if bearers else {}
+    found: dict[str, Subject] = {}
+    for key, some in bearers.items():
+        told = [links[pk] for pk in some if pk in links]
+        if len({one.target for one in told}) == 1:
+            one = told[0]
+            found[key] = Subject(one.target, one.label, one.description, one.categories, one.facts)
+    return found
+
+
+def _take(one: Named, by_record: Mapping[str, Subject], said: dict[str, Subject]) -> bool:
+    subject = by_record.get(name_key(one.name))
+    if subject is not None:
+        said[one.name] = subject
+    return subject is not None
+
+
+def _linked(asked: Collection[Named], linker: Linker) -> list[Subject | None]:
+    from knowledge.linking.candidate_ranking import Asked
+
+    others = [one.name for one in asked]
+    questions = [Asked(one.name, "", one.around, tuple(name for name in others if name != one.name)) for one in asked]
+    found: list[Subject | None] = []
+    for linked in linker.link(questions):
+        best = linked.candidates[0].known if linked.chosen else None
+        rows = tuple((one.property, one.value, one.label, one.said_as) for one in best.facts) if best else ()
+        found.append(Subject(best.id, best.label, best.description, (), rows) if best else None)
+    return found

@@ -1,0 +1,45 @@
+"""The tables of what is known: Django finds them here."""
+
+from knowledge.models.depictions import Depiction, DepictionReview
+from knowledge.models.record import (
+    Assertion,
+    Entity,
+    EntityName,
+    EntitySpelling,
+    Event,
+    Evidence,
+    Link,
+    Mention,
+    Merge,
+    Parting,
+    Projection,
+    ProjectorLock,
+    Review,
+    SavedQuery,
+    Split,
+    Statement,
+)
+from knowledge.models.services import KnowledgeService, ServiceAnswer
+
+__all__ = [
+    "Assertion",
+    "Depiction",
+    "DepictionReview",
+    "Entity",
+    "EntityName",
+    "EntitySpelling",
+    "Event",
+    "Evidence",
+    "KnowledgeService",
+    "Link",
+    "Mention",
+    "Merge",
+    "Parting",
+    "Projection",
+    "ProjectorLock",
+    "Review",
+    "SavedQuery",
+    "ServiceAnswer",
+    "Split",
+    "Statement",
+]

@@ -1,0 +1,360 @@
+"""What is known and where it came from: mentions, entities, statements, the assertions that support them, reviews."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Length, Substr
+
+from extraction.models import Post, Reading
+
+
+class Entity(models.Model):
+    """A thing in the graph, once by `key` (name key | type, or wikidata:Q…); `canonical`: what it was merged into."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    type = models.CharField(max_length=40)
+    label = models.TextField()
+    key = models.CharField(max_length=600, unique=True)
+    canonical = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "entities"
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class EntityName(models.Model):
+    """A name of an entity; `key` is the name in NFKC, case-folded, without diacritics."""
+
+    entity = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="names")
+    name = models.TextField()
+    key = models.CharField(max_length=500, db_index=True)
+    language = models.CharField(max_length=35, blank=True, default="")
+    source = models.CharField(max_length=40, default="text")
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            # By its beginning and its length: a key of an index may have no more than some thousand bytes.
+            models.UniqueConstraint(
+                "entity", Substr("name", 1, 400), Length("name"), "language", "source", name="entity_name_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class EntitySpelling(models.Model):
+    """How else the name may be spelt that leads to an entity; `key` as `spelling_variants.stored` gives it."""
+
+    entity = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="spellings")
+    key = models.CharField(max_length=510, db_index=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["entity", "key"], name="entity_spelling_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Mention(models.Model):
+    """A span of a version's text, with the type as read. `entity` is what it was resolved to, before any merge.
+
+    `resolved`: what its name led to, where an editor's split made it another; else null.
+    """
+
+    reading = models.ForeignKey(Reading, on_delete=models.CASCADE, related_name="mentions")
+    entity = models.ForeignKey(Entity, on_delete=models.PROTECT, related_name="mentions")
+    resolved = models.ForeignKey(Entity, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    type = models.CharField(max_length=40)
+    score = models.FloatField()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["reading", "start", "end", "type"], name="mention_once"),
+            models.CheckConstraint(condition=Q(end__gt=F("start")), name="mention_not_empty"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.start}-{self.end} {self.type}"
+
+
+class Statement(models.Model):
+    """Head, relation, tail, once. It is in the graph while an assertion or an accepting review supports it.
+
+    A symmetric relation has one row, its ends ordered by id.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    head = models.ForeignKey(Entity, on_delete=models.PROTECT, related_name="statements_from")
+    relation = models.CharField(max_length=60, db_index=True)
+    tail = models.ForeignKey(Entity, on_delete=models.PROTECT, related_name="statements_to")
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["head", "relation", "tail"], name="statement_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.head} {self.relation} {self.tail}"
+
+
+class Assertion(models.Model):
+    """One reading says one statement, at one place. Head and tail mentions keep the order that was read.
+
+    `score_without_image`: the score of the same pair with the picture masked; null where no picture was read.
+    `asserted_at` is the post's time of publication; `valid_from` and `valid_to` stay empty until read from the text.
+    """
+
+    public_id = models.UUIDField(unique=True, editable=False)
+    reading = models.ForeignKey(Reading, on_delete=models.CASCADE, related_name="assertions")
+    statement = models.ForeignKey(Statement, on_delete=models.PROTECT, related_name="assertions")
+    head_mention = models.ForeignKey(Mention, on_delete=models.CASCADE, related_name="+")
+    tail_mention = models.ForeignKey(Mention, on_delete=models.CASCADE, related_name="+")
+    relation = models.CharField(max_length=60)
+    score = models.FloatField()
+    score_without_image = models.FloatField(null=True, blank=True)
+    qualifiers = models.JSONField(default=list)
+    asserted_at = models.DateTimeField()
+    valid_from = models.CharField(max_length=40, blank=True, default="")
+    valid_to = models.CharField(max_length=40, blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["reading", "head_mention", "tail_mention", "relation"], name="assertion_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.public_id)
+
+
+class Evidence(models.Model):
+    """What an assertion rests on: words of the text, a region of a picture, or a fact."""
+
+    class Kind(models.TextChoices):
+        WORD = "word", "words"
+        REGION = "region", "region"
+        FACT = "fact", "fact"
+
+    assertion = models.ForeignKey(Assertion, on_delete=models.CASCADE, related_name="evidence")
+    kind = models.CharField(max_length=10, choices=Kind)
+    reference = models.JSONField(default=dict)
+    weight = models.FloatField(default=1.0)
+
+    class Meta:
+        verbose_name_plural = "evidence"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.reference}"
+
+
+class Link(models.Model):
+    """What an entity is in a knowledge source: `target` is Wikidata's id, "" where it is none of theirs (NIL).
+
+    Made with its entity, and due until it has been looked up; every candidate is kept with its score, for editors.
+    `by` is who decided; where nobody did, the linker chose, and may choose anew.
+    """
+
+    entity = models.OneToOneField(Entity, on_delete=models.CASCADE, related_name="link")
+    due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    attempts = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True, default="")
+    target = models.CharField(max_length=20, blank=True, default="", db_index=True)
+    label = models.CharField(max_length=400, blank=True, default="")
+    description = models.CharField(max_length=400, blank=True, default="")
+    sure = models.FloatField(default=0.0)
+    source = models.CharField(max_length=40, blank=True, default="")
+    candidates = models.JSONField(default=list)
+    addresses = models.JSONField(default=dict)
+    facts = models.JSONField(default=list)
+    categories = models.JSONField(default=list)
+    abstract = models.TextField(blank=True, default="")
+    looked_up_at = models.DateTimeField(null=True, blank=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+
+    def __str__(self) -> str:
+        return f"{self.entity_id} {self.target or 'NIL'}"
+
+
+class Review(models.Model):
+    """An editor's verdict on a statement in a post: holds for every reading of it, follows edits by its quotes.
+
+    `quotes`: for head and tail the exact words with 32 characters before and after. `lost`: the words are gone.
+    """
+
+    class Verdict(models.TextChoices):
+        ACCEPT = "accept", "accepted"
+        REJECT = "reject", "rejected"
+
+    post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="reviews")
+    statement = models.ForeignKey(Statement, on_delete=models.PROTECT, related_name="reviews")
+    verdict = models.CharField(max_length=10, choices=Verdict)
+    quintuple = models.JSONField()
+    quotes = models.JSONField()
+    lost = models.BooleanField(default=False)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    at = models.DateTimeField(auto_now_add=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["post", "statement"], condition=Q(withdrawn_at__isnull=True), name="one_review_in_force"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verdict} {self.statement}"
+
+
+class Merge(models.Model):
+    """Entities made one. `former`: what each row pointed to ({entity id: canonical id or null}), for the undo.
+
+    While `marked < wanted` not all units that it touches are marked yet: of many, the projectors mark them.
+    """
+
+    survivor = models.ForeignKey(Entity, on_delete=models.PROTECT, related_name="merges")
+    former = models.JSONField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    at = models.DateTimeField(auto_now_add=True)
+    undone_at = models.DateTimeField(null=True, blank=True)
+    wanted = models.PositiveIntegerField(default=0)
+    marked = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["id"], condition=Q(marked__lt=F("wanted")), name="merges_unmarked")
+        ]
+
+    def __str__(self) -> str:
+        return f"into {self.survivor} at {self.at:%Y-%m-%d %H:%M}"
+
+
+class Projection(models.Model):
+    """One unit of one store: it is behind while `done < wanted`. Its key is a public id."""
+
+    class Kind(models.TextChoices):
+        POST = "post", "post"
+        ENTITY = "entity", "entity"
+        STATEMENT = "statement", "statement"
+
+    store = models.CharField(max_length=20)
+    kind = models.CharField(max_length=10, choices=Kind)
+    key = models.UUIDField()
+    wanted = models.BigIntegerField(default=1)
+    done = models.BigIntegerField(default=0)
+    due_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["store", "kind", "key"], name="unit_once")
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["store", "due_at", "id"], condition=Q(done__lt=F("wanted")), name="units_behind")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.store} {self.kind} {self.key}"
+
+
+class ProjectorLock(models.Model):
+    """Who projects into a store: one at a time, or an older graph could land last and stay.
+
+    `identity`: what the store that was last written to calls itself. One that calls itself otherwise was wiped or is
+    another, and gets everything. `fence`: the number of the last turn; a store refuses what an earlier one still sends.
+    """
+
+    store = models.CharField(max_length=20, unique=True)
+    token = models.CharField(max_length=32, blank=True, default="")
+    until = models.DateTimeField(null=True, blank=True)
+    identity = models.CharField(max_length=36, blank=True, default="")
+    fence = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.store
+
+
+class Event(models.Model):
+    """Who changed what, when, from what to what."""
+
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    what = models.CharField(max_length=60)
+    subject = models.CharField(max_length=200, blank=True, default="")
+    before = models.JSONField(null=True, blank=True)
+    after = models.JSONField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.subject}"
+
+
+class SavedQuery(models.Model):
+    """A person's query, to be run again; `shared`: others see it too."""
+
+    class Language(models.TextChoices):
+        SPARQL = "sparql", "SPARQL"
+        CYPHER = "cypher", "Cypher"
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    language = models.CharField(max_length=10, choices=Language)
+    title = models.CharField(max_length=200)
+    text = models.TextField()
+    parameters = models.JSONField(default=dict, blank=True)
+    shared = models.BooleanField(default=False)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_queries")
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name_plural = "saved queries"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["by", "language", "title"], name="saved_query_once")
+        ]
+        permissions = [("ask_cypher", "Can ask the graph in Cypher")]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Split(models.Model):
+    """Mentions of `origin` that an editor moved to `target`, post by post: the two are not one. Never joined by us."""
+
+    origin = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="splits")
+    target = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="split_from")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    at = models.DateTimeField(auto_now_add=True)
+    undone_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"out of {self.origin} at {self.at:%Y-%m-%d %H:%M}"
+
+
+class Parting(models.Model):
+    """In this post, what resolves to `entity` means `target`: of a split in force, for each reading to come too."""
+
+    split = models.ForeignKey(Split, on_delete=models.CASCADE, related_name="partings")
+    post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="partings")
+    entity = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="+")
+    target = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["post", "entity"], name="parting_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.entity_id} is {self.target_id} in {self.post_id}"

@@ -1,0 +1,214 @@
+"""What counts now: the one query behind every page, graph and figure.
+
+An assertion counts when its reading is its post's current one, the post is live, its score reaches the threshold in
+force and no review rejects it. An accepting review counts by itself while its words are in the post. Rows keep the
+entities that they were resolved to; here they are seen with the survivors of merges: `head_now` and `tail_now` are
+the ids of the entities that stand for a statement's ends, ordered by id where the relation is symmetric. What a merge
+made a loop is left out.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from django.db.models import Case, Exists, F, Max, Model, OuterRef, Q, QuerySet, When
+from django.db.models.functions import Coalesce, Greatest, Least
+
+from extraction.labels import RELATIONS
+from extraction.models import Post
+from knowledge.models import Assertion, Entity, Mention, Review, Statement
+from knowledge.record import thresholds
+
+SYMMETRIC = tuple(sorted(key for key, relation in RELATIONS.items() if relation.symmetric))
+AT_ONCE = 5000  # ids in a query: SQLite takes no more than 32,766 parameters
+Row = TypeVar("Row", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A supported statement between entities that stand for themselves; `statements` are the rows that say it.
+
+    `posts` counts the posts that support it; `score` is the best assertion's, None where only a review supports it;
+    `reviews` are the ids of those that accept it.
+    """
+
+    head: Entity
+    relation: str
+    tail: Entity
+    statements: tuple[int, ...]
+    posts: int
+    score: float | None
+    reviews: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    entity: Entity
+    edges: tuple[Edge, ...]
+
+
+def assertions(in_force: thresholds.Thresholds | None = None) -> QuerySet[Assertion]:
+    """Every assertion that counts, with `head_now` and `tail_now`."""
+    read = Assertion.objects.filter(reading__current_of__state=Post.State.LIVE)
+    shown = with_ends(read.filter(thresholds.counts(in_force)), "statement__").exclude(head_now=F("tail_now"))
+    return shown.exclude(Exists(_rejecting()))
+
+
+def accepting() -> QuerySet[Any]:
+    """The reviews that support their statement by themselves, with `head_now` and `tail_now`."""
+    held = reviews_in_force().filter(verdict=Review.Verdict.ACCEPT, lost=False, post__state=Post.State.LIVE)
+    return with_ends(held, "statement__").exclude(head_now=F("tail_now"))
+
+
+def supported_statements() -> QuerySet[Any]:
+    """The statements that are in the graph, with `head_now` and `tail_now`; several rows may say one triple."""
+    asserted = assertions().filter(statement=OuterRef("pk")).order_by()
+    accepted = accepting().filter(statement=OuterRef("pk")).order_by()
+    supported: QuerySet[Any] = with_ends(Statement.objects.all()).filter(Q(Exists(asserted)) | Q(Exists(accepted)))
+    return supported
+
+
+def supported_among(rows: Iterable[int]) -> set[int]:
+    """Those of these statement rows that are in the graph. Asked of `supported_statements()`, databases search the
+    support of every statement there is."""
+    asked, found = list(rows), set[int]()
+    for start in range(0, len(asked), AT_ONCE):
+        for support in (assertions(), accepting()):
+            supporting = support.filter(statement__in=asked[start : start + AT_ONCE]).order_by()
+            found.update(supporting.values_list("statement", flat=True).distinct())
+    return found
+
+
+def mentions() -> QuerySet[Mention]:
+    """The mentions in the current readings of live posts."""
+    return Mention.objects.filter(reading__current_of__state=Post.State.LIVE)
+
+
+def entities() -> QuerySet[Entity]:
+    """The entities that stand for themselves and are known now: mentioned in a live post, or an end of a statement
+    that a review supports."""
+    own = Mention.objects.filter(entity=OuterRef("pk"), reading__current_of__state=Post.State.LIVE)
+    merged = Mention.objects.filter(entity__canonical=OuterRef("pk"), reading__current_of__state=Post.State.LIVE)
+    accepted = accepting()
+    reviewed = Q(pk__in=accepted.values("head_now")) | Q(pk__in=accepted.values("tail_now"))
+    return Entity.objects.filter(Q(Exists(own)) | Q(Exists(merged)) | reviewed, canonical__isnull=True)
+
+
+def reviews_in_force() -> QuerySet[Review]:
+    return Review.objects.filter(withdrawn_at__isnull=True)
+
+
+def members(entities: Iterable[int]) -> dict[int, int]:
+    """Of each of these entities and each merged into one of them: the id of the entity that stands for it."""
+    ids = set(entities)
+    merged = Entity.objects.filter(canonical__in=ids).values_list("pk", "canonical_id")
+    return {entity: entity for entity in ids} | {pk: survivor for pk, survivor in merged if survivor is not None}
+
+
+def statements_of(entity: Entity, limit: int = 1000) -> list[Edge]:
+    """The statements with this entity as head or tail, its merged ones' included; best supported first.
+
+    Of an entity with more than `limit` of them the newest.
+    """
+    ids = list(members([entity.canonical_id or entity.pk]))
+    touching = with_ends(Statement.objects.filter(Q(head__in=ids) | Q(tail__in=ids))).order_by("-pk")
+    rows: list[Any] = []
+    support = Support()
+    # Rows first, then what supports just these: asked in one query, databases search the support of all statements.
+    chunk = list(touching[:limit])
+    while chunk:
+        support.find([row.pk for row in chunk])
+        rows += [row for row in chunk if row.pk in support.posts]
+        more = len(chunk) == limit and len(rows) < limit
+        chunk = list(touching.filter(pk__lt=chunk[-1].pk)[:limit]) if more else []
+    edges = _edges(rows[:limit], support)
+    return sorted(edges, key=lambda edge: (-edge.posts, edge.relation, edge.head.label, edge.tail.label))
+
+
+def neighbours(entity: Entity, limit: int = 24, edges: Iterable[Edge] | None = None) -> tuple[list[Neighbour], int]:
+    """The entities one statement away, those with the most support first; and how many there are in all.
+
+    `edges`: its statements, where the caller has them already.
+    """
+    centre = entity.canonical_id or entity.pk
+    by_other: dict[int, list[Edge]] = defaultdict(list)
+    for edge in statements_of(entity) if edges is None else edges:
+        by_other[edge.tail.pk if edge.head.pk == centre else edge.head.pk].append(edge)
+    found = [
+        Neighbour(edges[0].tail if edges[0].head.pk == centre else edges[0].head, tuple(edges))
+        for edges in by_other.values()
+    ]
+    found.sort(key=lambda other: (-sum(edge.posts for edge in other.edges), other.entity.label))
+    return found[:limit], len(found)
+
+
+def with_ends(rows: QuerySet[Row], path: str = "") -> Any:
+    """`rows` of Statement, or of what has one at `path`, with the ends that stand for its ends now."""
+    head = Coalesce(f"{path}head__canonical_id", f"{path}head_id")
+    tail = Coalesce(f"{path}tail__canonical_id", f"{path}tail_id")
+    symmetric = {f"{path}relation__in": SYMMETRIC}
+    return rows.annotate(
+        head_now=Case(When(**symmetric, then=Least(head, tail)), default=head),
+        tail_now=Case(When(**symmetric, then=Greatest(head, tail)), default=tail),
+    )
+
+
+def _rejecting() -> QuerySet[Review]:
+    """The reviews that reject what the outer assertion says, by whatever row: a merge may have made rows one triple."""
+    rejecting = reviews_in_force().filter(
+        verdict=Review.Verdict.REJECT,
+        post=OuterRef("reading__version__post"),
+        statement__relation=OuterRef("relation"),
+    )
+    same = with_ends(rejecting, "statement__").filter(head_now=OuterRef("head_now"), tail_now=OuterRef("tail_now"))
+    return same.order_by()
+
+
+@dataclass(slots=True)
+class Support:
+    """What supports statement rows, by their ids: the posts, the best assertion's score, the accepting reviews."""
+
+    posts: dict[int, set[int]] = field(default_factory=dict)
+    scores: dict[int, float] = field(default_factory=dict)
+    reviews: dict[int, list[int]] = field(default_factory=dict)
+
+    def find(self, rows: list[int]) -> None:
+        """Adds that of these rows; one without any stays unknown to `posts`."""
+        asserted = assertions().filter(statement__in=rows).order_by().values_list("statement", "reading__version__post")
+        for statement, post, score in asserted.annotate(best=Max("score")):
+            self.posts.setdefault(statement, set()).add(post)
+            self.scores[statement] = max(score, self.scores.get(statement, 0.0))
+        accepted = accepting().filter(statement__in=rows).order_by().values_list("statement", "post", "pk")
+        for statement, post, review in accepted:
+            self.posts.setdefault(statement, set()).add(post)
+            self.reviews.setdefault(statement, []).append(review)
+
+
+def edges_of(rows: Iterable[Any]) -> list[Edge]:
+    """Of statement rows `with_ends` those that are supported, as edges: rows that say one triple make one edge."""
+    support, found = Support(), list(rows)
+    support.find([row.pk for row in found])
+    return _edges([row for row in found if row.pk in support.posts and row.head_now != row.tail_now], support)
+
+
+def _edges(rows: Iterable[Any], support: Support) -> list[Edge]:
+    """Supported statement rows with their ends as edges: rows that say one triple make one edge."""
+    grouped: dict[tuple[int, str, int], list[int]] = defaultdict(list)
+    for row in rows:
+        grouped[row.head_now, row.relation, row.tail_now].append(row.pk)
+    ends = Entity.objects.in_bulk({end for head, _, tail in grouped for end in (head, tail)})
+    return [
+        Edge(
+            head=ends[head],
+            relation=relation,
+            tail=ends[tail],
+            statements=tuple(sorted(same)),
+            posts=len(set().union(*(support.posts[pk] for pk in same))),
+            score=max((support.scores[pk] for pk in same if pk in support.scores), default=None),
+            reviews=tuple(review for pk in same for review in support.reviews.get(pk, ())),
+        )
+        for (head, relation, tail), same in grouped.items()
+    ]

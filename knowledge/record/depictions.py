@@ -1,0 +1,148 @@
+"""Who is shown where, as it counts now, and editors' verdicts on it.
+
+A depiction counts when its reading is its post's current one, the post is live, and its score reaches the threshold of
+`depicts` in force or an editor has confirmed it; never where an editor rejects it. A verdict is addressed to a post, an
+entity and a part of a picture: it holds for whatever reading joins the entity (as merges stand) to mostly that part.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from extraction.models import Post
+from knowledge.models import Depiction, DepictionReview, Entity
+from knowledge.record import audit_log, projection_queue, thresholds
+
+SAME = 0.5  # overlap from which two boxes are one part of a picture
+Box = Sequence[float]
+
+
+class NothingToJudge(ValueError):
+    """The post's present reading does not say that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A depiction, the entity that stands for its mention's now, and the verdict in force on it."""
+
+    depiction: Depiction
+    entity: Entity
+    review: DepictionReview | None
+    counts: bool
+
+
+def of_posts(ids: Collection[int]) -> dict[int, list[Judged]]:
+    """Of each of these posts, by its id, what its current reading says, the surest first; also what does not count."""
+    found: dict[int, list[Judged]] = defaultdict(list)
+    for one in _judged(_said().filter(reading__current_of__in=ids)):
+        found[one.depiction.reading.version.post_id].append(one)
+    return found
+
+
+def of_entities(members: Collection[int], most: int = 200) -> list[Judged]:
+    """What counts now for these entities, the newest posts first; at most `most` are looked at."""
+    rows = _said().filter(mention__entity__in=members)
+    newest = rows.order_by("-reading__version__post__published_at", "-score", "pk")[:most]
+    return [one for one in _judged(newest) if one.counts]
+
+
+def review(given: Depiction, verdict: DepictionReview.Verdict | str, by: audit_log.Who) -> DepictionReview:
+    """Puts a verdict in force; an earlier one on the same part and entity is withdrawn. Raises NothingToJudge."""
+    with transaction.atomic():
+        post, one = _held(given)
+        _withdraw(one, post)
+        made = DepictionReview.objects.create(
+            post=post,
+            entity=one.entity,
+            picture=given.picture,
+            image=given.image,
+            box=given.box,
+            verdict=DepictionReview.Verdict(verdict),
+            by_id=by.pk if by else None,
+        )
+        _mark(post, one, by, made.verdict)
+    return made
+
+
+def withdraw(given: Depiction, by: audit_log.Who) -> None:
+    """Takes the verdict on it back; where there is none, nothing happens. Raises NothingToJudge."""
+    with transaction.atomic():
+        post, one = _held(given)
+        if _withdraw(one, post):
+            _mark(post, one, by, None)
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Area in common by area of both together, 0..1."""
+    wide = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    high = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    common = max(wide, 0.0) * max(high, 0.0)
+    both = one[2] * one[3] + other[2] * other[3] - common
+    return common / both if both > 0 else float(list(one) == list(other))
+
+
+def _said() -> QuerySet[Depiction]:
+    live = Depiction.objects.filter(reading__current_of__state=Post.State.LIVE)
+    return live.select_related("mention__entity__canonical", "reading__version__post").order_by("-score", "pk")
+
+
+def _judged(rows: Iterable[Depiction]) -> list[Judged]:
+    found = list(rows)
+    if not found:
+        return []
+    posts = {row.reading.version.post_id for row in found}
+    held: dict[int, list[DepictionReview]] = defaultdict(list)
+    for given in _in_force(posts).select_related("entity", "by"):
+        held[given.post_id].append(given)
+    least = thresholds.of(thresholds.in_force(), thresholds.DEPICTS)
+    made = []
+    for row in found:
+        entity = row.mention.entity.canonical or row.mention.entity
+        about = next((one for one in held[row.reading.version.post_id] if _is_about(one, row, entity)), None)
+        accepted = about is not None and about.verdict == DepictionReview.Verdict.ACCEPT
+        made.append(Judged(row, entity, about, accepted or (about is None and row.score >= least)))
+    return made
+
+
+def _in_force(posts: Collection[int]) -> QuerySet[DepictionReview]:
+    return DepictionReview.objects.filter(post__in=posts, withdrawn_at__isnull=True).order_by("-pk")
+
+
+def _is_about(given: DepictionReview, row: Depiction, entity: Entity) -> bool:
+    same = given.picture == row.picture if given.picture or row.picture else given.image == row.image
+    stands = given.entity.canonical_id or given.entity_id
+    return same and stands == entity.pk and overlap(given.box, row.box) >= SAME
+
+
+def _held(given: Depiction) -> tuple[Post, Judged]:
+    """The post, locked, and the depiction as it stands in its current reading."""
+    post = Post.objects.select_for_update(no_key=True).filter(current_reading=given.reading_id).first()
+    if post is None:
+        raise NothingToJudge("This post does not say that any more: it was read again. Reload the page.")
+    one = next(iter(_judged(_said().filter(pk=given.pk))), None)
+    if one is None:
+        raise NothingToJudge("This post was taken back, so nothing in its pictures can be judged.")
+    return post, one
+
+
+def _withdraw(one: Judged, post: Post) -> bool:
+    if one.review is None:
+        return False
+    ids = [given.pk for given in _in_force([post.pk]).select_related("entity") if _same(given, one)]
+    return bool(DepictionReview.objects.filter(pk__in=ids).update(withdrawn_at=timezone.now()))
+
+
+def _same(given: DepictionReview, one: Judged) -> bool:
+    return _is_about(given, one.depiction, one.entity)
+
+
+def _mark(post: Post, one: Judged, by: audit_log.Who, verdict: str | None) -> None:
+    projection_queue.mark(projection_queue.Kind.POST, [post.public_id])
+    before = one.review.verdict if one.review else None
+    audit_log.note(by, "depiction judged", f"{post.public_id} {one.entity.public_id}", before, verdict)

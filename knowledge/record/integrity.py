@@ -1,0 +1,164 @@
+"""Whether the record is whole: nothing begun without an end, nothing held past its time, no post left out unsaid.
+
+For `manage.py check_record`. What merely waits its turn is `pending`; what no waiting will mend is `wrong`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from extraction.models import Deployment, Leased, Post, PostImage, Reading
+from knowledge.graphs.stores import store_names
+from knowledge.models import Projection, ProjectorLock
+
+GRACE = timedelta(minutes=2)  # a lease this long past its end should have been taken up by somebody
+LONGEST_NAMES = 5  # of the rows that a finding is about, so many are named
+JPEG_END = b"\xff\xd9"
+ENDED = (Reading.Stage.DONE, Reading.Stage.DECLINED, Reading.Stage.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`says`: a sentence of what was found, and what to do; `about` names some of the rows."""
+
+    kind: str
+    count: int
+    says: str
+    about: tuple[str, ...] = ()
+    pending: bool = False
+
+    def __str__(self) -> str:
+        more = ", …" if self.count > len(self.about) else ""
+        named = f" ({', '.join(self.about)}{more})" if self.about else ""
+        return f"{'pending' if self.pending else 'WRONG'}: {self.count} {self.says}{named}"
+
+
+def findings() -> list[Finding]:
+    """Everything that is wrong or pending now, each kind once."""
+    return [found for check in CHECKS for found in check(timezone.now()) if found.count]
+
+
+def _unread(now: datetime) -> Iterator[Finding]:
+    """Readings without an end. Without a deployed checkpoint none is made."""
+    waiting = Reading.objects.exclude(stage__in=(*ENDED, Reading.Stage.DROPPED))
+    yield _finding("unread", waiting, "readings have not ended", pending=True)
+    deployed = Deployment.objects.filter(active=True).values("checkpoint")
+    nobody = waiting.exclude(checkpoint__in=deployed)
+    yield _finding("nobody's", nobody, "readings wait for a checkpoint that is not deployed; deploy again")
+
+
+def _leases(now: datetime) -> Iterator[Finding]:
+    for model in apps.get_models():
+        if issubclass(model, Leased):
+            late = model.objects.filter(lease_until__lt=now).exclude(lease_token="")  # type: ignore[attr-defined]
+            name = model._meta.verbose_name_plural
+            fresh, old = late.filter(lease_until__gte=now - GRACE), late.filter(lease_until__lt=now - GRACE)
+            yield _finding("lease", fresh, f"{name} are held past their time", pending=True)
+            yield _finding("lease", old, f"{name} were held past their time and nobody took them up; see the logs")
+
+
+def _projectors(now: datetime) -> Iterator[Finding]:
+    """Locks of stores past their time. The next projector takes such a lock over by itself, so one that a killed
+    process left is no fault while nothing waits behind it; nor is that of a store that is no longer set up, nor while
+    all that is behind was refused and is to be tried later. Else one should have come by within the grace.
+    """
+    due = Projection.objects.filter(store=OuterRef("store"), done__lt=F("wanted"), due_at__lte=now)
+    held = ProjectorLock.objects.filter(store__in=store_names()).exclude(token="")
+    late = held.filter(Exists(due), until__lt=now)
+    fresh, old = late.filter(until__gte=now - GRACE), late.filter(until__lt=now - GRACE)
+    yield _finding("projector", fresh, "graphs are held past their time while units wait", pending=True)
+    yield _finding("projector", old, "graphs were held past their time and nobody took them up; see the logs")
+
+
+def _posts(now: datetime) -> Iterator[Finding]:
+    live = Post.objects.filter(state=Post.State.LIVE)
+    unseen = live.filter(current_version__isnull=True)
+    yield _finding("unvisited", unseen.filter(due_at__lte=now), "posts wait for a visit", pending=True)
+    silent = unseen.filter(due_at__isnull=True, error="")
+    yield _finding("silent", silent, "posts have no words, no reason and no visit to come; make them due again")
+    own = Reading.objects.filter(version=OuterRef("current_version"))
+    unread = live.filter(current_version__isnull=False, current_reading__isnull=True)
+    excused = Q(Exists(own.filter(stage=Reading.Stage.FAILED))) | Q(Exists(own.exclude(stage__in=ENDED)))
+    if Deployment.objects.filter(active=True).exists():
+        yield _finding("without", unread.exclude(excused), "live posts have words and no reading, and no reason for it")
+    read = live.filter(current_version__isnull=False, current_reading__isnull=False)
+    behind = read.exclude(current_reading__version=F("current_version"))
+    yield _finding("older", behind.exclude(excused), "live posts show the reading of an older version for no reason")
+    gone = Post.objects.filter(state=Post.State.ERASED).filter(
+        Q(versions__isnull=False) | Q(images__isnull=False) | Q(current_reading__isnull=False)
+    )
+    yield _finding("erased", gone.distinct(), "erased posts still hold words or pictures; erase them again")
+
+
+def _units(now: datetime) -> Iterator[Finding]:
+    behind = Projection.objects.filter(done__lt=F("wanted"))
+    yield _finding("unit", behind.filter(attempts=0), "units of a graph are behind", pending=True)
+    refused = "units of a graph were refused; `manage.py check_parity` shows why"
+    yield _finding("refused", behind.filter(attempts__gt=0), refused)
+
+
+def _pictures(now: datetime) -> Iterator[Finding]:
+    broken = list(broken_pictures())
+    names = tuple(row.file for row in broken[:LONGEST_NAMES])
+    says = "kept pictures are missing or cut short on disk; with --repair they are fetched again"
+    yield Finding("picture", len(broken), says, names)
+
+
+def broken_pictures() -> Iterator[PostImage]:
+    """The pictures of which a copy is not there or has no end. They are ours, so they are JPEGs."""
+    for row in PostImage.objects.exclude(file="").order_by("pk").iterator(chunk_size=500):
+        if not all(map(_is_whole, _copies(row))):
+            yield row
+
+
+def _copies(row: PostImage) -> list[Path]:
+    return [Path(settings.MEDIA_ROOT) / name for name in (row.file, row.thumbnail) if name]
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            file.seek(-len(JPEG_END), 2)
+            return file.read() == JPEG_END
+    except OSError:
+        return False
+
+
+def fetch_pictures_again() -> int:
+    """Lets go of broken pictures and makes their posts due; how many."""
+    broken = list(broken_pictures())
+    for row in broken:
+        for path in _copies(row):
+            path.unlink(missing_ok=True)
+        same = PostImage.objects.filter(file=row.file)
+        posts = Post.objects.filter(images__in=same.values("pk")).exclude(state=Post.State.ERASED)
+        # without the tag the page is had whole, and its picture with it
+        due = list(posts.values_list("pk", flat=True))
+        Post.objects.filter(pk__in=due).update(due_at=timezone.now(), etag="", last_modified="")
+        same.update(file="", thumbnail="", error="The kept copy was damaged; it is fetched again.")
+    return len(broken)
+
+
+def _finding(kind: str, rows: QuerySet[Any], says: str, pending: bool = False) -> Finding:
+    count = rows.count()
+    about = tuple(str(row)[:200] for row in rows.order_by("pk")[:LONGEST_NAMES]) if count else ()
+    return Finding(kind, count, says, about, pending)
+
+
+CHECKS: tuple[Callable[[datetime], Iterator[Finding]], ...] = (
+    _unread,
+    _leases,
+    _projectors,
+    _posts,
+    _units,
+    _pictures,
+)

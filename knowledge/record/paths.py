@@ -1,0 +1,93 @@
+"""How two entities are connected: the shortest paths of statements between them, found from both ends at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from django.db.models import Q
+
+from knowledge.models import Entity, Statement
+from knowledge.record import current
+from knowledge.record.current import Edge
+
+LONGEST = 5  # statements in a row
+MOST_PATHS = 5
+MOST_ROWS = 5000  # statements looked at in one step: beyond them a hub's neighbours are left out
+AT_ONCE = 500
+Path = tuple[Edge, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Paths of one length, the shortest there are. `whole`: nothing was left out on the way, so none is shorter."""
+
+    paths: tuple[Path, ...]
+    whole: bool
+
+
+@dataclass(slots=True)
+class _Side:
+    """What is reached from one end: of each entity the statements over which, and from whom."""
+
+    frontier: set[int]
+    reached: dict[int, list[tuple[int, Edge]]] = field(default_factory=dict)
+    length: int = 0
+    whole: bool = True
+
+
+def between(one: Entity, other: Entity) -> Found:
+    """The shortest paths, at most MOST_PATHS of them; none between entities that are the same or too far apart."""
+    start, goal = (end.canonical_id or end.pk for end in (one, other))
+    if start == goal:
+        return Found((), True)
+    sides = _Side({start}, {start: []}), _Side({goal}, {goal: []})
+    while sum(side.length for side in sides) < LONGEST and all(side.frontier for side in sides):
+        _step(min(sides, key=lambda side: len(side.frontier)))
+        if met := sides[0].reached.keys() & sides[1].reached.keys():
+            paths = (
+                (*reversed(back), *forth)
+                for middle in sorted(met)
+                for back in _chains(sides[0], middle)
+                for forth in _chains(sides[1], middle)
+            )
+            return Found(tuple(islice(paths, MOST_PATHS)), all(side.whole for side in sides))
+    return Found((), all(side.whole for side in sides))
+
+
+def _step(side: _Side) -> None:
+    """Goes one statement further from everything that the last step reached."""
+    beyond: dict[int, list[tuple[int, Edge]]] = defaultdict(list)
+    for edge in _edges(side):
+        for near, far in ((edge.head.pk, edge.tail.pk), (edge.tail.pk, edge.head.pk)):
+            if near in side.frontier and far not in side.reached:
+                beyond[far].append((near, edge))
+    side.reached |= beyond
+    side.frontier, side.length = set(beyond), side.length + 1
+
+
+def _edges(side: _Side) -> Iterator[Edge]:
+    ids = sorted(current.members(side.frontier))
+    left = MOST_ROWS
+    for i in range(0, len(ids), AT_ONCE):
+        some = ids[i : i + AT_ONCE]
+        touching = Statement.objects.filter(Q(head__in=some) | Q(tail__in=some)).order_by("pk")
+        rows = list(current.with_ends(touching)[: left + 1])
+        side.whole = side.whole and len(rows) <= left
+        yield from current.edges_of(rows[:left])
+        left -= len(rows[:left])
+        if left <= 0:
+            side.whole = side.whole and i + AT_ONCE >= len(ids)
+            return
+
+
+def _chains(side: _Side, last: int) -> Iterator[list[Edge]]:
+    """The ways from `last` back to the side's end, each as statements from there on."""
+    before = side.reached[last]
+    if not before:
+        yield []
+    for previous, edge in before:
+        for rest in _chains(side, previous):
+            yield [edge, *rest]

@@ -1,0 +1,168 @@
+"""Editors' verdicts on what posts say, and how a verdict follows a post through its edits.
+
+A verdict is addressed to a post and a statement. It holds for whatever reading of the post yields that statement, by
+whatever row after merges. It carries the words that were judged: head and tail, with what stood around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from extraction.models import Post
+from knowledge.entities import auto_merge
+from knowledge.models import Assertion, Entity, Mention, Review, Statement
+from knowledge.record import audit_log, current, projection_queue
+from knowledge.recording.row_plan import ALSO_CALLED
+
+AROUND = 32  # code points kept before and after the exact words
+Quote = dict[str, str]
+
+
+class NothingToReview(ValueError):
+    """The post's present text was not read as saying that statement."""
+
+
+def review(post: Post, statement: Statement, verdict: Review.Verdict | str, by: audit_log.Who) -> Review:
+    """Puts a verdict in force; an earlier one on the same triple in the same post is withdrawn.
+
+    Accepting that something is also called otherwise makes the two one. Raises NothingToReview where no reading of the
+    post's present text yields the statement, at whatever score.
+    """
+    with transaction.atomic():
+        locked = Post.objects.select_for_update(no_key=True).get(pk=post.pk)
+        assertion = _judged(locked, statement)
+        former = list(_same(locked, statement))
+        for earlier in former:
+            _withdraw(earlier)
+        made = Review.objects.create(
+            post=locked,
+            statement=statement,
+            verdict=Review.Verdict(verdict),
+            quintuple=_quintuple(assertion),
+            quotes=_quotes(assertion),
+            by_id=by.pk if by else None,
+        )
+        _mark(locked, [made, *former])
+        subject = f"{locked.public_id} {statement.public_id}"
+        audit_log.note(by, "review", subject, [earlier.verdict for earlier in former], made.verdict)
+        if made.verdict == Review.Verdict.ACCEPT and statement.relation == ALSO_CALLED:
+            auto_merge.by_word(statement, by)
+    return made
+
+
+def withdraw_review(given: Review, by: audit_log.Who) -> None:
+    """Takes a verdict back; withdrawn already, it stays as it is."""
+    with transaction.atomic():
+        post = Post.objects.select_for_update(no_key=True).get(pk=given.post_id)
+        if not _withdraw(given):
+            return
+        _mark(post, [given])
+        subject = f"{post.public_id} {given.statement.public_id}"
+        audit_log.note(by, "review withdrawn", subject, given.verdict, None)
+
+
+def follow(texts: Mapping[int, str]) -> set[int]:
+    """Looks for the judged words of posts' reviews in their new texts, given by the posts' ids; the ids of the
+    statements that the reviews are about.
+
+    Inside a transaction that holds the posts' rows; the caller marks the units.
+    """
+    held = list(current.reviews_in_force().filter(post__in=texts))
+    for given in held:
+        lost = any(find(texts[given.post_id], quote) is None for quote in given.quotes.values())
+        if lost != given.lost:
+            Review.objects.filter(pk=given.pk).update(lost=lost)
+    return {given.statement_id for given in held}
+
+
+def find(text: str, quote: Quote) -> int | None:
+    """Where the quote's exact words stand in a text, at the place whose surroundings are most like the quote's.
+
+    None where the words are gone, or stand only amid other words: at least half of what the quote has around them,
+    and no more than 16 code points of it, must touch them unchanged.
+    """
+    exact, before, after = quote["exact"], quote["prefix"], quote["suffix"]
+    needed = min(AROUND // 2, (len(before) + len(after)) // 2)
+    best, place = -1, text.find(exact)
+    found = None
+    while place >= 0:
+        alike = _alike(before[::-1], text[max(0, place - AROUND) : place][::-1])
+        alike += _alike(after, text[place + len(exact) : place + len(exact) + AROUND])
+        if alike > best:
+            best, found = alike, place
+        place = text.find(exact, place + 1)
+    return found if best >= needed else None
+
+
+def quote_of(text: str, start: int, end: int) -> Quote:
+    before, after = text[max(0, start - AROUND) : start], text[end : end + AROUND]
+    return {"exact": text[start:end], "prefix": before, "suffix": after}
+
+
+def _alike(left: str, right: str) -> int:
+    count = 0
+    for one, other in zip(left, right, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
+
+
+def _judged(post: Post, statement: Statement) -> Assertion:
+    """The best assertion of the statement's triple in the post's current reading; the threshold does not matter."""
+    ends = current.with_ends(Statement.objects.filter(pk=statement.pk)).get()
+    read = Assertion.objects.filter(reading=post.current_reading_id, relation=statement.relation)
+    same = current.with_ends(read, "statement__").filter(head_now=ends.head_now, tail_now=ends.tail_now)
+    chosen = same.select_related("reading__version", "head_mention", "tail_mention").order_by("-score", "pk").first()
+    if chosen is None:
+        raise NothingToReview("This post does not say that any more: its text was read again. Reload the page.")
+    return chosen
+
+
+def _same(post: Post, statement: Statement) -> QuerySet[Review]:
+    ends = current.with_ends(Statement.objects.filter(pk=statement.pk)).get()
+    held = current.reviews_in_force().filter(post=post, statement__relation=statement.relation)
+    return current.with_ends(held, "statement__").filter(head_now=ends.head_now, tail_now=ends.tail_now)
+
+
+def _withdraw(given: Review) -> bool:
+    changed = Review.objects.filter(pk=given.pk, withdrawn_at__isnull=True).update(withdrawn_at=timezone.now())
+    return bool(changed)
+
+
+def _mark(post: Post, touched: list[Review]) -> None:
+    """The post, every row that may say the triple, and its ends: an accepting review alone can hold an entity up."""
+    judged = Statement.objects.filter(pk__in=[given.statement_id for given in touched])
+    relations = set(judged.values_list("relation", flat=True))
+    read = Q(assertions__reading=post.current_reading_id, relation__in=relations)
+    ends = Q(pk__in=judged.values("head")) | Q(pk__in=judged.values("tail"))
+    projection_queue.mark(projection_queue.Kind.POST, [post.public_id])
+    projection_queue.mark_rows(
+        projection_queue.Kind.STATEMENT, Statement.objects.filter(Q(pk__in=judged.values("pk")) | read)
+    )
+    projection_queue.mark_rows(
+        projection_queue.Kind.ENTITY, projection_queue.with_survivors(Entity.objects.filter(ends))
+    )
+
+
+def _quintuple(assertion: Assertion) -> dict[str, Any]:
+    text = assertion.reading.version.text
+    head, tail = assertion.head_mention, assertion.tail_mention
+    return {
+        "head": text[head.start : head.end],
+        "head_type": head.type,
+        "tail": text[tail.start : tail.end],
+        "tail_type": tail.type,
+        "relation": assertion.relation,
+    }
+
+
+def _quotes(assertion: Assertion) -> dict[str, Quote]:
+    text = assertion.reading.version.text
+    ends: dict[str, Mention] = {"head": assertion.head_mention, "tail": assertion.tail_mention}
+    return {name: quote_of(text, mention.start, mention.end) for name, mention in ends.items()}

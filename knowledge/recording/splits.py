@@ -1,0 +1,166 @@
+"""Taking apart what one name made one: in chosen posts, the mentions of an entity mean another.
+
+Whoever reads such a post again finds the same: a `Parting` holds for the post, not for a reading. A mention that was
+moved remembers in `resolved` the row that its name led to; everything else is worked out from that and the partings in
+force, so splits can be undone in any order. The statements that its assertions make, and the verdicts in that post,
+move with it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from extraction.models import Post
+from knowledge.entities import names
+from knowledge.linking import link_queue
+from knowledge.models import Assertion, Entity, EntityName, Mention, Parting, Review, Split, Statement
+from knowledge.record import audit_log, current, projection_queue, thresholds
+from knowledge.recording.recorder import statements_of
+
+Followed = Mapping[int, Mapping[int, int]]
+LONGEST_CHAIN = 50
+
+
+class NothingToSplit(ValueError):
+    """None of the posts mentions the entity, or the other entity is the same."""
+
+
+def split(origin: Entity, posts: Sequence[Post], target: Entity | None, by: audit_log.Who) -> Split:
+    """In these posts, every mention of `origin` (and of what was merged into it) means `target`; a new entity where
+    that is None. Raises NothingToSplit."""
+    with transaction.atomic():
+        thresholds.hold()
+        ids = _locked(posts)
+        members = set(current.members([origin.pk]))
+        mentions = Mention.objects.filter(reading__version__post__in=ids, entity__in=members)
+        places = set(mentions.order_by().values_list("reading__version__post", "entity").distinct())
+        if not places or (target is not None and target.pk in members):
+            raise NothingToSplit("Choose posts that mention it, and another entity, or none for a new one.")
+        target = target or _new(origin, mentions)
+        made = Split.objects.create(origin=origin, target=target, by_id=by.pk if by else None)
+        for post, entity in sorted(places):
+            _part(made, post, entity, target.pk)
+        _settle({post for post, _ in places})
+        posts_moved = sorted({post for post, _ in places})
+        audit_log.note(by, "split", str(origin.public_id), origin.pk, {"to": target.pk, "posts": posts_moved})
+    return made
+
+
+def undo(made: Split, by: audit_log.Who) -> None:
+    """The mentions are again what their names led to, or what other splits make of them. Undone already: nothing."""
+    with transaction.atomic():
+        thresholds.hold()
+        posts = list(Post.objects.filter(partings__split=made).distinct())
+        ids = _locked(posts)
+        if not Split.objects.filter(pk=made.pk, undone_at__isnull=True).update(undone_at=timezone.now()):
+            return
+        made.partings.all().delete()
+        _settle(ids)
+        audit_log.note(by, "split undone", str(made.origin.public_id), made.target_id, made.origin_id)
+
+
+def _locked(posts: Iterable[Post]) -> set[int]:
+    rows = Post.objects.select_for_update(no_key=True).filter(pk__in=[post.pk for post in posts]).order_by("pk")
+    return {row.pk for row in rows}
+
+
+def _part(made: Split, post: int, entity: int, target: int) -> None:
+    """What comes back to where it went from was moved there by an earlier split, whose parting is what goes."""
+    if Parting.objects.filter(post=post, entity=target, target=entity).delete()[0]:
+        return
+    Parting.objects.update_or_create(post_id=post, entity_id=entity, defaults={"split": made, "target_id": target})
+
+
+def _new(origin: Entity, mentions: Iterable[Mention]) -> Entity:
+    """An entity of the names that the mentions bear. Its key is no name's: no reading finds it but by a parting."""
+    called = {names.shown(one.reading.version.text[one.start : one.end]) for one in _with_words(mentions)} - {""}
+    label = names.best(called) if called else origin.label
+    made = Entity.objects.create(type=origin.type, label=label, key=f"split:{uuid.uuid4()}")
+    rows = [EntityName(entity=made, name=name, key=names.name_key(name)) for name in sorted(called or {label})]
+    EntityName.objects.bulk_create(rows)
+    link_queue.due([made.pk])
+    return made
+
+
+def _with_words(mentions: Iterable[Mention]) -> Iterable[Mention]:
+    return Mention.objects.filter(pk__in=[one.pk for one in mentions]).select_related("reading__version")
+
+
+def _settle(posts: set[int]) -> None:
+    """Brings all mentions of the posts, what they state and what was judged there to the partings in force."""
+    partings = link_queue.partings(posts)
+    moved: set[int] = set()
+    touched: set[int] = set()
+    rows = Mention.objects.filter(reading__version__post__in=posts).order_by("pk")
+    for pk, was, resolved, post in rows.values_list("pk", "entity", "resolved", "reading__version__post"):
+        origin = resolved or was
+        now = link_queue.follow(partings[post], origin)
+        if now != was:
+            moved.add(pk)
+            touched |= {was, now}
+            Mention.objects.filter(pk=pk).update(entity=now, resolved=None if now == origin else origin)
+    statements = _restate(moved) | _rejudge(posts, partings)
+    projection_queue.mark_rows(projection_queue.Kind.POST, Post.objects.filter(pk__in=posts))
+    projection_queue.mark_rows(projection_queue.Kind.STATEMENT, Statement.objects.filter(pk__in=statements))
+    projection_queue.mark_rows(
+        projection_queue.Kind.ENTITY, projection_queue.with_survivors(Entity.objects.filter(pk__in=touched))
+    )
+
+
+def _restate(mentions: set[int]) -> set[int]:
+    """Assertions of moved mentions support the statement between the entities that they are now; all it touches."""
+    ends = Q(head_mention__in=mentions) | Q(tail_mention__in=mentions)
+    rows = list(Assertion.objects.filter(ends).select_related("head_mention", "tail_mention"))
+    wanted = statements_of([(row.head_mention.entity_id, row.relation, row.tail_mention.entity_id) for row in rows])
+    touched: set[int] = set()
+    for row, statement in zip(rows, wanted, strict=True):
+        touched |= {row.statement_id, statement}
+        row.statement_id = statement
+    Assertion.objects.bulk_update(rows, ["statement"], batch_size=500)
+    return touched
+
+
+def _rejudge(posts: set[int], partings: Followed) -> set[int]:
+    """A verdict is about what its post states: where no assertion of the post makes its statement any more, and one
+    makes it with the entities that are meant now, it is about that."""
+    touched: set[int] = set()
+    made = Assertion.objects.filter(reading__version__post__in=posts).order_by()
+    by_post: dict[int, set[int]] = defaultdict(set)
+    for post, statement in made.values_list("reading__version__post", "statement").distinct():
+        by_post[post].add(statement)
+    told = Statement.objects.in_bulk({pk for ids in by_post.values() for pk in ids})
+    for review in current.reviews_in_force().filter(post__in=posts).select_related("statement"):
+        if review.statement_id in by_post[review.post_id]:
+            continue
+        meant = _meant(review, [told[pk] for pk in by_post[review.post_id]], partings[review.post_id])
+        taken = Review.objects.filter(post=review.post_id, statement=meant, withdrawn_at__isnull=True)
+        if meant is not None and not taken.exists():
+            touched |= {review.statement_id, meant}
+            Review.objects.filter(pk=review.pk).update(statement=meant)
+    return touched
+
+
+def _meant(review: Review, told: Sequence[Statement], partings: Mapping[int, int]) -> int | None:
+    """The one statement of the post that is the review's but for entities that a split parts or once parted."""
+    was = review.statement
+    alike = [one.pk for one in told if one.relation == was.relation and _one_end(one, was)]
+    followed = (link_queue.follow(partings, was.head_id), link_queue.follow(partings, was.tail_id))
+    exact = [one.pk for one in told if one.relation == was.relation and (one.head_id, one.tail_id) == followed]
+    found = exact or alike
+    return found[0] if len(found) == 1 else None
+
+
+def _one_end(one: Statement, was: Statement) -> bool:
+    return bool({one.head_id, one.tail_id} & {was.head_id, was.tail_id})
+
+
+def in_force(entity: Entity) -> list[Split]:
+    """The splits that took something out of the entity, or put something into it, with how many posts each."""
+    rows = Split.objects.filter(undone_at__isnull=True).filter(Q(origin=entity) | Q(target=entity))
+    return list(rows.select_related("origin", "target", "by").exclude(origin=F("target")).order_by("pk"))

@@ -1,0 +1,101 @@
+"""The list of entities: those that live posts mention, by name and type."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from django import forms
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from extraction.labels import ENTITY_TYPES
+from knowledge.entities import name_index
+from knowledge.entities.names import name_key
+from knowledge.models import Entity, EntityName, Statement
+from knowledge.record import current
+from knowledge.views import pagination
+from knowledge.views.access import READ, page
+
+SIZE = 50
+UNNAMED = ("time", "number")
+KEY = pagination.Key(fields=("key",), descending=False, parse=(str,))
+
+
+class Filters(forms.Form):
+    q = forms.CharField(required=False, max_length=200, label="Name")
+    type = forms.ChoiceField(
+        required=False,
+        choices=[("", "Everything named"), *((t.key, t.plural) for t in ENTITY_TYPES.values()), ("any", "Any type")],
+    )
+
+
+@dataclass
+class Row:
+    entity: Entity
+    names: list[str]
+    posts: int
+    statements: int
+
+
+@page(READ)
+def entities(request: HttpRequest) -> HttpResponse:
+    form = Filters(request.GET)
+    form.is_valid()
+    wanted = {name: value for name, value in getattr(form, "cleaned_data", {}).items() if value}
+    shown = pagination.page(filtered(**wanted), KEY, request.GET, SIZE)
+    context = {"form": form, "rows": rows(shown.rows), "page": shown, "filtered": bool(wanted)}
+    return render(request, "entities.html", context)
+
+
+def filtered(q: str = "", type: str = "") -> QuerySet[Entity]:
+    found = current.entities()
+    if type in ENTITY_TYPES:
+        found = found.filter(type=type)
+    elif not type and not q:
+        # Thousands of dates and figures would stand before the first name.
+        found = found.exclude(type__in=UNNAMED)
+    sought = q.replace("\0", " ")
+    if words := name_key(sought).split():
+        alike = Entity.objects.filter(name_index.spelt(sought)).values(now=Coalesce("canonical_id", "pk"))
+        found = found.filter(_with_words(words) | Q(pk__in=alike))
+    return found
+
+
+def _with_words(words: list[str]) -> Q:
+    """Every word stands in a name. Not correlated: the names are gone through once a word, however many entities."""
+    holds = Q()
+    for word in words:
+        named = EntityName.objects.filter(key__contains=word)
+        holds &= Q(pk__in=named.values(now=Coalesce("entity__canonical_id", "entity_id")))
+    return holds
+
+
+def rows(found: list[Entity]) -> list[Row]:
+    """With names, posts and statements counted over the entities merged into each; a fixed number of queries."""
+    stands_for = current.members(entity.pk for entity in found)
+    names: dict[int, list[str]] = defaultdict(list)
+    for entity, name in EntityName.objects.filter(entity__in=stands_for).values_list("entity", "name").order_by("pk"):
+        names[stands_for[entity]].append(name)
+    now = Coalesce("entity__canonical_id", "entity_id")
+    posts = dict(
+        current.mentions()
+        .filter(entity__in=stands_for)
+        .values_list(now)
+        .annotate(n=Count("reading__version__post", distinct=True))
+        .order_by()
+    )
+    statements: dict[int, set[tuple[int, str, int]]] = defaultdict(set)
+    touching = current.with_ends(Statement.objects.filter(Q(head__in=stands_for) | Q(tail__in=stands_for)))
+    said = {pk: triple for pk, *triple in touching.values_list("pk", "head_now", "relation", "tail_now")}
+    for pk in current.supported_among(said):
+        head, relation, tail = said[pk]
+        for end in (head, tail):
+            statements[end].add((head, relation, tail))
+    return [Row(e, _others(names[e.pk], e.label), posts.get(e.pk, 0), len(statements[e.pk])) for e in found]
+
+
+def _others(names: list[str], label: str) -> list[str]:
+    return [name for name in dict.fromkeys(names) if name != label]

@@ -1,0 +1,133 @@
+"""An entity's neighbourhood: a graph that grows where one clicks, as a table too, and the ways to another entity."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+
+from extraction.labels import RELATIONS
+from knowledge.entities import name_index
+from knowledge.models import Entity
+from knowledge.record import current, paths
+from knowledge.record.current import Edge
+from knowledge.views.access import READ, page
+
+MOST_AT_ONCE = 60  # neighbours that one click brings
+MOST_NODES = 500  # in one drawing
+MOST_CHOICES = 10
+LONGEST_NAME = 600
+
+Graph = dict[str, list[dict[str, Any]]]
+
+
+@page(READ)
+def neighbourhood(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """The entity's neighbours; with `to`, a name or the address of a page, the ways there as well."""
+    entity = get_object_or_404(Entity.objects.select_related("canonical"), public_id=public_id)
+    if entity.canonical:
+        return redirect("neighbourhood", entity.canonical.public_id, permanent=False)
+    near, total = _near(entity)
+    wanted = request.GET.get("to", "").replace("\0", " ").strip()[:LONGEST_NAME]
+    choices = _named(wanted) if wanted else []
+    other = choices[0] if len(choices) == 1 else None
+    found = paths.between(entity, other) if other else None
+    ways = [_way(entity, path) for path in found.paths] if found else []
+    drawn = [*near, *(edge for path in found.paths for edge in path)] if found else near
+    context = {
+        "entity": entity,
+        "edges": near,
+        "total": total,
+        "graph": graph_of([entity], drawn),
+        "paths": [[_key(edge) for edge in path] for path in found.paths] if found else [],
+        "more": [str(entity.public_id)] if total > MOST_AT_ONCE else [],
+        "to": wanted,
+        "other": other,
+        "choices": choices if len(choices) > 1 else [],
+        "ways": ways,
+        "whole": found.whole if found else True,
+        "longest": paths.LONGEST,
+        "most_nodes": MOST_NODES,
+        "most_at_once": MOST_AT_ONCE,
+    }
+    return render(request, "neighbourhood.html", context)
+
+
+@page(READ)
+def neighbours(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """What a click on an entity brings, as JSON: itself, its best supported neighbours, and the statements between."""
+    entity = get_object_or_404(Entity.objects.select_related("canonical"), public_id=public_id)
+    entity = entity.canonical or entity
+    near, total = _near(entity)
+    found = graph_of([entity], near)
+    more = max(0, total - MOST_AT_ONCE)
+    return JsonResponse({**found, "expanded": str(entity.public_id), "more": more})
+
+
+def _near(entity: Entity) -> tuple[list[Edge], int]:
+    """The statements with the best supported neighbours, and how many neighbours there are in all."""
+    found, total = current.neighbours(entity, MOST_AT_ONCE)
+    return [edge for other in found for edge in other.edges], total
+
+
+def graph_of(alone: Iterable[Entity], edges: Sequence[Edge]) -> Graph:
+    """Entities and statements as the page's script draws them, each once."""
+    entities = {one.pk: one for edge in edges for one in (edge.head, edge.tail)} | {one.pk: one for one in alone}
+    return {
+        "nodes": [
+            {
+                "key": str(one.public_id),
+                "label": one.label,
+                "type": one.type,
+                "href": reverse("entity", args=[one.public_id]),
+                "ask": reverse("neighbours", args=[one.public_id]),
+            }
+            for one in entities.values()
+        ],
+        "edges": [
+            {
+                "key": key,
+                "head": str(edge.head.public_id),
+                "tail": str(edge.tail.public_id),
+                "relation": edge.relation,
+                "label": RELATIONS[edge.relation].label if edge.relation in RELATIONS else edge.relation,
+                "symmetric": edge.relation in current.SYMMETRIC,
+                "posts": edge.posts,
+            }
+            for key, edge in {_key(edge): edge for edge in edges}.items()
+        ],
+    }
+
+
+def _key(edge: Edge) -> str:
+    return f"{edge.head.public_id}|{edge.relation}|{edge.tail.public_id}"
+
+
+def _way(start: Entity, path: paths.Path) -> list[dict[str, Any]]:
+    """A path's statements in the order in which one walks them, with whom each leads to."""
+    steps, here = [], start
+    for edge in path:
+        there = edge.tail if edge.head.pk == here.pk else edge.head
+        steps.append({"edge": edge, "to": there, "along": edge.head.pk == here.pk})
+        here = there
+    return steps
+
+
+def _named(wanted: str) -> list[Entity]:
+    """Those that the words name: by the address of a page, else by a whole name, in any of its spellings."""
+    for part in wanted.replace("?", "/").split("/"):
+        try:
+            row = Entity.objects.select_related("canonical").filter(public_id=uuid.UUID(part)).first()
+        except ValueError:
+            continue
+        return [row.canonical or row] if row else []
+    rows = (
+        Entity.objects.filter(name_index.spelt(wanted)).select_related("canonical").order_by("pk")[: MOST_CHOICES * 2]
+    )
+    standing = {one.pk: one for one in (row.canonical or row for row in rows)}
+    known = set(current.entities().filter(pk__in=list(standing)).values_list("pk", flat=True))
+    return [one for pk, one in standing.items() if pk in known][:MOST_CHOICES]

@@ -1,0 +1,195 @@
+"""One post: its words with the mentions marked, its picture, what it states and where, and an editor's verdicts."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.core.files.storage import default_storage
+from django.db.models import Prefetch, QuerySet
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from extraction.labels import ENTITY_TYPES
+from extraction.models import Post, PostImage, PostVersion, Reading, Sighting
+from extraction.readings import queue as readings
+from kgbuilder.celery import ring
+from knowledge.models import Mention, Review, Statement
+from knowledge.record import audit_log
+from knowledge.recording import reviews
+from knowledge.views.access import READ, RETRY, REVIEW, page
+from knowledge.views.posts import attention, depictions, facts, highlight, images
+from knowledge.views.posts.progress import missing_sentences, progress_of
+from knowledge.views.posts.quintuples import quintuples_of
+
+PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif")
+
+
+@page(READ)
+def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    found = get_object_or_404(_with_parts(), public_id=public_id)
+    if found.state == Post.State.ERASED:
+        return render(request, "post_erased.html", {"post": found}, status=410)
+    # What was read, not what was fetched last: an edit's statements take over when it has been read.
+    version = found.current_reading.version if found.current_reading else found.current_version
+    mentions = _mentions(found.current_reading)
+    quintuples = quintuples_of(found, version)
+    pictures = images.shown_pictures(found)
+    every = [*quintuples.counted, *quintuples.rejected, *quintuples.unsure]
+    depictions.add_depicted(found, pictures)
+    images.join(every, pictures)
+    images.add_heats(found, version, mentions, pictures)
+    grids = images.grids_of(found, pictures)
+    facts.join(every)
+    context = {
+        "post": found,
+        "version": version,
+        "progress": progress_of(found),
+        "missing": missing_sentences(found.current_reading.missing) if found.current_reading else [],
+        "unfetched": _unfetched(found, version),
+        "pictures": pictures,
+        "matrices": [attention.matrix(grid, version.text) for grid in grids] if version else [],
+        "pairings": images.pairings(every, pictures, grids),
+        "facts": facts.shown_facts(found.current_reading),
+        "sightings": list(found.sightings.all()),
+        "history": list(found.versions.prefetch_related("readings__checkpoint").defer("text").order_by("-ordinal")),
+        "quintuples": quintuples,
+        "types": _types(mentions),
+        "reprints": _reprints(found, version),
+        **_text(version, mentions),
+    }
+    return render(request, "post.html", context)
+
+
+def _with_parts() -> QuerySet[Post]:
+    in_force = Review.objects.filter(withdrawn_at__isnull=True).select_related(
+        "by", "statement__head__canonical", "statement__tail__canonical"
+    )
+    return Post.objects.select_related("current_version", "current_reading__version").prefetch_related(
+        Prefetch("images", PostImage.objects.order_by("position", "id")),
+        Prefetch("sightings", Sighting.objects.select_related("feed").order_by("first_seen", "id")),
+        Prefetch("current_version__readings", Reading.objects.select_related("checkpoint").order_by("id")),
+        Prefetch("reviews", in_force),
+    )
+
+
+def _mentions(reading: Reading | None) -> list[Mention]:
+    if reading is None:
+        return []
+    return list(reading.mentions.select_related("entity__canonical").order_by("start", "end", "id"))
+
+
+def _text(version: PostVersion | None, mentions: list[Mention]) -> dict[str, object]:
+    """The title and the paragraphs as HTML with the mentions marked."""
+    if version is None:
+        return {"title": "", "paragraphs": []}
+    spans = [_span(mention) for mention in mentions]
+    return {
+        "title": highlight.marked(version.text, 0, version.title_end, spans),
+        "paragraphs": highlight.marked_parts(
+            version.text, highlight.paragraphs(version.text, version.title_end), spans
+        ),
+    }
+
+
+def _span(mention: Mention) -> highlight.Span:
+    entity = mention.entity.canonical or mention.entity
+    return highlight.Span(
+        id=mention.pk,
+        start=mention.start,
+        end=mention.end,
+        type=mention.type,
+        address=reverse("entity", args=[entity.public_id]),
+        label=entity.label,
+    )
+
+
+def _unfetched(found: Post, version: PostVersion | None) -> str:
+    """What went wrong when its page was visited last, where that is not the post's own state."""
+    if version is None or found.state != Post.State.LIVE:
+        return ""
+    said = "These are the feed's own words: its page has not been had." if version.source == "feed" else ""
+    return f"{said} {f'Last visit to its page: {found.error}' if found.error else ''}".strip()
+
+
+def _types(mentions: list[Mention]) -> list[tuple[str, str, int]]:
+    """The legend: each type that was read here, its label and how often."""
+    counts = {key: sum(mention.type == key for mention in mentions) for key in ENTITY_TYPES}
+    return [(key, ENTITY_TYPES[key].plural, count) for key, count in counts.items() if count]
+
+
+def _reprints(found: Post, version: PostVersion | None) -> list[Post]:
+    """Posts of other publishers whose current text is the same."""
+    if version is None or not version.text_hash:
+        return []
+    same = Post.objects.filter(current_version__text_hash=version.text_hash, state=Post.State.LIVE).exclude(pk=found.pk)
+    return list(same.select_related("current_version").order_by("published_at")[:20])
+
+
+@page(REVIEW)
+@require_POST
+def review(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """An editor's verdict on one statement of the post, or the end of one."""
+    found = get_object_or_404(Post, public_id=public_id, state=Post.State.LIVE)
+    statement = get_object_or_404(Statement, public_id=_uuid(request.POST.get("statement", "")))
+    verdict = request.POST.get("verdict", "")
+    try:
+        said = _apply(found, statement, verdict, request)
+    except ValueError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, said)
+        ring("project.rdf")
+    return redirect(f"{reverse('post', args=[public_id])}#s-{statement.public_id}")
+
+
+def _uuid(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError as error:
+        raise Http404("There is no such statement.") from error
+
+
+def _apply(found: Post, statement: Statement, verdict: str, request: HttpRequest) -> str:
+    if verdict == "withdraw":
+        in_force = Review.objects.filter(post=found, statement=statement, withdrawn_at__isnull=True).first()
+        if in_force is None:
+            raise ValueError("There was no verdict to withdraw: somebody else may have done it.")
+        reviews.withdraw_review(in_force, request.user)
+        return "The verdict is withdrawn; the reader's own score counts again."
+    if verdict not in Review.Verdict.values:
+        raise ValueError("A verdict is accept, reject or withdraw.")
+    reviews.review(found, statement, Review.Verdict(verdict), request.user)
+    if verdict == Review.Verdict.ACCEPT:
+        return "Accepted: it counts while its words stand in the post."
+    return "Rejected: this post no longer supports the statement."
+
+
+@page(RETRY)
+@require_POST
+def read_again(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """Makes the failed readings of the post due now."""
+    found = get_object_or_404(Post, public_id=public_id)
+    if count := readings.retry(Reading.objects.filter(version__post=found)):
+        audit_log.note(request.user, "read again", str(public_id), None, count)
+        ring("read")
+        messages.success(request, "The post is read again as soon as the reader is free.")
+    else:
+        messages.info(request, "Nothing to retry: no reading of this post has failed.")
+    return redirect("post", public_id)
+
+
+@page(READ)
+def picture(request: HttpRequest, public_id: uuid.UUID, picture_id: int, small: bool = False) -> HttpResponseBase:
+    """Our own copy of a post's picture, or the thumbnail, to whoever may see the post."""
+    image = get_object_or_404(PostImage, pk=picture_id, post__public_id=public_id)
+    erased = image.post.state == Post.State.ERASED
+    file = image.thumbnail or image.file if small else image.file
+    if erased or not file or image.media_type not in PICTURES or not default_storage.exists(file):
+        raise Http404("There is no copy of this picture.")
+    response = FileResponse(default_storage.open(file), content_type=image.media_type)
+    # The copy is named after its content, so it never changes; it is not for shared caches.
+    response.headers["Cache-Control"] = "private, max-age=86400, immutable"
+    return response

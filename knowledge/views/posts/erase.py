@@ -1,0 +1,46 @@
+"""Erasing a post: what goes is named first, and the second step does it."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from extraction.models import Post
+from extraction.text.parser import clean
+from kgbuilder.celery import LANES, ring
+from knowledge.models import Assertion, Mention, Review
+from knowledge.recording import erasure
+from knowledge.views.access import ERASE, page
+
+LONGEST_REASON = 500
+
+
+@page(ERASE)
+def erase(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    found = get_object_or_404(Post.objects.select_related("current_version"), public_id=public_id)
+    if found.state == Post.State.ERASED:
+        return redirect("post", public_id)
+    if request.method != "POST":
+        return render(request, "post_erase.html", {"post": found, "goes": _what_goes(found)})
+    reason = " ".join(clean(request.POST.get("reason", "")).split())[:LONGEST_REASON]
+    erasure.erase(found, request.user, reason)
+    for lane in LANES:
+        if lane.startswith("project."):
+            ring(lane)
+    messages.success(request, "The post is erased; the graph follows within seconds.")
+    return redirect("post", public_id)
+
+
+def _what_goes(post: Post) -> list[tuple[int, str]]:
+    read = Mention.objects.filter(reading__version__post=post)
+    said = Assertion.objects.filter(reading__version__post=post)
+    return [
+        (post.versions.count(), "versions of its words"),
+        (post.images.count(), "pictures"),
+        (read.count(), "mentions"),
+        (said.count(), "assertions"),
+        (Review.objects.filter(post=post).count(), "verdicts of editors"),
+    ]

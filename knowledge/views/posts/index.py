@@ -1,0 +1,224 @@
+"""The list of posts, searched and filtered, with what was found in each."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.dateparse import parse_datetime
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from extraction.labels import ENTITY_TYPES, RELATIONS
+from extraction.models import Deployment, Feed, Post, PostImage, Reading, Sighting
+from extraction.posts import search
+from knowledge.entities.names import name_key
+from knowledge.models import Mention
+from knowledge.record import current
+from knowledge.views import pagination
+from knowledge.views.access import READ, page
+from knowledge.views.posts.progress import Progress, progress_of
+
+MOST_COUNTED = 10_000
+MOST_PUBLISHERS = 300
+EXCERPT = 230
+
+_WORD = re.compile(r"\w+")
+
+
+def _moment(text: str) -> datetime:
+    moment = parse_datetime(text)
+    if moment is None:
+        raise ValueError(text)
+    return moment
+
+
+KEY = pagination.Key(fields=("published_at", "id"), descending=True, parse=(_moment, int))
+
+
+class Filters(forms.Form):
+    """What the list is narrowed to. A value that is not offered gets a sentence, and narrows nothing."""
+
+    q = forms.CharField(required=False, max_length=search.LONGEST_QUERY, label="Search")
+    feed = forms.ModelChoiceField(Feed.objects.order_by("title", "url"), required=False, empty_label="Any feed")
+    publisher = forms.ChoiceField(required=False)
+    type = forms.ChoiceField(
+        required=False,
+        label="Mentions",
+        choices=[("", "Any entity type"), *((t.key, t.label) for t in ENTITY_TYPES.values())],
+    )
+    relation = forms.ChoiceField(
+        required=False,
+        label="Relation",
+        choices=[("", "Any relation"), *sorted(((r.key, r.label) for r in RELATIONS.values()), key=lambda c: c[1])],
+    )
+    state = forms.ChoiceField(
+        required=False,
+        choices=[
+            ("", "Live posts"),
+            ("waiting", "Waiting to be read"),
+            ("declined", "Declined"),
+            ("failed", "Failed"),
+            ("withdrawn", "Withdrawn"),
+            ("all", "All states"),
+        ],
+    )
+    since = forms.DateField(required=False, label="From", widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(required=False, label="Until", widget=forms.DateInput(attrs={"type": "date"}))
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        names = Post.objects.exclude(publisher="").order_by("publisher").values_list("publisher", flat=True).distinct()
+        self.fields["publisher"] = forms.ChoiceField(
+            required=False, choices=[("", "Any publisher"), *((n, n) for n in names[:MOST_PUBLISHERS])]
+        )
+
+
+@dataclass
+class Row:
+    post: Post
+    title: str
+    excerpt: SafeString
+    progress: Progress
+    image: PostImage | None = None
+    mentions: int = 0
+    statements: int = 0
+    relations: list[str] = field(default_factory=list)
+
+
+@page(READ)
+def posts(request: HttpRequest) -> HttpResponse:
+    form = Filters(request.GET)
+    form.is_valid()
+    wanted = {name: value for name, value in getattr(form, "cleaned_data", {}).items() if value}
+    found = filtered(wanted)
+    shown = pagination.page(with_parts(found), KEY, request.GET)
+    context = {
+        "form": form,
+        "rows": rows(shown.rows, wanted.get("q", "")),
+        "page": shown,
+        "count": found[: MOST_COUNTED + 1].count(),
+        "most": MOST_COUNTED,
+        "filtered": bool(wanted),
+        "unread": not Deployment.objects.filter(active=True).exists(),
+        "narrowed": bool(wanted.keys() - {"q"}),
+        "feeds": Feed.objects.exists() if not shown.rows else True,
+        "waiting": not shown.rows and Post.objects.filter(current_version__isnull=True).exists(),
+    }
+    return render(request, "posts.html", context)
+
+
+def filtered(wanted: dict[str, Any]) -> QuerySet[Post]:
+    """The posts that `wanted` (the form's cleaned values, empty ones left out) asks for."""
+    found = search.search(str(wanted.get("q", "")))
+    state = str(wanted.get("state", ""))
+    found = _in_state(found, state)
+    if feed := wanted.get("feed"):
+        found = found.filter(Exists(Sighting.objects.filter(post=OuterRef("pk"), feed=feed)))
+    if publisher := wanted.get("publisher"):
+        found = found.filter(publisher=publisher)
+    if entity_type := wanted.get("type"):
+        mentions = Mention.objects.filter(reading=OuterRef("current_reading"), type=entity_type)
+        found = found.filter(Exists(mentions))
+    if relation := wanted.get("relation"):
+        asserted = current.assertions().filter(reading=OuterRef("current_reading"), relation=relation)
+        accepted = current.accepting().filter(post=OuterRef("pk"), statement__relation=relation)
+        found = found.filter(Exists(asserted) | Exists(accepted))
+    if since := wanted.get("since"):
+        found = found.filter(published_at__gte=datetime.combine(since, time(), UTC))
+    if until := wanted.get("until"):
+        found = found.filter(published_at__lt=datetime.combine(until, time(), UTC) + timedelta(days=1))
+    return found
+
+
+def _in_state(found: QuerySet[Post], state: str) -> QuerySet[Post]:
+    if state == "all":
+        return found.exclude(state=Post.State.ERASED)
+    if state == "withdrawn":
+        return found.filter(state=Post.State.WITHDRAWN)
+    found = found.filter(state=Post.State.LIVE)
+    if state in ("declined", "failed"):
+        return found.filter(_newest_reading(state))
+    if state == "waiting":
+        return found.exclude(_newest_reading(*_SETTLED))
+    return found
+
+
+_SETTLED = (Reading.Stage.DONE, Reading.Stage.DECLINED, Reading.Stage.FAILED)
+
+
+def _newest_reading(*stages: str) -> Exists:
+    """Whether the deployed checkpoint's reading of the current version is at one of `stages`."""
+    deployed = Deployment.objects.filter(active=True).values("checkpoint")
+    readings = Reading.objects.filter(version=OuterRef("current_version"), checkpoint__in=deployed, stage__in=stages)
+    return Exists(readings)
+
+
+def with_parts(found: QuerySet[Post]) -> QuerySet[Post]:
+    """With what a row of the list shows, in a fixed number of queries."""
+    return found.select_related("current_version", "current_reading").prefetch_related(
+        Prefetch("images", PostImage.objects.exclude(file="").order_by("position", "id")),
+        Prefetch("sightings", Sighting.objects.select_related("feed").defer("text").order_by("id")),
+        Prefetch("current_version__readings", Reading.objects.select_related("checkpoint").defer("results")),
+    )
+
+
+def rows(found: list[Post], query: str) -> list[Row]:
+    """`found` (from `with_parts`) with the counts of what each says."""
+    readings = [post.current_reading_id for post in found if post.current_reading_id]
+    mentions = dict(
+        Mention.objects.filter(reading__in=readings).values_list("reading").annotate(n=Count("pk")).order_by()
+    )
+    said: dict[int, dict[int, str]] = {}
+    asserted = current.assertions().filter(reading__in=readings).order_by()
+    accepted = current.accepting().filter(post__in=found).order_by()
+    for reading, statement, relation in (
+        *asserted.values_list("reading", "statement", "relation"),
+        *accepted.values_list("post__current_reading", "statement", "statement__relation"),
+    ):
+        said.setdefault(reading, {})[statement] = relation
+    return [_row(post, query, mentions, said.get(post.current_reading_id or 0, {})) for post in found]
+
+
+def _row(post: Post, query: str, mentions: dict[int, int], said: dict[int, str]) -> Row:
+    version = post.current_version
+    sightings = list(post.sightings.all())
+    title = version.title if version else next((s.title for s in sightings if s.title), "")
+    images = list(post.images.all())
+    return Row(
+        post=post,
+        title=title or post.link,
+        excerpt=excerpt(version.body if version else "", query),
+        progress=progress_of(post),
+        image=images[0] if images else None,
+        mentions=mentions.get(post.current_reading_id or 0, 0),
+        statements=len(said),
+        relations=sorted(set(said.values())),
+    )
+
+
+def excerpt(body: str, query: str) -> SafeString:
+    """The body's beginning; the place where the first searched word stands, marked, where there is one."""
+    sought = [name_key(term.words) for term in search.terms(query) if not term.excluded]
+    beginnings = tuple(words.split(" ")[0] for words in sought if words)
+    hits = [m.span() for m in _WORD.finditer(body) if name_key(m.group()).startswith(beginnings)] if beginnings else []
+    start = 0
+    if hits and hits[0][1] > EXCERPT:
+        start = body.rfind(" ", 0, max(0, hits[0][0] - EXCERPT // 3)) + 1
+    end = min(len(body), start + EXCERPT)
+    if end < len(body):
+        end = max(body.rfind(" ", start, end), start + EXCERPT // 2)
+    parts, at = [], start
+    for left, right in hits:
+        if left >= start and right <= end:
+            parts += [body[at:left], format_html("<mark>{}</mark>", body[left:right])]
+            at = right
+    parts.append(body[at:end])
+    text = format_html_join("", "{}", ((part,) for part in parts))
+    return format_html("{}{}{}", "… " if start else "", text, " …" if end < len(body) else "")

@@ -1,0 +1,160 @@
+"""The Cypher page: a query with parameters, and its answer as table, graph, CSV or JSON."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from knowledge.graphs.neo4j import cypher_guard
+from knowledge.graphs.neo4j.rows import LABELS, TYPES
+from knowledge.graphs.rdf import sparql_guard
+from knowledge.graphs.units import StoreUnavailable
+from knowledge.middleware import policy
+from knowledge.models import SavedQuery
+from knowledge.views.access import ASK_CYPHER, SAVE_QUERY, page
+from knowledge.views.queries import saved_queries
+from knowledge.views.queries.cypher_examples import EXAMPLES, filled
+from knowledge.views.queries.sparql import Cell, Shown
+
+MOST_ROWS = 5000
+MOST_SHOWN = 500  # in the page's own table; the rest is in the downloads
+LONGEST_CELL = 2000
+PROPERTIES = "id name names key same_as title url publisher language published posts scores score support accepted"
+
+
+class NoAnswer(Exception):
+    """The message is a sentence for whoever asked."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@page(ASK_CYPHER)
+def cypher(request: HttpRequest) -> HttpResponse:
+    """GET shows the form, with `query`, `saved` or `example` in it and nothing run; POST answers."""
+    if request.method != "POST":
+        return _form(request, *_beginning(request))
+    query, given, wanted = (request.POST.get(name, "") for name in ("query", "parameters", "format"))
+    try:
+        answer = _answer(query, given)
+    except NoAnswer as error:
+        if wanted in ("csv", "json"):
+            return HttpResponse(str(error), status=error.status, content_type="text/plain; charset=utf-8")
+        return _form(request, query, given, error=str(error), status=error.status)
+    if wanted == "csv":
+        return _download(answer.as_csv(), "text/csv; charset=utf-8", "csv", answer.truncated)
+    if wanted == "json":
+        body = json.dumps(answer.as_json(), ensure_ascii=False)
+        return _download(body, "application/json", "json", answer.truncated)
+    return _form(request, query, given, answer=answer)
+
+
+def _download(body: str, media_type: str, ending: str, truncated: bool) -> HttpResponse:
+    response = HttpResponse(body, content_type=media_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="answer.{ending}"'
+    if truncated:
+        response.headers["X-Truncated"] = str(MOST_ROWS)
+    return response
+
+
+def _beginning(request: HttpRequest) -> tuple[str, str]:
+    if kept := saved_queries.chosen(request, SavedQuery.Language.CYPHER):
+        return kept.text, _shown_parameters(kept.parameters)
+    if query := request.GET.get("query"):
+        return query[: cypher_guard.LONGEST], request.GET.get("parameters", "")[: cypher_guard.LONGEST]
+    examples = {example.key: example for example in EXAMPLES}
+    example = examples.get(request.GET.get("example", ""), EXAMPLES[0])
+    return example.text, _shown_parameters(filled(example))
+
+
+def _shown_parameters(parameters: dict[str, Any]) -> str:
+    return json.dumps(parameters, ensure_ascii=False) if parameters else ""
+
+
+def _answer(query: str, given: str) -> Any:
+    from knowledge.graphs.neo4j import queries as console
+
+    try:
+        parameters = cypher_guard.parameters(given)
+        return console.query(query, parameters, settings.CYPHER_SECONDS, MOST_ROWS)
+    except sparql_guard.Refused as error:
+        raise NoAnswer(str(error), 400) from error
+    except console.QueryFailed as error:
+        raise NoAnswer(str(error), 422) from error
+    except StoreUnavailable as error:
+        raise NoAnswer(str(error), 503) from error
+
+
+def _form(
+    request: HttpRequest, query: str, parameters: str, answer: Any = None, error: str = "", status: int = 200
+) -> HttpResponse:
+    from knowledge.views.queries import graph_data
+
+    nonce = secrets.token_urlsafe(16)
+    graph = graph_data.of_cypher(answer) if answer else None
+    context = {
+        "query": query,
+        "parameters": parameters,
+        "answer": _shown(answer) if answer else None,
+        "graph": graph if graph and graph["nodes"] else None,
+        "error": error,
+        "there": bool(settings.NEO4J_URL),
+        "examples": [(example, _shown_parameters(filled(example))) for example in EXAMPLES],
+        "saved": saved_queries.seen_by(request, SavedQuery.Language.CYPHER),
+        "chosen": saved_queries.chosen(request, SavedQuery.Language.CYPHER),
+        "may_save": request.user.has_perm(SAVE_QUERY),
+        "language": "cypher",
+        "seconds": settings.CYPHER_SECONDS,
+        "limit": MOST_ROWS,
+        "nonce": nonce,
+        "words": _words(),
+        "labels": LABELS,
+    }
+    response = render(request, "cypher.html", context, status=status)
+    # The editor makes its styles while it runs, and marks them with this; browsers that edit text set some themselves.
+    styles = {"style_src": f"'self' 'nonce-{nonce}'", "style_src_attr": "'unsafe-inline'"}
+    response.headers["Content-Security-Policy"] = policy(**styles)
+    return response
+
+
+def _words() -> list[dict[str, str]]:
+    """What the editor completes."""
+    keywords = "MATCH OPTIONAL WHERE RETURN WITH UNWIND CALL YIELD ORDER BY LIMIT SKIP DISTINCT AND OR NOT IN AS UNION"
+    words = [{"label": word, "type": "keyword"} for word in keywords.split()]
+    words += [{"label": label, "type": "class"} for label in ("Entity", "Post", *LABELS)]
+    words += [{"label": kind, "type": "type"} for kind in ("MENTIONS", *TYPES)]
+    words += [{"label": name, "type": "property"} for name in PROPERTIES.split()]
+    words += [{"label": name, "type": "function"} for name in sorted(cypher_guard.FUNCTIONS) if "." not in name]
+    return words
+
+
+def _shown(answer: Any) -> Shown:
+    count = f"More than {MOST_ROWS}" if answer.truncated else str(len(answer.rows))
+    title = f"{count} row{'' if len(answer.rows) == 1 else 's'}"
+    if len(answer.rows) > MOST_SHOWN:
+        title += f", the first {MOST_SHOWN} of them here"
+    rows = [[_cell(value, answer) for value in row] for row in answer.rows[:MOST_SHOWN]]
+    return Shown(title, answer.columns, rows)
+
+
+def _cell(value: Any, answer: Any) -> Cell:
+    from knowledge.graphs.neo4j.queries import text_of
+    from knowledge.views.queries import graph_data
+
+    if isinstance(value, dict) and value.keys() == {"node"}:
+        node = answer.nodes[value["node"]]
+        href = graph_data.page_of(node["id"], "post" if "Post" in node["labels"] else "entity")
+        return Cell(node["name"][:LONGEST_CELL], href, own=True)
+    if isinstance(value, dict) and value.keys() == {"relationship"}:
+        edge = answer.edges.get(value["relationship"])
+        return Cell(edge["type"].replace("_", " ").lower() if edge else "")
+    text = text_of(value)
+    if text.startswith(("http://", "https://")) and not any(sign.isspace() for sign in text):
+        return Cell(text[:LONGEST_CELL], text)
+    return Cell(text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}…")

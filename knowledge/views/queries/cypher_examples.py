@@ -1,0 +1,114 @@
+"""Queries to begin with on the Cypher page, with the names of entities that are in the record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from knowledge.entities import names
+from knowledge.record import current
+
+
+@dataclass(frozen=True)
+class CypherExample:
+    """`wants`: which parameters are filled with names of the record: `name`, `one`, `other`."""
+
+    key: str
+    title: str
+    text: str
+    wants: tuple[str, ...] = ()
+
+
+EXAMPLES = (
+    CypherExample(
+        "connected",
+        "Who is connected to whom, and through which posts",
+        """MATCH (a:Person)-[r]->(b:Entity)
+UNWIND r.posts AS id
+MATCH (post:Post {id: id})
+RETURN a.name AS who, type(r) AS how, b.name AS whom, r.score AS score, collect(post.title) AS posts
+ORDER BY size(posts) DESC, score DESC
+LIMIT 50
+""",
+    ),
+    CypherExample(
+        "claims",
+        "What is claimed about somebody or something, and by whom",
+        """CALL db.index.fulltext.queryNodes('entity_names', $name) YIELD node, score
+WITH node AS e ORDER BY score DESC LIMIT 3
+MATCH (e)-[r]-(:Entity)
+UNWIND r.posts AS id
+MATCH (post:Post {id: id})
+RETURN startNode(r).name AS head, type(r) AS relation, endNode(r).name AS tail,
+       post.publisher AS publisher, post.title AS headline, post.url AS url
+ORDER BY post.published DESC
+LIMIT 100
+""",
+        ("name",),
+    ),
+    CypherExample(
+        "contradicted",
+        "Claims that contradict Wikidata, with what it says",
+        """MATCH (a:Entity)-[r]->(b:Entity)
+WHERE r.standing = 'conflict'
+UNWIND r.posts AS id
+MATCH (post:Post {id: id})
+RETURN a.name AS head, type(r) AS relation, b.name AS tail, r.known_to AS source, r.known_fact AS known,
+       post.title AS headline, post.url AS url
+ORDER BY head, relation
+LIMIT 100
+""",
+    ),
+    CypherExample(
+        "path",
+        "The shortest path between two",
+        """MATCH (a:Entity {key: $one}), (b:Entity {key: $other})
+WHERE a <> b
+MATCH p = shortestPath((a)-[*..8]-(b))
+WHERE all(n IN nodes(p) WHERE n:Entity)
+RETURN p, [r IN relationships(p) | type(r)] AS relations
+""",
+        ("one", "other"),
+    ),
+    CypherExample(
+        "neighbourhood",
+        "All within two statements of one entity",
+        """MATCH (e:Entity {key: $one})
+MATCH p = (e)-[*1..2]-(x:Entity)
+WHERE all(n IN nodes(p) WHERE n:Entity)
+RETURN p
+LIMIT 100
+""",
+        ("one",),
+    ),
+    CypherExample(
+        "corroborated",
+        "Statements that several posts make",
+        """MATCH (a:Entity)-[r]->(b:Entity)
+WHERE r.support > 1
+RETURN a.name AS head, type(r) AS relation, b.name AS tail, r.support AS posts, r.score AS score
+ORDER BY posts DESC, score DESC
+LIMIT 100
+""",
+    ),
+    CypherExample(
+        "together",
+        "Who is named together, without any statement between them",
+        """MATCH (a:Person)<-[:MENTIONS]-(post:Post)-[:MENTIONS]->(b:Person)
+WHERE a.id < b.id AND NOT EXISTS { (a)-[]-(b) }
+RETURN a.name AS one, b.name AS other, count(post) AS posts
+ORDER BY posts DESC
+LIMIT 50
+""",
+    ),
+)
+
+
+def filled(example: CypherExample) -> dict[str, Any]:
+    """Parameters with which the example has an answer here: the ends of a statement of the record."""
+    if not example.wants:
+        return {}
+    edge = current.supported_statements().select_related("head", "tail").order_by("-pk").first()
+    one, other = (edge.head.label, edge.tail.label) if edge else ("Ada Lovelace", "London")
+    found = {"name": one, "one": names.name_key(one), "other": names.name_key(other)}
+    return {name: found[name] for name in example.wants}

@@ -1,0 +1,110 @@
+"""Answers as a graph to be drawn: from Cypher's nodes and relationships, from SPARQL's triples or rows of IRIs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.conf import settings
+
+from knowledge.models import Entity
+from knowledge.ontology.vocabulary import NAMESPACE, PREFIXES
+
+if TYPE_CHECKING:
+    from knowledge.graphs.neo4j.queries import Answer
+
+MOST_NODES = 300
+Graph = dict[str, list[dict[str, str]]]
+
+
+def of_cypher(answer: Answer) -> Graph:
+    """Every node and relationship that the rows hold, up to as many as can be told apart in a drawing."""
+    nodes = []
+    for node in list(answer.nodes.values())[:MOST_NODES]:
+        kind = next((label for label in node["labels"] if label not in ("Entity",)), "")
+        href = page_of(node["id"], "post" if kind == "Post" else "entity")
+        nodes.append({"key": node["key"], "name": node["name"], "kind": kind.lower(), "href": href})
+    there = {node["key"] for node in nodes}
+    edges = [
+        {"from": edge["from"], "to": edge["to"], "label": edge["type"].replace("_", " ").lower()}
+        for edge in answer.edges.values()
+        if {edge["from"], edge["to"]} <= there
+    ]
+    return {"nodes": nodes, "edges": edges}
+
+
+def of_bindings(found: dict[str, Any]) -> Graph:
+    """Rows of a table: IRIs that stand side by side are joined; a relation's IRI or name between them says how."""
+    triples: list[tuple[str, str, str]] = []
+    for row in found.get("results", {}).get("bindings", []):
+        cells = [row[name] for name in found["head"]["vars"] if name in row]
+        triples += _joined(cells, [name for name in found["head"]["vars"] if name in row])
+    return _graph(triples)
+
+
+def of_triples(body: bytes) -> Graph:
+    """N-Triples or Turtle, as a CONSTRUCT gives it; what is no IRI is left out but for labels."""
+    import pyoxigraph
+
+    triples, labels = [], {}
+    for quad in pyoxigraph.parse(body, format=pyoxigraph.RdfFormat.TURTLE):
+        subject, value = quad.subject, quad.object
+        if isinstance(subject, pyoxigraph.NamedNode) and isinstance(value, pyoxigraph.NamedNode):
+            triples.append((subject.value, _words(quad.predicate.value), value.value))
+        elif isinstance(subject, pyoxigraph.NamedNode) and quad.predicate.value == PREFIXES["rdfs"] + "label":
+            labels[subject.value] = str(value.value) if isinstance(value, pyoxigraph.Literal) else ""
+    return _graph(triples, labels)
+
+
+def _joined(cells: list[dict[str, str]], names: list[str]) -> Iterable[tuple[str, str, str]]:
+    last, said = "", ""
+    for name, cell in zip(names, cells, strict=True):
+        value = cell["value"]
+        if cell["type"] != "uri":
+            said = value.replace("_", " ") if name in ("relation", "predicate", "property") else said
+        elif value.startswith(NAMESPACE):
+            said = _words(value)
+        else:
+            if last and last != value:
+                yield last, said, value
+            last, said = value, ""
+
+
+def _graph(triples: Iterable[tuple[str, str, str]], labels: dict[str, str] | None = None) -> Graph:
+    once = list(dict.fromkeys(triples))
+    keys = list(dict.fromkeys(end for head, _, tail in once for end in (head, tail)))[:MOST_NODES]
+    known = _entities(keys)
+    nodes = []
+    for key in keys:
+        label, kind = known.get(key, ("", ""))
+        path = f"/{key.removeprefix(settings.BASE_IRI)}" if key.startswith(f"{settings.BASE_IRI}id/") else ""
+        nodes.append({"key": key, "name": label or (labels or {}).get(key) or _words(key), "kind": kind, "href": path})
+    there = set(keys)
+    edges = [{"from": head, "to": tail, "label": said} for head, said, tail in once if {head, tail} <= there]
+    return {"nodes": nodes, "edges": edges}
+
+
+def _entities(iris: list[str]) -> dict[str, tuple[str, str]]:
+    """The labels and types of those IRIs that name entities of ours."""
+    beginning = f"{settings.BASE_IRI}id/entity/"
+    keys = {}
+    for iri in iris:
+        try:
+            keys[UUID(iri.removeprefix(beginning))] = iri
+        except ValueError:
+            continue
+    rows = Entity.objects.filter(public_id__in=keys).values_list("public_id", "label", "type")
+    return {keys[key]: (label, kind) for key, label, kind in rows}
+
+
+def _words(iri: str) -> str:
+    return iri.rstrip("/").rpartition("#")[2].rpartition("/")[2].replace("_", " ") or iri
+
+
+def page_of(key: str, kind: str) -> str:
+    """Where one reads about what a node of ours stands for; "" for a node of somebody else's."""
+    try:
+        return f"/id/{kind}/{UUID(key)}"
+    except ValueError:
+        return ""

@@ -1,0 +1,86 @@
+"""Queries that people keep, for themselves or for all: on both consoles."""
+
+from __future__ import annotations
+
+import uuid
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from knowledge.graphs.neo4j import cypher_guard
+from knowledge.graphs.rdf import sparql_guard
+from knowledge.models import SavedQuery
+from knowledge.record import audit_log
+from knowledge.views.access import SAVE_QUERY, page
+
+LONGEST_TITLE = 200
+MOST = 200  # of one person, in one language
+
+
+def seen_by(request: HttpRequest, language: str) -> QuerySet[SavedQuery]:
+    """A person's own queries, and those that others share."""
+    own = Q(by=request.user.pk) if request.user.is_authenticated else Q()
+    found = SavedQuery.objects.filter(Q(shared=True) | own if own else Q(shared=True), language=language)
+    return found.select_related("by").order_by("title", "pk")
+
+
+def chosen(request: HttpRequest, language: str) -> SavedQuery | None:
+    """The kept query that the address names, if who asks may see it."""
+    try:
+        key = uuid.UUID(request.GET.get("saved", ""))
+    except ValueError:
+        return None
+    return seen_by(request, language).filter(public_id=key).first()
+
+
+@page(SAVE_QUERY)
+@require_POST
+def save(request: HttpRequest) -> HttpResponse:
+    """Keeps a query under its title; one of one's own with the same title is written over."""
+    language, title = request.POST.get("language", ""), " ".join(request.POST.get("title", "").split())
+    if language not in SavedQuery.Language.values:
+        return redirect("sparql")
+    back = reverse(language)
+    text, given = request.POST.get("query", ""), request.POST.get("parameters", "")
+    try:
+        wrong = _wrong(request, language, title, text)
+        parameters = cypher_guard.parameters(given) if language == SavedQuery.Language.CYPHER else {}
+    except sparql_guard.Refused as error:
+        wrong = str(error)
+    if wrong:
+        messages.error(request, wrong)
+        return redirect(f"{back}?{urlencode({'query': text, 'parameters': given})}"[:8000])
+    kept, made = SavedQuery.objects.update_or_create(
+        by_id=request.user.pk,
+        language=language,
+        title=title,
+        defaults={"text": text, "parameters": parameters, "shared": request.POST.get("shared") == "1"},
+    )
+    audit_log.note(request.user, "query kept" if made else "query replaced", str(kept.public_id), None, kept.shared)
+    messages.success(request, f"“{title}” is {'kept' if made else 'replaced'}{', for all' if kept.shared else ''}.")
+    return redirect(f"{back}?saved={kept.public_id}")
+
+
+def _wrong(request: HttpRequest, language: str, title: str, text: str) -> str:
+    if not title or len(title) > LONGEST_TITLE:
+        return f"Give the query a name of at most {LONGEST_TITLE} characters."
+    if not text.strip() or len(text) > sparql_guard.LONGEST:
+        return f"A query has from one to {sparql_guard.LONGEST} characters."
+    if SavedQuery.objects.filter(by=request.user.pk, language=language).exclude(title=title).count() >= MOST:
+        return f"You keep {MOST} queries already. Remove one first."
+    return ""
+
+
+@page(SAVE_QUERY)
+@require_POST
+def remove(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    kept = get_object_or_404(SavedQuery, public_id=public_id, by=request.user.pk)
+    audit_log.note(request.user, "query removed", str(kept.public_id), kept.shared)
+    kept.delete()
+    messages.success(request, f"“{kept.title}” is removed.")
+    return redirect(kept.language)

@@ -1,0 +1,195 @@
+"""The SPARQL page: YASGUI where scripts run, a plain form where they do not, and the answers for both."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from knowledge.graphs.rdf import sparql_guard, sparql_store
+from knowledge.graphs.units import StoreUnavailable
+from knowledge.middleware import policy
+from knowledge.models import SavedQuery
+from knowledge.ontology.vocabulary import PREFIXES
+from knowledge.views.access import READ, SAVE_QUERY, page
+from knowledge.views.queries import graph_data, saved_queries
+from knowledge.views.queries.sparql_examples import EXAMPLES, about_entity
+
+MOST_ROWS = 5000
+MOST_SHOWN = 500  # in the page's own table; the rest is in the downloads
+
+JSON = "application/sparql-results+json"
+TABLES = {"json": JSON, "csv": "text/csv", "tsv": "text/tab-separated-values", "xml": "application/sparql-results+xml"}
+TRIPLES = {"turtle": "text/turtle", "ntriples": "application/n-triples"}
+ENDINGS = {"text/csv": "csv", JSON: "json", "text/turtle": "ttl", "application/n-triples": "nt"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value of an answer. `own`: it leads to a page of this product."""
+
+    text: str
+    href: str = ""
+    own: bool = False
+    language: str = ""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An answer as the page shows it: a table, or text."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[Cell]] | None
+    text: str = ""
+
+
+class NoAnswer(Exception):
+    """The message is a sentence for whoever asked."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@page(READ)
+def sparql(request: HttpRequest) -> HttpResponse:
+    """GET shows the form, with `query` or `example` in it and nothing run; POST answers."""
+    if request.method != "POST":
+        return _form(request, _beginning(request))
+    query, wanted = request.POST.get("query", ""), request.POST.get("format", "")
+    if wanted == "graph":
+        return _graph(request, query)
+    try:
+        answer = _answer(query, wanted, request.headers.get("Accept", ""))
+    except NoAnswer as error:
+        if wanted == "" and "text/html" not in request.headers.get("Accept", ""):
+            return HttpResponse(str(error), status=error.status, content_type="text/plain; charset=utf-8")
+        return _form(request, query, error=str(error), status=error.status)
+    if wanted == "html":
+        return _form(request, query, answer=_shown(answer))
+    response = HttpResponse(answer.body, content_type=answer.media_type)
+    if answer.truncated:
+        response.headers["X-Truncated"] = str(MOST_ROWS)
+    if wanted:
+        ending = ENDINGS.get(answer.media_type.split(";")[0], "txt")
+        response.headers["Content-Disposition"] = f'attachment; filename="answer.{ending}"'
+    return response
+
+
+def _graph(request: HttpRequest, query: str) -> HttpResponse:
+    """The answer drawn, above its table."""
+    try:
+        answer = _answer(query, "", "")
+    except NoAnswer as error:
+        return _form(request, query, error=str(error), status=error.status)
+    if answer.media_type.split(";")[0] == JSON:
+        graph = graph_data.of_bindings(json.loads(answer.body))
+    else:
+        graph = graph_data.of_triples(answer.body)
+    return _form(request, query, answer=_shown(answer), graph=graph if graph["nodes"] else None)
+
+
+def _beginning(request: HttpRequest) -> str:
+    if kept := saved_queries.chosen(request, SavedQuery.Language.SPARQL):
+        return kept.text
+    if query := request.GET.get("query"):
+        return query[: sparql_guard.LONGEST]
+    if entity := request.GET.get("entity"):
+        try:
+            return about_entity(uuid.UUID(entity))
+        except ValueError:
+            pass
+    return {example.key: example.text for example in EXAMPLES}.get(request.GET.get("example", ""), EXAMPLES[0].text)
+
+
+def _answer(query: str, wanted: str, accept: str) -> sparql_store.Answer:
+    try:
+        triples = sparql_guard.check(query) in ("construct", "describe")
+        media = _media_type(TRIPLES if triples else TABLES, wanted, accept)
+        return sparql_store.query(query, settings.SPARQL_SECONDS, MOST_ROWS, media)
+    except sparql_guard.Refused as error:
+        raise NoAnswer(str(error), 400) from error
+    except sparql_store.QueryFailed as error:
+        raise NoAnswer(str(error), 422) from error
+    except StoreUnavailable as error:
+        raise NoAnswer(f"{error} The status page says more.", 503) from error
+
+
+def _media_type(offered: dict[str, str], wanted: str, accept: str) -> str:
+    """What was asked for by the form, else the first that the client accepts, else the first offered."""
+    if wanted in offered:
+        return offered[wanted]
+    accepted = [part.split(";")[0].strip() for part in accept.split(",")]
+    return next((media for media in accepted if media in offered.values()), next(iter(offered.values())))
+
+
+def _form(
+    request: HttpRequest,
+    query: str,
+    answer: Shown | None = None,
+    error: str = "",
+    status: int = 200,
+    graph: graph_data.Graph | None = None,
+) -> HttpResponse:
+    context = {
+        "query": query,
+        "answer": answer,
+        "graph": graph,
+        "saved": saved_queries.seen_by(request, SavedQuery.Language.SPARQL),
+        "chosen": saved_queries.chosen(request, SavedQuery.Language.SPARQL),
+        "may_save": request.user.has_perm(SAVE_QUERY),
+        "language": "sparql",
+        "error": error,
+        "examples": EXAMPLES,
+        "endpoint": reverse("sparql"),
+        "seconds": settings.SPARQL_SECONDS,
+        "limit": MOST_ROWS,
+        "prefixes": sorted(PREFIXES.items()),
+        "shortened": json.dumps(PREFIXES | {kind: f"{settings.BASE_IRI}id/{kind}/" for kind in ("entity", "post")}),
+    }
+    response = render(request, "sparql.html", context, status=status)
+    # YASGUI's editor sets styles on its own elements; its script still comes from a file.
+    response.headers["Content-Security-Policy"] = policy(style_src="'self' 'unsafe-inline'")
+    return response
+
+
+def _shown(answer: sparql_store.Answer) -> Shown:
+    if answer.media_type.split(";")[0] != JSON:
+        return Shown("Triples", [], None, answer.body.decode("utf-8", "replace"))
+    found: dict[str, Any] = json.loads(answer.body)
+    if "boolean" in found:
+        return Shown("Answer", [], None, "Yes" if found["boolean"] else "No")
+    columns, bindings = found["head"]["vars"], found["results"]["bindings"]
+    count = f"More than {MOST_ROWS}" if answer.truncated else str(len(bindings))
+    title = f"{count} row{'' if len(bindings) == 1 else 's'}"
+    if len(bindings) > MOST_SHOWN:
+        title += f", the first {MOST_SHOWN} of them here"
+    return Shown(title, columns, [[_cell(row.get(name)) for name in columns] for row in bindings[:MOST_SHOWN]])
+
+
+def _cell(term: dict[str, str] | None) -> Cell:
+    if term is None:
+        return Cell("")
+    value = term["value"]
+    if term["type"] == "uri":
+        if value.startswith(f"{settings.BASE_IRI}id/"):
+            path = value.removeprefix(settings.BASE_IRI)
+            return Cell(path.removeprefix("id/"), f"/{path}", own=True)
+        return Cell(_short(value), value if value.startswith(("http://", "https://")) else "")
+    if term.get("datatype", "").endswith("#anyURI") and value.startswith(("http://", "https://")):
+        return Cell(value, value)
+    return Cell(value, language=term.get("xml:lang", ""))
+
+
+def _short(iri: str) -> str:
+    for name, beginning in PREFIXES.items():
+        if iri.startswith(beginning) and len(iri) > len(beginning):
+            return f"{name}:{iri.removeprefix(beginning)}"
+    return iri

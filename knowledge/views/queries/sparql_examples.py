@@ -1,0 +1,234 @@
+"""Queries to begin with on the SPARQL page: each answers something that people ask of such a graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from knowledge.ontology.vocabulary import PREFIXES, entity_iri
+
+
+@dataclass(frozen=True)
+class Example:
+    key: str
+    title: str
+    text: str
+
+
+def _query(used: str, body: str) -> str:
+    lines = [f"PREFIX {name}: <{PREFIXES[name]}>" for name in used.split()]
+    return "\n".join([*lines, "", body.strip()]) + "\n"
+
+
+EXAMPLES = (
+    Example(
+        "employers",
+        "Who works for whom",
+        _query(
+            "kg rdfs",
+            """
+SELECT ?person ?name ?employer ?organization WHERE {
+  ?person kg:employer ?employer ; rdfs:label ?name .
+  ?employer rdfs:label ?organization .
+}
+ORDER BY ?organization ?name
+LIMIT 100
+""",
+        ),
+    ),
+    Example(
+        "sources",
+        "Every statement with its sources and its certainty",
+        _query(
+            "kg rdf rdfs schema prov",
+            """
+SELECT ?head ?relation ?tail ?score ?headline ?link WHERE {
+  GRAPH ?post {
+    ?assertion a rdf:Statement ; rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o ; prov:wasDerivedFrom ?post .
+    OPTIONAL { ?assertion kg:score ?score }
+    ?post schema:headline ?headline .
+    OPTIONAL { ?post schema:url ?link }
+  }
+  ?s rdfs:label ?head . ?o rdfs:label ?tail .
+  BIND (STRAFTER(STR(?p), "#") AS ?relation)
+}
+ORDER BY DESC(?score)
+LIMIT 100
+""",
+        ),
+    ),
+    Example(
+        "connected",
+        "Who is connected to whom, and through which posts",
+        _query(
+            "kg rdf rdfs schema",
+            """
+SELECT ?person ?relation ?other ?who ?whom ?score ?headline WHERE {
+  ?person ?relation ?other ; a kg:Person ; rdfs:label ?who .
+  ?other rdfs:label ?whom .
+  GRAPH ?post {
+    ?said rdf:subject ?person ; rdf:predicate ?relation ; rdf:object ?other .
+    ?post schema:headline ?headline .
+    OPTIONAL { ?said kg:score ?score }
+  }
+}
+ORDER BY ?who ?whom
+LIMIT 100
+""",
+        ),
+    ),
+    Example(
+        "claims",
+        "What is claimed about Marie Curie, and by whom",
+        _query(
+            "kg rdf rdfs schema",
+            """
+SELECT ?head ?relation ?tail ?publisher ?headline ?link WHERE {
+  ?about rdfs:label ?name . FILTER (STR(?name) = "Marie Curie")
+  GRAPH ?post {
+    { ?said rdf:subject ?about } UNION { ?said rdf:object ?about }
+    ?said rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o .
+    ?post schema:headline ?headline .
+    OPTIONAL { ?post schema:publisher ?publisher }
+    OPTIONAL { ?post schema:url ?link }
+  }
+  ?s rdfs:label ?head . ?o rdfs:label ?tail .
+  BIND (STRAFTER(STR(?p), "#") AS ?relation)
+}
+ORDER BY ?publisher ?head
+LIMIT 100
+""",
+        ),
+    ),
+    Example(
+        "contradicted",
+        "Claims that contradict Wikidata, with what it says",
+        _query(
+            "kg rdf rdfs schema dcterms",
+            """
+SELECT ?head ?relation ?tail ?source ?known ?headline ?link WHERE {
+  GRAPH ?comparison {
+    ?comparison kg:standing kg:InConflict ; kg:knownName ?known ; dcterms:source ?source ;
+      kg:comparedSubject ?s ; kg:comparedRelation ?p ; kg:comparedObject ?o .
+  }
+  GRAPH ?post {
+    ?said rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o .
+    ?post schema:headline ?headline .
+    OPTIONAL { ?post schema:url ?link }
+  }
+  ?s rdfs:label ?head . ?o rdfs:label ?tail .
+  BIND (STRAFTER(STR(?p), "#") AS ?relation)
+}
+ORDER BY ?head ?relation
+LIMIT 100
+""",
+        ),
+    ),
+    Example(
+        "steps",
+        "Paths of one, two or three statements from Marie Curie",
+        _query(
+            "rdf rdfs",
+            """
+SELECT ?a ?first ?b ?second ?c ?third ?d WHERE {
+  ?a rdfs:label ?from . FILTER (STR(?from) = "Marie Curie")
+  {
+    ?a ?first ?b
+  } UNION {
+    ?a ?first ?b . ?b ?second ?c
+  } UNION {
+    ?a ?first ?b . ?b ?second ?c . ?c ?third ?d . FILTER (?d != ?b && ?c != ?a)
+  }
+  FILTER (ISIRI(?b) && ?first != rdf:type)
+  FILTER (!BOUND(?c) || (ISIRI(?c) && ?second != rdf:type))
+  FILTER (!BOUND(?d) || (ISIRI(?d) && ?third != rdf:type))
+}
+LIMIT 100
+""",
+        ),
+    ),
+    Example(
+        "corroborated",
+        "Statements that several posts make",
+        _query(
+            "rdf rdfs",
+            """
+SELECT ?head ?relation ?tail (COUNT(DISTINCT ?post) AS ?posts) WHERE {
+  GRAPH ?post { ?assertion rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o }
+  ?s rdfs:label ?head . ?o rdfs:label ?tail .
+  BIND (STRAFTER(STR(?p), "#") AS ?relation)
+}
+GROUP BY ?head ?relation ?tail
+HAVING (COUNT(DISTINCT ?post) > 1)
+ORDER BY DESC(?posts)
+LIMIT 100
+""",
+        ),
+    ),
+    Example(
+        "most",
+        "The entities that most posts mention",
+        _query(
+            "rdfs schema",
+            """
+SELECT ?entity ?name (COUNT(DISTINCT ?post) AS ?posts) WHERE {
+  GRAPH ?post { ?post schema:mentions ?entity }
+  ?entity rdfs:label ?name .
+}
+GROUP BY ?entity ?name
+ORDER BY DESC(?posts)
+LIMIT 50
+""",
+        ),
+    ),
+    Example(
+        "paths",
+        "People who have an organization in common",
+        _query(
+            "kg rdfs",
+            """
+SELECT DISTINCT ?one ?other ?organization WHERE {
+  ?a (kg:employer|kg:member_of|kg:educated_at) ?o .
+  ?b (kg:employer|kg:member_of|kg:educated_at) ?o .
+  FILTER (STR(?a) < STR(?b))
+  ?a rdfs:label ?one . ?b rdfs:label ?other . ?o rdfs:label ?organization .
+}
+LIMIT 100
+""",
+        ),
+    ),
+    Example(
+        "relations",
+        "How often each relation is stated",
+        _query(
+            "rdf",
+            """
+SELECT ?relation (COUNT(*) AS ?times) WHERE {
+  GRAPH ?post { ?assertion a rdf:Statement ; rdf:predicate ?p }
+  BIND (STRAFTER(STR(?p), "#") AS ?relation)
+}
+GROUP BY ?relation
+ORDER BY DESC(?times)
+""",
+        ),
+    ),
+)
+
+
+def about_entity(public_id: UUID) -> str:
+    """A query for all that is stated about one entity."""
+    return _query(
+        "rdfs",
+        f"""
+SELECT ?head ?relation ?tail WHERE {{
+  VALUES ?entity {{ <{entity_iri(public_id)}> }}
+  {{ ?entity ?p ?other . BIND (?entity AS ?s) BIND (?other AS ?o) }}
+  UNION
+  {{ ?other ?p ?entity . BIND (?other AS ?s) BIND (?entity AS ?o) }}
+  ?s rdfs:label ?head . ?o rdfs:label ?tail .
+  BIND (STRAFTER(STR(?p), "#") AS ?relation)
+}}
+ORDER BY ?relation
+LIMIT 200
+""",
+    )

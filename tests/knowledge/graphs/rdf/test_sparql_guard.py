@@ -1,0 +1,128 @@
+"""What a person may ask: checked by a parser and by a lexer that knows nothing of it. And what counts as one name."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knowledge.entities import names
+from knowledge.graphs.rdf import sparql_guard
+from knowledge.graphs.sparql_server import keyword_scan
+
+GOOD = [
+    ("SELECT * WHERE { ?s ?p ?o } LIMIT 5", "select"),
+    ("PREFIX a: <urn:service#> SELECT ?service { ?service a:load 'SERVICE <x>' # SERVICE\n }", "select"),
+    ("SELECT * { ?s <http://load.example/service> 'Secret Service' FILTER(?s < 3) }", "select"),
+    ('ASK { ?s ?p """LOAD " <urn:x> SERVICE""" }', "ask"),
+    ("CONSTRUCT { ?s <urn:SERVICE> ?o } WHERE { ?s <urn:LOAD> ?o }", "construct"),
+    ("DESCRIBE <urn:x>", "describe"),
+    ("SELECT ?x { GRAPH ?g { ?s ?p ?x } FILTER NOT EXISTS { ?x a ?y } } ORDER BY ?x", "select"),
+]
+BAD = [
+    ("INSERT DATA { <urn:a> <urn:b> 1 }", "Updates"),
+    ("DROP ALL", "Updates"),
+    ("CLEAR GRAPH <urn:g>", "Updates"),
+    ("DELETE WHERE { ?s ?p ?o }", "Updates"),
+    ("SELECT * WHERE { ?s ?p ?o ", "line 1"),
+    ("SELECT * { SERVICE <http://a> { ?s ?p ?o } }", "SERVICE"),
+    ("SELECT * { sErViCe <http://a> { ?s ?p ?o } }", "SERVICE"),
+    ("SELECT * { \\u0053ERVICE <http://a> { ?s ?p ?o } }", "SERVICE"),
+    ("LOAD <http://a>", "LOAD"),
+    ("", "line"),
+    ("nonsense", "line"),
+    ("SELECT * {" + "{" * 200 + "}" * 200 + "}", "deep"),
+    ("SELECT * { ?s ?p '" + "x" * 30_000 + "' }", "characters"),
+    ("ASK { ?s ?p '\0' }", "NUL"),
+]
+
+
+@pytest.mark.parametrize(("text", "kind"), GOOD)
+def test_a_question_is_let_through(text: str, kind: str) -> None:
+    assert sparql_guard.check(text) == kind
+
+
+@pytest.mark.parametrize(("text", "reason"), BAD)
+def test_the_rest_is_refused_and_it_is_said_why(text: str, reason: str) -> None:
+    with pytest.raises(sparql_guard.Refused, match=reason):
+        sparql_guard.check(text)
+
+
+def test_the_parser_alone_finds_a_service_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sparql_guard, "forbidden", lambda text, words: "")
+    with pytest.raises(sparql_guard.Refused, match="SERVICE"):
+        sparql_guard.check("SELECT * { OPTIONAL { { SELECT * { SERVICE <http://a> { ?s ?p ?o } } } } }")
+
+
+@given(st.text(max_size=60), st.sampled_from(["'%s'", '"%s"', "'''%s'''", '"""%s"""', "<%s>", "?v #%s\n", "# %s\n"]))
+def test_a_service_after_any_other_text_is_found(inner: str, around: str) -> None:
+    """What stands in a string, an IRI or a comment must never hide what follows it."""
+    escaped = "".join(sign for sign in inner if sign.isalnum() or sign in " .,:-/")
+    text = f"SELECT * {{ {around % escaped} SERVICE <http://a> {{ }} }}"
+    assert keyword_scan.forbidden(text, sparql_guard.OUTWARD) == "SERVICE"
+
+
+# Each would hide the word from a lexer that knows one meaning of `<`, or only whole words.
+ODD = [
+    "SELECT * { FILTER(1<'x>') SERVICE <http://a> { ?s ?p ?o } FILTER('a'='a') }",
+    "SELECT * { FILTER(?a<?b#c>'''\n) SERVICE <http://a> { ?s ?p ?o } #'''\n }",
+    "SELECT * { <http://a/'> ?p ?o . SERVICE <http://a> { ?s ?p ?o } ?s ?p <http://a/'> }",
+    "SELECT * { ?s ?p 1e5SERVICE<http://a> { ?s ?p ?o } }",
+    "SELECT * { ?s ?p trueSERVICE<http://a> { ?s ?p ?o } }",
+    "SELECT * { SERVICESILENT<http://a> { ?s ?p ?o } }",
+    "PREFIX : <http://a> SELECT * { SERVICE:x { ?s ?p ?o } }",
+    "PREFIX a: <http://a> SELECT * { SERVICEa:x { ?s ?p ?o } }",
+    "SELECT * { ?s ?p a:b.SERVICE <http://a> { ?s ?p ?o } }",
+    "SELECT * { {}SERVICE?x { ?s ?p ?o } }",
+]
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_a_service_in_odd_places_is_found(text: str) -> None:
+    assert keyword_scan.forbidden(text, sparql_guard.OUTWARD) == "SERVICE"
+
+
+@given(st.text(alphabet="SERVICEservice<>\"'\\#{}?$_:@ \n\u00e9", max_size=40))
+def test_the_lexer_takes_any_text(text: str) -> None:
+    keyword_scan.forbidden(text, sparql_guard.OUTWARD)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Malmö", "MALMO"),
+        ("São  Paulo", "Sao Paulo"),
+        ("ﬁnland", "Finland"),
+        ("Straße", "STRASSE"),
+        ("I\u0307stanbul", "istanbul"),
+        ("１２", "12"),
+        ("Ann\r\nLee", "ann lee"),
+    ],
+)
+def test_equal_names(one: str, other: str) -> None:
+    assert names.name_key(one) == names.name_key(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("Ann", "Anna"), ("St. Ives", "St Ives"), ("3", "³ of 4")])
+def test_different_names(one: str, other: str) -> None:
+    assert names.name_key(one) != names.name_key(other)
+
+
+@given(st.text(min_size=1))
+def test_a_key_is_its_own_key_and_fits(name: str) -> None:
+    key = names.name_key(name)
+    assert len(key) <= names.LONGEST_KEY
+    if len(key) < names.LONGEST_KEY:
+        assert names.name_key(key) == key
+
+
+def test_long_names_with_one_beginning_differ() -> None:
+    assert names.name_key("a" * 900 + "b") != names.name_key("a" * 900 + "c")
+
+
+@given(st.permutations(["MALMÖ", "Malmo", "Malmö", "malmö"]))
+def test_the_best_name_does_not_depend_on_the_order(order: list[str]) -> None:
+    label = order[0]
+    for name in order[1:]:
+        label = names.best({label, name})
+    assert label == "Malmö"

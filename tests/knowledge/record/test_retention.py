@@ -1,0 +1,232 @@
+"""Pruning: what is kept stays where its offsets say, what goes is gone, and nobody brings it back or reads blanks."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.test import override_settings
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from extraction.crawler.parsers.feed_parser import FeedItem
+from extraction.feeds import submission
+from extraction.feeds.sightings import note
+from extraction.images import image_retention, storage
+from extraction.models import Post, PostImage, PostVersion, Reading, Sighting
+from extraction.posts import visits
+from extraction.posts.article_page import Found
+from extraction.posts.search import search
+from extraction.posts.versions import ensure_reading, new_version, text_hash
+from extraction.readings import queue as readings_queue
+from knowledge.models import Assertion, Mention
+from knowledge.record import retention
+from knowledge.recording import reviews
+from knowledge.recording.recorder import mark_posts
+from tests import records
+from tests.factories import make_feed
+
+pytestmark = pytest.mark.django_db
+FILLER = "Nobody spoke of the weather that day, which was grey and wet from the morning until late at night. " * 3
+SPOKEN = "They say that Ada married Zoë in spring."
+TEXT = f"Two friends\n\n{FILLER}\n\n{SPOKEN}\n\n{FILLER}Somebody called Max slept.\n\n{FILLER}"
+NAMES = [("Ada", "person"), ("Zoë", "person"), ("Max", "person")]
+SAID = [("Ada", "spouse", "Zoë", 0.9), ("Ada", "sibling", "Max", 0.1)]
+
+
+@pytest.fixture
+def post(settings) -> Post:
+    settings.BODY_DAYS = 30
+    records.checkpoint()
+    made = records.post(TEXT)
+    records.read(made, NAMES, SAID)
+    PostVersion.objects.update(fetched_at=timezone.now() - timedelta(days=31), text_hash=text_hash(TEXT))
+    made.refresh_from_db()
+    return made
+
+
+def words(post: Post) -> str:
+    post.refresh_from_db()
+    assert post.current_version is not None
+    return post.current_version.text
+
+
+def test_by_default_nothing_goes(post: Post, settings) -> None:
+    settings.BODY_DAYS = 0
+    assert not retention.prune() and words(post) == TEXT
+
+
+def test_the_quotes_of_statements_that_count_stay_in_their_places(post: Post) -> None:
+    before = records.said_now()
+    assert retention.prune().bodies == 1
+    text = words(post)
+    assert " ".join(text.split()) == "Two friends They say that Ada married Zoë in spring. Max"
+    assert len(text) == len(TEXT) and text.count("\n") == TEXT.count("\n")
+    assert [text[m.start : m.end] for m in Mention.objects.order_by("start")] == ["Ada", "Zoë", "Max"]
+    assert records.said_now() == before == {("Ada", "spouse", "Zoë")}
+    assert not search("weather").exists() and search("spring").exists(), "the index forgets it too"
+    assert not retention.prune(), "once"
+
+
+def test_a_body_that_is_young_or_judged_or_unread_stays(post: Post) -> None:
+    statement = Assertion.objects.get(relation="spouse").statement
+    given = reviews.review(post, statement, "accept", None)
+    young, unread = records.post("Young\n\n" + FILLER), records.post("Unread\n\n" + FILLER)
+    PostVersion.objects.filter(post=unread).update(fetched_at=timezone.now() - timedelta(days=31))
+    assert retention.prune().bodies == 0
+    reviews.withdraw_review(given, None)
+    assert retention.prune().bodies == 1
+    assert FILLER.strip() in words(young) and FILLER.strip() in words(unread)
+
+
+def test_the_same_page_again_is_no_edit_and_another_one_is(post: Post) -> None:
+    retention.prune()
+    post.refresh_from_db()
+    title, _, body = TEXT.partition("\n\n")
+    assert new_version(post, title, body, "page") is None
+    assert new_version(post, title, body + " More.", "page") is not None
+    assert words(post).endswith("More.")
+
+
+def told_by_feed(post: Post, text: str, guid: str = "1") -> FeedItem:
+    """A feed's item that shows the post."""
+    item = FeedItem(guid, post.link, "Two friends", text, "", None, "", text_hash(text))
+    Sighting.objects.create(
+        feed=make_feed(), post=post, guid=guid, link=post.link, title=item.title, text=text, item_hash=item.digest,
+        first_seen=records.PUBLISHED, last_seen=records.PUBLISHED,
+    )  # fmt: skip
+    return item
+
+
+def test_the_feed_s_own_words_go_too_and_the_next_poll_reads_nothing_again(post: Post) -> None:
+    item = told_by_feed(post, TEXT.partition("\n\n")[2])
+    told = Sighting.objects.get()
+    young = records.post("Young\n\n" + FILLER)
+    told_by_feed(young, FILLER, "2")
+    done = retention.prune()
+    assert (done.bodies, done.feed_words) == (1, 1) and not retention.prune()
+    assert Sighting.objects.get(post=young).text == FILLER
+    told.refresh_from_db()
+    assert (told.text, told.title, told.item_hash) == ("", "Two friends", item.digest)
+    noted = note(told.feed, [item], timezone.now())
+    assert (noted.new, noted.changed, noted.moved) == (0, 0, [])
+    post.refresh_from_db()
+    assert post.due_at is None and post.versions.count() == 1
+
+
+def test_what_was_the_feed_s_own_words_is_no_edit_at_the_next_visit(post: Post) -> None:
+    told_by_feed(post, TEXT.partition("\n\n")[2])
+    PostVersion.objects.update(source="feed")
+    retention.prune()
+    post = Post.objects.select_related("current_version").get()
+    outcome = visits._refused(post, Found("refused", "It asks to sign in."), timezone.now(), mark_posts)
+    assert outcome == "refused" and Reading.objects.count() == 1
+
+
+def test_other_words_of_a_feed_wait_for_the_visit_that_reads_them(post: Post) -> None:
+    told_by_feed(post, TEXT.partition("\n\n")[2])
+    retention.prune()
+    changed = FeedItem("1", post.link, "Two friends", "They parted.", "", None, "", "other")
+    assert note(Sighting.objects.get().feed, [changed], timezone.now()).changed == 1
+    assert not retention.prune() and Sighting.objects.get().text == "They parted."
+    Post.objects.update(due_at=timezone.now() + timedelta(hours=1))
+    assert retention.prune().feed_words == 1 and Sighting.objects.get().item_hash == "other"
+
+
+def test_a_post_that_was_sent_and_is_sent_again_stays_pruned() -> None:
+    records.checkpoint()
+    sent = submission.Sending("7", title="Two friends", text=TEXT.partition("\n\n")[2])
+    post = submission.take("desk", sent, mark_posts).post
+    records.read(post, NAMES, SAID)
+    PostVersion.objects.update(fetched_at=timezone.now() - timedelta(days=31))
+    with override_settings(BODY_DAYS=30):
+        done = retention.prune()
+    assert (done.bodies, done.feed_words) == (1, 1)
+    assert Sighting.objects.get().text == "" and "weather" not in words(post)
+    again = submission.take("desk", sent, mark_posts)
+    assert (again.new, again.changed) == (False, False)
+    assert Sighting.objects.get().text == "" and post.versions.count() == Reading.objects.count() == 1
+
+
+def test_nobody_reads_blanks(post: Post) -> None:
+    retention.prune()
+    other = records.checkpoint("second")
+    assert readings_queue.ensure_readings(other) == 0
+    ensure_reading(PostVersion.objects.get())
+    assert Reading.objects.count() == 1
+
+
+def test_readings_beyond_those_kept_go_and_those_that_a_verdict_names_stay(post: Post, settings) -> None:
+    settings.BODY_DAYS = 0
+    first = post.current_reading
+    assert first is not None
+    statement = Assertion.objects.get(relation="spouse").statement
+    given = reviews.review(post, statement, "reject", None)
+    for number in range(3):
+        records.checkpoint(f"reader {number}")
+        readings_queue.ensure_readings(records.Checkpoint.objects.latest("pk"))
+        records.read(post, NAMES[:1])
+    post.refresh_from_db()
+    assert Reading.objects.count() == 4
+    done = retention.prune()
+    kept = set(Reading.objects.values_list("pk", flat=True))
+    assert done.readings == 2 and kept == {first.pk, post.current_reading_id}, "the verdict's, and the current one"
+    assert not retention.prune()
+    reviews.withdraw_review(given, None)
+    settings.READINGS_KEPT = 1
+    assert retention.prune().readings == 1
+    assert set(Reading.objects.values_list("pk", flat=True)) == {post.current_reading_id}
+
+
+def test_a_reading_that_waits_is_never_pruned(post: Post, settings) -> None:
+    settings.BODY_DAYS, settings.READINGS_KEPT = 0, 1
+    records.edit(post, "Two friends\n\nThey met.")
+    assert not retention.prune() and Reading.objects.count() == 2
+
+
+def said(*options: str) -> str:
+    written = io.StringIO()
+    call_command("prune", *options, stdout=written)
+    return written.getvalue().strip()
+
+
+def test_the_command_lets_everything_go_and_says_how_much(
+    post: Post, settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.READINGS_KEPT, settings.PICTURE_DAYS, settings.DETECTOR_WEIGHTS = 1, 30, None
+    settings.MEDIA_ROOT, settings.FEATURES_ROOT = tmp_path / "media", tmp_path / "features"
+    monkeypatch.setattr(image_retention.let_go, "__defaults__", (2,))  # more than one turn
+    Post.objects.update(seen_at=timezone.now() - timedelta(days=31))
+    records.checkpoint("second")
+    readings_queue.ensure_readings(records.Checkpoint.objects.latest("pk"))
+    records.read(post, NAMES, SAID)
+    for level in (30, 90, 150):
+        picture = io.BytesIO()
+        Image.new("RGB", (300, 200), (level, 60, 60)).save(picture, "PNG")
+        kept = asdict(storage.keep(picture.getvalue(), settings.MEDIA_ROOT))
+        PostImage.objects.create(post=post, url=f"https://cdn.example/{level}.png", **kept)
+    what = "1 bodies older than 30 days, 1 superseded readings and copies of 3 pictures older than 30 days"
+    assert said("--dry-run") == f"{what} would go."
+    assert Reading.objects.count() == 2 and words(post) == TEXT
+    assert said() == f"{what} went."
+    assert not PostImage.objects.exclude(file="").exists() and Reading.objects.count() == 1
+    assert not [path for path in settings.MEDIA_ROOT.rglob("*") if path.is_file()]
+    assert said("--dry-run").startswith("0 bodies") and "copies of 0 pictures" in said()
+    settings.BODY_DAYS = settings.PICTURE_DAYS = 0
+    assert "(BODY_DAYS is 0: all are kept)" in said() and "(PICTURE_DAYS is 0: all are kept)" in said("--dry-run")
+
+
+@given(st.text(max_size=80), st.lists(st.tuples(st.integers(0, 80), st.integers(0, 80)), max_size=6))
+def test_blanks_keep_the_length_and_every_kept_place(text: str, places: list[tuple[int, int]]) -> None:
+    parts = [(min(a, b, len(text)), min(max(a, b), len(text))) for a, b in places]
+    made = retention.blanked(text, parts)
+    assert len(made) == len(text)
+    for at, sign in enumerate(text):
+        inside = any(start <= at < end for start, end in parts)
+        assert made[at] == (sign if inside or sign == "\n" else " ")

@@ -1,0 +1,87 @@
+"""What a system is shown: its inputs in words, the folder of its pictures, and how many of them are not there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from extraction.datasets.registry import DatasetError
+from extraction.reader.checkpoint import Checkpoint
+from extraction.schema import Example
+from training.config import TrainConfig
+from training.data.uploads import folder_of
+
+CANVAS = "where an example has boxes, they stand on a grey canvas instead"
+
+
+def inputs(checkpoint: Checkpoint, pictures: bool) -> list[str]:
+    """The inputs that this network takes. `pictures`: their files are at hand; else canvases stand for them.
+
+    What its network needs says it: a setting of the run alone does not, for a network may have no part that looks.
+    """
+    network, vision = checkpoint.network, checkpoint.manifest.vision
+    needs, parts = network.needs, ["text"]
+    blind = getattr(network, "vision", needs) is None  # RelFormer takes a region's place, and sees nothing of it
+    if (needs.objects and not blind) or needs.pictures in ("objects", "focal", "crops"):
+        parts.append("boxes")
+    if needs.pictures:
+        parts.append("pictures" if pictures else "boxes on a grey canvas in place of pictures")
+    if needs.facts:
+        parts.append("facts")
+    if needs.pictures and vision:
+        source = vision.get("source") or "random"
+        parts.append("a vision encoder " + ("with random initial weights" if source == "random" else source))
+    return parts
+
+
+def folders_in(images: str) -> list[Path]:
+    """The folders of `TrainConfig.images`; none for ""."""
+    return [Path(folder) for folder in images.split(os.pathsep) if folder]
+
+
+def folders_named(images: str) -> list[Path]:
+    """The folders of pictures that somebody named, none without a name. Raises DatasetError for one that is not there.
+
+    Several are joined as in PATH; a picture is looked for in each, in their order.
+    """
+    folders = folders_in(images)
+    for folder in folders:
+        if not folder.is_dir():
+            raise DatasetError(f"There is no folder of pictures {folder}: name the folder that holds them, or none.")
+    return folders
+
+
+def beside(root: Path, format: str) -> str:
+    """The pictures that lie with a data set, "" where none do."""
+    folder = root / folder_of(format) / "images"
+    return str(folder) if folder.is_dir() else ""
+
+
+def pictures_for(config: TrainConfig, root: Path, format: str) -> str:
+    """The folder of pictures to measure a checkpoint on a data set with: "" where it was trained without, or none is.
+
+    The data set's own come first: those of the training are others, and may be gone with the run's folder.
+    """
+    if not config.images:
+        return ""
+    trained = [str(folder) for folder in folders_in(config.images) if format in config.data and folder.is_dir()]
+    return beside(root, format) or os.pathsep.join(trained)
+
+
+def missing(examples: Iterable[Example], images: str) -> str:
+    """A sentence that says how many of the examples' pictures are in none of the folders, "" where all are."""
+    from PIL import Image, UnidentifiedImageError
+
+    names = sorted({one.image for one in examples if one.image})
+    gone = 0
+    for name in names:
+        for folder in folders_in(images):
+            try:
+                Image.open(folder / Path(name).name).close()  # reads what it is, not yet its pixels
+                break
+            except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
+                continue
+        else:
+            gone += 1
+    return f"{gone} of {len(names)} pictures were not found in {images}; {CANVAS}." if gone else ""

@@ -1,0 +1,55 @@
+"""Which training items a run uses: all, a share, so many of each relation, and without what it leaves out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from extraction.schema import Example
+from training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from training.data.preparation import Item
+
+
+def without(config: TrainConfig, example: Example) -> Example:
+    """The example without what the run leaves out of its data set: not known, rather than not so."""
+    gone = frozenset(config.left_out.get(example.dataset, ()))
+    if not gone:
+        return example
+    kept = tuple(one for one in example.relations if one.key not in gone)
+    return dataclasses.replace(example, relations=kept, relation_keys=example.relation_keys - gone)
+
+
+def chosen(config: TrainConfig, items: list[Item], examples: Sequence[Example]) -> tuple[list[Item], list[str]]:
+    """The items that `fraction` and `per_relation` leave, drawn by the seed, in their order; and what to say of it."""
+    rng = np.random.default_rng((config.seed, 7))
+    order = rng.permutation(len(items)).tolist()
+    if config.fraction < 1:
+        order = order[: max(1, round(config.fraction * len(items)))]
+    if config.per_relation:
+        seen: Counter[str] = Counter()
+        kept = []
+        for place in order:
+            held = _held(items[place], examples)
+            if any(seen[key] < config.per_relation for key in held):
+                seen.update(held)
+                kept.append(place)
+        order = kept
+    if len(order) == len(items):
+        return items, []
+    return [items[place] for place in sorted(order)], [f"{len(order)} of {len(items)} training items drawn"]
+
+
+def _held(item: Item, examples: Sequence[Example]) -> set[str]:
+    """What an item teaches: its pair's relation; a sentence's relations, or the types of its mentions where it has none
+    to teach; "" for one without any."""
+    if item.candidate is not None:
+        return {item.candidate.key}
+    example = examples[item.example]
+    held = {one.key for one in example.relations} if example.relation_keys else {one.type for one in example.mentions}
+    return held or {""}

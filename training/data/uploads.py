@@ -1,0 +1,141 @@
+"""Data sets' files on disk: uploads taken in, and what DATASETS_DIR offers. Nothing that comes from outside is trusted.
+
+An upload is one zip or some files. Only kinds of files that loaders read are kept, under names of our own making or
+checked ones, counted and measured while they are unpacked: what an archive says of itself is not believed.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO, Protocol
+
+from extraction.datasets.folders import folder_of
+
+KINDS = {".txt", ".json", ".jsonl", ".csv", ".tsv", ".conll", ".xml", ".md", ".jpg", ".jpeg", ".png", ".gif", ".webp"}
+KINDS |= {".zip", ".npz", ".pth"}  # GMNER's boxes, MORE's; their loaders read plain values and refuse code
+MOST_FILES = 50_000
+UNPACKED = 4  # times the largest upload
+BLOCK = 1 << 20
+_NAME = re.compile(r"[\w .()+,=@~-]{1,150}")
+
+
+class UploadRefused(Exception):
+    """What was sent is no data set, or too large; the message says what to send instead."""
+
+
+class Sent(Protocol):
+    """A file that was uploaded, as Django gives it."""
+
+    name: str
+    size: int
+    file: IO[bytes]
+
+
+@dataclass
+class Kept:
+    """What was unpacked, counted; `left_out` are files of kinds that no loader reads."""
+
+    files: int = 0
+    size: int = 0
+    left_out: list[str] = field(default_factory=list)
+
+
+def take_in(files: Iterable[Sent], format: str, root: Path, most_mb: int) -> Kept:
+    """Puts an upload under `root` as the format's loader expects it. Raises UploadRefused, with `root` gone again."""
+    sent = list(files)
+    if not sent:
+        raise UploadRefused("Choose a zip archive, or the files of the data set.")
+    if sum(one.size for one in sent) > most_mb * 1_000_000:
+        raise UploadRefused(
+            f"That is more than {most_mb} MB. Leave pictures out, raise DATASET_MB, or put it into DATASETS_DIR."
+        )
+    draft, kept = root / "draft", Kept()
+    try:
+        draft.mkdir(parents=True)
+        if len(sent) == 1 and sent[0].name.lower().endswith(".zip"):
+            _unpack(sent[0], draft, kept, UNPACKED * most_mb * 1_000_000)
+        else:
+            for one in sent:
+                _copy(one.file, _target(draft, PurePosixPath(one.name).name, kept), kept, most_mb * 1_000_000)
+        if not kept.files:
+            kinds = ", ".join(sorted(KINDS))
+            raise UploadRefused(f"There is no file in it that a data set is made of: {kinds}.")
+        _innermost(draft).rename(root / folder_of(format))
+        shutil.rmtree(draft, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(root, ignore_errors=True)
+        raise
+    return kept
+
+
+def _unpack(sent: Sent, draft: Path, kept: Kept, most: int) -> None:
+    try:
+        with zipfile.ZipFile(sent.file) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            if len(entries) > MOST_FILES:
+                raise UploadRefused(f"The archive holds more than {MOST_FILES} files.")
+            for entry in entries:
+                if stat.S_ISLNK(entry.external_attr >> 16):
+                    raise UploadRefused(f"{entry.filename[:100]!r} is a link; a data set is made of plain files.")
+                if entry.flag_bits & 1:
+                    raise UploadRefused("The archive is encrypted. Send it without a password.")
+                target = _target(draft, entry.filename, kept)
+                if target is not None:
+                    with archive.open(entry) as file:
+                        _copy(file, target, kept, most)
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise UploadRefused(f"The zip archive cannot be read: {error}. Pack it anew.") from error
+
+
+def _target(draft: Path, name: str, kept: Kept) -> Path | None:
+    """Where a file of this name goes; None where it is of no kind that is read. Raises UploadRefused."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or any(part == ".." or not _NAME.fullmatch(part) for part in path.parts):
+        raise UploadRefused(f"{name[:100]!r} cannot be the name of a data set's file.")
+    if path.suffix.lower() not in KINDS or path.name.startswith(".") or "__MACOSX" in path.parts:
+        kept.left_out.append(name[:200])
+        return None
+    target = draft.joinpath(*path.parts)
+    if target.exists():
+        raise UploadRefused(f"There are two files named {name[:100]!r}.")
+    return target
+
+
+def _copy(source: IO[bytes], target: Path | None, kept: Kept, most: int) -> None:
+    if target is None:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("xb") as file:
+        while block := source.read(BLOCK):
+            kept.size += len(block)
+            if kept.size > most:
+                raise UploadRefused(f"Unpacked it is more than {most // 1_000_000} MB.")
+            file.write(block)
+    kept.files += 1
+
+
+def _innermost(folder: Path) -> Path:
+    """The folder inside which files, or several folders, stand: archives often wrap theirs in one more."""
+    while len(inside := list(folder.iterdir())) == 1 and inside[0].is_dir():
+        folder = inside[0]
+    return folder
+
+
+def offered(parent: Path | None, formats: Iterable[str]) -> list[tuple[str, str]]:
+    """(format, folder relative to `parent`) of what lies in DATASETS_DIR, or one folder further down."""
+    if parent is None or not parent.is_dir():
+        return []
+    known, found = sorted(formats), []
+    roots = [parent, *sorted(path for path in parent.iterdir() if path.is_dir() and not path.name.startswith("."))]
+    for root in roots:
+        for format in known:
+            if (root / folder_of(format)).is_dir():
+                found.append((format, "." if root == parent else root.name))
+    return found

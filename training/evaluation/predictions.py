@@ -1,0 +1,92 @@
+"""What a network says of prepared items, by head: logits of pairs, tagged mentions, or mentions with relations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from extraction.features.batch import Batch, to_device
+from extraction.networks.outputs import TagOutput
+from extraction.reader.bio import mentions_of
+from extraction.reader.decoding import Decoder, Found
+from training.data.preparation import Item, Prepared, targets_of
+
+BATCH_PIECES = 1600  # padded word pieces a batch on a processor
+ON_A_GPU = 8  # times as many
+LARGEST_BATCH = 64  # items, of which each may have several pictures
+
+Floats = NDArray[np.float32]
+
+
+@torch.inference_mode()
+def pair_logits(network: Any, prepared: Prepared) -> Floats:
+    """(items, labels): each candidate's logits, in the items' order."""
+    logits: Floats = np.zeros((len(prepared.items), 1 + len(prepared.inventory.relations)), np.float32)
+    for chosen, batch in _batches(network, prepared):
+        logits[chosen] = network(batch).logits.float().cpu().numpy()
+    return logits
+
+
+def settle(network: Any, prepared: Prepared) -> None:
+    """Lets a network choose by dev what is no weight of it (RelFormer: its filter's threshold)."""
+    if not hasattr(network, "settle"):
+        return
+    network.settle(
+        (batch, to_device(targets_of(prepared, [prepared.items[place] for place in chosen], band=1), batch.ids.device))
+        for chosen, batch in _batches(network, prepared)
+    )
+
+
+@torch.inference_mode()
+def tagged(network: Any, prepared: Prepared) -> list[Found]:
+    """The mentions that a tagger finds in each example."""
+    found: list[Found] = [Found()] * len(prepared.items)
+    for chosen, batch in _batches(network, prepared):
+        output = network(batch)
+        tags: TagOutput = output if isinstance(output, TagOutput) else output.tags
+        for place, mentions in zip(chosen, mentions_of(network.decode(tags, batch), batch), strict=True):
+            found[place] = Found(mentions)
+    return found
+
+
+@torch.inference_mode()
+def read(network: Any, prepared: Prepared) -> list[Found]:
+    """What a word-pair network finds in each example."""
+    decoder = Decoder(prepared.inventory)
+    found: list[Found] = [Found()] * len(prepared.items)
+    for chosen, batch in _batches(network, prepared):
+        for place, one in zip(chosen, decoder(network, batch, network(batch)), strict=True):
+            found[place] = one
+    return found
+
+
+def _batches(network: Any, prepared: Prepared) -> Iterator[tuple[list[int], Batch]]:
+    """Places of items of similar length, and their batch on the network's device."""
+    network.eval()
+    device = next(network.parameters()).device
+    rows = prepared.rows(network.needs)
+    most = BATCH_PIECES * (ON_A_GPU if device.type == "cuda" else 1)
+    for chosen in by_size(prepared, most):
+        shown = [_row(prepared, rows, prepared.items[place]) for place in chosen]
+        yield chosen, to_device(rows.batch(shown), device)
+
+
+def _row(prepared: Prepared, rows: Any, item: Item) -> Any:
+    return prepared.row(rows, item, prepared.titled[item.example])
+
+
+def by_size(prepared: Prepared, pieces: int) -> Iterator[list[int]]:
+    """Places of items, at most `pieces` padded word pieces and LARGEST_BATCH items at once."""
+    lengths = [len(prepared.titled[item.example].ids) for item in prepared.items]
+    batch: list[int] = []
+    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and (lengths[place] * (len(batch) + 1) > pieces or len(batch) == LARGEST_BATCH):
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch

@@ -1,0 +1,52 @@
+"""The trainer's child process from start to end: what it does is told, and so is what stands in its way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+
+from training.jobs import progress_protocol
+from training.models import Evaluation, TrainingRun
+
+
+def do_run(number: int) -> None:
+    """Ends the process: with 0 when the run is done, STOPPED when it was told to stop, 1 when it failed."""
+    asked: list[int] = []
+    trainer = os.getppid()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, lambda received, frame: asked.append(received))
+
+    def perform() -> None:
+        from training.jobs.work import perform_run
+
+        perform_run(TrainingRun.objects.get(pk=number), lambda: bool(asked) or os.getppid() != trainer)
+
+    _end(perform)
+
+
+def do_evaluation(number: int) -> None:
+    """As `do_run`; an evaluation keeps nothing until it is done, so it may be ended at any time."""
+
+    def perform() -> None:
+        from training.jobs.work import perform_evaluation
+
+        perform_evaluation(Evaluation.objects.select_related("checkpoint", "dataset").get(pk=number))
+
+    _end(perform)
+
+
+def _end(perform: Callable[[], None]) -> None:
+    try:
+        perform()
+    except Exception as error:
+        if type(error).__name__ == "Stopped":
+            print(error, flush=True)
+            sys.exit(progress_protocol.STOPPED)
+        progress_protocol.tell(error=progress_protocol.sentence(error))
+        if not progress_protocol.foreseen(error):
+            traceback.print_exc()
+        sys.exit(1)
+    sys.exit(0)

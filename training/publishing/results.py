@@ -1,0 +1,268 @@
+"""Figures of finished runs, kept in docs/results, and the tables that are made of them. No torch.
+
+A file holds one run: its settings, seed, digest, figures on dev and test. In what it differs from its recipe is found
+when it is read, for a recipe may be another one by then. Runs that differ in their seed alone, and count pairs alike,
+make one row, as mean and sample standard deviation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from kgbuilder.conf.environment import ROOT
+from training.config import TrainConfig
+from training.evaluation.bootstrap import spread
+from training.recipes import ABOUT, RECIPES
+
+FOLDER = ROOT / "docs" / "results"
+BEGIN, END = "<!-- results: manage.py results writes what follows -->", "<!-- end of results -->"
+# What says where a run was done, not what was trained.
+INCIDENTAL = {"seed", "device", "threads", "max_minutes", "save_minutes", "mentions"}
+OPTIONS = ("epochs", "batch", "fraction", "per_relation", "limit", "start", "images", "network")
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is measured by a recipe: which of its test figures, what it must and should reach, what others published."""
+
+    recipe: str
+    what: str
+    least: str
+    aim: str
+    published: str
+    figure: str = "f1"
+
+
+LINES = (
+    Line("mtb", "MNRE, relations", "61.0", "64", "60.96 (MEGA's table), 63.70 (FocalMRE's): BERT-base"),
+    Line("mega", "MNRE, relations", "MTB's", "66.41", "66.41: BERT-base, objects of the pictures"),
+    Line(
+        "focalmre",
+        "MNRE, relations",
+        "MTB's",
+        "64",
+        "88.01 on regions that leak the label; 62.76 on whole pictures: BERT-base, ViT",
+    ),
+    Line(
+        "rsrnet",
+        "MNRE, relations",
+        "MTB's",
+        "64",
+        "83.89 on regions that leak the label: RoBERTa, ResNeSt-50, pictures",
+    ),
+    Line(
+        "rsrnet-twitter2017",
+        "Twitter2017, mentions",
+        "80",
+        "83.44",
+        "83.44: BERT-CRF, text; 87.90: XLM-R, ResNeSt-50, pictures",
+    ),
+    Line(
+        "rsrnet-twitter2015",
+        "Twitter2015, mentions",
+        "68",
+        "71.81",
+        "71.81: BERT-CRF, text; 76.48: XLM-R, ResNeSt-50, pictures",
+    ),
+    Line(
+        "jmere-boxes",
+        "JMERE's stand-in, directed quintuples",
+        "48",
+        "55.29",
+        "55.29: BERT-base, pictures, JMERE itself, blind to direction",
+    ),
+    Line(
+        "jmere-boxes",
+        "the same, mentions of the quintuples",
+        "75",
+        "78.59",
+        "78.59: as above",
+        "mentions_of_quintuples_f1",
+    ),
+    Line("jmere", "the same, directed quintuples, text alone", "", "", "none"),
+    Line("conll04", "CoNLL04, strict relations", "63", "71.5", "71.5: SpERT, BERT-base, train and dev"),
+    Line("relformer", "GMNER, a mention and its object told apart", "", "", "63.52 on MORE: BERT-base, ViT, knowledge"),
+    Line("relformer", "the same, accuracy", "", "", "85.41 on MORE", "accuracy"),
+)
+
+
+def kept(folder: Path) -> Result:
+    """What is kept of the finished run in `folder`. Raises ValueError where there is none, or of no recipe."""
+    try:
+        told = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        config = TrainConfig.from_dict(told["config"])
+        result = {
+            "config": config.as_dict(),
+            "digest": told["digest"],
+            "steps": told["steps"],
+            "seconds": told["seconds"],
+            "device": told["device"],
+            "versions": told["versions"],
+            "dev": told["dev"]["figures"],
+            "test": told["test"]["figures"],
+            "test_interval": told["test_interval"],
+            "best_epoch": best_epoch(told["curve"]),
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{folder} holds no finished run ({error!r}): name a folder with its metrics.json") from error
+    recipe, changed = recipe_of(config)
+    return {"recipe": recipe, "changed": changed, "system": config.system, "seed": config.seed, **result}
+
+
+def recipe_of(config: TrainConfig) -> tuple[str, dict[str, Any]]:
+    """The recipe that a run is nearest to, and the settings in which it differs. Raises ValueError where none fits."""
+    own = settings(config)
+    found: list[tuple[int, str, dict[str, Any]]] = []
+    for name, recipe in RECIPES.items():
+        if (recipe.system, recipe.head, recipe.data) != (config.system, config.head, config.data):
+            continue
+        theirs = settings(recipe)
+        changed = {key: value for key, value in own.items() if value != theirs[key]}
+        found.append((len(changed), name, changed))
+    if not found:
+        raise ValueError(f"no recipe trains {config.system} on {', '.join(config.data)}: no table has a row for it")
+    _, name, changed = min(found, key=lambda one: one[:2])
+    return name, changed
+
+
+def settings(config: TrainConfig) -> dict[str, Any]:
+    """What a run was trained with, as it is kept: all but its seed and where it was done."""
+    told: dict[str, Any] = json.loads(json.dumps(config.as_dict()))
+    return {key: value for key, value in told.items() if key not in INCIDENTAL}
+
+
+def best_epoch(curve: Sequence[dict[str, float]]) -> int | None:
+    """The epoch whose weights were kept, where a run was scored on dev as it went."""
+    return int(max(curve, key=lambda one: one["f1"])["epoch"]) if curve else None
+
+
+def keep(folders: Sequence[Path], place: Path = FOLDER) -> list[Path]:
+    """Writes a file for each run; one of the same recipe, changes and seed is replaced. Raises ValueError."""
+    results = [kept(folder) for folder in folders]
+    place.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for result in results:
+        path = place / f"{_name(result)}.json"
+        path.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        paths.append(path)
+    return paths
+
+
+def _name(result: Result) -> str:
+    plain = {key: value for key, value in sorted(result["changed"].items()) if isinstance(value, int | float)}
+    others = {key: value for key, value in result["changed"].items() if key not in plain}
+    told = hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()[:6] if others else ""
+    parts = [f"{key}-{value}" for key, value in plain.items()]
+    return "-".join(filter(None, [result["recipe"], *parts, told, f"seed-{result['seed']}"]))
+
+
+def load(place: Path = FOLDER) -> list[Result]:
+    """All that is kept, in the order of the files' names."""
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(place.glob("*.json"))]
+    for result in results:
+        if "config" in result:
+            result["recipe"], result["changed"] = recipe_of(TrainConfig.from_dict(result["config"]))
+    return results
+
+
+def table(results: Sequence[Result]) -> str:
+    """The table of docs/benchmarks.md: a row for each line and, of its recipe, each way of training it."""
+    rows = [
+        "| system | on test | measured | seeds | at least | aim | published, and with what |",
+        "|---" * 7 + "|",
+    ]
+    for line in LINES:
+        system = ABOUT[RECIPES[line.recipe].system].title
+        for measured, seeds in _measured(line, results):
+            wanted = f"{line.least or 'report'} | {line.aim or 'report'}"
+            rows.append(f"| {system} | {line.what} | {measured} | {seeds} | {wanted} | {line.published} |")
+    return "\n".join(rows) + "\n"
+
+
+def short_table(results: Sequence[Result]) -> str:
+    """The table of the README: our figure beside the paper's, and the command that makes it."""
+    rows = ["| system | on test | here | published, and with what | command |", "|---" * 5 + "|"]
+    for line in LINES:
+        commands = _commands(line, results) if line.figure == "f1" else repeat("the same")
+        for (measured, _), command in zip(_measured(line, results), commands, strict=False):
+            title = ABOUT[RECIPES[line.recipe].system].title
+            rows.append(f"| {title} | {line.what} | {measured} | {line.published} | {command} |")
+    return "\n".join(rows) + "\n"
+
+
+def _measured(line: Line, results: Sequence[Result]) -> Iterator[tuple[str, str]]:
+    """A line's figure in words and the seeds behind it, for each way in which its recipe was trained."""
+    groups = _groups(line.recipe, results)
+    if not groups:
+        yield "not run", ""
+    for runs in groups:
+        one = spread([100 * run["test"][line.figure] for run in runs])
+        said = f"**{one.mean:.1f}**" + (f" ({one.deviation:.1f})" if one.runs > 1 else "") + _likeliest(line, runs)
+        changed = runs[0]["changed"]
+        if changed:
+            said += f", with {', '.join(f'{key} {_plain(value)}' for key, value in sorted(changed.items()))}"
+        yield said, ", ".join(str(run["seed"]) for run in runs)
+
+
+def _likeliest(line: Line, runs: Sequence[Result]) -> str:
+    """What stands beside a pair system's figure: that of the most probable label, where another rule made it."""
+    name = f"argmax_{line.figure}"
+    if not all(name in run["test"] for run in runs):
+        return ", of the most probable label" if "accuracy" in runs[0]["test"] else ""
+    return f"; {100 * fmean(run['test'][name] for run in runs):.1f} of the most probable label"
+
+
+def _groups(recipe: str, results: Sequence[Result]) -> list[list[Result]]:
+    """Runs of a recipe that differ in their seed alone, together."""
+    found: dict[str, list[Result]] = {}
+    for result in results:
+        if result["recipe"] == recipe:
+            # What counts from a probability and what counts as most probable are two figures.
+            counts = "argmax_f1" in result["test"]
+            found.setdefault(json.dumps([result["changed"], counts], sort_keys=True), []).append(result)
+    return [sorted(runs, key=lambda run: int(run["seed"])) for _, runs in sorted(found.items())]
+
+
+def _commands(line: Line, results: Sequence[Result]) -> Iterator[str]:
+    """How each of a line's figures is made, but for folders and seeds."""
+    system = RECIPES[line.recipe].system
+    for changed in [runs[0]["changed"] for runs in _groups(line.recipe, results)] or [{}]:
+        words = ["manage.py", "train", system]
+        words += ["--recipe", line.recipe] if line.recipe != system else []
+        for key in OPTIONS:
+            if key in changed:
+                value = changed[key]
+                words += [f"--{key.replace('_', '-')}", value if isinstance(value, str) else json.dumps(value)]
+        if rest := {key: value for key, value in changed.items() if key not in OPTIONS}:
+            words += ["--set", json.dumps(rest)]
+        yield f"`{shlex.join(words)}`"
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def written(text: str, made: str) -> str:
+    """`text` with what stands between its marks replaced. Raises ValueError where it has no marks."""
+    before, mark, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (mark and end):
+        raise ValueError(f"there is no place for the results: it stands between {BEGIN!r} and {END!r}")
+    return f"{before}{BEGIN}\n\n{made}\n{END}{after}"
+
+
+def documents() -> dict[Path, str]:
+    """The files that hold a table, with the table that they should hold."""
+    results = load()
+    made = {ROOT / "README.md": short_table(results), ROOT / "docs" / "benchmarks.md": table(results)}
+    return {path: written(path.read_text(encoding="utf-8"), text) for path, text in made.items()}
