@@ -145,7 +145,7 @@ def ring(lane: str) -> None:
         _doorbell.ring(lane)
 
 
-class LaneScheduler(Scheduler):
+class LaneScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
     """Beat that rings lanes, so that sweeps during an outage or a long batch do not pile up as messages.
 
     Where the clock is set back it begins its intervals anew. Celery's waits until the clock has caught up, and rings
