@@ -1,8 +1,9 @@
 # make run      install what is missing, then start everything (PORT=8001 make run: on another port)
 # make test     the test suite            make lint   ruff and mypy
 # make lint-js  Biome over static/*.js; needs Node.js, which nothing else does
+# make docs     the documentation as a site, in var/docs
 # make ci       what CI runs              make kill   30 random kills while 500 posts are read
-# make install-yolo  ultralytics, under AGPL-3.0, for whoever wants its detectors (docs/pictures.md)
+# make install-yolo  ultralytics, under AGPL-3.0, for whoever wants its detectors (docs/editors/pictures.md)
 # make secrets  the passwords and keys that docker-compose.yml reads, made once
 # make clean    remove what was installed; DATA_DIR stays
 # PIP_ARGS      passed to pip, for example an index of CPU-only wheels of torch
@@ -14,7 +15,7 @@ PY := $(VENV)/bin/python
 ARGS ?=
 BIOME := @biomejs/biome@2.6.8
 
-.PHONY: run install install-dev install-yolo test lint lint-js format ci kill secrets clean
+.PHONY: run install install-dev install-yolo test lint lint-js format docs ci kill secrets clean
 run: install
 	@exec $(PY) manage.py up
 
@@ -57,6 +58,9 @@ lint-js:
 format: install-dev
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+docs: install-dev
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --strict --site-dir var/docs
 
 ci:
 	.ci/run

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Substr
 
-from extraction.fields import SealedField
+from kgbuilder.conf.encrypted_field import SealedField
 
 
 class Leased(models.Model):

@@ -188,7 +188,7 @@ def _beat_ready(**kwargs: Any) -> None:
 
 
 def _beat_as(part: str) -> None:
-    from kgbuilder.monitoring import heartbeat
+    from kgbuilder.supervision import heartbeat
 
     heartbeat.start(part)
 

@@ -23,7 +23,6 @@ import certifi
 import httpcore
 import httpx
 
-from extraction import telemetry
 from extraction.crawler import canonical_urls
 from extraction.crawler.addresses import (
     CONNECT_SECONDS,
@@ -35,6 +34,7 @@ from extraction.crawler.addresses import (
     UnknownHost,
 )
 from extraction.crawler.decompression import Inflate
+from kgbuilder.supervision import telemetry
 
 MAX_BYTES = 10 << 20
 MAX_REDIRECTS = 5

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from extraction.crawler import canonical_urls, http_client
 from extraction.models import Host
-from extraction.text.parser import clean
+from extraction.text.cleaning import clean
 
 ROBOTS_FOR = timedelta(hours=24)
 ROBOTS_RETRY = timedelta(hours=1)

@@ -19,7 +19,7 @@ from extraction.feeds.sightings import note
 from extraction.models import Feed, Post, Sighting
 from extraction.posts.article_page import SENT
 from extraction.posts.versions import Mark, new_version, revive, was_erased
-from extraction.text.parser import clean
+from extraction.text.cleaning import clean
 
 LONGEST_ID = 500
 

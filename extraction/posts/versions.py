@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from extraction.feeds.sightings import NO_WORDS
 from extraction.models import Deployment, Post, PostVersion, Reading, Sighting, Tombstone
-from extraction.text.parser import clean
+from extraction.text.cleaning import clean
 
 Mark = Callable[[Iterable[Post]], None]
 """Marks the graph's units that posts touch, in the caller's transaction: `knowledge.recording.recorder.mark_posts`."""

@@ -22,6 +22,7 @@ from extraction.reader.checkpoint import SHIPPED, Checkpoint
 from extraction.reader.decoding import Decoder, Found, logit
 from extraction.schema import Declined, Document, Extraction, Mention, Region, Relation, WeightGrid, Words
 from extraction.text import parser as text_parser
+from extraction.text.language import detect_language
 from extraction.vision import depictions
 from extraction.vision.grounding import Grounder
 
@@ -188,7 +189,7 @@ class Extractor:
         if len(document.text) > LONGEST_TEXT:
             message = f"The text has {len(document.text)} characters; {LONGEST_TEXT} are read."
             return Declined("too_long", message), document.language
-        language, _ = text_parser.detect_language(document.text)
+        language, _ = detect_language(document.text)
         if language not in ("", "en"):
             message = f"The text looks like {language!r}; this reader knows English only."
             return Declined("language", message), language

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from extraction.schema import Declined, Document
-from extraction.text.parser import clean
+from extraction.text.cleaning import clean
 
 LONGEST_LINE = 16 << 20  # bytes
 

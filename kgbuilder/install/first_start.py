@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from extraction.models import Feed
 from extraction.readings import model_registry
-from kgbuilder import deployment
-from kgbuilder.install import data_folder, installation
+from kgbuilder import deployment, installation
+from kgbuilder.install import data_folder
 from kgbuilder.supervision.parts import sample_feed_address
 
 LONGEST_SOCKET_PATH = 100  # of about 104 bytes that systems allow; queries add a few of their own

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import DateTimeField, F
 from django.utils import timezone
 
-from kgbuilder.install import installation
+from kgbuilder import installation
 from kgbuilder.models import Installation
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,8 @@ from django.utils import timezone
 
 from extraction.models import Deployment, Feed
 from kgbuilder.models import Heartbeat, Notice
-from kgbuilder.monitoring import backlog, heartbeat
+from kgbuilder.monitoring import backlog
+from kgbuilder.supervision import heartbeat
 from knowledge.graphs.stores import open_store, store_names
 from knowledge.graphs.units import StoreUnavailable
 

@@ -20,10 +20,9 @@ from django.db.migrations.executor import MigrationExecutor
 
 from extraction.images import detector_weights
 from extraction.models import Deployment
-from kgbuilder import VERSION
-from kgbuilder.install import installation
-from kgbuilder.monitoring import conditions, heartbeat
-from kgbuilder.supervision import roster
+from kgbuilder import VERSION, installation
+from kgbuilder.monitoring import conditions
+from kgbuilder.supervision import heartbeat, roster
 from kgbuilder.supervision.parts import all_parts, run_folder
 from knowledge.linking import source_status
 

@@ -19,7 +19,7 @@ from urllib.parse import urljoin, urlsplit
 
 from extraction.crawler import canonical_urls
 from extraction.crawler.parsers.html_text import first_picture, line_of, text_of
-from extraction.text.parser import clean
+from extraction.text.cleaning import clean
 
 MAX_FEED_BYTES = 5 << 20
 MAX_ITEMS = 1000

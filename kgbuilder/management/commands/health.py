@@ -12,8 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from kgbuilder.monitoring import heartbeat
-from kgbuilder.supervision import parts
+from kgbuilder.supervision import heartbeat, parts
 
 SECONDS = 5
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from kgbuilder.install import installation
+from kgbuilder import installation
 from knowledge.graphs import projector
 from knowledge.graphs.stores import open_store, store_names
 from knowledge.graphs.units import StoreUnavailable

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from extraction.models import Post
-from extraction.text.parser import clean
+from extraction.text.cleaning import clean
 from kgbuilder.celery import LANES, ring
 from knowledge.models import Assertion, Mention, Review
 from knowledge.recording import erasure

@@ -14,9 +14,9 @@ from extraction.crawler import canonical_urls
 from extraction.crawler.http_client import FetchError, Response
 from extraction.feeds import polling
 from extraction.feeds.subscriptions import NoFeedAddress, export_opml, import_opml, pause, retry, subscribe
-from extraction.fields import open_sealed
 from extraction.models import Feed, Post, Sighting
 from kgbuilder.celery import Doorbell
+from kgbuilder.conf.encrypted_field import open_sealed
 from knowledge.models import Event
 from tests.servers import fakeweb
 from tests.servers.fakeweb import START, Clock, FakeWeb, article, html, status

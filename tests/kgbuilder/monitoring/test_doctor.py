@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from extraction.models import Deployment
-from kgbuilder.install import installation
+from kgbuilder import installation
 from kgbuilder.models import Installation
 from kgbuilder.monitoring import doctor
 from tests import records

@@ -16,14 +16,14 @@ from django.db import DatabaseError
 from django.test import Client
 from django.utils import timezone
 
-from extraction import telemetry
 from extraction.crawler import http_client
 from extraction.models import Feed
 from kgbuilder import VERSION
 from kgbuilder.conf.environment import ROOT
 from kgbuilder.install import requirements
 from kgbuilder.models import Heartbeat, Notice, Tally
-from kgbuilder.monitoring import conditions, heartbeat, notices
+from kgbuilder.monitoring import conditions, notices
+from kgbuilder.supervision import heartbeat, telemetry
 from kgbuilder.tasks import watch
 from knowledge.graphs.units import StoreUnavailable
 from tests.factories import make_feed, make_post, make_user, read_post

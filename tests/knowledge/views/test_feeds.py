@@ -12,8 +12,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from extraction.fields import open_sealed
 from extraction.models import Feed, Post, Reading
+from kgbuilder.conf.encrypted_field import open_sealed
 from kgbuilder.monitoring import doctor
 from knowledge.models import Event, Projection
 from tests.factories import make_checkpoint, make_feed, make_post, make_user, read_post

@@ -1,7 +1,7 @@
 """What a process tells of its work while it does it: what a log line is about, seconds and counts, what it does now.
 
-All of it is kept in memory; `kgbuilder.monitoring.heartbeat` writes it down every few seconds, and
-`kgbuilder.monitoring.logs` asks for the subject of a line. Nothing here can fail or wait.
+All of it is kept in memory; `kgbuilder.supervision.heartbeat` writes it down every few seconds, and
+`kgbuilder.supervision.logs` asks for the subject of a line. Nothing here can fail or wait.
 """
 
 from __future__ import annotations

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from datetime import UTC, datetime
 
-from extraction import telemetry
+from kgbuilder.supervision import telemetry
 
 LONGEST = 3900  # bytes: the supervisor passes on lines of up to 4,000
 
@@ -57,3 +58,24 @@ class Json(logging.Formatter):
         error = self.formatException(record.exc_info) if record.exc_info and record.exc_info[0] else ""
         subject = telemetry.subject()
         return as_json(record.levelname, record.name, record.getMessage(), **subject, error=error)
+
+
+class Repeats(logging.Filter):
+    """Lets one failure through once a minute: a lane that cannot work is swept every few seconds.
+
+    Failures are the same by their exception, not by the task or page that it ended.
+    """
+
+    every_s = 60.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        key = f"{record.name} {record.msg} {record.exc_info[1]!r}" if record.exc_info else record.getMessage()
+        now = time.monotonic()
+        if now - self._shown.get(key, -self.every_s) < self.every_s:
+            return False
+        self._shown = {past: at for past, at in self._shown.items() if now - at < self.every_s} | {key: now}
+        return True

@@ -15,9 +15,9 @@ from django.db import DatabaseError, close_old_connections, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from extraction import telemetry
 from kgbuilder import VERSION
 from kgbuilder.models import Heartbeat, Tally
+from kgbuilder.supervision import telemetry
 
 logger = logging.getLogger(__name__)
 
