@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kgbuilder.conf import secret_files
-from kgbuilder.conf.values import ROOT
+from kgbuilder.conf.values import ROOT as ROOT
 from kgbuilder.conf.values import address_in as _address_in
 from kgbuilder.conf.values import base_iri as _base_iri
 from kgbuilder.conf.values import count as _count

@@ -325,7 +325,7 @@ def test_a_route_that_takes_a_form_is_walked_above_or_notes_its_changes_where_it
         module = sys.modules[view.__module__]
         takes_a_form = "POST" in inspect.getsource(view) or "POST" in _decorators(view)
         if takes_a_form and name not in known:
-            assert "events.note(" in inspect.getsource(module), f"{name} changes something and leaves no event"
+            assert "audit_log.note(" in inspect.getsource(module), f"{name} changes something and leaves no event"
     client.force_login(staff())
     for name, pattern in PAGES.items():
         if name not in known:
