@@ -299,7 +299,7 @@ def test_a_source_is_a_feed_that_nobody_polls() -> None:
     feed = Feed.objects.get()
     editor = Client()
     editor.force_login(make_user("editor"))
-    assert "Sent by programs" in editor.get("/feeds/").content.decode()
+    assert "Sent through the API" in editor.get("/feeds/").content.decode()
     assert "Poll now" not in editor.get(f"/feeds/{feed.pk}/").content.decode()
     editor.post(f"/feeds/{feed.pk}/change/", {"do": "retry"})
     feed.refresh_from_db()

@@ -59,7 +59,7 @@ def test_what_a_known_feed_s_address_changes_is_noted(editor: Client, state: str
     editor.post("/feeds/add/", {"address": "https://me:old@news.example/f"})
     assert noted() == [], "nothing is changed"
     html = editor.post("/feeds/add/", {"address": "https://me:n3w@news.example/f"}, follow=True).content.decode()
-    assert "its user and password are the ones that you gave" in html
+    assert "its user name and password were replaced" in html
     Feed.objects.update(state=state, due_at=None)
     editor.post("/feeds/add/", {"address": "https://news.example/f"})
     Feed.objects.update(state=state, due_at=None)

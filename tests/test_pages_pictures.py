@@ -139,7 +139,7 @@ def test_scene_matrix_and_heat_map_are_drawn(editor: Client, walk: Post) -> None
     html = page(editor, walk)
     assert 'aria-label="Scene graph: 1 person — near → 2 dog' in html
     assert '<table class="matrix">' in html and '<td class="w9" title="90 %">' in html
-    assert "What “<bdi>Ada</bdi>” looked at" in html
+    assert "Attention of “<bdi>Ada</bdi>”" in html
     assert "Words and regions side by side" in html
     assert re.search(r'1 person <span class="number">90 %</span></button>\s*<span class="quiet">— near →</span>', html)
     assert html.count('class="heat"') == 1 and 'fill-opacity="0.75"' in html

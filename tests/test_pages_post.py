@@ -139,7 +139,7 @@ def test_states_are_said(editor: Client) -> None:
     posts = open_newsroom(pictures=False)
     assert "Its page answers 410 (Gone)." in page(editor, posts["withdrawn"])
     assert "deployed reader reads English" in page(editor, posts["declined"])
-    assert "Waits to be read" in page(editor, posts["waiting"])
+    assert "Queued" in page(editor, posts["waiting"])
     erased = posts["moon"]
     Post.objects.filter(pk=erased.pk).update(state=Post.State.ERASED)
     response = editor.get(f"/posts/{erased.public_id}/")
@@ -184,7 +184,7 @@ def test_a_page_that_cannot_be_had_is_said(editor: Client) -> None:
     post.current_version.save()
     html = page(editor, post)
     assert "These are the feed&#x27;s own words" in html
-    assert "Last visit to its page: news.example answered 403 (Forbidden)." in html
+    assert "Last fetch of the article page: news.example answered 403 (Forbidden)." in html
 
 
 def test_a_date_that_cannot_be_believed_is_said(editor: Client) -> None:

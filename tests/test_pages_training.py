@@ -258,7 +258,7 @@ def test_every_system_has_a_form_with_its_own_settings(admin: Client) -> None:
             html(admin, f"/training/runs/new/?system={name}&recipe={recipe['name']}")
 
 
-SMALL, NONE = "a small one with random weights", "none, and pictures are not looked at"
+SMALL, NONE = "a small network with random weights", "none; pictures are not used"
 
 
 @pytest.mark.parametrize(

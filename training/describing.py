@@ -66,7 +66,9 @@ def _ask_child() -> str:
     try:
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=CHILD_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise CannotDescribe("The systems could not be described in time; the machine is busy. Try again.") from error
+        raise CannotDescribe(
+            "The settings of the systems could not be loaded in time because the machine is busy. Try again."
+        ) from error
     if ended.returncode:
         raise CannotDescribe(f"The systems cannot be described: {ended.stderr.strip().rpartition(chr(10))[2]}")
     return ended.stdout

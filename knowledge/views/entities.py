@@ -27,7 +27,11 @@ class Filters(forms.Form):
     q = forms.CharField(required=False, max_length=200, label="Name")
     type = forms.ChoiceField(
         required=False,
-        choices=[("", "Everything named"), *((t.key, t.plural) for t in ENTITY_TYPES.values()), ("any", "Any type")],
+        choices=[
+            ("", "All types, with dates and numbers"),
+            *((t.key, t.plural) for t in ENTITY_TYPES.values()),
+            ("any", "All types"),
+        ],
     )
 
 

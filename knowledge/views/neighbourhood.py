@@ -10,10 +10,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
-from extraction.labels import RELATIONS
 from knowledge import current, naming, paths
 from knowledge.current import Edge
 from knowledge.models import Entity
+from knowledge.views import relation_names
 from knowledge.views.access import READ, page
 
 MOST_AT_ONCE = 60  # neighbours that one click brings
@@ -93,7 +93,7 @@ def graph_of(alone: Iterable[Entity], edges: Sequence[Edge]) -> Graph:
                 "head": str(edge.head.public_id),
                 "tail": str(edge.tail.public_id),
                 "relation": edge.relation,
-                "label": RELATIONS[edge.relation].label if edge.relation in RELATIONS else edge.relation,
+                "label": relation_names.label(edge.relation),
                 "symmetric": edge.relation in current.SYMMETRIC,
                 "posts": edge.posts,
             }

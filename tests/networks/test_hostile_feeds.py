@@ -259,7 +259,7 @@ def test_of_ten_thousand_items_the_first_thousand_are_read_and_the_feed_says_so(
     items = [f"<title>Story {n}</title><guid>{n}</guid>" for n in range(10_000)]
     feed = polled(web, reply(200, rss(*items), Content_Type=RSS))
     assert Sighting.objects.filter(feed=feed).count() == MAX_ITEMS
-    assert feed.notice == "The feed lists 10,000 items; the first 1,000 are read."
+    assert feed.notice == "The feed lists 10,000 items; the first 1,000 are used."
 
 
 def test_a_feed_that_names_our_own_ports_gets_none_of_them_asked(web: WebServer, inside: WebServer) -> None:

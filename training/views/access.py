@@ -42,7 +42,7 @@ def state_of(work: Work) -> dict[str, Any]:
     label, before = work.get_state_display(), 0
     if work.state == Work.State.WAITING:
         before = claims.place(work)
-        label = f"waiting, {before} before it" if before else "waiting, next"
+        label = f"waiting, {before} ahead" if before else "waiting, next"
     elif work.state == Work.State.RUNNING and work.wish == claims.STOP:
         label = "stopping"
     return {"code": COLOURS[work.state], "label": label}

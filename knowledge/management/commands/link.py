@@ -21,16 +21,18 @@ class Command(BaseCommand):
         from knowledge.sources import chosen
         from knowledge.tasks import send
 
-        self.stdout.write(f"{identities.again()} entities are looked up again.")
+        self.stdout.write(f"{identities.again()} entities are queued for linking.")
         if not now:
             ring("link")
             return
         linker = chosen.linker(send)
         if linker is None:
-            raise CommandError("No index can be read: see the message above, and `manage.py build_index`.")
+            raise CommandError("No index could be opened: see the message above, and `manage.py build_index`.")
         total = identities.LookedUp()
         while done := identities.look_up(linker, chosen.NAME, encyclopedias=chosen.encyclopedias(send)):
             total.linked, total.nil = total.linked + done.linked, total.nil + done.nil
             total.merged, total.failed = total.merged + done.merged, total.failed + done.failed
-        self.stdout.write(f"{total.linked} linked, {total.nil} to none, {total.merged} made one, {total.failed} failed")
+        self.stdout.write(
+            f"{total.linked} linked, {total.nil} without a match, {total.merged} merged, {total.failed} failed"
+        )
         ring("project.rdf")
