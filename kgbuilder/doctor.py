@@ -131,7 +131,7 @@ def _sparql(name: str) -> Part:
 def _neo4j(name: str) -> Part:
     if not settings.NEO4J_URL:
         cost = "There are no Cypher queries; SPARQL covers the whole graph."
-        return Part(name, "missing", "Not set up.", cost, needed=False)
+        return Part(name, "missing", "NEO4J_URL is empty.", cost, needed=False)
     from knowledge.graphs import neo4j_settings
     from knowledge.graphs.store import StoreRefused, StoreUnavailable
 

@@ -538,8 +538,8 @@ def test_a_token_that_cannot_be_made_says_why_on_the_page(client: Client) -> Non
     client.force_login(make_user("viewer"))
     for form, says in (
         ({"name": "", "scope": "read", "days": "30"}, "name"),
-        ({"name": "x", "days": "30"}, "Choose what the token may do"),
-        ({"name": "x", "scope": "everything", "days": "30"}, "Choose what the token may do"),
+        ({"name": "x", "days": "30"}, "Choose at least one scope"),
+        ({"name": "x", "scope": "everything", "days": "30"}, "Choose at least one scope"),
         ({"name": "x", "scope": "write", "days": "30"}, "no more than its owner"),
         ({"name": "x", "scope": "read", "days": "31"}, "how long"),
     ):

@@ -203,7 +203,7 @@ def test_a_404_that_passes_is_forgotten(web: FakeWeb, clock: Clock) -> None:
         status(403),
         status(451),
         status(500),
-        FetchError("timeout", "did not answer in time"),
+        FetchError("timeout", "did not respond in time"),
         FetchError("address", "lies on a private network"),
         article("Sign in to continue.", title="Sign in"),
         article("Nothing."),
