@@ -108,9 +108,15 @@ def _recipes(system: str) -> list[dict[str, Any]]:
         f"the paper's{', ' + name if name != system else ''}": c for name, c in PAPER.items() if c.system == system
     }
     return [
-        {"name": re.sub(r"\W+", "-", title), "title": title.capitalize(), "values": _values(config)}
+        {"name": re.sub(r"\W+", "-", title), "title": _shown(title), "values": _values(config)}
         for title, config in {**own, **papers}.items()
     ]
+
+
+def _shown(title: str) -> str:
+    """A recipe's title on its button; the address keeps the longer one."""
+    title = title.removeprefix("ours, ").replace("the paper's", "paper")
+    return title[0].upper() + title[1:]
 
 
 def _values(config: Any) -> dict[str, Any]:

@@ -28,9 +28,9 @@ class Filters(forms.Form):
     type = forms.ChoiceField(
         required=False,
         choices=[
-            ("", "All types, with dates and numbers"),
+            ("", "All types"),
             *((t.key, t.plural) for t in ENTITY_TYPES.values()),
-            ("any", "All types"),
+            ("any", "Including dates and numbers"),
         ],
     )
 

@@ -52,7 +52,7 @@ def health_of(feed: Feed) -> Health:
         return Health("failed", f"Failed {feed.failures}×")
     if feed.polled_at is None:
         return Health("waiting", "Not polled yet")
-    return Health("good", "Fine")
+    return Health("good", "OK")
 
 
 @page(SEE_FEEDS)
