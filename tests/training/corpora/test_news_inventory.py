@@ -2,8 +2,6 @@
 
 import re
 
-from kgbuilder.conf.environment import ROOT
-
 from extraction.labels.news import (
     ADDED_RELATIONS,
     ADDED_TYPES,
@@ -13,6 +11,7 @@ from extraction.labels.news import (
     news_relations,
 )
 from extraction.labels.relations import ENTITY_TYPES, RELATIONS
+from kgbuilder.conf.environment import ROOT
 from training.corpora.notation import parse
 
 GUIDELINE = (ROOT / "training/corpora/GUIDELINE.md").read_text(encoding="utf-8")
