@@ -1,5 +1,5 @@
 # make run      install what is missing, then start everything (PORT=8001 make run: on another port)
-# make test     the test suite            make lint   ruff and mypy
+# make test     the test suite            make lint   ruff, mypy, djlint
 # make lint-js  Biome over static/*.js; needs Node.js, which nothing else does
 # make docs     the documentation as a site, in var/docs
 # make ci       what CI runs              make kill   30 random kills while 500 posts are read
@@ -50,6 +50,7 @@ lint: install-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy .
+	$(PY) -m djlint templates --lint --check
 
 lint-js:
 	@command -v npx >/dev/null || { echo "make lint-js runs Biome with npx, which was not found on the PATH. Install Node.js 20 or newer."; exit 1; }
@@ -58,6 +59,7 @@ lint-js:
 format: install-dev
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+	$(PY) -m djlint templates --reformat --quiet
 
 docs: install-dev
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --strict --site-dir var/docs
