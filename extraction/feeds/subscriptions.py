@@ -128,5 +128,7 @@ def _checked(url: str) -> tuple[str, str]:
     fits = parts.scheme in ("http", "https") and host and not any(c.isspace() for c in address)
     if not fits or len(address) > 2000 or len(credentials) > 500:
         shown = canonical_urls.without_credentials(url)[:200]
-        raise NoFeedAddress(f"{shown!r} is not the address of a feed: it takes one like https://example.org/feed.")
+        raise NoFeedAddress(
+            f"{shown!r} is not the address of a feed. Enter an address such as https://example.org/feed."
+        )
     return address, credentials

@@ -72,7 +72,7 @@ def was_erased(text: str) -> bool:
 def bury(post: Post) -> None:
     """A post that was never read and says what was erased, under another link: it is erased as it comes in."""
     Sighting.objects.filter(post=post).update(**NO_WORDS)
-    post.state, post.state_reason = Post.State.ERASED, "Its words had been erased under another link."
+    post.state, post.state_reason = Post.State.ERASED, "Its text had been erased under another link."
     post.due_at = None
     post.save(update_fields=["state", "state_reason", "due_at"])
 

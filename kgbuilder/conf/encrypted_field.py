@@ -46,7 +46,7 @@ def _box(secret_key: str) -> Fernet:
     return Fernet(base64.urlsafe_b64encode(derived))
 
 
-class SealedField(models.TextField):
+class SealedField(models.TextField):  # type: ignore[type-arg]  # generic for the checker alone
     """Text that is sealed on its way into the database and stays so in the object: open it where it is used.
 
     Sealing is not the same twice, so it cannot be searched for. It is not editable, so no form and no list shows it.

@@ -478,7 +478,7 @@ def test_poll_now_polls_and_visits(feed: Feed, web: FakeWeb, clock: Clock, capsy
     assert Post.objects.get().current_version is not None
     with pytest.raises(CommandError, match="Not subscribed"):
         call_command("poll_now", "https://unknown.example/")
-    web.pages[URL] = FetchError("timeout", "news.example did not answer in time.")
+    web.pages[URL] = FetchError("timeout", "news.example did not respond in time.")
     with pytest.raises(CommandError, match="1 feeds could not be read"):
         call_command("poll_now", URL)
 
