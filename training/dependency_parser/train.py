@@ -115,8 +115,7 @@ def _count(score: ParserScore, block: Block, found: Sequence[Words]) -> None:
 
 def train(blocks: Sequence[Block], config: ParserConfig, report: Callable[[str], None]) -> Language:
     """A trained pipeline; `report` gets a line an epoch. The same blocks, config and library versions give the same."""
-    from spacy.util import fix_random_seed
-    from thinc.api import Adam
+    from thinc.api import Adam, fix_random_seed
 
     fix_random_seed(config.seed)
     random = Random(config.seed)

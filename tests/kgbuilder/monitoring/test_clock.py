@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -59,8 +60,8 @@ def test_beat_rings_on_after_the_clock_was_set_back(monkeypatch: pytest.MonkeyPa
     day, steady, back = NOW.timestamp(), 1000.0, 0.0
     every = schedule(10.0, nowfun=lambda: datetime.fromtimestamp(day - back, UTC))
     scheduler.schedule = {"poll": scheduler.Entry(name="poll", task="x", schedule=every, app=celery.app)}
-    monkeypatch.setattr(celery.time, "time", lambda: day - back)
-    monkeypatch.setattr(celery.time, "monotonic", lambda: steady)
+    monkeypatch.setattr(time, "time", lambda: day - back)
+    monkeypatch.setattr(time, "monotonic", lambda: steady)
 
     def seconds_pass(seconds: float) -> None:
         nonlocal day, steady
@@ -84,6 +85,6 @@ def test_a_projectors_turn_comes_after_the_last_one_although_the_clock_was_set_b
     store = records.Kept()
     projector.run("rdf", opened=store)
     before = store.fence
-    monkeypatch.setattr(projector.time, "time_ns", lambda: (before - 10**9) * 1000)
+    monkeypatch.setattr(time, "time_ns", lambda: (before - 10**9) * 1000)
     projector.run("rdf", opened=store)
     assert store.fence == before + 1

@@ -80,7 +80,7 @@ def test_another_base_iri_is_wrong_until_the_graph_is_rebuilt(settings: Any) -> 
 
 def test_a_disk_that_fills_up_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage("/")
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: usage._replace(free=5_000_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=5_000_000))
     assert part("disk").state == "wrong"
     assert "0.0 GB free" in part("disk").says
 
