@@ -315,7 +315,8 @@ def test_copies_are_let_go_and_posts_are_read_again_as_before(settings: Any) -> 
     [after] = detection.with_pictures([one], Sight(Fake("a later detector")))
     assert after.document == before.document
     assert Path(after.document.images[0]).read_bytes() == pixels
-    assert max(Image.open(after.document.images[0]).size) == detection.READING_SIDE
+    with Image.open(after.document.images[0]) as copy:
+        assert max(copy.size) == detection.READING_SIDE
 
 
 def test_a_younger_post_s_copy_of_the_same_picture_stays(settings: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,8 +26,12 @@ DEEP = b"<rss version='2.0'><channel><item><title>x</title></item>" + b"<a>" * 2
 
 
 @pytest.fixture(autouse=True)
-def none_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "_idle", [])
+def none_idle(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    own: list[sandbox._Parser] = []
+    monkeypatch.setattr(sandbox, "_idle", own)
+    yield
+    for parser in own:
+        parser.end()
 
 
 def test_the_answer_is_the_parser_s_own() -> None:
