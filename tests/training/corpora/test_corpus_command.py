@@ -75,7 +75,7 @@ def test_an_item_lies_in_one_split_for_all_time(tmp_path, articles, notation, ca
     call_command("corpus", "split", str(saved), "--out", str(tmp_path / "split"))
     found = {part.stem: [one.id for one in load_annotations(part)] for part in (tmp_path / "split").iterdir()}
     assert set(found) == {"train", "dev", "test"}
-    assert sorted(sum(found.values(), [])) == sorted(one.id for one in load_annotations(saved))
+    assert sorted(one for ids in found.values() for one in ids) == sorted(one.id for one in load_annotations(saved))
     assert all(split_of(one) == name for name, ids in found.items() for one in ids)
     # These two never move: a figure on test is of articles that no run has trained on.
     assert split_of("VOA_EN_NW_2009.12.09.416313") == "dev" and split_of("a") == "test" and split_of("b") == "train"
