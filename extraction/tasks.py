@@ -45,7 +45,7 @@ VISIT_BATCH = 4
 IO_LEASE_SECONDS = 900.0
 # The I/O worker's threads are shared out, so that slow pages never keep the graph waiting.
 _polls, _visits = BoundedSemaphore(2), BoundedSemaphore(4)
-_free = AtStart(readings_queue.free, leases.free)
+_free = AtStart(leases.free)
 _owed: list[Claimed] = []  # readings that this worker holds and could not hand back; it reads one batch at a time
 
 

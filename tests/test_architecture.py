@@ -26,7 +26,7 @@ LINKING = (
     "knowledge.linking.fit",
 )
 ARRAYS = ("numpy", "safetensors")
-KNOWLEDGE_MAY = ("extraction.schema", "extraction.labels", "extraction.models")
+KNOWLEDGE_MAY = ("extraction.schema", "extraction.labels", "extraction.models", "extraction.leases")
 FORBIDDEN_NAMES = {"utils", "helpers", "services", "base", "common"}
 LONGEST_MODULE = 400
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
+from extraction import leases
 from training.jobs import progress_protocol
 from training.jobs import queue as jobs_queue
 from training.jobs.child_process import attend
@@ -103,8 +104,8 @@ def test_what_a_dead_trainer_left_is_taken_up_again_and_given_up_when_nothing_co
 def test_a_worker_that_starts_again_takes_up_its_own_at_once() -> None:
     run = waiting()
     claimed()
-    assert jobs_queue.free("trainer@elsewhere") == 0
-    assert jobs_queue.free("trainer@here") == 1
+    assert leases.free("trainer@elsewhere") == 0
+    assert leases.free("trainer@here") == 1
     assert claimed().pk == run.pk
 
 

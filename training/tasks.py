@@ -18,7 +18,7 @@ from celery import Task, shared_task
 from celery.signals import worker_shutting_down
 from django.conf import settings
 
-from extraction import telemetry
+from extraction import leases, telemetry
 from kgbuilder.celery import ring
 from kgbuilder.conf.environment import ROOT
 from kgbuilder.supervision.parts import run_folder
@@ -39,7 +39,7 @@ def _describe(worker: str) -> None:
         system_descriptions.described(Path(settings.DATA_DIR) / "training")
 
 
-_free = AtStart(jobs_queue.free, _describe)
+_free = AtStart(leases.free, _describe)
 
 COMMANDS: dict[type[Work], tuple[str, ...]] = {
     TrainingRun: ("train", "--run"),

@@ -85,15 +85,7 @@ def _poll(feed: Feed, done: Polled, mark: Mark) -> None:
 
 def claim(limit: int, worker: str = "") -> list[Feed]:
     """The feeds that are longest due, at most `limit`, leased."""
-    now, token = timezone.now(), leases.new_token(worker)
-    with transaction.atomic():
-        due = Feed.objects.filter(leases.is_free(now), due_at__lte=now, state=Feed.State.ACTIVE)
-        feeds = list(due.order_by("due_at", "pk").select_for_update(skip_locked=True)[:limit])
-        lease = {"lease_token": token, "lease_until": now + LEASE}
-        Feed.objects.filter(pk__in=[feed.pk for feed in feeds]).update(**lease)
-    for feed in feeds:
-        feed.lease_token, feed.lease_until = token, now + LEASE
-    return feeds
+    return leases.claim(Feed.objects.filter(state=Feed.State.ACTIVE), limit, LEASE, worker)
 
 
 def poll_feed(feed: Feed, mark: Mark = mark_nothing) -> Noted:
@@ -236,4 +228,4 @@ def _put_off(feed: Feed, seconds: float) -> None:
 def _end(feed: Feed, said: dict[str, object]) -> None:
     """Write what came of a poll and give up the lease, unless it is lost already."""
     held = Feed.objects.filter(pk=feed.pk, lease_token=feed.lease_token)
-    held.update(**said, lease_token="", lease_until=None)
+    held.update(**said, **leases.NO_LEASE)

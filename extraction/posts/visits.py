@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -82,35 +83,29 @@ def _visited(visit: Visit, mark: Mark) -> str:
 
 def claim(limit: int, worker: str = "") -> list[Visit]:
     """The oldest due posts, at most `limit`, whose hosts may be asked soon; those of busy hosts are put off."""
-    now, token = timezone.now(), leases.new_token(worker)
-    with transaction.atomic():
-        due = Post.objects.filter(leases.is_free(now), due_at__lte=now).exclude(state=Post.State.ERASED)
-        rows = list(due.order_by("due_at", "pk").select_for_update(skip_locked=True, of=("self",))[: limit * 8])
-        taken, put_off = _by_turn(rows, limit, now)
-        Post.objects.filter(pk__in=[row.pk for row in taken]).update(lease_token=token, lease_until=now + LEASE)
-        for row, until in put_off:
-            Post.objects.filter(pk=row.pk).update(due_at=until)
-    return [Visit(row.pk, token, row.due_at) for row in taken]
+    posts = Post.objects.exclude(state=Post.State.ERASED)
+    rows = leases.claim(posts, limit * 8, LEASE, worker, choose=partial(_by_turn, limit))
+    return [Visit(row.pk, row.lease_token, row.due_at) for row in rows]
 
 
-def _by_turn(rows: list[Post], limit: int, now: datetime) -> tuple[list[Post], list[tuple[Post, datetime]]]:
-    """Which posts to take now, and which when: a host's queue must not hold up the others' posts."""
+def _by_turn(limit: int, rows: list[Post]) -> list[Post]:
+    """Which posts to take now; those of busy hosts are put off: a host's queue must not hold up the others' posts."""
+    now = timezone.now()
     names = {canonical_urls.host(row.link) for row in rows}
     known = {name: Host(name=name) for name in names} | Host.objects.in_bulk(list(names), field_name="name")
     queued: dict[str, float] = defaultdict(float)
     taken: list[Post] = []
-    put_off: list[tuple[Post, datetime]] = []
     for row in rows:
         host = known[canonical_urls.host(row.link)]
         wait = queued[host.name] + max(((host.next_request_at or now) - now).total_seconds(), 0.0)
         if wait > PATIENCE:
-            put_off.append((row, now + timedelta(seconds=wait)))
+            Post.objects.filter(pk=row.pk).update(due_at=now + timedelta(seconds=wait))
         elif len(taken) < limit:
             taken.append(row)
         else:
             continue  # due as before: the next claim takes it
         queued[host.name] += politeness.gap(host)
-    return taken, put_off
+    return taken
 
 
 def _visit(visit: Visit, mark: Mark) -> str:
@@ -262,4 +257,4 @@ def _renew(visit: Visit) -> bool:
 
 
 def _release(visit: Visit) -> None:
-    Post.objects.filter(pk=visit.post_id, lease_token=visit.token).update(lease_token="", lease_until=None)
+    Post.objects.filter(pk=visit.post_id, lease_token=visit.token).update(**leases.NO_LEASE)

@@ -8,9 +8,7 @@ in ProjectorLock: otherwise an older graph could land last and stay. A death at 
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import secrets
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +22,7 @@ from django.db.models import BigIntegerField, F, Max, Q, QuerySet, Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
+from extraction import leases
 from extraction.models import Post
 from knowledge.entities import merges
 from knowledge.graphs import unit_builder
@@ -142,18 +141,14 @@ def forget_others(stores: Collection[str]) -> None:
 
 def free(worker: str) -> None:
     """Ends soon what an earlier life of `worker` left held. Not at once: a request that it had sent may still land."""
-    held = ProjectorLock.objects.filter(token__startswith=_slot(worker), until__gt=timezone.now() + LANDS_WITHIN)
+    held = ProjectorLock.objects.filter(token__startswith=leases.slot(worker), until__gt=timezone.now() + LANDS_WITHIN)
     held.update(until=timezone.now() + LANDS_WITHIN)
-
-
-def _slot(worker: str) -> str:
-    return f"{hashlib.sha256(worker.encode()).hexdigest()[:12]}:"
 
 
 @contextmanager
 def _holding(store: str, worker: str = "") -> Iterator[str]:
     """The store's lease for the time of the block; "" while another projector has it."""
-    token = _slot(worker) + secrets.token_hex(8)
+    token = leases.new_token(worker)
     if not _take(store, token):
         yield ""
         return

@@ -13,10 +13,10 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from extraction import leases
 from extraction.models import Checkpoint, Deployment, Reading
 from extraction.schema import Fact
 from knowledge.entities.names import name_key
@@ -39,7 +39,8 @@ TOGETHER = 500
 def prepare(local: tuple[Linker, LocalIndex] | None, limit: int = BATCH) -> int:
     """Gives facts to readings that wait for them and hands them to the readers; how many. `local`: the linker over the
     local index; without, only what the record holds is told."""
-    rows = _claim(limit)
+    waiting = Reading.objects.filter(stage=Reading.Stage.LINK).select_related("version")
+    rows = leases.claim(waiting, limit, CLAIMED_FOR)
     for row in rows:
         try:
             facts = facts_of(row.version.text, local, recorded=True)
@@ -49,8 +50,7 @@ def prepare(local: tuple[Linker, LocalIndex] | None, limit: int = BATCH) -> int:
             results = row.results
         else:
             results = {**row.results, "facts": [asdict(fact) for fact in facts]}
-        waiting = Reading.objects.filter(pk=row.pk, stage=Reading.Stage.LINK)
-        waiting.update(stage=Reading.Stage.READ, results=results, due_at=timezone.now())
+        waiting.filter(pk=row.pk).update(stage=Reading.Stage.READ, results=results, due_at=timezone.now())
     return len(rows)
 
 
@@ -97,15 +97,6 @@ def _again(checkpoint: Checkpoint, versions: list[int]) -> int:
         row.stage = checkpoint.first_stage
     Reading.objects.bulk_create(rows, batch_size=TOGETHER, ignore_conflicts=True)
     return len(rows)
-
-
-def _claim(limit: int) -> list[Reading]:
-    now = timezone.now()
-    with transaction.atomic():
-        due = Reading.objects.filter(stage=Reading.Stage.LINK, due_at__lte=now).order_by("due_at", "pk")
-        rows = list(due.select_for_update(skip_locked=True, of=("self",)).select_related("version")[:limit])
-        Reading.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=now + CLAIMED_FOR)
-    return rows
 
 
 def _recorded(keys: Collection[str]) -> dict[str, Subject]:

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from extraction import leases
 from knowledge.entities import auto_merge, merges
 from knowledge.linking import enrichment
 from knowledge.linking.enrichment import Learned
@@ -65,7 +66,7 @@ def due(entities: Iterable[int]) -> None:
 def look_up(linker: Linker, source: str, limit: int = BATCH, encyclopedias: Sequence[Encyclopedia] = ()) -> LookedUp:
     """Looks up what is due, at most `limit`, and learns more of what is linked. Raises nothing for one entity's sake:
     its error stays in its row, and it is looked up again later; likewise where a service was away."""
-    rows = _claim(limit)
+    rows = leases.claim(Link.objects.select_related("entity"), limit, CLAIMED_FOR)
     asked = _asked([row.entity for row in rows])
     done = LookedUp()
     for row in rows:
@@ -143,15 +144,6 @@ def decide(entity: Entity, target: str, by: audit_log.Who) -> None:
         row.save()
         audit_log.note(by, "link decided", str(entity.public_id), before, target)
         mark(entity)
-
-
-def _claim(limit: int) -> list[Link]:
-    now = timezone.now()
-    with transaction.atomic():
-        found = Link.objects.filter(due_at__lte=now).order_by("due_at", "pk").select_related("entity")
-        rows = list(found.select_for_update(skip_locked=True, of=("self",))[:limit])
-        Link.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=now + CLAIMED_FOR)
-    return rows
 
 
 def _asked(entities: Sequence[Entity]) -> dict[int, Asked]:

@@ -18,6 +18,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django import Settings
 
+from extraction import leases
 from extraction.models import Post, Reading
 from extraction.readings import queue as readings_queue
 from extraction.schema import Document
@@ -342,7 +343,7 @@ def test_a_death_at_any_point_loses_nothing_and_doubles_nothing(shared: Server, 
     for number in range(3):
         records.post(f"Ann met Bob in Rome, Lee wrote {number} times.")
     assert worker(shared, point) == 9, "it died where it was told to"
-    readings_queue.free("worker")
+    leases.free("worker")
     Projection.objects.update(due_at="2020-01-01T00:00:00Z")
     connection.cursor().execute("DELETE FROM knowledge_projectorlock")
     assert worker(shared, "") == 0
