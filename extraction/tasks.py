@@ -24,7 +24,7 @@ from extraction.images import detection, detectors_from_settings, image_retentio
 from extraction.models import Checkpoint, Deployment, Reading
 from extraction.posts import visits
 from extraction.readings import queue as readings_queue
-from extraction.readings import reader_from_settings, text_requests
+from extraction.readings import reader_from_settings, reading_requests, text_requests
 from extraction.schema import Claimed, Extraction
 from kgbuilder.celery import ring
 from kgbuilder.supervision.parts import run_folder
@@ -138,7 +138,7 @@ def _look_at_due(checkpoint: Checkpoint | None = None) -> int:
             began = timezone.now()
             looked = detection.look_at_due(sight)
             if checkpoint is not None and settings.READ_AGAIN_FOR_PICTURES:
-                readings_queue.read_again_after_pictures(checkpoint, since=began)
+                reading_requests.request_after_pictures(checkpoint, since=began)
             return looked
 
 

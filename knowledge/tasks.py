@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from datetime import timedelta
 from threading import BoundedSemaphore
 from typing import Any
@@ -14,8 +15,8 @@ from django.utils import timezone
 
 from extraction import telemetry
 from extraction.crawler import http_client, politeness
-from extraction.models import Reading
-from extraction.readings import text_requests
+from extraction.models import Deployment, Reading
+from extraction.readings import reading_requests, text_requests
 from kgbuilder.celery import ring
 from kgbuilder.supervision.parts import run_folder
 from kgbuilder.supervision.watchdog import AtStart, lease
@@ -46,7 +47,7 @@ def project_rdf(self: Task[Any, Any]) -> None:
 @shared_task(bind=True)
 def link(self: Task[Any, Any]) -> None:
     """Look up what entities are in the sources that KNOWLEDGE names, as many as are due."""
-    from knowledge.linking import fact_queue, link_queue, linker_from_settings
+    from knowledge.linking import link_queue, linker_from_settings
 
     _show_facts()
     if not _links.acquire(blocking=False):
@@ -60,11 +61,21 @@ def link(self: Task[Any, Any]) -> None:
     finally:
         _links.release()
     if done:
-        if settings.FACTS_READ_AGAIN and fact_queue.read_again(done.entities):
-            ring("link")
+        if settings.FACTS_READ_AGAIN:
+            _read_again(done.entities)
         ring("link")
         for store in store_names():
             ring(f"project.{store}")
+
+
+def _read_again(entities: Collection[int]) -> None:
+    """Requests another reading of the posts that mention one of these entities, where the reader takes facts."""
+    from knowledge.linking import fact_queue
+
+    deployed = Deployment.objects.filter(active=True, checkpoint__facts=True).select_related("checkpoint").first()
+    if deployed is not None and entities:
+        versions = fact_queue.versions_that_mention(entities, deployed.checkpoint)
+        reading_requests.request(versions, deployed.checkpoint, reading_requests.Why.FACTS)
 
 
 def _show_facts() -> None:

@@ -10,7 +10,8 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from extraction.feeds.sightings import NO_WORDS
-from extraction.models import Deployment, Post, PostVersion, Reading, Sighting, Tombstone
+from extraction.models import Post, PostVersion, Reading, Sighting, Tombstone
+from extraction.readings import reading_requests
 from extraction.text.parser import clean
 
 Mark = Callable[[Iterable[Post]], None]
@@ -33,7 +34,7 @@ def new_version(
     its present version, or there are none.
 
     `source`: "page", "feed" for the feed's own words, "sent" for what a program gave us. An older version's
-    reading that still waits is dropped.
+    reading that still waits is superseded.
     """
     title, body = " ".join(clean(title).split()), clean(body).strip()
     text = f"{title}\n\n{body}".strip()
@@ -54,8 +55,8 @@ def new_version(
         )
         post.current_version = version
         post.save(update_fields=["current_version"])
-        _drop_waiting(post, version)
-        ensure_reading(version)
+        reading_requests.supersede(Reading.objects.filter(version__post=post).exclude(version=version))
+        reading_requests.request_first(version)
     return version
 
 
@@ -77,17 +78,6 @@ def bury(post: Post) -> None:
     post.save(update_fields=["state", "state_reason", "due_at"])
 
 
-def ensure_reading(version: PostVersion) -> None:
-    """The deployed checkpoint's reading of a version, due now if it is new. Without a deployment there is none yet."""
-    active = Deployment.objects.filter(active=True).select_related("checkpoint").first()
-    if active is not None and version.pruned_at is None:
-        checkpoint = active.checkpoint
-        Reading.objects.bulk_create(
-            [Reading(version=version, checkpoint=checkpoint, stage=checkpoint.first_stage, due_at=timezone.now())],
-            ignore_conflicts=True,
-        )
-
-
 def withdraw(post: Post, reason: str, mark: Mark) -> bool:
     """Take what a post supports out of the graph; it stays in the history. False: it was not live."""
     if post.state != Post.State.LIVE:
@@ -103,7 +93,7 @@ def revive(post: Post, mark: Mark) -> bool:
     _set_state(post, Post.State.LIVE, "", mark)
     if post.current_version is not None:
         # a checkpoint that was deployed meanwhile has not read it
-        ensure_reading(post.current_version)
+        reading_requests.request_first(post.current_version)
     return True
 
 
@@ -112,10 +102,3 @@ def _set_state(post: Post, state: str, reason: str, mark: Mark) -> None:
         post.state, post.state_reason = state, reason
         post.save(update_fields=["state", "state_reason"])
         mark([post])
-
-
-def _drop_waiting(post: Post, version: PostVersion) -> None:
-    waiting = (Reading.Stage.READ, Reading.Stage.LINK)
-    Reading.objects.filter(version__post=post, stage__in=waiting).exclude(version=version).update(
-        stage=Reading.Stage.DROPPED, lease_token="", lease_until=None
-    )

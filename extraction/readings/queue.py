@@ -7,15 +7,15 @@ alone counts against it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F
 from django.utils import timezone
 
 from extraction import leases
-from extraction.models import Checkpoint, Post, Reading, RegionSet
+from extraction.models import Checkpoint, Reading
 from extraction.schema import Claimed, Document, Fact
 
 LEASE = timedelta(minutes=10)  # at least five times the slowest batch: a lease that runs out early wastes the work
@@ -66,91 +66,6 @@ def fail(claimed: Claimed, error: BaseException | str) -> None:
         held.update(stage=Reading.Stage.FAILED, **changes)
     else:
         held.update(due_at=timezone.now() + (RETRY_AFTER * claimed.attempts if alone else timedelta()), **changes)
-
-
-def retry(readings: QuerySet[Reading]) -> int:
-    """Makes failed readings due now, with a clean sheet; how many."""
-    return readings.filter(stage=Reading.Stage.FAILED).update(
-        stage=Reading.Stage.READ, attempts=0, error="", due_at=timezone.now(), **leases.NO_LEASE
-    )
-
-
-def ensure_readings(
-    checkpoint: Checkpoint, *, again: bool = True, since: datetime | None = None, chunk: int = 1000
-) -> int:
-    """Makes `checkpoint`'s reading of live posts' current versions due where it has none; how many. In chunks.
-
-    Of every post; with `since` only of those published then or later; without `again` of none that has been read
-    before. A post whose present version nobody has read is always due; one whose words were pruned never is.
-    """
-    posts = Post.objects.filter(state=Post.State.LIVE, current_version__isnull=False)
-    posts = posts.filter(current_version__pruned_at__isnull=True)
-    unread = Q(current_reading__isnull=True) | ~Q(current_reading__version=F("current_version"))
-    if not again:
-        posts = posts.filter(unread)
-    elif since is not None:
-        posts = posts.filter(unread | Q(published_at__gte=since))
-    dropped = Reading.objects.filter(
-        checkpoint=checkpoint, stage=Reading.Stage.DROPPED, version__in=posts.values("current_version")
-    )
-    made, last = dropped.update(stage=checkpoint.first_stage, due_at=timezone.now(), attempts=0), 0
-    missing = posts.exclude(current_version__readings__checkpoint=checkpoint)
-    while versions := list(missing.filter(pk__gt=last).order_by("pk").values_list("pk", "current_version_id")[:chunk]):
-        now = timezone.now()
-        Reading.objects.bulk_create(
-            [
-                Reading(version_id=version, checkpoint=checkpoint, stage=checkpoint.first_stage, due_at=now)
-                for _, version in versions
-            ],
-            ignore_conflicts=True,
-        )
-        made, last = made + len(versions), versions[-1][0]
-    return made
-
-
-def read_again_with(parts: Collection[str], checkpoint: Checkpoint) -> int:
-    """Makes a new reading due of every post whose current one had to do without one of these parts; how many."""
-    rows = Reading.objects.filter(current_of__isnull=False, checkpoint=checkpoint).exclude(missing=[])
-    lacking = rows.filter(version=F("version__post__current_version")).values_list("version", "missing")
-    return _read_again([version for version, missing in lacking if set(missing) & set(parts)], checkpoint)
-
-
-def _read_again(versions: Sequence[int], checkpoint: Checkpoint) -> int:
-    now = timezone.now()
-    inputs, stage = f"again {now:%Y-%m-%d %H:%M:%S}", checkpoint.first_stage
-    made = [
-        Reading(version_id=version, checkpoint=checkpoint, inputs=inputs, stage=stage, due_at=now)
-        for version in versions
-    ]
-    Reading.objects.bulk_create(made, batch_size=500)
-    return len(made)
-
-
-def read_again_after_pictures(checkpoint: Checkpoint, since: datetime | None = None) -> int:
-    """Makes a new reading due of every post that was read before one of its pictures was looked at; how many.
-
-    `since`: only for what was looked at then or later. Where something was seen, and unless a reading of the post's
-    present version waits already: that one will be given what was seen.
-    """
-    seen = RegionSet.objects.filter(sha256=OuterRef("version__post__images__sha256"), seen_at__gt=OuterRef("read_at"))
-    seen = seen.filter(error="").exclude(regions=[])
-    if since is not None:
-        seen = seen.filter(seen_at__gte=since)
-    waiting = Reading.objects.filter(
-        version=OuterRef("version"), checkpoint=checkpoint, stage__in=(Reading.Stage.READ, Reading.Stage.LINK)
-    )
-    rows = Reading.objects.filter(
-        current_of__state=Post.State.LIVE, checkpoint=checkpoint, version=F("version__post__current_version")
-    ).filter(version__pruned_at__isnull=True)
-    late = rows.exclude(version__post__images__sha256="").filter(Exists(seen)).exclude(Exists(waiting))
-    return _read_again(sorted(set(late.values_list("version", flat=True))), checkpoint)
-
-
-def drop_others(checkpoint: Checkpoint) -> int:
-    """Takes the readings that other checkpoints have still to make off the lane; how many."""
-    stages = (Reading.Stage.READ, Reading.Stage.LINK)
-    waiting = Reading.objects.filter(stage__in=stages).exclude(checkpoint=checkpoint)
-    return waiting.update(stage=Reading.Stage.DROPPED, **leases.NO_LEASE)
 
 
 def _give_up(now: datetime) -> None:

@@ -17,7 +17,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from extraction import leases
-from extraction.models import Checkpoint, Deployment, Reading
+from extraction.models import Checkpoint, Reading
 from extraction.schema import Fact
 from knowledge.entities.names import name_key
 from knowledge.linking import fact_candidates, linked_facts
@@ -33,7 +33,6 @@ logger = logging.getLogger(__name__)
 
 BATCH = 16
 CLAIMED_FOR = timedelta(minutes=2)  # far longer than a batch takes; a death only delays
-TOGETHER = 500
 
 
 def prepare(local: tuple[Linker, LocalIndex] | None, limit: int = BATCH) -> int:
@@ -72,31 +71,11 @@ def facts_of(text: str, local: tuple[Linker, LocalIndex] | None, *, recorded: bo
     return fact_candidates.told(said, lambda ids: {key: row.label for key, row in index.describe(list(ids)).items()})
 
 
-def read_again(entities: Collection[int]) -> int:
-    """Has posts read again, with what is known now, whose reader takes facts and which name one of these entities; how
-    many. For FACTS_READ_AGAIN: without, a post keeps the facts of its first reading."""
-    deployed = Deployment.objects.filter(active=True, checkpoint__facts=True).select_related("checkpoint").first()
-    if deployed is None or not entities:
-        return 0
-    here = current.mentions().filter(entity__in=list(entities), reading__checkpoint=deployed.checkpoint)
-    found = here.filter(reading__version=F("reading__version__post__current_version")).values("reading__version")
-    return _again(deployed.checkpoint, sorted(set(found.values_list("reading__version", flat=True))))
-
-
-def _again(checkpoint: Checkpoint, versions: list[int]) -> int:
-    """One more reading of each version, unless one waits already."""
-    waiting = (Reading.Stage.LINK, Reading.Stage.READ)
-    held = Reading.objects.filter(checkpoint=checkpoint, version__in=versions, stage__in=waiting)
-    chosen = sorted(set(versions) - set(held.values_list("version", flat=True)))
-    now = timezone.now()
-    rows = [
-        Reading(version_id=pk, checkpoint=checkpoint, inputs=f"facts {now:%Y-%m-%d %H:%M:%S}", due_at=now)
-        for pk in chosen
-    ]
-    for row in rows:
-        row.stage = checkpoint.first_stage
-    Reading.objects.bulk_create(rows, batch_size=TOGETHER, ignore_conflicts=True)
-    return len(rows)
+def versions_that_mention(entities: Collection[int], checkpoint: Checkpoint) -> set[int]:
+    """The current versions of posts of which `checkpoint` made the current reading and which mention one of these."""
+    here = current.mentions().filter(entity__in=list(entities), reading__checkpoint=checkpoint)
+    found = here.filter(reading__version=F("reading__version__post__current_version"))
+    return set(found.values_list("reading__version", flat=True))
 
 
 def _recorded(keys: Collection[str]) -> dict[str, Subject]:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from extraction.models import Deployment, Feed, Post, Reading
-from extraction.readings import queue as readings
+from extraction.readings import reading_requests
 from kgbuilder.celery import ring
 from kgbuilder.models import Heartbeat
 from kgbuilder.monitoring import backlog, doctor, notices
@@ -82,7 +82,7 @@ def retry(request: HttpRequest) -> HttpResponse:
     """Makes everything of one kind that failed due now."""
     what = request.POST.get("what", "")
     if what == "readings":
-        count = readings.retry(Reading.objects.all())
+        count = reading_requests.retry(Reading.objects.all())
         ring("read")
     elif what == "units":
         failing = Projection.objects.filter(done__lt=F("wanted")).exclude(error="")

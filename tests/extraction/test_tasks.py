@@ -141,7 +141,7 @@ def test_a_full_claim_rings_for_another_thread_before_its_visits(monkeypatch: py
     assert order == ["fetch", "visits", "read", "project.rdf", "fetch"]
 
 
-@pytest.mark.parametrize("lane", ["polling", "visiting"])
+@pytest.mark.parametrize("lane", ["polling", "visits"])
 def test_each_feed_and_page_has_the_time_of_a_lease_to_itself(
     lane: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from extraction.labels import ENTITY_TYPES
 from extraction.models import Post, PostImage, PostVersion, Reading, Sighting
-from extraction.readings import queue as readings
+from extraction.readings import reading_requests
 from kgbuilder.celery import ring
 from knowledge.models import Mention, Review, Statement
 from knowledge.record import audit_log
@@ -172,7 +172,7 @@ def _apply(found: Post, statement: Statement, verdict: str, request: HttpRequest
 def read_again(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Makes the failed readings of the post due now."""
     found = get_object_or_404(Post, public_id=public_id)
-    if count := readings.retry(Reading.objects.filter(version__post=found)):
+    if count := reading_requests.retry(Reading.objects.filter(version__post=found)):
         audit_log.note(request.user, "read again", str(public_id), None, count)
         ring("read")
         messages.success(request, "The post is read again as soon as the reader is free.")

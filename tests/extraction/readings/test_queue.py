@@ -12,6 +12,7 @@ from django.utils import timezone
 from extraction import leases
 from extraction.models import Reading
 from extraction.readings import queue as readings_queue
+from extraction.readings import reading_requests
 from tests import records
 
 
@@ -78,7 +79,7 @@ def test_three_deaths_alone_fail_a_reading_and_a_retry_starts_afresh() -> None:
     assert readings_queue.claim("a", 1) == []
     row = Reading.objects.get()
     assert row.stage == Reading.Stage.FAILED and "died 3 times" in row.error
-    assert readings_queue.retry(Reading.objects.all()) == 1
+    assert reading_requests.retry(Reading.objects.all()) == 1
     assert [claimed.attempts for claimed in readings_queue.claim("a", 1)] == [1]
 
 
@@ -118,8 +119,8 @@ def test_a_live_post_without_a_reading_gets_one_in_chunks() -> None:
     records.checkpoint()
     due(5)
     second = records.checkpoint("second", active=False)
-    assert readings_queue.ensure_readings(second, chunk=2) == 5
-    assert readings_queue.ensure_readings(second, chunk=2) == 0
+    assert reading_requests.request_missing(second, chunk=2) == 5
+    assert reading_requests.request_missing(second, chunk=2) == 0
 
 
 def both_claim(batch: int) -> list[list[int]]:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from extraction.models import Checkpoint, Deployment, Post, Reading
 from extraction.reader import known_facts
-from extraction.readings import model_registry
+from extraction.readings import model_registry, reading_requests
 from extraction.readings import queue as readings_queue
 from extraction.schema import Document, Extraction, Fact, Mention, Relation
 from knowledge import tasks
@@ -53,7 +53,7 @@ def waiting(text: str = TEXT) -> Reading:
     """A post's reading by a checkpoint that takes facts, as a visit makes it."""
     post = Post.objects.get(pk=records.post(text).pk)
     Reading.objects.filter(version__post=post).delete()
-    readings_queue.ensure_readings(Deployment.objects.get(active=True).checkpoint)
+    reading_requests.request_missing(Deployment.objects.get(active=True).checkpoint)
     return Reading.objects.get(version__post=post)
 
 
@@ -235,7 +235,7 @@ def test_a_post_is_read_again_with_what_is_known_now_only_by_setting(
     tasks.link.run()
     again = Reading.objects.get(stage=Reading.Stage.LINK)
     assert again.inputs.startswith("facts ")
-    fact_queue.read_again([records.entity("Ada Lovelace").pk])
+    tasks._read_again([records.entity("Ada Lovelace").pk])
     assert Reading.objects.filter(stage=Reading.Stage.LINK).count() == 1, "once is enough while one waits"
     fact_queue.prepare(local)
     [claimed] = readings_queue.claim("reader", 10)
@@ -254,7 +254,7 @@ def test_whether_a_checkpoint_takes_facts_stands_in_its_config(db: Any, tmp_path
 def test_other_checkpoints_waiting_readings_are_dropped_at_either_stage(db: Any) -> None:
     old = told_checkpoint()
     waiting()
-    assert readings_queue.drop_others(records.checkpoint("new")) == 1
+    assert reading_requests.supersede(Reading.objects.exclude(checkpoint=records.checkpoint("new"))) == 1
     assert Reading.objects.get(checkpoint=old).stage == Reading.Stage.DROPPED
 
 

@@ -23,8 +23,8 @@ from extraction.models import Post, PostImage, PostVersion, Reading, Sighting
 from extraction.posts import visits
 from extraction.posts.article_page import Found
 from extraction.posts.search import search
-from extraction.posts.versions import ensure_reading, new_version, text_hash
-from extraction.readings import queue as readings_queue
+from extraction.posts.versions import new_version, text_hash
+from extraction.readings import reading_requests
 from knowledge.models import Assertion, Mention
 from knowledge.record import retention
 from knowledge.recording import reviews
@@ -157,8 +157,8 @@ def test_a_post_that_was_sent_and_is_sent_again_stays_pruned() -> None:
 def test_nobody_reads_blanks(post: Post) -> None:
     retention.prune()
     other = records.checkpoint("second")
-    assert readings_queue.ensure_readings(other) == 0
-    ensure_reading(PostVersion.objects.get())
+    assert reading_requests.request_missing(other) == 0
+    reading_requests.request_first(PostVersion.objects.get())
     assert Reading.objects.count() == 1
 
 
@@ -170,7 +170,7 @@ def test_readings_beyond_those_kept_go_and_those_that_a_verdict_names_stay(post:
     given = reviews.review(post, statement, "reject", None)
     for number in range(3):
         records.checkpoint(f"reader {number}")
-        readings_queue.ensure_readings(records.Checkpoint.objects.latest("pk"))
+        reading_requests.request_missing(records.Checkpoint.objects.latest("pk"))
         records.read(post, NAMES[:1])
     post.refresh_from_db()
     assert Reading.objects.count() == 4
@@ -204,7 +204,7 @@ def test_the_command_lets_everything_go_and_says_how_much(
     monkeypatch.setattr(image_retention.let_go, "__defaults__", (2,))  # more than one turn
     Post.objects.update(seen_at=timezone.now() - timedelta(days=31))
     records.checkpoint("second")
-    readings_queue.ensure_readings(records.Checkpoint.objects.latest("pk"))
+    reading_requests.request_missing(records.Checkpoint.objects.latest("pk"))
     records.read(post, NAMES, SAID)
     for level in (30, 90, 150):
         picture = io.BytesIO()

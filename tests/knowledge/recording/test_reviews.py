@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from extraction.models import Post
-from extraction.readings import queue as readings_queue
+from extraction.readings import reading_requests
 from knowledge.entities import merges
 from knowledge.models import Entity, Event, Review, Statement
 from knowledge.record import current
@@ -46,7 +46,7 @@ def test_a_rejection_holds_across_an_edit_and_a_re_read(post: Post) -> None:
 
     second = records.checkpoint("second", active=False)
     records.activate(second)
-    readings_queue.ensure_readings(second)
+    reading_requests.request_missing(second)
     records.read(post, NAMES, [BORN])
     assert records.said_now() == set()
 
@@ -67,7 +67,7 @@ def test_an_acceptance_supports_by_itself_while_its_words_are_there(post: Post) 
 
     second = records.checkpoint("second", active=False)
     records.activate(second)
-    readings_queue.ensure_readings(second)
+    reading_requests.request_missing(second)
     records.read(post, [])
     assert records.said_now() == {BORN}
     assert {"Marie Curie", "Warsaw"} == set(current.entities().values_list("label", flat=True))

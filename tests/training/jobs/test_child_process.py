@@ -122,9 +122,9 @@ def test_a_child_does_not_outlive_the_trainer(tmp_path: Path) -> None:
     said = tmp_path / "pid"
     child = f"import os, time, pathlib; pathlib.Path({str(said)!r}).write_text(str(os.getpid())); time.sleep(60)"
     program = (
-        "import django; django.setup()\nimport sys\nfrom training import attending\n"
-        "from training.models import TrainingRun\nattending.claims.renew = lambda *a, **k: ''\n"
-        f"attending.attend(TrainingRun(pk=1), (sys.executable, '-c', {child!r}))"
+        "import django; django.setup()\nimport sys\nfrom training.jobs import child_process\n"
+        "from training.models import TrainingRun\nchild_process.jobs_queue.renew = lambda *a, **k: ''\n"
+        f"child_process.attend(TrainingRun(pk=1), (sys.executable, '-c', {child!r}))"
     )
     trainer = subprocess.Popen([sys.executable, "-c", program], env=os.environ)
     try:
