@@ -26,10 +26,10 @@ from extraction.posts import visits
 from extraction.readings import queue as readings_queue
 from extraction.readings import reader_from_settings, reading_requests, text_requests
 from extraction.schema import Claimed, Extraction
-from kgbuilder.celery import ring
+from kgbuilder.celery import ring, ring_projectors
 from kgbuilder.supervision.parts import run_folder
 from kgbuilder.supervision.watchdog import AtStart, lease
-from knowledge.record import thresholds
+from knowledge.record import projection_queue, thresholds
 from knowledge.recording import recorder
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def poll(self: Task[Any, Any]) -> None:
         claims = polling.claim(POLL_BATCH, worker) if mine else []
         _ring_for_more("poll", claims, POLL_BATCH)
         with telemetry.stage("poll", f"polling {len(claims)} feeds", len(claims)):
-            done = polling.poll_all(claims, recorder.mark_posts, alive)
+            done = polling.poll_all(claims, projection_queue.mark_posts, alive)
     if done.new or done.changed:
         ring("fetch")
     if claims:
@@ -72,10 +72,10 @@ def fetch(self: Task[Any, Any]) -> None:
         claims = visits.claim(VISIT_BATCH, worker) if mine else []
         _ring_for_more("fetch", claims, VISIT_BATCH)
         with telemetry.stage("fetch", f"visiting {len(claims)} pages", len(claims)):
-            visits.visit_all(claims, recorder.mark_posts, alive)
+            visits.visit_all(claims, projection_queue.mark_posts, alive)
     if claims:
         ring("read")
-        ring("project.rdf")
+        ring_projectors()
         ring("fetch")
 
 
@@ -90,7 +90,7 @@ def read(self: Task[Any, Any]) -> None:
     looked = _look_at_due(deployed.checkpoint if deployed else None)
     image_retention.let_go()
     if claimed:
-        ring("project.rdf")
+        ring_projectors()
     if answered or claimed or looked == detection.BATCH:
         ring("read")
 

@@ -17,7 +17,7 @@ from extraction import telemetry
 from extraction.crawler import http_client, politeness
 from extraction.models import Deployment, Reading
 from extraction.readings import reading_requests, text_requests
-from kgbuilder.celery import ring
+from kgbuilder.celery import ring, ring_projectors
 from kgbuilder.supervision.parts import run_folder
 from kgbuilder.supervision.watchdog import AtStart, lease
 from knowledge.graphs import projector
@@ -64,8 +64,7 @@ def link(self: Task[Any, Any]) -> None:
         if settings.FACTS_READ_AGAIN:
             _read_again(done.entities)
         ring("link")
-        for store in store_names():
-            ring(f"project.{store}")
+        ring_projectors()
 
 
 def _read_again(entities: Collection[int]) -> None:

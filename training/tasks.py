@@ -19,7 +19,7 @@ from celery.signals import worker_shutting_down
 from django.conf import settings
 
 from extraction import leases, telemetry
-from kgbuilder.celery import ring
+from kgbuilder.celery import ring, ring_projectors
 from kgbuilder.conf.environment import ROOT
 from kgbuilder.supervision.parts import run_folder
 from kgbuilder.supervision.watchdog import AtStart, lease
@@ -68,7 +68,7 @@ def check(self: Task[Any, Any]) -> None:
     if _take(self, _checks, (Promotion, Dataset, Evaluation)):
         ring("check")
         ring("read")
-        ring("project.rdf")
+        ring_projectors()
 
 
 def _take(task: Task[Any, Any], places: BoundedSemaphore, kinds: Sequence[type[Work]]) -> bool:

@@ -22,7 +22,7 @@ from extraction.crawler.parsers.feed_parser import MAX_FEED_BYTES, FeedError, Fe
 from extraction.feeds.poll_interval import LONGEST_S, SHORTEST_S, next_interval
 from extraction.feeds.sightings import Noted, note, note_vanished
 from extraction.models import Feed, Post
-from extraction.posts.versions import Mark, mark_nothing
+from extraction.posts.versions import Mark
 from extraction.text.parser import clean
 
 logger = logging.getLogger(__name__)
@@ -51,12 +51,12 @@ class LeaseLost(Exception):
     """Another worker has taken the feed over."""
 
 
-def poll_due(limit: int = 4, worker: str = "", mark: Mark = mark_nothing) -> Polled:
+def poll_due(limit: int = 4, *, mark: Mark, worker: str = "") -> Polled:
     """Poll at most `limit` feeds that are due. An error is kept with its feed and does not stop the others."""
     return poll_all(claim(limit, worker), mark)
 
 
-def poll_all(feeds: Sequence[Feed], mark: Mark = mark_nothing, alive: Callable[[], None] = lambda: None) -> Polled:
+def poll_all(feeds: Sequence[Feed], mark: Mark, alive: Callable[[], None] = lambda: None) -> Polled:
     """Polls claimed feeds one after another, `alive` called before each."""
     done = Polled(claimed=len(feeds))
     for feed in feeds:
@@ -88,7 +88,7 @@ def claim(limit: int, worker: str = "") -> list[Feed]:
     return leases.claim(Feed.objects.filter(state=Feed.State.ACTIVE), limit, LEASE, worker)
 
 
-def poll_feed(feed: Feed, mark: Mark = mark_nothing) -> Noted:
+def poll_feed(feed: Feed, mark: Mark) -> Noted:
     """Poll one claimed feed; `mark` is called with posts whose link changed.
 
     What goes wrong is kept with the feed, then raised: FetchError, FeedError, LeaseLost.

@@ -1,4 +1,7 @@
-"""A post's words over time: a new version and its reading, withdrawal, return. Callers hold the post's row locked."""
+"""A post's words over time: a new version and its reading, withdrawal, return.
+
+Callers hold the post's row locked, and mark the post in the same transaction where its link or state changed.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,8 @@ from extraction.readings import reading_requests
 from extraction.text.parser import clean
 
 Mark = Callable[[Iterable[Post]], None]
-"""Marks the graph's units that posts touch, in the caller's transaction: `knowledge.recording.recorder.mark_posts`."""
-
-
-def mark_nothing(posts: Iterable[Post]) -> None:
-    """For who has no graph to keep in step."""
+"""Marks that the graph is stale where it shows these posts, inside the transaction that changes them. What is marked
+is known above this package: `knowledge.record.projection_queue.mark_posts`."""
 
 
 def text_hash(text: str) -> str:
@@ -78,27 +78,25 @@ def bury(post: Post) -> None:
     post.save(update_fields=["state", "state_reason", "due_at"])
 
 
-def withdraw(post: Post, reason: str, mark: Mark) -> bool:
-    """Take what a post supports out of the graph; it stays in the history. False: it was not live."""
+def withdraw(post: Post, reason: str) -> bool:
+    """What a post supports is active no longer; it stays in the history. False: it was not live."""
     if post.state != Post.State.LIVE:
         return False
-    _set_state(post, Post.State.WITHDRAWN, reason, mark)
+    _set_state(post, Post.State.WITHDRAWN, reason)
     return True
 
 
-def revive(post: Post, mark: Mark) -> bool:
+def revive(post: Post) -> bool:
     """A withdrawn post that is there again supports what it supported. False: it was not withdrawn."""
     if post.state != Post.State.WITHDRAWN:
         return False
-    _set_state(post, Post.State.LIVE, "", mark)
+    _set_state(post, Post.State.LIVE, "")
     if post.current_version is not None:
         # a checkpoint that was deployed meanwhile has not read it
         reading_requests.request_first(post.current_version)
     return True
 
 
-def _set_state(post: Post, state: str, reason: str, mark: Mark) -> None:
-    with transaction.atomic():
-        post.state, post.state_reason = state, reason
-        post.save(update_fields=["state", "state_reason"])
-        mark([post])
+def _set_state(post: Post, state: str, reason: str) -> None:
+    post.state, post.state_reason = state, reason
+    post.save(update_fields=["state", "state_reason"])

@@ -128,7 +128,13 @@ def _conclude(visit: Visit, found: Found, mark: Mark) -> str:
             with transaction.atomic():
                 held = Post.objects.select_for_update(no_key=True, of=("self",)).select_related("current_version")
                 post = held.filter(pk=visit.post_id, lease_token=visit.token).first()
-                return "lost" if post is None else _apply(post, found, mark, asked_again=post.due_at != visit.due_at)
+                if post is None:
+                    return "lost"
+                shown = post.link, post.state
+                outcome = _apply(post, found, asked_again=post.due_at != visit.due_at)
+                if (post.link, post.state) != shown:
+                    mark([post])
+                return outcome
         except IntegrityError:
             # a poll made a post of this story's canonical link meanwhile: at the second try it is found
             if last_try:
@@ -136,13 +142,13 @@ def _conclude(visit: Visit, found: Found, mark: Mark) -> str:
     return "lost"
 
 
-def _apply(post: Post, found: Found, mark: Mark, *, asked_again: bool) -> str:
+def _apply(post: Post, found: Found, *, asked_again: bool) -> str:
     """`asked_again`: a feed showed a change while the page was fetched, perhaps too early to have it."""
     now = timezone.now()
     if found.kind == "busy":
         Post.objects.filter(pk=post.pk).update(due_at=now + timedelta(seconds=found.again_in))
         return "busy"
-    outcome = _DECISIONS[found.kind](post, found, now, mark)
+    outcome = _DECISIONS[found.kind](post, found, now)
     if outcome != "folded":
         post.visits += 1
         post.error = clean(found.says)
@@ -154,7 +160,7 @@ def _apply(post: Post, found: Found, mark: Mark, *, asked_again: bool) -> str:
     return outcome
 
 
-def _page(post: Post, found: Found, now: datetime, mark: Mark) -> str:
+def _page(post: Post, found: Found, now: datetime) -> str:
     article = found.article
     if post.current_version is None:
         if was_erased(article.whole):
@@ -166,44 +172,43 @@ def _page(post: Post, found: Found, now: datetime, mark: Mark) -> str:
             return "folded"
     if found.moved_to and found.moved_to != post.link:
         post.link = found.moved_to
-        mark([post])
     post.etag, post.last_modified = found.etag, found.last_modified
     post.attempts, post.missing_since = 0, None
     post.first_fetched_at = post.first_fetched_at or now
     made = new_version(post, article.title, article.text, "page", language=article.language, fetched_at=now)
-    back = revive(post, mark)
+    back = revive(post)
     if made is None:
         return "back" if back else "unchanged"
     return "new" if made.ordinal == 1 else "edited"
 
 
-def _unchanged(post: Post, found: Found, now: datetime, mark: Mark) -> str:
+def _unchanged(post: Post, found: Found, now: datetime) -> str:
     post.attempts, post.missing_since = 0, None
-    return "back" if revive(post, mark) else "unchanged"
+    return "back" if revive(post) else "unchanged"
 
 
-def _gone(post: Post, found: Found, now: datetime, mark: Mark) -> str:
+def _gone(post: Post, found: Found, now: datetime) -> str:
     post.attempts = 0
     post.missing_since = post.missing_since or now
-    return "withdrawn" if withdraw(post, found.says, mark) else "gone"
+    return "withdrawn" if withdraw(post, found.says) else "gone"
 
 
-def _missing(post: Post, found: Found, now: datetime, mark: Mark) -> str:
+def _missing(post: Post, found: Found, now: datetime) -> str:
     """404: perhaps a slip of the publisher's; a day later it counts."""
     post.attempts = 0
     post.missing_since = post.missing_since or now
     if now - post.missing_since >= MISSING_AGAIN:
-        return "withdrawn" if withdraw(post, found.says, mark) else "missing"
+        return "withdrawn" if withdraw(post, found.says) else "missing"
     _read_feed_words(post, now)
     return "missing"
 
 
-def _refused(post: Post, found: Found, now: datetime, mark: Mark) -> str:
+def _refused(post: Post, found: Found, now: datetime) -> str:
     post.attempts = 0
     return "feed" if _read_feed_words(post, now) else "refused"
 
 
-def _failed(post: Post, found: Found, now: datetime, mark: Mark) -> str:
+def _failed(post: Post, found: Found, now: datetime) -> str:
     post.attempts += 1
     if post.attempts >= FEED_WORDS_AFTER and _read_feed_words(post, now):
         return "feed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.http import HttpRequest
 from ninja import Query, Router, Status
@@ -12,15 +13,14 @@ from ninja import Query, Router, Status
 from extraction.feeds import submission
 from extraction.labels import ENTITY_TYPES, RELATIONS
 from extraction.models import Post, Reading, Sighting
-from kgbuilder.celery import ring
+from kgbuilder.celery import ring, ring_projectors
 from kgbuilder.models import ApiToken
 from knowledge.api import pagination, schemas
 from knowledge.api.auth import PREFIX, Token
 from knowledge.api.problems import Problem, not_there
 from knowledge.api.serializers import entity_ref, relation
 from knowledge.models import Mention, Review
-from knowledge.record import audit_log
-from knowledge.recording import recorder
+from knowledge.record import audit_log, projection_queue
 from knowledge.views.posts import index as listed
 from knowledge.views.posts.quintuples import Quintuple, quintuples_of
 
@@ -43,7 +43,10 @@ def send_post(request: HttpRequest, sent: schemas.Sent) -> Any:
     """
     found = sent.model_dump(exclude={"source"})
     try:
-        taken = submission.take(sent.source, submission.Sending(**found), recorder.mark_posts)
+        with transaction.atomic():
+            taken = submission.take(sent.source, submission.Sending(**found))
+            if taken.touched:
+                projection_queue.mark_posts([taken.post])
     except submission.NotTaken as error:
         raise Problem(422, str(error)) from error
     except submission.Erased as error:
@@ -57,7 +60,7 @@ def send_post(request: HttpRequest, sent: schemas.Sent) -> Any:
         )
         ring("read")
         ring("fetch")
-        ring("project.rdf")
+        ring_projectors()
     answer = {
         "id": post.public_id,
         "new": taken.new,

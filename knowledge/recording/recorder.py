@@ -29,7 +29,7 @@ from knowledge.recording import reviews
 from knowledge.recording.bulk_insert import insert
 from knowledge.recording.row_plan import Record, Unplannable, called_alike, looked, plan
 
-__all__ = ["Record", "Unplannable", "adopt", "make_current", "mark_posts", "plan", "record", "record_many"]
+__all__ = ["Record", "Unplannable", "adopt", "make_current", "plan", "record", "record_many"]
 
 logger = logging.getLogger(__name__)
 
@@ -166,11 +166,6 @@ def _make_current(moves: Sequence[tuple[Post, Reading, str]]) -> None:
     projection_queue.mark(projection_queue.Kind.POST, [post.public_id for post, _, _ in moves])
     projection_queue.mark(projection_queue.Kind.STATEMENT, _statement_keys(touched, reviewed))
     projection_queue.mark(projection_queue.Kind.ENTITY, _entity_keys(touched, reviewed))
-
-
-def mark_posts(posts: Iterable[Post]) -> None:
-    """See `projection_queue.mark_posts`: for posts that were withdrawn or came back."""
-    projection_queue.mark_posts(posts)
 
 
 def _finish(items: Sequence[_Item]) -> set[int]:

@@ -19,7 +19,7 @@ from extraction.crawler import canonical_urls
 from extraction.crawler.parsers import opml
 from extraction.feeds import subscriptions
 from extraction.models import Feed, Sighting
-from kgbuilder.celery import ring
+from kgbuilder.celery import ring, ring_projectors
 from knowledge.record import audit_log
 from knowledge.recording.erasure import remove_samples
 from knowledge.views import pagination
@@ -193,6 +193,6 @@ def opml_import(request: HttpRequest) -> HttpResponse:
 def samples_remove(request: HttpRequest) -> HttpResponse:
     """Takes the samples out of the record; the graph follows as its units are written anew."""
     removed = remove_samples(request.user)
-    ring("project.rdf")
+    ring_projectors()
     messages.success(request, f"The sample feed and its {removed} posts are gone; the graph follows within seconds.")
     return redirect("feeds")

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 
 from extraction.models import Deployment, Feed, Post, Reading
 from extraction.readings import reading_requests
-from kgbuilder.celery import ring
+from kgbuilder.celery import ring, ring_projectors
 from kgbuilder.models import Heartbeat
 from kgbuilder.monitoring import backlog, doctor, notices
 from knowledge.linking import link_queue
@@ -87,7 +87,7 @@ def retry(request: HttpRequest) -> HttpResponse:
     elif what == "units":
         failing = Projection.objects.filter(done__lt=F("wanted")).exclude(error="")
         count = failing.update(due_at=timezone.now(), attempts=0)
-        ring("project.rdf")
+        ring_projectors()
     elif what == "posts":
         failing_posts = Post.objects.filter(state=Post.State.LIVE, attempts__gt=0).exclude(error="")
         count = failing_posts.update(due_at=timezone.now())

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from kgbuilder.celery import ring
+from kgbuilder.celery import ring, ring_projectors
 
 
 class Command(BaseCommand):
@@ -34,4 +34,4 @@ class Command(BaseCommand):
             total.linked, total.nil = total.linked + done.linked, total.nil + done.nil
             total.merged, total.failed = total.merged + done.merged, total.failed + done.failed
         self.stdout.write(f"{total.linked} linked, {total.nil} to none, {total.merged} made one, {total.failed} failed")
-        ring("project.rdf")
+        ring_projectors()

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
 from extraction.labels import RELATIONS
-from kgbuilder.celery import LANES, ring
+from kgbuilder.celery import ring_projectors
 from knowledge.linking import link_queue
 from knowledge.linking.enrichment import said_as
 from knowledge.models import Entity, Link
@@ -76,8 +76,6 @@ def decide(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     except ValueError as error:
         messages.error(request, str(error))
     else:
-        for lane in LANES:
-            if lane.startswith("project."):
-                ring(lane)
+        ring_projectors()
         messages.success(request, "Decided. The graph follows in a moment.")
     return redirect("entity", public_id)

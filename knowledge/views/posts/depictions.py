@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from extraction.models import Post, PostImage
-from kgbuilder.celery import ring
+from kgbuilder.celery import ring_projectors
 from knowledge.models import Depiction, DepictionReview
 from knowledge.record import depictions
 from knowledge.record.depictions import Judged
@@ -97,7 +97,7 @@ def judge(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         messages.error(request, str(error))
     else:
         messages.success(request, said)
-        ring("project.rdf")
+        ring_projectors()
     return redirect(f"{reverse('post', args=[public_id])}#d-{row.public_id}")
 
 

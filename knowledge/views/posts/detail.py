@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from extraction.labels import ENTITY_TYPES
 from extraction.models import Post, PostImage, PostVersion, Reading, Sighting
 from extraction.readings import reading_requests
-from kgbuilder.celery import ring
+from kgbuilder.celery import ring, ring_projectors
 from knowledge.models import Mention, Review, Statement
 from knowledge.record import audit_log
 from knowledge.recording import reviews
@@ -141,7 +141,7 @@ def review(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         messages.error(request, str(error))
     else:
         messages.success(request, said)
-        ring("project.rdf")
+        ring_projectors()
     return redirect(f"{reverse('post', args=[public_id])}#s-{statement.public_id}")
 
 

@@ -284,7 +284,7 @@ def act(random_: random.Random, extractor: deterministic.Extractor) -> None:
             post = random_.choice(posts)
             state = Post.State.WITHDRAWN if post.state == Post.State.LIVE else Post.State.LIVE
             Post.objects.filter(pk=post.pk).update(state=state)
-            recorder.mark_posts([post])
+            projection_queue.mark_posts([post])
         case 5 if Assertion.objects.exists():
             said = random_.choice(list(Assertion.objects.select_related("reading__version__post").order_by("pk")))
             with contextlib.suppress(reviews.NothingToReview):

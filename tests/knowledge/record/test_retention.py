@@ -28,7 +28,6 @@ from extraction.readings import reading_requests
 from knowledge.models import Assertion, Mention
 from knowledge.record import retention
 from knowledge.recording import reviews
-from knowledge.recording.recorder import mark_posts
 from tests import records
 from tests.factories import make_feed
 
@@ -125,7 +124,7 @@ def test_what_was_the_feed_s_own_words_is_no_edit_at_the_next_visit(post: Post) 
     PostVersion.objects.update(source="feed")
     retention.prune()
     post = Post.objects.select_related("current_version").get()
-    outcome = visits._refused(post, Found("refused", "It asks to sign in."), timezone.now(), mark_posts)
+    outcome = visits._refused(post, Found("refused", "It asks to sign in."), timezone.now())
     assert outcome == "refused" and Reading.objects.count() == 1
 
 
@@ -142,14 +141,14 @@ def test_other_words_of_a_feed_wait_for_the_visit_that_reads_them(post: Post) ->
 def test_a_post_that_was_sent_and_is_sent_again_stays_pruned() -> None:
     records.checkpoint()
     sent = submission.Sending("7", title="Two friends", text=TEXT.partition("\n\n")[2])
-    post = submission.take("desk", sent, mark_posts).post
+    post = submission.take("desk", sent).post
     records.read(post, NAMES, SAID)
     PostVersion.objects.update(fetched_at=timezone.now() - timedelta(days=31))
     with override_settings(BODY_DAYS=30):
         done = retention.prune()
     assert (done.bodies, done.feed_words) == (1, 1)
     assert Sighting.objects.get().text == "" and "weather" not in words(post)
-    again = submission.take("desk", sent, mark_posts)
+    again = submission.take("desk", sent)
     assert (again.new, again.changed) == (False, False)
     assert Sighting.objects.get().text == "" and post.versions.count() == Reading.objects.count() == 1
 

@@ -281,7 +281,7 @@ def test_a_withdrawn_post_supports_nothing_until_it_comes_back() -> None:
     records.read(post, NAMES, SAID)
     records.settle()
     Post.objects.update(state=Post.State.WITHDRAWN)
-    recorder.mark_posts([post])
+    projection_queue.mark_posts([post])
     assert records.said_now() == set() and not current.entities().exists()
     assert len(records.marked()) == 6
     Post.objects.update(state=Post.State.LIVE)

@@ -8,8 +8,8 @@ from extraction.models import Post
 from extraction.readings import reading_requests
 from knowledge.entities import merges
 from knowledge.models import Entity, Event, Review, Statement
-from knowledge.record import current
-from knowledge.recording import recorder, reviews
+from knowledge.record import current, projection_queue
+from knowledge.recording import reviews
 from tests import records
 
 pytestmark = pytest.mark.django_db
@@ -154,7 +154,7 @@ def test_a_withdrawn_post_takes_its_acceptance_along(post: Post) -> None:
     reviews.review(post, statement("spouse"), "accept", None)
     Post.objects.update(state=Post.State.WITHDRAWN)
     records.settle()
-    recorder.mark_posts([post])
+    projection_queue.mark_posts([post])
     assert records.said_now() == set()
     assert ("statement", "Marie Curie spouse Pierre Curie") in records.marked()
 
