@@ -21,8 +21,8 @@ from kgbuilder.celery import ring, ring_projectors
 from kgbuilder.supervision.parts import run_folder
 from kgbuilder.supervision.watchdog import AtStart, lease
 from knowledge.graphs import projector
-from knowledge.graphs.stores import store_names
 from knowledge.record import retention
+from knowledge.record.projection_queue import store_names
 from knowledge.sources import cached_client
 from knowledge.sources.cached_client import Answer, Unanswered
 

@@ -13,11 +13,10 @@ from extraction.models import Checkpoint, Deployment, Post, PostVersion, Reading
 from extraction.readings import queue as readings_queue
 from extraction.schema import Claimed, Extraction, Mention, Relation
 from knowledge.graphs import projector
-from knowledge.graphs.stores import store_names
 from knowledge.graphs.units import StoreRefused, StoreUnavailable, Unit
 from knowledge.models import Entity, Projection, Statement
 from knowledge.record import current
-from knowledge.record.projection_queue import behind
+from knowledge.record.projection_queue import behind, store_names
 from knowledge.recording import recorder
 
 Name = tuple[str, str]

@@ -9,12 +9,10 @@ from datetime import datetime, timedelta
 from extraction.crawler import canonical_urls
 from extraction.crawler.parsers.feed_parser import FeedItem
 from extraction.models import Feed, Post, Sighting
+from extraction.posts.versions import NO_WORDS
 
 FUTURE = timedelta(minutes=15)  # a publisher's clock may run ahead by this much
 _CHANGED = ("link", "link_key", "title", "text", "image", "item_hash")
-
-
-NO_WORDS = {"title": "", "text": "", "image": "", "item_hash": ""}
 
 
 @dataclass(slots=True)

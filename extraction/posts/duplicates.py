@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from extraction.crawler import canonical_urls, politeness
 from extraction.crawler.parsers.article_parser import Article
-from extraction.feeds.sightings import NO_WORDS
 from extraction.models import Post, Sighting
-from extraction.posts.versions import text_hash
+from extraction.posts.versions import NO_WORDS, text_hash
 
 SHORTEST_STORY = 200  # code points; shorter texts are alike by chance ("Live updates")
 

@@ -12,11 +12,11 @@ from datetime import datetime
 from django.db import models, transaction
 from django.utils import timezone
 
-from extraction.feeds.sightings import NO_WORDS
 from extraction.models import Post, PostVersion, Reading, Sighting, Tombstone
 from extraction.readings import reading_requests
 from extraction.text.parser import clean
 
+NO_WORDS = {"title": "", "text": "", "image": "", "item_hash": ""}  # of an erased post's feed items the links stay
 Mark = Callable[[Iterable[Post]], None]
 """Marks that the graph is stale where it shows these posts, inside the transaction that changes them. What is marked
 is known above this package: `knowledge.record.projection_queue.mark_posts`."""

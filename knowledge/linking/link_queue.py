@@ -8,7 +8,7 @@ that are surely one thing there become one here, unless an editor has parted the
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from extraction import leases
 from knowledge.entities import auto_merge, merges
 from knowledge.linking import enrichment
 from knowledge.linking.enrichment import Learned
-from knowledge.models import Entity, Link, Mention, Parting, Statement
+from knowledge.models import Entity, Link, Mention, Statement
 from knowledge.ontology.vocabulary import COMPARABLE
 from knowledge.record import audit_log, current, projection_queue
 from knowledge.sources.protocol import Encyclopedia, Known, KnownFact, SourceUnavailable
@@ -100,24 +100,6 @@ def _look_up_one(
 def degraded() -> QuerySet[Link]:
     """The links that a source was away for, or that failed: what they show is not all that could be known."""
     return Link.objects.exclude(error="")
-
-
-def partings(posts: Iterable[int]) -> dict[int, dict[int, int]]:
-    """For each of these posts, which entities mean another there: of splits in force."""
-    found: dict[int, dict[int, int]] = defaultdict(dict)
-    rows = Parting.objects.filter(post__in=list(posts))
-    for post, entity, target in rows.values_list("post", "entity", "target"):
-        found[post][entity] = target
-    return found
-
-
-def follow(partings: Mapping[int, int], entity: int) -> int:
-    """Where one post's partings lead from an entity: split after split, never round and round."""
-    seen = {entity}
-    while (following := partings.get(entity)) is not None and following not in seen:
-        entity = following
-        seen.add(entity)
-    return entity
 
 
 def again(entities: Iterable[int] | None = None) -> int:

@@ -21,7 +21,7 @@ from django.utils import timezone
 from extraction.labels import RELATIONS
 from extraction.models import Checkpoint, Deployment, Post, Reading
 from extraction.schema import Claimed, Declined, Extraction
-from knowledge.entities import auto_merge, name_index, names
+from knowledge.entities import auto_merge, name_index, names, partings
 from knowledge.linking import link_queue
 from knowledge.models import Assertion, Depiction, Entity, Evidence, Mention, Statement
 from knowledge.record import projection_queue, thresholds
@@ -200,11 +200,11 @@ def _finish(items: Sequence[_Item]) -> set[int]:
 def _write(items: Sequence[_Item], posts: dict[int, Post]) -> None:
     items = _under_one_name(items)
     entities = {key: entity.pk for key, entity in _entities(items).items()}
-    partings = link_queue.partings(posts)
+    parted = partings.of_posts(posts)
 
     def meant(item: _Item, place: int) -> int:
         """Whom a planned mention means: what its name leads to, but where an editor's split says otherwise."""
-        return link_queue.follow(partings[item.reading.version.post_id], entities[item.planned.mentions[place].key])
+        return partings.follow(parted[item.reading.version.post_id], entities[item.planned.mentions[place].key])
 
     mentions = _mentions(items, entities, meant)
     said = [

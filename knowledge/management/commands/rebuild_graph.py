@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from kgbuilder.install import installation
 from knowledge.graphs import projector
-from knowledge.graphs.stores import open_store, store_names
+from knowledge.graphs.stores import open_store
 from knowledge.graphs.units import StoreUnavailable
-from knowledge.record.projection_queue import behind
+from knowledge.record.projection_queue import behind, store_names
 
 PATIENCE_S = 30  # for the projector at work to give its lane back
 

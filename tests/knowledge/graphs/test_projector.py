@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,6 +14,7 @@ from django.utils import timezone
 from extraction.models import Post
 from knowledge.entities import merges
 from knowledge.graphs import projector, unit_builder
+from knowledge.graphs.stores import STORES
 from knowledge.graphs.units import EntityUnit, PostUnit, StatementUnit, Unit
 from knowledge.models import Entity, Projection, ProjectorLock, Statement
 from knowledge.record import projection_queue, thresholds
@@ -250,3 +252,10 @@ def test_recorders_and_the_projector_take_units_in_one_order(post: Post, monkeyp
     monkeypatch.setattr(projector, "in_order", in_order)
     projector._mark_done(list(Projection.objects.order_by("-pk")))
     assert len(asked) == Projection.objects.count()
+
+
+@pytest.mark.parametrize("address", ["", "bolt://neo4j.example:7687"])
+def test_the_names_in_the_queue_are_those_of_the_stores(settings: Any, address: str) -> None:
+    settings.NEO4J_URL = address
+    names = projection_queue.store_names()
+    assert set(names) == set(STORES) - (set() if address else {"neo4j"})

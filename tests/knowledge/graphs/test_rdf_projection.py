@@ -23,8 +23,8 @@ from extraction.models import Post, Reading
 from extraction.readings import queue as readings_queue
 from extraction.schema import Document
 from knowledge.entities import merges
-from knowledge.graphs import export, parity, projector
-from knowledge.graphs.rdf import sparql_store
+from knowledge.graphs import export, projector
+from knowledge.graphs.rdf import parity, sparql_store
 from knowledge.graphs.rdf.sparql_store import SparqlStore
 from knowledge.graphs.stores import STORES
 from knowledge.models import Assertion, Entity, Merge, Projection, Statement

@@ -14,9 +14,10 @@ from django.db import connection
 from pytest_django import Settings
 
 from extraction.models import Post
-from knowledge.graphs import parity, projector
+from knowledge.graphs import projector
 from knowledge.graphs.neo4j import parity as neo4j_parity
 from knowledge.graphs.neo4j.store import Neo4jStore
+from knowledge.graphs.rdf import parity
 from knowledge.record import projection_queue
 from knowledge.record.projection_queue import behind
 from tests import records

@@ -13,10 +13,11 @@ from extraction.models import Post
 from extraction.schema import Region, Relation
 from kgbuilder.celery import LANES
 from knowledge.entities import merges
-from knowledge.graphs import parity, projector, unit_builder
+from knowledge.graphs import projector, unit_builder
 from knowledge.graphs.neo4j import parity as neo4j_parity
 from knowledge.graphs.neo4j import rows as neo4j_rows
 from knowledge.graphs.neo4j.store import Neo4jStore
+from knowledge.graphs.rdf import parity
 from knowledge.graphs.units import StoreRefused, StoreUnavailable
 from knowledge.models import Depiction, Entity, EntityName, Merge, Projection, ProjectorLock, Review, Statement
 from knowledge.record import depictions, projection_queue

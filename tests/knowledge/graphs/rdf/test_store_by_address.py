@@ -11,8 +11,8 @@ import pytest
 import waitress
 from pytest_django import Settings
 
-from knowledge.graphs import parity, projector
-from knowledge.graphs.rdf import sparql_store
+from knowledge.graphs import projector
+from knowledge.graphs.rdf import parity, sparql_store
 from knowledge.graphs.rdf.sparql_store import SparqlStore
 from knowledge.graphs.sparql_server import server as sparql_server_server
 from tests import records
