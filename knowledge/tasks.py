@@ -24,7 +24,7 @@ from knowledge.graphs import projector
 from knowledge.record import retention
 from knowledge.record.projection_queue import store_names
 from knowledge.sources import cached_client
-from knowledge.sources.cached_client import Answer, Unanswered
+from knowledge.sources.cached_client import ServiceResponse, Unanswered
 
 NAMES = {"rdf": "RDF graph", "neo4j": "graph in Neo4j"}
 LOOKED_UP = 10  # entities a run: each may wait for several services
@@ -88,7 +88,7 @@ def _show_facts() -> None:
                 ring("link")
 
 
-def send(url: str, accept: str) -> Answer:
+def send(url: str, accept: str) -> ServiceResponse:
     """Asks a service of knowledge in its host's turn, which all processes share, by the guarded client. Raises
     remote.Unanswered."""
     try:
@@ -102,7 +102,7 @@ def send(url: str, accept: str) -> Answer:
         final = error.code in ("url", "address", "tls", "redirects", "too_big")
         sentence = error.sentence.replace(url, urlsplit(url).netloc)
         raise Unanswered(sentence, status=error.status, retry_after=error.retry_after, final=final) from error
-    return Answer(found.content, found.content_type)
+    return ServiceResponse(found.content, found.content_type)
 
 
 @shared_task(bind=True)

@@ -24,7 +24,7 @@ Sides = tuple[set[str], set[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class StoreDifference:
     """A unit that is not as it should be. `pending`: it is known to be behind; then `error` is its last one, if any."""
 
     kind: str
@@ -43,18 +43,18 @@ class Report:
     units: int = 0
     triples: int = 0
     quads: int = 0
-    differences: list[Difference] = field(default_factory=list)
+    differences: list[StoreDifference] = field(default_factory=list)
 
     @property
-    def wrong(self) -> list[Difference]:
+    def wrong(self) -> list[StoreDifference]:
         return [one for one in self.differences if not one.pending]
 
     @property
-    def pending(self) -> list[Difference]:
+    def pending(self) -> list[StoreDifference]:
         return [one for one in self.differences if one.pending]
 
     @property
-    def stuck(self) -> list[Difference]:
+    def stuck(self) -> list[StoreDifference]:
         return [one for one in self.pending if one.error]
 
 
@@ -64,7 +64,7 @@ def add(sums: dict[Any, Sum], place: Any, line: str) -> None:
     sums[place] = (count + 1, (total + hash(line)) & 0xFFFFFFFFFFFFFFFF)
 
 
-def looked_at(name: str, kind: str, key: UUID, sides: Callable[[], Sides]) -> Iterator[Difference]:
+def looked_at(name: str, kind: str, key: UUID, sides: Callable[[], Sides]) -> Iterator[StoreDifference]:
     """One unit, as it is now on both sides: its mark is read before, so that a change in between shows as pending.
 
     `sides` looks, and gives the lines that are missing in the store and those that it has without reason.
@@ -78,7 +78,7 @@ def looked_at(name: str, kind: str, key: UUID, sides: Callable[[], Sides]) -> It
     moved = (row and row.wanted) != (again and again.wanted)
     lines = (tuple(sorted(missing)), tuple(sorted(extra)))
     error = behind.error if behind else ""
-    yield Difference(kind, str(key), *lines, pending=bool(behind or moved), error=error)
+    yield StoreDifference(kind, str(key), *lines, pending=bool(behind or moved), error=error)
 
 
 def may_have_stood_as(triple: Triple) -> Any:

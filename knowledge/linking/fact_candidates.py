@@ -47,7 +47,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NameInContext:
     """A name of the post and the words around it, which tell its bearers apart."""
 
     name: str
@@ -65,14 +65,14 @@ def windows(text: str) -> dict[str, list[Span]]:
     return found
 
 
-def named(text: str, places: Mapping[str, Sequence[Span]], known: Collection[str]) -> list[Named]:
+def named(text: str, places: Mapping[str, Sequence[Span]], known: Collection[str]) -> list[NameInContext]:
     """The names among these that somebody bears: the longest where several begin at one word, none within another."""
     spans = sorted((span for key in known for span in places.get(key, ())), key=lambda span: (span[0], -span[1]))
-    taken, found = 0, dict[str, Named]()
+    taken, found = 0, dict[str, NameInContext]()
     for start, end in spans:
         if start >= taken:
             name = text[start:end]
-            found.setdefault(names.name_key(name), Named(name, text[max(0, start - AROUND) : end + AROUND]))
+            found.setdefault(names.name_key(name), NameInContext(name, text[max(0, start - AROUND) : end + AROUND]))
             taken = end
     return list(found.values())[:MOST_SUBJECTS]
 

@@ -21,7 +21,7 @@ from extraction.models import Checkpoint, Reading
 from extraction.schema import Fact
 from knowledge.entities.names import name_key
 from knowledge.linking import fact_candidates, linked_facts
-from knowledge.linking.fact_candidates import Named, Subject
+from knowledge.linking.fact_candidates import NameInContext, Subject
 from knowledge.models import EntityName
 from knowledge.record import current
 
@@ -94,18 +94,20 @@ def _recorded(keys: Collection[str]) -> dict[str, Subject]:
     return found
 
 
-def _take(one: Named, by_record: Mapping[str, Subject], said: dict[str, Subject]) -> bool:
+def _take(one: NameInContext, by_record: Mapping[str, Subject], said: dict[str, Subject]) -> bool:
     subject = by_record.get(name_key(one.name))
     if subject is not None:
         said[one.name] = subject
     return subject is not None
 
 
-def _linked(asked: Collection[Named], linker: Linker) -> list[Subject | None]:
-    from knowledge.linking.candidate_ranking import Asked
+def _linked(asked: Collection[NameInContext], linker: Linker) -> list[Subject | None]:
+    from knowledge.linking.candidate_ranking import Question
 
     others = [one.name for one in asked]
-    questions = [Asked(one.name, "", one.around, tuple(name for name in others if name != one.name)) for one in asked]
+    questions = [
+        Question(one.name, "", one.around, tuple(name for name in others if name != one.name)) for one in asked
+    ]
     found: list[Subject | None] = []
     for linked in linker.link(questions):
         best = linked.candidates[0].known if linked.chosen else None

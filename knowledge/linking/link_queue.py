@@ -27,8 +27,8 @@ from knowledge.record import audit_log, current, projection_queue
 from knowledge.sources.protocol import Encyclopedia, Known, KnownFact, SourceUnavailable
 
 if TYPE_CHECKING:
-    from knowledge.linking.candidate_ranking import Asked
-    from knowledge.linking.linker import Linked, Linker
+    from knowledge.linking.candidate_ranking import Question
+    from knowledge.linking.linker import Linker, LinkResult
 
 BATCH = 40
 CLAIMED_FOR = timedelta(minutes=15)  # far longer than a batch takes
@@ -82,7 +82,7 @@ def look_up(linker: Linker, source: str, limit: int = BATCH, encyclopedias: Sequ
 
 def _look_up_one(
     row: Link,
-    question: Asked | None,
+    question: Question | None,
     linker: Linker,
     source: str,
     encyclopedias: Sequence[Encyclopedia],
@@ -128,9 +128,9 @@ def decide(entity: Entity, target: str, by: audit_log.Who) -> None:
         mark(entity)
 
 
-def _asked(entities: Sequence[Entity]) -> dict[int, Asked]:
+def _asked(entities: Sequence[Entity]) -> dict[int, Question]:
     """The question for each entity that a current reading mentions: its name, and the words of its first posts."""
-    from knowledge.linking.candidate_ranking import Asked
+    from knowledge.linking.candidate_ranking import Question
 
     mentions = current.mentions().filter(entity__in=[one.pk for one in entities]).select_related("reading__version")
     places: dict[int, list[Mention]] = defaultdict(list)
@@ -140,7 +140,7 @@ def _asked(entities: Sequence[Entity]) -> dict[int, Asked]:
             mine.append(mention)
     beside = _beside({one.reading_id for mine in places.values() for one in mine})
     return {
-        entity.pk: Asked(
+        entity.pk: Question(
             entity.label,
             entity.type,
             " … ".join(_around(one) for one in places[entity.pk]),
@@ -165,7 +165,7 @@ def _around(mention: Mention) -> str:
     return mention.reading.version.text[max(0, mention.start - AROUND) : mention.end + AROUND]
 
 
-def _keep(row: Link, linked: Linked | None, source: str, done: LookedUp, learned: Learned) -> None:
+def _keep(row: Link, linked: LinkResult | None, source: str, done: LookedUp, learned: Learned) -> None:
     ranked = linked.candidates if linked else ()
     candidates = [_candidate(one, FACTS if place < KEPT_WHOLE else 0) for place, one in enumerate(ranked)]
     with transaction.atomic():

@@ -37,7 +37,7 @@ class Health:
 
 
 @dataclass(frozen=True)
-class Row:
+class FeedListItem:
     feed: Feed
     health: Health
     posts: int
@@ -67,7 +67,7 @@ def feeds(request: HttpRequest) -> HttpResponse:
         .order_by()
     )
     context = {
-        "rows": [Row(feed, health_of(feed), posts.get(feed.pk, 0)) for feed in shown.rows],
+        "rows": [FeedListItem(feed, health_of(feed), posts.get(feed.pk, 0)) for feed in shown.rows],
         "page": shown,
         "samples": Feed.objects.filter(sample=True).exists(),
         "address": request.GET.get("address", ""),

@@ -11,7 +11,7 @@ from knowledge.graphs import unit_builder
 from knowledge.graphs.neo4j import rows as neo4j_rows
 from knowledge.graphs.neo4j.rows import Row
 from knowledge.graphs.neo4j.store import Neo4jStore
-from knowledge.graphs.parity import Difference, Report, Sides, Sum, add, key_ranges, looked_at, may_have_stood_as
+from knowledge.graphs.parity import Report, Sides, StoreDifference, Sum, add, key_ranges, looked_at, may_have_stood_as
 from knowledge.graphs.units import Triple, Unit
 from knowledge.models import Entity, Projection, Statement
 from knowledge.record import projection_queue
@@ -21,7 +21,7 @@ Place = tuple[str, str]
 Sums = dict[Place, Sum]
 
 
-class Seen:
+class StreamedLines:
     """What was streamed from the store, in little: of each unit the number of its lines and a sum of their hashes."""
 
     def __init__(self, store: Neo4jStore) -> None:
@@ -48,7 +48,7 @@ class Seen:
 
 def check(store: Neo4jStore, name: str) -> Report:
     """Compares everything. Raises StoreUnavailable."""
-    seen = Seen(store)
+    seen = StreamedLines(store)
     report = Report(quads=seen.lines)
     for kind, key in _units_that_differ(seen, report):
         report.differences += _look(store, name, kind, UUID(key))
@@ -75,7 +75,7 @@ def repair(store: Neo4jStore, report: Report) -> None:
             store.remove_nodes(one.kind.removeprefix("unknown "), one.key)
 
 
-def _repair_unit(store: Neo4jStore, kind: Projection.Kind, one: Difference) -> None:
+def _repair_unit(store: Neo4jStore, kind: Projection.Kind, one: StoreDifference) -> None:
     if one.extra and kind != Kind.STATEMENT:
         # Labels and relationships that we never give are not taken away by writing: the node is made anew.
         _mark_around(kind, UUID(one.key))
@@ -95,7 +95,7 @@ def _mark_around(kind: Projection.Kind, key: UUID) -> None:
         projection_queue.mark_rows(Kind.STATEMENT, statements)
 
 
-def _units_that_differ(seen: Seen, report: Report) -> Iterator[Place]:
+def _units_that_differ(seen: StreamedLines, report: Report) -> Iterator[Place]:
     """Compares the sums of every post and entity of the record; what it has compared goes from `seen`."""
     builders: list[tuple[Kind, Any, Callable[[list[UUID]], Iterable[Unit]]]] = [
         (Kind.POST, Post, unit_builder.posts),
@@ -112,7 +112,9 @@ def _units_that_differ(seen: Seen, report: Report) -> Iterator[Place]:
                     yield place
 
 
-def _relationships_that_differ(store: Neo4jStore, name: str, seen: Seen, report: Report) -> Iterator[Difference]:
+def _relationships_that_differ(
+    store: Neo4jStore, name: str, seen: StreamedLines, report: Report
+) -> Iterator[StoreDifference]:
     matched: set[str] = set()
     for keys in key_ranges(Statement):
         for unit in unit_builder.statements(keys, with_support=True):
@@ -131,7 +133,7 @@ def _relationships_that_differ(store: Neo4jStore, name: str, seen: Seen, report:
                 yield from _look_at_extra(store, name, row, line)
 
 
-def _look(store: Neo4jStore, name: str, kind: str, key: UUID) -> Iterator[Difference]:
+def _look(store: Neo4jStore, name: str, kind: str, key: UUID) -> Iterator[StoreDifference]:
     def sides() -> Sides:
         [unit] = unit_builder.units([Projection(kind=kind, key=key)], with_support=True)
         expected, found = neo4j_rows.lines(unit), store.lines_of(unit)
@@ -140,21 +142,21 @@ def _look(store: Neo4jStore, name: str, kind: str, key: UUID) -> Iterator[Differ
     return looked_at(name, kind, key, sides)
 
 
-def _look_at_unknown(store: Neo4jStore, name: str, kind: str, key: str) -> Iterator[Difference]:
+def _look_at_unknown(store: Neo4jStore, name: str, kind: str, key: str) -> Iterator[StoreDifference]:
     """A node whose id is no unit of the record, or no id at all."""
     try:
         found = list(_look(store, name, kind, UUID(key)))
     except (ValueError, TypeError, AttributeError):
-        found = [Difference(f"unknown {kind}", str(key), extra=(f"a node with the id {key!r}",))]
+        found = [StoreDifference(f"unknown {kind}", str(key), extra=(f"a node with the id {key!r}",))]
     yield from found
 
 
-def _look_at_extra(store: Neo4jStore, name: str, row: Row, line: str) -> Iterator[Difference]:
+def _look_at_extra(store: Neo4jStore, name: str, row: Row, line: str) -> Iterator[StoreDifference]:
     """A relationship that no statement accounts for. It is pending where a statement that may have stood as it is."""
     triple = _triple(row)
     ends = (str(row["head"]), str(row["type"]), str(row["tail"]))
     if triple is None:
-        yield Difference("relationship", "", extra=(line,), ends=ends)
+        yield StoreDifference("relationship", "", extra=(line,), ends=ends)
         return
     keys = list(may_have_stood_as(triple).values_list("public_id", flat=True))
     expected = {one for unit in unit_builder.statements(keys, with_support=True) for one in neo4j_rows.lines(unit)}
@@ -162,9 +164,9 @@ def _look_at_extra(store: Neo4jStore, name: str, row: Row, line: str) -> Iterato
         return
     waiting = projection_queue.behind(name).filter(kind=Kind.STATEMENT, key__in=keys).first()
     if waiting is not None:
-        yield Difference(Kind.STATEMENT, str(waiting.key), extra=(line,), pending=True, error=waiting.error)
+        yield StoreDifference(Kind.STATEMENT, str(waiting.key), extra=(line,), pending=True, error=waiting.error)
     else:
-        yield Difference("relationship", "", extra=(line,), ends=ends)
+        yield StoreDifference("relationship", "", extra=(line,), ends=ends)
 
 
 def _id(row: Row) -> str:

@@ -13,7 +13,17 @@ import pyoxigraph
 
 from extraction.models import Post
 from knowledge.graphs import unit_builder
-from knowledge.graphs.parity import CHUNK, Difference, Report, Sides, Sum, add, key_ranges, looked_at, may_have_stood_as
+from knowledge.graphs.parity import (
+    CHUNK,
+    Report,
+    Sides,
+    StoreDifference,
+    Sum,
+    add,
+    key_ranges,
+    looked_at,
+    may_have_stood_as,
+)
 from knowledge.graphs.rdf import linked_facts
 from knowledge.graphs.rdf import quads as rdf_quads
 from knowledge.graphs.rdf.sparql_store import SparqlStore
@@ -28,7 +38,7 @@ _RELATIONS = {vocabulary.relation_iri(key): key for key in current.RELATIONS}
 _PROPERTIES = {term.value for term in rdf_quads.ENTITY_PROPERTIES}
 
 
-class Seen:
+class StreamedQuads:
     """What was streamed from the store, in little."""
 
     def __init__(self) -> None:
@@ -71,7 +81,7 @@ class Seen:
 
 def check(store: SparqlStore, name: str) -> Report:
     """Compares everything. Raises StoreUnavailable."""
-    seen = Seen()
+    seen = StreamedQuads()
     for quad in store.stream():
         seen.add(quad)
     report = Report(quads=seen.quads)
@@ -79,7 +89,7 @@ def check(store: SparqlStore, name: str) -> Report:
     for kind, key in suspects:
         report.differences += _look(store, name, kind, key)
     report.differences += _triples_that_differ(store, name, seen, report)
-    report.differences += [Difference("quad", "", extra=(str(quad),)) for quad in seen.strange]
+    report.differences += [StoreDifference("quad", "", extra=(str(quad),)) for quad in seen.strange]
     return report
 
 
@@ -92,7 +102,7 @@ def repair(store: SparqlStore, report: Report) -> None:
         store.update("DELETE DATA {\n" + "".join(f"{line} .\n" for line in loose[start : start + CHUNK]) + "}")
 
 
-def _units_that_differ(seen: Seen, report: Report) -> Iterator[Place]:
+def _units_that_differ(seen: StreamedQuads, report: Report) -> Iterator[Place]:
     """Compares the sums of every post and entity of the record; what it has compared goes from `seen`."""
     builders: list[tuple[Kind, Any, Callable[[list[UUID]], Iterable[Unit]]]] = [
         (Kind.POST, Post, unit_builder.posts),
@@ -102,7 +112,7 @@ def _units_that_differ(seen: Seen, report: Report) -> Iterator[Place]:
         for keys in key_ranges(model):
             for unit in builder(keys):
                 report.units += 1
-                expected = Seen()
+                expected = StreamedQuads()
                 for quad in rdf_quads.quads(unit):
                     expected.add(quad)
                 place = (kind, unit.key)
@@ -110,7 +120,9 @@ def _units_that_differ(seen: Seen, report: Report) -> Iterator[Place]:
                     yield place
 
 
-def _triples_that_differ(store: SparqlStore, name: str, seen: Seen, report: Report) -> Iterator[Difference]:
+def _triples_that_differ(
+    store: SparqlStore, name: str, seen: StreamedQuads, report: Report
+) -> Iterator[StoreDifference]:
     matched: set[Triple] = set()
     compared: set[str] = set()
     for keys in key_ranges(Statement):
@@ -131,7 +143,7 @@ def _triples_that_differ(store: SparqlStore, name: str, seen: Seen, report: Repo
         yield from _look_at_comparison(store, name, graph)
 
 
-def _look(store: SparqlStore, name: str, kind: str, key: UUID) -> Iterator[Difference]:
+def _look(store: SparqlStore, name: str, kind: str, key: UUID) -> Iterator[StoreDifference]:
     def sides() -> Sides:
         [unit] = unit_builder.units([Projection(kind=kind, key=key)])
         # As quads and not as lines: a store may write a quad in another way.
@@ -141,7 +153,7 @@ def _look(store: SparqlStore, name: str, kind: str, key: UUID) -> Iterator[Diffe
     return looked_at(name, kind, key, sides)
 
 
-def _look_at_extra(store: SparqlStore, name: str, triple: Triple) -> Iterator[Difference]:
+def _look_at_extra(store: SparqlStore, name: str, triple: Triple) -> Iterator[StoreDifference]:
     """A plain triple that no statement accounts for. It is pending where a statement that may have stood as it is."""
     [quad, *_] = rdf_quads.quads(StatementUnit(UUID(int=0), (triple,), ()))
     keys = list(may_have_stood_as(triple).values_list("public_id", flat=True))
@@ -150,14 +162,14 @@ def _look_at_extra(store: SparqlStore, name: str, triple: Triple) -> Iterator[Di
         return
     waiting = projection_queue.behind(name).filter(kind=Kind.STATEMENT, key__in=keys).first()
     if waiting is not None:
-        yield Difference(Kind.STATEMENT, str(waiting.key), extra=(line,), pending=True, error=waiting.error)
+        yield StoreDifference(Kind.STATEMENT, str(waiting.key), extra=(line,), pending=True, error=waiting.error)
     elif keys:
-        yield Difference(Kind.STATEMENT, str(keys[0]), extra=(line,))
+        yield StoreDifference(Kind.STATEMENT, str(keys[0]), extra=(line,))
     else:
-        yield Difference("quad", "", extra=(line,))
+        yield StoreDifference("quad", "", extra=(line,))
 
 
-def _look_at_comparison(store: SparqlStore, name: str, graph: str) -> Iterator[Difference]:
+def _look_at_comparison(store: SparqlStore, name: str, graph: str) -> Iterator[StoreDifference]:
     """A comparison that no statement accounts for: nothing is known of it any more, or it is not said any more."""
     triple = linked_facts.compared_triple(graph)
     assert triple is not None
@@ -167,9 +179,9 @@ def _look_at_comparison(store: SparqlStore, name: str, graph: str) -> Iterator[D
     lines = tuple(f"GRAPH <{graph}> {{ {one.subject} {one.predicate} {one.object} }}" for one in extra)
     waiting = projection_queue.behind(name).filter(kind=Kind.STATEMENT, key__in=keys).first()
     if lines and waiting is not None:
-        yield Difference(Kind.STATEMENT, str(waiting.key), extra=lines, pending=True, error=waiting.error)
+        yield StoreDifference(Kind.STATEMENT, str(waiting.key), extra=lines, pending=True, error=waiting.error)
     elif lines:
-        yield Difference("quad", "", extra=lines)
+        yield StoreDifference("quad", "", extra=lines)
 
 
 def _stands(keys: list[UUID], triple: Triple) -> bool:

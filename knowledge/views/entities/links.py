@@ -33,11 +33,11 @@ class Elsewhere:
     state: str
     address: str
     candidates: list[dict[str, Any]]
-    facts: list[Fact]
+    facts: list[FactInWords]
 
 
 @dataclass(frozen=True)
-class Fact:
+class FactInWords:
     """One of its facts in words: the relation's label, the value's name or the value, who says so."""
 
     property: str
@@ -56,13 +56,13 @@ def elsewhere(entity: Entity) -> Elsewhere | None:
     return Elsewhere(link, state, address, candidates, _facts(link.facts) if link.target else [])
 
 
-def _facts(rows: list[list[str]]) -> list[Fact]:
+def _facts(rows: list[list[str]]) -> list[FactInWords]:
     """Those that can be told in words: of a property that we know, with a name or a plain value."""
     found = []
     for row in rows:
         name, value, label = row[:3]
         if name in _TOLD and (label or not is_item(value)):
-            found.append(Fact(_TOLD[name], label or value.removesuffix("T00:00:00Z"), source_of(said_as(row))))
+            found.append(FactInWords(_TOLD[name], label or value.removesuffix("T00:00:00Z"), source_of(said_as(row))))
     return found[:MOST_FACTS]
 
 

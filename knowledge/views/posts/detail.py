@@ -94,9 +94,9 @@ def _text(version: PostVersion | None, mentions: list[Mention]) -> dict[str, obj
     }
 
 
-def _span(mention: Mention) -> highlight.Span:
+def _span(mention: Mention) -> highlight.MarkedMention:
     entity = mention.entity.canonical or mention.entity
-    return highlight.Span(
+    return highlight.MarkedMention(
         id=mention.pk,
         start=mention.start,
         end=mention.end,

@@ -9,7 +9,7 @@ from knowledge.ontology.vocabulary import PREFIXES, entity_iri
 
 
 @dataclass(frozen=True)
-class Example:
+class ExampleQuery:
     key: str
     title: str
     text: str
@@ -21,7 +21,7 @@ def _query(used: str, body: str) -> str:
 
 
 EXAMPLES = (
-    Example(
+    ExampleQuery(
         "employers",
         "Who works for whom",
         _query(
@@ -36,7 +36,7 @@ LIMIT 100
 """,
         ),
     ),
-    Example(
+    ExampleQuery(
         "sources",
         "Every statement with its sources and its certainty",
         _query(
@@ -57,7 +57,7 @@ LIMIT 100
 """,
         ),
     ),
-    Example(
+    ExampleQuery(
         "connected",
         "Who is connected to whom, and through which posts",
         _query(
@@ -77,7 +77,7 @@ LIMIT 100
 """,
         ),
     ),
-    Example(
+    ExampleQuery(
         "claims",
         "What is claimed about Marie Curie, and by whom",
         _query(
@@ -100,7 +100,7 @@ LIMIT 100
 """,
         ),
     ),
-    Example(
+    ExampleQuery(
         "contradicted",
         "Claims that contradict Wikidata, with what it says",
         _query(
@@ -124,7 +124,7 @@ LIMIT 100
 """,
         ),
     ),
-    Example(
+    ExampleQuery(
         "steps",
         "Paths of one, two or three statements from Marie Curie",
         _query(
@@ -147,7 +147,7 @@ LIMIT 100
 """,
         ),
     ),
-    Example(
+    ExampleQuery(
         "corroborated",
         "Statements that several posts make",
         _query(
@@ -165,7 +165,7 @@ LIMIT 100
 """,
         ),
     ),
-    Example(
+    ExampleQuery(
         "most",
         "The entities that most posts mention",
         _query(
@@ -181,7 +181,7 @@ LIMIT 50
 """,
         ),
     ),
-    Example(
+    ExampleQuery(
         "paths",
         "People who have an organization in common",
         _query(
@@ -197,7 +197,7 @@ LIMIT 100
 """,
         ),
     ),
-    Example(
+    ExampleQuery(
         "relations",
         "How often each relation is stated",
         _query(

@@ -264,9 +264,9 @@ def test_a_person_asks_through_the_guard(store: SparqlStore) -> None:
     time.sleep(2)  # until the next query gets a new snapshot
     answer = sparql_store.query("SELECT ?s { ?s ?p ?o }", seconds=10, limit=2, accept="text/csv")
     assert answer.truncated and len(answer.body.splitlines()) == 3
-    with pytest.raises(sparql_store.sparql_guard.Refused):
+    with pytest.raises(sparql_store.sparql_guard.QueryRefused):
         sparql_store.query("DROP ALL", seconds=10, limit=2)
-    with pytest.raises(sparql_store.QueryFailed):
+    with pytest.raises(sparql_store.SparqlFailed):
         sparql_store.query("SELECT * { ?s ?p ?o } GROUP BY ?s", seconds=10, limit=2)
 
 
