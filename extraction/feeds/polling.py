@@ -164,18 +164,18 @@ def _succeed(feed: Feed, answer: http_client.Response, parsed: ParsedFeed | None
     interval = next_interval(times, now, feed.interval_s, bool(noted.new))
     asked = max(http_client.max_age(answer.headers), parsed.ttl if parsed is not None else 0.0)
     rest = max(timedelta(seconds=interval), min(timedelta(seconds=asked), LONGEST_REST))
-    said: dict[str, object] = {"polled_at": now, "failures": 0, "error": "", "error_at": None}
-    said |= {"interval_s": interval, "due_at": timezone.now() + rest}
+    values: dict[str, object] = {"polled_at": now, "failures": 0, "error": "", "error_at": None}
+    values |= {"interval_s": interval, "due_at": timezone.now() + rest}
     if parsed is not None:
-        said |= _of_itself(feed, answer, parsed, now)
+        values |= _metadata(feed, answer, parsed, now)
     if noted.new:
-        said["new_at"] = now
+        values["new_at"] = now
     with transaction.atomic():
-        said |= _moved(feed, answer.moved_permanently_to)
-        _end(feed, said)
+        values |= _moved(feed, answer.moved_permanently_to)
+        _end(feed, values)
 
 
-def _of_itself(feed: Feed, answer: http_client.Response, parsed: ParsedFeed, now: datetime) -> dict[str, object]:
+def _metadata(feed: Feed, answer: http_client.Response, parsed: ParsedFeed, now: datetime) -> dict[str, object]:
     return {
         "title": feed.title or parsed.title,
         "site": parsed.site,
@@ -225,7 +225,7 @@ def _put_off(feed: Feed, seconds: float) -> None:
     _end(feed, {"due_at": timezone.now() + timedelta(seconds=min(seconds, LONGEST_S))})
 
 
-def _end(feed: Feed, said: dict[str, object]) -> None:
+def _end(feed: Feed, values: dict[str, object]) -> None:
     """Write what came of a poll and give up the lease, unless it is lost already."""
     held = Feed.objects.filter(pk=feed.pk, lease_token=feed.lease_token)
-    held.update(**said, **leases.NO_LEASE)
+    held.update(**values, **leases.NO_LEASE)

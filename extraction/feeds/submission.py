@@ -85,12 +85,12 @@ def _take(feed: Feed, item: FeedItem, language: str) -> Taken:
         raise Erased("These words were erased here under another address, and stay away.")
     Feed.objects.filter(pk=feed.pk).update(new_at=now)
     state = post.state
-    made = _read_sent(post, item, language, now) if item.text else False
+    made = _take_text(post, item, language, now) if item.text else False
     changed = not noted.new and (bool(noted.changed) or made)
     return Taken(post, bool(noted.new), changed, touched=bool(noted.moved) or post.state != state)
 
 
-def _read_sent(post: Post, item: FeedItem, language: str, now: datetime) -> bool:
+def _take_text(post: Post, item: FeedItem, language: str, now: datetime) -> bool:
     """The words become the current version; whether they are other ones."""
     made = new_version(post, item.title, item.text, SENT, language=language, fetched_at=now)
     back = revive(post)
@@ -118,7 +118,7 @@ def _item(sending: Sending) -> FeedItem:
         raise NotTaken("A post has a `url`, from which its words are fetched, or a `text`, or both.")
     if len(title) > MAX_TITLE or len(text) > MAX_TEXT:
         raise NotTaken(f"A title has at most {MAX_TITLE:,} characters and a text {MAX_TEXT:,}.")
-    said = "\x1f".join((url, title, text, image))
+    content = "\x1f".join((url, title, text, image))
     return FeedItem(
         guid=name,
         link=url,
@@ -127,12 +127,12 @@ def _item(sending: Sending) -> FeedItem:
         image=image,
         published=sending.published,
         published_text=sending.published.isoformat() if sending.published else "",
-        digest=hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest(),
+        digest=hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest(),
     )
 
 
-def _address(said: str, field: str) -> str:
-    address = clean(said).strip()
+def _address(value: str, field: str) -> str:
+    address = clean(value).strip()
     if not address:
         return ""
     fits = address.startswith(("http://", "https://")) and canonical_urls.key(address) and len(address) <= 2000

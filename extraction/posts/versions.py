@@ -16,7 +16,7 @@ from extraction.models import Post, PostVersion, Reading, Sighting, Tombstone
 from extraction.readings import reading_requests
 from extraction.text.parser import clean
 
-NO_WORDS = {"title": "", "text": "", "image": "", "item_hash": ""}  # of an erased post's feed items the links stay
+NO_TEXT = {"title": "", "text": "", "image": "", "item_hash": ""}  # of an erased post's feed items the links stay
 Mark = Callable[[Iterable[Post]], None]
 """Marks that the graph is stale where it shows these posts, inside the transaction that changes them. What is marked
 is known above this package: `knowledge.record.projection_queue.mark_posts`."""
@@ -72,7 +72,7 @@ def was_erased(text: str) -> bool:
 
 def bury(post: Post) -> None:
     """A post that was never read and says what was erased, under another link: it is erased as it comes in."""
-    Sighting.objects.filter(post=post).update(**NO_WORDS)
+    Sighting.objects.filter(post=post).update(**NO_TEXT)
     post.state, post.state_reason = Post.State.ERASED, "Its words had been erased under another link."
     post.due_at = None
     post.save(update_fields=["state", "state_reason", "due_at"])

@@ -32,7 +32,7 @@ LEASE = timedelta(minutes=3)  # a visit: robots.txt, page and picture, each with
 MISSING_AGAIN = timedelta(hours=24)
 FIRST_RETRY = timedelta(minutes=5)
 LONGEST_RETRY = timedelta(hours=24)
-FEED_WORDS_AFTER = 3  # failed visits, before the feed's own words are read in the page's stead
+FEED_TEXT_AFTER = 3  # failed visits, before the feed's own words are read in the page's stead
 _WITH_PICTURE = ("new", "edited", "back", "feed", "unchanged")
 TRIED_FOR = timedelta(days=2)  # how long after its last planned visit a page that fails is still tried
 
@@ -199,18 +199,18 @@ def _missing(post: Post, found: Found, now: datetime) -> str:
     post.missing_since = post.missing_since or now
     if now - post.missing_since >= MISSING_AGAIN:
         return "withdrawn" if withdraw(post, found.says) else "missing"
-    _read_feed_words(post, now)
+    _take_feed_text(post, now)
     return "missing"
 
 
 def _refused(post: Post, found: Found, now: datetime) -> str:
     post.attempts = 0
-    return "feed" if _read_feed_words(post, now) else "refused"
+    return "feed" if _take_feed_text(post, now) else "refused"
 
 
 def _failed(post: Post, found: Found, now: datetime) -> str:
     post.attempts += 1
-    if post.attempts >= FEED_WORDS_AFTER and _read_feed_words(post, now):
+    if post.attempts >= FEED_TEXT_AFTER and _take_feed_text(post, now):
         return "feed"
     return "failed"
 
@@ -225,19 +225,19 @@ _DECISIONS = {
 }
 
 
-def _read_feed_words(post: Post, now: datetime) -> bool:
+def _take_feed_text(post: Post, now: datetime) -> bool:
     """Make a version of what the feeds themselves say, unless the page's own words are there."""
     present = post.current_version
     if present is not None and present.source != "feed":
         return False
     sightings = Sighting.objects.filter(post=post).order_by("first_seen", "pk")
-    told = max(sightings, key=lambda sighting: len(sighting.text), default=None)
-    if present is not None and present.pruned_at and present.body and told is not None and not told.text:
+    fullest = max(sightings, key=lambda sighting: len(sighting.text), default=None)
+    if present is not None and present.pruned_at and present.body and fullest is not None and not fullest.text:
         return False  # the feed's words were let go of as the version's were: a title alone would look like an edit
-    if told is not None and was_erased(f"{told.title}\n\n{told.text}"):
+    if fullest is not None and was_erased(f"{fullest.title}\n\n{fullest.text}"):
         bury(post)
         return False
-    return told is not None and new_version(post, told.title, told.text, "feed", fetched_at=now) is not None
+    return fullest is not None and new_version(post, fullest.title, fullest.text, "feed", fetched_at=now) is not None
 
 
 def _next(post: Post, now: datetime) -> datetime | None:

@@ -101,6 +101,6 @@ def forget(now: datetime | None = None) -> int:
     return old.delete()[0]
 
 
-def _end(held: Held, state: str, **said: Any) -> None:
+def _end(held: Held, state: str, **values: Any) -> None:
     still_ours = TextToRead.objects.filter(pk=held.pk, lease_token=held.token)
-    still_ours.update(state=state, due_at=None, **leases.NO_LEASE, **said)
+    still_ours.update(state=state, due_at=None, **leases.NO_LEASE, **values)

@@ -64,21 +64,21 @@ def add(sums: dict[Any, Sum], place: Any, line: str) -> None:
     sums[place] = (count + 1, (total + hash(line)) & 0xFFFFFFFFFFFFFFFF)
 
 
-def looked_at(name: str, kind: str, key: UUID, sides: Callable[[], Sides]) -> Iterator[StoreDifference]:
+def compare_unit(name: str, kind: str, key: UUID, sides: Callable[[], Sides]) -> Iterator[StoreDifference]:
     """One unit, as it is now on both sides: its mark is read before, so that a change in between shows as pending.
 
     `sides` looks, and gives the lines that are missing in the store and those that it has without reason.
     """
     row = Projection.objects.filter(store=name, kind=kind, key=key).first()
     missing, extra = sides()
-    behind = projection_queue.behind(name).filter(kind=kind, key=key).first()
+    stale = projection_queue.stale(name).filter(kind=kind, key=key).first()
     if not missing and not extra:
         return
     again = Projection.objects.filter(store=name, kind=kind, key=key).first()
     moved = (row and row.wanted) != (again and again.wanted)
     lines = (tuple(sorted(missing)), tuple(sorted(extra)))
-    error = behind.error if behind else ""
-    yield StoreDifference(kind, str(key), *lines, pending=bool(behind or moved), error=error)
+    error = stale.error if stale else ""
+    yield StoreDifference(kind, str(key), *lines, pending=bool(stale or moved), error=error)
 
 
 def may_have_stood_as(triple: Triple) -> Any:

@@ -30,7 +30,7 @@ from knowledge.graphs.stores import open_store
 from knowledge.graphs.units import EntityUnit, StatementUnit, Store, StoreRefused, StoreUnavailable, Unit
 from knowledge.models import Entity, Projection, ProjectorLock
 from knowledge.record.current import supported_statements
-from knowledge.record.projection_queue import behind, in_order, mark_everything
+from knowledge.record.projection_queue import in_order, mark_everything, stale
 from knowledge.recording import erasure
 
 logger = logging.getLogger(__name__)
@@ -107,8 +107,8 @@ def start_over(store: str, opened: Store, earlier_base: str = "") -> bool:
 
 def _recognise(store: str, target: Store, token: str) -> None:
     """A store that does not call itself what it did is new, was wiped or is another: it gets everything."""
-    told = target.identity()
-    if told and ProjectorLock.objects.filter(store=store, identity=told).exists():
+    identity = target.identity()
+    if identity and ProjectorLock.objects.filter(store=store, identity=identity).exists():
         return
     logger.warning("The graph %s is new to the record, or was wiped: everything is written to it.", store)
     _want_everything(store, token)
@@ -175,7 +175,7 @@ def _ranges(rows: QuerySet[Any], step: int = 1000) -> Iterator[tuple[int, int]]:
 
 
 def _due(store: str, chunk: int) -> list[Projection]:
-    return list(behind(store).filter(due_at__lte=timezone.now()).order_by("due_at", "pk")[:chunk])
+    return list(stale(store).filter(due_at__lte=timezone.now()).order_by("due_at", "pk")[:chunk])
 
 
 def _project(target: Store, rows: Sequence[Projection], result: Projected) -> None:
@@ -240,7 +240,7 @@ def _take(store: str, token: str) -> bool:
 def wait_until_even(store: str, seconds: float, *, poll_seconds: float = 0.2) -> bool:
     """Waits while units are behind that are not held up by an error; whether none is left. Another process projects."""
     until = time.monotonic() + seconds
-    while behind(store).filter(attempts=0).exists() or merges.unmarked().exists():
+    while stale(store).filter(attempts=0).exists() or merges.unmarked().exists():
         if time.monotonic() > until:
             return False
         time.sleep(poll_seconds)

@@ -60,15 +60,17 @@ def facts_of(text: str, local: tuple[Linker, LocalIndex] | None, *, recorded: bo
     known = set(by_record)
     if local is not None:
         known |= local[1].called(places)
-    said: dict[str, Subject] = {}
-    asked = [one for one in fact_candidates.named(text, places, known) if not _take(one, by_record, said)]
+    subjects: dict[str, Subject] = {}
+    asked = [one for one in fact_candidates.named(text, places, known) if not _take(one, by_record, subjects)]
     if local is None:
-        return fact_candidates.told(said)
+        return fact_candidates.facts_about(subjects)
     for one, subject in zip(asked, _linked(asked, local[0]), strict=True):
         if subject is not None:
-            said[one.name] = subject
+            subjects[one.name] = subject
     index = local[1]
-    return fact_candidates.told(said, lambda ids: {key: row.label for key, row in index.describe(list(ids)).items()})
+    return fact_candidates.facts_about(
+        subjects, lambda ids: {key: row.label for key, row in index.describe(list(ids)).items()}
+    )
 
 
 def versions_that_mention(entities: Collection[int], checkpoint: Checkpoint) -> set[int]:
@@ -87,17 +89,17 @@ def _recorded(keys: Collection[str]) -> dict[str, Subject]:
     links = linked_facts.links_of(current.members({pk for some in bearers.values() for pk in some})) if bearers else {}
     found: dict[str, Subject] = {}
     for key, some in bearers.items():
-        told = [links[pk] for pk in some if pk in links]
-        if len({one.target for one in told}) == 1:
-            one = told[0]
+        linked = [links[pk] for pk in some if pk in links]
+        if len({one.target for one in linked}) == 1:
+            one = linked[0]
             found[key] = Subject(one.target, one.label, one.description, one.categories, one.facts)
     return found
 
 
-def _take(one: NameInContext, by_record: Mapping[str, Subject], said: dict[str, Subject]) -> bool:
+def _take(one: NameInContext, by_record: Mapping[str, Subject], subjects: dict[str, Subject]) -> bool:
     subject = by_record.get(name_key(one.name))
     if subject is not None:
-        said[one.name] = subject
+        subjects[one.name] = subject
     return subject is not None
 
 

@@ -105,7 +105,7 @@ def in_order(unit: Projection) -> tuple[int, UUID]:
     return (Kind.POST, Kind.STATEMENT, Kind.ENTITY).index(Kind(unit.kind)), unit.key
 
 
-def behind(store: str) -> QuerySet[Projection]:
+def stale(store: str) -> QuerySet[Projection]:
     """The units of a store that do not show the present state."""
     return Projection.objects.filter(store=store, done__lt=F("wanted"))
 

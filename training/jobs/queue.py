@@ -61,10 +61,10 @@ def _settle(kind: type[Work]) -> None:
     )
 
 
-def renew(work: Work, **said: Any) -> str | None:
-    """Holds on for another lease and keeps what was said; what a person wishes meanwhile. None: the lease was lost."""
+def renew(work: Work, **reported: Any) -> str | None:
+    """Holds on for another lease and keeps what is reported; what a person wishes now. None: the lease was lost."""
     mine = type(work)._default_manager.filter(pk=work.pk, lease_token=work.lease_token)
-    if not mine.update(lease_until=timezone.now() + LEASE, **said):
+    if not mine.update(lease_until=timezone.now() + LEASE, **reported):
         return None
     return str(mine.values_list("wish", flat=True).first() or "")
 

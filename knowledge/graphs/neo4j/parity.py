@@ -11,7 +11,16 @@ from knowledge.graphs import unit_builder
 from knowledge.graphs.neo4j import rows as neo4j_rows
 from knowledge.graphs.neo4j.rows import Row
 from knowledge.graphs.neo4j.store import Neo4jStore
-from knowledge.graphs.parity import Report, Sides, StoreDifference, Sum, add, key_ranges, looked_at, may_have_stood_as
+from knowledge.graphs.parity import (
+    Report,
+    Sides,
+    StoreDifference,
+    Sum,
+    add,
+    compare_unit,
+    key_ranges,
+    may_have_stood_as,
+)
 from knowledge.graphs.units import Triple, Unit
 from knowledge.models import Entity, Projection, Statement
 from knowledge.record import projection_queue
@@ -51,12 +60,12 @@ def check(store: Neo4jStore, name: str) -> Report:
     seen = StreamedLines(store)
     report = Report(quads=seen.lines)
     for kind, key in _units_that_differ(seen, report):
-        report.differences += _look(store, name, kind, UUID(key))
+        report.differences += _compare(store, name, kind, UUID(key))
     for kind, key in seen.sums:
-        report.differences += _look_at_unknown(store, name, kind, key)
+        report.differences += _compare_unknown(store, name, kind, key)
     report.differences += _relationships_that_differ(store, name, seen, report)
     for row, line in seen.strange:
-        report.differences += _look_at_extra(store, name, row, line)
+        report.differences += _compare_extra(store, name, row, line)
     return report
 
 
@@ -125,33 +134,33 @@ def _relationships_that_differ(
             report.triples += len(expected.keys() - matched)
             matched |= expected.keys()
             if any(seen.relationships.get(key) != hash(line) for key, line in expected.items()):
-                yield from _look(store, name, Kind.STATEMENT, unit.key)
+                yield from _compare(store, name, Kind.STATEMENT, unit.key)
     unmatched = seen.relationships.keys() - matched
     if unmatched:
         for row, line in store.relationships():
             if row["properties"].get("id") in unmatched:
-                yield from _look_at_extra(store, name, row, line)
+                yield from _compare_extra(store, name, row, line)
 
 
-def _look(store: Neo4jStore, name: str, kind: str, key: UUID) -> Iterator[StoreDifference]:
+def _compare(store: Neo4jStore, name: str, kind: str, key: UUID) -> Iterator[StoreDifference]:
     def sides() -> Sides:
         [unit] = unit_builder.units([Projection(kind=kind, key=key)], with_support=True)
         expected, found = neo4j_rows.lines(unit), store.lines_of(unit)
         return expected - found, found - expected
 
-    return looked_at(name, kind, key, sides)
+    return compare_unit(name, kind, key, sides)
 
 
-def _look_at_unknown(store: Neo4jStore, name: str, kind: str, key: str) -> Iterator[StoreDifference]:
+def _compare_unknown(store: Neo4jStore, name: str, kind: str, key: str) -> Iterator[StoreDifference]:
     """A node whose id is no unit of the record, or no id at all."""
     try:
-        found = list(_look(store, name, kind, UUID(key)))
+        found = list(_compare(store, name, kind, UUID(key)))
     except (ValueError, TypeError, AttributeError):
         found = [StoreDifference(f"unknown {kind}", str(key), extra=(f"a node with the id {key!r}",))]
     yield from found
 
 
-def _look_at_extra(store: Neo4jStore, name: str, row: Row, line: str) -> Iterator[StoreDifference]:
+def _compare_extra(store: Neo4jStore, name: str, row: Row, line: str) -> Iterator[StoreDifference]:
     """A relationship that no statement accounts for. It is pending where a statement that may have stood as it is."""
     triple = _triple(row)
     ends = (str(row["head"]), str(row["type"]), str(row["tail"]))
@@ -162,7 +171,7 @@ def _look_at_extra(store: Neo4jStore, name: str, row: Row, line: str) -> Iterato
     expected = {one for unit in unit_builder.statements(keys, with_support=True) for one in neo4j_rows.lines(unit)}
     if line in expected or line not in store.lines_between([triple]):
         return
-    waiting = projection_queue.behind(name).filter(kind=Kind.STATEMENT, key__in=keys).first()
+    waiting = projection_queue.stale(name).filter(kind=Kind.STATEMENT, key__in=keys).first()
     if waiting is not None:
         yield StoreDifference(Kind.STATEMENT, str(waiting.key), extra=(line,), pending=True, error=waiting.error)
     else:

@@ -20,8 +20,8 @@ from knowledge.graphs.parity import (
     StoreDifference,
     Sum,
     add,
+    compare_unit,
     key_ranges,
-    looked_at,
     may_have_stood_as,
 )
 from knowledge.graphs.rdf import linked_facts
@@ -87,7 +87,7 @@ def check(store: SparqlStore, name: str) -> Report:
     report = Report(quads=seen.quads)
     suspects = [*_units_that_differ(seen, report), *((kind, key) for kind, key in seen.sums)]
     for kind, key in suspects:
-        report.differences += _look(store, name, kind, key)
+        report.differences += _compare(store, name, kind, key)
     report.differences += _triples_that_differ(store, name, seen, report)
     report.differences += [StoreDifference("quad", "", extra=(str(quad),)) for quad in seen.strange]
     return report
@@ -136,31 +136,31 @@ def _triples_that_differ(
                 add(sums, quad.graph_name.value, str(quad))
             compared |= sums.keys()
             if not expected <= seen.triples or any(seen.compared.get(one) != sums[one] for one in sums):
-                yield from _look(store, name, Kind.STATEMENT, unit.key)
+                yield from _compare(store, name, Kind.STATEMENT, unit.key)
     for triple in sorted(seen.triples - matched):
-        yield from _look_at_extra(store, name, triple)
+        yield from _compare_extra(store, name, triple)
     for graph in sorted(seen.compared.keys() - compared):
-        yield from _look_at_comparison(store, name, graph)
+        yield from _extra_comparison(store, name, graph)
 
 
-def _look(store: SparqlStore, name: str, kind: str, key: UUID) -> Iterator[StoreDifference]:
+def _compare(store: SparqlStore, name: str, kind: str, key: UUID) -> Iterator[StoreDifference]:
     def sides() -> Sides:
         [unit] = unit_builder.units([Projection(kind=kind, key=key)])
         # As quads and not as lines: a store may write a quad in another way.
         expected, found = set(rdf_quads.quads(unit)), store.of_units([unit])
         return {str(quad) for quad in expected - found}, {str(quad) for quad in found - expected}
 
-    return looked_at(name, kind, key, sides)
+    return compare_unit(name, kind, key, sides)
 
 
-def _look_at_extra(store: SparqlStore, name: str, triple: Triple) -> Iterator[StoreDifference]:
+def _compare_extra(store: SparqlStore, name: str, triple: Triple) -> Iterator[StoreDifference]:
     """A plain triple that no statement accounts for. It is pending where a statement that may have stood as it is."""
     [quad, *_] = rdf_quads.quads(StatementUnit(UUID(int=0), (triple,), ()))
     keys = list(may_have_stood_as(triple).values_list("public_id", flat=True))
     line = f"{quad.subject} {quad.predicate} {quad.object}"
     if not store.ask(f"ASK {{ {line} }}") or _stands(keys, triple):
         return
-    waiting = projection_queue.behind(name).filter(kind=Kind.STATEMENT, key__in=keys).first()
+    waiting = projection_queue.stale(name).filter(kind=Kind.STATEMENT, key__in=keys).first()
     if waiting is not None:
         yield StoreDifference(Kind.STATEMENT, str(waiting.key), extra=(line,), pending=True, error=waiting.error)
     elif keys:
@@ -169,7 +169,7 @@ def _look_at_extra(store: SparqlStore, name: str, triple: Triple) -> Iterator[St
         yield StoreDifference("quad", "", extra=(line,))
 
 
-def _look_at_comparison(store: SparqlStore, name: str, graph: str) -> Iterator[StoreDifference]:
+def _extra_comparison(store: SparqlStore, name: str, graph: str) -> Iterator[StoreDifference]:
     """A comparison that no statement accounts for: nothing is known of it any more, or it is not said any more."""
     triple = linked_facts.compared_triple(graph)
     assert triple is not None
@@ -177,7 +177,7 @@ def _look_at_comparison(store: SparqlStore, name: str, graph: str) -> Iterator[S
     expected = {quad for unit in unit_builder.statements(keys) for quad in linked_facts.of_statement(unit)}
     extra = sorted(store.quads_in(graph) - expected, key=str)
     lines = tuple(f"GRAPH <{graph}> {{ {one.subject} {one.predicate} {one.object} }}" for one in extra)
-    waiting = projection_queue.behind(name).filter(kind=Kind.STATEMENT, key__in=keys).first()
+    waiting = projection_queue.stale(name).filter(kind=Kind.STATEMENT, key__in=keys).first()
     if lines and waiting is not None:
         yield StoreDifference(Kind.STATEMENT, str(waiting.key), extra=lines, pending=True, error=waiting.error)
     elif lines:

@@ -24,10 +24,17 @@ def stages() -> list[tuple[str, str]]:
     ]
 
 
+def present() -> PostVersion:
+    """The version of a new post, whose first reading waits."""
+    version = records.post("Ada Lovelace lived in London.").current_version
+    assert version is not None
+    return version
+
+
 @pytest.mark.django_db
 def test_one_more_reading_is_made_unless_one_waits_already() -> None:
     checkpoint = records.checkpoint()
-    version = records.post("Ada Lovelace lived in London.").current_version
+    version = present()
     assert reading_requests.request([version.pk], checkpoint, Why.AGAIN) == 0
     Reading.objects.update(stage=Stage.DONE)
     assert reading_requests.request([version.pk, version.pk], checkpoint) == 0, "its first is made"
@@ -41,7 +48,7 @@ def test_one_more_reading_is_made_unless_one_waits_already() -> None:
 @pytest.mark.parametrize("why", Why)
 def test_a_version_whose_text_was_pruned_is_never_read(why: Why) -> None:
     checkpoint = records.checkpoint()
-    version = records.post("Ada Lovelace lived in London.").current_version
+    version = present()
     Reading.objects.all().delete()
     PostVersion.objects.update(pruned_at=timezone.now())
     assert reading_requests.request([version.pk], checkpoint, why) == 0
@@ -51,7 +58,7 @@ def test_a_version_whose_text_was_pruned_is_never_read(why: Why) -> None:
 @pytest.mark.django_db
 def test_a_superseded_reading_is_due_again_with_a_clean_sheet_and_its_holder_has_lost_it() -> None:
     checkpoint = records.checkpoint()
-    version = records.post("Ada Lovelace lived in London.").current_version
+    version = present()
     [claimed] = readings_queue.claim("a", 1)
     assert reading_requests.supersede(Reading.objects.all()) == 1
     readings_queue.fail(claimed, "late")
@@ -65,7 +72,7 @@ def test_a_reader_that_is_shown_facts_gets_them_first() -> None:
     checkpoint = records.checkpoint()
     type(checkpoint).objects.update(facts=True)
     checkpoint.refresh_from_db()
-    version = records.post("Ada Lovelace lived in London.").current_version
+    version = present()
     Reading.objects.all().delete()
     reading_requests.request([version.pk], checkpoint)
     assert stages() == [("text", Stage.LINK)]

@@ -267,4 +267,4 @@ def test_only_what_can_be_compared_is_marked_with_its_entity() -> None:
     assert {name for kind, name in records.marked() if kind == "statement"} == {
         "Ada mother Mary", "Ada date_of_birth 1816", "Ada spouse William", "Ada residence London",
     }  # fmt: skip
-    assert projection_queue.behind("rdf").exists()
+    assert projection_queue.stale("rdf").exists()

@@ -18,7 +18,7 @@ from knowledge.graphs.stores import STORES
 from knowledge.graphs.units import EntityUnit, PostUnit, StatementUnit, Unit
 from knowledge.models import Entity, Projection, ProjectorLock, Statement
 from knowledge.record import projection_queue, thresholds
-from knowledge.record.projection_queue import behind
+from knowledge.record.projection_queue import stale
 from knowledge.recording import reviews
 from tests import records
 
@@ -45,7 +45,7 @@ def unit(store: records.Kept, row: Post | Entity | Statement) -> Unit:
 def test_everything_marked_is_shown_and_then_nothing_is_behind(post: Post) -> None:
     store = records.Kept()
     done = records.project(store)
-    assert (done.done, done.failed, behind("rdf").count()) == (6, 0, 0)
+    assert (done.done, done.failed, stale("rdf").count()) == (6, 0, 0)
     shown = unit(store, post)
     assert isinstance(shown, PostUnit) and shown.content is not None
     assert [one.triple.relation for one in shown.content.assertions] == ["spouse", "place_of_birth"]
@@ -84,12 +84,12 @@ def test_a_unit_that_is_refused_keeps_its_error_and_waits_while_the_others_go_on
     store.refuse = {post.public_id}
     done = records.project(store)
     assert (done.done, done.failed) == (5, 1)
-    row = behind("rdf").get()
+    row = stale("rdf").get()
     assert (row.key, row.attempts, row.error) == (post.public_id, 1, "malformed")
     assert row.due_at is not None and row.due_at > timezone.now()
     assert not records.project(store), "it waits"
     store.refuse = set()
-    behind("rdf").update(due_at=timezone.now())
+    stale("rdf").update(due_at=timezone.now())
     assert records.project(store).done == 1
     row.refresh_from_db()
     assert (row.attempts, row.error) == (0, "")
@@ -102,7 +102,7 @@ def test_the_wait_grows_and_ends_when_the_post_changes(post: Post) -> None:
     for _ in range(4):
         Projection.objects.update(due_at=timezone.now())
         records.project(store)
-        due = behind("rdf").get().due_at
+        due = stale("rdf").get().due_at
         assert due is not None
         waits.append(due - timezone.now())
     assert all(later > sooner * 1.5 for sooner, later in pairwise(waits))
@@ -116,7 +116,7 @@ def test_a_store_that_does_not_answer_holds_all_up_and_costs_no_unit_an_attempt(
     store.down = True
     done = records.project(store)
     assert not done and done.unavailable == "the store is down"
-    assert behind("rdf").filter(attempts=0).count() == 6
+    assert stale("rdf").filter(attempts=0).count() == 6
     store.down = False
     assert records.project(store).done == 6
 
@@ -130,7 +130,7 @@ def test_a_unit_that_cannot_be_built_holds_up_no_other(post: Post, monkeypatch: 
     monkeypatch.setattr(unit_builder, "posts", broken)
     done = records.project()
     assert (done.done, done.failed) == (5, 1)
-    assert "KeyError" in behind("rdf").get().error
+    assert "KeyError" in stale("rdf").get().error
 
 
 def test_one_projector_at_a_time_and_a_dead_ones_lease_runs_out(post: Post) -> None:
@@ -161,9 +161,9 @@ def test_a_death_after_the_store_took_it_only_repeats_work(post: Post, monkeypat
         with pytest.raises(ZeroDivisionError):
             records.project(store)
     before = dict(store.units)
-    assert behind("rdf").count() == 6
+    assert stale("rdf").count() == 6
     records.project(store)
-    assert store.units == before and behind("rdf").count() == 0
+    assert store.units == before and stale("rdf").count() == 0
 
 
 def test_a_symmetric_statement_is_one_unit_and_an_assertion_keeps_its_direction(post: Post) -> None:

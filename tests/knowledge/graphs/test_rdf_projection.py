@@ -30,7 +30,7 @@ from knowledge.graphs.stores import STORES
 from knowledge.models import Assertion, Entity, Merge, Projection, Statement
 from knowledge.ontology import vocabulary
 from knowledge.record import projection_queue
-from knowledge.record.projection_queue import behind
+from knowledge.record.projection_queue import stale
 from knowledge.recording import erasure, recorder, reviews
 from tests import deterministic, records
 from tests.patience import PATIENCE_S
@@ -209,7 +209,7 @@ def test_the_commands_say_when_the_server_is_away(store: SparqlStore, settings: 
     for command in ("check_parity", "rebuild_graph"):
         with pytest.raises(CommandError, match="does not answer"):
             call_command(command)
-    assert behind("rdf").count() == 6
+    assert stale("rdf").count() == 6
 
 
 def test_the_graph_is_rebuilt_from_nothing(store: SparqlStore) -> None:
@@ -350,7 +350,7 @@ def test_a_death_at_any_point_loses_nothing_and_doubles_nothing(shared: Server, 
     assert Reading.objects.filter(stage=Reading.Stage.DONE).count() == 3
     expected = deterministic.Extractor().read([Document("", "Ann met Bob in Rome, Lee wrote 0 times.")])[0]
     assert Assertion.objects.count() == 3 * len(expected.relations) > 0
-    assert not behind("rdf").exists()
+    assert not stale("rdf").exists()
     assert not check(store).differences
 
 

@@ -19,7 +19,7 @@ from knowledge import tasks
 from knowledge.graphs import unit_builder
 from knowledge.graphs.rdf import quads
 from knowledge.linking import fact_candidates, fact_queue, link_queue, linker_from_settings
-from knowledge.linking.fact_candidates import MOST, MOST_EACH, Subject, named, told, windows
+from knowledge.linking.fact_candidates import MOST, MOST_EACH, Subject, facts_about, named, windows
 from knowledge.linking.linker import Linker
 from knowledge.models import Evidence, Link
 from knowledge.ontology.vocabulary import NAMESPACE
@@ -77,7 +77,7 @@ def test_facts_are_capped_told_by_turns_and_lead_to_each_other_first() -> None:
     ada = Subject("Q1", "Ada Lovelace", "mathematician", ("women", "poets", "more"), (*many, ("P26", "Q2", "", "")))
     born, nameless = ("P569", "1805-02-21T00:00:00Z", "", ""), ("P27", "Q145", "", "")
     king = Subject("Q2", "William King", "nobleman", (), (born, nameless, ("P551", "Q84", "London", "dbo:residence")))
-    facts = told({"Ada Lovelace": ada, "Bill": king}, lambda ids: {})
+    facts = facts_about({"Ada Lovelace": ada, "Bill": king}, lambda ids: {})
     assert facts[0] == SPOUSE and facts[1] == Fact("Bill", "is", "nobleman", "Wikidata")
     assert sum(fact.subject == "Ada Lovelace" for fact in facts) == MOST_EACH
     assert [fact.object for fact in facts if fact.property == "category"] == ["women", "poets"]
@@ -85,7 +85,7 @@ def test_facts_are_capped_told_by_turns_and_lead_to_each_other_first() -> None:
     assert Fact("Bill", "residence", "London", "DBpedia", "residence") in facts
     assert not any(fact.object in ("", "Q145") for fact in facts), "what has no name is not told"
     crowd = {f"N{n}": Subject(f"Q{n}", f"N{n}", "", (), many) for n in range(1, 30)}
-    assert len(told(crowd)) == MOST
+    assert len(facts_about(crowd)) == MOST
 
 
 def test_the_lane_looks_up_before_a_reader_may_claim(db: Any, local: tuple[Linker, LocalIndex]) -> None:

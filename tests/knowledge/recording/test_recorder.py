@@ -301,8 +301,8 @@ def test_an_erased_post_leaves_nothing_that_only_it_said() -> None:
     assert not post.versions.exists() and not Assertion.objects.exists()
     assert set(Entity.objects.values_list("label", flat=True)) == {"MARIE CURIE", "(erased)"}
     assert list(EntityName.objects.values_list("name", flat=True)) == ["MARIE CURIE"]
-    behind = set(projection_queue.behind("rdf").values_list("kind", "key"))
-    assert behind == keys - {("post", other.public_id)}, "its statements and entities too"
+    stale = set(projection_queue.stale("rdf").values_list("kind", "key"))
+    assert stale == keys - {("post", other.public_id)}, "its statements and entities too"
     records.project()
     assert list(Entity.objects.values_list("label", flat=True)) == ["MARIE CURIE"]
     assert not Statement.objects.exists()
