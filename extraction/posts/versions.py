@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from extraction.models import Post, PostVersion, Reading, Sighting, Tombstone
 from extraction.readings import reading_requests
-from extraction.text.parser import clean
+from extraction.text.cleaning import clean
 
 NO_TEXT = {"title": "", "text": "", "image": "", "item_hash": ""}  # of an erased post's feed items the links stay
 Mark = Callable[[Iterable[Post]], None]
@@ -73,7 +73,7 @@ def was_erased(text: str) -> bool:
 def bury(post: Post) -> None:
     """A post that was never read and says what was erased, under another link: it is erased as it comes in."""
     Sighting.objects.filter(post=post).update(**NO_TEXT)
-    post.state, post.state_reason = Post.State.ERASED, "Its words had been erased under another link."
+    post.state, post.state_reason = Post.State.ERASED, "Its text had been erased under another link."
     post.due_at = None
     post.save(update_fields=["state", "state_reason", "due_at"])
 

@@ -22,6 +22,7 @@ from extraction.reader.checkpoint import SHIPPED, Checkpoint
 from extraction.reader.decoding import Decoder, Found, logit
 from extraction.schema import Declined, Document, Extraction, Mention, Region, Relation, WeightGrid, Words
 from extraction.text import parser as text_parser
+from extraction.text.language import detect_language
 from extraction.vision import depictions
 from extraction.vision.grounding import Grounder
 
@@ -184,13 +185,13 @@ class Extractor:
     def _decline(self, document: Document) -> tuple[Declined | None, str]:
         """Why a document is not read, if it is not; and its language, "" where that cannot be told."""
         if not any(letter.isalnum() for letter in document.text):
-            return Declined("empty", "There are no words in this text."), document.language
+            return Declined("empty", "This text is empty."), document.language
         if len(document.text) > LONGEST_TEXT:
-            message = f"The text has {len(document.text)} characters; {LONGEST_TEXT} are read."
+            message = f"The text has {len(document.text)} characters; at most {LONGEST_TEXT} can be analysed."
             return Declined("too_long", message), document.language
-        language, _ = text_parser.detect_language(document.text)
+        language, _ = detect_language(document.text)
         if language not in ("", "en"):
-            message = f"The text looks like {language!r}; this reader knows English only."
+            message = f"The text looks like {language!r}; this reader supports English only."
             return Declined("language", message), language
         return None, language or document.language
 

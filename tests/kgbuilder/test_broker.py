@@ -11,7 +11,8 @@ from pathlib import Path
 from queue import Empty
 
 import pytest
-from kombu import Connection, Queue
+from kombu.connection import Connection
+from kombu.entity import Queue
 from kombu.simple import SimpleQueue
 
 from kgbuilder import broker
@@ -93,7 +94,8 @@ def test_a_queue_name_cannot_leave_the_folder(tmp_path: Path) -> None:
 
 PRODUCER = """
 import sys
-from kombu import Connection, Queue
+from kombu.connection import Connection
+from kombu.entity import Queue
 from kgbuilder import broker
 broker.register()
 with Connection("filesystem://", transport_options={"folder": sys.argv[1]}) as link:

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from kgbuilder import celery
 from kgbuilder.celery import LANES, Doorbell, LaneScheduler, make_app, ring
-from kgbuilder.monitoring.repeats import Repeats
+from kgbuilder.supervision.logs import Repeats
 
 pytestmark = pytest.mark.integration
 

@@ -73,7 +73,7 @@ def test_the_services_come_up_in_their_order_read_posts_and_end(containers: dict
     migrate.start()
     assert migrate.process is not None
     assert migrate.process.wait() == 0, migrate.said()
-    assert "The account admin was made" in migrate.said()
+    assert "The account admin was created" in migrate.said()
     for container in made.values():
         if container.name != "sparql":
             container.start()

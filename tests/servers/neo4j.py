@@ -17,7 +17,7 @@ from knowledge.graphs.neo4j.store import Neo4jStore
 from knowledge.graphs.units import StoreUnavailable
 from tests.patience import PATIENCE_S
 
-# What docs/graph.md tells an admin to set.
+# What docs/operators/stores.md asks an admin to set.
 ADVISED = (
     "dbms.security.allow_csv_import_from_file_urls=false",
     "internal.dbms.cypher_ip_blocklist=0.0.0.0/0,::/0",

@@ -79,7 +79,7 @@ LINES = (
         "JMERE's stand-in, directed quintuples",
         "48",
         "55.29",
-        "55.29: BERT-base, pictures, JMERE itself, blind to direction",
+        "55.29: BERT-base, pictures, JMERE itself, undirected",
     ),
     Line(
         "jmere-boxes",
@@ -91,7 +91,7 @@ LINES = (
     ),
     Line("jmere", "the same, directed quintuples, text alone", "", "", "none"),
     Line("conll04", "CoNLL04, strict relations", "63", "71.5", "71.5: SpERT, BERT-base, train and dev"),
-    Line("relformer", "GMNER, a mention and its object told apart", "", "", "63.52 on MORE: BERT-base, ViT, knowledge"),
+    Line("relformer", "GMNER, whether a region depicts a mention", "", "", "63.52 on MORE: BERT-base, ViT, knowledge"),
     Line("relformer", "the same, accuracy", "", "", "85.41 on MORE", "accuracy"),
 )
 
@@ -178,20 +178,20 @@ def load(place: Path = FOLDER) -> list[Result]:
 def table(results: Sequence[Result]) -> str:
     """The table of docs/benchmarks.md: a row for each line and, of its recipe, each way of training it."""
     rows = [
-        "| system | on test | measured | seeds | at least | aim | published, and with what |",
+        "| system | on test | measured | seeds | required | target | published, and with what |",
         "|---" * 7 + "|",
     ]
     for line in LINES:
         system = ABOUT[RECIPES[line.recipe].system].title
         for measured, seeds in _measured(line, results):
-            wanted = f"{line.least or 'report'} | {line.aim or 'report'}"
+            wanted = f"{line.least or 'none'} | {line.aim or 'none'}"
             rows.append(f"| {system} | {line.what} | {measured} | {seeds} | {wanted} | {line.published} |")
     return "\n".join(rows) + "\n"
 
 
 def short_table(results: Sequence[Result]) -> str:
-    """The table of the README: our figure beside the paper's, and the command that makes it."""
-    rows = ["| system | on test | here | published, and with what | command |", "|---" * 5 + "|"]
+    """The table of docs/systems.md: our figure beside the paper's, and the command that makes it."""
+    rows = ["| system | on test | measured | published, and with what | command |", "|---" * 5 + "|"]
     for line in LINES:
         commands = _commands(line, results) if line.figure == "f1" else repeat("the same")
         for (measured, _), command in zip(_measured(line, results), commands, strict=False):
@@ -264,5 +264,6 @@ def written(text: str, made: str) -> str:
 def documents() -> dict[Path, str]:
     """The files that hold a table, with the table that they should hold."""
     results = load()
-    made = {ROOT / "README.md": short_table(results), ROOT / "docs" / "benchmarks.md": table(results)}
+    docs = ROOT / "docs"
+    made = {docs / "systems.md": short_table(results), docs / "benchmarks.md": table(results)}
     return {path: written(path.read_text(encoding="utf-8"), text) for path, text in made.items()}

@@ -77,7 +77,7 @@ def _placed(labels: Sequence[str], counted: dict[tuple[str, str], int], left_out
             count=count,
             shade=min(5, 1 + int(5 * count / sums[gold])),
             right=gold == found,
-            says=f"{gold} read as {found}: {count} of {sums[gold]}",
+            says=f"{gold} predicted as {found}: {count} of {sums[gold]}",
         )
         for (gold, found), count in sorted(counted.items())
         if count

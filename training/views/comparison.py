@@ -65,7 +65,7 @@ def _charts(runs: list[TrainingRun]) -> list[curves.Chart]:
     drawn = [(run, run.progress.get("curves", {})) for run in runs]
     losses = [(str(run), curves.smoothed(own.get("loss total", []))) for run, own in drawn]
     return [
-        curves.chart("Loss, averaged", losses),
+        curves.chart("Loss (moving average)", losses),
         curves.chart("F1 on dev", [(str(run), own.get("dev f1", [])) for run, own in drawn], share=True),
     ]
 

@@ -34,11 +34,11 @@ FIRST = frozenset({"MATCH", "OPTIONAL", "WITH", "UNWIND", "RETURN", "CALL"})
 REFUSED_WORDS = {
     **dict.fromkeys(
         ["CREATE", "MERGE", "DELETE", "DETACH", "SET", "REMOVE", "FOREACH", "INSERT", "DROP", "ALTER", "GRANT", "DENY"],
-        "Updates are not allowed here: the graph is made from the record and would be made over.",
+        "Updates are not allowed: the graph is a projection of the record.",
     ),
-    "LOAD": "LOAD CSV is not allowed: queries stay within this graph and read no files.",
-    **dict.fromkeys(["SHOW", "TERMINATE", "USE"], "Questions about the server itself are not allowed here."),
-    **dict.fromkeys(["EXPLAIN", "PROFILE", "CYPHER"], "Options of the planner are not allowed here."),
+    "LOAD": "LOAD CSV is not allowed: queries stay within this graph.",
+    **dict.fromkeys(["SHOW", "TERMINATE", "USE"], "Queries about the server itself are not allowed."),
+    **dict.fromkeys(["EXPLAIN", "PROFILE", "CYPHER"], "Planner options are not allowed."),
 }
 # Before a bracket, and no functions.
 KEYWORDS = _words(
@@ -164,9 +164,11 @@ def parameters(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise QueryRefused(f'The parameters are no JSON, for example {{"name": "Ada Lovelace"}}: {error}') from error
+        raise QueryRefused(
+            f'The parameters are not valid JSON, for example {{"name": "Ada Lovelace"}}: {error}'
+        ) from error
     if not isinstance(found, dict):
-        raise QueryRefused('The parameters are an object of JSON, for example {"name": "Ada Lovelace"}.')
+        raise QueryRefused('The parameters must be a JSON object, for example {"name": "Ada Lovelace"}.')
     if any(isinstance(one, int) and not -(2**63) <= one < 2**63 for one in _numbers(found)):
         raise QueryRefused("A number among the parameters has more digits than the server takes.")
     return found
@@ -201,7 +203,7 @@ def _tokens(text: str) -> Iterator[CypherToken]:
             if text[place] == "/":
                 raise QueryRefused(f"The comment that begins in line {line} does not end.")
             if text[place] == "~":
-                raise QueryRefused(f"Regular expressions (=~) are not allowed (line {line}): no limit ends them.")
+                raise QueryRefused(f"Regular expressions (=~) are not allowed (line {line}): no time limit stops them.")
             if text[place] == "\\":
                 raise QueryRefused(f"A backslash may stand only in a string (line {line}).")
             raise QueryRefused(f"The sign {text[place]!r} in line {line} has no place in a query.")
@@ -262,7 +264,7 @@ def _check_calls(tokens: list[CypherToken]) -> None:
         if start and tokens[start - 1].word == "CALL":
             _check_procedure(called)
         elif called not in FUNCTIONS and not (len(name) == 1 and tokens[start].word in KEYWORDS):
-            raise QueryRefused(f"The function {called} is not on the list of those that may be used here.")
+            raise QueryRefused(f"The function {called} is not on the list of permitted functions.")
     for before, token, after in _with_neighbours(tokens):
         # CALL without brackets: CALL db.labels YIELD …
         if before.word == "CALL" and token.kind in ("word", "quoted") and after.text not in (".", "("):
@@ -282,7 +284,7 @@ def _dotted(tokens: list[CypherToken], place: int) -> str:
 
 def _check_procedure(name: str) -> None:
     if name not in PROCEDURES:
-        raise QueryRefused(f"The procedure {name} is not on the list of those that may be called here.")
+        raise QueryRefused(f"The procedure {name} is not on the list of permitted procedures.")
 
 
 class _Brackets:
@@ -311,7 +313,7 @@ class _Brackets:
         loops = word.word == "IN" and variable.kind in ("word", "quoted")
         loops = loops and (sign == "[" or (sign == "(" and named in QUANTIFIERS))
         if loops and any(frame.loop for frame in self._open):
-            raise QueryRefused("A loop over a list within another one is not allowed: no limit ends it.")
+            raise QueryRefused("A loop over a list within another one is not allowed: no time limit stops it.")
         if loops:
             self._check_source(place + 3)
         elif sign == "(" and named and named.upper() not in KEYWORDS:

@@ -77,5 +77,5 @@ def decide(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         messages.error(request, str(error))
     else:
         ring_projectors()
-        messages.success(request, "Decided. The graph follows in a moment.")
+        messages.success(request, "The link was saved. The graph is updated within seconds.")
     return redirect("entity", public_id)

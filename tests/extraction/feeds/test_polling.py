@@ -15,9 +15,9 @@ from extraction.crawler import canonical_urls
 from extraction.crawler.http_client import FetchError, Response
 from extraction.feeds import polling
 from extraction.feeds.subscriptions import NoFeedAddress, export_opml, import_opml, pause, retry, subscribe
-from extraction.fields import open_sealed
 from extraction.models import Feed, Post, Sighting
 from kgbuilder.celery import Doorbell
+from kgbuilder.conf.encrypted_field import open_sealed
 from knowledge.models import Event
 from knowledge.record.projection_queue import mark_posts
 from tests.servers import fakeweb
@@ -480,7 +480,7 @@ def test_poll_now_polls_and_visits(feed: Feed, web: FakeWeb, clock: Clock, capsy
     assert Post.objects.get().current_version is not None
     with pytest.raises(CommandError, match="Not subscribed"):
         call_command("poll_now", "https://unknown.example/")
-    web.pages[URL] = FetchError("timeout", "news.example did not answer in time.")
+    web.pages[URL] = FetchError("timeout", "news.example did not respond in time.")
     with pytest.raises(CommandError, match="1 feeds could not be read"):
         call_command("poll_now", URL)
 

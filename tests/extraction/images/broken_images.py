@@ -92,7 +92,7 @@ def sixteen_bits() -> bytes:
 def broken_pictures() -> list[Broken]:
     jpeg, size = written(scene(), "JPEG"), (WIDTH, HEIGHT)
     return [
-        Broken("truncated.jpg", jpeg[: len(jpeg) // 2], why="no picture that can be read"),
+        Broken("truncated.jpg", jpeg[: len(jpeg) // 2], why="picture cannot be decoded"),
         Broken("zero-bytes.jpg", b"", why="empty"),
         Broken("wrong-extension.gif", jpeg, size),
         Broken("page.jpg", b"<!DOCTYPE html><html><body>Not found</body></html>", why="a web page"),
@@ -102,7 +102,7 @@ def broken_pictures() -> list[Broken]:
         Broken("huge.png", png_declaring(50_000, 50_000), why="more pixels"),
         Broken("bomb.png", png_declaring(30_000, 30_000, zlib.compress(bytes(30_000_000), 9)), why="more pixels"),
         Broken("large-for-png.png", png_declaring(6_000, 6_000, b""), why="at most 25,000,000"),
-        Broken("text-bomb.png", text_bomb(), why="no picture that can be read"),
+        Broken("text-bomb.png", text_bomb(), why="picture cannot be decoded"),
         Broken("many-scans.jpg", many_scans(), why="passes"),
         Broken("one-pixel.png", written(Image.new("RGB", (1, 1)), "PNG"), why="too small"),
         Broken("animated.gif", animated(), size),
@@ -112,7 +112,7 @@ def broken_pictures() -> list[Broken]:
         Broken("sixteen-bits.png", sixteen_bits(), size),
         Broken("rotated.jpg", rotated(6), (HEIGHT, WIDTH)),
         Broken("polyglot.jpg", polyglot(), size),
-        Broken("words.jpg", b"words, words", why="no picture that can be read"),
+        Broken("words.jpg", b"words, words", why="not a supported picture"),
         Broken("scan.tiff", written(scene(), "TIFF"), why="a TIFF picture"),
         Broken("heic.jpg", b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", why="a HEIF picture"),
     ]

@@ -94,7 +94,7 @@ def test_a_post_with_a_broken_picture_says_why_and_is_read_from_its_words(web: W
         assert f"over {name}." in html and "Ada Lovelace</a>" in html, "read from its words"
         if one.size is None:
             assert (row.file, row.sha256) == ("", "") and one.why in row.error
-            assert f"Its picture could not be fetched: {escape(row.error)}" in html
+            assert f"The picture could not be fetched: {escape(row.error)}" in html
             assert "<figure" not in html
         else:
             assert (row.width, row.height) == one.size and row.error == ""
@@ -112,6 +112,6 @@ def test_a_sound_picture_beside_a_broken_lead_is_looked_at(web: WebServer, clien
     lead, other = PostImage.objects.order_by("position")
     assert lead.error and not other.error and other.caption == "As it was seen in sound.jpg"
     html = pages(client)["both"]
-    assert "Its picture could not be fetched" in html
+    assert "The picture could not be fetched" in html
     assert f'data-region="{other.pk}-0"' in html
     assert Reading.objects.get().stage == Reading.Stage.DONE

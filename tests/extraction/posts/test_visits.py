@@ -221,7 +221,7 @@ def test_a_404_that_passes_is_forgotten(web: FakeWeb, clock: Clock) -> None:
         status(403),
         status(451),
         status(500),
-        FetchError("timeout", "did not answer in time"),
+        FetchError("timeout", "did not respond in time"),
         FetchError("address", "lies on a private network"),
         article("Sign in to continue.", title="Sign in"),
         article("Nothing."),
@@ -270,7 +270,7 @@ def test_a_post_without_a_link_is_read_from_the_feed(web: FakeWeb) -> None:
 
 def test_a_page_that_fails_is_tried_later_and_later(web: FakeWeb, clock: Clock) -> None:
     post = make_due()
-    web.pages[LINK] = FetchError("timeout", "news.example did not answer in time.")
+    web.pages[LINK] = FetchError("timeout", "news.example did not respond in time.")
     waits = []
     for _ in range(4):
         again(post, clock)
@@ -285,7 +285,7 @@ def test_a_page_that_fails_is_tried_later_and_later(web: FakeWeb, clock: Clock) 
 
 def test_a_page_that_never_answers_is_given_up_with_its_error(web: FakeWeb, clock: Clock) -> None:
     post = make_due()
-    web.pages[LINK] = FetchError("timeout", "news.example did not answer in time.")
+    web.pages[LINK] = FetchError("timeout", "news.example did not respond in time.")
     for _ in range(40):
         again(post, clock)
         if fresh(post).due_at is None:

@@ -48,7 +48,7 @@ class NameReader:
     def _read(self, document: Document) -> Extraction:
         text = document.text
         if not text.strip():
-            return Extraction(document.id, text, declined=Declined("empty", "There are no words in this text."))
+            return Extraction(document.id, text, declined=Declined("empty", "This text is empty."))
         if "breaks" in text:
             return Extraction(document.id, text, declined=Declined("failed", "The reader failed on this text."))
         mentions = sorted(
@@ -135,7 +135,7 @@ def test_a_declined_text_is_an_object_and_no_failure(reader):
     status, lines, _ = run("  ", "--json")
     (found,) = objects(lines)
     assert status == 0
-    assert found["declined"] == {"code": "empty", "message": "There are no words in this text."}
+    assert found["declined"] == {"code": "empty", "message": "This text is empty."}
     assert found["mentions"] == found["quintuples"] == []
 
 
@@ -303,7 +303,7 @@ def test_people_get_a_table_without_what_a_terminal_would_obey(reader):
 
 
 def test_people_are_told_what_was_not_read_and_that_nothing_was_found(reader):
-    assert run("")[1] == ["1", "  not read: There are no words in this text."]
+    assert run("")[1] == ["1", "  not analysed: This text is empty."]
     assert "  no relation reached its threshold" in run("Warsaw")[1]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from extraction import samples
-from extraction.text.parser import clean
+from extraction.text.cleaning import clean
 
 
 def test_there_are_enough_of_them_each_with_an_id_a_title_and_a_date_of_its_own() -> None:

@@ -10,7 +10,8 @@ import torch
 
 from extraction.reader.extractor import Extractor
 from extraction.schema import Document
-from extraction.text.parser import Parser, clean
+from extraction.text.cleaning import clean
+from extraction.text.parser import Parser
 from knowledge.recording.row_plan import plan
 from tests.tiny import tiny_checkpoint
 

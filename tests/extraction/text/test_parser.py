@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extraction.schema import Words
-from extraction.text.parser import UPOS, Parser, ParserMissing, clean, detect_language, windows
+from extraction.text.cleaning import clean
+from extraction.text.language import detect_language
+from extraction.text.parser import UPOS, Parser, ParserMissing, windows
 from extraction.text.sentence_bounds import starts
 
 

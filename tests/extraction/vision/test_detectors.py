@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from extraction.vision import detection, onnx_detectors
+from extraction.vision import detection, load_detector, onnx_detectors
 from extraction.vision.boxes import from_centred, overlaps
 from extraction.vision.detection import COCO, Detections, DetectorMissing, OutOfMemory
 
@@ -156,25 +156,25 @@ def test_memory_that_does_not_suffice_for_one_is_said() -> None:
 
 def test_weights_that_are_no_detector_are_refused_with_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(DetectorMissing, match="fetch_weights"):
-        detection.load(tmp_path / "absent.onnx")
+        load_detector.load(tmp_path / "absent.onnx")
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no onnx")
     with pytest.raises(DetectorMissing, match="cannot be loaded"):
-        detection.load(broken)
+        load_detector.load(broken)
     strange = tmp_path / "weights.bin"
     strange.write_bytes(b"")
     with pytest.raises(DetectorMissing, match="neither an ONNX file"):
-        detection.load(strange)
+        load_detector.load(strange)
 
 
 def test_a_pickle_is_loaded_only_where_somebody_vouched_for_it(tmp_path: Path) -> None:
     weights = tmp_path / "yolo.pt"
     weights.write_bytes(b"not even looked into")
     with pytest.raises(DetectorMissing, match="is not vouched for"):
-        detection.load(weights)
+        load_detector.load(weights)
     (tmp_path / "yolo.pt.sha256").write_text("0" * 64)
     with pytest.raises(DetectorMissing, match="has another SHA-256"):
-        detection.load(weights)
+        load_detector.load(weights)
 
 
 def test_an_ultralytics_yolo_detects_and_tells_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +186,7 @@ def test_an_ultralytics_yolo_detects_and_tells_nobody(tmp_path: Path, monkeypatc
     weights = tmp_path / "blank.pt"
     ultralytics.YOLO("yolo11n.yaml").save(str(weights))
     Path(f"{weights}.sha256").write_text(f"{detection.digest(weights)}  blank.pt\n")
-    made = detection.load(weights)
+    made = load_detector.load(weights)
     assert made.version.startswith("ultralytics-blank-")
     assert [one.vectors.shape[1] for one in made.detect([WIDE, WIDE])] == [len(made.classes) + 5] * 2
     assert ultralytics.utils.events.events.enabled is False
@@ -230,7 +230,7 @@ def test_an_ultralytics_out_of_memory_is_told_from_other_errors() -> None:
 
 
 def real(name: str) -> detection.Detector:
-    return detection.load(Path(os.environ["TEST_WEIGHTS"]) / name, threads=1)
+    return load_detector.load(Path(os.environ["TEST_WEIGHTS"]) / name, threads=1)
 
 
 def photographs() -> list[Path]:

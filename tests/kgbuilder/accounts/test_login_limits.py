@@ -16,15 +16,15 @@ from django.db import connection
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from extraction import fields
 from extraction.crawler import canonical_urls, http_client
 from extraction.crawler.parsers import feed_parser
 from extraction.feeds import polling, subscriptions
 from extraction.models import Feed
 from kgbuilder.accounts import login_limits
+from kgbuilder.conf import encrypted_field
 from kgbuilder.conf.environment import ROOT
 from kgbuilder.models import SignInFailure
-from kgbuilder.monitoring import logs
+from kgbuilder.supervision import logs
 from kgbuilder.web import server
 from knowledge.models import Event
 from knowledge.record.projection_queue import mark_posts
@@ -119,11 +119,11 @@ def test_a_feeds_password_is_sealed_and_shown_nowhere(
     client.post("/feeds/add/", {"address": ADDRESS})
     feed = Feed.objects.get()
     assert feed.url == "https://news.example/feed.xml"
-    assert fields.open_sealed(feed.credentials) == f"me:{SECRET}"
+    assert encrypted_field.open_sealed(feed.credentials) == f"me:{SECRET}"
     with connection.cursor() as cursor:
         cursor.execute("SELECT credentials FROM extraction_feed")
         (kept,) = cursor.fetchone()
-    assert SECRET not in kept and kept.startswith(fields.PREFIX)
+    assert SECRET not in kept and kept.startswith(encrypted_field.PREFIX)
     user = make_user("admin")
     user.is_staff = user.is_superuser = True
     user.save()
@@ -187,7 +187,7 @@ def test_another_secret_key_is_said_and_not_a_crash(settings: Any) -> None:
 
 
 def test_log_lines_are_one_json_object_each_and_name_their_subject() -> None:
-    from extraction import telemetry
+    from kgbuilder.supervision import telemetry
 
     record = logging.LogRecord("extraction.feeds.polling", logging.INFO, "", 0, "Polled: %d new\nlines", (3,), None)
     with telemetry.about(feed=12), telemetry.about(post="x"):

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from extraction.models import Deployment
-from kgbuilder.install import installation
+from kgbuilder import installation
 from kgbuilder.models import Installation
 from kgbuilder.monitoring import doctor
 from tests import records
@@ -38,13 +38,13 @@ def test_without_processes_and_checkpoint_it_says_what_that_costs_and_ends_with_
     assert part("processes").state == "missing"
     assert "Run `make run`" in part("processes").sentence
     assert part("checkpoint").state == "missing"
-    assert "wait to be read" in part("checkpoint").costs
+    assert "but not analysed" in part("checkpoint").costs
     assert part("SPARQL server").state == "missing"
     out = StringIO()
     with pytest.raises(SystemExit) as ended:
         call_command("doctor", stdout=out)
     assert ended.value.code == 1
-    assert "Nothing is polled or read." in " ".join(out.getvalue().split())
+    assert "Nothing is polled or analysed." in " ".join(out.getvalue().split())
 
 
 def test_what_is_only_missed_by_some_does_not_fail_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,9 +62,9 @@ def test_a_checkpoint_counts_while_its_folder_is_there(tmp_path: Path) -> None:
     assert part("checkpoint").state == "there"
     (tmp_path / "config.json").unlink()
     assert part("checkpoint").state == "missing"
-    assert "which is gone" in part("checkpoint").says
+    assert "which no longer exists" in part("checkpoint").says
     Deployment.objects.all().delete()
-    assert "None is deployed" in part("checkpoint").says
+    assert "Not deployed" in part("checkpoint").says
 
 
 def test_another_base_iri_is_wrong_until_the_graph_is_rebuilt(settings: Any) -> None:
@@ -95,7 +95,7 @@ def test_a_part_that_cannot_be_asked_hides_no_other(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(doctor, "CHECKS", {"broker": broken, "base IRI": locked, "disk": doctor._disk})
     broker, base_iri, disk = doctor.parts()
     assert broker.sentence == "It could not be asked: its answer made no sense"
-    assert base_iri.sentence == "The database must be set right first."
+    assert base_iri.sentence == "Correct the database first."
     assert (broker.colour, base_iri.colour, disk.colour) == ("bad", "bad", "good")
 
 

@@ -107,7 +107,7 @@ def test_doctor_finds_every_needed_part(product: Product) -> None:
 @pytest.mark.slow
 def test_it_ends_whole_and_resumes_on_another_port_without_new_accounts_or_samples(product: Product) -> None:
     assert product.stop() == 0
-    assert "Everything has ended." in terminal(product)
+    assert "Everything has stopped." in terminal(product)
     before, old = len(terminal(product)), address(product)
     product.environ |= {"PORT": str(free_port())}
     product.start()

@@ -301,7 +301,7 @@ def test_a_source_is_a_feed_that_nobody_polls() -> None:
     feed = Feed.objects.get()
     editor = Client()
     editor.force_login(make_user("editor"))
-    assert "Sent by programs" in editor.get("/feeds/").content.decode()
+    assert "Sent through the API" in editor.get("/feeds/").content.decode()
     assert "Poll now" not in editor.get(f"/feeds/{feed.pk}/").content.decode()
     editor.post(f"/feeds/{feed.pk}/change/", {"do": "retry"})
     feed.refresh_from_db()
@@ -559,8 +559,8 @@ def test_a_token_that_cannot_be_made_says_why_on_the_page(client: Client) -> Non
     client.force_login(make_user("viewer"))
     for form, says in (
         ({"name": "", "scope": "read", "days": "30"}, "name"),
-        ({"name": "x", "days": "30"}, "Choose what the token may do"),
-        ({"name": "x", "scope": "everything", "days": "30"}, "Choose what the token may do"),
+        ({"name": "x", "days": "30"}, "Choose at least one scope"),
+        ({"name": "x", "scope": "everything", "days": "30"}, "Choose at least one scope"),
         ({"name": "x", "scope": "write", "days": "30"}, "no more than its owner"),
         ({"name": "x", "scope": "read", "days": "31"}, "how long"),
     ):

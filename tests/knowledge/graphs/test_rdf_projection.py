@@ -227,7 +227,7 @@ def test_the_graph_is_rebuilt_from_nothing(store: SparqlStore) -> None:
 
 
 def test_a_rebuild_moves_the_graph_to_another_base_iri(store: SparqlStore, settings: Settings) -> None:
-    from kgbuilder.install import installation
+    from kgbuilder import installation
 
     installation.this()
     records.checkpoint()

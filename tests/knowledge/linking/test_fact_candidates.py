@@ -205,8 +205,8 @@ def test_the_pages_and_the_graph_say_so(db: Any, local: tuple[Linker, LocalIndex
     client.force_login(factories.make_user("viewer"))
     post = row.version.post
     page = client.get(reverse("post", args=[post.public_id])).content.decode()
-    assert "echoes a fact" in page and "What the reader was shown of whom it names" in page
-    assert page.count("echoes a fact") == 1
+    assert "repeats a fact" in page and "Facts shown to the reader" in page
+    assert page.count("repeats a fact") == 1
     page = client.get(reverse("entity", args=[records.entity("Ada Lovelace").public_id])).content.decode()
     assert page.count("echoes Wikidata") == 1
     [unit] = unit_builder.posts([post.public_id])

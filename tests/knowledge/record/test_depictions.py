@@ -35,6 +35,7 @@ from tests import records
 from tests.extraction.images.broken_images import rotated
 from tests.extraction.images.test_detection import shown
 from tests.factories import make_user
+from tests.markup import markup
 
 pytestmark = pytest.mark.django_db
 
@@ -168,7 +169,7 @@ def test_one_of_an_earlier_reading_cannot_be_judged() -> None:
     post = told(depicts())
     one = Depiction.objects.get()
     Post.objects.filter(pk=post.pk).update(current_reading=None)
-    with pytest.raises(depictions.NothingToJudge, match="read again"):
+    with pytest.raises(depictions.NothingToJudge, match="analysed again"):
         depictions.review(one, "reject", None)
 
 
@@ -270,16 +271,16 @@ def editor(client: Client) -> Client:
 def test_the_post_s_page_says_whom_a_region_shows_and_takes_a_verdict(editor: Client) -> None:
     post = told(depicts(), depicts(box=(0.6, 0.2, 0.3, 0.4), score=0.2))
     image, one = post.images.get(), Depiction.objects.get(score=0.8)
-    html = editor.get(f"/posts/{post.public_id}/").content.decode()
-    assert f'data-regions="{image.pk}-e0"' in html and "too unsure for the graph" in html
+    html = markup(editor.get(f"/posts/{post.public_id}/"))
+    assert f'data-regions="{image.pk}-e0"' in html and "below the threshold" in html
     assert 'x="12.0" y="32.0" width="36.0" height="64.0"' in html, "of the upright 120 x 160"
     data = {"depiction": str(one.public_id), "verdict": "reject"}
     response = editor.post(f"/posts/{post.public_id}/depicted/", data, follow=True)
-    html = response.content.decode()
-    assert "no longer stands for it" in html and "rejected by" in html
+    html = markup(response)
+    assert "no longer depicts the entity" in html and "rejected by" in html
     assert counting(post) == []
     response = editor.post(f"/posts/{post.public_id}/depicted/", data | {"verdict": "withdraw"}, follow=True)
-    assert counting(post) == ["Ada"] and "verdict is withdrawn" in response.content.decode()
+    assert counting(post) == ["Ada"] and "verdict was undone" in response.content.decode()
     response = editor.post(f"/posts/{post.public_id}/depicted/", data | {"verdict": "perhaps"}, follow=True)
     assert "A verdict is accept, reject or withdraw." in response.content.decode()
     gone = editor.post(f"/posts/{post.public_id}/depicted/", {"depiction": "x", "verdict": "reject"})
@@ -289,7 +290,7 @@ def test_the_post_s_page_says_whom_a_region_shows_and_takes_a_verdict(editor: Cl
 def test_the_post_s_page_names_an_entity_once_in_a_region_and_apart_from_whom_it_might_be(editor: Client) -> None:
     """The second mention of Ada is surer: it is told. The other region counts nowhere and stands in a fold."""
     post = told(depicts(score=0.7), depicts(head=2, score=0.8), depicts(box=(0.6, 0.2, 0.3, 0.4), score=0.2))
-    shows, _, perhaps = editor.get(f"/posts/{post.public_id}/").content.decode().partition("Whom it might show")
+    shows, _, perhaps = markup(editor.get(f"/posts/{post.public_id}/")).partition("Possible people in the picture")
     assert [html.count('class="depiction') for html in (shows, perhaps)] == [1, 1]
     assert f'id="d-{Depiction.objects.get(score=0.8).public_id}"' in shows
 
@@ -298,15 +299,15 @@ def test_an_entity_s_page_frames_it_in_the_pictures_of_it(editor: Client) -> Non
     post = told(depicts(), depicts(head=2, box=(0.6, 0.2, 0.3, 0.4), score=0.6))
     image = post.images.get()
     page = f"/entities/{records.entity('Ada').public_id}/"
-    html = editor.get(page).content.decode()
+    html = markup(editor.get(page))
     small = f"/posts/{post.public_id}/pictures/{image.pk}/small/"
-    assert html.count(small) == 1 and "Pictures of it" in html and f"#p{image.pk}" in html
+    assert html.count(small) == 1 and "<h2>Pictures" in html and f"#p{image.pk}" in html
     assert '<rect x="10.00" y="20.00" width="30.00" height="40.00"/>' in html
     with Image.open(io.BytesIO(b"".join(editor.get(small).streaming_content))) as thumbnail:  # type: ignore[attr-defined]
         assert thumbnail.width / thumbnail.height == pytest.approx(image.width / image.height, abs=0.01)
     for each in Depiction.objects.all():
         depictions.review(each, "reject", None)
-    assert "Pictures of it" not in editor.get(page).content.decode()
+    assert "<h2>Pictures" not in markup(editor.get(page))
 
 
 def test_a_picture_s_iri_leads_to_it(editor: Client) -> None:
@@ -340,6 +341,6 @@ def test_one_box_is_the_same_place_in_every_size_of_a_turned_picture(editor: Cli
             inside = grey.crop((round(x + 3), round(y + 3), round(x + w - 3), round(y + h - 3)))
             left, over = grey.crop((0, 0, round(x - 3), copy.height)), grey.crop((0, 0, copy.width, round(y - 3)))
             assert np.asarray(inside).min() > 200 and np.asarray(left).max() < 90 > np.asarray(over).max(), path
-    html = editor.get(f"/posts/{post.public_id}/").content.decode()
+    html = markup(editor.get(f"/posts/{post.public_id}/"))
     assert 'viewBox="0 0 900 1200"' in html and 'x="180.0" y="240.0" width="270.0" height="480.0"' in html
     assert any(value(q.subject).endswith("/picture/0#xywh=percent:20,20,30,40") for q in rdf_quads.quads(unit(post)))

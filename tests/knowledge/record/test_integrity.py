@@ -102,7 +102,7 @@ BROKEN: dict[str, tuple[Callable[[Post], object], dict[str, bool]]] = {
         {"lease": False},
     ),
     "no reading": (unread, {"without": False}),
-    "no words": (
+    "no text": (
         lambda post: Post.objects.update(current_version=None, current_reading=None, due_at=None),
         {"silent": False},
     ),

@@ -120,7 +120,7 @@ def test_an_editor_does_it_on_the_page(two: tuple[Post, Post], client: Any) -> N
     client.post(address, {"post": [two[1].public_id]})
     made = Split.objects.get()
     shown = client.get(page).content.decode()
-    assert "Split off" in shown and "Clara" not in shown
+    assert "Splits" in shown and "Clara" not in shown
     client.post(reverse("undo_split", args=[smith.public_id]), {"split": made.pk})
     assert "Clara" in client.get(page).content.decode()
 

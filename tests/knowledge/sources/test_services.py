@@ -150,7 +150,7 @@ def test_whatever_they_do_the_lane_goes_on_and_looks_again_later(both: Services,
     assert link.target == "" and link.due_at is not None and link.due_at > timezone.now()
     client.force_login(factories.make_user("editor"))
     page = client.get(reverse("status")).content.decode()
-    assert "Entities that show less than is known" in page and "Wikidata: " in page
+    assert "Entities with incomplete links" in page and "Wikidata: " in page
     both.faults = {}
     later()
     look_up()
@@ -185,7 +185,7 @@ def test_a_host_that_asks_to_be_left_alone_is_left_alone(both: Services) -> None
     look_up()
     asked = both.asked("/w/api.php")
     assert asked == 1, "not asked again, nor for the other entity"
-    assert "left alone until" in Link.objects.get(entity__label="William King").error
+    assert "not used until" in Link.objects.get(entity__label="William King").error
     later()
     look_up()
     assert ada().target == "Q7259"
@@ -215,7 +215,7 @@ def test_the_circuit_opens_lets_one_through_later_and_closes(both: Services) -> 
         with pytest.raises(SourceUnavailable, match="500"):
             ask(number)
     asked = both.asked("/wdqs")
-    with pytest.raises(SourceUnavailable, match="left alone until"):
+    with pytest.raises(SourceUnavailable, match="not used until"):
         ask(100)
     assert both.asked("/wdqs") == asked, "an open circuit asks nobody"
     assert source_status.standing().state == "missing" and "Wikidata is away" in source_status.standing().says

@@ -195,7 +195,7 @@ def test_a_query_runs_in_the_editor(
     page.get_by_role("button", name="Run", exact=True).click()
     page.locator(".yasr table tbody tr").first.wait_for()
     assert "Sally Ride" in page.locator(".yasr").inner_text()
-    page.get_by_role("link", name="How often each relation is stated").click()
+    page.get_by_role("link", name="Number of statements per relation").click()
     page.get_by_role("button", name="Run", exact=True).click()
     page.locator(".yasr td", has_text="employer").first.wait_for()
     with page.expect_download() as download:

@@ -12,8 +12,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from extraction.fields import open_sealed
 from extraction.models import Feed, Post, Reading
+from kgbuilder.conf.encrypted_field import open_sealed
 from kgbuilder.monitoring import doctor
 from knowledge.models import Event, Projection
 from tests.factories import make_checkpoint, make_feed, make_post, make_user, read_post
@@ -43,9 +43,12 @@ def test_a_feed_is_added_and_polled(editor: Client, rung: list[str]) -> None:
     assert feed.due_at is not None
     assert feed.due_at <= timezone.now()
     assert rung == ["poll"]
-    assert "The feed is added." in html
+    assert "The feed was added." in html
     assert Event.objects.get().what == "feed added"
-    assert "was there already" in editor.post("/feeds/add/", {"address": feed.url}, follow=True).content.decode()
+    assert (
+        "already subscribe to this feed"
+        in editor.post("/feeds/add/", {"address": feed.url}, follow=True).content.decode()
+    )
 
 
 def noted() -> list[tuple[str, str, Any, Any]]:
@@ -59,7 +62,7 @@ def test_what_a_known_feed_s_address_changes_is_noted(editor: Client, state: str
     editor.post("/feeds/add/", {"address": "https://me:old@news.example/f"})
     assert noted() == [], "nothing is changed"
     html = editor.post("/feeds/add/", {"address": "https://me:n3w@news.example/f"}, follow=True).content.decode()
-    assert "its user and password are the ones that you gave" in html
+    assert "its user name and password were replaced" in html
     Feed.objects.update(state=state, due_at=None)
     editor.post("/feeds/add/", {"address": "https://news.example/f"})
     Feed.objects.update(state=state, due_at=None)
@@ -90,7 +93,7 @@ def test_a_failing_feed_keeps_its_error_and_its_button(editor: Client, rung: lis
     assert "The server answered 503." in editor.get("/feeds/").content.decode()
     html = editor.get(f"/feeds/{feed.pk}/").content.decode()
     assert "The server answered 503." in html
-    assert "Try again now" in html
+    assert "Retry now" in html
     editor.post(f"/feeds/{feed.pk}/change/", {"do": "retry"})
     feed.refresh_from_db()
     assert feed.due_at is not None
@@ -120,7 +123,7 @@ def test_opml_goes_out_and_comes_in(editor: Client) -> None:
     Feed.objects.all().delete()
     upload = SimpleUploadedFile("feeds.opml", exported.content)
     html = editor.post("/feeds/opml/import/", {"opml": upload}, follow=True).content.decode()
-    assert "1 feeds are added" in html
+    assert "1 feeds were added" in html
     assert Feed.objects.get().title == "Über & <under>"
 
 
@@ -160,7 +163,7 @@ def test_the_samples_go_with_their_posts(client: Client, rung: list[str]) -> Non
     own = make_post("Our own", feed=make_feed())
     assert "Remove the samples" in client.get("/feeds/").content.decode()
     html = client.post("/feeds/samples/remove/", follow=True).content.decode()
-    assert "its 1 posts are gone" in html
+    assert "its 1 posts were removed" in html
     assert "Remove the samples" not in html
     assert list(Post.objects.all()) == [own]
     assert rung == ["project.rdf"]
@@ -212,11 +215,11 @@ def test_the_status_page_says_what_waits_and_what_failed(editor: Client, rung: l
     ):
         assert said in html, said
     for what in ("readings", "units", "posts"):
-        assert "will be tried again now" in editor.post("/status/retry/", {"what": what}, follow=True).content.decode()
+        assert "will be retried now" in editor.post("/status/retry/", {"what": what}, follow=True).content.decode()
     assert rung == ["read", "project.rdf", "fetch"]
     assert Reading.objects.filter(stage=Reading.Stage.FAILED).count() == 0
     assert Projection.objects.exclude(attempts=0).count() == 0
-    assert "nothing of that kind" in editor.post("/status/retry/", {"what": "x"}, follow=True).content.decode()
+    assert "nothing of this kind" in editor.post("/status/retry/", {"what": "x"}, follow=True).content.decode()
 
 
 @pytest.mark.usefixtures("no_doctor")
@@ -232,4 +235,4 @@ def test_the_status_page_counts_what_was_done_in_the_last_hour(editor: Client) -
     assert done["fetch"][1] == 3
     assert done["read"] == (0, 3)
     assert done["project.rdf"][0] == 3
-    assert context["stages"] == [("read", 3)]
+    assert context["stages"] == [("analysed", 3)]

@@ -22,6 +22,7 @@ from extraction.models import Checkpoint
 from kgbuilder.conf.environment import ROOT
 from knowledge.models import Event
 from tests.factories import make_checkpoint, make_user
+from tests.markup import markup
 from training.data import uploads
 from training.forms import LaunchForm
 from training.jobs import progress_protocol
@@ -49,7 +50,7 @@ def admin(client: Client, tmp_path: Path, settings: Any, monkeypatch: pytest.Mon
 def html(client: Client, path: str) -> str:
     response = client.get(path)
     assert response.status_code == 200, path
-    return response.content.decode()
+    return markup(response)
 
 
 def make_dataset(name: str = "conll04", format: str = "conll04", **fields: Any) -> Dataset:
@@ -114,7 +115,7 @@ def test_files_can_be_sent_one_by_one(admin: Client) -> None:
         ("../../evil.txt", b"x", "cannot be the name"),
         ("/etc/evil.txt", b"x", "cannot be the name"),
         ("a\\..\\..\\evil.txt", b"x", "cannot be the name"),
-        ("data.pkl", b"x", "no file in it that a data set is made of"),
+        ("data.pkl", b"x", "It contains no data set files"),
         ("large.txt", b"0" * 9_000_000, "Unpacked it is more than"),
     ],
 )
@@ -260,7 +261,7 @@ def test_every_system_has_a_form_with_its_own_settings(admin: Client) -> None:
             html(admin, f"/training/runs/new/?system={name}&recipe={recipe['name']}")
 
 
-SMALL, NONE = "a small one with random weights", "none, and pictures are not looked at"
+SMALL, NONE = "a small network with random weights", "none; pictures are not used"
 
 
 @pytest.mark.parametrize(
@@ -280,7 +281,7 @@ def test_the_form_says_what_an_empty_vision_encoder_means(
     described = access.description()
     chosen = next(one for one in described["systems"][system]["recipes"] if one["name"] == recipe)
     form = LaunchForm(described, system, chosen)
-    assert form.fields["vision"].help_text.endswith(f"empty: {empty}")
+    assert form.fields["vision"].help_text.endswith(f"Empty: {empty}")
     assert form.initial["pictures"] is ticked
     assert bool(form._vision("")) is built and form._vision("some/model") == {"source": "some/model"}
 
@@ -288,7 +289,7 @@ def test_the_form_says_what_an_empty_vision_encoder_means(
 def test_pictures_that_nothing_would_look_at_are_not_taken(admin: Client) -> None:
     make_dataset("gmner", "gmner")
     response = launch(admin, "relformer", pictures="on")
-    assert response.status_code == 422 and "Nothing would look at them" in response.content.decode()
+    assert response.status_code == 422 and "Pictures need a vision encoder" in response.content.decode()
     assert launch(admin, "relformer").status_code == 302
     assert (TrainingRun.objects.get().config["vision"], TrainingRun.objects.get().config["images"]) == ({}, "")
     assert launch(admin, "relformer", pictures="on", vision="some/model").status_code == 302
@@ -305,7 +306,7 @@ def test_a_runs_page_shows_its_curves_log_and_what_is_left(admin: Client) -> Non
         log="reading <conll04>\n",
     )
     page = html(admin, f"/training/runs/{run.pk}/")
-    assert "step 20 of 100, epoch 1 of 3" in page and "5 minutes left" in page
+    assert "step 20 of 100 · epoch 1 of 3" in page and "5 minutes left" in page
     assert "reading &lt;conll04&gt;" in page
     assert page.count('<g class="line') == 2 and "50.0 %" in page
     assert f'data-live="/training/runs/{run.pk}/live/"' in page
@@ -321,7 +322,7 @@ def test_a_run_that_waits_for_another_is_not_told_to_wait_in_vain(admin: Client)
     now = timezone.now()
     waiting = make_run(state="waiting")
     TrainingRun.objects.update(due_at=now - timedelta(hours=1))
-    address, warning = f"/training/runs/{waiting.pk}/", "It has waited for some minutes"
+    address, warning = f"/training/runs/{waiting.pk}/", "This run has been waiting for several minutes"
     assert warning in html(admin, address)
     make_run(state="running", lease_until=now - timedelta(minutes=5))
     assert warning in html(admin, address)
@@ -399,7 +400,7 @@ def test_runs_are_compared_by_settings_curves_figures_and_a_paired_bootstrap(adm
     page = html(admin, f"/training/runs/compare/?batch={batch}")
     assert page.count('<g class="line') == 2
     assert '<th scope="col">seed</th>' in page and '<th scope="col">epochs</th>' not in page
-    assert "+50.0" in page and "may be chance" not in page
+    assert "+50.0" in page and "not significant" not in page
     assert "50.0 ± 35.4" in page
     first, second = TrainingRun.objects.order_by("seed")
     turned = html(admin, f"/training/runs/compare/?run={second.pk}&run={first.pk}")
@@ -415,14 +416,14 @@ def test_runs_measured_on_other_examples_are_not_called_the_first(admin: Client)
         made.examples.filter(position__gte=30 * seed).delete()
         make_run(batch=batch, seed=seed, name=f"r{seed}", state="done", checkpoint=checkpoint, config={"seed": seed})
     page = html(admin, f"/training/runs/compare/?batch={batch}")
-    assert page.count(">first<") == 1 and page.count("measured on other examples") == 1
+    assert page.count(">first<") == 1 and page.count("evaluated on other examples") == 1
 
 
 def test_an_evaluations_page_and_its_examples(admin: Client) -> None:
     made = make_evaluation(make_checkpoint(active=False), make_dataset(), 30)
     page = html(admin, f"/training/evaluations/{made.pk}/")
     assert "75.0" in page and "<b>10</b> missed" in page
-    assert "Kill read as (none): 10 of 40" in page
+    assert "Kill predicted as (none): 10 of 40" in page
     shown = html(admin, f"/training/evaluations/{made.pk}/examples/")
     assert "10 shown" in shown and "&lt;Bob&gt;" in shown and "<Bob>" not in shown
     assert shown.count('class="span differs"') == 10
@@ -439,20 +440,22 @@ def test_a_promotion_is_asked_once_and_says_what_is_read_again(admin: Client) ->
     assert (asked.reread, str(asked.since), asked.state) == ("since", "2026-03-01 00:00:00+00:00", "waiting")
     admin.post(f"/training/checkpoints/{one.pk}/promote/", {"reread": "none"})
     assert Promotion.objects.count() == 1
-    assert "On its way to production" in html(admin, f"/training/checkpoints/{other.pk}/")
+    assert "Promotion in progress" in html(admin, f"/training/checkpoints/{other.pk}/")
     assert Event.objects.get(what="promotion asked").subject == other.digest
 
 
 def test_empty_pages_say_what_to_do(admin: Client) -> None:
     for path in ("", "datasets/", "runs/compare/", "deployments/", "runs/new/?system=eega"):
-        assert re.search(r"No run yet|No data set yet|Nothing is in|no data set yet", html(admin, f"/training/{path}"))
+        assert re.search(
+            r"No runs yet|No data sets yet|No deployments yet|No data set is ready", html(admin, f"/training/{path}")
+        )
 
 
 def test_a_data_set_that_is_being_read_is_waited_for(admin: Client) -> None:
     asked = "/training/runs/new/?system=mtb"
-    assert "There is no data set yet" in html(admin, asked)
+    assert "No data set is ready" in html(admin, asked)
     make_dataset(state="running")
-    assert "A data set is being read" in re.sub("<[^>]+>", "", html(admin, asked))
+    assert "A data set is being checked" in re.sub("<[^>]+>", "", html(admin, asked))
 
 
 def test_offered_folders_are_one_step_down_at_most(tmp_path: Path) -> None:

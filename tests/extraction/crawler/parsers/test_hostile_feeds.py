@@ -109,7 +109,7 @@ def test_a_feed_a_byte_at_a_time_and_one_that_never_answers_end_at_the_deadline(
 
     silent = polled(web, never)
     stop.set()
-    assert "did not answer in time" in dripped.error and "did not answer in time" in silent.error
+    assert "did not respond in time" in dripped.error and "did not respond in time" in silent.error
     assert time.monotonic() - began < PATIENCE_S
 
 
@@ -160,7 +160,7 @@ UNREADABLE = {
 def test_what_is_no_feed_says_so_within_the_limits(web: WebServer, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "SECONDS", 1.0)
     feed = polled(web, reply(200, body.encode("latin-1"), Content_Type=RSS))
-    assert feed.error or "could be read" in feed.notice or feed.notice.startswith("The feed is not well formed")
+    assert feed.error or "could be parsed" in feed.notice or feed.notice.startswith("The feed is not well formed")
     assert Sighting.objects.filter(feed=feed).count() == 0
 
 
@@ -261,7 +261,7 @@ def test_of_ten_thousand_items_the_first_thousand_are_read_and_the_feed_says_so(
     items = [f"<title>Story {n}</title><guid>{n}</guid>" for n in range(10_000)]
     feed = polled(web, reply(200, rss(*items), Content_Type=RSS))
     assert Sighting.objects.filter(feed=feed).count() == MAX_ITEMS
-    assert feed.notice == "The feed lists 10,000 items; the first 1,000 are read."
+    assert feed.notice == "The feed lists 10,000 items; the first 1,000 are used."
 
 
 def test_a_feed_that_names_our_own_ports_gets_none_of_them_asked(web: WebServer, inside: WebServer) -> None:

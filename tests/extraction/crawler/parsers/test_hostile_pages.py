@@ -58,14 +58,17 @@ def visited(web: WebServer, page: Answer, picture: Answer | None = None) -> Post
 
 
 HOSTILE = {
-    "deep": (b"<div>" * 1_500_000, "No story was found"),
-    "many elements": (b"<p>x</p>" * 100_000, "No story was found"),
-    "attributes": (b"<div " + b"a='b' " * 1_000_000 + b">", "No story was found"),
-    "nothing": (b"", "No story was found"),
-    "NUL": (b"\0" * 1_000_000, "No story was found"),
+    "deep": (b"<div>" * 1_500_000, "No article was found"),
+    "many elements": (b"<p>x</p>" * 100_000, "No article was found"),
+    "attributes": (b"<div " + b"a='b' " * 1_000_000 + b">", "No article was found"),
+    "nothing": (b"", "No article was found"),
+    "NUL": (b"\0" * 1_000_000, "No article was found"),
     "too large": (b"x" * (9 << 20), "larger than"),
-    "a JSON-LD bomb": (b"<script type='application/ld+json'>" + b"[" * 1_000_000 + b"</script>", "No story was found"),
-    "entities": (b"<!DOCTYPE z [<!ENTITY a 'ha'><!ENTITY b '&a;&a;'>]><p>&b;</p>", "No story was found"),
+    "a JSON-LD bomb": (
+        b"<script type='application/ld+json'>" + b"[" * 1_000_000 + b"</script>",
+        "No article was found",
+    ),
+    "entities": (b"<!DOCTYPE z [<!ENTITY a 'ha'><!ENTITY b '&a;&a;'>]><p>&b;</p>", "No article was found"),
 }
 
 

@@ -18,6 +18,7 @@ from knowledge.recording import reviews
 from knowledge.views.entities.neighbour_graph import BOX_HEIGHT, BOX_WIDTH, draw
 from tests import records
 from tests.factories import make_checkpoint, make_post, make_user, read_post
+from tests.markup import markup
 from tests.newsroom import open_newsroom
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +31,7 @@ def viewer(client: Client) -> Client:
 
 
 def page(client: Client, entity: Entity) -> str:
-    return client.get(f"/entities/{entity.public_id}/").content.decode()
+    return markup(client.get(f"/entities/{entity.public_id}/"))
 
 
 def test_each_statement_shows_the_words_that_say_it(viewer: Client) -> None:
@@ -55,9 +56,9 @@ def test_names_and_merged_entities_are_shown_with_the_survivor(viewer: Client) -
     neil, armstrong = two_of_one_man()
     merges.merge(neil, [armstrong], None)
     html = page(viewer, neil)
-    assert "Also <bdi" in html
+    assert "Also known as <bdi" in html
     assert "Armstrong</bdi>" in html
-    assert "place of birth" in html, "the merged entity's statements are the survivor's"
+    assert "Born in" in html, "the merged entity's statements are the survivor's"
     response = viewer.get(f"/entities/{armstrong.public_id}/")
     assert response.headers["Location"] == f"/entities/{neil.public_id}/"
     rows = viewer.get("/entities/?q=armstrong").content.decode()
@@ -73,9 +74,9 @@ def test_an_editor_merges_what_is_the_same_and_undoes_it(client: Client) -> None
     assert f'value="{Entity.objects.get(label="Buzz Aldrin").public_id}"' not in html
     url = f"/entities/{neil.public_id}/merge/"
     html = client.post(url, {"other": str(armstrong.public_id)}, follow=True).content.decode()
-    assert "Armstrong is one with Neil Armstrong now" in html
-    assert "place of birth" in html
-    assert "are one already" in client.post(url, {"other": str(armstrong.public_id)}, follow=True).content.decode()
+    assert "Merged Armstrong into Neil Armstrong" in html
+    assert "Born in" in html
+    assert "are already merged" in client.post(url, {"other": str(armstrong.public_id)}, follow=True).content.decode()
     merge = Merge.objects.get()
     client.post(f"/entities/{neil.public_id}/undo-merge/", {"merge": str(merge.pk)})
     assert client.get(f"/entities/{armstrong.public_id}/").status_code == 200
@@ -86,11 +87,11 @@ def test_an_editor_merges_what_is_the_same_and_undoes_it(client: Client) -> None
 @pytest.mark.parametrize(
     ("other", "sentence"),
     [
-        ("", "No other entity has exactly that name"),
-        ("Nobody", "No other entity has exactly that name"),
-        ("Neil Armstrong", "No other entity has exactly that name"),
-        (str(uuid.UUID(int=3)), "No entity has that id"),
-        ("buzz aldrin", "It touches "),
+        ("", "No other entity has exactly this name"),
+        ("Nobody", "No other entity has exactly this name"),
+        ("Neil Armstrong", "No other entity has exactly this name"),
+        (str(uuid.UUID(int=3)), "No entity has this id"),
+        ("buzz aldrin", "This affects "),
     ],
 )
 def test_an_entity_to_merge_is_named_or_pasted(client: Client, other: str, sentence: str) -> None:
@@ -104,7 +105,7 @@ def test_an_entity_to_merge_is_named_or_pasted(client: Client, other: str, sente
 def test_a_viewer_is_offered_no_merge(viewer: Client) -> None:
     open_newsroom(pictures=False)
     neil = Entity.objects.get(label="Neil Armstrong")
-    assert "Is it the same as" not in page(viewer, neil)
+    assert "Possible duplicates" not in page(viewer, neil)
     assert viewer.post(f"/entities/{neil.public_id}/merge/", {"other": "Armstrong"}).status_code == 403
 
 
@@ -113,14 +114,14 @@ def test_a_statement_upheld_by_a_verdict_alone_says_so(viewer: Client) -> None:
     read_post(post, [("Ada", "person"), ("Babbage", "person")], [("Ada", "peer", "Babbage", 0.1)])
     reviews.review(post, Statement.objects.get(), "accept", None)
     html = page(viewer, Entity.objects.get(label="Ada"))
-    assert "held up by a verdict" in html
+    assert "kept by an editor" in html
     assert "Babbage" in html
 
 
 def test_withdrawn_posts_take_their_statements_along(viewer: Client) -> None:
     posts = open_newsroom(pictures=False)
     Post.objects.filter(pk=posts["curie"].pk).update(state=Post.State.WITHDRAWN)
-    assert "it is only mentioned" in page(viewer, Entity.objects.get(label="Marie Curie"))
+    assert "posts only mention this entity" in page(viewer, Entity.objects.get(label="Marie Curie"))
     assert "Marie Curie" not in viewer.get("/entities/").content.decode()
 
 
@@ -183,7 +184,7 @@ def test_the_number_of_queries_does_not_grow(viewer: Client) -> None:
     crowd(30)
     assert counts() == few
     html = page(viewer, Entity.objects.get(label="ACME"))
-    assert "The 24 best supported neighbours are drawn, and 8 more are in the list." in html
+    assert "The 24 best supported neighbours are shown; 8 more are in the list." in html
 
 
 def test_drawn_boxes_keep_apart_and_point_the_right_way() -> None:

@@ -95,7 +95,7 @@ def test_an_entity_without_statements_says_so(viewer: Client) -> None:
     make_checkpoint(0.5)
     records.read(records.post("Zürich was mentioned."), [("Zürich", "location")], [])
     html = page(viewer, entity("Zürich"))
-    assert "it has no neighbours" in html
+    assert "this entity has no neighbours" in html
     assert "<script" not in html
 
 
@@ -171,7 +171,7 @@ def test_the_page_shows_the_ways_to_an_entity_by_name_or_address(viewer: Client)
         assert ways == "Wapakoneta ← place of birth Neil Armstrong employer → NASA ← employer Sally Ride", ways
         assert "Sally Ride" in {node["label"] for node in graph(html)["nodes"]}
     assert "has exactly the name" in page(viewer, ride, to="Nobody <b>")
-    assert "That is the entity itself" in page(viewer, ride, to="Sally Ride")
+    assert "This is the entity itself" in page(viewer, ride, to="Sally Ride")
     assert "No way of at most 5" in page(viewer, ride, to="Marie Curie")
     assert "No such entity" in page(viewer, ride, to="/entities/00000000-0000-0000-0000-000000000007/")
 
@@ -182,7 +182,7 @@ def test_of_namesakes_the_page_asks_which(viewer: Client) -> None:
         records.read(records.post(f"Washington, a {kind}."), [("Washington", kind)], [])
     say(("Ada", "employer", "Acme"))
     html = page(viewer, entity("Ada"), to="Washington")
-    assert "Which one?" in html
+    assert "Several entities have this name" in html
     assert len(re.findall(r'href="\?to=', html)) == 2
 
 

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from extraction.models import Post, PostImage, Reading
 from knowledge.models import Assertion, Review, Statement
 from tests.factories import make_feed, make_post, make_user, make_version, read_post
+from tests.markup import markup
 from tests.newsroom import open_newsroom
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +36,7 @@ def ada() -> Post:
 
 
 def page(client: Client, post: Post) -> str:
-    return client.get(f"/posts/{post.public_id}/").content.decode()
+    return markup(client.get(f"/posts/{post.public_id}/"))
 
 
 def section(html: str, begin: str, end: str) -> str:
@@ -44,7 +45,7 @@ def section(html: str, begin: str, end: str) -> str:
 
 def judge(client: Client, post: Post, statement: Statement, verdict: str) -> str:
     data = {"statement": str(statement.public_id), "verdict": verdict}
-    return client.post(f"/posts/{post.public_id}/review/", data, follow=True).content.decode()
+    return markup(client.post(f"/posts/{post.public_id}/review/", data, follow=True))
 
 
 def test_every_quintuple_leads_to_its_words(editor: Client) -> None:
@@ -57,19 +58,19 @@ def test_every_quintuple_leads_to_its_words(editor: Client) -> None:
         assert f'id="m{head}"' in html
         assert f'id="m{tail}"' in html
     assert re.search(r'<a class="mention t-person ends" id="m\d+" [^>]*>Neil Armstrong</a></bdi>', html)
-    assert "pictures are shown and not read" in html
+    assert "so the pictures were not used" in html
     assert 'alt="The landing module, drawn for this page"' in html
 
 
 def test_statements_stand_under_what_they_are(editor: Client, ada: Post) -> None:
     html = page(editor, ada)
     counted, unsure = (
-        section(html, "<h2>Statements", "Below the threshold"),
-        section(html, "Below the threshold", "</aside>"),
+        section(html, "<h2>Statements", "Less certain"),
+        section(html, "Less certain", "</aside>"),
     )
     assert "peer of" in counted
-    assert "residence" not in counted
-    assert "residence" in unsure
+    assert "lives in" not in counted
+    assert "lives in" in unsure
     assert "90 %" in counted
 
 
@@ -77,18 +78,18 @@ def test_a_rejected_statement_counts_no_more_until_the_verdict_is_withdrawn(edit
     statement = Statement.objects.get(relation="peer")
     html = judge(editor, ada, statement, "reject")
     assert "Rejected: this post no longer supports the statement." in html
-    assert "no statement here" in section(html, "<h2>Statements", "Rejected")
+    assert "No statement reached the threshold" in section(html, "<h2>Statements", "Rejected")
     assert "peer of" in section(html, "<summary>Rejected", "</details>")
     html = judge(editor, ada, statement, "withdraw")
-    assert "peer of" in section(html, "<h2>Statements", "Below the threshold")
-    assert "Withdraw verdict" not in html
+    assert "peer of" in section(html, "<h2>Statements", "Less certain")
+    assert ">Undo<" not in html
 
 
 def test_an_accepted_statement_counts_whatever_its_score(editor: Client, ada: Post) -> None:
     statement = Statement.objects.get(relation="residence")
     html = judge(editor, ada, statement, "accept")
     counted = section(html, "<h2>Statements", "<h2>Mentions")
-    assert "residence" in counted
+    assert "lives in" in counted
     assert "accepted by editor" in counted
 
 
@@ -98,21 +99,21 @@ def test_an_accepted_statement_that_no_reading_finds_stays_while_its_words_do(ed
     make_version(ada, "Two friends", "Ada met Babbage in London. They talked.")
     read_post(ada, ADA, [])
     counted = section(page(editor, ada), "<h2>Statements", "<h2>Mentions")
-    assert "held up by a verdict alone" in counted
+    assert "kept by an editor" in counted
     assert "<mark><bdi>Babbage</bdi></mark>" in counted
     make_version(ada, "Two friends", "They talked.")
     read_post(ada)
     html = page(editor, ada)
-    assert "Verdicts whose words are gone" in html
-    assert "peer of" not in section(html, "<h2>Statements", "Verdicts whose words")
+    assert "Verdicts on removed text" in html
+    assert "peer of" not in section(html, "<h2>Statements", "Verdicts on removed")
 
 
 def test_a_verdict_that_cannot_be_given_gets_a_sentence(editor: Client, ada: Post) -> None:
     other = make_post("Another", "Grace met Howard.")
     read_post(other, [("Grace", "person"), ("Howard", "person")], [("Grace", "peer", "Howard", 0.9)])
     elsewhere = Statement.objects.exclude(assertions__reading=ada.current_reading).get()
-    assert "does not say that any more" in judge(editor, ada, elsewhere, "accept")
-    assert "no verdict to withdraw" in judge(editor, ada, Statement.objects.get(relation="residence"), "withdraw")
+    assert "is no longer in the post" in judge(editor, ada, elsewhere, "accept")
+    assert "no verdict to undo" in judge(editor, ada, Statement.objects.get(relation="residence"), "withdraw")
     assert "A verdict is accept, reject or withdraw" in judge(editor, ada, elsewhere, "maybe")
     assert not Review.objects.exists()
     data = {"statement": "no uuid", "verdict": "accept"}
@@ -139,7 +140,7 @@ def test_states_are_said(editor: Client) -> None:
     posts = open_newsroom(pictures=False)
     assert "Its page answers 410 (Gone)." in page(editor, posts["withdrawn"])
     assert "deployed reader reads English" in page(editor, posts["declined"])
-    assert "Waits to be read" in page(editor, posts["waiting"])
+    assert "Queued" in page(editor, posts["waiting"])
     erased = posts["moon"]
     Post.objects.filter(pk=erased.pk).update(state=Post.State.ERASED)
     response = editor.get(f"/posts/{erased.public_id}/")
@@ -183,13 +184,13 @@ def test_a_page_that_cannot_be_had_is_said(editor: Client) -> None:
     post.current_version.source = "feed"
     post.current_version.save()
     html = page(editor, post)
-    assert "These are the feed&#x27;s own words" in html
-    assert "Last visit to its page: news.example answered 403 (Forbidden)." in html
+    assert "This is the text of the feed item" in html
+    assert "Last fetch of the article page: news.example answered 403 (Forbidden)." in html
 
 
 def test_a_date_that_cannot_be_believed_is_said(editor: Client) -> None:
     assert "dated in the future" in page(editor, make_post(published_notice="future"))
-    assert "no date: the time of its first sight" in page(editor, make_post(published_notice="no date"))
+    assert "no date: the time of first sight" in page(editor, make_post(published_notice="no date"))
 
 
 def test_a_reprint_is_named(editor: Client) -> None:

@@ -29,6 +29,7 @@ from tests.extraction.images.broken_images import scene as drawn
 from tests.extraction.images.test_detection import shown
 from tests.extraction.vision.test_image_analysis import Fake
 from tests.factories import make_checkpoint, make_post, make_user
+from tests.markup import markup
 
 pytestmark = pytest.mark.django_db
 
@@ -78,7 +79,7 @@ def walk() -> Post:
 
 
 def page(client: Client, post: Post) -> str:
-    return client.get(f"/posts/{post.public_id}/").content.decode()
+    return markup(client.get(f"/posts/{post.public_id}/"))
 
 
 def test_boxes_lie_on_the_page_where_they_lie_in_the_upright_picture(editor: Client, walk: Post) -> None:
@@ -98,7 +99,7 @@ def test_a_statement_names_the_regions_it_rests_on(editor: Client, walk: Post) -
     image = walk.images.get()
     html = page(editor, walk)
     assert f'data-regions="{image.pk}-0 {image.pk}-1"' in html
-    assert "only with the picture" in html and "without it 20 %" in html
+    assert "only with the picture" in html and "20 % without it" in html
     stored = list(Evidence.objects.order_by("-weight").values_list("kind", "reference", "weight"))
     assert stored[0] == (
         "region",
@@ -140,7 +141,7 @@ def test_scene_matrix_and_heat_map_are_drawn(editor: Client, walk: Post) -> None
     html = page(editor, walk)
     assert 'aria-label="Scene graph: 1 person — near → 2 dog' in html
     assert '<table class="matrix">' in html and '<td class="w9" title="90 %">' in html
-    assert "What “<bdi>Ada</bdi>” looked at" in html
+    assert "Attention of “<bdi>Ada</bdi>”" in html
     assert "Words and regions side by side" in html
     assert re.search(r'1 person <span class="number">90 %</span></button>\s*<span class="quiet">— near →</span>', html)
     assert html.count('class="heat"') == 1 and 'fill-opacity="0.75"' in html
@@ -160,7 +161,7 @@ def test_regions_of_several_pictures_are_told_apart(editor: Client, walk: Post) 
     assert '<span class="tag">Picture 2</span>' in html
     assert "2 dog, picture 1 <span" in html and "1 person, picture 2 <span" in html
     assert f'<th scope="col" data-region="{other.pk}-0">1 person, picture 2</th>' in html
-    assert "The reader takes" not in html
+    assert "The reader uses" not in html
     # In the middle of the pairing stands nothing: no scene holds regions of two pictures.
     assert re.search(r"1 person, picture 2 <span[^>]*>90 %</span></button>\s*<span class=\"quiet\">and</span>", html)
 
@@ -169,8 +170,8 @@ def test_it_is_said_which_picture_the_reader_was_not_given(editor: Client, walk:
     lead, other = walk.images.get(), second(walk)
     read(walk, {"takes": "leading", "given": (0,)})
     html = page(editor, walk)
-    assert html.count("The reader takes one picture, the leading one") == 1
-    assert html.index(f'id="p{other.pk}"') < html.index("The reader takes one picture")
+    assert html.count("The reader uses only the lead picture") == 1
+    assert html.index(f'id="p{other.pk}"') < html.index("The reader uses only the lead picture")
     assert Reading.objects.get().results["pictures"] == {"takes": "leading", "given": [lead.sha256]}
 
 
@@ -201,7 +202,7 @@ def test_the_same_photograph_elsewhere_is_named(editor: Client) -> None:
     shown(other, written(photo.resize((450, 300)), "JPEG", quality=50))
     shown(mirrored, written(photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT), "JPEG"))
     html = page(editor, mine)
-    assert re.search(rf'stands with: <a href="/posts/{other.public_id}/"', html)
+    assert re.search(rf'appears in: <a href="/posts/{other.public_id}/"', html)
     assert str(mirrored.public_id) not in html
     Post.objects.filter(pk=other.pk).update(state=Post.State.WITHDRAWN)
     assert "The same photograph" not in page(editor, mine)
@@ -215,9 +216,9 @@ def test_what_goes_wrong_with_a_picture_is_said(editor: Client, walk: Post) -> N
     assert "The detector failed." in page(editor, walk)
     row.error = ""
     row.save()
-    assert "sees nothing in this picture" in page(editor, walk)
+    assert "found no known objects in this picture" in page(editor, walk)
     PostImage.objects.update(file="", thumbnail="", let_go_at=timezone.now() - timedelta(days=1))
-    assert "was let go on" in page(editor, walk)
+    assert "was deleted on" in page(editor, walk)
 
 
 def test_queries_do_not_grow_with_pictures_and_regions(editor: Client, walk: Post) -> None:

@@ -15,6 +15,7 @@ from extraction.schema import Declined
 from knowledge.models import Statement
 from knowledge.recording import reviews
 from tests.factories import NOON, make_checkpoint, make_feed, make_post, make_user, read_post
+from tests.markup import markup
 from tests.newsroom import open_newsroom
 
 pytestmark = pytest.mark.django_db
@@ -27,13 +28,13 @@ def viewer(client: Client) -> Client:
 
 
 def titles(client: Client, query: str = "") -> list[str]:
-    html = client.get(f"/{query}").content.decode()
+    html = markup(client.get(f"/{query}"))
     return re.findall(r"<h2><a [^>]*><bdi>(.*?)</bdi>", html)
 
 
 def test_a_row_says_what_was_found(viewer: Client) -> None:
     open_newsroom()
-    html = viewer.get("/").content.decode()
+    html = markup(viewer.get("/"))
     assert "Apollo 11 puts two people on the Moon" in html
     assert "<b>23</b> mentions" in html
     assert "<b>13</b> statements" in html
@@ -54,7 +55,7 @@ def test_a_feed_that_sends_markup_is_shown_as_text(viewer: Client) -> None:
 def test_search_marks_the_words_where_they_stand(viewer: Client) -> None:
     make_post("One", f"{'filler ' * 100}then Erdoğan spoke.")
     make_post("Two", "nothing of the kind")
-    html = viewer.get("/?q=erdogan").content.decode()
+    html = markup(viewer.get("/?q=erdogan"))
     assert "1 post found" in html
     assert "then <mark>Erdoğan</mark> spoke." in html
 
@@ -93,7 +94,7 @@ def test_an_accepted_statement_is_counted_and_found(viewer: Client) -> None:
 
 def test_a_wrong_filter_gets_a_sentence_and_narrows_nothing(viewer: Client) -> None:
     make_post()
-    html = viewer.get("/?since=tomorrow&feed=99&relation=nope&after=rubbish~x&before=%00").content.decode()
+    html = markup(viewer.get("/?since=tomorrow&feed=99&relation=nope&after=rubbish~x&before=%00"))
     assert "Enter a valid date." in html
     assert "1 post" in html
 
@@ -160,9 +161,9 @@ def test_an_empty_list_says_what_to_do_next(viewer: Client, client: Client) -> N
     client.force_login(make_user("editor"))
     assert "Add a feed" in client.get("/").content.decode()
     make_feed()
-    assert "The feeds have not brought any post so far" in client.get("/").content.decode()
+    assert "No feed has delivered a post so far" in client.get("/").content.decode()
     make_post(current_version=None)
-    assert "No post fits" in client.get("/?q=nowhere").content.decode()
+    assert "No matching posts" in client.get("/?q=nowhere").content.decode()
 
 
 def test_a_declined_post_says_why(viewer: Client) -> None:

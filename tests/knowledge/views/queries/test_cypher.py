@@ -14,6 +14,7 @@ from knowledge.graphs.rdf import sparql_guard
 from knowledge.graphs.units import StoreUnavailable
 from knowledge.models import SavedQuery
 from tests.factories import make_user
+from tests.markup import markup
 
 pytestmark = pytest.mark.django_db
 
@@ -72,7 +73,7 @@ def test_it_is_for_those_with_the_permission(client: Client, settings: Any, answ
 
 def test_the_page_answers_as_a_table_and_as_a_graph(editor: Client, answering: Answering) -> None:
     asked = answering(answer())
-    html = editor.post("/cypher/", {"query": "RETURN $x", "parameters": '{"x": 1}', "format": "html"}).content.decode()
+    html = markup(editor.post("/cypher/", {"query": "RETURN $x", "parameters": '{"x": 1}', "format": "html"}))
     assert asked == [("RETURN $x", {"x": 1}, 10.0, 5000)]
     assert f'<a href="/id/entity/{KEY}"><bdi>&lt;b&gt;Ada&lt;/b&gt;</bdi></a>' in html
     assert 'href="javascript' not in html and 'href="https://news.example/1"' in html
@@ -122,7 +123,7 @@ def test_no_answer_is_said_plainly(editor: Client, answering: Answering, error: 
 def test_wrong_parameters_are_not_sent(editor: Client, answering: Answering) -> None:
     asked = answering(answer())
     page = editor.post("/cypher/", {"query": "RETURN 1", "parameters": "{x: 1}", "format": "html"})
-    assert page.status_code == 400 and "are no JSON" in page.content.decode() and asked == []
+    assert page.status_code == 400 and "are not valid JSON" in page.content.decode() and asked == []
 
 
 def test_without_neo4j_it_says_so(editor: Client, settings: Any) -> None:
