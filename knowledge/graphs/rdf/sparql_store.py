@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,8 @@ class SparqlStore:
             transport=httpx.HTTPTransport(uds=str(socket) if socket else None, retries=2),
             trust_env=False,
         )
+        # A store is opened for one query as well as for a process's life: its connections go with it.
+        weakref.finalize(self, self._client.close)
 
     @classmethod
     def from_settings(cls) -> SparqlStore:
