@@ -20,8 +20,9 @@ from extraction.models import Deployment, Feed, Post, PostImage, Reading, Sighti
 from extraction.posts import search
 from knowledge.entities.names import name_key
 from knowledge.models import Mention
+from knowledge.ontology import relation_names
 from knowledge.record import current
-from knowledge.views import pagination, relation_names
+from knowledge.views import pagination
 from knowledge.views.access import READ, page
 from knowledge.views.posts.progress import PostProgress, progress_of
 
