@@ -190,7 +190,8 @@ def _record(pairs: list[tuple[Claimed, Extraction]]) -> None:
         with observing.about(reading=claimed.reading_id, post=claimed.document.id):
             if isinstance(outcome, Exception):
                 logger.warning("The reading was not recorded: %s", outcome)
-                reading.fail(claimed, outcome)
+                # What the checkpoint gave does not fit this version: another attempt alone would give the same.
+                reading.fail(claimed, f"The result could not be recorded: {outcome} Promote another checkpoint.")
             else:
                 logger.info("The reading is recorded.")
 

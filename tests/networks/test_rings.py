@@ -100,7 +100,7 @@ def test_a_ring_in_a_transaction_is_heard_after_it_and_not_if_it_fails(monkeypat
 
 
 def test_an_unknown_lane_is_a_mistake_of_ours() -> None:
-    with pytest.raises(KeyError, match="no lane 'raed'"):
+    with pytest.raises(KeyError, match="no queue 'raed'"):
         ring("raed")
 
 
