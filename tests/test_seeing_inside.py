@@ -171,7 +171,7 @@ def test_a_feed_that_failed_for_a_day_is_told_once_and_again_when_it_is_well(
     watch()
     watch()
     assert not notices.present().exists()
-    assert [message.subject[:17] for message in mail.outbox] == ["[kgbuilder] a fee", "[kgbuilder] Over:"]
+    assert [message.subject[:17] for message in mail.outbox] == ["[kgbuilder] feed ", "[kgbuilder] Resol"]
     Feed.objects.filter(pk=feed.pk).update(failures=4, polled_at=yesterday)
     watch()
     assert Notice.objects.count() == 2
