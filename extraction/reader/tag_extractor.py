@@ -14,9 +14,8 @@ from extraction.features.batch import to_device
 from extraction.features.featurizer import Features
 from extraction.features.model_inputs import Row, Rows, pixels_at
 from extraction.labels import TYPE_MAP
-from extraction.reader.bio import mentions_of
 from extraction.reader.checkpoint import Checkpoint
-from extraction.reader.decoding import Found
+from extraction.reader.decoding import Found, mentions_of
 from extraction.reader.extractor import Extractor, Passage, Reading
 from extraction.reader.image_selection import Given, given, takes, told, unseen
 from extraction.schema import Document, Extraction

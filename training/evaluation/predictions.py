@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from extraction.features.batch import Batch, to_device
 from extraction.networks.outputs import TagOutput
-from extraction.reader.bio import mentions_of
-from extraction.reader.decoding import Decoder, Found
+from extraction.reader.decoding import Decoder, Found, mentions_of
 from training.data.preparation import Item, Prepared, targets_of
 
 BATCH_PIECES = 1600  # padded word pieces a batch on a processor
