@@ -14,7 +14,9 @@ from safetensors.numpy import load_file, save_file
 
 from extraction.features.cooccurrence import PmiTable
 from extraction.reader.checkpoint import Checkpoint, CheckpointError
-from extraction.reader.extractor import WINDOW, Extractor, _both_ways
+from extraction.reader.extractor import Extractor
+from extraction.reader.merging import with_inverses
+from extraction.reader.passages import WINDOW, passages_of
 from extraction.schema import Document, Extraction, Mention, Relation
 from extraction.text.parser import Parser
 from tests.tiny import tiny_checkpoint
@@ -91,15 +93,11 @@ def test_a_document_is_read_the_same_alone_and_among_others(extractor):
         assert facts(alone) == pytest.approx(facts(extraction), abs=1e-4)
 
 
-def test_the_title_is_a_sentence_of_its_own_and_shown_beside_the_others(extractor, checkpoint):
-    passages = extractor._passages([documents()[2]], [None])
+def test_the_title_is_a_sentence_of_its_own_and_shown_beside_the_others(parser):
+    passages = passages_of(parser, [documents()[2]], titled=True)
     assert passages[0].title == ()
     assert all(one.title == ("Headline", "of", "a", "short", "story") for one in passages[1:]) and len(passages) > 1
-    blind = Extractor(
-        dataclasses.replace(checkpoint, manifest=dataclasses.replace(checkpoint.manifest, title=False)),
-        extractor.parser,
-    )
-    assert all(one.title == () for one in blind._passages([documents()[2]], [None]))
+    assert all(one.title == () for one in passages_of(parser, [documents()[2]], titled=False))
 
 
 @pytest.mark.parametrize(
@@ -142,8 +140,8 @@ def _with_pieces(checkpoint: Checkpoint, pieces: int):
     return Featurizer(old.tokenizer, old.pos, old.deps, old.pmi, pieces)
 
 
-def test_windows_share_words(extractor):
-    passages = extractor._passages([Document("1", "word " * 150 + ".")], [None])
+def test_windows_share_words(parser):
+    passages = passages_of(parser, [Document("1", "word " * 150 + ".")], titled=True)
     assert len(passages) > 1 and all(len(one.words.words) <= WINDOW for one in passages)
     assert passages[0].words.spans[-1] > passages[1].words.spans[0]
 
@@ -274,7 +272,7 @@ def test_another_parser_than_the_trained_one_is_said(checkpoint, parser, caplog)
 def test_a_relation_and_its_inverse_are_one_fact_where_their_ends_permit_it():
     mentions = [Mention(0, 4, "location"), Mention(6, 12, "location"), Mention(14, 18, "organization")]
     read = [Relation(0, 1, "located_in", 0.9), Relation(1, 0, "contains", 0.4), Relation(2, 1, "located_in", 0.8)]
-    both = _both_ways({(one.head, int(str(one.tail)), one.key): one for one in read}, mentions)
+    both = with_inverses({(one.head, int(str(one.tail)), one.key): one for one in read}, mentions)
     assert {place: one.score for place, one in both.items()} == {
         (0, 1, "located_in"): 0.9,
         (1, 0, "contains"): 0.9,
@@ -286,7 +284,7 @@ def test_a_relation_and_its_inverse_are_one_fact_where_their_ends_permit_it():
 def test_of_two_contrary_answers_the_surer_one_stands_under_both_names(other, stands):
     mentions = [Mention(0, 4, "location"), Mention(6, 12, "location")]
     read = [Relation(0, 1, "located_in", 0.9), Relation(1, 0, "located_in", other), Relation(0, 1, "shares", 0.5)]
-    both = _both_ways({(one.head, int(str(one.tail)), one.key): one for one in read}, mentions)
+    both = with_inverses({(one.head, int(str(one.tail)), one.key): one for one in read}, mentions)
     sure = max(0.9, other)
     assert {place: one.score for place, one in both.items()} == {
         (*stands, "located_in"): sure,
@@ -295,8 +293,8 @@ def test_of_two_contrary_answers_the_surer_one_stands_under_both_names(other, st
     }
 
 
-def test_what_has_no_inverse_may_hold_both_ways():
+def test_what_has_no_inverse_may_holdwith_inverses():
     mentions = [Mention(0, 4, "person"), Mention(6, 12, "person")]
     read = {(0, 1, "influenced_by"): Relation(0, 1, "influenced_by", 0.9)}
     read[1, 0, "influenced_by"] = Relation(1, 0, "influenced_by", 0.5)
-    assert _both_ways(read, mentions) == read
+    assert with_inverses(read, mentions) == read

@@ -5,54 +5,29 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from extraction.features.batch import Batch, collate, to_device
-from extraction.features.featurizer import Features, TooManyPieces, by_length
-from extraction.labels import RELATIONS
-from extraction.reader.attribution import Support
+from extraction.features.featurizer import Features
 from extraction.reader.calibration import LARGEST
 from extraction.reader.checkpoint import SHIPPED, Checkpoint
 from extraction.reader.decoding import Decoder, Found, logit
-from extraction.schema import Declined, Document, Extraction, Mention, Region, Relation, WeightGrid, Words
+from extraction.reader.merging import merge
+from extraction.reader.passages import Passage, PassageReading, batch_rows, calibrated, fit, passages_of
+from extraction.schema import Declined, Document, Extraction
 from extraction.text import parser as text_parser
 from extraction.vision import depictions
 from extraction.vision.grounding import Grounder
 
 logger = logging.getLogger(__name__)
 
-WINDOW, OVERLAP = 100, 20  # words of a sentence that are read at once, and that neighbouring windows share
 LONGEST_TEXT = 200_000  # code points
-BATCH_PIECES = 1600  # padded word pieces a batch: larger gains nothing on a processor
-
-Span = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A sentence, or a window of one, of document number `document`; `words.spans` count in the document's text."""
-
-    document: int
-    words: Words
-    title: tuple[str, ...] = ()
-    windowed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What was found in one passage, with calibrated scores and in code points."""
-
-    mentions: dict[Span, Mention]
-    relations: dict[tuple[Span, Span, str], float]
-    shown: list[tuple[Span, Region, str, float]] = field(default_factory=list)  # regions that a mention is related to
-    supports: dict[tuple[Span, Span, str], Support] = field(default_factory=dict)  # of relations, by the picture
-    grids: list[WeightGrid] = field(default_factory=list)
 
 
 class Extractor:
@@ -127,9 +102,9 @@ class Extractor:
 
     def batches(self, documents: Sequence[Document]) -> list[Batch]:
         """The batches that `read` makes of these documents."""
-        passages = self._passages(documents, [self._decline(document)[0] for document in documents])
-        features, _ = self._features(passages)
-        return [collate([features[row] for row in rows]) for rows in _batch_rows(features)]
+        skipped = {number for number, document in enumerate(documents) if self._decline(document)[0]}
+        features, _ = self._features(passages_of(self.parser, documents, self._shows_titles(), skipped))
+        return [collate([features[row] for row in rows]) for rows in batch_rows(features)]
 
     @torch.inference_mode()
     def encode_only(self, batches: Sequence[Batch]) -> None:
@@ -145,7 +120,8 @@ class Extractor:
         with self._timed("language"):
             verdicts = [self._decline(document) for document in documents]
         with self._timed("parse"):
-            passages = self._passages(documents, [reason for reason, _ in verdicts])
+            skipped = {number for number, (reason, _) in enumerate(verdicts) if reason}
+            passages = passages_of(self.parser, documents, self._shows_titles(), skipped)
         readings, passages = self._readings(passages)
         grouped: list[list[int]] = [[] for _ in documents]
         for index, passage in enumerate(passages):
@@ -157,7 +133,7 @@ class Extractor:
                 continue
             missing: tuple[str, ...] = ("windowed",) if any(passages[index].windowed for index in mine) else ()
             missing += self._unseen(document)
-            whole = _merge(document, [readings[index] for index in mine], language, missing)
+            whole = merge(document, [readings[index] for index in mine], language, missing)
             with self._timed("depict"):
                 results.append(self._depicted(document, whole))
         return results
@@ -168,7 +144,7 @@ class Extractor:
         new = [one for one in shown if one.score >= self.floor]
         return replace(found, relations=(*found.relations, *new)) if new else found
 
-    def _readings(self, passages: list[Passage]) -> tuple[list[Reading], list[Passage]]:
+    def _readings(self, passages: list[Passage]) -> tuple[list[PassageReading], list[Passage]]:
         """What stands in each passage, and the passages as they had to be cut for the encoder."""
         with self._timed("features"):
             features, passages = self._features(passages)
@@ -194,42 +170,14 @@ class Extractor:
             return Declined("language", message), language
         return None, language or document.language
 
-    def _passages(self, documents: Sequence[Document], declined: Sequence[Declined | None]) -> list[Passage]:
-        """The sentences of all documents that are read, the title's apart from the body's."""
-        parts = []
-        for index, (document, reason) in enumerate(zip(documents, declined, strict=True)):
-            if reason is None:
-                title = min(document.title_end, len(document.text))
-                parts += [(index, 0, document.text[:title]), (index, title, document.text[title:])]
-        passages: list[Passage] = []
-        title_words: tuple[str, ...] = ()
-        parsed = self.parser.parse_texts([part for _, _, part in parts])
-        for (index, start, _), sentences in zip(parts, parsed, strict=True):
-            for words in sentences:
-                shown = title_words if start and self._shows_titles() else ()
-                passages += _windows(Passage(index, _moved(words, start), shown), WINDOW)
-            title_words = () if start else tuple(word for words in sentences for word in words.words)
-        return passages
-
     def _features(self, passages: Sequence[Passage]) -> tuple[list[Features], list[Passage]]:
-        """Features of each passage; one with more pieces than the encoder has positions is cut further."""
-        left = list(passages)
-        while True:
-            try:
-                made = self.checkpoint.featurizer.make([one.words for one in left], [one.title for one in left])
-                return made, left
-            except TooManyPieces as problem:
-                place = problem.args[0]
-                cut = _windows(left[place], max(1, len(left[place].words.words) // 2))
-                if len(cut) == 1:
-                    cut = [replace(left[place], title=())] if left[place].title else []
-                left[place : place + 1] = cut
+        return fit(self.checkpoint.featurizer, passages)
 
     @torch.inference_mode()
     def _find(self, features: Sequence[Features], passages: Sequence[Passage]) -> list[Found]:
         """What stands in each passage, of which these are the features."""
         found: list[Found] = [Found()] * len(features)
-        for rows in _batch_rows(features):
+        for rows in batch_rows(features):
             with self._timed("features"):
                 batch = to_device(collate([features[row] for row in rows]), self.device)
             with self._timed("encode"):
@@ -242,21 +190,8 @@ class Extractor:
                 found[row] = one
         return found
 
-    def _reading(self, passage: Passage, found: Found) -> Reading:
-        inventory, calibration = self.manifest.inventory, self.manifest.calibration
-        spans = [_code_points(passage.words, one.start, one.end) for one in found.mentions]
-        scores = calibration.mentions(found)
-        mentions = {
-            span: Mention(*span, inventory.types[one.type], score)
-            for span, one, score in zip(spans, found.mentions, scores, strict=True)
-        }
-        keys = inventory.relation_keys
-        relations = {
-            (spans[one.head], spans[one.tail], keys[one.relation]): score
-            for one, score in zip(found.relations, calibration.relations(found, keys), strict=True)
-            if score >= self.floor
-        }
-        return Reading(mentions, relations)
+    def _reading(self, passage: Passage, found: Found) -> PassageReading:
+        return calibrated(self.manifest, passage, found)
 
     def _least(self) -> float:
         """The lowest logit that may still reach the floor, whatever the mentions' logits."""
@@ -280,119 +215,3 @@ class Extractor:
 
 def _declined(document: Document, code: str, message: str, language: str = "") -> Extraction:
     return Extraction(document.id, document.text, language, declined=Declined(code, message))
-
-
-def _moved(words: Words, start: int) -> Words:
-    """The same words in a text where theirs begins at `start`."""
-    return replace(words, spans=tuple((a + start, b + start) for a, b in words.spans)) if start else words
-
-
-def _windows(passage: Passage, limit: int) -> list[Passage]:
-    pieces = text_parser.windows(passage.words, limit, min(OVERLAP, limit // 4))
-    windowed = passage.windowed or len(pieces) > 1
-    return [replace(passage, words=piece, windowed=windowed) for piece in pieces]
-
-
-def _code_points(words: Words, start: int, end: int) -> Span:
-    return words.spans[start][0], words.spans[end - 1][1]
-
-
-def _batch_rows(features: Sequence[Features]) -> Iterator[list[int]]:
-    batch: list[int] = []
-    for index in by_length(features):
-        if batch and len(features[index].ids) * (len(batch) + 1) > BATCH_PIECES:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
-
-
-def _merge(document: Document, readings: Sequence[Reading], language: str, missing: tuple[str, ...]) -> Extraction:
-    """One Extraction of all passages. Where windows overlap and disagree the surer mention stays."""
-    mentions: dict[Span, Mention] = {}
-    for reading in readings:
-        for span, mention in reading.mentions.items():
-            if span not in mentions or mentions[span].score < mention.score:
-                mentions[span] = mention
-    kept: list[Mention] = []
-    for mention in sorted(mentions.values(), key=lambda one: (one.start, one.end)):
-        if kept and mention.start < kept[-1].end:
-            if mention.score > kept[-1].score:
-                kept[-1] = mention
-            continue
-        kept.append(mention)
-    index = {(mention.start, mention.end): place for place, mention in enumerate(kept)}
-    best: dict[tuple[int, int, str], Relation] = {}
-    for reading in readings:
-        for (head, tail, key), score in reading.relations.items():
-            if head in index and tail in index and _same_ends(reading, head, tail, mentions):
-                place = (*_in_order(index[head], index[tail], key), key)
-                held = reading.supports.get((head, tail, key), Support())
-                best[place] = _surer(best.get(place), Relation(*place, score, held.evidence, held.without_image))
-    both = _both_ways(best, kept)
-    relations = tuple(both[place] for place in sorted(both)) + _shown(readings, index)
-    return Extraction(
-        *(document.id, document.text, language, tuple(kept), relations, missing),
-        regions=document.regions,
-        scene=document.scene,
-        grids=tuple(grid for reading in readings for grid in reading.grids),
-        contents=document.contents,
-    )
-
-
-def _surer(one: Relation | None, other: Relation) -> Relation:
-    """The surer of two that say the same; without the picture, too, the surer of both would stand."""
-    if one is None:
-        return other
-    without = [score for score in (one.without_image, other.without_image) if score is not None]
-    return replace(one if one.score >= other.score else other, without_image=max(without, default=None))
-
-
-def _both_ways(
-    best: Mapping[tuple[int, int, str], Relation], mentions: Sequence[Mention]
-) -> dict[tuple[int, int, str], Relation]:
-    """What a place lies in contains it: a relation and its inverse are one fact, and as sure as the surer of them.
-
-    A network scores the two apart. Without this a query for one of them would miss what only the other says. And what
-    has an inverse does not hold the other way round too: of two such answers the less sure one is wrong.
-    """
-    both = dict(best)
-    for (head, tail, key), relation in best.items():
-        inverse = RELATIONS[key].inverse if key in RELATIONS else None
-        if inverse and RELATIONS[inverse].permits(mentions[tail].type, mentions[head].type):
-            turned = replace(relation, head=tail, tail=head, key=inverse)
-            both[tail, head, inverse] = _surer(both.get((tail, head, inverse)), turned)
-    return {place: relation for place, relation in both.items() if not _outdone(*place, both)}
-
-
-def _outdone(head: int, tail: int, key: str, found: Mapping[tuple[int, int, str], Relation]) -> bool:
-    """Whether the contrary of what was found is surer. Of two as sure one stands, the same under both names."""
-    contrary = found.get((tail, head, key))
-    inverse = RELATIONS[key].inverse if key in RELATIONS else None
-    if contrary is None or inverse is None:
-        return False
-    score = found[head, tail, key].score
-    return contrary.score > score or (contrary.score == score and (head < tail) != (key < inverse))
-
-
-def _shown(readings: Sequence[Reading], index: dict[Span, int]) -> tuple[Relation, ...]:
-    """The relations of mentions and regions, each once."""
-    best: dict[tuple[int, Region, str], float] = {}
-    for reading in readings:
-        for head, region, key, score in reading.shown:
-            if head in index:
-                place = (index[head], region, key)
-                best[place] = max(score, best.get(place, 0.0))
-    return tuple(Relation(*place, score) for place, score in best.items())
-
-
-def _in_order(head: int, tail: int, key: str) -> tuple[int, int]:
-    """The ends as they are; those of a symmetric relation, which is found both ways, once and in the text's order."""
-    symmetric = key in RELATIONS and RELATIONS[key].symmetric
-    return (tail, head) if symmetric and tail < head else (head, tail)
-
-
-def _same_ends(reading: Reading, head: Span, tail: Span, mentions: dict[Span, Mention]) -> bool:
-    """Whether the types that a window saw are those that stayed: a relation is permitted between certain types only."""
-    return all(reading.mentions[span].type == mentions[span].type for span in (head, tail))

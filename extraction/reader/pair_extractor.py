@@ -27,8 +27,9 @@ from extraction.networks.outputs import PairOutput
 from extraction.reader import attribution, known_facts
 from extraction.reader.calibration import Calibration, clip, sigmoid
 from extraction.reader.checkpoint import SHIPPED, Checkpoint, CheckpointError
-from extraction.reader.extractor import Extractor, Passage, Reading, Span
+from extraction.reader.extractor import Extractor
 from extraction.reader.image_selection import Given, given, takes, told, unseen
+from extraction.reader.passages import Passage, PassageReading, Span, word_spans
 from extraction.reader.tag_extractor import TagExtractor, types_of
 from extraction.reader.visual_extractor import SeeingExtractor
 from extraction.schema import Candidate, Document, Example, Extraction, Fact, Region, WordSpan
@@ -158,7 +159,7 @@ class PairExtractor(Extractor):
     def _shows_titles(self) -> bool:
         return self.mentions._shows_titles()
 
-    def _readings(self, passages: list[Passage]) -> tuple[list[Reading], list[Passage]]:
+    def _readings(self, passages: list[Passage]) -> tuple[list[PassageReading], list[Passage]]:
         with self._timed("features"):
             detected, own, passages = self._both(passages)
         before = dict(self.mentions.seconds)
@@ -181,11 +182,12 @@ class PairExtractor(Extractor):
             passages = cut
 
     def _asked(
-        self, passages: Sequence[Passage], features: Sequence[Features], found: Sequence[Reading]
+        self, passages: Sequence[Passage], features: Sequence[Features], found: Sequence[PassageReading]
     ) -> Iterator[Asked]:
         for place, (passage, shown, reading) in enumerate(zip(passages, features, found, strict=True)):
-            spans = _word_spans(passage, reading)[:MOST_MENTIONS]
-            mentions = tuple(WordSpan(start, end, kind) for start, end, kind in spans)
+            kinds = [reading.mentions[span].type for span in sorted(reading.mentions)]
+            spans = zip(word_spans(passage, reading.mentions), kinds, strict=True)
+            mentions = tuple(WordSpan(*span, kind) for span, kind in spans)[:MOST_MENTIONS]
             facts = self.facts[passage.document]
             for look in self.given[passage.document]:
                 regions = look.regions
@@ -222,9 +224,11 @@ class PairExtractor(Extractor):
                 yield Candidate(head, tail)
 
     @torch.inference_mode()
-    def _related(self, passages: Sequence[Passage], found: Sequence[Reading], asked: Sequence[Asked]) -> list[Reading]:
+    def _related(
+        self, passages: Sequence[Passage], found: Sequence[PassageReading], asked: Sequence[Asked]
+    ) -> list[PassageReading]:
         keep = self.manifest.head == "region_pair"
-        readings = [Reading(one.mentions, dict(one.relations) if keep else {}, list(one.shown)) for one in found]
+        readings = [PassageReading(one.mentions, dict(one.relations) if keep else {}, list(one.shown)) for one in found]
         order = sorted(range(len(asked)), key=lambda place: len(asked[place].row.features.ids))
         for start in range(0, len(order), BATCH_ROWS):
             chosen = [asked[place] for place in order[start : start + BATCH_ROWS]]
@@ -248,7 +252,7 @@ class PairExtractor(Extractor):
         output: PairOutput,
         odds: Floats,
         passages: Sequence[Passage],
-        readings: Sequence[Reading],
+        readings: Sequence[PassageReading],
     ) -> tuple[dict[int, Floats], list[Floats | None]]:
         """For rows above the floor their log odds without the picture, and each row's weights over the regions."""
         nothing: list[Floats | None] = [None] * len(chosen)
@@ -289,7 +293,7 @@ class PairExtractor(Extractor):
 
     def _take(
         self,
-        reading: Reading,
+        reading: PassageReading,
         asked: Asked,
         odds: Floats,
         bare: Floats | None = None,
@@ -323,7 +327,7 @@ class PairExtractor(Extractor):
                         attribution.evidence(weights, asked.given.places), without[one]
                     )
 
-    def _said(self, reading: Reading, head: Span, tail: Span, scores: Floats) -> dict[Said, float]:
+    def _said(self, reading: PassageReading, head: Span, tail: Span, scores: Floats) -> dict[Said, float]:
         """What the labels mean between these two in this product's words; of several that mean one thing the surest."""
         kinds = reading.mentions[head].type, reading.mentions[tail].type
         found: dict[Said, float] = {}
@@ -347,10 +351,3 @@ def log_odds(logits: NDArray[Any]) -> Floats:
 def _calibrated(calibration: Calibration, odds: Floats) -> Floats:
     slope, *_, bias = calibration.relation
     return sigmoid(clip(odds) * slope + bias)
-
-
-def _word_spans(passage: Passage, reading: Reading) -> list[tuple[int, int, str]]:
-    """The mentions in word positions, in the order of the text."""
-    starts = {span[0]: place for place, span in enumerate(passage.words.spans)}
-    ends = {span[1]: place + 1 for place, span in enumerate(passage.words.spans)}
-    return [(starts[start], ends[end], reading.mentions[start, end].type) for start, end in sorted(reading.mentions)]

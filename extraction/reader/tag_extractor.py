@@ -16,8 +16,9 @@ from extraction.features.model_inputs import Row, Rows, pixels_at
 from extraction.labels import TYPE_MAP
 from extraction.reader.checkpoint import Checkpoint
 from extraction.reader.decoding import Found, mentions_of
-from extraction.reader.extractor import Extractor, Passage, Reading
+from extraction.reader.extractor import Extractor
 from extraction.reader.image_selection import Given, given, takes, told, unseen
+from extraction.reader.passages import Passage, PassageReading
 from extraction.schema import Document, Extraction
 from extraction.text import parser as text_parser
 
@@ -59,11 +60,11 @@ class TagExtractor(Extractor):
                 found[place] = Found(mentions)
         return found
 
-    def _reading(self, passage: Passage, found: Found) -> Reading:
+    def _reading(self, passage: Passage, found: Found) -> PassageReading:
         """Types of a data set's own labels are turned into this product's."""
         reading = super()._reading(passage, found)
         ours = types_of(self.manifest.training.get("config", {}).get("data", ()))
-        return Reading(
+        return PassageReading(
             {span: replace(one, type=ours.get(one.type, one.type)) for span, one in reading.mentions.items()}, {}
         )
 

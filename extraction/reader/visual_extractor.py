@@ -17,8 +17,9 @@ from extraction.features.model_inputs import Row, Rows
 from extraction.reader import attribution
 from extraction.reader.checkpoint import Checkpoint
 from extraction.reader.decoding import Found
-from extraction.reader.extractor import Extractor, Passage, Reading, Span, _batch_rows
+from extraction.reader.extractor import Extractor
 from extraction.reader.image_selection import Given, given, told, unseen
+from extraction.reader.passages import Passage, PassageReading, Span, batch_rows
 from extraction.schema import Document, Extraction
 from extraction.text import parser as text_parser
 
@@ -38,7 +39,7 @@ class SeeingExtractor(Extractor):
         found = zip(super()._read(documents), self.given, strict=True)
         return [told(read, "regions", [shown]) for read, shown in found]
 
-    def _readings(self, passages: list[Passage]) -> tuple[list[Reading], list[Passage]]:
+    def _readings(self, passages: list[Passage]) -> tuple[list[PassageReading], list[Passage]]:
         with self._timed("features"):
             features, passages = self._features(passages)
         pairs = zip(features, passages, strict=True)
@@ -58,7 +59,7 @@ class SeeingExtractor(Extractor):
         """What is found in each row, and what its words looked at (n, k)."""
         found: list[Found] = [Found()] * len(shown)
         looked: list[np.ndarray | None] = [None] * len(shown)
-        for chosen in _batch_rows([row.features for row in shown]):
+        for chosen in batch_rows([row.features for row in shown]):
             with self._timed("features"):
                 batch = to_device(self.rows.batch([shown[place] for place in chosen]), self.device)
             with self._timed("encode"):
@@ -73,7 +74,9 @@ class SeeingExtractor(Extractor):
                 looked[place] = None if weights is None else weights[number].float().cpu().numpy()
         return found, looked
 
-    def _supported(self, passage: Passage, reading: Reading, alone: Reading, looked: np.ndarray | None) -> Reading:
+    def _supported(
+        self, passage: Passage, reading: PassageReading, alone: PassageReading, looked: np.ndarray | None
+    ) -> PassageReading:
         """The reading with what its relations rest on in the picture."""
         if looked is None:
             return reading
