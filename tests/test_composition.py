@@ -15,7 +15,9 @@ from extraction.networks.outputs import PairOutput
 from extraction.reader.checkpoint import Checkpoint, CheckpointError
 from extraction.reader.decoding import Found, FoundMention
 from extraction.reader.extractor import Extractor
-from extraction.reader.pair_extractor import PairExtractor, meanings, reader
+from extraction.reader.label_mapping import meanings
+from extraction.reader.load import reader, reader_of
+from extraction.reader.pair_extractor import PairExtractor
 from extraction.reader.tag_extractor import TagExtractor
 from extraction.schema import Document, Fact, Region
 from extraction.text.parser import Parser
@@ -155,7 +157,7 @@ def test_every_pair_system_is_loaded_as_a_reader(parser, tmp_path, system):
     detector = tmp_path / "mentions"
     tiny_checkpoint(parser).save(detector)
     pair_checkpoint(tmp_path / system, system, "pair", mentions=str(detector))
-    extractor = Extractor.load(tmp_path / system, parser=parser)
+    extractor = reader(tmp_path / system, parser=parser)
     assert isinstance(extractor, PairExtractor) and extractor.mentions.digest == Checkpoint.load(detector).digest
     (read,) = extractor.read([Document("1", TEXT)])
     assert read.declined is None
@@ -170,7 +172,7 @@ def test_a_detector_that_was_changed_is_refused(parser, tmp_path):
     checkpoint = pair_checkpoint(tmp_path / "mtb", "mtb", "pair", mentions=str(detector))
     tiny_checkpoint(parser, seed=1).save(detector)
     with pytest.raises(CheckpointError, match="is not the one"):
-        reader(checkpoint, "cpu", parser)
+        reader_of(checkpoint, parser)
     with pytest.raises(CheckpointError, match="finds no mentions"):
         pair_checkpoint(tmp_path / "other", "mtb", "pair", mentions=str(tmp_path / "mtb"))
 
@@ -180,14 +182,14 @@ def test_a_tagger_reads_mentions_in_the_products_types(parser, tmp_path):
     with torch.no_grad():
         checkpoint.network.emit.bias.zero_()
         checkpoint.network.emit.bias[1 + 2 * checkpoint.manifest.inventory.types.index("org")] = 9.0
-    extractor = reader(checkpoint, "cpu", parser)
+    extractor = reader_of(checkpoint, parser)
     assert isinstance(extractor, TagExtractor)
     (read,) = extractor.read([Document("1", "Anna left.")])
     assert {one.type for one in read.mentions} == {"organization"} and read.relations == ()
 
 
 def test_a_tagger_is_shown_the_leading_picture_alone_or_in_front_of_a_pair_system(parser, tmp_path):
-    tagger = reader(pair_checkpoint(tmp_path / "tags", "rsrnet", "tags"), "cpu", parser)
+    tagger = reader_of(pair_checkpoint(tmp_path / "tags", "rsrnet", "tags"), parser)
     asked = watched(tagger)
     box = Region((0.1, 0.1, 0.4, 0.4), "dog")
     shown = Document("1", "Anna left.", images=("", ""), regions=(box, dataclasses.replace(box, image=1)))

@@ -10,6 +10,7 @@ import torch
 
 from extraction.features.batch import OBJECT_EDGES, OBJECT_WIDTH
 from extraction.networks.eega import EEGA
+from extraction.reader import load
 from extraction.reader.checkpoint import Checkpoint
 from extraction.reader.extractor import Extractor
 from extraction.reader.visual_extractor import SeeingExtractor
@@ -41,8 +42,8 @@ def seeing(parser: Parser) -> Checkpoint:
 
 def test_a_saved_checkpoint_with_a_visual_side_is_loaded_as_one_that_sees(parser, tmp_path):
     seeing(parser).save(tmp_path)
-    assert isinstance(Extractor.load(tmp_path, parser=parser), SeeingExtractor)
-    assert type(Extractor.load(tiny_checkpoint(parser).save(tmp_path / "blind"), parser=parser)) is Extractor
+    assert isinstance(load.reader(tmp_path, parser=parser), SeeingExtractor)
+    assert type(load.reader(tiny_checkpoint(parser).save(tmp_path / "blind"), parser=parser)) is Extractor
 
 
 def test_regions_move_scores_and_stand_beside_them(parser):

@@ -13,6 +13,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from extraction.features.cooccurrence import PmiTable
+from extraction.reader import load
 from extraction.reader.checkpoint import Checkpoint, CheckpointError
 from extraction.reader.extractor import Extractor
 from extraction.reader.merging import with_inverses
@@ -190,7 +191,7 @@ def test_a_saved_checkpoint_reads_as_before(folder, checkpoint, parser):
     with torch.no_grad():
         for weight in checkpoint.network.parameters():
             weight.copy_(weight.half().float())
-    saved, before = Extractor.load(folder, parser=parser), Extractor(checkpoint, parser)
+    saved, before = load.reader(folder, parser=parser), Extractor(checkpoint, parser)
     assert saved.manifest == checkpoint.manifest and len(saved.digest) == 64
     for one, other in zip(saved.read(documents()), before.read(documents()), strict=True):
         assert one == other
@@ -260,7 +261,7 @@ def test_weights_that_are_not_numbers_are_refused(folder):
 
 def test_a_checkpoint_needs_nothing_outside_its_folder(folder, tmp_path, parser):
     moved = shutil.move(folder, tmp_path / "elsewhere")
-    assert Extractor.load(moved, parser=parser).read([documents()[0]])[0].mentions
+    assert load.reader(moved, parser=parser).read([documents()[0]])[0].mentions
 
 
 def test_another_parser_than_the_trained_one_is_said(checkpoint, parser, caplog):

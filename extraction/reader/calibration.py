@@ -52,6 +52,16 @@ def relation_inputs(found: Found) -> Floats:
     return clip(np.array(rows, np.float64).reshape(-1, 5))
 
 
+def log_odds(logits: NDArray[np.floating]) -> Floats:
+    """(items, labels): log p - log (1 - p) of each label, from the logits of a softmax."""
+    top = np.asarray(logits, np.float64)
+    top = top - top.max(1, keepdims=True)
+    raised = np.exp(top)
+    rest = raised.sum(1, keepdims=True) - raised
+    odds: Floats = top - np.log(np.maximum(rest, 1e-30))
+    return odds
+
+
 def clip(logits: Floats) -> Floats:
     return np.clip(logits, -LARGEST, LARGEST)
 

@@ -1,4 +1,4 @@
-"""The Extractor, a checkpoint that reads documents: `Extractor.load().read([Document("1", "…")])`. No Django."""
+"""The Extractor, a checkpoint that reads documents. No Django."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -16,7 +15,7 @@ from torch import Tensor
 from extraction.features.batch import Batch, collate, to_device
 from extraction.features.featurizer import Features
 from extraction.reader.calibration import LARGEST
-from extraction.reader.checkpoint import SHIPPED, Checkpoint
+from extraction.reader.checkpoint import Checkpoint
 from extraction.reader.decoding import Decoder, Found, logit
 from extraction.reader.merging import merge
 from extraction.reader.passages import Passage, PassageReading, batch_rows, calibrated, fit, passages_of
@@ -47,19 +46,6 @@ class Extractor:
                 self.manifest.parser,
                 parser.version,
             )
-
-    @classmethod
-    def load(
-        cls, path: Path | str | None = None, device: str = "cpu", parser: text_parser.Parser | None = None
-    ) -> Extractor:
-        """The checkpoint in this folder, or the shipped one. Raises CheckpointError or text.ParserMissing."""
-        checkpoint = Checkpoint.load(Path(path) if path else SHIPPED)
-        parser = parser or text_parser.Parser.load()
-        if checkpoint.manifest.head != "word_pairs" or checkpoint.network.needs.objects:
-            from extraction.reader.pair_extractor import reader
-
-            return reader(checkpoint, device, parser)
-        return cls(checkpoint, parser, device)
 
     @property
     def name(self) -> str:

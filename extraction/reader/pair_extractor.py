@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,16 +20,15 @@ from extraction.features.batch import Batch, to_device
 from extraction.features.entity_markers import add_markers
 from extraction.features.featurizer import Features
 from extraction.features.model_inputs import Row, Rows, pixels_at
-from extraction.labels import REGION_RELATIONS, RELATION_MAP, RELATIONS, Inventory
+from extraction.labels import REGION_RELATIONS
 from extraction.networks.outputs import PairOutput
 from extraction.reader import attribution, known_facts
-from extraction.reader.calibration import Calibration, clip, sigmoid
-from extraction.reader.checkpoint import SHIPPED, Checkpoint, CheckpointError
+from extraction.reader.calibration import Calibration, clip, log_odds, sigmoid
+from extraction.reader.checkpoint import Checkpoint
 from extraction.reader.extractor import Extractor
 from extraction.reader.image_selection import Given, given, takes, told, unseen
+from extraction.reader.label_mapping import meanings
 from extraction.reader.passages import Passage, PassageReading, Span, word_spans
-from extraction.reader.tag_extractor import TagExtractor, types_of
-from extraction.reader.visual_extractor import SeeingExtractor
 from extraction.schema import Candidate, Document, Example, Extraction, Fact, Region, WordSpan
 from extraction.text import parser as text_parser
 from extraction.vision import grounding
@@ -41,64 +38,6 @@ BATCH_ROWS = 64
 
 Floats = NDArray[np.float64]
 Said = tuple[Span, Span, str]
-
-
-def reader(checkpoint: Checkpoint, device: str, parser: text_parser.Parser) -> Extractor:
-    """The reader of a checkpoint of any system. Raises CheckpointError."""
-    head = checkpoint.manifest.head
-    if head == "word_pairs":
-        return (SeeingExtractor if checkpoint.network.needs.objects else Extractor)(checkpoint, parser, device)
-    if head == "tags":
-        return TagExtractor(_for_any_parser(checkpoint, parser), parser, device)
-    return PairExtractor(_for_any_parser(checkpoint, parser), detector(checkpoint, device, parser), parser, device)
-
-
-def detector(checkpoint: Checkpoint, device: str, parser: text_parser.Parser) -> Extractor:
-    """What finds the mentions for a pair checkpoint. Raises CheckpointError where that is another one now."""
-    named = checkpoint.manifest.mentions
-    found = reader(Checkpoint.load(Path(named.get("path") or SHIPPED)), device, parser)
-    if isinstance(found, PairExtractor):
-        raise CheckpointError(f"{named['path']} finds no mentions: it is itself asked about those of another one")
-    if named.get("digest", found.digest) != found.digest:
-        raise CheckpointError(
-            f"the checkpoint in {named['path']} is not the one that {checkpoint.manifest.name} was put behind: train "
-            "it again, or put the right one back"
-        )
-    return found
-
-
-def _for_any_parser(checkpoint: Checkpoint, parser: text_parser.Parser) -> Checkpoint:
-    """A network that reads no trees was trained without a parser: any one will do."""
-    if checkpoint.manifest.parser != "none":
-        return checkpoint
-    return replace(checkpoint, manifest=replace(checkpoint.manifest, parser=parser.version))
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """What one of the network's labels says in this product's: its key, which end is the head, and permitted ends."""
-
-    key: str
-    turned: bool
-    heads: frozenset[str]
-    tails: frozenset[str]
-
-    def permits(self, head: str, tail: str) -> bool:
-        return head in self.heads and tail in self.tails
-
-
-def meanings(names: Inventory, data: Sequence[str]) -> list[Meaning | None]:
-    """The meaning of each relation of the inventory; None for one that this product has no word for."""
-    types = types_of(data)
-    found: list[Meaning | None] = []
-    for relation in names.relations:
-        if relation.key in RELATIONS or relation.key in REGION_RELATIONS:
-            found.append(Meaning(relation.key, False, relation.heads, relation.tails))
-            continue
-        mapped = next((RELATION_MAP[name][relation.key] for name in data if relation.key in RELATION_MAP[name]), None)
-        ends = (frozenset(types.get(one, one) for one in side) for side in (relation.heads, relation.tails))
-        found.append(Meaning(mapped.key, mapped.turned, *ends) if mapped else None)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,16 +275,6 @@ class PairExtractor(Extractor):
                 ends = (tail, head) if meaning.turned else (head, tail)
                 found[*ends, meaning.key] = max(score, found.get((*ends, meaning.key), 0.0))
         return found
-
-
-def log_odds(logits: NDArray[Any]) -> Floats:
-    """(items, labels): log p - log (1 - p) of each label, from the logits of a softmax."""
-    top = np.asarray(logits, np.float64)
-    top = top - top.max(1, keepdims=True)
-    raised = np.exp(top)
-    rest = raised.sum(1, keepdims=True) - raised
-    odds: Floats = top - np.log(np.maximum(rest, 1e-30))
-    return odds
 
 
 def _calibrated(calibration: Calibration, odds: Floats) -> Floats:

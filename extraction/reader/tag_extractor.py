@@ -13,11 +13,11 @@ import torch
 from extraction.features.batch import to_device
 from extraction.features.featurizer import Features
 from extraction.features.model_inputs import Row, Rows, pixels_at
-from extraction.labels import TYPE_MAP
 from extraction.reader.checkpoint import Checkpoint
 from extraction.reader.decoding import Found, mentions_of
 from extraction.reader.extractor import Extractor
 from extraction.reader.image_selection import Given, given, takes, told, unseen
+from extraction.reader.label_mapping import types_of
 from extraction.reader.passages import Passage, PassageReading
 from extraction.schema import Document, Extraction
 from extraction.text import parser as text_parser
@@ -71,8 +71,3 @@ class TagExtractor(Extractor):
     def _unseen(self, document: Document) -> tuple[str, ...]:
         needs = self.rows.needs
         return unseen(document, needs, given(document, self.takes, needs.objects))
-
-
-def types_of(data: Sequence[str]) -> dict[str, str]:
-    """The data sets' own types in this product's."""
-    return {theirs: ours for name in data for theirs, ours in TYPE_MAP.get(name, {}).items() if ours}

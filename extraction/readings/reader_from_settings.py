@@ -33,14 +33,14 @@ def load(folder: str | Path | None = None) -> Extractor:
         )
     try:
         if settings.EXTRACTOR:
-            return _named(settings.EXTRACTOR).load(path, device=settings.DEVICE)
+            return _named(settings.EXTRACTOR, path)
         from extraction.reader.checkpoint import CheckpointError
-        from extraction.reader.extractor import Extractor
+        from extraction.reader.load import reader
         from extraction.text.parser import Parser, ParserMissing
     except ImportError as error:
         raise PartMissing(f"A package is not installed ({error}): run `make install`.") from error
     try:
-        extractor = Extractor.load(path, device=settings.DEVICE, parser=Parser.load(settings.PARSER or None))
+        extractor = reader(path, device=settings.DEVICE, parser=Parser.load(settings.PARSER or None))
     except (CheckpointError, ParserMissing) as error:
         raise PartMissing(str(error)) from error
     if settings.GROUNDING_MODEL is not None and hasattr(extractor, "grounder"):
@@ -57,9 +57,10 @@ def _grounder() -> Grounder | None:
         return None
 
 
-def _named(name: str) -> type[Extractor]:
+def _named(name: str, path: Path) -> Extractor:
+    """What the class of this name, written as module:class, loads."""
     module, _, attribute = name.partition(":")
-    extractor: type[Extractor] = getattr(import_module(module), attribute)
+    extractor: Extractor = getattr(import_module(module), attribute).load(path, device=settings.DEVICE)
     return extractor
 
 

@@ -13,8 +13,8 @@ from itertools import permutations
 import numpy as np
 
 from extraction.labels import Inventory
+from extraction.reader.calibration import log_odds
 from extraction.reader.checkpoint import Checkpoint
-from extraction.reader.pair_extractor import log_odds
 from extraction.schema import Candidate, Example, WordSpan
 from training.data.parse_cache import Parses
 from training.evaluation.evaluation import prepared_for

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from extraction.reader.calibration import Calibration, clip
+from extraction.reader.calibration import Calibration, clip, log_odds
 from extraction.reader.checkpoint import Checkpoint
 from extraction.reader.decoding import Found
-from extraction.reader.pair_extractor import log_odds
 from training.data.images import inputs
 from training.data.parse_cache import Parses
 from training.data.preparation import Prepared
