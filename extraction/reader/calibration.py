@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from extraction.reader.decoding import Found
+from extraction.reader.decoding import Found, logit
 
 Floats = NDArray[np.float64]
 LARGEST = 12.0  # logits beyond this say no more
@@ -40,6 +40,17 @@ class Calibration:
         own = np.array([self.biases.get(keys[relation.relation], 0.0) for relation in found.relations])
         scores = relation_inputs(found) @ np.array(self.relation) + own
         return sigmoid(scores).tolist()
+
+    def labels(self, odds: Floats) -> Floats:
+        """The probability of each label of a pair network, from its log odds and with both ends taken for right."""
+        slope, *_, bias = self.relation
+        return sigmoid(clip(odds) * slope + bias)
+
+    def least_logit(self, floor: float) -> float:
+        """The lowest logit of a relation that may still have the probability `floor`, whatever its mentions' logits."""
+        slope, weak, strong, gap, bias = self.relation
+        best = LARGEST * (max(weak, 0.0) + max(strong, 0.0) + max(gap, 0.0)) + bias + max([0.0, *self.biases.values()])
+        return (logit(max(floor, 1e-6)) - best) / slope if slope > 0 else -math.inf
 
 
 def relation_inputs(found: Found) -> Floats:

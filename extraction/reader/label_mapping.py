@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from extraction.labels import REGION_RELATIONS, RELATION_MAP, RELATIONS, TYPE_MAP, Inventory
 
@@ -17,9 +18,6 @@ class Meaning:
     turned: bool
     heads: frozenset[str]
     tails: frozenset[str]
-
-    def permits(self, head: str, tail: str) -> bool:
-        return head in self.heads and tail in self.tails
 
 
 def meanings(names: Inventory, data: Sequence[str]) -> list[Meaning | None]:
@@ -37,6 +35,16 @@ def meanings(names: Inventory, data: Sequence[str]) -> list[Meaning | None]:
         ends = (frozenset(types.get(one, one) for one in side) for side in (relation.heads, relation.tails))
         found.append(Meaning(mapped.key, mapped.turned, *ends) if mapped else None)
     return found
+
+
+def by_types(found: Sequence[Meaning | None]) -> dict[tuple[str, str], list[tuple[int, Meaning]]]:
+    """For the entity types of a head and a tail, the meanings that permit them with their places in the sequence."""
+    permitted: dict[tuple[str, str], list[tuple[int, Meaning]]] = {}
+    for place, meaning in enumerate(found):
+        if meaning is not None:
+            for ends in product(meaning.heads, meaning.tails):
+                permitted.setdefault(ends, []).append((place, meaning))
+    return permitted
 
 
 def types_of(data: Sequence[str]) -> dict[str, str]:
