@@ -1,7 +1,9 @@
 # make run      install what is missing, then start everything (PORT=8001 make run: on another port)
-# make test     the test suite            make lint   ruff and mypy
+# make test     the test suite            make lint   ruff, mypy, djlint
+# make lint-js  Biome over static/*.js; needs Node.js, which nothing else does
+# make docs     the documentation as a site, in var/docs
 # make ci       what CI runs              make kill   30 random kills while 500 posts are read
-# make install-yolo  ultralytics, under AGPL-3.0, for whoever wants its detectors (docs/pictures.md)
+# make install-yolo  ultralytics, under AGPL-3.0, for whoever wants its detectors (docs/editors/pictures.md)
 # make secrets  the passwords and keys that docker-compose.yml reads, made once
 # make clean    remove what was installed; DATA_DIR stays
 # PIP_ARGS      passed to pip, for example an index of CPU-only wheels of torch
@@ -11,8 +13,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 VENV := .venv
 PY := $(VENV)/bin/python
 ARGS ?=
+BIOME := @biomejs/biome@2.6.8
 
-.PHONY: run install install-dev install-yolo test lint format ci kill secrets clean
+.PHONY: run install install-dev install-yolo test lint lint-js format docs ci kill secrets clean
 run: install
 	@exec $(PY) manage.py up
 
@@ -47,10 +50,19 @@ lint: install-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy .
+	$(PY) -m djlint templates --lint --check
+
+lint-js:
+	@command -v npx >/dev/null || { echo "make lint-js runs Biome with npx, which was not found on the PATH. Install Node.js 20 or newer."; exit 1; }
+	npx --yes $(BIOME) lint --error-on-warnings
 
 format: install-dev
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+	$(PY) -m djlint templates --reformat --quiet
+
+docs: install-dev
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --strict --site-dir var/docs
 
 ci:
 	.ci/run

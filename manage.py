@@ -4,8 +4,15 @@
 import os
 import sys
 
+from kgbuilder import VERSION
+
 
 def main() -> None:
+    # Before Django, which would answer with its own version, and without settings or a database: a report of a fault
+    # in either names the version too.
+    if sys.argv[1:] in (["version"], ["--version"]):
+        print(f"kgbuilder {VERSION}")
+        return
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kgbuilder.settings")
     try:
         from django.core.management import execute_from_command_line

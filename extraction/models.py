@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Substr
 
-from extraction.fields import SealedField
+from kgbuilder.conf.encrypted_field import SealedField
 
 
 class Leased(models.Model):
@@ -48,7 +48,7 @@ class Feed(Leased):
         ACTIVE = "active", "active"
         PAUSED = "paused", "paused"
         GONE = "gone", "gone"
-        SENT = "sent", "sent to us"  # by programs, with the API: nothing is polled
+        SENT = "sent", "sent through the API"  # by programs, with the API: nothing is polled
 
     url = models.URLField(max_length=2000, unique=True)
     credentials = SealedField(blank=True, default="")
@@ -292,12 +292,12 @@ class Reading(Leased):
     """One checkpoint's reading of one version with one set of inputs. `stage` is the next one to do."""
 
     class Stage(models.TextChoices):
-        READ = "read", "waits to be read"
-        LINK = "link", "waits to be linked"
-        DONE = "done", "read"
+        READ = "read", "queued"
+        LINK = "link", "waiting for facts"
+        DONE = "done", "analysed"
         DECLINED = "declined", "declined"
         FAILED = "failed", "failed"
-        DROPPED = "dropped", "superseded before it was read"
+        DROPPED = "dropped", "superseded"
 
     version = models.ForeignKey(PostVersion, on_delete=models.CASCADE, related_name="readings")
     checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="readings")
@@ -327,8 +327,8 @@ class TextToRead(Leased):
     """
 
     class State(models.TextChoices):
-        WAITING = "waiting", "waits to be read"
-        DONE = "done", "read"
+        WAITING = "waiting", "queued"
+        DONE = "done", "analysed"
         FAILED = "failed", "failed"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)

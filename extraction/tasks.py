@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import Error as DatabaseGone
 from django.utils import timezone
 
-from extraction import leases, telemetry
+from extraction import leases
 from extraction.feeds import polling
 from extraction.images import detection, detectors_from_settings, image_retention
 from extraction.models import Checkpoint, Deployment, Reading
@@ -27,6 +27,7 @@ from extraction.readings import queue as readings_queue
 from extraction.readings import reader_from_settings, text_requests
 from extraction.schema import Claimed, Extraction
 from kgbuilder.celery import ring
+from kgbuilder.supervision import telemetry
 from kgbuilder.supervision.parts import run_folder
 from kgbuilder.supervision.watchdog import AtStart, lease
 from knowledge.record import thresholds

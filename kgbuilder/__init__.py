@@ -1,3 +1,3 @@
-"""The product's wiring. VERSION is pyproject.toml's."""
+"""The product's wiring, and its version: the one place where it is written. pyproject.toml reads it from here."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"

@@ -57,7 +57,7 @@ def _fields(message: Any) -> list[str]:
     return [str(name) for part in message for name in part.get("changed", {}).get("fields", [])]
 
 
-class NotedUserAdmin(Noted, UserAdmin):
+class NotedUserAdmin(Noted, UserAdmin):  # type: ignore[type-arg]  # generic for the checker alone
     """Accounts."""
 
 

@@ -36,7 +36,7 @@ class Channel(virtual.Channel):
     supports_fanout = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]  # kombu has no types
         self.folder = Path(self.connection.client.transport_options["folder"])
         self._sweep()
 
@@ -134,7 +134,7 @@ class Transport(virtual.Transport):
     driver_name = "filesystem"
 
     def __init__(self, client: Any, **kwargs: Any) -> None:
-        super().__init__(client, **kwargs)
+        super().__init__(client, **kwargs)  # type: ignore[no-untyped-call]  # kombu has no types
         self.state = self.routes
 
     def driver_version(self) -> str:

@@ -114,7 +114,7 @@ class Doorbell:
             self._send(lane)
         except Exception as error:
             self._quiet_until = time.monotonic() + QUIET_SECONDS
-            logger.warning("The broker cannot be reached, so lane %s waits for the next sweep: %s", lane, error)
+            logger.warning("The broker cannot be reached, so queue %s waits for the next sweep: %s", lane, error)
 
     def _send(self, lane: str) -> None:
         with self._app.producer_pool.acquire(block=True, timeout=2) as producer:
@@ -138,14 +138,14 @@ def ring(lane: str) -> None:
     from django.db import connection, transaction
 
     if lane not in LANES:
-        raise KeyError(f"There is no lane {lane!r}; there are {', '.join(LANES)}.")
+        raise KeyError(f"There is no queue {lane!r}; there are {', '.join(LANES)}.")
     if connection.in_atomic_block:
         transaction.on_commit(partial(_doorbell.ring, lane))
     else:
         _doorbell.ring(lane)
 
 
-class LaneScheduler(Scheduler):
+class LaneScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
     """Beat that rings lanes, so that sweeps during an outage or a long batch do not pile up as messages.
 
     Where the clock is set back it begins its intervals anew. Celery's waits until the clock has caught up, and rings
@@ -157,7 +157,7 @@ class LaneScheduler(Scheduler):
     def tick(self, *args: Any, **kwargs: Any) -> float:
         day, steady = time.time(), time.monotonic()
         if self._seen and (steady - self._seen[1]) - (day - self._seen[0]) > CLOCK_SLACK_SECONDS:
-            logger.warning("The clock was set back; the intervals of all lanes begin anew.")
+            logger.warning("The clock was set back; the intervals of all queues start again.")
             for entry in self.schedule.values():
                 entry.last_run_at = entry.default_now()
             self._heap = None
@@ -188,7 +188,7 @@ def _beat_ready(**kwargs: Any) -> None:
 
 
 def _beat_as(part: str) -> None:
-    from kgbuilder.monitoring import heartbeat
+    from kgbuilder.supervision import heartbeat
 
     heartbeat.start(part)
 

@@ -59,7 +59,7 @@ def start(by: audit_log.Who = None) -> str:
         deploy_folder(settings.CHECKPOINT, by)
         return ""
     deploy(active.checkpoint, _wanted(active.checkpoint), by, again=NONE, promoted=True)
-    return f"Posts are read by the checkpoint {active.checkpoint}, which was promoted."
+    return f"Posts are analysed by the checkpoint {active.checkpoint}, which was promoted."
 
 
 def _promotion_stands(active: Deployment) -> bool:

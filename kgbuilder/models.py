@@ -69,10 +69,10 @@ class Notice(models.Model):
     """
 
     class Kind(models.TextChoices):
-        FEED = "feed", "a feed fails"
-        LANE = "lane", "a lane is late"
-        STORE = "store", "a store is away"
-        PART = "part", "a part is silent"
+        FEED = "feed", "feed failing"
+        LANE = "lane", "queue late"
+        STORE = "store", "store unavailable"
+        PART = "part", "component without heartbeat"
 
     kind = models.CharField(max_length=10, choices=Kind)
     subject = models.CharField(max_length=100)

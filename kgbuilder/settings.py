@@ -110,10 +110,10 @@ LOG_FORMAT: str = ENV["LOG_FORMAT"]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"repeats": {"()": "kgbuilder.monitoring.repeats.Repeats"}},
+    "filters": {"repeats": {"()": "kgbuilder.supervision.logs.Repeats"}},
     "formatters": {
-        "plain": {"()": "kgbuilder.monitoring.logs.Plain", "format": "%(levelname)s %(name)s: %(subject)s%(message)s"},
-        "json": {"()": "kgbuilder.monitoring.logs.Json"},
+        "plain": {"()": "kgbuilder.supervision.logs.Plain", "format": "%(levelname)s %(name)s: %(subject)s%(message)s"},
+        "json": {"()": "kgbuilder.supervision.logs.Json"},
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["repeats"], "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": ENV["LOG_LEVEL"]},

@@ -5,7 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from kgbuilder.monitoring import clock, conditions, heartbeat, notices
+from kgbuilder.monitoring import clock, conditions, notices
+from kgbuilder.supervision import heartbeat
 
 
 @shared_task

@@ -12,11 +12,11 @@ from celery import Task, shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from extraction import telemetry
 from extraction.crawler import http_client, politeness
 from extraction.models import Reading
 from extraction.readings import text_requests
 from kgbuilder.celery import ring
+from kgbuilder.supervision import telemetry
 from kgbuilder.supervision.parts import run_folder
 from kgbuilder.supervision.watchdog import AtStart, lease
 from knowledge.graphs import projector

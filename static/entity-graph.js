@@ -22,7 +22,7 @@
     if (content) element.append(content);
     return element;
   };
-  const cut = (text, length) => ([...text].length > length ? [...text].slice(0, length - 1).join("") + "…" : text);
+  const cut = (text, length) => ([...text].length > length ? `${[...text].slice(0, length - 1).join("")}…` : text);
 
   // What the server sent, into the graph. A pair of entities is one line, whatever number of statements joins them.
   function add({ nodes, edges }, around) {
@@ -48,7 +48,7 @@
   const shownStatement = (edge) => !hidden.relation.has(edge.relation) && shownNode(edge.head) && shownNode(edge.tail);
   const shownNode = (key) => key === centre || !hidden.type.has(graph.getNodeAttribute(key, "kind"));
   // An entity all of whose statements are hidden goes with them.
-  const joined = (key) => key === centre || graph.someEdge(key, (edge, { keys }) => keys.some((one) => shownStatement(statements.get(one))));
+  const joined = (key) => key === centre || graph.someEdge(key, (_edge, { keys }) => keys.some((one) => shownStatement(statements.get(one))));
 
   function reduceNode(key, data) {
     const near = chosen && (key === chosen || graph.areNeighbors(key, chosen));
@@ -110,7 +110,7 @@
         box.addEventListener("change", () => { if (box.checked) hidden[what].delete(key); else hidden[what].add(key); changed(); });
         const label = make("label", box);
         if (what === "type") label.append(make("span", "", { class: `swatch t-${key}`, "aria-hidden": "true" }));
-        label.append(what === "type" ? key : labels.get(key), make("span", String(count), { class: "number" }));
+        label.append(what === "type" ? key[0].toUpperCase() + key.slice(1) : labels.get(key), make("span", String(count), { class: "number" }));
         list.append(label);
         if (focused === key) box.focus();
       }
@@ -125,7 +125,7 @@
       row.append(end(edge.head), make("td", edge.label), end(edge.tail), make("td", String(edge.posts), { class: "n" }));
       body.append(row);
     }
-    if (!shown.length) body.append(make("tr", make("td", "All statements are hidden. Show a type or a relation again.", { colspan: "4" })));
+    if (!shown.length) body.append(make("tr", make("td", "All statements are hidden. Show a type or relation again.", { colspan: "4" })));
     table.replaceChildren(body);
   }
 
@@ -133,7 +133,7 @@
     const node = graph.getNodeAttributes(key), cell = make("td", "");
     cell.append(make("a", make("bdi", node.name), { class: `end t-${node.kind}`, href: node.href }));
     if (!expanded.has(key)) {
-      const button = make("button", "Expand", { type: "button", class: "small", "aria-label": `Bring in the neighbours of ${node.name}` });
+      const button = make("button", "Expand", { type: "button", class: "small", "aria-label": `Add the neighbours of ${node.name}` });
       button.addEventListener("click", () => expand(key));
       cell.append(button);
     }
@@ -161,20 +161,20 @@
   async function expand(key) {
     choose(key);
     const node = graph.getNodeAttributes(key);
-    if (expanded.has(key)) { tell(`${node.name}: its neighbours are here.`); return; }
-    tell(`Asking for the neighbours of ${node.name}…`);
+    if (expanded.has(key)) { tell(`${node.name}: all neighbours are shown.`); return; }
+    tell(`Loading the neighbours of ${node.name}…`);
     try {
       const response = await fetch(node.ask, { headers: { Accept: "application/json" } });
-      if (!response.ok) throw new Error(response.status === 404 ? "it is not there any more" : `the server answered ${response.status}`);
+      if (!response.ok) throw new Error(response.status === 404 ? "the entity no longer exists" : `the server responded with ${response.status}`);
       const found = await response.json(), before = graph.order;
       const left = add(found, key);
       expanded.add(key);
       settle(); filters(); rows(); sigma?.refresh();
-      const more = found.more ? ` ${found.more} more are on its page.` : "";
-      const full = left ? ` ${left} are left out: ${most} entities are drawn at most. Begin anew from another one.` : "";
+      const more = found.more ? ` ${found.more} more are on the page of the entity.` : "";
+      const full = left ? ` ${left} are not shown: the graph is limited to ${most} entities. Reset it or start from another entity.` : "";
       tell(`${node.name}: ${graph.order - before} new neighbours.${more}${full}`);
     } catch (error) {
-      tell(`The neighbours of ${node.name} could not be had: ${error.message}.`);
+      tell(`The neighbours of ${node.name} could not be loaded: ${error.message}.`);
     }
   }
 
@@ -200,7 +200,7 @@
     if (!best) return;
     choose(best);
     const node = graph.getNodeAttributes(best), known = graph.neighbors(best).map((key) => graph.getNodeAttribute(key, "name"));
-    says.textContent = `${node.name}, ${node.kind}, beside ${known.slice(0, 5).join(", ")}${known.length > 5 ? " and others" : ""}.`;
+    says.textContent = `${node.name}, ${node.kind}, next to ${known.slice(0, 5).join(", ")}${known.length > 5 ? " and others" : ""}.`;
   }
 
   const keys = {
@@ -219,10 +219,10 @@
       labelColor: { color: colour("ink") }, edgeLabelColor: { color: colour("soft") }, edgeLabelFont: getComputedStyle(document.body).fontFamily,
       defaultDrawNodeHover: hover, minCameraRatio: 0.05, maxCameraRatio: 4, stagePadding: 40,
     });
-  } catch (error) {
+  } catch {
     // No WebGL: the table and its buttons do everything.
     stage.hidden = true;
-    document.getElementById("keys").textContent = "This browser cannot draw the graph (it has no WebGL). The table below holds the same.";
+    document.getElementById("keys").textContent = "This browser cannot draw the graph because it has no WebGL. The table below has the same content.";
     for (const button of explorer.querySelectorAll("[data-do=in], [data-do=out], [data-do=whole]")) button.remove();
   }
   window.entityGraph = { graph, get sigma() { return sigma; } };

@@ -10,7 +10,7 @@
     if (parent) parent.append(element);
     return element;
   };
-  const cut = (text, most) => ([...text].length > most ? [...text].slice(0, most - 1).join("") + "…" : text);
+  const cut = (text, most) => ([...text].length > most ? `${[...text].slice(0, most - 1).join("")}…` : text);
 
   // Into the drawing; larger only so far that few nodes do not stand at its corners.
   function fit(nodes, axis, least, most) {
@@ -38,7 +38,7 @@
         for (let j = i + 1; j < nodes.length; j++) {
           const a = nodes[i], b = nodes[j];
           // Names are wide: apart sidewards counts less.
-          let x = (a.x - b.x) / 1.6, y = a.y - b.y;
+          const x = (a.x - b.x) / 1.6, y = a.y - b.y;
           const square = Math.max(x * x + y * y, 25);
           // Only neighbours push: else what is loosely joined is driven to the border.
           if (square > 5 * ideal * ideal) continue;

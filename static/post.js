@@ -12,8 +12,8 @@
   let kept = [];
   let lit = [];
   const light = (found) => {
-    lit.forEach((element) => element.classList.remove("lit"));
-    found.forEach((element) => element.classList.add("lit"));
+    for (const element of lit) element.classList.remove("lit");
+    for (const element of found) element.classList.add("lit");
     lit = found;
   };
   const join = (element, found) => {
@@ -42,9 +42,9 @@
   }
   for (const link of document.querySelectorAll("a.words")) {
     link.addEventListener("click", () => {
-      kept.forEach((piece) => piece.classList.remove("kept"));
+      for (const piece of kept) piece.classList.remove("kept");
       kept = words(link.dataset.ends);
-      kept.forEach((piece) => piece.classList.add("kept"));
+      for (const piece of kept) piece.classList.add("kept");
     });
   }
 })();

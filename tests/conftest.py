@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
+
+from tests.servers.neo4j import Neo4jServer, serving_neo4j
 
 SERVICES = {
     "postgres": "TEST_DATABASE_URL (a PostgreSQL address)",
@@ -65,3 +68,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for service, count in sorted(_wanting.items()):
         terminalreporter.write_line(f"{count} tests did not run for want of {service}: give {SERVICES[service]}.")
+
+
+@pytest.fixture(scope="session")
+def neo4j_server() -> Iterator[Neo4jServer]:
+    """It takes long to start: one for all tests that ask for it."""
+    with serving_neo4j() as server:
+        yield server

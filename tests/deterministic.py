@@ -58,7 +58,7 @@ class Slow(Extractor):
 def _read(document: Document) -> Extraction:
     text = document.text
     if not text.strip():
-        return Extraction(document.id, text, declined=Declined("empty", "There are no words in this text."))
+        return Extraction(document.id, text, declined=Declined("empty", "This text is empty."))
     mentions: list[Mention] = []
     relations: list[Relation] = []
     for line in re.finditer(r".+", text):

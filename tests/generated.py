@@ -18,8 +18,10 @@ from extraction.networks.systems import SYSTEMS
 from extraction.schema import Candidate, Example, Fact, Region, WordRelation, Words, WordSpan
 from tests.tiny import LETTERS, tokenizer
 from training.config import TrainConfig
-from training.data.preparation import Prepared, prepare_examples
-from training.publishing.checkpoints import assembled
+from training.data.preparation import prepare_examples
+from training.data.prepared import Prepared, Vocabularies
+from training.engine.networks import assembled
+from training.heads import head_of
 
 SIZE = 32  # pixels of a picture's sides
 LIVES, BORN = "/per/loc/place_of_residence", "/per/loc/place_of_birth"
@@ -194,16 +196,16 @@ def config(system: str, head: str, **changes: Any) -> TrainConfig:
 
 def prepared(config: TrainConfig, examples: Sequence[Example]) -> Prepared:
     """The examples as this run's network is given them, with pictures as `drawn`."""
-    made = prepare_examples(config, examples, Chain(), tokenizer())
+    made = prepare_examples(config, head_of(config.system, config.head), examples, Chain(), lambda name: tokenizer())
     return dataclasses.replace(made, look=drawn)
 
 
-def network(config: TrainConfig, given: Prepared, seed: int = 0, width: int = 16, layers: int = 2) -> Any:
+def network(config: TrainConfig, known: Vocabularies, seed: int = 0, width: int = 16, layers: int = 2) -> Any:
     """A tiny random network for it."""
     torch.manual_seed(seed)
     architecture = {
-        **tiny(given.featurizer.tokenizer.get_vocab_size(), width, layers),
+        **tiny(known.featurizer.tokenizer.get_vocab_size(), width, layers),
         "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0,
     }
-    return assembled(config, given, TextEncoder.blank(architecture, len(SHAPES)))
+    return assembled(config, known, TextEncoder.blank(architecture, len(SHAPES)))

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,29 @@ ARRAYS = ("numpy", "safetensors")
 KNOWLEDGE_MAY = ("extraction.schema", "extraction.labels", "extraction.models")
 FORBIDDEN_NAMES = {"utils", "helpers", "services", "base", "common"}
 LONGEST_MODULE = 400
+LARGEST_FOLDER = 18  # entries of a folder, without those whose names Django fixes
+NAMED_BY_DJANGO = {"__init__.py", "admin.py", "__pycache__", "management", "migrations", "templatetags"}
+# The rooms of each application from the ground up: a room imports only rooms before it. Edges stand above all of them.
+LAYERS = {
+    "extraction": (
+        *("schema", "labels", "models", "leases"),
+        *("text", "crawler", "vision", "features", "networks", "reader", "datasets"),
+        *("images", "posts", "feeds", "readings", "samples"),
+    ),
+    "knowledge": (
+        *("models", "ontology", "record", "entities", "sources", "linking", "recording", "graphs", "middleware"),
+    ),
+    "training": (
+        *("config", "scores", "models", "forms", "recipes", "corpora"),
+        *("data", "dependency_parser", "engine", "evaluation", "publishing"),
+        *("heads", "run", "jobs"),
+    ),
+    "kgbuilder": (
+        *("models", "conf", "installation", "accounts", "broker", "supervision", "celery", "deployment", "install"),
+        *("backup", "monitoring", "benchmarks", "fuzzing", "web"),
+    ),
+}
+ABOVE = {"settings", "urls", "__main__", "templatetags"}  # with the edges: what only Django or a person starts
 
 
 def modules() -> dict[str, Path]:
@@ -109,6 +133,51 @@ def test_what_runs_in_a_notebook_imports_no_django(module: str) -> None:
 def test_modules_have_names_that_say_something_and_can_be_read_at_once(module: str) -> None:
     assert not FORBIDDEN_NAMES & set(module.split("."))
     assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
+
+
+def room(module: str) -> str:
+    """The folder or loose module of its application in which a module lies: "reader" of extraction.reader.decoding."""
+    return module.split(".")[1]
+
+
+def above(module: str) -> bool:
+    return edge(module) or module.split(".")[1] in ABOVE or module.endswith(".urls")
+
+
+LAYERED = [module for module in MODULES if module.count(".") and not above(module)]
+
+
+@pytest.mark.parametrize("module", LAYERED)
+def test_a_room_imports_only_rooms_below_it(module: str) -> None:
+    app = module.split(".")[0]
+    order = LAYERS[app]
+    reached = {room(name) for name in imported_modules(module) if name.startswith(f"{app}.")}
+    allowed = set(order[: order.index(room(module)) + 1])
+    assert reached <= allowed, f"{module} imports {sorted(reached - allowed)}, which stand above {room(module)}"
+
+
+def imported_modules(module: str) -> set[str]:
+    """Our modules that `module` imports, also inside functions; a name out of a module counts as the module."""
+    found = set()
+    for name in imported(MODULES[module]):
+        while name and name not in MODULES:
+            name = name.rpartition(".")[0]
+        found |= {name} - {"", module}
+    return found
+
+
+def test_no_modules_import_one_another_in_a_circle() -> None:
+    graph = {module: imported_modules(module) for module in MODULES}
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(f"These modules import one another: {' -> '.join(error.args[1])}")
+
+
+def test_no_folder_holds_more_than_one_can_take_in() -> None:
+    folders = {path.parent for path in MODULES.values()}
+    sizes = {folder: len({entry.name for entry in folder.iterdir()} - NAMED_BY_DJANGO) for folder in folders}
+    assert {str(folder.relative_to(ROOT)): size for folder, size in sizes.items() if size > LARGEST_FOLDER} == {}
 
 
 def loaded_by(code: str) -> set[str]:

@@ -30,17 +30,15 @@ def main(arguments: list[str] | None = None) -> int:
     from extraction.text.parser import ParserMissing
     from training.data.parse_cache import ParseCache, ParsesMissing
     from training.engine.loop import StateError
-    from training.run import Stopped, run
+    from training.run import Stopped, Watcher, run
 
     try:
         if options.recipe is None:
             return _save_parses(options)
         config = configured(options.recipe, vars(options))
         parses = ParseCache.load(Path(options.parses)) if options.parses else None
-        reporter = Reporter(lambda line: print(line, flush=True))
-        result = run(
-            config, Path(options.data_root), Path(options.out), parses, reporter, resume=options.resume, say=print
-        )
+        watcher = Watcher(Reporter(lambda line: print(line, flush=True)), say=print)
+        result = run(config, Path(options.data_root), Path(options.out), parses, watcher, resume=options.resume)
     except (CheckpointError, DatasetError, EncoderMissing, ParserMissing, ParsesMissing) as error:
         print(error, file=sys.stderr)
         return 1

@@ -15,6 +15,48 @@ from training.models import Dataset, Promotion, Work
 MOST_SEEDS = 10
 Description = dict[str, Any]
 TRAINING, NETWORK = "t-", "n-"
+# Settings whose names in the code are too short for people.
+SETTINGS = {
+    "align": "Alignment width",
+    "average": "Weight averaging",
+    "band": "Band of the word-pair grid",
+    "batch": "Batch size",
+    "batch_pieces": "Word pieces per batch",
+    "clip": "Gradient clipping",
+    "crossing": "Cross-attention layers",
+    "decay": "Weight decay",
+    "depth": "Depth map",
+    "detected": "Detected frames",
+    "dropped_pairs": "Dropped co-occurrence levels",
+    "encoder_rate": "Learning rate of the encoder",
+    "farthest": "Largest dependency distance",
+    "fraction": "Share of the training examples",
+    "frozen_pieces": "Freeze word embeddings",
+    "grounded": "Grounded frames",
+    "halve_every": "Halve the learning rate every",
+    "head_rate": "Learning rate of new layers",
+    "image": "Use the picture",
+    "inner": "Width of the feed-forward layer",
+    "knowledge": "Use facts",
+    "lifted": "Lifted pair scores",
+    "limit": "Limit of examples",
+    "longest": "Longest sentence",
+    "most": "Largest number of objects",
+    "noise": "Noise words",
+    "objects": "Number of objects",
+    "outer": "Outer iterations of the alignment",
+    "iterations": "Inner iterations of the alignment",
+    "per_relation": "Examples per relation",
+    "save_minutes": "Minutes between saves",
+    "size": "Picture size",
+    "title": "Show the title",
+    "title_dropped": "Share without title",
+    "top": "Objects per word",
+    "vanilla": "Plain transformer",
+    "vision_rate": "Learning rate of the vision encoder",
+    "warmup": "Warm-up",
+    "weights": "Weights of the data sets",
+}
 PAIRS = {"pair", "region_pair"}  # heads that are asked about mentions which another checkpoint finds
 
 
@@ -33,10 +75,10 @@ class Numbers(forms.CharField):
         try:
             return [self.parse(part.strip()) for part in text.split(",") if part.strip()]
         except ValueError:
-            raise forms.ValidationError(f"It takes {self.says}, separated by commas.") from None
+            raise forms.ValidationError(f"Enter {self.says}, separated by commas.") from None
 
 
-class Shares(forms.CharField):
+class SharesField(forms.CharField):
     """`name=number`, separated by commas."""
 
     def prepare_value(self, value: Any) -> Any:
@@ -50,14 +92,17 @@ class Shares(forms.CharField):
             try:
                 found[name.strip()] = float(number)
             except ValueError:
-                raise forms.ValidationError("It takes name=number, separated by commas.") from None
+                raise forms.ValidationError("Enter name=number pairs, separated by commas.") from None
         return found
 
 
 def field_for(described: Description) -> forms.Field:
     """The form's field for one setting of a description."""
     kind, options = described["kind"], {"help_text": described["note"]}
-    options |= {"label": described["name"].replace("_", " "), "required": not described.get("optional", False)}
+    options |= {
+        "label": SETTINGS.get(described["name"], described["name"].replace("_", " ").capitalize()),
+        "required": not described.get("optional", False),
+    }
     if kind == "bool":
         return forms.BooleanField(**{**options, "required": False})
     if kind == "choice":
@@ -70,60 +115,60 @@ def field_for(described: Description) -> forms.Field:
         parse: dict[str, Callable[[str], Any]] = {"int": int, "float": float}
         return Numbers(parse.get(described["of"], str), "values", **{**options, "required": False})
     if kind == "shares":
-        return Shares(**{**options, "required": False})
+        return SharesField(**{**options, "required": False})
     return forms.CharField(max_length=200, **{**options, "required": False})
 
 
-class Plain(forms.Form):
+class FormWithoutColons(forms.Form):
     """Labels without a colon, as on the other pages."""
 
     def __init__(self, data: Any = None, *, initial: Any = None, prefix: str | None = None) -> None:
         super().__init__(data, initial=initial, prefix=prefix, label_suffix="")
 
 
-class LaunchForm(Plain):
+class LaunchForm(FormWithoutColons):
     """What a run is launched with: its data, encoder, seeds and device, and every setting of its system."""
 
-    name = forms.CharField(max_length=80, required=False, help_text="for telling it apart; the system's where empty")
+    name = forms.CharField(max_length=80, required=False, help_text="Defaults to the name of the system")
     datasets = forms.ModelMultipleChoiceField(
         Dataset.objects.filter(state=Work.State.DONE).order_by("name"),
         widget=forms.CheckboxSelectMultiple,
-        label="data sets",
+        label="Data sets",
         error_messages={"required": "Choose at least one data set."},
     )
     labels = forms.ChoiceField(
         choices=[
-            ("mapped", "this product's, so that it can read posts"),
-            ("native", "the data set's own, for figures beside published ones"),
+            ("mapped", "kgbuilder's, to analyse posts"),
+            ("native", "the data set's own, to compare with published metrics"),
         ],
         initial="mapped",
     )
     encoder = forms.CharField(
         max_length=200,
         initial="all-MiniLM-L6-v2",
-        help_text="a local folder with a Hugging Face model, or all-MiniLM-L6-v2, which is installed",
+        help_text="A local folder with a Hugging Face model, or all-MiniLM-L6-v2 (installed)",
     )
-    seeds = Numbers(int, "whole numbers", initial=[1], help_text="a run for each, for example 1, 2, 3")
+    seeds = Numbers(int, "whole numbers", initial=[1], help_text="One run per seed, for example 1, 2, 3")
     device = forms.ChoiceField()
 
     vision = forms.CharField(max_length=200, required=False)  # its help says what the recipe makes of an empty one
     pictures = forms.BooleanField(
         required=False,
-        help_text="those in the data set's folder images; without them its boxes on a grey canvas stand for them",
+        help_text="Use the pictures in the folder images of the data set; otherwise its regions on a grey canvas",
     )
     start = forms.ModelChoiceField(
         Checkpoint.objects.none(),
         required=False,
-        label="go on from",
-        empty_label="nothing: from the encoder",
-        help_text="a checkpoint of the same system, whose weights and labels the run starts from",
+        label="Start from",
+        empty_label="the encoder",
+        help_text="A checkpoint of the same system, whose weights and labels the run continues with",
     )
     mentions = forms.ModelChoiceField(
         Checkpoint.objects.none(),
         required=False,
-        label="mentions in use by",
-        empty_label="the checkpoint that ships",
-        help_text="who finds the mentions whose relations this one tells when it reads posts",
+        label="Mentions from",
+        empty_label="the shipped checkpoint",
+        help_text="The checkpoint that finds the mentions when this one analyses posts",
     )
     field_order = ("name", "head", "labels", "encoder", "start", "mentions", "vision", "pictures", "seeds", "device")
 
@@ -133,7 +178,7 @@ class LaunchForm(Plain):
         super().__init__(data, initial=_initial(self.described, self.recipe))
         self.fields["device"] = forms.ChoiceField(choices=[(one, one) for one in description["devices"]])
         self.fields["head"] = forms.ChoiceField(
-            choices=[(one, one.replace("_", " ")) for one in self.described["heads"]], label="task"
+            choices=[(one, one.replace("_", " ")) for one in self.described["heads"]], label="Task"
         )
         if len(self.described["heads"]) < 2:
             del self.fields["head"]
@@ -149,9 +194,9 @@ class LaunchForm(Plain):
         if not self.described["vision"]:
             del self.fields["vision"], self.fields["pictures"]
         else:
-            empty = "a small one with random weights" if self._small() else "none, and pictures are not looked at"
-            named = "a model of pictures by its name in a hub, or a local folder"
-            self.fields["vision"].help_text = f"{named}; empty: {empty}"
+            empty = "a small network with random weights" if self._small() else "none; pictures are not used"
+            named = "A vision model by its name on the hub, or a local folder"
+            self.fields["vision"].help_text = f"{named}. Empty: {empty}"
         for prefix, part in ((TRAINING, "training"), (NETWORK, "network")):
             for setting in self.described[part]:
                 self.fields[prefix + setting["name"]] = field_for(setting)
@@ -169,7 +214,7 @@ class LaunchForm(Plain):
     def clean_seeds(self) -> list[int]:
         seeds: list[int] = list(dict.fromkeys(self.cleaned_data["seeds"]))
         if not 1 <= len(seeds) <= MOST_SEEDS or any(not 0 <= seed < 2**31 for seed in seeds):
-            raise forms.ValidationError(f"It takes one to {MOST_SEEDS} different numbers from 0.")
+            raise forms.ValidationError(f"Enter 1 to {MOST_SEEDS} different numbers from 0.")
         return seeds
 
     def clean(self) -> dict[str, Any]:
@@ -177,13 +222,13 @@ class LaunchForm(Plain):
         chosen = list(cleaned.get("datasets") or [])
         formats = [dataset.format for dataset in chosen]
         if len(set(formats)) < len(formats):
-            self.add_error("datasets", "Two of these are the same data set in two copies; choose one of them.")
+            self.add_error("datasets", "Two of these are copies of the same data set; choose one.")
         if len(chosen) > 1 and cleaned.get("labels") == "native":
-            self.add_error("labels", "A data set's own labels are for a run on that set alone.")
+            self.add_error("labels", "Labels of a data set can only be used in a run on this data set alone.")
         if any("train" not in dataset.counts for dataset in chosen):
-            self.add_error("datasets", "One of these has no training part.")
+            self.add_error("datasets", "One of these has no train split.")
         if cleaned.get("pictures") and not cleaned.get("start") and not self._vision(cleaned.get("vision", "")):
-            self.add_error("pictures", "Nothing would look at them: name a vision encoder, or leave the pictures out.")
+            self.add_error("pictures", "Pictures need a vision encoder: choose one, or do not use pictures.")
         return cleaned
 
     def config(self) -> dict[str, Any]:
@@ -232,7 +277,7 @@ class ManyFiles(forms.ClearableFileInput):
     allow_multiple_selected = True
 
 
-class UploadForm(Plain):
+class UploadForm(FormWithoutColons):
     """A data set that is sent. The files themselves are looked at by `dataset_files`."""
 
     name = forms.CharField(max_length=100)
@@ -242,23 +287,25 @@ class UploadForm(Plain):
         super().__init__(data, prefix="upload")
         self.fields["format"] = forms.ChoiceField(choices=[(one, one) for one in formats])
         self.fields["files"] = forms.CharField(
-            required=False, widget=ManyFiles(), help_text=f"a zip, or the files; up to {settings.DATASET_MB} MB"
+            required=False,
+            widget=ManyFiles(),
+            help_text=f"A zip archive or the files; at most {settings.DATASET_MB} MB",
         )
 
     def clean_name(self) -> str:
         return free_name(self.cleaned_data["name"])
 
 
-class NameForm(Plain):
+class NameForm(FormWithoutColons):
     """A data set that lies in DATASETS_DIR."""
 
-    name = forms.CharField(max_length=100, required=False, help_text="the format's where empty")
-    place = forms.ChoiceField(label="folder")
+    name = forms.CharField(max_length=100, required=False, help_text="Defaults to the name of the format")
+    place = forms.ChoiceField(label="Folder")
 
     def __init__(self, offered: list[tuple[str, str]], data: Any = None) -> None:
         super().__init__(data, prefix="named")
         shown = [(f"{format}:{root}", format if root == "." else f"{format}, in {root}") for format, root in offered]
-        self.fields["place"] = forms.ChoiceField(choices=shown, label="folder")
+        self.fields["place"] = forms.ChoiceField(choices=shown, label="Folder")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -271,32 +318,34 @@ class NameForm(Plain):
 
 def free_name(name: str) -> str:
     if Dataset.objects.filter(name=name).exists():
-        raise forms.ValidationError("There is a data set of this name already.")
+        raise forms.ValidationError("A data set with this name already exists.")
     return name
 
 
-class EvaluateForm(Plain):
+class EvaluateForm(FormWithoutColons):
     """Which split of which data set a checkpoint is evaluated on."""
 
-    dataset = forms.ModelChoiceField(Dataset.objects.filter(state=Work.State.DONE).order_by("name"), label="data set")
+    dataset = forms.ModelChoiceField(Dataset.objects.filter(state=Work.State.DONE).order_by("name"), label="Data set")
     split = forms.ChoiceField(choices=[(one, one) for one in ("test", "dev", "train")])
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         dataset, split = cleaned.get("dataset"), cleaned.get("split")
         if dataset and split and split not in dataset.counts:
-            self.add_error("split", f"This data set has no {split} part.")
+            self.add_error("split", f"This data set has no {split} split.")
         return cleaned
 
 
-class PromoteForm(Plain):
+class PromoteForm(FormWithoutColons):
     """Which posts a promoted checkpoint reads again."""
 
-    reread = forms.ChoiceField(choices=Promotion.Reread.choices, widget=forms.RadioSelect, initial="all", label="read")
-    since = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}), label="published since")
+    reread = forms.ChoiceField(
+        choices=Promotion.Reread.choices, widget=forms.RadioSelect, initial="all", label="Posts to analyse"
+    )
+    since = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}), label="Published since")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("reread") == Promotion.Reread.SINCE and not cleaned.get("since"):
-            self.add_error("since", "Say since which day.")
+            self.add_error("since", "Enter a date.")
         return cleaned

@@ -28,7 +28,7 @@ SMALL_PYRAMID = {"architecture": {"name": "tiny", "widths": [16, 32, 64, 128]}}
 
 
 @dataclass(frozen=True)
-class About:
+class SystemAbout:
     """What people choose a system by."""
 
     title: str
@@ -37,36 +37,36 @@ class About:
     data: tuple[str, ...]
 
 
-ABOUT: dict[str, About] = {
-    "mtb": About(
+ABOUT: dict[str, SystemAbout] = {
+    "mtb": SystemAbout(
         "MTB",
         "relation of a given pair",
         "Livio Baldini Soares, Nicholas FitzGerald, Jeffrey Ling, Tom Kwiatkowski: Matching the Blanks: Distributional "
         "Similarity for Relation Learning. ACL 2019, 2895–2905. doi:10.18653/v1/P19-1279",
         ("mnre",),
     ),
-    "mega": About(
+    "mega": SystemAbout(
         "MEGA",
         "relation of a given pair",
         "Changmeng Zheng, Junhao Feng, Ze Fu, Yi Cai, Qing Li, Tao Wang: Multimodal Relation Extraction with Efficient "
         "Graph Alignment. ACM Multimedia 2021, 5298–5306. doi:10.1145/3474085.3476968",
         ("mnre",),
     ),
-    "eega": About(
+    "eega": SystemAbout(
         "EEGA",
         "mentions and relations together",
         "Li Yuan, Yi Cai, Jin Wang, Qing Li: Joint Multimodal Entity-Relation Extraction Based on Edge-enhanced Graph "
         "Alignment Network and Word-pair Relation Tagging. AAAI 2023",
         ("jmere", "conll04", "redocred"),
     ),
-    "focalmre": About(
+    "focalmre": SystemAbout(
         "FocalMRE",
         "relation of a given pair",
         "Focus & Gating: A Multimodal Approach for Unveiling Relations in Noisy Social Media. Draft for ACM Multimedia "
         "2024, its authors not named",
         ("mnre",),
     ),
-    "rsrnet": About(
+    "rsrnet": SystemAbout(
         "RSRNeT",
         "mentions, or relation of a given pair",
         "Min Wang, Hongbin Chen, Dingcai Shen, Baolei Li, Shiyu Hu: RSRNeT: a novel multi-modal network framework for "
@@ -74,7 +74,7 @@ ABOUT: dict[str, About] = {
         "doi:10.7717/peerj-cs.1856",
         ("twitter2015", "twitter2017", "mnre"),
     ),
-    "relformer": About(
+    "relformer": SystemAbout(
         "RelFormer",
         "relation of a mention and an object",
         "PeiLing Li, Lin Li: A Knowledge Augmented Framework for Multimodal News Object-Entity Relation Extraction. "

@@ -9,6 +9,7 @@ import json
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +18,40 @@ from tokenizers import Tokenizer
 
 from extraction.datasets import registry
 from extraction.networks.systems import SYSTEMS
+from extraction.reader.checkpoint import Checkpoint, CheckpointError
+from extraction.schema import Example
 from training.config import TrainConfig
 from training.data.images import folders_named, missing
 from training.data.parse_cache import Parses, Unparsed
-from training.data.preparation import Prepared, head_of, prepare
+from training.data.preparation import load_tokenizer, prepare, prepare_for, prepare_held_out
+from training.data.prepared import Vocabularies
 from training.engine.distributed import World
-from training.engine.loop import Progress, Run
+from training.engine.loop import Run, RunProgress
+from training.engine.networks import new_network
 from training.evaluation.bootstrap import interval
-from training.evaluation.scoring import Judgement, judge
-from training.publishing.checkpoints import new_network, publish
-from training.publishing.publish import publish_judged, write_predictions
-
-Report = Callable[[Progress], None]
-Build = Callable[[TrainConfig, Prepared], Any]
+from training.heads import HEADS, head_of
+from training.publishing.publish import finished, publish
 
 
 class Stopped(Exception):
-    """A run was told to stop and has saved its state."""
+    """A run was asked to stop and has saved its state."""
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Who follows a run: it is given the progress of each step, asked whether to stop, and given lines for people."""
+
+    report: Callable[[RunProgress], object] = lambda progress: None
+    stop: Callable[[], bool] = lambda: False
+    say: Callable[[str], object] = lambda line: None
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run begins with: the encoder's word pieces and the network, those that the config names."""
+
+    tokenizer: Callable[[str], Tokenizer] = load_tokenizer
+    network: Callable[[TrainConfig, Vocabularies], Any] = new_network
 
 
 def run(
@@ -41,13 +59,10 @@ def run(
     root: Path,
     out: Path,
     parser: Parses | None = None,
-    report: Report = lambda progress: None,
-    stop: Callable[[], bool] = lambda: False,
-    resume: bool = False,
+    watcher: Watcher | None = None,
     name: str = "",
-    say: Callable[[str], object] = lambda line: None,
-    tokenizer: Tokenizer | None = None,
-    build: Build = new_network,
+    resume: bool = False,
+    start: Start | None = None,
 ) -> dict[str, Any]:
     """Trains, publishes to `out`, and gives what `out/metrics.json` then holds.
 
@@ -57,38 +72,75 @@ def run(
     """
     if config.threads:
         torch.set_num_threads(config.threads)
-    head_of(config)
+    head = head_of(config.system, config.head)
     folders_named(config.images)
-    world = World.current(config.device)
-    parser = parser_for(config, parser)
-    say(f"reading {', '.join(config.data)}")
-    prepared = prepare(config, root, parser, tokenizer)
-    dev = held_out(config, prepared, root, "dev", parser)
-    network = build(config, prepared)
+    watcher, start, world = watcher or Watcher(), start or Start(), World.current(config.device)
+    parser = parser_for(config.system, parser)
+    watcher.say(f"reading {', '.join(config.data)}")
+    prepared = prepare(config, head, root, parser, start.tokenizer)
+    dev = prepare_held_out(prepared, held_out_examples(config, "dev", root), parser, config.title)
+    network = start.network(config, prepared.vocabularies)
     if config.images and network.needs.pictures:
         gone = missing([*prepared.examples, *dev.examples], config.images)
         prepared.notes.extend([gone] if gone else [])
     for note in prepared.notes:
-        say(f"  {note}")
-    training = Run(config, prepared, network, lambda network: judge(network, dev).figures, world)
+        watcher.say(f"  {note}")
+    training = Run(config, prepared, network, lambda network: dev.score(network).figures, world)
     if resume and training.resume(out / "run"):
-        say(f"going on at step {training.progress.step} of {training.progress.steps}")
-    say(f"{len(prepared.items)} items, {training.progress.steps} steps on {training.device}")
-    started = time.perf_counter()
-    first = training.progress.step
-    if not training.train(out / "run", report, stop):
+        watcher.say(f"going on at step {training.progress.step} of {training.progress.steps}")
+    watcher.say(f"{len(prepared.items)} items, {training.progress.steps} steps on {training.device}")
+    started, first = time.perf_counter(), training.progress.step
+    if not training.train(out / "run", watcher.report, watcher.stop):
         raise Stopped(f"stopped at step {training.progress.step} of {training.progress.steps}; its state is saved")
     world.leave()
     if not world.main:
         return {}
-    seconds = time.perf_counter() - started
-    speed = _speed(prepared, training, first, seconds)
-    return _published(config, training, name or out.name, parser, dev, root, out, speed)
+    speed = _items_per_second(training, first, time.perf_counter() - started)
+    checkpoint = finished(training, name or out.name, parser.version, mentions_from(config.mentions))
+    test = prepare_held_out(prepared, held_out_examples(config, "test", root), parser, config.title)
+    checkpoint, scores = publish(checkpoint, dev, test, parser, root, out)
+    sure = interval(scores["test"].counts)
+    result = {
+        "name": name or out.name,
+        "digest": checkpoint.digest,
+        "config": config.as_dict(),
+        "device": _device_name(training.device),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        **{split: one.as_dict() for split, one in scores.items()},
+        "test_interval": [sure.low, sure.high],
+        "curve": training.progress.scores,
+        "steps": training.progress.step,
+        "seconds": round(training.progress.seconds, 1),
+        "items_per_second": speed,
+    }
+    (out / "metrics.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return result
 
 
-def parser_for(config: TrainConfig, parser: Parses | None) -> Parses:
+def recalibrate(folder: Path, root: Path, parser: Parses) -> None:
+    """Calibrates and scores a checkpoint anew and writes it, with its card, in the same place."""
+    checkpoint = Checkpoint.load(folder)
+    head, config = HEADS[checkpoint.manifest.head], TrainConfig.from_dict(checkpoint.manifest.training["config"])
+    dev, test = (
+        prepare_for(checkpoint, head, held_out_examples(config, split, root), parser, config.images)
+        for split in ("dev", "test")
+    )
+    publish(checkpoint, dev, test, parser, root, folder)
+
+
+def held_out_examples(config: TrainConfig, split: str, root: Path) -> list[Example]:
+    """A held-out split of the run's data sets."""
+    return [
+        example
+        for name in config.data
+        for example in registry.load(name, split, root, config.labels)[: config.limit or None]
+        if example.words
+    ]
+
+
+def parser_for(system: str, parser: Parses | None) -> Parses:
     """The given parses, the shipped parser where a system reads trees, or none. Raises ParserMissing."""
-    if not SYSTEMS[config.system].graph:
+    if not SYSTEMS[system].graph:
         return Unparsed()
     if parser is None:
         from extraction.text.parser import Parser
@@ -97,64 +149,20 @@ def parser_for(config: TrainConfig, parser: Parses | None) -> Parses:
     return parser
 
 
-def held_out(config: TrainConfig, prepared: Prepared, root: Path, split: str, parser: Parses) -> Prepared:
-    """A held-out split of the run's data sets, in its vocabularies."""
-    examples = [
-        example
-        for name in config.data
-        for example in registry.load(name, split, root, config.labels)[: config.limit or None]
-        if example.words
-    ]
-    return prepared.others(examples, parser, config.title)
+def mentions_from(folder: str) -> dict[str, str]:
+    """The checkpoint that a pair system's mentions come from in use. Raises CheckpointError where it is none."""
+    if not folder:
+        return {}
+    found = Checkpoint.load(Path(folder))
+    if HEADS[found.manifest.head].pairs:
+        raise CheckpointError(f"{folder} finds no mentions: its head is {found.manifest.head}")
+    return {"path": str(Path(folder).resolve()), "digest": found.digest}
 
 
-def _published(
-    config: TrainConfig,
-    training: Run,
-    name: str,
-    parser: Parses,
-    dev: Prepared,
-    root: Path,
-    out: Path,
-    speed: dict[str, float],
-) -> dict[str, Any]:
-    """The checkpoint, and the figures beside it."""
-    test = held_out(config, training.prepared, root, "test", parser)
-    judged: dict[str, Judgement]
-    if training.prepared.head == "word_pairs":
-        checkpoint, _ = publish(training, name, parser, root, out)
-        manifest = checkpoint.manifest
-        even = {"default": manifest.metrics["dev"]["best_f1_threshold"]}
-        network = checkpoint.network.to(training.device)
-        judged = {
-            split: judge(network, part, manifest.calibration, even) for split, part in (("dev", dev), ("test", test))
-        }
-        for split, one in judged.items():
-            write_predictions(out, split, checkpoint, one)
-    else:
-        checkpoint, judged = publish_judged(training, name, parser, dev, test, out)
-    sure = interval(judged["test"].counts)
-    result = {
-        "name": name,
-        "digest": checkpoint.digest,
-        "config": config.as_dict(),
-        "device": _device_name(training.device),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        **{split: one.as_dict() for split, one in judged.items()},
-        "test_interval": [sure.low, sure.high],
-        "curve": training.progress.scores,
-        "steps": training.progress.step,
-        "seconds": round(training.progress.seconds, 1),
-        **speed,
-    }
-    (out / "metrics.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    return result
-
-
-def _speed(prepared: Prepared, training: Run, first: int, seconds: float) -> dict[str, float]:
-    """Items a second, evaluations included."""
+def _items_per_second(training: Run, first: int, seconds: float) -> float:
+    """Evaluations included; `first`: the step that this process began with."""
     share = (training.progress.step - first) / max(1, training.progress.steps)
-    return {"items_per_second": round(share * training.config.epochs * len(prepared.items) / max(seconds, 1e-9), 1)}
+    return round(share * training.config.epochs * len(training.prepared.items) / max(seconds, 1e-9), 1)
 
 
 def _device_name(device: torch.device) -> str:

@@ -18,9 +18,9 @@ from celery import Task, shared_task
 from celery.signals import worker_shutting_down
 from django.conf import settings
 
-from extraction import telemetry
 from kgbuilder.celery import ring
 from kgbuilder.conf.environment import ROOT
+from kgbuilder.supervision import telemetry
 from kgbuilder.supervision.parts import run_folder
 from kgbuilder.supervision.watchdog import AtStart, lease
 from training.engine.threads import POLICY, sleep_while_waiting

@@ -23,7 +23,6 @@ import certifi
 import httpcore
 import httpx
 
-from extraction import telemetry
 from extraction.crawler import canonical_urls
 from extraction.crawler.addresses import (
     CONNECT_SECONDS,
@@ -35,6 +34,7 @@ from extraction.crawler.addresses import (
     UnknownHost,
 )
 from extraction.crawler.decompression import Inflate
+from kgbuilder.supervision import telemetry
 
 MAX_BYTES = 10 << 20
 MAX_REDIRECTS = 5
@@ -159,7 +159,7 @@ def post(url: str, content: bytes, content_type: str, *, allow: Allowed, deadlin
     ):
         status = answer.status_code
     if not 200 <= status < 300:
-        raise FetchError("status", f"{urlsplit(here).netloc} answers {status}.", status=status)
+        raise FetchError("status", f"{urlsplit(here).netloc} responded with {status}.", status=status)
 
 
 def _client(allow: Allowed, limit: Deadline) -> httpx.Client:
@@ -247,7 +247,7 @@ def _check(url: str) -> None:
     except ValueError as error:
         raise FetchError("url", f"{url[:200]!r} is not a web address ({error}).") from None
     if parts.scheme not in ("http", "https"):
-        raise FetchError("url", f"Only http and https addresses are fetched; this is {url[:200]!r}.")
+        raise FetchError("url", f"Only http and https addresses can be fetched, not {url[:200]!r}.")
     if not parts.hostname or port == 0 or len(url) > MAX_URL:
         raise FetchError("url", f"{url[:200]!r} is not a web address that can be fetched.")
 
@@ -273,7 +273,7 @@ def _response(answer: httpx.Response, url: str, moved: str, max_bytes: int) -> R
     if not 200 <= answer.status_code < 300:
         said = f"{answer.status_code} {answer.reason_phrase}".strip()
         raise FetchError(
-            "status", f"{url} answers {said}.", status=answer.status_code, retry_after=retry_after(headers)
+            "status", f"{url} responded with {said}.", status=answer.status_code, retry_after=retry_after(headers)
         )
     content = b"".join(_decoded(answer.iter_raw(), headers.get("content-encoding", ""), url, max_bytes))
     return Response(url, answer.status_code, headers, content, moved)
@@ -283,7 +283,7 @@ def _decoded(pieces: Iterable[bytes], encoding: str, url: str, limit: int) -> It
     """The content piece by piece. A compressed one is unpacked only as far as the limit allows, which counts for what
     is sent too: that may be endless and unpack to nothing."""
     unpack = _unpacker(encoding.strip().lower(), url, limit)
-    too_big = FetchError("too_big", f"{url} is larger than {limit:,} bytes; the rest was not fetched.")
+    too_big = FetchError("too_big", f"{url} is larger than the limit of {limit:,} bytes.")
     sent = size = 0
     try:
         for piece in pieces:
@@ -306,7 +306,7 @@ def _unpacker(encoding: str, url: str, limit: int) -> Inflate | None:
         return None
     if encoding in ("gzip", "x-gzip", "deflate"):
         return Inflate(limit)
-    raise FetchError("encoding", f"{url} sends content encoded as {encoding[:40]!r}, which was not asked for.")
+    raise FetchError("encoding", f"{url} sends content encoded as {encoding[:40]!r}, which was not requested.")
 
 
 @contextmanager
@@ -323,18 +323,18 @@ def _said_plainly(url: str) -> Iterator[None]:
 def _plainly(error: Exception, host: str) -> tuple[str, str]:
     if isinstance(error, ForbiddenAddress):
         return "address", (
-            f"{host} is refused: it lies on a private or local network ({error}). If it may be fetched from, name "
-            "its host and port in FETCH_ALLOW."
+            f"{host} is refused: it lies on a private or local network ({error}). An admin can allow its "
+            "host and port in the setting FETCH_ALLOW."
         )
     if isinstance(error, UnknownHost):
-        return "name", f"The name {host} is not known ({error})."
+        return "name", f"The host {host} was not found. Check the address."
     if isinstance(error, httpcore.TimeoutException):
-        return "timeout", f"{host} did not answer in time."
+        return "timeout", f"{host} did not respond in time."
     if isinstance(error.__context__, ssl.SSLError):
-        return "tls", f"{host} has no certificate that can be trusted ({error})."
+        return "tls", f"{host} has no trusted certificate ({error})."
     if isinstance(error, httpcore.ConnectError):
         return "refused", f"{host} cannot be reached ({error})."
-    return "protocol", f"{host} broke off or answered what is not HTTP ({error})."
+    return "protocol", f"{host} closed the connection or did not respond with valid HTTP ({error})."
 
 
 @cache

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from extraction.crawler import canonical_urls, http_client
 from extraction.models import Host
-from extraction.text.parser import clean
+from extraction.text.cleaning import clean
 
 ROBOTS_FOR = timedelta(hours=24)
 ROBOTS_RETRY = timedelta(hours=1)
@@ -29,7 +29,7 @@ class HostBusy(Exception):
     """The host is not to be asked again so soon; `seconds` says how long to leave it alone."""
 
     def __init__(self, name: str, seconds: float) -> None:
-        super().__init__(f"{name} is not to be asked again for {seconds:.0f} seconds.")
+        super().__init__(f"{name} must not be requested again for {seconds:.0f} seconds.")
         self.seconds = seconds
 
 
@@ -111,7 +111,7 @@ def robots_allow(url: str, patience: float) -> bool:
         robots = row.robots
     if robots == _UNKNOWN:
         raise http_client.FetchError(
-            "robots", f"{canonical_urls.host(url)} fails to give its robots.txt, so no page is asked for."
+            "robots", f"{canonical_urls.host(url)} does not deliver its robots.txt, so its pages are not fetched."
         )
     return not robots or bool(_rules(robots).can_fetch(url, "kgbuilder"))
 

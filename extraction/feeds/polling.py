@@ -15,7 +15,7 @@ from functools import partial
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from extraction import fields, leases, telemetry
+from extraction import leases
 from extraction.crawler import canonical_urls, http_client, politeness
 from extraction.crawler.parsers import sandbox
 from extraction.crawler.parsers.feed_parser import MAX_FEED_BYTES, FeedError, FeedItem, ParsedFeed
@@ -23,7 +23,9 @@ from extraction.feeds.poll_interval import LONGEST_S, SHORTEST_S, next_interval
 from extraction.feeds.sightings import Noted, note, note_vanished
 from extraction.models import Feed, Post
 from extraction.posts.versions import Mark, mark_nothing
-from extraction.text.parser import clean
+from extraction.text.cleaning import clean
+from kgbuilder.conf import encrypted_field
+from kgbuilder.supervision import telemetry
 
 logger = logging.getLogger(__name__)
 
@@ -110,14 +112,14 @@ def poll_feed(feed: Feed, mark: Mark = mark_nothing) -> Noted:
             accept=ACCEPT,
             max_bytes=MAX_FEED_BYTES,
             samples=feed.sample,
-            credentials=fields.open_sealed(feed.credentials),
+            credentials=encrypted_field.open_sealed(feed.credentials),
             ask_leave=partial(politeness.ask_leave, patience=PATIENCE),
         )
         parsed = None if answer.not_modified else sandbox.parse_feed(answer.content, answer.content_type, answer.url)
     except politeness.HostBusy as busy:
         _put_off(feed, busy.seconds)
         return Noted()
-    except fields.Unreadable as error:
+    except encrypted_field.Unreadable as error:
         reason = f"The feed's user and password cannot be read: {error} Add the feed again with both in its address."
         _fail(feed, reason)
         raise FeedError(reason) from error

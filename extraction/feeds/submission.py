@@ -19,7 +19,7 @@ from extraction.feeds.sightings import note
 from extraction.models import Feed, Post, Sighting
 from extraction.posts.article_page import SENT
 from extraction.posts.versions import Mark, new_version, revive, was_erased
-from extraction.text.parser import clean
+from extraction.text.cleaning import clean
 
 LONGEST_ID = 500
 
@@ -79,9 +79,9 @@ def _take(feed: Feed, item: FeedItem, language: str, mark: Mark) -> Taken:
     sighting = Sighting.objects.get(feed=feed, guid=item.guid)
     post = Post.objects.select_for_update(no_key=True).get(pk=sighting.post_id)
     if post.state == Post.State.ERASED:
-        raise Erased("This post was erased here, and stays away.")
+        raise Erased("This post was erased here and cannot be added again.")
     if item.text and post.current_version is None and was_erased(f"{item.title}\n\n{item.text}"):
-        raise Erased("These words were erased here under another address, and stay away.")
+        raise Erased("This text was erased here under another address and cannot be added again.")
     Feed.objects.filter(pk=feed.pk).update(new_at=now)
     made = _read_sent(post, item, language, now, mark) if item.text else False
     return Taken(post, bool(noted.new), not noted.new and (bool(noted.changed) or made))
@@ -110,9 +110,9 @@ def _item(sending: Sending) -> FeedItem:
     url, image = _address(sending.url, "url"), _address(sending.image, "image")
     name = clean(sending.id).strip()
     if not name or len(name) > LONGEST_ID:
-        raise NotTaken(f"A post has an `id` of 1 to {LONGEST_ID} characters, by which it is known again.")
+        raise NotTaken(f"A post has an `id` of 1 to {LONGEST_ID} characters, by which it is recognized.")
     if not url and not text:
-        raise NotTaken("A post has a `url`, from which its words are fetched, or a `text`, or both.")
+        raise NotTaken("A post needs a `url`, from which its text is fetched, or a `text`, or both.")
     if len(title) > MAX_TITLE or len(text) > MAX_TEXT:
         raise NotTaken(f"A title has at most {MAX_TITLE:,} characters and a text {MAX_TEXT:,}.")
     said = "\x1f".join((url, title, text, image))
@@ -134,5 +134,5 @@ def _address(said: str, field: str) -> str:
         return ""
     fits = address.startswith(("http://", "https://")) and canonical_urls.key(address) and len(address) <= 2000
     if not fits or any(sign.isspace() or sign in '<>"' for sign in address):
-        raise NotTaken(f"`{field}` takes an address like https://example.org/story, of at most 2000 characters.")
+        raise NotTaken(f"`{field}` takes an address such as https://example.org/story, of at most 2000 characters.")
     return canonical_urls.without_credentials(address)

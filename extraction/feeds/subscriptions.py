@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from extraction import fields
 from extraction.crawler import canonical_urls, http_client
 from extraction.crawler.parsers import opml
 from extraction.models import Feed
+from kgbuilder.conf import encrypted_field
 
 
 class NoFeedAddress(ValueError):
@@ -72,8 +72,8 @@ def subscribe(url: str, *, title: str = "", sample: bool = False) -> Subscribed:
 def _opened(feed: Feed) -> str | None:
     """A feed's user and password; None where they were sealed with a key that is gone."""
     try:
-        return fields.open_sealed(feed.credentials)
-    except fields.Unreadable:
+        return encrypted_field.open_sealed(feed.credentials)
+    except encrypted_field.Unreadable:
         return None
 
 
@@ -128,5 +128,7 @@ def _checked(url: str) -> tuple[str, str]:
     fits = parts.scheme in ("http", "https") and host and not any(c.isspace() for c in address)
     if not fits or len(address) > 2000 or len(credentials) > 500:
         shown = canonical_urls.without_credentials(url)[:200]
-        raise NoFeedAddress(f"{shown!r} is not the address of a feed: it takes one like https://example.org/feed.")
+        raise NoFeedAddress(
+            f"{shown!r} is not the address of a feed. Enter an address such as https://example.org/feed."
+        )
     return address, credentials

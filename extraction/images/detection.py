@@ -37,7 +37,7 @@ LEASE = timedelta(minutes=10)
 TRIED = 3
 READING_SIDE = 512  # pixels of the longer side of the copy that networks read
 LOOKED_AT = 640  # pixels of the longer side that detectors take at most: a larger copy is decoded at a fraction
-DIED = f"The process that looked at this picture died {TRIED} times. `manage.py see_pictures --again` tries once more."
+DIED = f"The detector stopped unexpectedly {TRIED} times on this picture. `manage.py see_pictures --again` retries it."
 
 
 def due() -> bool:

@@ -85,13 +85,14 @@ def _load() -> Sight:
 
 
 def _detector(setting: object) -> Detector | None:
-    from extraction.vision import detection
+    from extraction.vision import load_detector
+    from extraction.vision.detection import DetectorMissing
 
     if setting is None:
         return None
     try:
-        return detection.load(detector_weights.there(setting), settings.DEVICE)  # type: ignore[arg-type]
-    except detection.DetectorMissing as error:
+        return load_detector.load(detector_weights.there(setting), settings.DEVICE)  # type: ignore[arg-type]
+    except DetectorMissing as error:
         raise WeightsMissing(str(error)) from error
 
 

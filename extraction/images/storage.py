@@ -44,11 +44,11 @@ _OTHERS = (
     (b"<!doctype html", "a web page"),
     (b"<html", "a web page"),
     (b"%pdf", "a PDF document"),
-    (b"ftypavif", "an AVIF picture, which is not read here"),
-    (b"ftyphei", "a HEIF picture, which is not read here"),
-    (b"ftypmif1", "a HEIF picture, which is not read here"),
-    (b"ii*\x00", "a TIFF picture, which is not read here"),
-    (b"mm\x00*", "a TIFF picture, which is not read here"),
+    (b"ftypavif", "an AVIF picture, which is not supported"),
+    (b"ftyphei", "a HEIF picture, which is not supported"),
+    (b"ftypmif1", "a HEIF picture, which is not supported"),
+    (b"ii*\x00", "a TIFF picture, which is not supported"),
+    (b"mm\x00*", "a TIFF picture, which is not supported"),
     (b"\x00\x00\x01\x00", "an icon"),
 )
 
@@ -100,7 +100,9 @@ def decoded(content: bytes) -> Image.Image:
             with Image.open(io.BytesIO(content), formats=FORMATS) as found:
                 _check_size(found.format, *found.size)
                 if found.format == "JPEG" and content.count(_SCAN) > MAX_SCANS:
-                    raise NotAPicture(f"The picture is stored in more than {MAX_SCANS} passes: it would take too long.")
+                    raise NotAPicture(
+                        f"The picture is stored in more than {MAX_SCANS} passes: decoding would take too long."
+                    )
                 found.draft("RGB", (LARGEST, LARGEST))  # a large JPEG is decoded at a fraction of its size
                 turn = _TURNS.get(found.getexif().get(_ORIENTATION, 1))
                 flat = _flat(found)
@@ -109,11 +111,11 @@ def decoded(content: bytes) -> Image.Image:
     except NotAPicture:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise NotAPicture(f"The picture declares more pixels than the {MAX_PIXELS:,} that are read.") from error
+        raise NotAPicture(f"The picture declares more pixels than the limit of {MAX_PIXELS:,}.") from error
     except UnidentifiedImageError as error:
-        raise NotAPicture("This is no picture that can be read: JPEG, PNG, WebP and GIF are.") from error
+        raise NotAPicture("This is not a supported picture: JPEG, PNG, WebP and GIF are supported.") from error
     except (OSError, ValueError, SyntaxError, struct.error, MemoryError) as error:
-        raise NotAPicture(f"This is no picture that can be read ({str(error)[:100]}).") from error
+        raise NotAPicture(f"This picture cannot be decoded ({str(error)[:100]}).") from error
 
 
 def look_of(picture: Image.Image) -> str:
@@ -146,13 +148,13 @@ def _check_kind(content: bytes) -> None:
     drawing = b"<svg" in beginning and beginning.startswith(b"<")
     for mark, kind in _OTHERS:
         if beginning.startswith(mark) or beginning[4:].startswith(mark) or (mark == b"<svg" and drawing):
-            raise NotAPicture(f"This is {kind}; JPEG, PNG, WebP and GIF are read.")
+            raise NotAPicture(f"This is {kind}; JPEG, PNG, WebP and GIF are supported.")
 
 
 def _check_size(kind: str | None, width: int, height: int) -> None:
     most = MAX_PIXELS if kind == "JPEG" else MAX_PIXELS_WHOLE
     if width * height > most:
-        raise NotAPicture(f"The picture has {width} × {height} pixels; at most {most:,} are read.")
+        raise NotAPicture(f"The picture has {width} × {height} pixels; at most {most:,} are supported.")
     if min(width, height) < SMALLEST:
         raise NotAPicture(f"The picture has {width} × {height} pixels: too small to show anything.")
 

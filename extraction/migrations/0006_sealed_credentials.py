@@ -1,4 +1,4 @@
-import extraction.fields
+import kgbuilder.conf.encrypted_field
 from django.db import migrations
 
 
@@ -12,6 +12,6 @@ class Migration(migrations.Migration):
     dependencies = [("extraction", "0005_pruned_and_tombstones")]
 
     operations = [
-        migrations.AlterField("feed", "credentials", extraction.fields.SealedField(blank=True, default="")),
+        migrations.AlterField("feed", "credentials", kgbuilder.conf.encrypted_field.SealedField(blank=True, default="")),
         migrations.RunPython(seal_all, migrations.RunPython.noop),
     ]

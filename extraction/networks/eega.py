@@ -54,7 +54,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from extraction.features.batch import SELF_LOOP, Batch, Needs, Objects, Targets
+from extraction.features.batch import SELF_LOOP, Batch, Needs, Objects
+from extraction.features.targets import Targets
 from extraction.networks.encoders.text import SharedDropout, TextEncoder, gather_words
 from extraction.networks.layers.edge_attention import AttributeTransformer, ChannelConvolution, ObjectAttention
 from extraction.networks.layers.optimal_transport import Graph, Solver, distances

@@ -38,10 +38,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from extraction.features.batch import Batch, Needs, PairTargets, Pictures, PictureUse
+from extraction.features.batch import Batch, Needs, Pictures, PictureUse
+from extraction.features.targets import PairTargets
 from extraction.networks.encoders.text import TextEncoder, gather_words
-from extraction.networks.mtb import pair_loss, pair_states, pairs_of
 from extraction.networks.outputs import PairOutput
+from extraction.networks.pairs import pair_loss, pair_states, pairs_of
 
 GROUNDED = slice(1, 5)  # the slots of each kind in `Pictures`; slot 0 is the plain picture
 DETECTED = slice(5, 8)

@@ -37,11 +37,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from extraction.features.batch import Batch, Needs, Objects, Pairs, PairTargets
+from extraction.features.batch import Batch, Needs, Objects, Pairs
 from extraction.features.graph_alignment import align_batch
+from extraction.features.targets import PairTargets
 from extraction.networks.encoders.text import TextEncoder
-from extraction.networks.mtb import MTBConfig, StartStates, pair_loss, pair_states, pairs_of
+from extraction.networks.mtb import MTBConfig, StartStates
 from extraction.networks.outputs import PairOutput
+from extraction.networks.pairs import pair_loss, pair_states, pairs_of
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
-from extraction.features.batch import Batch, Needs, Pairs, PairTargets
+from extraction.features.batch import Batch, Needs, Pairs
+from extraction.features.targets import PairTargets
 from extraction.networks.encoders.text import TextEncoder
 from extraction.networks.outputs import PairOutput
+from extraction.networks.pairs import pair_loss, pair_states, pairs_of
 
 
 @dataclass(frozen=True)
@@ -70,21 +71,3 @@ class MTB(nn.Module):
     def loss(self, batch: Batch, targets: PairTargets) -> dict[str, Tensor]:
         """The cross-entropy of the pairs' labels."""
         return pair_loss(self(batch), targets)
-
-
-def pairs_of(batch: Batch) -> Pairs:
-    """The batch's candidate pairs. Raises ValueError where it has none: it was made for another head."""
-    if batch.pairs is None:
-        raise ValueError("this batch names no pairs: a pair network needs one candidate pair for each row")
-    return batch.pairs
-
-
-def pair_states(hidden: Tensor, pairs: Pairs) -> Tensor:
-    """States (B, L, D) at the start markers of head and tail -> (B, 2, D)."""
-    places = torch.stack([pairs.head, pairs.tail], dim=1)
-    return hidden.gather(1, places.unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))
-
-
-def pair_loss(output: PairOutput, targets: PairTargets) -> dict[str, Tensor]:
-    """The mean cross-entropy of the labels, which is the total."""
-    return {"total": nn.functional.cross_entropy(output.logits.float(), targets.labels)}

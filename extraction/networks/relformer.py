@@ -43,7 +43,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from extraction.features.batch import Batch, Needs, Pairs, PairTargets
+from extraction.features.batch import Batch, Needs, Pairs
+from extraction.features.targets import PairTargets
 from extraction.networks.encoders.text import SharedDropout, TextEncoder, gather_words
 from extraction.networks.encoders.vit import ViT
 from extraction.networks.layers.crf import LinearChainCRF

@@ -41,7 +41,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from extraction.features.batch import Batch, Needs, PairTargets, Pictures, TagTargets
+from extraction.features.batch import Batch, Needs, Pictures
+from extraction.features.targets import PairTargets, TagTargets
 from extraction.networks.encoders.pyramid import STAGES, Pyramid
 from extraction.networks.encoders.text import Prefix, SharedDropout, TextEncoder, gather_words
 from extraction.networks.layers.crf import LinearChainCRF

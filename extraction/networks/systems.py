@@ -30,7 +30,7 @@ from extraction.networks.mtb import MTB, MTBConfig
 from extraction.networks.relformer import RelFormer, RelFormerConfig
 from extraction.networks.rsrnet import RSRNeT, RSRNeTConfig
 
-Head = Literal["pair", "region_pair", "tags", "word_pairs"]
+HeadName = Literal["pair", "region_pair", "tags", "word_pairs"]
 Vision = Literal["", "vit", "pyramid"]
 
 
@@ -82,11 +82,11 @@ class System:
 
     config: type
     network: type[nn.Module]  # (config, text encoder) or, with `vision`, (config, text encoder, vision encoder | None)
-    heads: tuple[Head, ...]
+    heads: tuple[HeadName, ...]
     vision: Vision = ""
     graph: bool = False  # whether it reads the dependency tree
 
-    def configure(self, sizes: Sizes, head: Head | None = None, **options: Any) -> Any:
+    def configure(self, sizes: Sizes, head: str = "", **options: Any) -> Any:
         """The network's config for these vocabularies. Raises ValueError for an option that it does not have."""
         known = {field.name for field in dataclasses.fields(self.config)}
         if unknown := sorted(set(options) - known):

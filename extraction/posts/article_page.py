@@ -43,9 +43,9 @@ class Found:
 def look(post: Post) -> Found:
     """Look at the post's page. Never raises for what a host does."""
     if post.current_version is not None and post.current_version.source == SENT:
-        return Found("unchanged", "Its words were sent to us; its page is not asked for others.")
+        return Found("unchanged", "The text was sent through the API, so the article page is not fetched.")
     if not post.link:
-        return Found("refused", "The feed gives no link to a page.")
+        return Found("refused", "The feed item has no link to an article page.")
     try:
         if not politeness.robots_allow(post.link, PATIENCE):
             return Found("refused", f"The robots.txt of {canonical_urls.host(post.link)} does not allow this page.")
@@ -93,9 +93,9 @@ def _judged(link: str, answer: http_client.Response) -> Found:
     except sandbox.Overrun as error:
         return Found("refused", f"{answer.url} could not be read: {error}")
     if article.login_wall:
-        return Found("refused", f"{answer.url} asks to sign in, to pay or to prove oneself.")
+        return Found("refused", f"{answer.url} asks visitors to sign in, to pay or to solve a captcha.")
     if len(article.text) < SHORTEST_BODY:
-        return Found("refused", f"No story was found on {answer.url}.")
+        return Found("refused", f"No article was found on {answer.url}.")
     return Found(
         "page",
         url=answer.url,

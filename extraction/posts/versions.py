@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from extraction.feeds.sightings import NO_WORDS
 from extraction.models import Deployment, Post, PostVersion, Reading, Sighting, Tombstone
-from extraction.text.parser import clean
+from extraction.text.cleaning import clean
 
 Mark = Callable[[Iterable[Post]], None]
 """Marks the graph's units that posts touch, in the caller's transaction: `knowledge.recording.recorder.mark_posts`."""
@@ -72,7 +72,7 @@ def was_erased(text: str) -> bool:
 def bury(post: Post) -> None:
     """A post that was never read and says what was erased, under another link: it is erased as it comes in."""
     Sighting.objects.filter(post=post).update(**NO_WORDS)
-    post.state, post.state_reason = Post.State.ERASED, "Its words had been erased under another link."
+    post.state, post.state_reason = Post.State.ERASED, "Its text had been erased under another link."
     post.due_at = None
     post.save(update_fields=["state", "state_reason", "due_at"])
 

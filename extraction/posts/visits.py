@@ -16,14 +16,15 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from extraction import leases, telemetry
+from extraction import leases
 from extraction.crawler import canonical_urls, politeness
 from extraction.models import Host, Post, Sighting
 from extraction.posts.article_page import PATIENCE, Found, look
 from extraction.posts.duplicates import fold_into, same_story
 from extraction.posts.post_images import take_pictures
 from extraction.posts.versions import Mark, bury, new_version, revive, was_erased, withdraw
-from extraction.text.parser import clean
+from extraction.text.cleaning import clean
+from kgbuilder.supervision import telemetry
 
 logger = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ from extraction.features.featurizer import SHAPES, Featurizer
 from extraction.labels import Inventory
 from extraction.networks.encoders.text import EncoderMissing, TextEncoder, VisionEncoderMissing
 from extraction.networks.encoders.vit import VISION
-from extraction.networks.systems import SYSTEMS, Head
+from extraction.networks.systems import SYSTEMS, HeadName
 from extraction.reader.calibration import Calibration
 
 SCHEMA = "kgbuilder.checkpoint/2"
@@ -66,7 +66,7 @@ class Manifest:
     metrics: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     system: str = "eega"
-    head: Head = "word_pairs"
+    head: HeadName = "word_pairs"
     vision: dict[str, Any] = field(default_factory=dict)  # source, architecture; empty = no vision encoder
     classes: tuple[str, ...] = ()
     mentions: dict[str, str] = field(default_factory=dict)

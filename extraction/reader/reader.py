@@ -23,7 +23,8 @@ from extraction.reader.merging import merge
 from extraction.reader.passages import Passage, PassageReading, batch_rows, passages_of
 from extraction.reader.stopwatch import Stopwatch
 from extraction.schema import Declined, Document, Extraction
-from extraction.text.parser import Parser, detect_language
+from extraction.text.language import detect_language
+from extraction.text.parser import Parser
 from extraction.vision import depictions
 from extraction.vision.grounding import Grounder
 
@@ -226,13 +227,13 @@ def _check_parser(checkpoint: Checkpoint, parser: Parser) -> None:
 def _decline(document: Document) -> tuple[Declined | None, str]:
     """Why a document is not read, if it is not; and its language, "" where that is not known."""
     if not any(letter.isalnum() for letter in document.text):
-        return Declined("empty", "There are no words in this text."), document.language
+        return Declined("empty", "This text is empty."), document.language
     if len(document.text) > LONGEST_TEXT:
-        message = f"The text has {len(document.text)} characters; {LONGEST_TEXT} are read."
+        message = f"The text has {len(document.text)} characters; at most {LONGEST_TEXT} can be analysed."
         return Declined("too_long", message), document.language
     language, _ = detect_language(document.text)
     if language not in ("", "en"):
-        message = f"The text looks like {language!r}; this reader knows English only."
+        message = f"The text looks like {language!r}; this reader supports English only."
         return Declined("language", message), language
     return None, language or document.language
 

@@ -155,7 +155,7 @@ def as_table(extraction: Extraction, thresholds: Thresholds) -> Iterator[str]:
     text = extraction.text
     yield f"{shown(extraction.id)}: {_cut(shown(text), 100)}" if text else shown(extraction.id)
     if extraction.declined:
-        yield f"  not read: {extraction.declined.message}"
+        yield f"  not analysed: {extraction.declined.message}"
         return
     if extraction.missing:
         yield f"  without: {', '.join(extraction.missing)}"

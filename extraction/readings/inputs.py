@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from extraction.schema import Declined, Document
-from extraction.text.parser import clean
+from extraction.text.cleaning import clean
 
 LONGEST_LINE = 16 << 20  # bytes
 
@@ -93,7 +93,7 @@ def from_url(url: str) -> Input:
     except sandbox.Overrun as error:
         return _bad(url, "no_article", f"The page at {url} could not be read: {error}")
     if article.login_wall:
-        return _bad(url, "login_wall", f"{url} shows a page that asks to sign in, subscribe or prove oneself.")
+        return _bad(url, "login_wall", f"{url} asks visitors to sign in, to subscribe or to solve a captcha.")
     if not article.text:
         return _bad(url, "no_article", f"No article was found in the page at {url}.")
     return Input(url, document(url, article.text, article.title))

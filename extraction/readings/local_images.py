@@ -57,7 +57,7 @@ def look(files: Sequence[Path], folder: Path, say: Callable[[str], object]) -> P
     try:
         sight = detectors_from_settings.load()
         if sight is None and images:
-            say("DETECTOR_WEIGHTS is empty: nothing is known of what the pictures show.")
+            say("DETECTOR_WEIGHTS is empty: nothing was detected in the pictures.")
     except WeightsMissing as error:
         say(str(error))
         sight = None

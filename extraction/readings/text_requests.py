@@ -57,7 +57,7 @@ def ask(by: int, text: str, title: str = "") -> TextToRead:
     with transaction.atomic():
         waiting = TextToRead.objects.filter(by=by, state=TextToRead.State.WAITING).count()
         if waiting >= MOST_WAITING:
-            raise TooMany(f"{waiting} of your texts wait to be read already. Fetch some answers first.")
+            raise TooMany(f"{waiting} of your texts are queued already. Fetch some results first.")
         return TextToRead.objects.create(
             by_id=by, text=document.text, title_end=document.title_end, due_at=timezone.now()
         )
@@ -73,7 +73,7 @@ def claim(worker: str, limit: int = BATCH) -> list[Held]:
     with transaction.atomic():
         waiting = TextToRead.objects.filter(leases.is_free(now), state=TextToRead.State.WAITING, due_at__lte=now)
         waiting.filter(attempts__gte=GIVEN_UP_AT).update(
-            state=TextToRead.State.FAILED, error=f"The reader died {GIVEN_UP_AT} times over this text."
+            state=TextToRead.State.FAILED, error=f"The reader died {GIVEN_UP_AT} times while analysing this text."
         )
         rows = list(waiting.order_by("due_at", "pk").select_for_update(skip_locked=True)[:limit])
         alone = next((row for row in rows if row.attempts), None)
@@ -90,7 +90,7 @@ def answer(reader: Reads, held: list[Held], thresholds: Mapping[str, float]) -> 
         try:
             (extraction,) = reader.read([one.document])
         except Exception as error:
-            _end(one, TextToRead.State.FAILED, error=f"The text could not be read: {type(error).__name__}: {error}")
+            _end(one, TextToRead.State.FAILED, error=f"The text could not be analysed: {type(error).__name__}: {error}")
             continue
         found = result_format.as_json(extraction, reader.name, thresholds)
         _end(one, TextToRead.State.DONE, answer=found)

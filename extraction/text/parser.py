@@ -1,4 +1,4 @@
-"""From a text to sentences of words with parts of speech and a dependency tree; which language a text is in.
+"""From a text to sentences of words with parts of speech and a dependency tree.
 
 Any spaCy pipeline will do. Ours (`weights/parser-en`, made by `manage.py train_parser`) gives Universal Dependencies:
 UPOS tags, UD relations, and sentence bounds that the parser finds with the tree. What it is measured to do is in
@@ -13,9 +13,10 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from extraction.schema import Words
+from extraction.text.cleaning import SURROGATES
 from extraction.text.sentence_bounds import starts
 
 if TYPE_CHECKING:
@@ -32,28 +33,12 @@ BATCH = 256  # texts a parser call
 LONGEST_LINE = 20_000  # code points; all of a line is held at once
 LONGEST_RUN = 250  # code points without white space; on a run of marks spaCy's tokenizer takes time by its square
 REMEMBERED = 100_000  # words kept with their features, which is faster; some 50 MB
-ENOUGH = 5_000  # code points tell what language a text is in
-# words that few other languages share
-ENGLISH = {"the", "and", "with", "from", "that", "which", "were", "has", "his", "their", "for"}
-LOOKS_ENGLISH = {"en", "pcm", "sco"}  # the identifier takes English tweets for Nigerian Pidgin and Scots
-
-_SURROGATES = re.compile("[\ud800-\udfff]")
 _RUN = re.compile(rf"\S{{{LONGEST_RUN}}}(?=\S)")
 _LINE = re.compile(r"[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 
 
 class ParserMissing(Exception):
     """The parser's pipeline is not there or cannot be read; the message says what to do."""
-
-
-def clean(text: str) -> str:
-    """`text` as it may be stored: without NUL, surrogate pairs made one character, lone surrogates removed.
-
-    Nothing else changes, so a text that came through once comes through unchanged.
-    """
-    if _SURROGATES.search(text):
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
-    return text.replace("\0", "")
 
 
 class Parser:
@@ -183,37 +168,6 @@ def _window(words: Words, start: int, end: int) -> Words:
     return Words(words.spans[part], words.words[part], words.tags[part], heads, words.deps[part])
 
 
-def detect_language(text: str) -> tuple[str, float]:
-    """The text's language as an ISO 639 code and how sure (0..1), or ("", …) where it cannot be told.
-
-    A headline of names looks like any language. So text in Latin script is called foreign only when it is sure, the
-    surer the shorter, never below six words, and never with English function words in it (a quoted foreign name).
-    """
-    text = text[:ENOUGH]
-    letters = [letter for letter in text if letter.isalpha()]
-    if len(letters) < 3:
-        return "", 0.0
-    language, score = _identifier().classify(text)
-    latin = 2 * sum(letter < "\u0250" for letter in letters) > len(letters)
-    if language in LOOKS_ENGLISH:
-        sure = latin and language == "en" and score >= 0.5
-    else:
-        sure = not latin or _surely_foreign(text.lower().split(), score)
-    return (str(language) if sure else "", float(score))
-
-
-def _surely_foreign(words: Sequence[str], score: float) -> bool:
-    english = sum(word in ENGLISH for word in words)
-    return len(words) >= 6 and score >= (0.9 if len(words) >= 12 else 0.95) and english < max(2, len(words) / 20)
-
-
-@cache
-def _identifier() -> Any:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-
-
 def _pieces(text: str) -> Iterator[tuple[int, str]]:
     """The lines of a text with their starts; those over a limit are cut, at white space where there is some."""
     for line in _LINE.finditer(text):
@@ -229,7 +183,7 @@ def _pieces(text: str) -> Iterator[tuple[int, str]]:
 
 def _printable(text: str) -> str:
     """spaCy stores words as UTF-8, which has no surrogates; the replacement keeps the length."""
-    return _SURROGATES.sub("\ufffd", text)
+    return SURROGATES.sub("\ufffd", text)
 
 
 def _one_sentence(length: int) -> list[bool | int | None]:

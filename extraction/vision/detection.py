@@ -1,8 +1,6 @@
-"""Objects in pictures: one Protocol, behind it whichever detector the weights are for.
+"""Objects in pictures: the Protocol of every detector, and what it finds.
 
-`load(path)` tells by the file which detector it holds: an ONNX file YOLOX, FastestDet or UltraFace (`onnx_detectors`),
-a `.pt` file an ultralytics YOLO (`ultralytics_yolo`; AGPL-3.0, to be installed by whoever wants it). Every detector
-counts its boxes in shares of the upright picture that it was given.
+Every detector counts its boxes in shares of the upright picture that it was given. `load_detector.load` opens one.
 """
 
 from __future__ import annotations
@@ -57,24 +55,6 @@ class Detector(Protocol):
     def detect(self, pictures: Sequence[np.ndarray]) -> list[Detections]:
         """One for each upright picture (height, width, 3) uint8. Raises OutOfMemory where a smaller batch may do."""
         ...
-
-
-def load(weights: Path | str, device: str = "cpu", threads: int = 0) -> Detector:
-    """The detector whose weights these are. Raises DetectorMissing."""
-    path = Path(weights)
-    if not path.is_file():
-        raise DetectorMissing(
-            f"There are no weights at {path}. `manage.py fetch_weights` lists what can be fetched, and fetches it."
-        )
-    if path.suffix == ".onnx":
-        from extraction.vision import onnx_detectors
-
-        return onnx_detectors.load(path, device, threads)
-    if path.suffix == ".pt":
-        from extraction.vision import ultralytics_yolo
-
-        return ultralytics_yolo.load(path, device)
-    raise DetectorMissing(f"{path} is neither an ONNX file (.onnx) nor ultralytics weights (.pt).")
 
 
 def chosen(

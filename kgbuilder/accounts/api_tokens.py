@@ -40,11 +40,11 @@ class Scope:
 SCOPES = {
     scope.key: scope
     for scope in (
-        Scope("read", "Look at posts, entities and statements, and search them", "extraction.view_post"),
-        Scope("query", "Ask the graph in SPARQL", "extraction.view_post"),
-        Scope("export", "Take the whole graph away as a file", "extraction.view_post"),
-        Scope("extract", "Have texts read, of which nothing is recorded", "extraction.view_post"),
-        Scope("write", "Send posts to be read and recorded", "extraction.add_feed"),
+        Scope("read", "Read and search posts, entities and statements", "extraction.view_post"),
+        Scope("query", "Query the graph in SPARQL", "extraction.view_post"),
+        Scope("export", "Export the graph", "extraction.view_post"),
+        Scope("extract", "Analyse text without storing it", "extraction.view_post"),
+        Scope("write", "Send posts to be analysed and stored", "extraction.add_feed"),
     )
 }
 
@@ -60,20 +60,20 @@ def make(by: User, name: str, scopes: Collection[str], days: int | None = None) 
     """
     name = " ".join(name.split())
     if not name or len(name) > LONGEST_NAME or "\0" in name:
-        raise NoToken(f"Give the token a name of at most {LONGEST_NAME} characters, by which you will know it.")
+        raise NoToken(f"Enter a name of at most {LONGEST_NAME} characters.")
     if not scopes or not set(scopes) <= SCOPES.keys():
-        raise NoToken(f"Choose what the token may do: {', '.join(SCOPES)}.")
+        raise NoToken(f"Choose at least one scope: {', '.join(SCOPES)}.")
     if days is not None and not 1 <= days <= LONGEST_DAYS:
-        raise NoToken(f"A token holds from 1 to {LONGEST_DAYS} days.")
+        raise NoToken(f"A token expires after 1 to {LONGEST_DAYS} days.")
     for key in scopes:
         if not by.has_perm(SCOPES[key].permission):
             raise NoToken(
-                f"A token may do no more than its owner, and {by.get_username()} may not: {SCOPES[key].says}."
+                f"A token can do no more than its owner, and {by.get_username()} may not: {SCOPES[key].says}."
             )
     text = BEGINNING + secrets.token_urlsafe(32)
     with transaction.atomic():
         if in_force().filter(by=by).count() >= MOST:
-            raise NoToken(f"You have {MOST} tokens in force already. Revoke one first.")
+            raise NoToken(f"You already have {MOST} active tokens. Revoke one first.")
         token = ApiToken.objects.create(
             name=name,
             by=by,

@@ -23,7 +23,7 @@ from kgbuilder.models import SignInFailure
 WITHIN = timedelta(minutes=15)
 MOST_OF_NAME = 5
 MOST_OF_NETWORK = 50  # a newsroom may sit behind one address
-SENTENCE = "Too many attempts to sign in have failed. Try again in a quarter of an hour."
+SENTENCE = "Too many failed attempts to sign in. Try again in 15 minutes."
 
 
 class LimitedBackend(ModelBackend):

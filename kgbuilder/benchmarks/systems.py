@@ -47,12 +47,13 @@ def measure(config: TrainConfig, batches: int, rounds: int, device: Device) -> t
     from extraction.features.batch import to_device
     from training.data.preparation import prepare_examples
     from training.engine.loop import Run
-    from training.publishing.checkpoints import new_network
+    from training.engine.networks import new_network
+    from training.heads import head_of
 
     config = dataclasses.replace(config, data=("mnre",), labels="native", batch=BATCH, epochs=1, device=device)
     examples = [example(number) for number in range(BATCH * batches)]
-    prepared = prepare_examples(config, examples, Flat())
-    run = Run(config, prepared, new_network(config, prepared))
+    prepared = prepare_examples(config, head_of(config.system, config.head), examples, Flat())
+    run = Run(config, prepared, new_network(config, prepared.vocabularies))
     made = [run._make(list(range(start, start + BATCH)), 0) for start in range(0, len(prepared.items), BATCH)]
     run.step(*made[0])  # the first step of a process is slow
     trained = _seconds(lambda one: run.step(*one), made, rounds, run.device)

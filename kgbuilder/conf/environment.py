@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kgbuilder.conf import secret_files
-from kgbuilder.conf.values import ROOT
+from kgbuilder.conf.values import ROOT as ROOT
 from kgbuilder.conf.values import address_in as _address_in
 from kgbuilder.conf.values import base_iri as _base_iri
 from kgbuilder.conf.values import count as _count
@@ -47,7 +47,7 @@ class Setting:
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("DATA_DIR", "var", _path, "The folder that everything is written to."),
+    Setting("DATA_DIR", "var", _path, "The folder for all data of the product."),
     Setting("HOST", "127.0.0.1", _text, "The address that the web server listens on."),
     Setting("PORT", "8000", _port, "The port that the web server listens on."),
     Setting(
@@ -60,7 +60,7 @@ SETTINGS: tuple[Setting, ...] = (
         "SECRET_KEY",
         "",
         _text,
-        "Django's secret; by default made at the first start and kept in DATA_DIR.",
+        "Django's secret; by default created at the first start and kept in DATA_DIR.",
         secret=True,
     ),
     Setting(
@@ -84,7 +84,7 @@ SETTINGS: tuple[Setting, ...] = (
         "whoever connects.",
     ),
     Setting("DEBUG", "0", _flag, "Django's debug pages; never on an open network."),
-    Setting("PUBLIC_READING", "0", _flag, "Whether posts, entities and the graph may be read without signing in."),
+    Setting("PUBLIC_READING", "0", _flag, "Whether posts, entities and the graph can be seen without signing in."),
     Setting(
         "DATABASE_URL",
         "",
@@ -125,8 +125,8 @@ SETTINGS: tuple[Setting, ...] = (
         _optional_seconds,
         "The limit of time that the server at SPARQL_QUERY_URL itself puts on queries; empty: `doctor` warns.",
     ),
-    Setting("SPARQL_SECONDS", "10", _seconds, "How long one query of a person may run."),
-    Setting("SPARQL_CHILDREN", "2", _count, "How many queries of people run at once on the bundled server."),
+    Setting("SPARQL_SECONDS", "10", _seconds, "Time limit of a SPARQL query, in seconds."),
+    Setting("SPARQL_CHILDREN", "2", _count, "How many queries run at once on the bundled server."),
     Setting("NEO4J_URL", "", _address_in(*NEO4J_SCHEMES), "A Neo4j server (bolt://…); empty: none."),
     Setting("NEO4J_USER", "neo4j", _text, "Its user."),
     Setting("NEO4J_PASSWORD", "", _text, "Its password; empty: the server asks for none.", secret=True),
@@ -138,13 +138,13 @@ SETTINGS: tuple[Setting, ...] = (
         "The user that people's Cypher runs as, on a server with roles; by default NEO4J_USER.",
     ),
     Setting("NEO4J_READER_PASSWORD", "", _text, "That user's password.", secret=True),
-    Setting("CYPHER_SECONDS", "10", _seconds, "How long one Cypher query of a person may run."),
-    Setting("CYPHER_AT_ONCE", "2", _count, "How many Cypher queries of people run at once; as many again may wait."),
+    Setting("CYPHER_SECONDS", "10", _seconds, "Time limit of a Cypher query, in seconds."),
+    Setting("CYPHER_AT_ONCE", "2", _count, "How many Cypher queries run at once; as many again may wait."),
     Setting(
         "CHECKPOINT",
         "",
         _optional_path,
-        "The folder of the checkpoint that reads posts; by default the one that ships.",
+        "The folder of the checkpoint that analyses posts; by default the shipped one.",
     ),
     Setting(
         "EXTRACTOR",
@@ -152,15 +152,18 @@ SETTINGS: tuple[Setting, ...] = (
         _text,
         "module:class that reads posts in place of the checkpoint's network. For tests; leave it empty.",
     ),
-    Setting("PARSER", "", _text, "A spaCy pipeline, by name or folder; by default the one that ships."),
+    Setting("PARSER", "", _text, "A spaCy pipeline, by name or folder; by default the shipped one."),
     Setting(
-        "FLOOR", "", _optional_share, "Below this score nothing is recorded; by default the checkpoint's own floor."
+        "FLOOR",
+        "",
+        _optional_share,
+        "Results below this confidence are not recorded; by default the floor of the checkpoint.",
     ),
     Setting(
         "THRESHOLD",
         "",
         _thresholds,
-        "Above this score an assertion counts: 0.6, or 0.6,member_of=0.7; by default as the checkpoint was calibrated.",
+        "The threshold above which an assertion is active: 0.6, or 0.6,member_of=0.7; by default as calibrated.",
     ),
     Setting("DEVICE", "cpu", _text, "Where networks run: cpu, cuda, cuda:1, …"),
     Setting(
@@ -168,7 +171,7 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         _weights,
         "An object detector: a file, or a name that `manage.py fetch_weights` lists, fetched on first use; empty: "
-        "pictures are shown, not looked into.",
+        "pictures are shown, and nothing is detected in them.",
     ),
     Setting("FACE_WEIGHTS", "", _weights, "A face detector beside it, likewise; empty: none."),
     Setting(
@@ -187,25 +190,30 @@ SETTINGS: tuple[Setting, ...] = (
         "module:callable that tells what regions do to each other in place of the rules; empty: the rules.",
     ),
     Setting("PICTURES_PER_POST", "4", _count, "How many pictures of a post are kept, the lead picture among them."),
-    Setting("PICTURE_OBJECTS", "10", _count, "How many objects of a picture are kept, the surest first."),
+    Setting(
+        "PICTURE_OBJECTS",
+        "10",
+        _count,
+        "How many objects of a picture are kept, those with the highest confidence first.",
+    ),
     Setting("PICTURE_FACES", "5", _count, "How many faces, beside the objects."),
     Setting(
         "READ_AGAIN_FOR_PICTURES",
         "1",
         _flag,
-        "Whether a post is read again when one of its pictures was looked at only after it had been read.",
+        "Whether a post is analysed again when regions are detected in its pictures only after it was analysed.",
     ),
     Setting(
         "PICTURE_DAYS",
         "0",
         _days,
-        "After how many days the copies of pictures are let go, what was seen in them staying; 0: they are kept.",
+        "After how many days copies of pictures are deleted; detected regions are kept. 0: never.",
     ),
     Setting(
         "BODY_DAYS",
         "0",
         _days,
-        "After how many days the bodies of posts go, but for the words that statements rest on; 0: they are kept.",
+        "After how many days the bodies of posts are deleted, except the quotes of statements; 0: never.",
     ),
     Setting("READINGS_KEPT", "2", _count, "How many readings of a post are kept, its current one among them."),
     Setting(
@@ -220,13 +228,13 @@ SETTINGS: tuple[Setting, ...] = (
         _count,
         "The largest upload of a data set, in megabytes; unpacked it may take four times that.",
     ),
-    Setting("TRAIN_RUNS", "1", _count, "How many training runs go on at once."),
+    Setting("TRAIN_RUNS", "1", _count, "How many training runs are executed at once."),
     Setting(
         "KNOWLEDGE",
         "index",
         _some_of("index", "wikidata", "dbpedia"),
-        "Where entities are looked up, in this order: index (on this machine), wikidata, dbpedia. What is not named is "
-        "never asked.",
+        "Where entities are looked up, in this order: index (on this machine), wikidata, dbpedia. Others are never "
+        "requested.",
     ),
     Setting("WIKIDATA_API_URL", "https://www.wikidata.org/w/api.php", _web_address, "Wikidata's API."),
     Setting("WIKIDATA_SPARQL_URL", "https://query.wikidata.org/sparql", _web_address, "The Wikidata Query Service."),
@@ -236,39 +244,42 @@ SETTINGS: tuple[Setting, ...] = (
         "FACTS_READ_AGAIN",
         "0",
         _flag,
-        "Whether posts are read again when more becomes known of whom they name, by a reader that is shown facts.",
+        "Whether posts are analysed again when new facts about their entities are found, by a reader that uses facts.",
     ),
-    Setting("KNOWLEDGE_DAYS", "30", _count, "For how many days what these services answered is not asked again."),
+    Setting("KNOWLEDGE_DAYS", "30", _count, "For how many days responses of these services are cached."),
     Setting(
         "FETCH_ALLOW",
         "",
         _host_ports,
         "host:port pairs on private or loopback addresses that may be fetched from, separated by commas.",
     ),
-    Setting("FETCH_SECONDS", "30", _seconds, "The whole time that one fetch may take."),
+    Setting("FETCH_SECONDS", "30", _seconds, "Time limit of a fetch, in seconds."),
     Setting("FETCH_HOST_SECONDS", "1", _seconds, "The least time between two requests to one host."),
     Setting("FETCH_ROBOTS", "1", _flag, "Whether robots.txt is obeyed for article pages."),
     Setting(
-        "RECHECK_HOURS", "1,6,24,72,168", _hours, "How long after it was first read a page is visited again, in hours."
+        "RECHECK_HOURS",
+        "1,6,24,72,168",
+        _hours,
+        "How long after the first fetch an article page is rechecked, in hours.",
     ),
     Setting("CONTACT_URL", "", _web_address, "Named in the User-Agent, so that publishers can reach you."),
-    Setting("READERS", "1", _count, "How many processes `up` starts that read posts."),
+    Setting("READERS", "1", _count, "How many reader processes `up` starts."),
     Setting("IO_WORKERS", "1", _count, "How many processes `up` starts that fetch pages and write graphs."),
     Setting("LOG_FORMAT", "plain", _one_of("plain", "json"), "How a log line looks: plain, or a JSON object a line."),
     Setting(
         "LOG_LEVEL",
         "WARNING",
         _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
-        "What is logged: WARNING is what went wrong, INFO also each poll, visit, reading and write.",
+        "What is logged: WARNING is problems, INFO also each poll, fetch, reading and write.",
     ),
     Setting(
         "METRICS_TOKEN",
         "",
         _text,
-        "The bearer token that /metrics asks for; empty: there is no such page.",
+        "The bearer token for /metrics; empty: the page does not exist.",
         secret=True,
     ),
-    Setting("NOTICE_MAIL", "", _names, "Where notices to admins are mailed to, separated by commas."),
+    Setting("NOTICE_MAIL", "", _names, "Mail addresses that receive notices, separated by commas."),
     Setting(
         "MAIL_URL",
         "",
@@ -281,16 +292,16 @@ SETTINGS: tuple[Setting, ...] = (
         "NOTICE_WEBHOOK",
         "",
         _web_address,
-        "Where notices are posted to as JSON, also on a private network.",
+        "A URL that receives notices as JSON; may be on a private network.",
         secret=True,
     ),
-    Setting("LANE_LATE_SECONDS", "900", _seconds, "Work that has been due for longer is told to admins."),
-    Setting("API_PER_MINUTE", "300", _count, "How many requests a minute one API token may make of a web process."),
+    Setting("LANE_LATE_SECONDS", "900", _seconds, "Admins get a notice when work has been due for longer."),
+    Setting("API_PER_MINUTE", "300", _count, "How many requests per minute an API token may send to a web process."),
     Setting(
         "ADMIN_PASSWORD",
         "",
         _text,
-        "The first admin's password; by default one is made at the first start and shown once.",
+        "The password of the first admin; by default one is created at the first start and shown once.",
         secret=True,
     ),
 )

@@ -201,11 +201,8 @@ def _cut(content: bytes, dice: Random) -> bytes:
 
 def _deepen(content: bytes, dice: Random) -> bytes:
     at = _place(content, dice)
-    return (
-        content[:at]
-        + dice.choice((b"<a>", b"<div>", b"[", b'{"a":', b"&lt;b&gt;", b"(")) * 10 ** dice.randint(1, 4)
-        + content[at:]
-    )
+    times: int = 10 ** dice.randint(1, 4)
+    return content[:at] + dice.choice((b"<a>", b"<div>", b"[", b'{"a":', b"&lt;b&gt;", b"(")) * times + content[at:]
 
 
 def _recode(content: bytes, dice: Random) -> bytes:

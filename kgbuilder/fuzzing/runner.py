@@ -25,7 +25,7 @@ from extraction.feeds import polling
 from extraction.models import Feed, Host, Post
 from extraction.posts import visits
 from extraction.schema import Document
-from extraction.text.parser import clean
+from extraction.text.cleaning import clean
 from kgbuilder.fuzzing.mutation import mutated, packed
 from kgbuilder.fuzzing.process_watch import Watch, watching
 from kgbuilder.fuzzing.publisher import Publisher, publishing

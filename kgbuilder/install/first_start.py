@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from extraction.models import Feed
 from extraction.readings import model_registry
-from kgbuilder import deployment
-from kgbuilder.install import data_folder, installation
+from kgbuilder import deployment, installation
+from kgbuilder.install import data_folder
 from kgbuilder.supervision.parts import sample_feed_address
 
 LONGEST_SOCKET_PATH = 100  # of about 104 bytes that systems allow; queries add a few of their own
@@ -33,7 +33,7 @@ class CannotStart(Exception):
 def make_folder() -> None:
     """DATA_DIR, readable by its owner alone, and the secrets in it."""
     if settings.BROKER_URL.startswith("memory:"):
-        raise CannotStart("BROKER_URL is memory://, which no other process hears. Leave it empty, or name a broker.")
+        raise CannotStart("BROKER_URL is memory://, which no other process can reach. Leave it empty, or set a broker.")
     folder = Path(settings.DATA_DIR)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -91,14 +91,14 @@ def _make_accounts(say: Say) -> None:
     if settings.ADMIN_PASSWORD:
         admin = User.objects.create_superuser("admin", password=settings.ADMIN_PASSWORD)
         admin.groups.add(Group.objects.get(name="admin"))
-        say("The account admin was made, with the password in ADMIN_PASSWORD.")
+        say("The account admin was created with the password in ADMIN_PASSWORD.")
         return
     passwords = {"admin": secrets.token_urlsafe(12), "editor": secrets.token_urlsafe(12)}
     with transaction.atomic():
         for name, password in passwords.items():
             make = User.objects.create_superuser if name == "admin" else User.objects.create_user
             make(name, password=password).groups.add(Group.objects.get(name=name))
-    say("Two accounts were made. Their passwords are shown this once; write them down:")
+    say("Two accounts were created. Their passwords are shown only once; write them down:")
     for name, password in passwords.items():
         say(f"    {name:<8}{password}")
 
@@ -109,7 +109,7 @@ def _deploy_checkpoint(say: Say) -> None:
         if note:
             say(note)
     except (model_registry.NoCheckpoint, ValueError) as error:
-        say(f"No post will be read: {error}")
+        say(f"No posts will be analysed: {error}")
 
 
 def _warn_of_base_iri(say: Say) -> None:

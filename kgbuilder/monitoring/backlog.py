@@ -34,12 +34,21 @@ def lanes(now: datetime) -> list[Waiting]:
     reading = Reading.objects.filter(stage__in=(Reading.Stage.LINK, Reading.Stage.READ), due_at__lte=now)
     found = [
         Waiting("poll", "Feeds to poll", *_due(feeds), Feed.objects.filter(polled_at__gte=since).count()),
-        Waiting("fetch", "Pages to fetch", *_due(posts), PostVersion.objects.filter(fetched_at__gte=since).count()),
-        Waiting("read", "Posts to read", *_due(reading), Reading.objects.filter(read_at__gte=since).count()),
+        Waiting(
+            "fetch", "Article pages to fetch", *_due(posts), PostVersion.objects.filter(fetched_at__gte=since).count()
+        ),
+        Waiting("read", "Posts to analyse", *_due(reading), Reading.objects.filter(read_at__gte=since).count()),
     ]
     for store in store_names():
         behind = Projection.objects.filter(store=store, done__lt=F("wanted"))
-        found.append(Waiting(f"project.{store}", f"Units to write to the {store.upper()} store", *_due(behind), None))
+        found.append(
+            Waiting(
+                f"project.{store}",
+                f"Graph updates for {'Neo4j' if store == 'neo4j' else 'the RDF store'}",
+                *_due(behind),
+                None,
+            )
+        )
     return found
 
 

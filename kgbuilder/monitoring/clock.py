@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import DateTimeField, F
 from django.utils import timezone
 
-from kgbuilder.install import installation
+from kgbuilder import installation
 from kgbuilder.models import Installation
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def follow(now: datetime | None = None) -> timedelta:
         later = now if back or this.clock_at is None else max(now, this.clock_at)
         Installation.objects.filter(pk=this.pk).update(clock_at=later)
     if back:
-        logger.warning("The clock was set back by %s; what was planned moves back with it.", back)
+        logger.warning("The clock was set back by %s; planned times move back with it.", back)
     return back
 
 

@@ -16,7 +16,8 @@ from django.utils import timezone
 
 from extraction.models import Deployment, Feed
 from kgbuilder.models import Heartbeat, Notice
-from kgbuilder.monitoring import backlog, heartbeat
+from kgbuilder.monitoring import backlog
+from kgbuilder.supervision import heartbeat
 from knowledge.graphs.stores import open_store, store_names
 from knowledge.graphs.units import StoreUnavailable
 
@@ -74,7 +75,7 @@ def _feeds(now: datetime) -> Iterator[Condition]:
     )
     for feed in failing.filter(well_at__lt=now - FEED_FAILS).order_by("pk")[:MOST_FEEDS]:
         since = f"{feed.well_at:%Y-%m-%d %H:%M} UTC"
-        yield Condition(Notice.Kind.FEED, str(feed.pk), f"The feed {feed} has failed since {since}: {feed.error}")
+        yield Condition(Notice.Kind.FEED, str(feed.pk), f"The feed {feed} has been failing since {since}: {feed.error}")
 
 
 def _lanes(now: datetime) -> Iterator[Condition]:
@@ -84,8 +85,8 @@ def _lanes(now: datetime) -> Iterator[Condition]:
         if lane.oldest is None or now - lane.oldest < late or (lane.name == "read" and not reads):
             continue
         since = f"{lane.oldest:%Y-%m-%d %H:%M} UTC"
-        says = f"The lane {lane.name} is late: {lane.due} are due, the oldest since {since}."
-        yield Condition(Notice.Kind.LANE, lane.name, f"{says} The status page and the logs say why.")
+        says = f"The queue {lane.name} is late: {lane.due} due, the oldest since {since}."
+        yield Condition(Notice.Kind.LANE, lane.name, f"{says} See the status page and the logs for the cause.")
 
 
 def _stores(now: datetime) -> Iterator[Condition]:
@@ -93,7 +94,7 @@ def _stores(now: datetime) -> Iterator[Condition]:
         seen = Heartbeat.objects.filter(part=_part(name)).order_by("-seen_at").first()
         if seen is None or seen.seen_at < now - STORE_AWAY:
             since = f" since {seen.seen_at:%Y-%m-%d %H:%M} UTC" if seen else ""
-            says = f"The graph store {name} has not answered{since}. Posts are read; its graph waits."
+            says = f"The store {name} has not responded{since}. Posts are still analysed; its graph is stale."
             yield Condition(Notice.Kind.STORE, name, says)
 
 
@@ -103,5 +104,5 @@ def _parts(now: datetime) -> Iterator[Condition]:
         rows = Heartbeat.objects.filter(part__regex=rf"^{part}(-[0-9]+)?$").order_by("-seen_at")
         last = rows.first()
         if last is not None and last.seen_at < now - PART_SILENT:
-            says = f"No {part} process has been heard of since {last.seen_at:%Y-%m-%d %H:%M} UTC. See its log."
+            says = f"No {part} process has sent a heartbeat since {last.seen_at:%Y-%m-%d %H:%M} UTC. See its log."
             yield Condition(Notice.Kind.PART, part, says)

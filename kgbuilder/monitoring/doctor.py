@@ -7,24 +7,27 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import django
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from extraction.images import detector_weights
 from extraction.models import Deployment
-from kgbuilder.install import installation
-from kgbuilder.monitoring import conditions, heartbeat
-from kgbuilder.supervision import roster
+from kgbuilder import VERSION, installation
+from kgbuilder.monitoring import conditions
+from kgbuilder.supervision import heartbeat, roster
 from kgbuilder.supervision.parts import all_parts, run_folder
 from knowledge.linking import source_status
 
 State = Literal["there", "missing", "wrong"]
+LABELS: dict[State, str] = {"there": "OK", "missing": "not set up", "wrong": "misconfigured"}
 LEAST_FREE_BYTES = 1_000_000_000
 SHIPPED_PARSER = Path("extraction") / "weights" / "parser-en"
 
@@ -45,7 +48,7 @@ class Part:
 
     @property
     def label(self) -> str:
-        return self.state
+        return LABELS[self.state]
 
     @property
     def colour(self) -> str:
@@ -63,9 +66,14 @@ def _asked(name: str, ask: Callable[[str], Part]) -> Part:
     try:
         return ask(name)
     except DatabaseError:
-        return Part(name, "wrong", "The database must be set right first.")
+        return Part(name, "wrong", "Correct the database first.")
     except Exception as error:  # whatever is wrong with a part, the others are shown
-        return Part(name, "wrong", f"It could not be asked: {error}")
+        return Part(name, "wrong", f"Not reachable: {error}")
+
+
+def _program(name: str) -> Part:
+    python = ".".join(str(number) for number in sys.version_info[:3])
+    return Part(name, "there", f"kgbuilder {VERSION}, Python {python}, Django {django.get_version()}.")
 
 
 def _database(name: str) -> Part:
@@ -74,9 +82,13 @@ def _database(name: str) -> Part:
     try:
         waiting = _unapplied_migrations()
     except DatabaseError as error:
-        return Part(name, "wrong", f"{kind}, {where}: {error}".strip(), "Nothing works. Correct DATABASE_URL.")
+        return Part(
+            name, "wrong", f"{kind}, {where}: {error}".strip(), "Nothing works without it. Correct DATABASE_URL."
+        )
     if waiting:
-        return Part(name, "wrong", f"{kind}, {where}: {waiting} migrations wait.", "Run `manage.py migrate`.")
+        return Part(
+            name, "wrong", f"{kind}, {where}: {waiting} migrations are not applied.", "Run `manage.py migrate`."
+        )
     return Part(name, "there", f"{kind}, {where}.")
 
 
@@ -95,7 +107,9 @@ def _broker(name: str) -> Part:
             link.ensure_connection(max_retries=1, timeout=2)
             link.default_channel.close()
     except Exception as error:
-        return Part(name, "wrong", f"{where}: {error}", "Work is found by sweeps only while workers reach it.")
+        return Part(
+            name, "wrong", f"{where}: {error}", "Workers cannot be reached. Correct BROKER_URL, or start the broker."
+        )
     return Part(name, "there", f"{where}.")
 
 
@@ -104,33 +118,35 @@ def _sparql(name: str) -> Part:
     from knowledge.graphs.units import StoreUnavailable
 
     where = settings.SPARQL_QUERY_URL or f"the bundled server at {settings.SPARQL_SOCKET}"
-    cost = "Posts are read and recorded; the graph and the SPARQL page wait. "
-    cost += "Correct SPARQL_QUERY_URL." if settings.SPARQL_QUERY_URL else "It runs while `make run` does."
+    cost = "Posts are analysed and recorded, but the graph is not updated and cannot be queried. "
+    cost += "Correct SPARQL_QUERY_URL." if settings.SPARQL_QUERY_URL else "It is started by `make run`."
     try:
         union = default_graph_is_union()
     except StoreUnavailable as error:
         return Part(name, "missing", f"{where}: {error}", cost)
     if union:
-        cost = "A query without GRAPH sees a statement as often as posts say it. Switch the union off at that server."
-        return Part(name, "wrong", f"{where} shows all named graphs in its default graph.", cost)
+        cost = (
+            "A query without GRAPH matches a statement once per post. Disable the union default graph on that server."
+        )
+        return Part(name, "wrong", f"{where} includes all named graphs in its default graph.", cost)
     if settings.SPARQL_QUERY_URL and settings.SPARQL_LIMIT_SECONDS is None:
-        says = f"{where}: whether it ends long queries is not known."
-        cost = "Nothing here can end a query on another server. Set a limit there, and say it in SPARQL_LIMIT_SECONDS."
+        says = f"{where}: its time limit for queries is unknown."
+        cost = "Queries there cannot be stopped from here. Set a limit on that server and in SPARQL_LIMIT_SECONDS."
         return Part(name, "wrong", says, cost, needed=False)
     return Part(name, "there", f"{where}.")
 
 
 def _neo4j(name: str) -> Part:
     if not settings.NEO4J_URL:
-        cost = "No queries in Cypher; SPARQL has the whole graph."
-        return Part(name, "missing", "None is set up.", cost, needed=False)
+        cost = "There are no Cypher queries; SPARQL covers the whole graph."
+        return Part(name, "missing", "NEO4J_URL is empty.", cost, needed=False)
     from knowledge.graphs.neo4j import server_settings
     from knowledge.graphs.units import StoreRefused, StoreUnavailable
 
     try:
         found = server_settings.look()
     except (StoreUnavailable, StoreRefused) as error:
-        cost = "What is to be written there waits; the rest goes on. Correct NEO4J_URL, NEO4J_USER and NEO4J_PASSWORD."
+        cost = "Its graph updates wait; everything else continues. Correct NEO4J_URL, NEO4J_USER and NEO4J_PASSWORD."
         return Part(name, "missing", str(error), cost, needed=False)
     says = f"{settings.NEO4J_URL}, {found.edition} {found.version}."
     if found.advice:
@@ -139,15 +155,15 @@ def _neo4j(name: str) -> Part:
 
 
 def _detector(name: str) -> Part:
-    cost = "Pictures are shown beside posts and not looked into. `manage.py fetch_weights` lists what can be had."
+    cost = "Pictures are shown, but nothing is detected in them. `manage.py fetch_weights` lists available weights."
     if settings.DETECTOR_WEIGHTS is None:
         return Part(name, "missing", "DETECTOR_WEIGHTS is empty.", cost, needed=False)
     missing = [wanted for wanted in _picture_weights() if isinstance(wanted, Path) and not wanted.exists()]
     if missing:
-        return Part(name, "missing", f"There is nothing at {missing[0]}.", cost, needed=False)
+        return Part(name, "missing", f"{missing[0]} does not exist.", cost, needed=False)
     unfetched = [wanted for wanted in _picture_weights() if isinstance(wanted, str) and not _fetched(wanted)]
     if unfetched:
-        says = f"{', '.join(unfetched)}: not fetched yet; the reader fetches it when the first picture is due."
+        says = f"{', '.join(unfetched)}: not fetched yet; fetched when the first picture is due."
         return Part(name, "missing", says, cost, needed=False)
     return Part(name, "there", f"{', '.join(str(wanted) for wanted in _picture_weights())}.", needed=False)
 
@@ -163,23 +179,25 @@ def _fetched(name: str) -> bool:
 
 def _parser(name: str) -> Part:
     if settings.PARSER:
-        return Part(name, "there", f"PARSER names {settings.PARSER}; the reader loads it when it starts.")
+        return Part(name, "there", f"{settings.PARSER} (set in PARSER); loaded when the reader starts.")
     folder = Path(settings.ROOT) / SHIPPED_PARSER
     try:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        return Part(name, "missing", f"{error}.", "No post is read. Restore the folder, or set PARSER.")
+        return Part(name, "missing", f"{error}.", "No posts are analysed. Restore the folder, or set PARSER.")
     return Part(name, "there", f"{meta['lang']}_{meta['name']} {meta['version']}, as shipped.")
 
 
 def _checkpoint(name: str) -> Part:
-    cost = "Posts are fetched and wait to be read. Set CHECKPOINT to a checkpoint's folder and start again."
+    cost = "Posts are fetched but not analysed. Set CHECKPOINT to the folder of a checkpoint and restart."
     deployed = Deployment.objects.filter(active=True).select_related("checkpoint").first()
     if deployed is None:
-        return Part(name, "missing", f"None is deployed; CHECKPOINT is {settings.CHECKPOINT}.", cost)
+        return Part(name, "missing", f"Not deployed; CHECKPOINT is {settings.CHECKPOINT}.", cost)
     checkpoint = deployed.checkpoint
     if not (Path(checkpoint.path) / "config.json").is_file():
-        return Part(name, "missing", f"{checkpoint.name} was deployed from {checkpoint.path}, which is gone.", cost)
+        return Part(
+            name, "missing", f"{checkpoint.name} was deployed from {checkpoint.path}, which no longer exists.", cost
+        )
     return Part(name, "there", f"{checkpoint.name} ({checkpoint.system}), deployed {deployed.since:%Y-%m-%d}.")
 
 
@@ -201,33 +219,41 @@ def _processes(name: str) -> Part:
         elsewhere = [part for part in conditions.NEEDED_PARTS if heartbeat.alive(part)]
         if elsewhere:
             return _heard(name, elsewhere)
-        return Part(name, "missing", f"None run in {settings.DATA_DIR}.", "Nothing is polled or read. Run `make run`.")
+        return Part(
+            name,
+            "missing",
+            f"None are running in {settings.DATA_DIR}.",
+            "Nothing is polled or analysed. Run `make run`.",
+        )
     running = {entry.name: entry for entry in roster.read(run_folder()) if roster.alive(entry)}
     lasting = [part.name for part in all_parts() if not part.once]
     late = [part for part in lasting if part not in running or not running[part].ready]
-    deaths = ", ".join(f"{entry.name} died {entry.deaths} times" for entry in running.values() if entry.deaths)
+    deaths = ", ".join(
+        f"{entry.name} stopped unexpectedly {entry.deaths} times" for entry in running.values() if entry.deaths
+    )
     if late:
         return Part(name, "wrong", f"Not ready: {', '.join(late)}. {deaths}", f"See {settings.DATA_DIR}/log.")
-    return Part(name, "there", f"{', '.join(lasting)} run. {deaths}".strip())
+    return Part(name, "there", f"{', '.join(lasting)} are running. {deaths}".strip())
 
 
 def _heard(name: str, alive: list[str]) -> Part:
     """Of parts that run one by one, perhaps on other machines, the heartbeats tell."""
     silent = [part for part in conditions.NEEDED_PARTS if part not in alive]
     if silent:
-        return Part(name, "wrong", f"Not heard of: {', '.join(silent)}.", "See their logs.")
-    return Part(name, "there", f"{', '.join(alive)} have told of themselves within a minute.")
+        return Part(name, "wrong", f"No heartbeat: {', '.join(silent)}.", "See their logs.")
+    return Part(name, "there", f"Heartbeat within the last minute: {', '.join(alive)}.")
 
 
 def _disk(name: str) -> Part:
     free = shutil.disk_usage(settings.DATA_DIR).free
     says = f"{free / 1e9:.1f} GB free in {settings.DATA_DIR}."
     if free < LEAST_FREE_BYTES:
-        return Part(name, "wrong", says, "When it is full nothing new is kept. Make room.")
+        return Part(name, "wrong", says, "Nothing new is stored when the disk is full. Free some space.")
     return Part(name, "there", says)
 
 
 CHECKS: dict[str, Callable[[str], Part]] = {
+    "program": _program,
     "database": _database,
     "broker": _broker,
     "processes": _processes,
@@ -237,6 +263,6 @@ CHECKS: dict[str, Callable[[str], Part]] = {
     "checkpoint": _checkpoint,
     "disk": _disk,
     "detector": _detector,
-    "knowledge sources": _knowledge,
+    "knowledge bases": _knowledge,
     "Neo4j": _neo4j,
 }

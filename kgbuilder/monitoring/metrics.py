@@ -14,10 +14,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
 from prometheus_client.registry import Collector
 
-from extraction import telemetry
 from kgbuilder import VERSION
 from kgbuilder.models import Heartbeat, Tally
-from kgbuilder.monitoring import backlog, heartbeat, notices
+from kgbuilder.monitoring import backlog, notices
+from kgbuilder.supervision import heartbeat, telemetry
 
 __all__ = ["CONTENT_TYPE", "text"]
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from kgbuilder.conf.environment import ROOT
-from kgbuilder.monitoring import logs
+from kgbuilder.supervision import logs
 from kgbuilder.supervision.child import Form, Part
 
 LAST = 1  # the phase of what others need while they stop

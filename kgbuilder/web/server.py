@@ -24,7 +24,7 @@ def _proxy(trusted: str) -> dict[str, Any]:
 
 
 def _beat() -> None:
-    from kgbuilder.monitoring import heartbeat  # its tables: Django must be set up by now
+    from kgbuilder.supervision import heartbeat  # its tables: Django must be set up by now
 
     heartbeat.start("web")
 

@@ -31,7 +31,7 @@ from knowledge.api.problems import Problem
 View = Callable[..., HttpResponseBase]
 PREFIX = "/api/v1/"
 _pace = api_tokens.Pace()
-_PROBLEMS = {"401": "the token is missing or wrong", "403": "the token may not do this", "429": "too many requests"}
+_PROBLEMS = {"401": "the token is missing or not valid", "403": "the token lacks the scope", "429": "too many requests"}
 
 
 class Token(HttpBearer):
@@ -49,13 +49,13 @@ class Token(HttpBearer):
         """The token's row. Raises Problem: 401, 403 or 429."""
         if not token:
             ask = {"WWW-Authenticate": 'Bearer realm="kgbuilder"'}
-            raise Problem(401, "Send a token as `Authorization: Bearer …`. Tokens are made on the page /tokens/.", ask)
+            raise Problem(401, "Send a token as `Authorization: Bearer …`. Create a token on the page /tokens/.", ask)
         found = api_tokens.found(token)
         if found is None:
             ask = {"WWW-Authenticate": 'Bearer realm="kgbuilder", error="invalid_token"'}
-            raise Problem(401, "This token is none: it is mistyped, has run out, or was revoked.", ask)
+            raise Problem(401, "The token is not valid: it is mistyped, has expired or was revoked.", ask)
         if wait := _pace.wait(found.pk, settings.API_PER_MINUTE):
-            detail = f"A token may make {settings.API_PER_MINUTE} requests a minute. Wait and go on."
+            detail = f"A token may make {settings.API_PER_MINUTE} requests a minute. Wait and retry."
             raise Problem(429, detail, {"Retry-After": str(ceil(wait))})
         if not api_tokens.allows(found, self.scope):
             ask = {"WWW-Authenticate": f'Bearer realm="kgbuilder", error="insufficient_scope", scope="{self.scope}"'}
@@ -139,7 +139,7 @@ def patterns(api: NinjaAPI) -> list[URLPattern]:
 
 def _lacking(token: ApiToken, scope: str) -> str:
     if scope not in token.scopes:
-        return f"This token has not the scope `{scope}` ({api_tokens.SCOPES[scope].says}). Make one that has it."
+        return f"This token lacks the scope `{scope}` ({api_tokens.SCOPES[scope].says}). Create one that has it."
     return f"{token.by.get_username()}, whose token this is, may not: {api_tokens.SCOPES[scope].says}."
 
 
@@ -169,13 +169,13 @@ _CONTENT = {"content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/s
 def _tell_problems(operation: dict[str, Any]) -> None:
     said = dict(_PROBLEMS)
     if operation.get("parameters") or operation.get("requestBody"):
-        said["422"] = "a field has a value that cannot be taken"
+        said["422"] = "a field has an invalid value"
     if operation.get("requestBody"):
-        said |= {"400": "the body cannot be read", "413": "the body is too large"}
+        said |= {"400": "the body cannot be parsed", "413": "the body is too large"}
     if any(parameter["in"] == "path" for parameter in operation.get("parameters", [])):
-        said["404"] = "there is nothing with this id"
+        said["404"] = "no such object"
     responses = {str(status): told for status, told in operation["responses"].items()}
-    for status, says in {**said, "503": "a part that it needs does not answer"}.items():
+    for status, says in {**said, "503": "a component is unavailable"}.items():
         responses.setdefault(status, {"description": says})
     for status, told in responses.items():
         if status >= "400":
@@ -188,5 +188,5 @@ def info() -> dict[str, Any]:
     return {
         "title": "kgbuilder",
         "version": kgbuilder.VERSION,
-        "description": "Posts in, knowledge out. Every request carries a token: `Authorization: Bearer kgb_…`.",
+        "description": "Posts in, statements out. Every request needs a token: `Authorization: Bearer kgb_…`.",
     }

@@ -17,7 +17,7 @@ from knowledge.models import Entity, Link
 from knowledge.views.entities import index as listed
 
 router = Router(tags=["entities"])
-_MERGED = {"responses": {"307": {"description": "It was merged into the one that `Location` leads to."}}}
+_MERGED = {"responses": {"307": {"description": "The entity was merged into the one at `Location`."}}}
 
 
 @router.get("", auth=Token("read"), response=schemas.Entities, summary="List or search entities")

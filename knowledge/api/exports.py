@@ -40,7 +40,7 @@ def export_graph(request: HttpRequest, form: Literal["turtle", "nquads", "jsonld
     from knowledge.graphs import export
 
     if not _places.acquire(blocking=False):
-        detail = f"{AT_ONCE} exports are being sent already. Try again in a minute."
+        detail = f"{AT_ONCE} exports are running already. Try again in a minute."
         raise Problem(503, detail, {"Retry-After": "60"})
     name = f"kgbuilder.{export.ENDINGS[form]}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}

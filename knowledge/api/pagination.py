@@ -34,4 +34,4 @@ def refuse_unknown(request: HttpRequest, wanted: type[Schema]) -> None:
 
 
 def bad_key() -> Problem:
-    return Problem(422, "`after` is no key of this list. Take it from `next` of the page before, as it stands.")
+    return Problem(422, "`after` is not a key of this list. Copy it from `next` of the previous page.")

@@ -25,7 +25,7 @@ from knowledge.views.posts import index as listed
 from knowledge.views.posts.quintuples import Quintuple, quintuples_of
 
 router = Router(tags=["posts"])
-_ERASED = {"responses": {"410": {"description": "it was erased here, and stays away"}}}
+_ERASED = {"responses": {"410": {"description": "the post was erased here"}}}
 
 
 @router.post(
@@ -123,7 +123,7 @@ def show_post(request: HttpRequest, post_id: UUID) -> Any:
     if post is None:
         raise not_there("post")
     if post.state == Post.State.ERASED:
-        raise Problem(410, "This post was erased here, and stays away.")
+        raise Problem(410, "This post was erased here and cannot be added again.")
     # What was read, not what was fetched last: an edit's statements take over when it has been read.
     version = post.current_reading.version if post.current_reading else post.current_version
     found = quintuples_of(post, version)

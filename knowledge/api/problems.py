@@ -28,7 +28,7 @@ class Problem(Exception):
 
 
 def not_there(what: str) -> Problem:
-    return Problem(404, f"There is no {what} with this id here, or it may not be shown any more.")
+    return Problem(404, f"There is no {what} with this id here, or it was removed.")
 
 
 def answer(problem: Problem) -> HttpResponse:
@@ -60,14 +60,14 @@ def of(error: BaseException, request: HttpRequest) -> HttpResponse:
         case TooManyFieldsSent() | UnreadablePostError():
             return answer(Problem(400, "The request's body cannot be read."))
         case OperationalError() | InterfaceError():
-            detail = "The database does not answer. Try again in some seconds."
+            detail = "The database does not respond. Try again in a few seconds."
             return answer(Problem(503, detail, {"Retry-After": str(RETRY_SECONDS)}))
     logger.error("%s %s broke", request.method, request.path, exc_info=error)
-    return answer(Problem(500, "Something broke here while this was answered. The web process's log says what."))
+    return answer(Problem(500, "The server failed to process the request. See the log of the web process."))
 
 
 def _not_valid(errors: Sequence[Mapping[str, Any]]) -> Problem:
     """What is wrong with which field; what was sent is not repeated."""
     wrong = [{"where": ".".join(str(part) for part in e["loc"]), "says": str(e["msg"])} for e in errors]
     told = "; ".join(f"{one['where']}: {one['says']}" for one in wrong[:5])
-    return Problem(422, f"The request cannot be taken as it is. {told}."[:2000], errors=wrong[:50])
+    return Problem(422, f"The request is not valid. {told}."[:2000], errors=wrong[:50])

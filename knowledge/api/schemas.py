@@ -47,16 +47,18 @@ class Sent(Schema):
     id: Words = Field(
         min_length=1,
         max_length=LONGEST_ID,
-        description="Names the post in its source: sent again, it is the same post.",
+        description="The id of the post in its source; sending it again updates the post.",
     )
     source: str = Field(
-        "api", pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$", description="Who sends it; ids are of one source each."
+        "api", pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$", description="The sender; ids are unique per source."
     )
     url: Words = Field(
-        "", max_length=2000, description="Its page, from which the words are fetched where `text` is not given."
+        "", max_length=2000, description="The article page, from which the text is fetched if `text` is not given."
     )
     title: Words = Field("", max_length=MAX_TITLE)
-    text: Words = Field("", max_length=MAX_TEXT, description="Its words, as plain text; its page is not fetched then.")
+    text: Words = Field(
+        "", max_length=MAX_TEXT, description="The text, as plain text; the article page is not fetched then."
+    )
     image: Words = Field("", max_length=2000, description="The address of its picture.")
     published: Moment | None = Field(None, description="When it was published; without a time zone: UTC. Else: now.")
     language: str = Field("", pattern=r"^([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*)?$", max_length=35, description="BCP 47.")
@@ -79,13 +81,13 @@ class Taken(Schema):
 
     id: UUID = Field(description="The post's id here.")
     new: bool
-    changed: bool = Field(description="It was known, and its words or its address are other ones now.")
+    changed: bool = Field(description="The post existed, and its text or address changed.")
     state: str = Field(description="live or withdrawn.")
-    address: str = Field(description="Where this API shows it.")
+    address: str = Field(description="The address of the post in this API.")
 
 
 class PostFilter(Asked):
-    q: Words = Field("", max_length=300, description='Words, "words side by side", -excluded; or an address.')
+    q: Words = Field("", max_length=300, description='Words, "adjacent words", -excluded; or an address.')
     publisher: Words = Field("", max_length=300)
     feed: int | None = Field(None, ge=1, le=2**62, description="The number of a feed.")
     mentions: Words = Field("", max_length=40, description="An entity type that it mentions: person, organization, …")
@@ -123,7 +125,7 @@ class MentionShown(Schema):
     start: int
     end: int
     text: str
-    type: str = Field(description="The type as read here; the entity's own may be another.")
+    type: str = Field(description="The type extracted here; the type of the entity can differ.")
     score: float
     entity: EntityRef
 
@@ -134,8 +136,8 @@ class ReadingShown(Schema):
     stage: str
     read: datetime | None
     current: bool
-    missing: list[str] = Field(description="Parts that it had to do without.")
-    declined: str = Field(description="Why it was declined; empty if it was not.")
+    missing: list[str] = Field(description="Inputs that were missing.")
+    declined: str = Field(description="Why it was declined; empty otherwise.")
 
 
 class Span(Schema):
@@ -160,7 +162,7 @@ class StatedHere(Schema):
 
     id: UUID = Field(description="The statement's id.")
     head: EntityRef
-    head_type: str = Field(description="The type that was read here.")
+    head_type: str = Field(description="The type extracted here.")
     relation: Relation
     tail: EntityRef
     tail_type: str
@@ -198,9 +200,7 @@ class Entities(Schema):
 
 
 class LinkShown(Schema):
-    wikidata: str | None = Field(
-        description="Its id there; null: it is none of Wikidata's entities, as far as is known."
-    )
+    wikidata: str | None = Field(description="The Wikidata id; null: no match (NIL).")
     label: str
     description: str
     sure: float
@@ -210,7 +210,7 @@ class LinkShown(Schema):
 
 class EntityShown(EntityRow):
     merged: list[EntityRef] = Field(description="Entities that were merged into it.")
-    link: LinkShown | None = Field(description="null: it has not been looked up yet.")
+    link: LinkShown | None = Field(description="null: not looked up yet.")
 
 
 class StatementFilter(Asked):
@@ -221,14 +221,14 @@ class StatementFilter(Asked):
     post: UUID | None = Field(None, description="Supported by this post.")
     standing: Literal["said", "known", "conflict"] | None = Field(
         None,
-        description="How it stands to Wikidata and DBpedia: only said here, known there too, or in conflict with them.",
+        description="Comparison with knowledge bases: said (extracted only), known (same fact there), or conflict.",
     )
 
 
 class Standing(Schema):
     standing: Literal["said", "known", "conflict"]
     source: str
-    fact: str = Field(description="What the source says.")
+    fact: str = Field(description="The fact of the knowledge base.")
 
 
 class StatementRow(Schema):
@@ -292,8 +292,8 @@ class Text(Schema):
 class TextAsked(Schema):
     id: UUID
     state: Literal["waiting", "done", "failed"]
-    address: str = Field(description="Where to ask for the answer.")
-    error: str = Field(description="Why it failed; empty if it did not.")
+    address: str = Field(description="The address of the result.")
+    error: str = Field(description="Why it failed; empty otherwise.")
     answer: dict[str, Any] | None = Field(description="As `manage.py read --json` gives it; null until it is done.")
 
 

@@ -47,7 +47,7 @@ _BODY = {
 
 
 @router.get(
-    "", auth=Token("query"), summary="Ask in SPARQL", openapi_extra={"parameters": _PARAMETER, "responses": _ANSWER}
+    "", auth=Token("query"), summary="Query in SPARQL", openapi_extra={"parameters": _PARAMETER, "responses": _ANSWER}
 )
 def ask_sparql(request: HttpRequest) -> Any:
     """SPARQL 1.1 Protocol by GET. SELECT, ASK, CONSTRUCT or DESCRIBE; no SERVICE, no update, within a limit of time."""
@@ -55,7 +55,7 @@ def ask_sparql(request: HttpRequest) -> Any:
 
 
 @router.post(
-    "", auth=Token("query"), summary="Ask in SPARQL", openapi_extra={"requestBody": _BODY, "responses": _ANSWER}
+    "", auth=Token("query"), summary="Query in SPARQL", openapi_extra={"requestBody": _BODY, "responses": _ANSWER}
 )
 def post_sparql(request: HttpRequest) -> Any:
     """The same by POST: the query as the body (application/sparql-query), or as a form's field."""
@@ -77,7 +77,7 @@ def _answered(request: HttpRequest, fields: QueryDict) -> HttpResponse:
     from knowledge.graphs.rdf import sparql_store
 
     if "update" in fields:
-        raise Problem(400, "Updates are not allowed here: the graph is made from the record and would be made over.")
+        raise Problem(400, "Updates are not allowed: the graph is a projection of the record.")
     if _DATASET & fields.keys():
         raise Problem(400, "A query's graphs are named within it (FROM, GRAPH), not beside it.")
     queries = fields.getlist("query")

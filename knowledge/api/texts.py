@@ -16,11 +16,11 @@ from knowledge.api import schemas
 from knowledge.api.auth import PREFIX, Token
 from knowledge.api.problems import Problem, not_there
 
-router = Router(tags=["quintuples of a text"])
+router = Router(tags=["texts"])
 POLL_SECONDS = 2
 
 
-@router.post("", auth=Token("extract"), response={202: schemas.TextAsked}, summary="Have a text read")
+@router.post("", auth=Token("extract"), response={202: schemas.TextAsked}, summary="Analyse a text")
 def ask_text(request: HttpRequest, response: HttpResponse, text: schemas.Text) -> Any:
     """Puts the text before the readers. Ask the `address` in the answer until its `state` is no longer `waiting`.
 
@@ -28,7 +28,7 @@ def ask_text(request: HttpRequest, response: HttpResponse, text: schemas.Text) -
     """
     token: ApiToken = request.auth  # type: ignore[attr-defined]
     if not Deployment.objects.filter(active=True).exists():
-        raise Problem(503, "No checkpoint reads here yet. An admin deploys one on the training pages.")
+        raise Problem(503, "No checkpoint is deployed yet. An admin can promote one on the training pages.")
     try:
         row = text_requests.ask(token.by_id, text.text, text.title)
     except text_requests.TooMany as error:
@@ -39,7 +39,7 @@ def ask_text(request: HttpRequest, response: HttpResponse, text: schemas.Text) -
     return Status(202, _written(row))
 
 
-@router.get("/{uuid:text_id}", auth=Token("extract"), response=schemas.TextAsked, summary="A text's quintuples")
+@router.get("/{uuid:text_id}", auth=Token("extract"), response=schemas.TextAsked, summary="Quintuples of a text")
 def show_text(request: HttpRequest, response: HttpResponse, text_id: UUID) -> Any:
     """The answer, as soon as it is there: mentions and quintuples as `manage.py read --json` gives them."""
     token: ApiToken = request.auth  # type: ignore[attr-defined]

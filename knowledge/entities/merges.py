@@ -32,7 +32,7 @@ def merge(survivor: Entity, others: Sequence[Entity], by: audit_log.Who) -> Merg
         root = rows[survivor.pk].canonical_id or survivor.pk
         roots = {rows[other.pk].canonical_id or other.pk for other in others} - {root}
         if not roots:
-            raise NothingToMerge("These entities are one already.")
+            raise NothingToMerge("These entities are already merged.")
         moved = Entity.objects.filter(Q(pk__in=roots) | Q(canonical__in=roots)).order_by("pk")
         former = dict(moved.values_list("pk", "canonical"))
         pointers = {str(pk): was for pk, was in former.items()}

@@ -86,7 +86,7 @@ def run(
                     break
                 _project(target, rows, result)
         except StoreUnavailable as error:
-            logger.warning("The graph %s waits: %s", store, error)
+            logger.warning("The store %s is unavailable; its graph updates wait: %s", store, error)
             result.unavailable = str(error)
     return result
 
@@ -111,7 +111,7 @@ def _recognise(store: str, target: Store, token: str) -> None:
     told = target.identity()
     if told and ProjectorLock.objects.filter(store=store, identity=told).exists():
         return
-    logger.warning("The graph %s is new to the record, or was wiped: everything is written to it.", store)
+    logger.warning("The store %s is new or was emptied: everything is projected to it.", store)
     _want_everything(store, token)
     _name(store, target)
 
@@ -218,7 +218,7 @@ def _mark_done(rows: Sequence[Projection]) -> None:
 
 def _keep_error(row: Projection, error: Exception) -> None:
     if not isinstance(error, StoreRefused):
-        logger.exception("The unit %s could not be built", row, exc_info=error)
+        logger.exception("The graph update %s could not be built", row, exc_info=error)
     message = str(error) if isinstance(error, StoreRefused) else f"{type(error).__name__}: {error}"
     wait = min(LONGEST_WAIT, timedelta(seconds=5 * 2 ** min(row.attempts, 12)))
     # Only if nobody wanted it anew meanwhile: then it is due at once.

@@ -133,7 +133,7 @@ def decide(entity: Entity, target: str, by: audit_log.Who) -> None:
         row = Link.objects.select_for_update().get_or_create(entity=entity)[0]
         chosen = next((one for one in row.candidates if one["id"] == target), None)
         if target and chosen is None:
-            raise ValueError(f"{target} is not among the candidates for this entity.")
+            raise ValueError(f"{target} is not a candidate for this entity.")
         before, row.target, row.by_id = row.target, target, by.pk if by else None
         row.label, row.description = (chosen["label"], chosen["description"]) if chosen else ("", "")
         row.addresses, row.facts = (chosen["addresses"], chosen["facts"]) if chosen else ({}, [])

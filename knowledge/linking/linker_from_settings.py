@@ -56,7 +56,7 @@ def linker(send: Send) -> Linker | None:
                 _in_use = version, Linker.shipped([sources[name] for name in settings.KNOWLEDGE])
             return _in_use[1]
         except (SourceUnavailable, ContextMissing, OSError) as error:
-            logger.warning("Entities are not looked up: %s", error)
+            logger.warning("Entities are not linked: %s", error)
             return None
 
 
@@ -78,7 +78,7 @@ def local() -> tuple[Linker, LocalIndex] | None:
                 _local_in_use = version, (Linker.shipped([index]), index)
             return _local_in_use[1]
         except (SourceUnavailable, ContextMissing, OSError) as error:
-            logger.warning("The local index is not asked: %s", error)
+            logger.warning("The local index is not used: %s", error)
             return None
 
 

@@ -14,8 +14,8 @@ from knowledge.models import KnowledgeService, Link
 from knowledge.sources.local_index import LocalIndex
 from knowledge.sources.protocol import SourceUnavailable
 
-CONTACT = "Set CONTACT_URL: Wikidata turns away programs that name nobody to write to."
-BUILD = "Few entities bear identifiers of Wikidata. `manage.py build_index` makes an index of your own."
+CONTACT = "Set CONTACT_URL: Wikidata refuses programs without a contact."
+BUILD = "Few entities can be linked. Build a larger index with `manage.py build_index`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,12 @@ def standing() -> Standing:
 def _index() -> Standing:
     if not linker_from_settings.index_path().is_file():
         costs = BUILD if settings.KNOWLEDGE == (linker_from_settings.NAME,) else ""
-        return Standing("missing" if costs else "there", "The index is the small one of the samples.", costs)
+        return Standing("missing" if costs else "there", "The local index covers only the sample posts.", costs)
     try:
-        return Standing("there", f"The index has {LocalIndex(linker_from_settings.index_path()).size():,} entities.")
+        size = LocalIndex(linker_from_settings.index_path()).size()
+        return Standing("there", f"The local index has {size:,} entities.")
     except SourceUnavailable as error:
-        return Standing("wrong", str(error), "Entities are not looked up. Build the index anew, or delete the file.")
+        return Standing("wrong", str(error), "Entities are not linked. Rebuild the index, or delete the file.")
 
 
 def _service(source: str) -> Standing:
@@ -49,15 +50,15 @@ def _service(source: str) -> Standing:
         "dbpedia": ("DBpedia", settings.DBPEDIA_SPARQL_URL),
     }[source]
     unnamed = source == "wikidata" and not settings.CONTACT_URL
-    says = f"{name} is asked at {urlsplit(address).netloc}."
+    says = f"{name} is used at {urlsplit(address).netloc}."
     return Standing("wrong", says, CONTACT) if unnamed else Standing("there", says)
 
 
 def _away() -> list[Standing]:
     waiting = Link.objects.exclude(error="").count()
-    costs = f"{waiting} entities show less than is known and are looked up again by themselves; all else goes on."
+    costs = f"{waiting} entities have incomplete links and are retried automatically; everything else continues."
     troubled = KnowledgeService.objects.filter(open_until__gt=timezone.now()).exclude(error="").order_by("name")
     return [
-        Standing("missing", f"{one.name} is away, and asked again at {one.open_until:%H:%M} UTC: {one.error}", costs)
+        Standing("missing", f"{one.name} is unavailable and retried at {one.open_until:%H:%M} UTC: {one.error}", costs)
         for one in troubled
     ]

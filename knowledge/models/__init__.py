@@ -1,6 +1,7 @@
 """The tables of what is known: Django finds them here."""
 
 from knowledge.models.depictions import Depiction, DepictionReview
+from knowledge.models.knowledge_services import KnowledgeService, ServiceAnswer
 from knowledge.models.record import (
     Assertion,
     Entity,
@@ -19,7 +20,6 @@ from knowledge.models.record import (
     Split,
     Statement,
 )
-from knowledge.models.services import KnowledgeService, ServiceAnswer
 
 __all__ = [
     "Assertion",

@@ -42,7 +42,7 @@ PREFIXES = {
 
 # What our own properties of an assertion say, and what their values are; the rest is RDF, PROV-O and schema.org.
 ASSERTION_TERMS: dict[str, tuple[str, str, str]] = {
-    "score": ("score", "How sure the reader was, from 0 to 1, calibrated.", "decimal"),
+    "score": ("score", "The confidence of the reader, from 0 to 1, calibrated.", "decimal"),
     "scoreWithoutImage": ("score without image", "The score of the same pair with the picture masked.", "decimal"),
     "headStart": ("head start", "Where the subject's words begin in the post's text, in code points.", "integer"),
     "headEnd": ("head end", "Where the subject's words end, exclusive.", "integer"),

@@ -124,10 +124,10 @@ def _held(given: Depiction) -> tuple[Post, Judged]:
     """The post, locked, and the depiction as it stands in its current reading."""
     post = Post.objects.select_for_update(no_key=True).filter(current_reading=given.reading_id).first()
     if post is None:
-        raise NothingToJudge("This post does not say that any more: it was read again. Reload the page.")
+        raise NothingToJudge("This depiction no longer exists: the post was analysed again. Reload the page.")
     one = next(iter(_judged(_said().filter(pk=given.pk))), None)
     if one is None:
-        raise NothingToJudge("This post was taken back, so nothing in its pictures can be judged.")
+        raise NothingToJudge("This post was withdrawn, so its pictures cannot be reviewed.")
     return post, one
 
 

@@ -50,10 +50,10 @@ def findings() -> list[Finding]:
 def _unread(now: datetime) -> Iterator[Finding]:
     """Readings without an end. Without a deployed checkpoint none is made."""
     waiting = Reading.objects.exclude(stage__in=(*ENDED, Reading.Stage.DROPPED))
-    yield _finding("unread", waiting, "readings have not ended", pending=True)
+    yield _finding("unread", waiting, "readings are not finished", pending=True)
     deployed = Deployment.objects.filter(active=True).values("checkpoint")
     nobody = waiting.exclude(checkpoint__in=deployed)
-    yield _finding("nobody's", nobody, "readings wait for a checkpoint that is not deployed; deploy again")
+    yield _finding("nobody's", nobody, "readings wait for a checkpoint that is not deployed; deploy it again")
 
 
 def _leases(now: datetime) -> Iterator[Finding]:
@@ -62,8 +62,8 @@ def _leases(now: datetime) -> Iterator[Finding]:
             late = model.objects.filter(lease_until__lt=now).exclude(lease_token="")  # type: ignore[attr-defined]
             name = model._meta.verbose_name_plural
             fresh, old = late.filter(lease_until__gte=now - GRACE), late.filter(lease_until__lt=now - GRACE)
-            yield _finding("lease", fresh, f"{name} are held past their time", pending=True)
-            yield _finding("lease", old, f"{name} were held past their time and nobody took them up; see the logs")
+            yield _finding("lease", fresh, f"{name} are held past their lease", pending=True)
+            yield _finding("lease", old, f"{name} were held past their lease and not taken over; see the logs")
 
 
 def _projectors(now: datetime) -> Iterator[Finding]:
@@ -75,41 +75,47 @@ def _projectors(now: datetime) -> Iterator[Finding]:
     held = ProjectorLock.objects.filter(store__in=store_names()).exclude(token="")
     late = held.filter(Exists(due), until__lt=now)
     fresh, old = late.filter(until__gte=now - GRACE), late.filter(until__lt=now - GRACE)
-    yield _finding("projector", fresh, "graphs are held past their time while units wait", pending=True)
-    yield _finding("projector", old, "graphs were held past their time and nobody took them up; see the logs")
+    yield _finding(
+        "projector", fresh, "projectors hold a store past their lease while graph updates wait", pending=True
+    )
+    yield _finding(
+        "projector", old, "stores were held past the lease of their projector and not taken over; see the logs"
+    )
 
 
 def _posts(now: datetime) -> Iterator[Finding]:
     live = Post.objects.filter(state=Post.State.LIVE)
     unseen = live.filter(current_version__isnull=True)
-    yield _finding("unvisited", unseen.filter(due_at__lte=now), "posts wait for a visit", pending=True)
+    yield _finding("unvisited", unseen.filter(due_at__lte=now), "posts wait for a fetch", pending=True)
     silent = unseen.filter(due_at__isnull=True, error="")
-    yield _finding("silent", silent, "posts have no words, no reason and no visit to come; make them due again")
+    yield _finding("silent", silent, "posts have no text, no reason for it and no fetch to come; make them due again")
     own = Reading.objects.filter(version=OuterRef("current_version"))
     unread = live.filter(current_version__isnull=False, current_reading__isnull=True)
     excused = Q(Exists(own.filter(stage=Reading.Stage.FAILED))) | Q(Exists(own.exclude(stage__in=ENDED)))
     if Deployment.objects.filter(active=True).exists():
-        yield _finding("without", unread.exclude(excused), "live posts have words and no reading, and no reason for it")
+        yield _finding(
+            "without", unread.exclude(excused), "live posts have a text but no reading, and no reason for it"
+        )
     read = live.filter(current_version__isnull=False, current_reading__isnull=False)
     behind = read.exclude(current_reading__version=F("current_version"))
     yield _finding("older", behind.exclude(excused), "live posts show the reading of an older version for no reason")
     gone = Post.objects.filter(state=Post.State.ERASED).filter(
         Q(versions__isnull=False) | Q(images__isnull=False) | Q(current_reading__isnull=False)
     )
-    yield _finding("erased", gone.distinct(), "erased posts still hold words or pictures; erase them again")
+    yield _finding("erased", gone.distinct(), "erased posts still have texts or pictures; erase them again")
 
 
 def _units(now: datetime) -> Iterator[Finding]:
     behind = Projection.objects.filter(done__lt=F("wanted"))
-    yield _finding("unit", behind.filter(attempts=0), "units of a graph are behind", pending=True)
-    refused = "units of a graph were refused; `manage.py check_parity` shows why"
+    yield _finding("unit", behind.filter(attempts=0), "graph updates are pending", pending=True)
+    refused = "graph updates were refused; `manage.py check_parity` shows why"
     yield _finding("refused", behind.filter(attempts__gt=0), refused)
 
 
 def _pictures(now: datetime) -> Iterator[Finding]:
     broken = list(broken_pictures())
     names = tuple(row.file for row in broken[:LONGEST_NAMES])
-    says = "kept pictures are missing or cut short on disk; with --repair they are fetched again"
+    says = "stored pictures are missing or truncated on disk; with --repair they are fetched again"
     yield Finding("picture", len(broken), says, names)
 
 
@@ -144,7 +150,7 @@ def fetch_pictures_again() -> int:
         # without the tag the page is had whole, and its picture with it
         due = list(posts.values_list("pk", flat=True))
         Post.objects.filter(pk__in=due).update(due_at=timezone.now(), etag="", last_modified="")
-        same.update(file="", thumbnail="", error="The kept copy was damaged; it is fetched again.")
+        same.update(file="", thumbnail="", error="The stored copy was damaged; it is fetched again.")
     return len(broken)
 
 

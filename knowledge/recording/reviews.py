@@ -120,7 +120,7 @@ def _judged(post: Post, statement: Statement) -> Assertion:
     same = current.with_ends(read, "statement__").filter(head_now=ends.head_now, tail_now=ends.tail_now)
     chosen = same.select_related("reading__version", "head_mention", "tail_mention").order_by("-score", "pk").first()
     if chosen is None:
-        raise NothingToReview("This post does not say that any more: its text was read again. Reload the page.")
+        raise NothingToReview("This statement is no longer in the post: the post was analysed again. Reload the page.")
     return chosen
 
 

@@ -41,7 +41,9 @@ def split(origin: Entity, posts: Sequence[Post], target: Entity | None, by: audi
         mentions = Mention.objects.filter(reading__version__post__in=ids, entity__in=members)
         places = set(mentions.order_by().values_list("reading__version__post", "entity").distinct())
         if not places or (target is not None and target.pk in members):
-            raise NothingToSplit("Choose posts that mention it, and another entity, or none for a new one.")
+            raise NothingToSplit(
+                "Choose posts that mention this entity, and another entity (or none to create a new one)."
+            )
         target = target or _new(origin, mentions)
         made = Split.objects.create(origin=origin, target=target, by_id=by.pk if by else None)
         for post, entity in sorted(places):

@@ -87,7 +87,7 @@ class Remote:
         service = KnowledgeService.objects.get_or_create(host=_host(url), defaults={"name": name})[0]
         if not _let_through(service):
             raise SourceUnavailable(
-                f"{name} is left alone until {service.open_until:%H:%M} UTC, after {service.failures} failures in a "
+                f"{name} is not used until {service.open_until:%H:%M} UTC, after {service.failures} failures in a "
                 f"row: {service.error}"
             )
         try:
@@ -125,7 +125,7 @@ def _parsed(answer: Answer, parse: Callable[[Answer], Any]) -> Any:
         return parse(answer)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         start = answer.content[:60].decode("utf-8", "replace")
-        said = f"It answers what it should not ({type(error).__name__}: {error}), beginning {start!r}."
+        said = f"The response is not valid ({type(error).__name__}: {error}). It begins with {start!r}."
         raise Unanswered(said) from error
 
 

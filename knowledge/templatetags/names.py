@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,8 +13,9 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.timesince import timesince, timeuntil
 
-from extraction.labels import ENTITY_TYPES, RELATIONS
+from extraction.labels import ENTITY_TYPES
 from extraction.models import Post
+from knowledge.views import relation_names
 
 register = template.Library()
 
@@ -26,8 +28,30 @@ def type_label(key: str) -> str:
 
 @register.filter
 def relation_label(key: str) -> str:
-    known = RELATIONS.get(key)
-    return known.label if known else key.replace("_", " ")
+    return relation_names.label(key)
+
+
+@register.filter
+def inverse_label(key: str) -> str:
+    return relation_names.inverse_label(key)
+
+
+# The keys stand in evaluations that were made before, and in files of predictions.
+METRICS = {
+    "relations, blind to direction": "undirected relations",
+    "relations as asserted in use": "relations at production thresholds",
+}
+
+
+@register.filter
+def metric_label(key: str) -> str:
+    return METRICS.get(key, key)
+
+
+@register.filter
+def keys(regions: Iterable[Any]) -> str:
+    """The keys of regions, for a script that marks them."""
+    return " ".join(region.key for region in regions)
 
 
 @register.filter

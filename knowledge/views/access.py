@@ -34,18 +34,18 @@ TRAIN = "training.add_trainingrun"
 PROMOTE = "extraction.add_deployment"
 
 SENTENCES = {
-    ADD_FEED: "Adding feeds is for editors.",
-    CHANGE_FEED: "Changing feeds is for editors.",
-    DELETE_FEED: "Removing feeds and samples is for admins.",
-    ERASE: "Erasing posts is for admins.",
-    REVIEW: "Accepting and rejecting statements is for editors.",
-    MERGE: "Merging entities is for editors.",
-    RETRY: "Reading again is for editors.",
-    ASK_CYPHER: "Asking in Cypher is for those whom an admin has given that permission; SPARQL is open to all readers.",
-    SAVE_QUERY: "Keeping queries is for people with an account here.",
-    MAKE_TOKEN: "Tokens are for people with an account here.",
-    TRAIN: "Training is for admins.",
-    PROMOTE: "Promoting a checkpoint is for admins.",
+    ADD_FEED: "Only editors can add feeds.",
+    CHANGE_FEED: "Only editors can change feeds.",
+    DELETE_FEED: "Only admins can remove feeds and samples.",
+    ERASE: "Only admins can erase posts.",
+    REVIEW: "Only editors can accept and reject statements.",
+    MERGE: "Only editors can merge entities.",
+    RETRY: "Only editors can have posts analysed again.",
+    ASK_CYPHER: "Cypher queries need a permission that an admin grants. SPARQL is open to everybody who may see posts.",
+    SAVE_QUERY: "Saving queries needs an account.",
+    MAKE_TOKEN: "API tokens need an account.",
+    TRAIN: "Only admins can train checkpoints.",
+    PROMOTE: "Only admins can promote checkpoints.",
 }
 
 
@@ -61,7 +61,7 @@ def page(permission: str) -> Callable[[View], View]:
             if not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path() if request.method == "GET" else came_from(request))
             if not request.user.has_perm(permission):
-                raise PermissionDenied(SENTENCES.get(permission, "Your account may not see this page."))
+                raise PermissionDenied(SENTENCES.get(permission, "Your account has no permission for this page."))
             return view(request, *args, **kwargs)
 
         guarded.permission = permission  # type: ignore[attr-defined]

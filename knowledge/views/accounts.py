@@ -25,7 +25,7 @@ class SignOut(views.LogoutView):
 class Password(SuccessMessageMixin, views.PasswordChangeView):
     template_name = "password.html"
     success_url = reverse_lazy("posts")
-    success_message = "Your password is changed."
+    success_message = "Your password was changed."
 
     def form_valid(self, form: SetPasswordForm[Any]) -> HttpResponse:
         response = super().form_valid(form)

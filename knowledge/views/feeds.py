@@ -49,12 +49,12 @@ def health_of(feed: Feed) -> Health:
     if feed.state == Feed.State.PAUSED:
         return Health("paused", "Paused")
     if feed.state == Feed.State.SENT:
-        return Health("good", "Sent by programs")
+        return Health("good", "Sent through the API")
     if feed.failures:
         return Health("failed", f"Failed {feed.failures}×")
     if feed.polled_at is None:
         return Health("waiting", "Not polled yet")
-    return Health("good", "Fine")
+    return Health("good", "OK")
 
 
 @page(SEE_FEEDS)
@@ -105,9 +105,9 @@ def add(request: HttpRequest) -> HttpResponse:
             f"{reverse('feeds')}?{urlencode({'address': canonical_urls.without_credentials(address)[:2000]})}"
         )
     if done.new:
-        messages.success(request, "The feed is added. Its posts appear as they are fetched and read.")
+        messages.success(request, "The feed was added. Its posts appear as they are fetched and analysed.")
     else:
-        messages.info(request, f"This feed was there already{_changed(done)}.")
+        messages.info(request, f"You already subscribe to this feed{_changed(done)}.")
     ring("poll")
     return redirect("feed", done.feed.pk)
 
@@ -115,7 +115,7 @@ def add(request: HttpRequest) -> HttpResponse:
 def _changed(done: subscriptions.Subscribed) -> str:
     said = {
         "it is polled again": bool(done.resumed_from),
-        "its user and password are the ones that you gave": done.new_credentials,
+        "its user name and password were replaced": done.new_credentials,
     }
     changes = " and ".join(sentence for sentence, holds in said.items() if holds)
     return f"; {changes}" if changes else ""
@@ -125,12 +125,12 @@ CHANGES = {  # what is asked for: what does it, the feed's state then, and what 
     "retry": (
         subscriptions.retry,
         Feed.State.ACTIVE,
-        "The feed is polled now; load this page again in a few seconds.",
+        "The feed is being polled. Refresh this page in a few seconds.",
     ),
     "pause": (
         subscriptions.pause,
         Feed.State.PAUSED,
-        "The feed is paused until somebody resumes it. Its posts stay.",
+        "The feed is paused. Its posts are kept.",
     ),
 }
 
@@ -142,7 +142,7 @@ def change(request: HttpRequest, feed_id: int) -> HttpResponse:
     found = get_object_or_404(Feed, pk=feed_id)
     what = request.POST.get("do", "")
     if found.state == Feed.State.SENT:
-        messages.error(request, "Programs send these posts with the API; there is no address to poll.")
+        messages.error(request, "These posts are sent through the API; there is no feed to poll.")
         return redirect("feed", feed_id)
     if what not in CHANGES:
         messages.error(request, "A feed can be polled or paused.")
@@ -180,7 +180,7 @@ def opml_import(request: HttpRequest) -> HttpResponse:
         messages.error(request, str(error))
         return redirect("feeds")
     ring("poll")
-    messages.success(request, f"{len(done.added)} feeds are added; {done.known} were there already.")
+    messages.success(request, f"{len(done.added)} feeds were added; {done.known} were already subscribed.")
     for refused in list(done.refused.values())[:MOST_REFUSALS]:
         messages.warning(request, refused)
     if len(done.refused) > MOST_REFUSALS:
@@ -194,5 +194,7 @@ def samples_remove(request: HttpRequest) -> HttpResponse:
     """Takes the samples out of the record; the graph follows as its units are written anew."""
     removed = remove_samples(request.user)
     ring("project.rdf")
-    messages.success(request, f"The sample feed and its {removed} posts are gone; the graph follows within seconds.")
+    messages.success(
+        request, f"The sample feed and its {removed} posts were removed. The graph is updated within seconds."
+    )
     return redirect("feeds")

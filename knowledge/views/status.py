@@ -23,6 +23,7 @@ from knowledge.views.access import RETRY, SEE_FEEDS, page
 
 SHOWN = 20
 MOST_PROCESSES = 200
+RETRIED = {"units": "graph updates"}
 MOST_COUNTED = 100_000
 _FAILING = Q(failures__gt=0) | Q(state=Feed.State.GONE)
 
@@ -96,8 +97,8 @@ def retry(request: HttpRequest) -> HttpResponse:
         count = link_queue.degraded().update(due_at=timezone.now(), attempts=0)
         ring("link")
     else:
-        messages.error(request, "There is nothing of that kind to try again.")
+        messages.error(request, "There is nothing of this kind to retry.")
         return redirect("status")
     audit_log.note(request.user, f"retry {what}", "all", None, count)
-    messages.success(request, f"{count} {what} will be tried again now.")
+    messages.success(request, f"{count} {RETRIED.get(what, what)} will be retried now.")
     return redirect("status")

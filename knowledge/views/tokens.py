@@ -19,7 +19,7 @@ from kgbuilder.models import ApiToken
 from knowledge.views.access import MAKE_TOKEN, REVOKE_TOKENS, SEE_TOKENS, page
 
 MOST_SHOWN = 500
-DAYS = ((30, "30 days"), (90, "90 days"), (365, "a year"), (0, "until it is revoked"))
+DAYS = ((30, "30 days"), (90, "90 days"), (365, "one year"), (0, "never"))
 DEFAULT_DAYS = 90
 
 
@@ -39,7 +39,7 @@ def make(request: HttpRequest) -> HttpResponse:
     name = request.POST.get("name", "")
     try:
         if days not in {str(number) for number, _ in DAYS}:
-            raise kept.NoToken("Choose for how long the token holds.")
+            raise kept.NoToken("Choose when the token expires.")
         made, text = kept.make(user, name, scopes, int(days) or None)
     except kept.NoToken as error:
         return _shown(request, status=400, error=str(error), name=name[: kept.LONGEST_NAME], chosen=scopes)
@@ -54,9 +54,9 @@ def revoke(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     if token.by_id != request.user.pk and not request.user.has_perm(REVOKE_TOKENS):
         raise Http404
     if kept.revoke(token, _user(request)):
-        messages.success(request, f"“{token.name}” is revoked. What uses it is let in no more.")
+        messages.success(request, f"“{token.name}” was revoked. Programs that use it are refused from now on.")
     else:
-        messages.info(request, f"“{token.name}” was revoked already.")
+        messages.info(request, f"“{token.name}” had already been revoked.")
     return redirect("tokens")
 
 
@@ -98,4 +98,4 @@ def _state(token: ApiToken, now: datetime) -> str:
         return "revoked"
     if token.ends_at and token.ends_at <= now:
         return "ended"
-    return "in force" if token.by.is_active else "account closed"
+    return "active" if token.by.is_active else "account disabled"

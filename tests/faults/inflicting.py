@@ -188,7 +188,7 @@ def _publish(address: str, lane: str, bodies: list[bytes]) -> None:
         with redis.Redis.from_url(address) as client:
             client.lpush(lane, *[body for body in bodies if body])
         return
-    from kombu import Connection
+    from kombu.connection import Connection
 
     with Connection(address) as link:
         for body in bodies:

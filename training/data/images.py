@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from extraction.datasets.registry import DatasetError
 from extraction.reader.checkpoint import Checkpoint
 from extraction.schema import Example
-from training.config import TrainConfig
 from training.data.uploads import folder_of
 
 CANVAS = "where an example has boxes, they stand on a grey canvas instead"
@@ -58,14 +57,14 @@ def beside(root: Path, format: str) -> str:
     return str(folder) if folder.is_dir() else ""
 
 
-def pictures_for(config: TrainConfig, root: Path, format: str) -> str:
+def pictures_for(trained_with: str, data: Sequence[str], root: Path, format: str) -> str:
     """The folder of pictures to measure a checkpoint on a data set with: "" where it was trained without, or none is.
 
     The data set's own come first: those of the training are others, and may be gone with the run's folder.
     """
-    if not config.images:
+    if not trained_with:
         return ""
-    trained = [str(folder) for folder in folders_in(config.images) if format in config.data and folder.is_dir()]
+    trained = [str(folder) for folder in folders_in(trained_with) if format in data and folder.is_dir()]
     return beside(root, format) or os.pathsep.join(trained)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,100 +12,58 @@ import torch
 from tokenizers import Tokenizer
 
 from extraction.datasets import registry
-from extraction.features.batch import AnyTargets, Batch, Needs, PairTargets, TagTargets, targets
+from extraction.features.batch import Batch
 from extraction.features.cooccurrence import PmiTable
 from extraction.features.entity_markers import add_markers
 from extraction.features.featurizer import Features, Featurizer
-from extraction.features.model_inputs import Look, Row, Rows, class_names, pixels_in
+from extraction.features.model_inputs import Rows, class_names, pixels_in
+from extraction.features.targets import AnyTargets
 from extraction.labels import Inventory, inventory
 from extraction.networks.encoders.text import find
-from extraction.networks.systems import SYSTEMS, Head, Sizes, sizes_of
 from extraction.reader.checkpoint import Checkpoint
-from extraction.schema import Candidate, Example, Words
+from extraction.schema import Example, Words
 from training.config import TrainConfig
 from training.data import subsets
-from training.data.images import folders_in
+from training.data.images import folders_in, folders_named
 from training.data.parse_cache import Parses
+from training.data.prepared import Head, Prepared, Vocabularies
 
 PIECES = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """What a step turns over: an example, or one of its candidate pairs."""
-
-    example: int
-    candidate: Candidate | None = None
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Examples, the features of each with its title (`titled`) and without (`plain`), notes for people."""
-
-    inventory: Inventory
-    featurizer: Featurizer
-    examples: list[Example]
-    plain: list[Features]
-    titled: list[Features]
-    notes: list[str]
-    head: Head = "word_pairs"
-    items: list[Item] = field(default_factory=list)
-    markers: tuple[int, ...] = ()
-    classes: tuple[str, ...] = ()
-    look: Look = lambda name: None
-
-    @property
-    def sizes(self) -> Sizes:
-        return sizes_of(self.featurizer, self.inventory, self.classes)
-
-    def rows(self, needs: Needs) -> Rows:
-        """What makes rows and batches for a network with these needs."""
-        return Rows(needs, self.featurizer.tokenizer, self.markers, self.classes, self.look)
-
-    def row(self, rows: Rows, item: Item, features: Features) -> Row:
-        """The row of an item that is shown with these features."""
-        example = self.examples[item.example]
-        if item.candidate is None:
-            return rows.sentence(example, features)
-        return rows.pair(example, features, item.candidate)
-
-    def others(self, examples: Sequence[Example], parser: Parses, title: bool) -> Prepared:
-        """Held-out examples in these vocabularies, none left out."""
-        parsed = parser.parse_words([example.words for example in examples])
-        plain = self.featurizer.make(parsed)
-        titled = with_titles(self.featurizer, examples, parsed, plain, own=False) if title else plain
-        held = list(examples)
-        return dataclasses.replace(
-            self, examples=held, plain=plain, titled=titled, items=items_of(held, self.head), notes=[]
-        )
+def load_tokenizer(encoder: str) -> Tokenizer:
+    """The encoder's own word pieces: of a package, a folder, or the hub."""
+    folder = Path(find(encoder))
+    if (folder / "tokenizer.json").is_file():
+        return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return Tokenizer.from_pretrained(encoder)
 
 
-def prepare(config: TrainConfig, root: Path, parser: Parses, tokenizer: Tokenizer | None = None) -> Prepared:
+def prepare(
+    config: TrainConfig,
+    head: Head,
+    root: Path,
+    parser: Parses,
+    tokenizer: Callable[[str], Tokenizer] = load_tokenizer,
+) -> Prepared:
     """Loads, filters, parses and featurises a run's training examples. Raises datasets.DatasetError."""
     report = registry.LoadReport()
-    examples = [subsets.without(config, one) for one in registry.training_set(config.data, root, config.labels, report)]
-    if config.limit:
-        examples = examples[: config.limit]
+    loaded = registry.training_set(config.data, root, config.labels, report)
+    examples = [subsets.without(config.left_out, one) for one in loaded][: config.limit or None]
     names = registry.inventory(config.data, root, config.labels)
+    begun = None
     if config.start:
-        begun = Checkpoint.load(Path(config.start))
-        _fits(config, begun, names)
-        return prepare_examples(
-            config,
-            examples,
-            parser,
-            None,
-            [line.strip() for line in report.lines()],
-            names,
-            begun.featurizer,
-            begun.manifest.classes,
-        )
-    return prepare_examples(config, examples, parser, tokenizer, [line.strip() for line in report.lines()], names)
+        checkpoint = Checkpoint.load(Path(config.start))
+        _fits(config, head, checkpoint, names)
+        begun = vocabularies_of(checkpoint, head)
+    prepared = prepare_examples(config, head, examples, parser, tokenizer, names, begun)
+    notes = [line.strip() for line in report.lines()]
+    return dataclasses.replace(prepared, notes=[*notes, *prepared.notes])
 
 
-def _fits(config: TrainConfig, begun: Checkpoint, names: Inventory) -> None:
+def _fits(config: TrainConfig, head: Head, begun: Checkpoint, names: Inventory) -> None:
     theirs = begun.manifest
-    if theirs.system != config.system or theirs.head != head_of(config):
+    if theirs.system != config.system or theirs.head != head.name:
         raise ValueError(f"{config.start} is of {theirs.system}, head {theirs.head}: a run goes on from its own kind.")
     if theirs.inventory != names:
         raise ValueError(f"{config.start} predicts other types or relations than this run's data sets hold.")
@@ -123,76 +80,84 @@ def _fits(config: TrainConfig, begun: Checkpoint, names: Inventory) -> None:
 
 def prepare_examples(
     config: TrainConfig,
+    head: Head,
     examples: Sequence[Example],
     parser: Parses,
-    tokenizer: Tokenizer | None = None,
-    notes: Sequence[str] = (),
+    tokenizer: Callable[[str], Tokenizer] = load_tokenizer,
     names: Inventory | None = None,
-    featurizer: Featurizer | None = None,
-    classes: tuple[str, ...] | None = None,
+    begun: Vocabularies | None = None,
 ) -> Prepared:
-    """The same from examples already at hand. The co-occurrence table is counted on them and on nothing else.
+    """The same from examples already at hand.
 
-    `names`: what is predicted, where it is not what the labels of the run's data sets make. `featurizer`, `classes`: an
-    earlier run's vocabularies and table, instead of new ones.
+    `names`: what is predicted, where it is not what the labels of the run's data sets make. `begun`: an earlier run's
+    vocabularies; new ones are made of these examples and of nothing else.
     """
     fitting = [example for example in examples if 0 < len(example.words) <= config.longest]
     left_out = f"{len(examples) - len(fitting)} examples of more than {config.longest} words left out"
-    parsed = parser.parse_words([example.words for example in fitting])
-    head = head_of(config)
-    tokenizer = featurizer.tokenizer if featurizer else tokenizer or load_tokenizer(config.encoder)
-    markers = add_markers(tokenizer) if head in ("pair", "region_pair") else ()
-    if featurizer is None:
-        pmi = PmiTable.count(example.words for example in fitting)
-        featurizer = Featurizer(tokenizer, parser.pos_labels, parser.dep_labels, pmi, PIECES)
-    plain = featurizer.make(parsed, own=True)
-    titled = with_titles(featurizer, fitting, parsed, plain, own=True) if config.title else plain
-    said = [*notes, left_out, f"{len(featurizer.pmi.keys)} word pairs counted"]
-    items, fewer = subsets.chosen(config, items_of(fitting, head), fitting)
-    return Prepared(
-        names or inventory(config.data, config.labels),
-        featurizer,
-        fitting,
-        plain,
-        titled,
-        [*said, *fewer],
-        head,
-        items,
-        markers,
-        class_names(fitting) if classes is None else classes,
-        pixels_in(folders_in(config.images)),
-    )
+    if begun is None:
+        names = names or inventory(config.data, config.labels)
+        begun = _counted(head, names, fitting, parser, tokenizer(config.encoder))
+    prepared = _prepared(head, begun, fitting, parser, config.title, own=True)
+    items, drawn = subsets.chosen(prepared.items, fitting, config.fraction, config.per_relation, config.seed)
+    counted = f"{len(begun.featurizer.pmi.keys)} word pairs counted"
+    look = pixels_in(folders_in(config.images))
+    return dataclasses.replace(prepared, items=items, look=look, notes=[left_out, counted, *drawn])
 
 
-def head_of(config: TrainConfig) -> Head:
-    """The head that a run trains. Raises ValueError for a system or a head that there is not."""
-    if config.system not in SYSTEMS:
-        raise ValueError(f"unknown system {config.system!r}; there are {', '.join(SYSTEMS)}")
-    heads = SYSTEMS[config.system].heads
-    for head in heads:
-        if config.head in ("", head):
-            return head
-    raise ValueError(f"{config.system} has no head {config.head!r}; it has {', '.join(heads)}")
+def prepare_held_out(prepared: Prepared, examples: Sequence[Example], parser: Parses, title: bool) -> Prepared:
+    """Held-out examples in the vocabularies of a run, none left out."""
+    held = _prepared(prepared.head, prepared.vocabularies, examples, parser, title)
+    return dataclasses.replace(held, look=prepared.look)
 
 
-def load_tokenizer(encoder: str) -> Tokenizer:
-    """The encoder's own word pieces: of a package, a folder, or the hub."""
-    folder = Path(find(encoder))
-    if (folder / "tokenizer.json").is_file():
-        return Tokenizer.from_file(str(folder / "tokenizer.json"))
-    return Tokenizer.from_pretrained(encoder)
+def prepare_for(
+    checkpoint: Checkpoint,
+    head: Head,
+    examples: Sequence[Example],
+    parser: Parses,
+    images: str = "",
+    title: bool | None = None,
+) -> Prepared:
+    """The examples in the checkpoint's vocabularies, as its network is shown them in use. Raises DatasetError.
+
+    `title`: whether they are shown with their titles, where not as the checkpoint was trained.
+    """
+    title = checkpoint.manifest.title if title is None else title
+    held = _prepared(head, vocabularies_of(checkpoint, head), examples, parser, title)
+    return dataclasses.replace(held, look=pixels_in(folders_named(images)))
 
 
-def items_of(examples: Sequence[Example], head: Head) -> list[Item]:
-    """What there is to turn over for this head."""
-    if head in ("word_pairs", "tags"):
-        return [Item(index) for index in range(len(examples))]
-    return [
-        Item(index, candidate)
-        for index, example in enumerate(examples)
-        for candidate in example.candidates
-        if candidate.region == (head == "region_pair")
-    ]
+def vocabularies_of(checkpoint: Checkpoint, head: Head) -> Vocabularies:
+    """Those that a checkpoint has kept."""
+    manifest, featurizer = checkpoint.manifest, checkpoint.featurizer
+    markers = add_markers(featurizer.tokenizer) if head.pairs else ()
+    return Vocabularies(manifest.inventory, featurizer, manifest.classes, markers)
+
+
+def _counted(
+    head: Head, names: Inventory, examples: Sequence[Example], parser: Parses, tokenizer: Tokenizer
+) -> Vocabularies:
+    """New vocabularies; the co-occurrence table is counted on the examples."""
+    markers = add_markers(tokenizer) if head.pairs else ()
+    pmi = PmiTable.count(example.words for example in examples)
+    featurizer = Featurizer(tokenizer, parser.pos_labels, parser.dep_labels, pmi, PIECES)
+    return Vocabularies(names, featurizer, class_names(examples), markers)
+
+
+def _prepared(
+    head: Head,
+    vocabularies: Vocabularies,
+    examples: Sequence[Example],
+    parser: Parses,
+    title: bool,
+    own: bool = False,
+) -> Prepared:
+    """`own`: the co-occurrence table was counted on these examples."""
+    featurizer = vocabularies.featurizer
+    parsed = parser.parse_words([example.words for example in examples])
+    plain = featurizer.make(parsed, own=own)
+    titled = with_titles(featurizer, examples, parsed, plain, own) if title else plain
+    return Prepared(head, vocabularies, list(examples), plain, titled, head.items(examples))
 
 
 def with_titles(
@@ -245,39 +210,6 @@ def make_batch(
     ]
     batch = rows.batch([prepared.row(rows, *pair) for pair in zip(items, features, strict=True)])
     batch.together.masked_fill_(torch.from_numpy(rng.random(batch.together.shape) < config.dropped_pairs), 0)
-    return batch, targets_of(prepared, items, band, config.noise, rng)
-
-
-def targets_of(
-    prepared: Prepared, items: Sequence[Item], band: int, noise: int = 0, rng: np.random.Generator | None = None
-) -> AnyTargets:
-    """What the data say of these items, for the run's head."""
     examples = [prepared.examples[item.example] for item in items]
-    if prepared.head == "word_pairs":
-        return targets(examples, prepared.inventory, band, noise, rng)
-    if prepared.head == "tags":
-        return tag_targets(examples, prepared.inventory)
-    labels = torch.tensor([label_of(prepared.inventory, item.candidate) for item in items])
-    return PairTargets(labels, tag_targets(examples, prepared.inventory))
-
-
-def label_of(names: Inventory, candidate: Candidate | None) -> int:
-    """A candidate's label: 0 for none, 1 + the relation's place. Raises ValueError for an unknown relation."""
-    if candidate is None or not candidate.key:
-        return 0
-    if candidate.key not in names.relation_keys:
-        raise ValueError(f"the relation {candidate.key!r} is none of the {len(names.relations)} that are trained")
-    return 1 + names.relation_keys.index(candidate.key)
-
-
-def tag_targets(examples: Sequence[Example], names: Inventory) -> TagTargets:
-    """BIO tags of the examples' mentions; one of another type, or that overlaps one before it, is left out."""
-    tags = np.zeros((len(examples), max(len(example.words) for example in examples)), np.int64)
-    for row, example in enumerate(examples):
-        for mention in example.mentions:
-            span = slice(mention.start, mention.end)
-            if mention.type in names.types and not tags[row, span].any():
-                kind = names.types.index(mention.type)
-                tags[row, span] = 2 + 2 * kind
-                tags[row, mention.start] = 1 + 2 * kind
-    return TagTargets(torch.from_numpy(tags))
+    wanted = prepared.head.targets(examples, items, prepared.inventory, band, config.noise, rng)
+    return batch, wanted

@@ -4,39 +4,37 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from extraction.schema import Example
-from training.config import TrainConfig
-
-if TYPE_CHECKING:
-    from training.data.preparation import Item
+from training.data.items import Item
 
 
-def without(config: TrainConfig, example: Example) -> Example:
+def without(left_out: Mapping[str, Sequence[str]], example: Example) -> Example:
     """The example without what the run leaves out of its data set: not known, rather than not so."""
-    gone = frozenset(config.left_out.get(example.dataset, ()))
+    gone = frozenset(left_out.get(example.dataset, ()))
     if not gone:
         return example
     kept = tuple(one for one in example.relations if one.key not in gone)
     return dataclasses.replace(example, relations=kept, relation_keys=example.relation_keys - gone)
 
 
-def chosen(config: TrainConfig, items: list[Item], examples: Sequence[Example]) -> tuple[list[Item], list[str]]:
+def chosen(
+    items: list[Item], examples: Sequence[Example], fraction: float, per_relation: int, seed: int
+) -> tuple[list[Item], list[str]]:
     """The items that `fraction` and `per_relation` leave, drawn by the seed, in their order; and what to say of it."""
-    rng = np.random.default_rng((config.seed, 7))
+    rng = np.random.default_rng((seed, 7))
     order = rng.permutation(len(items)).tolist()
-    if config.fraction < 1:
-        order = order[: max(1, round(config.fraction * len(items)))]
-    if config.per_relation:
+    if fraction < 1:
+        order = order[: max(1, round(fraction * len(items)))]
+    if per_relation:
         seen: Counter[str] = Counter()
         kept = []
         for place in order:
             held = _held(items[place], examples)
-            if any(seen[key] < config.per_relation for key in held):
+            if any(seen[key] < per_relation for key in held):
                 seen.update(held)
                 kept.append(place)
         order = kept

@@ -30,7 +30,7 @@ class UploadRefused(Exception):
     """What was sent is no data set, or too large; the message says what to send instead."""
 
 
-class Sent(Protocol):
+class UploadedFile(Protocol):
     """A file that was uploaded, as Django gives it."""
 
     name: str
@@ -47,14 +47,14 @@ class Kept:
     left_out: list[str] = field(default_factory=list)
 
 
-def take_in(files: Iterable[Sent], format: str, root: Path, most_mb: int) -> Kept:
+def take_in(files: Iterable[UploadedFile], format: str, root: Path, most_mb: int) -> Kept:
     """Puts an upload under `root` as the format's loader expects it. Raises UploadRefused, with `root` gone again."""
     sent = list(files)
     if not sent:
         raise UploadRefused("Choose a zip archive, or the files of the data set.")
     if sum(one.size for one in sent) > most_mb * 1_000_000:
         raise UploadRefused(
-            f"That is more than {most_mb} MB. Leave pictures out, raise DATASET_MB, or put it into DATASETS_DIR."
+            f"That is more than {most_mb} MB. Leave the pictures out, raise DATASET_MB, or use DATASETS_DIR."
         )
     draft, kept = root / "draft", Kept()
     try:
@@ -66,7 +66,7 @@ def take_in(files: Iterable[Sent], format: str, root: Path, most_mb: int) -> Kep
                 _copy(one.file, _target(draft, PurePosixPath(one.name).name, kept), kept, most_mb * 1_000_000)
         if not kept.files:
             kinds = ", ".join(sorted(KINDS))
-            raise UploadRefused(f"There is no file in it that a data set is made of: {kinds}.")
+            raise UploadRefused(f"It contains no data set files ({kinds}).")
         _innermost(draft).rename(root / folder_of(format))
         shutil.rmtree(draft, ignore_errors=True)
     except BaseException:
@@ -75,7 +75,7 @@ def take_in(files: Iterable[Sent], format: str, root: Path, most_mb: int) -> Kep
     return kept
 
 
-def _unpack(sent: Sent, draft: Path, kept: Kept, most: int) -> None:
+def _unpack(sent: UploadedFile, draft: Path, kept: Kept, most: int) -> None:
     try:
         with zipfile.ZipFile(sent.file) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
@@ -85,13 +85,13 @@ def _unpack(sent: Sent, draft: Path, kept: Kept, most: int) -> None:
                 if stat.S_ISLNK(entry.external_attr >> 16):
                     raise UploadRefused(f"{entry.filename[:100]!r} is a link; a data set is made of plain files.")
                 if entry.flag_bits & 1:
-                    raise UploadRefused("The archive is encrypted. Send it without a password.")
+                    raise UploadRefused("The archive is encrypted. Upload it without a password.")
                 target = _target(draft, entry.filename, kept)
                 if target is not None:
                     with archive.open(entry) as file:
                         _copy(file, target, kept, most)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise UploadRefused(f"The zip archive cannot be read: {error}. Pack it anew.") from error
+        raise UploadRefused(f"The zip archive cannot be read: {error}. Create it again.") from error
 
 
 def _target(draft: Path, name: str, kept: Kept) -> Path | None:

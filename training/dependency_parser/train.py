@@ -55,7 +55,7 @@ class ParserConfig:
 
 
 @dataclass(slots=True)
-class Score:
+class ParserScore:
     """Counts over running text, as in the CoNLL 2018 shared task: a word counts where its span agrees with gold."""
 
     gold: int = 0
@@ -80,15 +80,15 @@ class Score:
         }
 
 
-def measure(parser: Parser, blocks: Sequence[Block]) -> Score:
+def score_parser(parser: Parser, blocks: Sequence[Block]) -> ParserScore:
     """The parser on the blocks' text, from characters on: its own words and sentences against the gold ones."""
-    score = Score()
+    score = ParserScore()
     for block, found in zip(blocks, parser.parse_texts([block.text for block in blocks]), strict=True):
         _count(score, block, found)
     return score
 
 
-def _count(score: Score, block: Block, found: Sequence[Words]) -> None:
+def _count(score: ParserScore, block: Block, found: Sequence[Words]) -> None:
     spans = block.spans()
     gold = {
         span: (tag, places[head], dep.split(":")[0])
@@ -115,8 +115,7 @@ def _count(score: Score, block: Block, found: Sequence[Words]) -> None:
 
 def train(blocks: Sequence[Block], config: ParserConfig, report: Callable[[str], None]) -> Language:
     """A trained pipeline; `report` gets a line an epoch. The same blocks, config and library versions give the same."""
-    from spacy.util import fix_random_seed
-    from thinc.api import Adam
+    from thinc.api import Adam, fix_random_seed
 
     fix_random_seed(config.seed)
     random = Random(config.seed)

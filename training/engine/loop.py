@@ -19,15 +19,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from extraction.features.batch import AnyTargets, Batch, to_device
+from extraction.features.batch import Batch, to_device
+from extraction.features.targets import AnyTargets
 from training.config import TrainConfig
-from training.data.preparation import Prepared, epoch_batches, make_batch
+from training.data.preparation import epoch_batches, make_batch
+from training.data.prepared import Prepared
 from training.engine import run_state
 from training.engine.distributed import World
 from training.engine.optimizer import autocast_type, device_of, make_optimizer, schedule
 from training.engine.run_state import StateError
 
-__all__ = ["Progress", "Run", "StateError", "schedule"]
+__all__ = ["Run", "RunProgress", "StateError", "schedule"]
 
 AVERAGE_EVERY = 8  # steps: following each one costs a tenth of the time
 
@@ -36,7 +38,7 @@ Evaluate = Callable[[nn.Module], dict[str, float]]
 
 
 @dataclass
-class Progress:
+class RunProgress:
     """How far a run is. `losses` are the named losses of each step, `scores` what each evaluation on dev gave."""
 
     step: int = 0
@@ -86,14 +88,14 @@ class Run:
         self.parameters = [weight for weight in network.parameters() if weight.requires_grad]
         self.average = [weight.detach().clone() for weight in self.parameters]
         self.best: list[Tensor] = []  # the weights that scored best, and then the buffers (batch norms' statistics)
-        self.progress = Progress(steps=sum(len(epoch_batches(config, prepared, e)) for e in range(config.epochs)))
+        self.progress = RunProgress(steps=sum(len(epoch_batches(config, prepared, e)) for e in range(config.epochs)))
         self.dtype = autocast_type(config.precision, self.device)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
 
     def train(
         self,
         folder: Path | None = None,
-        report: Callable[[Progress], None] = lambda progress: None,
+        report: Callable[[RunProgress], object] = lambda progress: None,
         stop: Callable[[], bool] = lambda: False,
     ) -> bool:
         """All steps; False where `stop` or the time limit ended it, with its state saved."""
@@ -101,7 +103,7 @@ class Run:
             report(progress)
         return self.progress.finished
 
-    def steps(self, folder: Path | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[Progress]:
+    def steps(self, folder: Path | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[RunProgress]:
         """Trains; gives the progress after each step and each evaluation."""
         began = last_save = time.monotonic()
         started = began - self.progress.seconds
@@ -239,7 +241,7 @@ class Run:
         if scaler := progress.pop("scaler", {}):
             self.scaler.load_state_dict(scaler)
         self._restore(tensors)
-        self.progress = Progress(**progress)
+        self.progress = RunProgress(**progress)
         return True
 
     def _tensors(self) -> dict[str, Tensor]:

@@ -15,18 +15,16 @@ def make_optimizer(config: TrainConfig, network: nn.Module) -> torch.optim.AdamW
     seeing = tuple(f"{name}." for name, part in network.named_modules() if isinstance(part, tuple(VISION.values())))
     for name, weight in network.named_parameters():
         if weight.requires_grad:
-            rate = config.vision_rate or config.encoder_rate
-            rate = rate if name.startswith(seeing) else _rate(config, name)
+            if name.startswith(seeing):
+                rate = config.vision_rate or config.encoder_rate
+            else:
+                rate = config.encoder_rate if name.startswith("encoder.model.") else config.head_rate
             groups.setdefault((rate, weight.ndim > 1), []).append(weight)
     rows = [
         {"params": weights, "initial": rate, "weight_decay": config.decay if decays else 0.0}
         for (rate, decays), weights in groups.items()
     ]
     return torch.optim.AdamW(rows, lr=config.head_rate, fused=True)
-
-
-def _rate(config: TrainConfig, name: str) -> float:
-    return config.encoder_rate if name.startswith("encoder.model.") else config.head_rate
 
 
 def schedule(step: int, steps: int, warmup: float, halvings: int | None = None) -> float:

@@ -28,7 +28,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Difference:
+class F1Difference:
     """The first system's F1 less the second's, on the same items, and how often resamples turn the sign (two-sided)."""
 
     value: float
@@ -55,7 +55,7 @@ def interval(counts: Counts, draws: int = DRAWS, seed: int = 0) -> Interval:
     return Interval(f1(counts.sum(0)), float(low), float(high))
 
 
-def difference(one: Counts, other: Counts, draws: int = DRAWS, seed: int = 0) -> Difference:
+def difference(one: Counts, other: Counts, draws: int = DRAWS, seed: int = 0) -> F1Difference:
     """Raises ValueError where the two were not measured on as many items, or not on the same gold."""
     if one.shape != other.shape or (one[:, 2] != other[:, 2]).any():
         raise ValueError("two systems are compared on the same items of the same split: these were measured on others")
@@ -63,7 +63,7 @@ def difference(one: Counts, other: Counts, draws: int = DRAWS, seed: int = 0) ->
     values = _resampled(one, picks) - _resampled(other, picks)
     low, high = np.quantile(values, (0.025, 0.975))
     share = min(float((values <= 0).mean()), float((values >= 0).mean()))
-    return Difference(f1(one.sum(0)) - f1(other.sum(0)), float(low), float(high), min(1.0, 2 * share))
+    return F1Difference(f1(one.sum(0)) - f1(other.sum(0)), float(low), float(high), min(1.0, 2 * share))
 
 
 def spread(values: Sequence[float]) -> Spread:

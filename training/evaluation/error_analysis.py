@@ -6,89 +6,52 @@ mentions of the wrong type, and mentions missed or invented.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from extraction.labels import Inventory
 from extraction.schema import Candidate, Example
 from training.evaluation import metrics
-from training.evaluation.metrics import Prediction
+from training.evaluation.bootstrap import interval
+from training.evaluation.metrics import F1Score, Prediction
+from training.scores import CONFUSED, INVENTED, MENTION, MISSED, NONE, RIGHT, TYPE, Compared, ExampleErrors
 
-NONE = "(none)"
-RIGHT, MISSED, INVENTED, CONFUSED, TYPE, MENTION = "right", "missed", "invented", "confused", "type", "mention"
 Span = tuple[int, int]
 Ends = tuple[Span, Span]
-Judged = dict[str, Any]
 
 
-@dataclass
-class Looked:
-    """An example with its counts, its faults, and everything that a page shows of it."""
-
-    example: Example
-    found: Sequence[tuple[int, int, str, float]] = ()
-    judged: list[Judged] = field(default_factory=list)
-    right: int = 0
-    wrong: int = 0
-    gold: int = 0
-    confusion: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    @property
-    def faults(self) -> list[str]:
-        return sorted({one["kind"] for one in self.judged} - {RIGHT})
-
-    @property
-    def labels(self) -> list[str]:
-        return sorted({one[side] for one in self.judged for side in ("gold", "found") if one[side]})
-
-    def content(self) -> dict[str, Any]:
-        """Plain JSON for the page."""
-        example = self.example
-        return {
-            "id": example.id,
-            "words": list(example.words),
-            "before": list(example.before),
-            "gold": {"mentions": [[m.start, m.end, m.type] for m in example.mentions]},
-            "found": {"mentions": [list(one) for one in self.found]},
-            "judged": self.judged,
-            "image": example.image,
-            "regions": [[round(float(value), 4) for value in region.box] for region in example.regions],
-            "facts": [f"{fact.subject} – {fact.property} – {fact.object}" for fact in example.facts],
-        }
-
-
-def look_at_reading(example: Example, prediction: Prediction, names: Inventory, related: bool) -> Looked:
+def example_errors(example: Example, prediction: Prediction, names: Inventory, related: bool) -> ExampleErrors:
     """Mentions and relations that a reader found. `related`: the data set has relations, and they are what counts."""
     found = [(m.start, m.end, m.type, round(float(m.score), 4)) for m in prediction.mentions]
-    looked = Looked(example, found)
+    errors = ExampleErrors(example, found)
     if related:
-        _relations(looked, prediction, names)
-    _mentions(looked, prediction, counts=not related)
-    return looked
+        _relations(errors, prediction, names)
+    _mentions(errors, prediction, counts=not related)
+    return errors
 
 
-def _relations(looked: Looked, prediction: Prediction, names: Inventory) -> None:
-    example, canonical = looked.example, metrics.canonical_by(names, directed=True)
+def _relations(errors: ExampleErrors, prediction: Prediction, names: Inventory) -> None:
+    example, canonical = errors.example, metrics.canonical_by(names, directed=True)
     gold = {canonical(fact) for fact in metrics.facts_of(example.mentions, example.relations)}
     found = {canonical(fact): score for fact, score in metrics.settled_facts(example, prediction, canonical)}
-    looked.right, looked.wrong, looked.gold = len(gold & found.keys()), len(found.keys() - gold), len(gold)
+    errors.right, errors.wrong, errors.gold = len(gold & found.keys()), len(found.keys() - gold), len(gold)
     scores = {(fact[0][:2], fact[1][:2], fact[2]): score for fact, score in found.items()}
     for ends in sorted({_ends(fact) for fact in {*gold, *found}}):
         annotated = {fact[2]: fact for fact in gold if _ends(fact) == ends}
         read = {fact[2]: fact for fact in found if _ends(fact) == ends}
         for key in sorted(annotated.keys() & read.keys()):
             kind = RIGHT if annotated[key] == read[key] else TYPE
-            _add(looked, kind, ends, key, key, scores)
+            _add(errors, kind, ends, key, key, scores)
         only_gold, only_read = sorted(annotated.keys() - read.keys()), sorted(read.keys() - annotated.keys())
         both = min(len(only_gold), len(only_read))
         for one, other in zip(only_gold[:both], only_read[:both], strict=True):
-            _add(looked, CONFUSED, ends, one, other, scores)
+            _add(errors, CONFUSED, ends, one, other, scores)
         for one in only_gold[both:]:
-            _add(looked, MISSED, ends, one, "", scores)
+            _add(errors, MISSED, ends, one, "", scores)
         for other in only_read[both:]:
-            _add(looked, INVENTED, ends, "", other, scores)
+            _add(errors, INVENTED, ends, "", other, scores)
 
 
 def _ends(fact: metrics.Fact) -> Ends:
@@ -96,10 +59,10 @@ def _ends(fact: metrics.Fact) -> Ends:
 
 
 def _add(
-    looked: Looked, kind: str, ends: Ends, gold: str, found: str, scores: Mapping[tuple[Span, Span, str], float]
+    errors: ExampleErrors, kind: str, ends: Ends, gold: str, found: str, scores: Mapping[tuple[Span, Span, str], float]
 ) -> None:
     score = scores.get((*ends, found))
-    looked.judged.append(
+    errors.judged.append(
         {
             "kind": kind,
             "head": list(ends[0]),
@@ -109,11 +72,11 @@ def _add(
             "score": None if score is None else round(float(score), 4),
         }
     )
-    looked.confusion[gold or NONE, found or NONE] += 1
+    errors.confusion[gold or NONE, found or NONE] += 1
 
 
-def _mentions(looked: Looked, prediction: Prediction, counts: bool) -> None:
-    example = looked.example
+def _mentions(errors: ExampleErrors, prediction: Prediction, counts: bool) -> None:
+    example = errors.example
     gold = {(m.start, m.end): m.type for m in example.mentions if m.type}
     found = {
         (m.start, m.end): (m.type, round(float(m.score), 4))
@@ -123,49 +86,47 @@ def _mentions(looked: Looked, prediction: Prediction, counts: bool) -> None:
     for span in sorted(gold.keys() | found.keys()):
         one, (other, score) = gold.get(span, ""), found.get(span, ("", None))
         if counts:
-            looked.right += bool(one) and one == other
-            looked.wrong += bool(other) and one != other
-            looked.gold += bool(one)
-            looked.confusion[one or NONE, other or NONE] += 1
+            errors.right += bool(one) and one == other
+            errors.wrong += bool(other) and one != other
+            errors.gold += bool(one)
+            errors.confusion[one or NONE, other or NONE] += 1
         if one != other or counts:
             kind = RIGHT if one == other else MENTION
-            looked.judged.append(
+            errors.judged.append(
                 {"kind": kind, "head": list(span), "tail": None, "gold": one, "found": other, "score": score}
             )
 
 
-def look_at_pairs(example: Example, answers: Iterable[tuple[Candidate, str, float]]) -> Looked:
+def pair_errors(example: Example, answers: Iterable[tuple[Candidate, str, float]]) -> ExampleErrors:
     """What a pair system says of an example's candidates: (candidate, label or "", probability)."""
-    looked = Looked(example, [(m.start, m.end, m.type, 1.0) for m in example.mentions])
+    errors = ExampleErrors(example, [(m.start, m.end, m.type, 1.0) for m in example.mentions])
     for candidate, found, score in answers:
         gold, head = candidate.key, example.mentions[candidate.head]
         tail = None if candidate.region else example.mentions[candidate.tail]
-        looked.right += bool(gold) and gold == found
-        looked.wrong += bool(found) and gold != found
-        looked.gold += bool(gold)
-        looked.confusion[gold or NONE, found or NONE] += 1
+        errors.right += bool(gold) and gold == found
+        errors.wrong += bool(found) and gold != found
+        errors.gold += bool(gold)
+        errors.confusion[gold or NONE, found or NONE] += 1
         if not gold and not found:
             continue
         kind = RIGHT if gold == found else CONFUSED if gold and found else MISSED if gold else INVENTED
-        judged: Judged = {"kind": kind, "head": [head.start, head.end], "gold": gold, "found": found}
+        judged: Compared = {"kind": kind, "head": [head.start, head.end], "gold": gold, "found": found}
         judged |= {"tail": [tail.start, tail.end] if tail else None, "score": round(float(score), 4)}
         if candidate.region:
             judged["object"] = f"object {candidate.tail + 1}"
-        looked.judged.append(judged)
-    return looked
+        errors.judged.append(judged)
+    return errors
 
 
-def by_label(looked: Iterable[Looked]) -> list[tuple[str, int, int, int]]:
-    """(label, right, found, gold), the most annotated first."""
-    right: Counter[str] = Counter()
-    found: Counter[str] = Counter()
-    gold: Counter[str] = Counter()
-    for one in looked:
-        for (annotated, read), times in one.confusion.items():
-            gold[annotated] += times
-            found[read] += times
-            right[annotated] += times * (annotated == read)
-        for judged in one.judged:
-            right[judged["gold"]] -= judged["kind"] == TYPE
-    labels = {*gold, *found} - {NONE}
-    return [(key, right[key], found[key], gold[key]) for key in sorted(labels, key=lambda key: (-gold[key], key))]
+def counted(name: str, errors: Sequence[ExampleErrors]) -> dict[str, Any]:
+    """The metric that counts, with its interval over resampled examples."""
+    score = sum((F1Score(one.right, one.right + one.wrong, one.gold) for one in errors), F1Score())
+    counts = np.array([(one.right, one.right + one.wrong, one.gold) for one in errors], np.int64)
+    sure = interval(counts, draws=1000)
+    return {**metric(name, score), "interval": [sure.low, sure.high]}
+
+
+def metric(name: str, score: F1Score) -> dict[str, Any]:
+    """A score by its name, as plain JSON."""
+    counts = {"right": score.right, "found": score.predicted, "gold": score.gold}
+    return {"name": name, "precision": score.precision, "recall": score.recall, "f1": score.f1, **counts}

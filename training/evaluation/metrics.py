@@ -11,6 +11,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from extraction.labels import Inventory
 from extraction.schema import Example, WordRelation, WordSpan
 from training.evaluation.word_pair_grid import ScoredRelation, ScoredSpan
@@ -29,15 +32,15 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class F1Score:
     """Counts, and what follows from them as shares 0..1."""
 
     right: int = 0
     predicted: int = 0
     gold: int = 0
 
-    def __add__(self, other: Score) -> Score:
-        return Score(self.right + other.right, self.predicted + other.predicted, self.gold + other.gold)
+    def __add__(self, other: F1Score) -> F1Score:
+        return F1Score(self.right + other.right, self.predicted + other.predicted, self.gold + other.gold)
 
     @property
     def precision(self) -> float:
@@ -67,7 +70,7 @@ class Bin:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedRelation:
     """A predicted relation that its example settles: its key, score, and whether it is right (strict)."""
 
     key: str
@@ -75,33 +78,33 @@ class Judged:
     right: bool
 
 
-def mention_score(examples: Sequence[Example], predictions: Sequence[Prediction]) -> Score:
+def mention_score(examples: Sequence[Example], predictions: Sequence[Prediction]) -> F1Score:
     """Mentions with the right span and type."""
-    total = Score()
+    total = F1Score()
     for example, prediction in zip(examples, predictions, strict=True):
         gold = {_typed(mention) for mention in example.mentions if mention.type}
         found = {_typed(mention) for mention in prediction.mentions if settled_mention(example, mention)}
-        total += Score(len(gold & found), len(found), len(gold))
+        total += F1Score(len(gold & found), len(found), len(gold))
     return total
 
 
 def relation_score(
     examples: Sequence[Example], predictions: Sequence[Prediction], inventory: Inventory, *, directed: bool = True
-) -> Score:
+) -> F1Score:
     """Strict: both spans, both types, relation, and (if `directed`) which end is the head."""
-    return sum(relation_scores(examples, predictions, inventory, directed=directed).values(), Score())
+    return sum(relation_scores(examples, predictions, inventory, directed=directed).values(), F1Score())
 
 
 def relation_scores(
     examples: Sequence[Example], predictions: Sequence[Prediction], inventory: Inventory, *, directed: bool = True
-) -> dict[str, Score]:
+) -> dict[str, F1Score]:
     """The strict score of each relation that occurs in gold or prediction, by key."""
     canonical = canonical_by(inventory, directed)
-    totals: defaultdict[str, Score] = defaultdict(Score)
+    totals: defaultdict[str, F1Score] = defaultdict(F1Score)
     for example, prediction in zip(examples, predictions, strict=True):
         gold = {canonical(fact) for fact in facts_of(example.mentions, example.relations)}
         found = {canonical(fact) for fact, _ in settled_facts(example, prediction, canonical)}
-        for facts, score in ((gold & found, Score(right=1)), (found, Score(predicted=1)), (gold, Score(gold=1))):
+        for facts, score in ((gold & found, F1Score(right=1)), (found, F1Score(predicted=1)), (gold, F1Score(gold=1))):
             for _, _, key in facts:
                 totals[key] += score
     return dict(totals)
@@ -109,14 +112,14 @@ def relation_scores(
 
 def judged_relations(
     examples: Sequence[Example], predictions: Sequence[Prediction], inventory: Inventory
-) -> list[Judged]:
+) -> list[JudgedRelation]:
     """Every predicted relation that its example settles, with its score and whether it is right."""
     canonical = canonical_by(inventory, directed=True)
     judged = []
     for example, prediction in zip(examples, predictions, strict=True):
         gold = {canonical(fact) for fact in facts_of(example.mentions, example.relations)}
         for fact, score in settled_facts(example, prediction, canonical):
-            judged.append(Judged(fact[2], score, canonical(fact) in gold))
+            judged.append(JudgedRelation(fact[2], score, canonical(fact) in gold))
     return judged
 
 
@@ -219,3 +222,15 @@ def _masked(
         if (one, other) in pairs or (one, other, key) in triples:
             return True
     return not example.complete and not (head[:2] in spans and tail[:2] in spans)
+
+
+def micro(counts: NDArray[np.int64]) -> dict[str, float]:
+    """Precision, recall and F1 over all items' counts."""
+    right, found, gold = (int(value) for value in counts.sum(0)) if len(counts) else (0, 0, 0)
+    score = F1Score(right, found, gold)
+    return {"precision": score.precision, "recall": score.recall, "f1": score.f1}
+
+
+def shares(score: F1Score) -> dict[str, float]:
+    """Precision, recall and F1 of one label, and how often it is annotated."""
+    return {"precision": score.precision, "recall": score.recall, "f1": score.f1, "gold": score.gold}

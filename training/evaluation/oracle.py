@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from extraction.features.batch import Targets, targets
+from extraction.features.targets import Targets, word_pair_targets
 from extraction.labels import Inventory
 from extraction.networks.eega import EEGA, WordStates
 from extraction.reader.decoding import Decoder, Found, find_mentions
 from extraction.schema import Example
-from training.evaluation.metrics import Prediction, Score, mention_score, relation_score
+from training.evaluation.metrics import F1Score, Prediction, mention_score, relation_score
 from training.evaluation.word_pair_grid import ScoredRelation, ScoredSpan, decode_figure3, encode_figure3
 
 SURE = 20.0  # a logit, and minus a log-probability, that leaves no doubt
@@ -28,9 +28,9 @@ SURE = 20.0  # a logit, and minus a log-probability, that leaves no doubt
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    mentions: Score
-    relations: Score
-    figure3: Score
+    mentions: F1Score
+    relations: F1Score
+    figure3: F1Score
 
 
 def ceiling(examples: Sequence[Example], inventory: Inventory, band: int) -> Ceiling:
@@ -78,7 +78,7 @@ class _Rows:
 
 
 def _round_trip(examples: Sequence[Example], inventory: Inventory, band: int) -> list[Prediction]:
-    gold = targets(examples, inventory, band)
+    gold = word_pair_targets(examples, inventory, band)
     logs = _log_probabilities(gold.allowed.numpy())
     mentions = find_mentions(logs, [len(example.words) for example in examples])
     oracle, rows = _Oracle(gold, len(inventory.relations)), _Rows(list(range(len(examples))))

@@ -6,60 +6,68 @@ the same labels; an error of the first cannot be put right by the second.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
 
 from extraction.labels import Inventory
+from extraction.networks.systems import HeadName
 from extraction.reader.calibration import log_odds
 from extraction.reader.checkpoint import Checkpoint
 from extraction.schema import Candidate, Example, WordSpan
 from training.data.parse_cache import Parses
-from training.evaluation.evaluation import prepared_for
+from training.data.preparation import prepare_for
+from training.data.prepared import Head
 from training.evaluation.metrics import Prediction
-from training.evaluation.predictions import pair_logits, read, tagged
-from training.evaluation.scoring import Judgement, judge_reading
+from training.evaluation.predictions import pair_logits
+from training.evaluation.quintuple_scores import Predictor, score_predictions
 from training.evaluation.word_pair_grid import ScoredRelation
-from training.evaluation.word_pair_predictions import Reader
+from training.scores import Scores
 
 
-def judge_pipeline(
-    mentions: Checkpoint, pairs: Checkpoint, examples: Sequence[Example], parser: Parses, images: str = ""
-) -> Judgement:
+def score_pipeline(
+    mentions: Checkpoint,
+    pairs: Checkpoint,
+    heads: Mapping[HeadName, Head],
+    examples: Sequence[Example],
+    parser: Parses,
+    images: str = "",
+) -> Scores:
     """Raises ValueError where one of the two is not what it is meant for, or their types differ."""
-    _check(mentions, pairs)
-    # A tagger that was trained on boxes alone is shown these still.
-    looks = bool(mentions.manifest.training.get("config", {}).get("images"))
-    found = predicted_mentions(mentions, examples, parser, images if looks else "")
-    predictions = related(pairs, examples, found, parser, images)
-    return judge_reading(examples, predictions, pairs.manifest.inventory)
-
-
-def _check(mentions: Checkpoint, pairs: Checkpoint) -> None:
-    if mentions.manifest.head not in ("word_pairs", "tags"):
-        raise ValueError(f"{mentions.manifest.name} finds no mentions: its head is {mentions.manifest.head}")
-    if pairs.manifest.head != "pair":
-        raise ValueError(f"{pairs.manifest.name} relates no pairs of mentions: its head is {pairs.manifest.head}")
+    first, second = heads[mentions.manifest.head], heads[pairs.manifest.head]
+    if first.pairs:
+        raise ValueError(f"{mentions.manifest.name} finds no mentions: its head is {first.name}")
+    if second.pairs != "mentions":
+        raise ValueError(f"{pairs.manifest.name} relates no pairs of mentions: its head is {second.name}")
     if strange := set(mentions.manifest.inventory.types) - set(pairs.manifest.inventory.types):
         raise ValueError(f"{pairs.manifest.name} does not know the types {', '.join(sorted(strange))}")
+    # A tagger that was trained on boxes alone is shown these still.
+    looks = bool(mentions.manifest.training.get("config", {}).get("images"))
+    found = predicted_mentions(mentions, first, examples, parser, images if looks else "")
+    predictions = related(pairs, second, examples, found, parser, images)
+    return score_predictions(examples, predictions, pairs.manifest.inventory)
 
 
 def predicted_mentions(
-    checkpoint: Checkpoint, examples: Sequence[Example], parser: Parses, images: str = ""
+    checkpoint: Checkpoint, head: Head, examples: Sequence[Example], parser: Parses, images: str = ""
 ) -> list[Prediction]:
     """The mentions that the first checkpoint finds in each example."""
     manifest = checkpoint.manifest
-    prepared = prepared_for(checkpoint, examples, parser, images)
-    network = checkpoint.network
-    found = tagged(network, prepared) if prepared.head == "tags" else read(network, prepared)
-    reader = Reader(manifest.inventory, manifest.calibration, manifest.thresholds)
-    return [Prediction(one.mentions, ()) for one in reader.predictions(found)]
+    prepared = prepare_for(checkpoint, head, examples, parser, images)
+    found = head.predict(checkpoint.network, prepared)
+    predictor = Predictor(manifest.inventory, manifest.calibration, manifest.thresholds)
+    return [Prediction(one.mentions, ()) for one in predictor.predictions(found)]
 
 
 def related(
-    checkpoint: Checkpoint, examples: Sequence[Example], found: Sequence[Prediction], parser: Parses, images: str = ""
+    checkpoint: Checkpoint,
+    head: Head,
+    examples: Sequence[Example],
+    found: Sequence[Prediction],
+    parser: Parses,
+    images: str = "",
 ) -> list[Prediction]:
     """The same mentions with each pair's most probable relation, where that is one and may join their types.
 
@@ -68,7 +76,7 @@ def related(
     """
     names = checkpoint.manifest.inventory
     asked = [_asked(example, one, names) for example, one in zip(examples, found, strict=True)]
-    prepared = prepared_for(checkpoint, asked, parser, images)
+    prepared = prepare_for(checkpoint, head, asked, parser, images)
     logits = pair_logits(checkpoint.network, prepared)
     surest: list[dict[frozenset[int], ScoredRelation]] = [{} for _ in examples]
     for item, label, odds in zip(prepared.items, logits.argmax(1).tolist(), log_odds(logits), strict=True):

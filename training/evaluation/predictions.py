@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from extraction.features.batch import Batch, to_device
+from extraction.features.targets import PairTargets, pair_targets
 from extraction.networks.outputs import TagOutput
 from extraction.reader.decoding import Decoder, Found, mentions_of
-from training.data.preparation import Item, Prepared, targets_of
+from training.data.items import Item
+from training.data.prepared import Prepared
 
 BATCH_PIECES = 1600  # padded word pieces a batch on a processor
 ON_A_GPU = 8  # times as many
@@ -35,13 +37,19 @@ def settle(network: Any, prepared: Prepared) -> None:
     if not hasattr(network, "settle"):
         return
     network.settle(
-        (batch, to_device(targets_of(prepared, [prepared.items[place] for place in chosen], band=1), batch.ids.device))
+        (batch, to_device(_pair_targets(prepared, chosen), batch.ids.device))
         for chosen, batch in _batches(network, prepared)
     )
 
 
+def _pair_targets(prepared: Prepared, chosen: Sequence[int]) -> PairTargets:
+    items = [prepared.items[place] for place in chosen]
+    examples = [prepared.examples[item.example] for item in items]
+    return pair_targets(examples, [item.candidate for item in items], prepared.inventory)
+
+
 @torch.inference_mode()
-def tagged(network: Any, prepared: Prepared) -> list[Found]:
+def found_by_tags(network: Any, prepared: Prepared) -> list[Found]:
     """The mentions that a tagger finds in each example."""
     found: list[Found] = [Found()] * len(prepared.items)
     for chosen, batch in _batches(network, prepared):
@@ -53,7 +61,7 @@ def tagged(network: Any, prepared: Prepared) -> list[Found]:
 
 
 @torch.inference_mode()
-def read(network: Any, prepared: Prepared) -> list[Found]:
+def found_by_word_pairs(network: Any, prepared: Prepared) -> list[Found]:
     """What a word-pair network finds in each example."""
     decoder = Decoder(prepared.inventory)
     found: list[Found] = [Found()] * len(prepared.items)

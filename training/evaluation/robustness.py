@@ -17,12 +17,12 @@ from extraction.schema import Example
 from training.config import TrainConfig
 from training.data.images import folders_named, missing, pictures_for
 from training.data.parse_cache import Parses
+from training.data.preparation import prepare_for
+from training.data.prepared import Head
 from training.evaluation.bootstrap import difference, interval, spread
-from training.evaluation.decision_threshold import least_of
-from training.evaluation.evaluation import prepared_for
 from training.evaluation.perturbation import changed, disturbed_regions, shuffled_images
-from training.evaluation.scoring import Judgement, judge
-from training.publishing.publish import rule
+from training.evaluation.predictions_file import rule
+from training.scores import Calibrated, Scores
 
 Say = Callable[[str], object]
 
@@ -39,7 +39,9 @@ class Trial:
     images: str | None = None  # folder of the pictures; None = the data set's own, or those of the training
 
 
-def tried(checkpoint: Checkpoint, root: Path, trial: Trial, parser: Parses, say: Say = lambda line: None) -> Judgement:
+def tried(
+    checkpoint: Checkpoint, head: Head, root: Path, trial: Trial, parser: Parses, say: Say = lambda line: None
+) -> Scores:
     """Raises DatasetError; ValueError for shares, or labels that the checkpoint does not know.
 
     `say` is told how many examples were made harder, and how many pictures are missing.
@@ -47,15 +49,12 @@ def tried(checkpoint: Checkpoint, root: Path, trial: Trial, parser: Parses, say:
     manifest = checkpoint.manifest
     config = TrainConfig.from_dict(manifest.training["config"])
     examples = [one for one in registry.load(trial.data, trial.split, root, config.labels) if one.words]
-    examples = harder(examples[: config.limit or None], trial, manifest.head, say)
-    prepared = prepared_for(checkpoint, examples, parser, shown(checkpoint, examples, root, trial, say))
-    even = least_of(manifest)
-    own = {} if prepared.head in ("pair", "region_pair") else manifest.thresholds
-    thresholds = own if even is None else {"default": even}
-    return judge(checkpoint.network, prepared, manifest.calibration, thresholds)
+    examples = harder(examples[: config.limit or None], trial, head, say)
+    prepared = prepare_for(checkpoint, head, examples, parser, pictures_shown(checkpoint, examples, root, trial, say))
+    return prepared.score(checkpoint.network, Calibrated.of(manifest))
 
 
-def shown(checkpoint: Checkpoint, examples: Sequence[Example], root: Path, trial: Trial, say: Say) -> str:
+def pictures_shown(checkpoint: Checkpoint, examples: Sequence[Example], root: Path, trial: Trial, say: Say) -> str:
     """The folder of the pictures that the checkpoint is shown, "" for none.
 
     Raises ValueError where pictures are named that its network has no eyes for, DatasetError where they are not there.
@@ -66,7 +65,7 @@ def shown(checkpoint: Checkpoint, examples: Sequence[Example], root: Path, trial
         if trial.images:
             raise ValueError(f"{manifest.name} is not shown pictures: it has no part that looks at them.")
         return ""
-    images = pictures_for(config, root, trial.data) if trial.images is None else trial.images
+    images = pictures_for(config.images, config.data, root, trial.data) if trial.images is None else trial.images
     if config.images and not images and trial.images is None:
         raise DatasetError(
             f"{manifest.name} was trained with pictures from {config.images}, and there are none for {trial.data}: "
@@ -77,11 +76,10 @@ def shown(checkpoint: Checkpoint, examples: Sequence[Example], root: Path, trial
     return images
 
 
-def harder(examples: Sequence[Example], trial: Trial, head: str, say: Say) -> list[Example]:
+def harder(examples: Sequence[Example], trial: Trial, head: Head, say: Say) -> list[Example]:
     """The examples made harder as the trial asks; raises ValueError."""
-    made = list(examples)
-    if head != "region_pair":  # candidates that this head is not asked about hold no region in its place
-        made = [replace(one, candidates=tuple(pair for pair in one.candidates if not pair.region)) for one in made]
+    # Candidates that this head is not asked about hold no region in its place.
+    made = [replace(one, candidates=tuple(filter(head.asks, one.candidates))) for one in examples]
     if trial.shuffle_images:
         before, made = made, shuffled_images(made, trial.shuffle_images, trial.seed)
         say(f"{changed(before, made)} of {len(made)} examples have another's picture")
@@ -91,7 +89,7 @@ def harder(examples: Sequence[Example], trial: Trial, head: str, say: Say) -> li
     return made
 
 
-def said(judged: Judgement, by_relation: bool = False, confusion: bool = False) -> Iterator[str]:
+def report_lines(judged: Scores, by_relation: bool = False, confusion: bool = False) -> Iterator[str]:
     """The figures in lines for people."""
     yield "  ".join(f"{name} {value:.1%}" for name, value in judged.figures.items())
     if len(judged.counts):
@@ -110,7 +108,7 @@ def _most(item: tuple[str, int]) -> int:
     return -item[1]
 
 
-def against(judged: Judgement, path: Path) -> str:
+def against(judged: Scores, path: Path) -> str:
     """How the F1 differs from that of the predictions in a file; raises ValueError where they are of other items."""
     try:
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

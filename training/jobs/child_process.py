@@ -144,9 +144,9 @@ def _cause(code: int, progress: Mapping[str, Any], log: str) -> str:
     if code < 0:
         name = signal.Signals(-code).name
         often = " The system does that where memory runs out." if -code == signal.SIGKILL else ""
-        return f"The process was ended by {name}{at}.{often} What it had saved is kept: resume it to go on from there."
+        return f"The process was ended by {name}{at}.{often} Its saved state is kept: resume it to continue."
     last = log.strip().rpartition("\n")[2]
-    return f"The process ended with code {code}{at}. It last said: {last or 'nothing'}"
+    return f"The process ended with code {code}{at}. Last output: {last or 'none'}"
 
 
 def attend(

@@ -61,11 +61,10 @@ def sentence(error: BaseException) -> str:
     """An error for people: what happened and what to do."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
-            f"The disk is full ({error.filename or 'DATA_DIR'}). Nothing that was saved before is lost. Make room, "
-            "then resume."
+            f"The disk is full ({error.filename or 'DATA_DIR'}). Saved data is not lost. Free some space, then resume."
         )
     if isinstance(error, MemoryError):
-        return "There was not enough memory. Make the batches smaller, or end other programs; then resume."
+        return "Out of memory. Use smaller batches or stop other programs, then resume."
     text = str(error).strip()
     return text if text and foreseen(error) else f"{type(error).__name__}: {text}"[:2000]
 

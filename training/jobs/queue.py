@@ -61,7 +61,7 @@ def _settle(kind: type[Work]) -> None:
     left.filter(wish=STOP).update(state=State.STOPPED, wish="", **ended)
     left.filter(attempts__gte=GIVEN_UP_AT).update(
         state=State.FAILED,
-        error=f"The trainer died {GIVEN_UP_AT} times while it worked on this and nothing came of it. Look at its log, "
+        error=f"The trainer died {GIVEN_UP_AT} times while it worked on this. Look at its log, "
         "log/trainer.log in DATA_DIR, before you resume it.",
         **ended,
     )

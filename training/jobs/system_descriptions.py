@@ -73,7 +73,9 @@ def _ask_child() -> str:
     try:
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=CHILD_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise CannotDescribe("The systems could not be described in time; the machine is busy. Try again.") from error
+        raise CannotDescribe(
+            "The settings of the systems could not be loaded in time because the machine is busy. Try again."
+        ) from error
     if ended.returncode:
         raise CannotDescribe(f"The systems cannot be described: {ended.stderr.strip().rpartition(chr(10))[2]}")
     return ended.stdout
@@ -113,9 +115,15 @@ def _recipes(system: str) -> list[dict[str, Any]]:
         f"the paper's{', ' + name if name != system else ''}": c for name, c in PAPER.items() if c.system == system
     }
     return [
-        {"name": re.sub(r"\W+", "-", title), "title": title.capitalize(), "values": _values(config)}
+        {"name": re.sub(r"\W+", "-", title), "title": _shown(title), "values": _values(config)}
         for title, config in {**own, **papers}.items()
     ]
+
+
+def _shown(title: str) -> str:
+    """A recipe's title on its button; the address keeps the longer one."""
+    title = title.removeprefix("ours, ").replace("the paper's", "paper")
+    return title[0].upper() + title[1:]
 
 
 def _values(config: Any) -> dict[str, Any]:

@@ -23,11 +23,13 @@ from extraction.readings import model_registry
 from training.config import TrainConfig
 from training.data.images import beside
 from training.data.uploads import folder_of
-from training.engine.loop import Progress
-from training.evaluation.evaluation import Measured, measure
+from training.engine.loop import RunProgress
+from training.evaluation.evaluation import evaluate_on
+from training.heads import HEADS
 from training.jobs.progress_protocol import tell
 from training.models import Dataset, EvaluatedExample, Evaluation, TrainingRun
-from training.run import parser_for, run
+from training.run import Watcher, parser_for, run
+from training.scores import Examined
 
 ROWS = 500
 SAID_EVERY_SECONDS = 1.0
@@ -50,13 +52,13 @@ def perform_run(row: TrainingRun, stop: Stop) -> None:
         root = _gathered(row, folder)
         own = {"device": row.device.partition(":")[0], "images": _pictures(row, root)}
         config = TrainConfig.from_dict({**row.config, **own})
-        said = Said(row.progress)
+        reporter = ProgressReporter(row.progress)
         resume = (folder / "run").is_dir()
         parser = None if _parsed_by_shipped() else _own_parser()
         try:
-            run(config, root, folder, parser, said, stop, resume, str(row), _say)
+            run(config, root, folder, parser, Watcher(reporter, stop, _say), str(row), resume)
         finally:
-            said.last()
+            reporter.last()
         tell(phase="done")
         _keep(row, folder)
 
@@ -75,16 +77,16 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-class Said:
+class ProgressReporter:
     """Tells the trainer how far a run is, at most once a second: its losses, its scores, the time left."""
 
     def __init__(self, before: dict[str, Any]) -> None:
         self.first: tuple[int, float] | None = None
-        self.progress: Progress | None = None
+        self.progress: RunProgress | None = None
         self.next, self.scored, self.pointed = 0.0, 0, -1
         self.resumed = bool(before.get("curves"))
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: RunProgress) -> None:
         if self.first is None:
             self.first = (progress.step - 1, progress.seconds)
             self.scored = sum(1 for one in progress.scores if one["step"] < progress.step)
@@ -108,7 +110,7 @@ class Said:
         if self.progress is not None:
             self._tell(self.progress)
 
-    def _tell(self, progress: Progress) -> None:
+    def _tell(self, progress: RunProgress) -> None:
         assert self.first is not None
         done, spent = progress.step - self.first[0], progress.seconds - self.first[1]
         left = (progress.steps - progress.step) * spent / done if done else 0.0
@@ -183,15 +185,14 @@ def perform_evaluation(row: Evaluation) -> None:
         raise model_registry.NoCheckpoint(
             f"The files in {row.checkpoint.path} are not those that were registered: they have been changed or damaged."
         )
-    config = TrainConfig.from_dict(checkpoint.manifest.training["config"])
-    parser = parser_for(config, None if _parsed_by_shipped() else _own_parser())
-    root = Path(row.dataset.root)
-    measured = measure(checkpoint, row.dataset.format, row.split, root, parser, lambda line: tell(phase=line))
+    parser = parser_for(checkpoint.manifest.system, None if _parsed_by_shipped() else _own_parser())
+    root, head = Path(row.dataset.root), HEADS[checkpoint.manifest.head]
+    examined = evaluate_on(checkpoint, head, row.dataset.format, row.split, root, parser, lambda line: tell(phase=line))
     tell(phase="keeping what it said")
-    _record(row, measured)
+    _record(row, examined)
 
 
-def _record(row: Evaluation, measured: Measured) -> None:
+def _record(row: Evaluation, examined: Examined) -> None:
     examples = [
         EvaluatedExample(
             evaluation=row,
@@ -203,12 +204,12 @@ def _record(row: Evaluation, measured: Measured) -> None:
             gold=one.gold,
             content=one.content(),
         )
-        for number, one in enumerate(measured.looked, 1)
+        for number, one in enumerate(examined.examples, 1)
     ]
     with transaction.atomic():
         EvaluatedExample.objects.filter(evaluation=row).delete()
         EvaluatedExample.objects.bulk_create(examples, batch_size=ROWS)
-        Evaluation.objects.filter(pk=row.pk).update(metrics=measured.as_dict(), inputs=measured.inputs)
+        Evaluation.objects.filter(pk=row.pk).update(metrics=examined.as_dict(), inputs=examined.inputs)
 
 
 def _between(keys: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Fits a checkpoint's calibration and thresholds on dev examples."""
+"""Fits a checkpoint's calibration (Platt scaling) and thresholds on dev examples."""
 
 from __future__ import annotations
 
@@ -9,20 +9,102 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from extraction.labels import Inventory
-from extraction.reader.calibration import Calibration, clip, relation_inputs, sigmoid
+from extraction.labels import Inventory, LabelMode, annotated_relations
+from extraction.reader.calibration import Calibration, clip, log_odds, relation_inputs, sigmoid
 from extraction.reader.decoding import Found
 from extraction.schema import Example
-from training.evaluation.metrics import Judged, Prediction, judged_relations
+from training.data.prepared import Prepared
+from training.evaluation.metrics import JudgedRelation, Prediction, calibration_error, judged_relations
+from training.evaluation.pair_scores import best_pair_threshold, gold_labels
+from training.evaluation.quintuple_scores import Predictor, best_threshold
 from training.evaluation.word_pair_grid import ScoredRelation, ScoredSpan
+from training.scores import Calibrated
 
 Floats = NDArray[np.float64]
 
+# Of asserted relations, on dev. Higher in truth: dev counts as wrong what is so, but not in the annotation.
+PRECISION = 0.70
+# Sets of sentences that were picked for their relations: how often one is right there says little about other texts.
+PICKED = ("conll04", "jmere", "mnre_none")
 LEAST_LOGIT = -4.0  # relations below it are hopeless and would only drown the fit
 PULL = 4.0  # towards no bias of its own, for each relation; in examples
 ENOUGH = 15  # predictions of a relation on dev, for a threshold of its own
 # Thresholds tried: 0.30 .. 0.90. What is less sure than that is rarely right in news, whatever it is on dev.
 STEPS = tuple(step / 50 for step in range(15, 46))
+
+
+def calibrate_word_pairs(
+    dev: Prepared, found: Sequence[Found], data: Sequence[str], labels: LabelMode, longest: int
+) -> Calibrated:
+    """Fitted on the dev examples of at most `longest` words whose set has relations. `data`: what was trained on."""
+    names = dev.inventory
+    chosen = [
+        (example, one)
+        for example, one in zip(dev.examples, found, strict=True)
+        if example.relation_keys and len(example.words) <= longest
+    ]
+    examples, own = [example for example, _ in chosen], [one for _, one in chosen]
+    fitted = fit(examples, own, names)
+    judged = judged_relations(examples, Predictor(names, fitted, {"default": 0.0}).predictions(own), names)
+    gold = sum(len(example.relations) for example in examples)
+    thresholds = choose(judged, gold, PRECISION, _only_in_picked(data, labels))
+    best, score = best_threshold(examples, own, names, fitted)
+    error = calibration_error([one.score for one in judged], [one.right for one in judged])
+    measured = {
+        "sentences": len(examples),
+        "relation_calibration_error": round(error, 4),
+        "precision_at_thresholds": round(thresholds.precision, 4),
+        "recall_at_thresholds": round(thresholds.recall, 4),
+        "best_f1": round(score.f1, 4),
+        "best_f1_threshold": best,
+    }
+    return Calibrated(fitted, thresholds.values, best, measured)
+
+
+def calibrate_pairs(dev: Prepared, logits: NDArray[np.float32]) -> Calibrated:
+    """Platt scaling of the found relation's log-odds, and the threshold with which enough of dev's relations are right.
+
+    A pair system is live given mentions that another found: their logits take no part.
+    """
+    keys, gold = dev.inventory.relation_keys, gold_labels(dev)
+    best = best_pair_threshold(logits, gold)
+    measured = {} if best is None else {"best_f1_threshold": best}
+    rows, right, labels = [], [], []
+    for label, odds in zip(gold.tolist(), log_odds(logits), strict=True):
+        likeliest = int(odds[1:].argmax()) + 1
+        rows.append((float(clip(odds[likeliest : likeliest + 1].astype(np.float64))[0]), 1.0))
+        right.append(likeliest == label)
+        labels.append(likeliest)
+    if len(set(right)) < 2:
+        return Calibrated(best=best, dev=measured)
+    slope, bias = logistic(np.array(rows), right, np.full(2, 1e-3))
+    fitted = Calibration(relation=(float(slope), 0.0, 0.0, 0.0, float(bias)))
+    scores = 1 / (1 + np.exp(-(np.array(rows) @ np.array([slope, bias]))))
+    judged = [JudgedRelation(keys[label - 1], float(s), ok) for label, s, ok in zip(labels, scores, right, strict=True)]
+    return Calibrated(fitted, choose(judged, int((gold > 0).sum()), PRECISION).values, best, measured)
+
+
+def calibrate_tags(dev: Prepared, found: Sequence[Found]) -> Calibrated:
+    """Platt scaling of a tagged mention's certainty."""
+    rows, right = [], []
+    for example, one in zip(dev.examples, found, strict=True):
+        gold = {(mention.start, mention.end): mention.type for mention in example.mentions}
+        for mention in one.mentions:
+            rows.append((float(clip(np.array([mention.logit]))[0]), 1.0))
+            right.append(gold.get((mention.start, mention.end)) == dev.inventory.types[mention.type])
+    if len(set(right)) < 2:
+        return Calibrated()
+    slope, bias = logistic(np.array(rows), right, np.full(2, 1e-3))
+    return Calibrated(Calibration(mention=(float(slope), float(bias))))
+
+
+def _only_in_picked(data: Sequence[str], labels: LabelMode) -> frozenset[str]:
+    """Relations that a reader trained on other sets too has learnt from the picked ones alone (`peer`, `killed_by`)."""
+    picked, others = (
+        {key for name in data if (name in PICKED) == wanted for key in annotated_relations(name, labels)}
+        for wanted in (True, False)
+    )
+    return frozenset(picked - others) if others else frozenset()
 
 
 def fit(examples: Sequence[Example], found: Sequence[Found], inventory: Inventory) -> Calibration:
@@ -53,14 +135,16 @@ class Thresholds:
     recall: float
 
 
-def choose(judged: Sequence[Judged], gold: int, precision: float, cautious: frozenset[str] = frozenset()) -> Thresholds:
+def choose(
+    judged: Sequence[JudgedRelation], gold: int, precision: float, cautious: frozenset[str] = frozenset()
+) -> Thresholds:
     """For each relation with enough predictions, the lowest threshold that is right `precision` of the time on dev.
 
     The others share the lowest one with which all predictions together are. `cautious` relations get the highest there
     is: dev does not show how often they are right in the texts that the reader is for.
     """
     values = {"default": _lowest(judged, precision)}
-    by_key: defaultdict[str, list[Judged]] = defaultdict(list)
+    by_key: defaultdict[str, list[JudgedRelation]] = defaultdict(list)
     for one in judged:
         by_key[one.key].append(one)
     values.update(dict.fromkeys(sorted(cautious), STEPS[-1]))
@@ -73,7 +157,7 @@ def choose(judged: Sequence[Judged], gold: int, precision: float, cautious: froz
     return Thresholds(values, sum(kept) / max(1, len(kept)), sum(kept) / max(1, gold))
 
 
-def _lowest(judged: Sequence[Judged], precision: float) -> float:
+def _lowest(judged: Sequence[JudgedRelation], precision: float) -> float:
     """The lowest threshold from which on enough predictions are right; the highest one where there is none."""
     for threshold in STEPS:
         kept = [one.right for one in judged if one.score >= threshold]

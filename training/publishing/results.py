@@ -32,7 +32,7 @@ Result = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Line:
+class BenchmarkLine:
     """What is measured by a recipe: which of its test figures, what it must and should reach, what others published."""
 
     recipe: str
@@ -44,44 +44,44 @@ class Line:
 
 
 LINES = (
-    Line("mtb", "MNRE, relations", "61.0", "64", "60.96 (MEGA's table), 63.70 (FocalMRE's): BERT-base"),
-    Line("mega", "MNRE, relations", "MTB's", "66.41", "66.41: BERT-base, objects of the pictures"),
-    Line(
+    BenchmarkLine("mtb", "MNRE, relations", "61.0", "64", "60.96 (MEGA's table), 63.70 (FocalMRE's): BERT-base"),
+    BenchmarkLine("mega", "MNRE, relations", "MTB's", "66.41", "66.41: BERT-base, objects of the pictures"),
+    BenchmarkLine(
         "focalmre",
         "MNRE, relations",
         "MTB's",
         "64",
         "88.01 on regions that leak the label; 62.76 on whole pictures: BERT-base, ViT",
     ),
-    Line(
+    BenchmarkLine(
         "rsrnet",
         "MNRE, relations",
         "MTB's",
         "64",
         "83.89 on regions that leak the label: RoBERTa, ResNeSt-50, pictures",
     ),
-    Line(
+    BenchmarkLine(
         "rsrnet-twitter2017",
         "Twitter2017, mentions",
         "80",
         "83.44",
         "83.44: BERT-CRF, text; 87.90: XLM-R, ResNeSt-50, pictures",
     ),
-    Line(
+    BenchmarkLine(
         "rsrnet-twitter2015",
         "Twitter2015, mentions",
         "68",
         "71.81",
         "71.81: BERT-CRF, text; 76.48: XLM-R, ResNeSt-50, pictures",
     ),
-    Line(
+    BenchmarkLine(
         "jmere-boxes",
         "JMERE's stand-in, directed quintuples",
         "48",
         "55.29",
-        "55.29: BERT-base, pictures, JMERE itself, blind to direction",
+        "55.29: BERT-base, pictures, JMERE itself, undirected",
     ),
-    Line(
+    BenchmarkLine(
         "jmere-boxes",
         "the same, mentions of the quintuples",
         "75",
@@ -89,10 +89,12 @@ LINES = (
         "78.59: as above",
         "mentions_of_quintuples_f1",
     ),
-    Line("jmere", "the same, directed quintuples, text alone", "", "", "none"),
-    Line("conll04", "CoNLL04, strict relations", "63", "71.5", "71.5: SpERT, BERT-base, train and dev"),
-    Line("relformer", "GMNER, a mention and its object told apart", "", "", "63.52 on MORE: BERT-base, ViT, knowledge"),
-    Line("relformer", "the same, accuracy", "", "", "85.41 on MORE", "accuracy"),
+    BenchmarkLine("jmere", "the same, directed quintuples, text alone", "", "", "none"),
+    BenchmarkLine("conll04", "CoNLL04, strict relations", "63", "71.5", "71.5: SpERT, BERT-base, train and dev"),
+    BenchmarkLine(
+        "relformer", "GMNER, whether a region depicts a mention", "", "", "63.52 on MORE: BERT-base, ViT, knowledge"
+    ),
+    BenchmarkLine("relformer", "the same, accuracy", "", "", "85.41 on MORE", "accuracy"),
 )
 
 
@@ -178,20 +180,20 @@ def load(place: Path = FOLDER) -> list[Result]:
 def table(results: Sequence[Result]) -> str:
     """The table of docs/benchmarks.md: a row for each line and, of its recipe, each way of training it."""
     rows = [
-        "| system | on test | measured | seeds | at least | aim | published, and with what |",
+        "| system | on test | measured | seeds | required | target | published, and with what |",
         "|---" * 7 + "|",
     ]
     for line in LINES:
         system = ABOUT[RECIPES[line.recipe].system].title
         for measured, seeds in _measured(line, results):
-            wanted = f"{line.least or 'report'} | {line.aim or 'report'}"
+            wanted = f"{line.least or 'none'} | {line.aim or 'none'}"
             rows.append(f"| {system} | {line.what} | {measured} | {seeds} | {wanted} | {line.published} |")
     return "\n".join(rows) + "\n"
 
 
 def short_table(results: Sequence[Result]) -> str:
-    """The table of the README: our figure beside the paper's, and the command that makes it."""
-    rows = ["| system | on test | here | published, and with what | command |", "|---" * 5 + "|"]
+    """The table of docs/systems.md: our figure beside the paper's, and the command that makes it."""
+    rows = ["| system | on test | measured | published, and with what | command |", "|---" * 5 + "|"]
     for line in LINES:
         commands = _commands(line, results) if line.figure == "f1" else repeat("the same")
         for (measured, _), command in zip(_measured(line, results), commands, strict=False):
@@ -200,7 +202,7 @@ def short_table(results: Sequence[Result]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _measured(line: Line, results: Sequence[Result]) -> Iterator[tuple[str, str]]:
+def _measured(line: BenchmarkLine, results: Sequence[Result]) -> Iterator[tuple[str, str]]:
     """A line's figure in words and the seeds behind it, for each way in which its recipe was trained."""
     groups = _groups(line.recipe, results)
     if not groups:
@@ -214,7 +216,7 @@ def _measured(line: Line, results: Sequence[Result]) -> Iterator[tuple[str, str]
         yield said, ", ".join(str(run["seed"]) for run in runs)
 
 
-def _likeliest(line: Line, runs: Sequence[Result]) -> str:
+def _likeliest(line: BenchmarkLine, runs: Sequence[Result]) -> str:
     """What stands beside a pair system's figure: that of the most probable label, where another rule made it."""
     name = f"argmax_{line.figure}"
     if not all(name in run["test"] for run in runs):
@@ -233,7 +235,7 @@ def _groups(recipe: str, results: Sequence[Result]) -> list[list[Result]]:
     return [sorted(runs, key=lambda run: int(run["seed"])) for _, runs in sorted(found.items())]
 
 
-def _commands(line: Line, results: Sequence[Result]) -> Iterator[str]:
+def _commands(line: BenchmarkLine, results: Sequence[Result]) -> Iterator[str]:
     """How each of a line's figures is made, but for folders and seeds."""
     system = RECIPES[line.recipe].system
     for changed in [runs[0]["changed"] for runs in _groups(line.recipe, results)] or [{}]:
@@ -264,5 +266,6 @@ def written(text: str, made: str) -> str:
 def documents() -> dict[Path, str]:
     """The files that hold a table, with the table that they should hold."""
     results = load()
-    made = {ROOT / "README.md": short_table(results), ROOT / "docs" / "benchmarks.md": table(results)}
+    docs = ROOT / "docs"
+    made = {docs / "systems.md": short_table(results), docs / "benchmarks.md": table(results)}
     return {path: written(path.read_text(encoding="utf-8"), text) for path, text in made.items()}

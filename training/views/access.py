@@ -43,7 +43,7 @@ def state_of(work: Work) -> dict[str, Any]:
     label, before = work.get_state_display(), 0
     if work.state == Work.State.WAITING:
         before = jobs_queue.place(work)
-        label = f"waiting, {before} before it" if before else "waiting, next"
+        label = f"waiting, {before} ahead" if before else "waiting, next"
     elif work.state == Work.State.RUNNING and work.wish == jobs_queue.STOP:
         label = "stopping"
     return {"code": COLOURS[work.state], "label": label}

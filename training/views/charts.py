@@ -26,7 +26,7 @@ def bars(counts: Sequence[Sequence[Any]]) -> list[Bar]:
 
 
 @dataclass(frozen=True)
-class Cell:
+class ConfusionCell:
     """How often a label was read as another; `shade` 0..5 by its share of the row."""
 
     x: float
@@ -38,7 +38,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Matrix:
+class ConfusionMatrix:
     """A confusion matrix: annotated labels down, found ones across."""
 
     width: float
@@ -46,13 +46,13 @@ class Matrix:
     size: float
     rows: tuple[tuple[float, str], ...]
     columns: tuple[tuple[float, str], ...]
-    cells: tuple[Cell, ...]
+    cells: tuple[ConfusionCell, ...]
     left_out: int
     left: float = LABEL
     top: float = HEAD
 
 
-def matrix(confusion: Sequence[Sequence[Any]], none: str) -> Matrix | None:
+def matrix(confusion: Sequence[Sequence[Any]], none: str) -> ConfusionMatrix | None:
     """From (annotated, found, count) triples; labels beyond MOST_LABELS are put together. None where there are none."""
     totals: dict[str, int] = {}
     for gold, found, count in confusion:
@@ -67,23 +67,23 @@ def matrix(confusion: Sequence[Sequence[Any]], none: str) -> Matrix | None:
     return _placed(shown, counted, max(0, len(ordered) - len(shown))) if shown else None
 
 
-def _placed(labels: Sequence[str], counted: dict[tuple[str, str], int], left_out: int) -> Matrix:
+def _placed(labels: Sequence[str], counted: dict[tuple[str, str], int], left_out: int) -> ConfusionMatrix:
     sums = {gold: sum(count for (one, _), count in counted.items() if one == gold) for gold in labels}
     places = {label: index * CELL for index, label in enumerate(labels)}
     cells = tuple(
-        Cell(
+        ConfusionCell(
             x=LABEL + places[found],
             y=HEAD + places[gold],
             count=count,
             shade=min(5, 1 + int(5 * count / sums[gold])),
             right=gold == found,
-            says=f"{gold} read as {found}: {count} of {sums[gold]}",
+            says=f"{gold} predicted as {found}: {count} of {sums[gold]}",
         )
         for (gold, found), count in sorted(counted.items())
         if count
     )
     size = CELL * len(labels)
-    return Matrix(
+    return ConfusionMatrix(
         width=LABEL + size + 8,
         height=HEAD + size + 8,
         size=CELL,

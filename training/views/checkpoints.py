@@ -64,7 +64,7 @@ def promote(request: HttpRequest, checkpoint_id: int) -> HttpResponse:
     if not form.is_valid():
         return _shown(request, found, promote=form, status=422)
     if Promotion.objects.filter(state__in=(Work.State.WAITING, Work.State.RUNNING)).exists():
-        messages.error(request, "Another promotion is on its way. Wait until it has ended.")
+        messages.error(request, "Another promotion is in progress. Wait until it has ended.")
         return redirect("checkpoint", found.pk)
     since = form.cleaned_data["since"] if form.cleaned_data["reread"] == Promotion.Reread.SINCE else None
     asked = Promotion.objects.create(
@@ -78,7 +78,9 @@ def promote(request: HttpRequest, checkpoint_id: int) -> HttpResponse:
         request.user, "promotion asked", found.digest, None, {"reread": asked.reread, "since": since and str(since)}
     )
     ring("check")
-    messages.success(request, "The checkpoint is loaded and tried; if it reads, it is put into production.")
+    messages.success(
+        request, "The checkpoint is being loaded and tested. If the test succeeds, it goes into production."
+    )
     return redirect("checkpoint", found.pk)
 
 

@@ -15,7 +15,7 @@ from training.views import curves
 from training.views.access import page, state_of
 
 if TYPE_CHECKING:
-    from training.evaluation.bootstrap import Difference
+    from training.evaluation.bootstrap import F1Difference
 
 MOST = 8
 
@@ -65,7 +65,7 @@ def _charts(runs: list[TrainingRun]) -> list[curves.Chart]:
     drawn = [(run, run.progress.get("curves", {})) for run in runs]
     losses = [(str(run), curves.smoothed(own.get("loss total", []))) for run, own in drawn]
     return [
-        curves.chart("Loss, averaged", losses),
+        curves.chart("Loss (moving average)", losses),
         curves.chart("F1 on dev", [(str(run), own.get("dev f1", [])) for run, own in drawn], share=True),
     ]
 
@@ -95,7 +95,7 @@ def _table(runs: list[TrainingRun], name: str, split: str, by: dict[int, Evaluat
     return {"name": name, "split": split, "rows": rows, "names": names, "spread": _spread(runs, rows, names)}
 
 
-def _sure(different: Difference | None) -> bool:
+def _sure(different: F1Difference | None) -> bool:
     """Whether 95 of 100 resamples agree on the sign."""
     return different is not None and (different.low > 0 or different.high < 0)
 
@@ -114,12 +114,12 @@ def _spread(runs: list[TrainingRun], rows: list[dict[str, Any]], names: list[str
     return [(fmean(column), stdev(column)) if len(column) > 1 else (column[0], 0.0) for column in values]
 
 
-def _difference(first: Evaluation, second: Evaluation) -> Difference | None:
+def _difference(first: Evaluation, second: Evaluation) -> F1Difference | None:
     return _paired(first.pk, second.pk, str(first.ended_at), str(second.ended_at))
 
 
 @lru_cache(maxsize=64)
-def _paired(first: int, second: int, *when: str) -> Difference | None:
+def _paired(first: int, second: int, *when: str) -> F1Difference | None:
     """The second's F1 less the first's, on the same examples; None where they were measured on others."""
     import numpy as np
 

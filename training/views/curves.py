@@ -25,7 +25,7 @@ class Tick:
 
 
 @dataclass(frozen=True)
-class Line:
+class Curve:
     """One curve: `style` is one of the style sheet's; `dots` are its points where they are few."""
 
     name: str
@@ -41,7 +41,7 @@ class Chart:
     """A drawing of curves; `empty` where there is nothing to draw yet."""
 
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[Curve, ...]
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
     width: float = WIDTH
@@ -106,13 +106,13 @@ class _Scale:
 _scale = _Scale
 
 
-def _line(name: str, style: int, points: list[tuple[float, float]], to_x: _Scale, to_y: _Scale, share: bool) -> Line:
+def _line(name: str, style: int, points: list[tuple[float, float]], to_x: _Scale, to_y: _Scale, share: bool) -> Curve:
     places = [(to_x(x), to_y(y)) for x, y in points]
     path = "M" + " L".join(f"{x:g} {y:g}" for x, y in places)
     values = [y for _, y in points]
     best = max(values) if share else min(values)
     dots = tuple(places) if len(places) <= DOTS else (places[-1],)
-    return Line(name, style, path, dots, _number(values[-1], share), _number(best, share))
+    return Curve(name, style, path, dots, _number(values[-1], share), _number(best, share))
 
 
 def _number(value: float, share: bool) -> str:

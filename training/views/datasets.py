@@ -91,13 +91,13 @@ def upload(request: HttpRequest) -> HttpResponse:
         form.add_error("files", str(error))
         return _listed(request, upload=form, status=422)
     except OSError as error:
-        form.add_error("files", f"It could not be kept: {error.strerror or error}. Make room in DATA_DIR.")
+        form.add_error(
+            "files", f"The upload could not be stored: {error.strerror or error}. Free some space in DATA_DIR."
+        )
         return _listed(request, upload=form, status=422)
     if kept.left_out:
         few = ", ".join(kept.left_out[:3])
-        messages.warning(
-            request, f"{len(kept.left_out)} files are of a kind that no loader reads, and left out: {few}."
-        )
+        messages.warning(request, f"{len(kept.left_out)} files were ignored because no loader reads them: {few}.")
     return _added(request, Dataset(name=form.cleaned_data["name"], format=format, root=str(root), uploaded=True))
 
 
@@ -120,7 +120,7 @@ def _added(request: HttpRequest, new: Dataset) -> HttpResponse:
     jobs_queue.wait(new)
     audit_log.note(request.user, "data set added", str(new.pk), None, {"name": new.name, "format": new.format})
     ring("check")
-    messages.success(request, "The data set is being read; its statistics appear when that is done.")
+    messages.success(request, "The data set is being checked. Its statistics appear when the check is done.")
     return redirect("dataset", new.pk)
 
 
@@ -143,15 +143,15 @@ def change(request: HttpRequest, dataset_id: int) -> HttpResponse:
 def _removed(request: HttpRequest, found: Dataset) -> HttpResponse:
     kept = found.pk
     if found.trainingrun_set.filter(state__in=("waiting", "running")).exists():
-        messages.error(request, "A run trains on it. Cancel that first.")
+        messages.error(request, "A run uses this data set. Cancel the run first.")
         return redirect("dataset", kept)
     try:
         found.delete()
     except ProtectedError:
-        messages.error(request, "Evaluations were made on it, and they would lose their meaning: it stays.")
+        messages.error(request, "This data set cannot be removed: evaluations refer to it.")
         return redirect("dataset", kept)
     if found.uploaded:
         shutil.rmtree(found.root, ignore_errors=True)
     audit_log.note(request.user, "data set removed", str(kept), {"name": found.name, "format": found.format})
-    messages.success(request, "The data set is removed.")
+    messages.success(request, "The data set was removed.")
     return redirect("datasets")

@@ -23,9 +23,9 @@ PER_PAGE = 20
 FAULTS = {
     "missed": "missed",
     "invented": "invented",
-    "confused": "read as another",
-    "type": "wrong type at an end",
-    "mention": "mention missed, invented or wrong",
+    "confused": "wrong relation",
+    "type": "wrong entity type",
+    "mention": "wrong mention",
 }
 
 

@@ -29,7 +29,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownExample:
     """What the page shows of one example."""
 
     position: int
@@ -43,12 +43,12 @@ class Shown:
     image: str
 
 
-def shown(row: EvaluatedExample, kinds: Mapping[str, str]) -> Shown:
+def shown(row: EvaluatedExample, kinds: Mapping[str, str]) -> ShownExample:
     content = row.content
     words: list[str] = content["words"]
     gold, found = (_spans(content[part]["mentions"]) for part in ("gold", "found"))
     judged = [_fault(words, one, kinds) for one in content["judged"]]
-    return Shown(
+    return ShownExample(
         position=row.position,
         annotated=marked(words, gold, set(found)),
         read=marked(words, found, set(gold)),

@@ -75,7 +75,7 @@ def _launched(request: HttpRequest, system: str, form: LaunchForm) -> HttpRespon
             audit_log.note(request.user, "run launched", str(run.pk), None, {"system": system, "seed": run.seed})
     ring("train")
     if len(runs) > 1:
-        messages.success(request, f"{len(runs)} runs are launched.")
+        messages.success(request, f"{len(runs)} runs were launched.")
         return redirect(f"{reverse('compare')}?batch={batch}")
     return redirect("run", runs[0].pk)
 
@@ -126,7 +126,7 @@ def _live(run: TrainingRun) -> dict[str, Any]:
         "silent": run.state == Work.State.RUNNING and _unheard(run),
         "waits_alone": run.state == Work.State.WAITING and _waits_in_vain(run),
         "charts": [
-            curves.chart("Loss, averaged", [(name, curves.smoothed(points)) for name, points in losses]),
+            curves.chart("Loss (moving average)", [(name, curves.smoothed(points)) for name, points in losses]),
             curves.chart("Scores on dev", scores, share=True),
         ],
         "log": "\n".join(run.log.splitlines()[-LOG_LINES:]),
@@ -165,15 +165,17 @@ def change(request: HttpRequest, run_id: int) -> HttpResponse:
     what, before = request.POST.get("do", ""), found.state
     if what == "cancel" and _busy(found):
         jobs_queue.stop(TrainingRun.objects.filter(pk=found.pk))
-        messages.success(request, "The run is asked to stop. It saves its state first, so that it can be resumed.")
+        messages.success(request, "The run is being cancelled. It saves its state first and can be resumed.")
     elif what in ("resume", "restart") and not _busy(found) and found.state != Work.State.DONE:
         if what == "restart":
             TrainingRun.objects.filter(pk=found.pk).update(progress={"start_over": True}, log="")
         jobs_queue.wait(found)
         ring("train")
-        messages.success(request, "The run waits for its turn.")
+        messages.success(request, "The run is queued.")
     else:
-        messages.error(request, "A run can be cancelled while it waits or goes on, and resumed after it stopped.")
+        messages.error(
+            request, "A run can be cancelled while it is waiting or running, and resumed after it has stopped."
+        )
         return redirect("run", run_id)
     audit_log.note(request.user, f"run {what}", str(run_id), before)
     return redirect("run", run_id)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from extraction.crawler.parsers.jsonld import Story, story_of
-from extraction.text.parser import clean
+from extraction.text.cleaning import clean
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement

@@ -19,7 +19,7 @@ from urllib.parse import urljoin, urlsplit
 
 from extraction.crawler import canonical_urls
 from extraction.crawler.parsers.html_text import first_picture, line_of, text_of
-from extraction.text.parser import clean
+from extraction.text.cleaning import clean
 
 MAX_FEED_BYTES = 5 << 20
 MAX_ITEMS = 1000
@@ -94,11 +94,11 @@ def _xml_feed(content: bytes, content_type: str, url: str) -> ParsedFeed:
     if found.get("bozo"):
         reason = str(found.get("bozo_exception", "")).replace("<unknown>:", "line ")
         if not entries:
-            raise FeedError(f"The feed is damaged and no item could be read ({reason[:200]}).")
+            raise FeedError(f"The feed is damaged and no item could be parsed ({reason[:200]}).")
         notice = f"The feed is not well formed ({reason[:200]})."
         if not re.search(rb"</(rss|feed|rdf:RDF|RDF)\s*>\s*\Z", content[-200:]):
             entries.pop()
-            notice += " It breaks off: its last item is left out."
+            notice += " It is truncated: its last item was ignored."
     items = _unique(_xml_item(entry, url) for entry in entries[:MAX_ITEMS])
     notice = notice or _of_length(len(entries)) or ("" if items else "The feed lists no items.")
     site = _web(feed.get("link", ""), url)
@@ -106,7 +106,7 @@ def _xml_feed(content: bytes, content_type: str, url: str) -> ParsedFeed:
 
 
 def _of_length(entries: int) -> str:
-    return f"The feed lists {entries:,} items; the first {MAX_ITEMS:,} are read." if entries > MAX_ITEMS else ""
+    return f"The feed lists {entries:,} items; the first {MAX_ITEMS:,} are used." if entries > MAX_ITEMS else ""
 
 
 def _hint(content: bytes, url: str) -> str:
@@ -115,7 +115,7 @@ def _hint(content: bytes, url: str) -> str:
         href = re.search(rb"\bhref\s*=\s*[\"']?([^\"'\s>]+)", tag, re.I)
         if href and re.search(rb"application/(rss\+xml|atom\+xml|feed\+json)", tag, re.I):
             found = _web(unescape(href[1].decode("utf-8", "replace")), url)
-            return f" This web page names one: {found}" if found else ""
+            return f" The page links to this one: {found}" if found else ""
     return ""
 
 
@@ -174,9 +174,9 @@ def _json_feed(content: bytes, url: str) -> ParsedFeed:
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise FeedError(f"The feed begins as JSON and is not ({str(error)[:200]}).") from error
+        raise FeedError(f"The feed looks like JSON but is not valid JSON ({str(error)[:200]}).") from error
     if not isinstance(found, dict) or not re.match(r"https?://jsonfeed\.org/version/", _str(found.get("version"))):
-        raise FeedError("This is JSON, but not a JSON Feed: it names no version of jsonfeed.org.")
+        raise FeedError("This is JSON, but not a JSON Feed: it has no jsonfeed.org version.")
     entries = found.get("items")
     if not isinstance(entries, list):
         raise FeedError("This JSON Feed has no list of items.")

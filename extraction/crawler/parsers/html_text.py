@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import unescape
 
-from extraction.text.parser import clean
+from extraction.text.cleaning import clean
 
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<!--")
 _DROPPED = ("script", "style", "template", "noscript", "iframe", "svg")

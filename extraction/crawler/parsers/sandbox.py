@@ -96,7 +96,7 @@ class _Parser:
             answer = json.loads(self._read(_LENGTH.unpack(self._read(_LENGTH.size))[0]))
         except (OSError, EOFError, ValueError):
             self.end()
-            limits = f"{SECONDS:g} seconds of computing or {MEMORY >> 20} MB of memory"
+            limits = f"{SECONDS:g} seconds of processor time or {MEMORY >> 20} MB of memory"
             raise Overrun(f"it took more than {limits}, or broke the parser.") from None
         assert isinstance(answer, dict)
         return answer

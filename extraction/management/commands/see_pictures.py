@@ -20,7 +20,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--again", action="store_true", help="make those due again that could not be looked at")
+        parser.add_argument("--again", action="store_true", help="make those due again that could not be processed")
         parser.add_argument("--all", action="store_true", help="make every kept picture due")
         parser.add_argument(
             "--read", action="store_true", help="read posts again that were read without their pictures"
@@ -31,26 +31,24 @@ class Command(BaseCommand):
         if again or options["all"]:
             failed = RegionSet.objects.exclude(error="").values("sha256")
             images = PostImage.objects.all() if options["all"] else PostImage.objects.filter(sha256__in=failed)
-            self.stdout.write(f"{detection.again(images)} pictures are due.")
+            self.stdout.write(f"{detection.again(images)} pictures are queued.")
         if later:
             if options["read"]:
-                self.stdout.write(f"{self._read()} posts are read again.")
+                self.stdout.write(f"{self._read()} posts are queued to be analysed again.")
             return
         try:
             sight = detectors_from_settings.load()
         except WeightsMissing as error:
             raise CommandError(str(error)) from error
         if sight is None:
-            raise CommandError(
-                "DETECTOR_WEIGHTS is empty, so nothing looks at pictures. See `manage.py fetch_weights`."
-            )
+            raise CommandError("DETECTOR_WEIGHTS is empty, so nothing can be detected. See `manage.py fetch_weights`.")
         looked = 0
         while claimed := detection.look_at_due(sight):
             looked += claimed
-            self.stdout.write(f"{looked} looked at")
-        self.stdout.write(f"{looked} pictures were looked at by {sight.version}.")
+            self.stdout.write(f"{looked} processed")
+        self.stdout.write(f"{looked} pictures were processed by {sight.version}.")
         if options["read"]:
-            self.stdout.write(f"{self._read()} posts are read again.")
+            self.stdout.write(f"{self._read()} posts are queued to be analysed again.")
 
     def _read(self) -> int:
         deployed = Deployment.objects.filter(active=True).select_related("checkpoint").first()

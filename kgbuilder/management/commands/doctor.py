@@ -15,7 +15,7 @@ from kgbuilder.monitoring import doctor
 
 
 class Command(BaseCommand):
-    help = "Lists every part: there, missing, and what that costs. Exit status 1 if a part that is needed is not there."
+    help = "Checks every component and explains what is missing. Exit status 1 if a required component is not OK."
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

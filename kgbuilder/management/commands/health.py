@@ -12,8 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from kgbuilder.monitoring import heartbeat
-from kgbuilder.supervision import parts
+from kgbuilder.supervision import heartbeat, parts
 
 SECONDS = 5
 
@@ -56,8 +55,8 @@ def _worker(name: str) -> str:
     try:
         alive = heartbeat.alive(name, host)
     except DatabaseError as error:
-        raise CommandError(f"The database does not answer, so nobody knows of {name}: {error}") from None
+        raise CommandError(f"The database does not respond, so the state of {name} is unknown: {error}") from None
     if not alive:
         seconds = heartbeat.SILENT.total_seconds()
-        raise CommandError(f"No {name} on {host} has told of itself for {seconds:.0f} seconds.")
-    return f"{name} on {host} lives."
+        raise CommandError(f"No {name} on {host} has sent a heartbeat for {seconds:.0f} seconds.")
+    return f"{name} on {host} is alive."

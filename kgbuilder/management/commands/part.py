@@ -23,7 +23,7 @@ MOST = 100  # of one kind on one machine
 
 
 class Command(BaseCommand):
-    help = "Runs one part (web, io, reader, …) until it is told to stop. Run `manage.py prepare` once before."
+    help = "Runs one component (web, io, reader, …) until it is stopped. Run `manage.py prepare` once before."
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -31,7 +31,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, name: str, **options: Any) -> None:
         if settings.BROKER_URL.startswith("memory:"):
-            raise CommandError("BROKER_URL is memory://, which no other process hears. Name a broker.")
+            raise CommandError("BROKER_URL is memory://, which no other process can reach. Set a broker.")
         try:
             data_folder.check_and_mark(Path(settings.DATA_DIR))
             with suppress(DatabaseError):  # it may be away for now; the part says so itself
@@ -64,4 +64,4 @@ def _slot(name: str) -> Iterator[tuple[int, Path]]:
             yield number, folder
             shutil.rmtree(folder, ignore_errors=True)  # containers come and go under ever new names
         return
-    raise CommandError(f"{MOST} parts {name} run on this machine already.")
+    raise CommandError(f"{MOST} components {name} are already running on this machine.")

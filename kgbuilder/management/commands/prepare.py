@@ -23,4 +23,4 @@ class Command(BaseCommand):
             first_start.prepare(self.stdout.write, samples=not options["no_samples"])
         except first_start.CannotStart as error:
             raise CommandError(str(error)) from None
-        self.stdout.write("Everything is prepared; the parts may start.")
+        self.stdout.write("Everything is prepared; the components can start.")

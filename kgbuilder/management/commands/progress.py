@@ -18,7 +18,7 @@ ENDED = (Reading.Stage.DONE, Reading.Stage.DECLINED, Reading.Stage.FAILED)
 
 
 class Command(BaseCommand):
-    help = "Shows how many of the sample posts have been read, until all are."
+    help = "Shows how many of the sample posts have been analysed, until all are."
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -40,7 +40,7 @@ class Command(BaseCommand):
                 .count()
             )
             statements = current.assertions().values("statement").distinct().count()
-            line = f"{read} of {wanted} sample posts read, {statements} statements"
+            line = f"{read} of {wanted} sample posts analysed, {statements} statements"
             if line != shown:
                 self._say(line)
             if read >= wanted or not Feed.objects.filter(sample=True).exists():

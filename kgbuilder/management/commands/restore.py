@@ -31,6 +31,6 @@ class Command(BaseCommand):
         except (BackupError, data_folder.NewerData, OSError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
-            f"{told.posts} posts of {told.made_at} are restored. Start the product: it writes the graph anew. "
-            "`manage.py check_parity --wait 600` says when it is whole."
+            f"{told.posts} posts of {told.made_at} were restored. Start the product: it rebuilds the graph. "
+            "`manage.py check_parity --wait 600` reports when it is complete."
         )

@@ -40,13 +40,13 @@ class Command(BaseCommand):
 
     def _run(self, samples: bool) -> None:
         for name in roster.end_stale(parts.run_folder()):
-            self._say(f"An earlier start had left {name} running; it was ended.")
+            self._say(f"An earlier start had left {name} running; it was stopped.")
             watchdog.forget(parts.run_folder(), name)
         _check_port()
         first_start.prepare(self._say, samples)
-        self._say(f"Starting. Ctrl-C ends everything; logs are in {parts.log_folder()}.")
+        self._say(f"Starting. Ctrl-C stops everything; logs are in {parts.log_folder()}.")
         Supervisor(parts.all_parts(), parts.run_folder(), parts.log_folder(), parts.form()).run()
-        self._say("Everything has ended.")
+        self._say("Everything has stopped.")
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)

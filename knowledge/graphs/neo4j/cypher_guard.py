@@ -34,11 +34,11 @@ FIRST = frozenset({"MATCH", "OPTIONAL", "WITH", "UNWIND", "RETURN", "CALL"})
 REFUSED_WORDS = {
     **dict.fromkeys(
         ["CREATE", "MERGE", "DELETE", "DETACH", "SET", "REMOVE", "FOREACH", "INSERT", "DROP", "ALTER", "GRANT", "DENY"],
-        "Updates are not allowed here: the graph is made from the record and would be made over.",
+        "Updates are not allowed: the graph is a projection of the record.",
     ),
-    "LOAD": "LOAD CSV is not allowed: queries stay within this graph and read no files.",
-    **dict.fromkeys(["SHOW", "TERMINATE", "USE"], "Questions about the server itself are not allowed here."),
-    **dict.fromkeys(["EXPLAIN", "PROFILE", "CYPHER"], "Options of the planner are not allowed here."),
+    "LOAD": "LOAD CSV is not allowed: queries stay within this graph.",
+    **dict.fromkeys(["SHOW", "TERMINATE", "USE"], "Queries about the server itself are not allowed."),
+    **dict.fromkeys(["EXPLAIN", "PROFILE", "CYPHER"], "Planner options are not allowed."),
 }
 # Before a bracket, and no functions.
 KEYWORDS = _words(
@@ -164,9 +164,9 @@ def parameters(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Refused(f'The parameters are no JSON, for example {{"name": "Ada Lovelace"}}: {error}') from error
+        raise Refused(f'The parameters are not valid JSON, for example {{"name": "Ada Lovelace"}}: {error}') from error
     if not isinstance(found, dict):
-        raise Refused('The parameters are an object of JSON, for example {"name": "Ada Lovelace"}.')
+        raise Refused('The parameters must be a JSON object, for example {"name": "Ada Lovelace"}.')
     if any(isinstance(one, int) and not -(2**63) <= one < 2**63 for one in _numbers(found)):
         raise Refused("A number among the parameters has more digits than the server takes.")
     return found
@@ -199,7 +199,7 @@ def _tokens(text: str) -> Iterator[Token]:
             if text[place] == "/":
                 raise Refused(f"The comment that begins in line {line} does not end.")
             if text[place] == "~":
-                raise Refused(f"Regular expressions (=~) are not allowed (line {line}): no limit ends them.")
+                raise Refused(f"Regular expressions (=~) are not allowed (line {line}): no time limit stops them.")
             if text[place] == "\\":
                 raise Refused(f"A backslash may stand only in a string (line {line}).")
             raise Refused(f"The sign {text[place]!r} in line {line} has no place in a query.")
@@ -260,7 +260,7 @@ def _check_calls(tokens: list[Token]) -> None:
         if start and tokens[start - 1].word == "CALL":
             _check_procedure(called)
         elif called not in FUNCTIONS and not (len(name) == 1 and tokens[start].word in KEYWORDS):
-            raise Refused(f"The function {called} is not on the list of those that may be used here.")
+            raise Refused(f"The function {called} is not on the list of permitted functions.")
     for before, token, after in _with_neighbours(tokens):
         # CALL without brackets: CALL db.labels YIELD …
         if before.word == "CALL" and token.kind in ("word", "quoted") and after.text not in (".", "("):
@@ -280,7 +280,7 @@ def _dotted(tokens: list[Token], place: int) -> str:
 
 def _check_procedure(name: str) -> None:
     if name not in PROCEDURES:
-        raise Refused(f"The procedure {name} is not on the list of those that may be called here.")
+        raise Refused(f"The procedure {name} is not on the list of permitted procedures.")
 
 
 class _Brackets:
@@ -309,7 +309,7 @@ class _Brackets:
         loops = word.word == "IN" and variable.kind in ("word", "quoted")
         loops = loops and (sign == "[" or (sign == "(" and named in QUANTIFIERS))
         if loops and any(frame.loop for frame in self._open):
-            raise Refused("A loop over a list within another one is not allowed: no limit ends it.")
+            raise Refused("A loop over a list within another one is not allowed: no time limit stops it.")
         if loops:
             self._check_source(place + 3)
         elif sign == "(" and named and named.upper() not in KEYWORDS:

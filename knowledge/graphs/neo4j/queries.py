@@ -26,7 +26,7 @@ from knowledge.graphs.units import StoreRefused, StoreUnavailable
 
 PLAN_SECONDS = 5.0
 LARGEST = 16 << 20  # characters in an answer
-_BUSY = "Other queries keep the server busy. Try again in some seconds."
+_BUSY = "Other queries keep the server busy. Try again in a few seconds."
 
 Value = None | bool | int | float | str | list[Any] | dict[str, Any]
 
@@ -126,7 +126,7 @@ def _run(session: neo4j.Session, text: str, parameters: dict[str, Any], seconds:
 @contextmanager
 def _session() -> Iterator[neo4j.Session]:
     if not settings.NEO4J_URL:
-        raise StoreUnavailable("No Neo4j is set up: NEO4J_URL is empty.")
+        raise StoreUnavailable("Neo4j is not set up: NEO4J_URL is empty.")
     user, password = settings.NEO4J_READER_USER, settings.NEO4J_READER_PASSWORD
     if not user:
         user, password = settings.NEO4J_USER, settings.NEO4J_PASSWORD
@@ -148,9 +148,9 @@ def _session() -> Iterator[neo4j.Session]:
 def _said(error: Neo4jError) -> Exception:
     code, message = error.code or "", (error.message or str(error)).strip()
     if "TransactionTimedOut" in code or code.endswith("Transaction.Terminated"):
-        return QueryFailed("The query took longer than it may and was ended.")
+        return QueryFailed("The query exceeded its time limit and was stopped.")
     if "OutOfMemory" in code:
-        return QueryFailed("The query needed more memory than a query may have and was ended.")
+        return QueryFailed("The query exceeded its memory limit and was stopped.")
     if isinstance(error, ClientError) and code.startswith("Neo.ClientError.Statement"):
         return QueryFailed(f"Neo4j cannot run it: {message[:1000]}")
     return error

@@ -356,7 +356,7 @@ def translated() -> Iterator[None]:
     except (ClientError, DatabaseError, TransientError) as error:
         raise _blamed(error) from error
     except (Neo4jError, DriverError, OSError) as error:
-        raise StoreUnavailable(f"Neo4j at {settings.NEO4J_URL} does not answer ({type(error).__name__}).") from error
+        raise StoreUnavailable(f"Neo4j at {settings.NEO4J_URL} does not respond ({type(error).__name__}).") from error
 
 
 def _blamed(error: Neo4jError) -> Exception:

@@ -28,12 +28,12 @@ def check(text: str) -> str:
     if len(text) > LONGEST:
         raise Refused(f"The query has {len(text)} characters; {LONGEST} are allowed.")
     if "\0" in text:
-        raise Refused("The query holds a NUL character.")
+        raise Refused("The query contains a NUL character.")
     if _depth(text) > DEEPEST:
         raise Refused(f"The query nests brackets more than {DEEPEST} deep.")
     outward = forbidden(text, OUTWARD)
     if outward:
-        raise Refused(f"{outward} is not allowed: queries stay within this graph and reach no other address.")
+        raise Refused(f"{outward} is not allowed: queries stay within this graph.")
     with _one_at_a_time:
         parsed = _parsed(text)
     kind = KINDS.get(getattr(parsed, "name", ""))
@@ -41,7 +41,7 @@ def check(text: str) -> str:
         raise Refused("Only SELECT, ASK, CONSTRUCT and DESCRIBE are allowed.")
     # Not by the parse alone: rdflib may grow other names for it.
     if any("service" in name.lower() or "load" in name.lower() for name in _names(parsed)):
-        raise Refused("SERVICE is not allowed: queries stay within this graph and reach no other address.")
+        raise Refused("SERVICE is not allowed: queries stay within this graph.")
     return kind
 
 
@@ -62,7 +62,7 @@ def _parsed(text: str) -> Any:
     except Exception:
         update = False
     if update:
-        raise Refused("Updates are not allowed here: the graph is made from the record and would be made over.")
+        raise Refused("Updates are not allowed: the graph is a projection of the record.")
     raise Refused(problem)
 
 

@@ -192,7 +192,7 @@ class SparqlStore:
         except httpx.HTTPError as error:
             raise StoreUnavailable(_silent(error)) from error
         if response.status_code in _REFUSED or response.status_code >= 500:
-            raise QueryFailed(f"The SPARQL server said: {body[:500].decode(errors='replace')}")
+            raise QueryFailed(f"The SPARQL server reported: {body[:500].decode(errors='replace')}")
         if response.status_code in (401, 403):
             raise StoreUnavailable(_WRONG_TOKEN)
         kind = response.headers.get("Content-Type", "").split(";")[0]
@@ -204,7 +204,7 @@ class SparqlStore:
         try:
             answer: dict[str, Any] = response.json()
         except ValueError:
-            raise StoreUnavailable("The SPARQL server's answer is not SPARQL JSON; is the address right?") from None
+            raise StoreUnavailable("The response of the SPARQL server is not SPARQL JSON. Check its address.") from None
         return answer
 
     def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
@@ -228,7 +228,7 @@ class SparqlStore:
         if response.status_code in (401, 403):
             raise StoreUnavailable(_WRONG_TOKEN)
         if not response.is_success:
-            raise StoreUnavailable(f"The SPARQL server answered {response.status_code}: {response.text[:300]}")
+            raise StoreUnavailable(f"The SPARQL server responded with {response.status_code}: {response.text[:300]}")
 
 
 class _Body:
@@ -353,7 +353,7 @@ def _cut(body: bytes, limit: int, accept: str) -> Answer:
         read = pyoxigraph.parse_query_results(json.dumps(table).encode(), format=pyoxigraph.QueryResultsFormat.JSON)
         written = read.serialize(format=form)
     except (ValueError, SyntaxError, AttributeError) as error:
-        raise QueryFailed(f"The SPARQL server's answer cannot be read: {error}") from error
+        raise QueryFailed(f"The response of the SPARQL server cannot be parsed: {error}") from error
     return Answer(form.media_type, written or b"", len(rows) > limit)
 
 
@@ -363,7 +363,7 @@ def _cut_triples(body: bytes, kind: str, limit: int) -> Answer:
         triples = [quad.triple for quad in pyoxigraph.parse(body, format=form)]
         written = pyoxigraph.serialize(triples[:limit], format=form)
     except (ValueError, SyntaxError) as error:
-        raise QueryFailed(f"The SPARQL server's answer cannot be read: {error}") from error
+        raise QueryFailed(f"The response of the SPARQL server cannot be parsed: {error}") from error
     return Answer(kind, written or b"", len(triples) > limit)
 
 
@@ -375,9 +375,9 @@ def _bounded(response: httpx.Response, until: float) -> bytes:
         if len(body) > LONGEST_ANSWER:
             raise QueryFailed("The answer is larger than 64 MB. Ask for fewer rows.")
         if time.monotonic() > until:
-            raise httpx.ReadTimeout("the answer came too slowly")
+            raise httpx.ReadTimeout("the response came too slowly")
     return bytes(body)
 
 
 def _silent(error: httpx.HTTPError) -> str:
-    return f"The SPARQL server does not answer ({type(error).__name__}). It is started by `make run`; see its log."
+    return f"The SPARQL server does not respond ({type(error).__name__}). It is started by `make run`; see its log."

@@ -104,10 +104,10 @@ class AdHoc:
         """Raises QueryFailed."""
         seconds = min(seconds, self._seconds)
         if not self._admitted.acquire(blocking=False):
-            raise QueryFailed("Too many queries are running. Try again in some seconds.", 503)
+            raise QueryFailed("Too many queries are running. Try again in a few seconds.", 503)
         try:
             if not self._running.acquire(timeout=seconds):
-                raise QueryFailed("Other queries kept the server busy. Try again in some seconds.", 503)
+                raise QueryFailed("Other queries kept the server busy. Try again in a few seconds.", 503)
             try:
                 with self.snapshots.use() as store:
                     return _ask(query, media_type, seconds, max(1, min(rows, MOST_ROWS)), store)
@@ -132,7 +132,7 @@ def _ask(query: str, media_type: str, seconds: float, rows: int, store: Path) ->
     try:
         output, _ = child.communicate(json.dumps(task).encode() + b"\n", timeout=seconds)
     except subprocess.TimeoutExpired:
-        raise QueryFailed(f"The query took longer than {seconds:g} seconds and was ended.", 504) from None
+        raise QueryFailed(f"The query took longer than {seconds:g} seconds and was stopped.", 504) from None
     finally:
         child.kill()
         child.wait()
@@ -141,7 +141,7 @@ def _ask(query: str, media_type: str, seconds: float, rows: int, store: Path) ->
                 stream.close()  # type: ignore[union-attr]
     line, _, body = output.partition(b"\n")
     if child.returncode or not line:
-        raise QueryFailed("The query needed more memory than a query may have (1 GB) and was ended.", 507)
+        raise QueryFailed("The query exceeded its memory limit (1 GB) and was stopped.", 507)
     about = json.loads(line)
     if "error" in about:
         raise QueryFailed(about["error"])

@@ -14,19 +14,19 @@ from kgbuilder.models import ApiToken
 
 
 class Command(BaseCommand):
-    help = "Makes a token for the API and prints it, this once; lists those in force; revokes one."
+    help = "Creates a token for the API and prints it once; lists active tokens; revokes a token."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         what = parser.add_subparsers(dest="what", required=True)
         make = what.add_parser("make", help="print a new token")
-        make.add_argument("user", help="in whose name it asks")
+        make.add_argument("user", help="the owner of the token")
         make.add_argument("name", help="what it is for")
         make.add_argument(
             "--scope", action="append", required=True, choices=list(api_tokens.SCOPES), help="may be repeated"
         )
-        make.add_argument("--days", type=int, help="for how long it holds; without: until it is revoked")
-        what.add_parser("list", help="those in force")
-        what.add_parser("revoke", help="let one in no more").add_argument("token", help="its id or its first signs")
+        make.add_argument("--days", type=int, help="days until it expires; by default never")
+        what.add_parser("list", help="list active tokens")
+        what.add_parser("revoke", help="revoke a token").add_argument("token", help="its id or its first characters")
 
     def handle(self, *args: Any, **options: Any) -> None:
         {"make": self._make, "list": self._list, "revoke": self._revoke}[options["what"]](options)
@@ -34,7 +34,7 @@ class Command(BaseCommand):
     def _make(self, options: dict[str, Any]) -> None:
         user = User.objects.filter(username=options["user"], is_active=True).first()
         if user is None:
-            raise CommandError(f"There is no open account {options['user']!r}.")
+            raise CommandError(f"There is no active account {options['user']!r}.")
         try:
             _, text = api_tokens.make(user, options["name"], options["scope"], options["days"])
         except api_tokens.NoToken as error:
@@ -56,6 +56,6 @@ class Command(BaseCommand):
         except ValueError:
             found = list(rows.filter(beginning=told.rstrip("…")[: ApiToken._meta.get_field("beginning").max_length]))
         if len(found) != 1:
-            raise CommandError(f"{len(found)} tokens in force are {told!r}; `api_token list` shows them.")
+            raise CommandError(f"{len(found)} active tokens match {told!r}; `api_token list` shows them.")
         api_tokens.revoke(found[0], None)
-        self.stdout.write(f"{found[0].name} is revoked.")
+        self.stdout.write(f"{found[0].name} was revoked.")

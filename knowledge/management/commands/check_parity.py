@@ -11,8 +11,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from kgbuilder import installation
 from kgbuilder.celery import ring
-from kgbuilder.install import installation
 from knowledge.entities import merges
 from knowledge.graphs import parity, projector
 from knowledge.graphs.stores import open_store, store_names

@@ -29,7 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, wait: float | None, repair: bool, **options: Any) -> None:
         if repair:
-            self.stdout.write(f"{integrity.fetch_pictures_again()} pictures are fetched again.")
+            self.stdout.write(f"{integrity.fetch_pictures_again()} pictures are queued to be fetched again.")
         found = self._settled(wait or 0.0)
         for finding in found:
             self.stdout.write(str(finding))

@@ -26,4 +26,4 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         ring("read")
         ring("project.rdf")
-        self.stdout.write(f"{checkpoint.name} reads from now on.")
+        self.stdout.write(f"{checkpoint.name} analyses posts from now on.")

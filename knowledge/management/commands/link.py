@@ -20,18 +20,19 @@ class Command(BaseCommand):
         from knowledge.linking import link_queue, linker_from_settings
         from knowledge.tasks import send
 
-        self.stdout.write(f"{link_queue.again()} entities are looked up again.")
+        self.stdout.write(f"{link_queue.again()} entities are queued for linking.")
         if not now:
             ring("link")
             return
         linker = linker_from_settings.linker(send)
         if linker is None:
-            raise CommandError("No index can be read: see the message above, and `manage.py build_index`.")
+            raise CommandError("No index could be opened: see the message above, and `manage.py build_index`.")
         total = link_queue.LookedUp()
-        while done := link_queue.look_up(
-            linker, linker_from_settings.NAME, encyclopedias=linker_from_settings.encyclopedias(send)
-        ):
+        encyclopedias = linker_from_settings.encyclopedias(send)
+        while done := link_queue.look_up(linker, linker_from_settings.NAME, encyclopedias=encyclopedias):
             total.linked, total.nil = total.linked + done.linked, total.nil + done.nil
             total.merged, total.failed = total.merged + done.merged, total.failed + done.failed
-        self.stdout.write(f"{total.linked} linked, {total.nil} to none, {total.merged} made one, {total.failed} failed")
+        self.stdout.write(
+            f"{total.linked} linked, {total.nil} without a match, {total.merged} merged, {total.failed} failed"
+        )
         ring("project.rdf")

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from kgbuilder.install import installation
+from kgbuilder import installation
 from knowledge.graphs import projector
 from knowledge.graphs.stores import open_store, store_names
 from knowledge.graphs.units import StoreUnavailable
@@ -30,7 +30,7 @@ class Command(BaseCommand):
             until = time.monotonic() + PATIENCE_S
             while not projector.start_over(store, target, earlier):
                 if time.monotonic() > until:
-                    raise CommandError("Another process keeps the graph busy. Try again in two minutes.")
+                    raise CommandError("Another process is writing to the store. Try again in two minutes.")
                 time.sleep(0.5)
         except StoreUnavailable as error:
             raise CommandError(f"{error} Nothing was changed that the projector will not mend.") from error
@@ -38,15 +38,15 @@ class Command(BaseCommand):
             installation.base_iri_rebuilt()
         failed = self._project(store, target)
         seconds = time.monotonic() - began
-        self.stdout.write(f"The graph {store} is rebuilt, in {seconds:.0f} seconds.")
+        self.stdout.write(f"The store {store} was rebuilt in {seconds:.0f} seconds.")
         if failed:
-            raise CommandError(f"{failed} units could not be written; `manage.py check_parity` shows why.")
+            raise CommandError(f"{failed} graph updates could not be written; `manage.py check_parity` shows why.")
 
     def _project(self, store: str, target: Any) -> int:
         """Until nothing is behind but what the store refuses; another projector may do a part of it."""
         total = behind(store).count()
         while left := behind(store).filter(attempts=0).count():
-            self.stderr.write(f"{total - left} of {total} units written", ending="\r")
+            self.stderr.write(f"{total - left} of {total} graph updates written", ending="\r")
             done = projector.run(store, opened=target, seconds=2)
             if done.unavailable:
                 raise CommandError(f"{done.unavailable} The rest is written once it does.")

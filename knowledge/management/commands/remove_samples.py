@@ -16,4 +16,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         removed = remove_samples()
         ring("project.rdf")
-        self.stdout.write(f"{removed} sample posts removed; the graph follows within seconds while the product runs.")
+        self.stdout.write(
+            f"{removed} sample posts removed; the graph is updated within seconds while the product runs."
+        )

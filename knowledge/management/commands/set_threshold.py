@@ -27,7 +27,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         ring("project.rdf")
         in_force = ", ".join(f"{key} {number:g}" for key, number in sorted(thresholds.in_force().items()))
-        self.stdout.write(f"In force: {in_force}.")
+        self.stdout.write(f"Active: {in_force}.")
 
 
 def _pair(text: str) -> tuple[str, float]:

@@ -28,7 +28,11 @@ class Filters(forms.Form):
     q = forms.CharField(required=False, max_length=200, label="Name")
     type = forms.ChoiceField(
         required=False,
-        choices=[("", "Everything named"), *((t.key, t.plural) for t in ENTITY_TYPES.values()), ("any", "Any type")],
+        choices=[
+            ("", "All types"),
+            *((t.key, t.plural) for t in ENTITY_TYPES.values()),
+            ("any", "Including dates and numbers"),
+        ],
     )
 
 

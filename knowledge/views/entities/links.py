@@ -79,5 +79,5 @@ def decide(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         for lane in LANES:
             if lane.startswith("project."):
                 ring(lane)
-        messages.success(request, "Decided. The graph follows in a moment.")
+        messages.success(request, "The link was saved. The graph is updated within seconds.")
     return redirect("entity", public_id)

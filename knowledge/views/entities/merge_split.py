@@ -81,7 +81,7 @@ def merge(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         messages.error(request, str(error.args[0]))
     else:
         ring("project.rdf")
-        messages.success(request, f"{other.label} is one with {survivor.label} now; this can be undone below.")
+        messages.success(request, f"Merged {other.label} into {survivor.label}. You can undo this below.")
     return redirect("entity", public_id)
 
 
@@ -98,10 +98,10 @@ def undo(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     survivor = get_object_or_404(Entity, public_id=public_id)
     number = request.POST.get("merge", "")
     if not number.isdecimal():
-        raise Http404("There is no such merge.")
+        raise Http404("This merge does not exist.")
     merges.undo(get_object_or_404(Merge, pk=int(number), survivor=survivor), request.user)
     ring("project.rdf")
-    messages.success(request, "The merge is undone: each entity stands for itself again.")
+    messages.success(request, "The merge was undone.")
     return redirect("entity", public_id)
 
 
@@ -119,7 +119,7 @@ def split(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         messages.error(request, str(error.args[0]))
         return redirect("entity", public_id)
     ring("project.rdf")
-    messages.success(request, f"These mentions are {made.target.label} now, apart from {origin.label}.")
+    messages.success(request, f"Split: these mentions now belong to {made.target.label}, no longer to {origin.label}.")
     return redirect("entity", made.target.canonical.public_id if made.target.canonical else made.target.public_id)
 
 
@@ -129,12 +129,12 @@ def undo_split(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     entity = get_object_or_404(Entity, public_id=public_id)
     number = request.POST.get("split", "")
     if not number.isdecimal():
-        raise Http404("There is no such split.")
+        raise Http404("This split does not exist.")
     rows = Split.objects.filter(Q(origin=entity) | Q(target=entity))
     made = get_object_or_404(rows, pk=int(number))
     splits.undo(made, request.user)
     ring("project.rdf")
-    messages.success(request, "The split is undone: the mentions mean again what their names lead to.")
+    messages.success(request, "The split was undone.")
     return redirect("entity", made.origin.public_id)
 
 
@@ -160,13 +160,13 @@ def _named(said: str, survivor: Entity) -> Entity:
     if found := _UUID.search(said):
         other = Entity.objects.filter(public_id=uuid.UUID(found.group())).first()
         if other is None:
-            raise LookupError("No entity has that id.")
+            raise LookupError("No entity has this id.")
         return other
     same = current.entities().filter(names__key=name_key(said)).exclude(pk=survivor.pk).distinct()[:2]
     if not said or not same:
-        raise LookupError("No other entity has exactly that name. Paste the address of its page.")
+        raise LookupError("No other entity has exactly this name. Paste the address of its page instead.")
     if len(same) > 1:
-        raise LookupError("Several entities have that name. Paste the address of the one's page.")
+        raise LookupError("Several entities have this name. Paste the address of the page of the one you mean.")
     return same[0]
 
 

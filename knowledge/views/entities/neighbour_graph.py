@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from extraction.labels import RELATIONS
 from knowledge.models import Entity
 from knowledge.record.current import Edge, Neighbour
+from knowledge.views import relation_names
 
 ROW = 54
 BOX_WIDTH, BOX_HEIGHT = 244, 44
@@ -143,8 +144,7 @@ def _symmetric(edge: Edge) -> bool:
 
 
 def _label(edge: Edge) -> str:
-    known = RELATIONS.get(edge.relation)
-    return known.label if known else edge.relation.replace("_", " ")
+    return relation_names.label(edge.relation)
 
 
 def _cut(text: str, signs: float) -> str:

@@ -10,11 +10,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
-from extraction.labels import RELATIONS
 from knowledge.entities import name_index
 from knowledge.models import Entity
 from knowledge.record import current, paths
 from knowledge.record.current import Edge
+from knowledge.views import relation_names
 from knowledge.views.access import READ, page
 
 MOST_AT_ONCE = 60  # neighbours that one click brings
@@ -94,7 +94,7 @@ def graph_of(alone: Iterable[Entity], edges: Sequence[Edge]) -> Graph:
                 "head": str(edge.head.public_id),
                 "tail": str(edge.tail.public_id),
                 "relation": edge.relation,
-                "label": RELATIONS[edge.relation].label if edge.relation in RELATIONS else edge.relation,
+                "label": relation_names.label(edge.relation),
                 "symmetric": edge.relation in current.SYMMETRIC,
                 "posts": edge.posts,
             }

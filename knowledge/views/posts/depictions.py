@@ -111,10 +111,10 @@ def _uuid(text: str) -> uuid.UUID:
 def _apply(row: Depiction, verdict: str, request: HttpRequest) -> str:
     if verdict == "withdraw":
         depictions.withdraw(row, request.user)
-        return "The verdict is withdrawn; the reader's own score counts again."
+        return "The verdict was undone. The confidence decides again."
     if verdict not in DepictionReview.Verdict.values:
         raise ValueError("A verdict is accept, reject or withdraw.")
     depictions.review(row, verdict, request.user)
     if verdict == DepictionReview.Verdict.ACCEPT:
-        return "Confirmed: the picture shows it."
-    return "Rejected: this part of the picture no longer stands for it."
+        return "Accepted."
+    return "Rejected: the region no longer depicts the entity."

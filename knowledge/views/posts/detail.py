@@ -110,8 +110,10 @@ def _unfetched(found: Post, version: PostVersion | None) -> str:
     """What went wrong when its page was visited last, where that is not the post's own state."""
     if version is None or found.state != Post.State.LIVE:
         return ""
-    said = "These are the feed's own words: its page has not been had." if version.source == "feed" else ""
-    return f"{said} {f'Last visit to its page: {found.error}' if found.error else ''}".strip()
+    said = (
+        "This is the text of the feed item: the article page could not be fetched." if version.source == "feed" else ""
+    )
+    return f"{said} {f'Last fetch of the article page: {found.error}' if found.error else ''}".strip()
 
 
 def _types(mentions: list[Mention]) -> list[tuple[str, str, int]]:
@@ -149,21 +151,21 @@ def _uuid(text: str) -> uuid.UUID:
     try:
         return uuid.UUID(text)
     except ValueError as error:
-        raise Http404("There is no such statement.") from error
+        raise Http404("This statement does not exist.") from error
 
 
 def _apply(found: Post, statement: Statement, verdict: str, request: HttpRequest) -> str:
     if verdict == "withdraw":
         in_force = Review.objects.filter(post=found, statement=statement, withdrawn_at__isnull=True).first()
         if in_force is None:
-            raise ValueError("There was no verdict to withdraw: somebody else may have done it.")
+            raise ValueError("There is no verdict to undo: somebody else may have undone it.")
         reviews.withdraw_review(in_force, request.user)
-        return "The verdict is withdrawn; the reader's own score counts again."
+        return "The verdict was undone. The confidence decides again."
     if verdict not in Review.Verdict.values:
         raise ValueError("A verdict is accept, reject or withdraw.")
     reviews.review(found, statement, Review.Verdict(verdict), request.user)
     if verdict == Review.Verdict.ACCEPT:
-        return "Accepted: it counts while its words stand in the post."
+        return "Accepted: the statement is in the graph as long as the post contains these words."
     return "Rejected: this post no longer supports the statement."
 
 
@@ -175,7 +177,7 @@ def read_again(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     if count := readings.retry(Reading.objects.filter(version__post=found)):
         audit_log.note(request.user, "read again", str(public_id), None, count)
         ring("read")
-        messages.success(request, "The post is read again as soon as the reader is free.")
+        messages.success(request, "The post is queued and will be analysed again.")
     else:
         messages.info(request, "Nothing to retry: no reading of this post has failed.")
     return redirect("post", public_id)
@@ -188,7 +190,7 @@ def picture(request: HttpRequest, public_id: uuid.UUID, picture_id: int, small: 
     erased = image.post.state == Post.State.ERASED
     file = image.thumbnail or image.file if small else image.file
     if erased or not file or image.media_type not in PICTURES or not default_storage.exists(file):
-        raise Http404("There is no copy of this picture.")
+        raise Http404("No copy of this picture is kept.")
     response = FileResponse(default_storage.open(file), content_type=image.media_type)
     # The copy is named after its content, so it never changes; it is not for shared caches.
     response.headers["Cache-Control"] = "private, max-age=86400, immutable"

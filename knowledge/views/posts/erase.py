@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from extraction.models import Post
-from extraction.text.parser import clean
+from extraction.text.cleaning import clean
 from kgbuilder.celery import LANES, ring
 from knowledge.models import Assertion, Mention, Review
 from knowledge.recording import erasure
@@ -30,7 +30,7 @@ def erase(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     for lane in LANES:
         if lane.startswith("project."):
             ring(lane)
-    messages.success(request, "The post is erased; the graph follows within seconds.")
+    messages.success(request, "The post was erased. The graph is updated within seconds.")
     return redirect("post", public_id)
 
 
@@ -38,9 +38,9 @@ def _what_goes(post: Post) -> list[tuple[int, str]]:
     read = Mention.objects.filter(reading__version__post=post)
     said = Assertion.objects.filter(reading__version__post=post)
     return [
-        (post.versions.count(), "versions of its words"),
+        (post.versions.count(), "post versions"),
         (post.images.count(), "pictures"),
         (read.count(), "mentions"),
         (said.count(), "assertions"),
-        (Review.objects.filter(post=post).count(), "verdicts of editors"),
+        (Review.objects.filter(post=post).count(), "verdicts"),
     ]

@@ -104,9 +104,9 @@ def picture_of(reference: Mapping[str, Any], pictures: Iterable[ShownPicture]) -
 
 
 LEFT_OUT = {
-    "leading": "The reader takes one picture, the leading one: no statement rests on this one.",
-    "regions": "The reader takes the surest regions of all pictures, and none of this one's is among them.",
-    "each": "The reader was given nothing of this picture.",
+    "leading": "The reader uses only the lead picture, so this one is no evidence for any statement.",
+    "regions": "The reader uses the regions with the highest confidence of all pictures; none is in this one.",
+    "each": "The reader did not use this picture.",
 }
 
 

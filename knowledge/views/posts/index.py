@@ -21,7 +21,7 @@ from extraction.posts import search
 from knowledge.entities.names import name_key
 from knowledge.models import Mention
 from knowledge.record import current
-from knowledge.views import pagination
+from knowledge.views import pagination, relation_names
 from knowledge.views.access import READ, page
 from knowledge.views.posts.progress import Progress, progress_of
 
@@ -56,13 +56,16 @@ class Filters(forms.Form):
     relation = forms.ChoiceField(
         required=False,
         label="Relation",
-        choices=[("", "Any relation"), *sorted(((r.key, r.label) for r in RELATIONS.values()), key=lambda c: c[1])],
+        choices=[
+            ("", "Any relation"),
+            *sorted(((key, relation_names.label(key)) for key in RELATIONS), key=lambda c: c[1]),
+        ],
     )
     state = forms.ChoiceField(
         required=False,
         choices=[
             ("", "Live posts"),
-            ("waiting", "Waiting to be read"),
+            ("waiting", "Queued"),
             ("declined", "Declined"),
             ("failed", "Failed"),
             ("withdrawn", "Withdrawn"),

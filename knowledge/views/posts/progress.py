@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from extraction.models import Post, Reading
 
 MISSING = {
-    "image": "its picture was not read",
-    "facts": "nothing was looked up of whom it names",
-    "detector": "there was no object detector, so pictures are shown and not read",
-    "windowed": "a sentence was too long for the reader and was read in overlapping parts",
-    "knowledge": "no knowledge source could be asked",
-    "parser": "no parser was at hand",
-    "page": "its page could not be had, so the feed's own summary was read",
+    "image": "the picture was not used",
+    "facts": "no facts were looked up",
+    "detector": "no object detector is set up, so the pictures were not used",
+    "windowed": "a sentence was too long for the reader and was split into overlapping parts",
+    "knowledge": "no knowledge base was available",
+    "parser": "no parser was available",
+    "page": "the article page could not be fetched, so the text of the feed item was used",
 }
 
 
@@ -30,27 +30,27 @@ class Progress:
 def progress_of(post: Post) -> Progress:
     """Of a post whose current version's readings, with their checkpoints, have been fetched with it."""
     if post.state == Post.State.WITHDRAWN:
-        return Progress("withdrawn", "Withdrawn", post.state_reason or "Its page is gone.")
+        return Progress("withdrawn", "Withdrawn", post.state_reason or "The article page no longer exists.")
     if post.state == Post.State.ERASED:
         return Progress("withdrawn", "Erased", post.state_reason)
     version = post.current_version
     if version is None:
-        return Progress("waiting", "Waits to be fetched", post.error)
+        return Progress("waiting", "Waiting for fetch", post.error)
     readings = sorted(version.readings.all(), key=lambda reading: reading.pk)
     if not readings:
-        return Progress("waiting", "Waits to be read", "")
+        return Progress("waiting", "Queued", "")
     newest = readings[-1]
     match newest.stage:
         case Reading.Stage.DONE:
-            return Progress("read", "Read", "", newest)
+            return Progress("read", "Analysed", "", newest)
         case Reading.Stage.DECLINED:
             return Progress("declined", "Declined", newest.declined_message, newest)
         case Reading.Stage.FAILED:
             return Progress("failed", "Failed", newest.error, newest)
         case Reading.Stage.DROPPED:
-            return Progress("waiting", "Superseded", "A newer version takes its place.", newest)
-    edited = "An older version's statements are shown until then." if post.current_reading_id else ""
-    return Progress("waiting", "Waits to be read", newest.error or edited, newest)
+            return Progress("waiting", "Superseded", "A newer version replaces it.", newest)
+    edited = "The statements of an older version are shown until then." if post.current_reading_id else ""
+    return Progress("waiting", "Queued", newest.error or edited, newest)
 
 
 def missing_sentences(missing: list[str]) -> list[str]:

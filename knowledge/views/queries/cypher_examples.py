@@ -22,7 +22,7 @@ class CypherExample:
 EXAMPLES = (
     CypherExample(
         "connected",
-        "Who is connected to whom, and through which posts",
+        "Which entities are related, and by which posts",
         """MATCH (a:Person)-[r]->(b:Entity)
 UNWIND r.posts AS id
 MATCH (post:Post {id: id})
@@ -33,7 +33,7 @@ LIMIT 50
     ),
     CypherExample(
         "claims",
-        "What is claimed about somebody or something, and by whom",
+        "Statements about an entity, with their sources",
         """CALL db.index.fulltext.queryNodes('entity_names', $name) YIELD node, score
 WITH node AS e ORDER BY score DESC LIMIT 3
 MATCH (e)-[r]-(:Entity)
@@ -48,7 +48,7 @@ LIMIT 100
     ),
     CypherExample(
         "contradicted",
-        "Claims that contradict Wikidata, with what it says",
+        "Statements that conflict with Wikidata",
         """MATCH (a:Entity)-[r]->(b:Entity)
 WHERE r.standing = 'conflict'
 UNWIND r.posts AS id
@@ -61,7 +61,7 @@ LIMIT 100
     ),
     CypherExample(
         "path",
-        "The shortest path between two",
+        "The shortest path between two entities",
         """MATCH (a:Entity {key: $one}), (b:Entity {key: $other})
 WHERE a <> b
 MATCH p = shortestPath((a)-[*..8]-(b))
@@ -72,7 +72,7 @@ RETURN p, [r IN relationships(p) | type(r)] AS relations
     ),
     CypherExample(
         "neighbourhood",
-        "All within two statements of one entity",
+        "All entities within two statements of one",
         """MATCH (e:Entity {key: $one})
 MATCH p = (e)-[*1..2]-(x:Entity)
 WHERE all(n IN nodes(p) WHERE n:Entity)
@@ -83,7 +83,7 @@ LIMIT 100
     ),
     CypherExample(
         "corroborated",
-        "Statements that several posts make",
+        "Statements with support from several posts",
         """MATCH (a:Entity)-[r]->(b:Entity)
 WHERE r.support > 1
 RETURN a.name AS head, type(r) AS relation, b.name AS tail, r.support AS posts, r.score AS score
@@ -93,7 +93,7 @@ LIMIT 100
     ),
     CypherExample(
         "together",
-        "Who is named together, without any statement between them",
+        "Entities mentioned together without a statement between them",
         """MATCH (a:Person)<-[:MENTIONS]-(post:Post)-[:MENTIONS]->(b:Person)
 WHERE a.id < b.id AND NOT EXISTS { (a)-[]-(b) }
 RETURN a.name AS one, b.name AS other, count(post) AS posts

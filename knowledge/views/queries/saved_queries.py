@@ -62,17 +62,17 @@ def save(request: HttpRequest) -> HttpResponse:
         defaults={"text": text, "parameters": parameters, "shared": request.POST.get("shared") == "1"},
     )
     audit_log.note(request.user, "query kept" if made else "query replaced", str(kept.public_id), None, kept.shared)
-    messages.success(request, f"“{title}” is {'kept' if made else 'replaced'}{', for all' if kept.shared else ''}.")
+    messages.success(request, f"“{title}” was {'saved' if made else 'replaced'}{' and shared' if kept.shared else ''}.")
     return redirect(f"{back}?saved={kept.public_id}")
 
 
 def _wrong(request: HttpRequest, language: str, title: str, text: str) -> str:
     if not title or len(title) > LONGEST_TITLE:
-        return f"Give the query a name of at most {LONGEST_TITLE} characters."
+        return f"Enter a name of at most {LONGEST_TITLE} characters."
     if not text.strip() or len(text) > sparql_guard.LONGEST:
-        return f"A query has from one to {sparql_guard.LONGEST} characters."
+        return f"A query must have 1 to {sparql_guard.LONGEST} characters."
     if SavedQuery.objects.filter(by=request.user.pk, language=language).exclude(title=title).count() >= MOST:
-        return f"You keep {MOST} queries already. Remove one first."
+        return f"You already have {MOST} saved queries. Delete one first."
     return ""
 
 
@@ -82,5 +82,5 @@ def remove(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     kept = get_object_or_404(SavedQuery, public_id=public_id, by=request.user.pk)
     audit_log.note(request.user, "query removed", str(kept.public_id), kept.shared)
     kept.delete()
-    messages.success(request, f"“{kept.title}” is removed.")
+    messages.success(request, f"“{kept.title}” was deleted.")
     return redirect(kept.language)

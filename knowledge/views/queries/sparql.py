@@ -119,7 +119,7 @@ def _answer(query: str, wanted: str, accept: str) -> sparql_store.Answer:
     except sparql_store.QueryFailed as error:
         raise NoAnswer(str(error), 422) from error
     except StoreUnavailable as error:
-        raise NoAnswer(f"{error} The status page says more.", 503) from error
+        raise NoAnswer(f"{error} See the status page for details.", 503) from error
 
 
 def _media_type(offered: dict[str, str], wanted: str, accept: str) -> str:

@@ -23,7 +23,7 @@ def _query(used: str, body: str) -> str:
 EXAMPLES = (
     Example(
         "employers",
-        "Who works for whom",
+        "Employees and employers",
         _query(
             "kg rdfs",
             """
@@ -38,7 +38,7 @@ LIMIT 100
     ),
     Example(
         "sources",
-        "Every statement with its sources and its certainty",
+        "Statements with their sources and confidence",
         _query(
             "kg rdf rdfs schema prov",
             """
@@ -59,7 +59,7 @@ LIMIT 100
     ),
     Example(
         "connected",
-        "Who is connected to whom, and through which posts",
+        "Which entities are related, and by which posts",
         _query(
             "kg rdf rdfs schema",
             """
@@ -79,7 +79,7 @@ LIMIT 100
     ),
     Example(
         "claims",
-        "What is claimed about Marie Curie, and by whom",
+        "Statements about Marie Curie, with their sources",
         _query(
             "kg rdf rdfs schema",
             """
@@ -102,7 +102,7 @@ LIMIT 100
     ),
     Example(
         "contradicted",
-        "Claims that contradict Wikidata, with what it says",
+        "Statements that conflict with Wikidata",
         _query(
             "kg rdf rdfs schema dcterms",
             """
@@ -149,7 +149,7 @@ LIMIT 100
     ),
     Example(
         "corroborated",
-        "Statements that several posts make",
+        "Statements with support from several posts",
         _query(
             "rdf rdfs",
             """
@@ -167,7 +167,7 @@ LIMIT 100
     ),
     Example(
         "most",
-        "The entities that most posts mention",
+        "The most mentioned entities",
         _query(
             "rdfs schema",
             """
@@ -183,7 +183,7 @@ LIMIT 50
     ),
     Example(
         "paths",
-        "People who have an organization in common",
+        "People with an organization in common",
         _query(
             "kg rdfs",
             """
@@ -199,7 +199,7 @@ LIMIT 100
     ),
     Example(
         "relations",
-        "How often each relation is stated",
+        "Number of statements per relation",
         _query(
             "rdf",
             """

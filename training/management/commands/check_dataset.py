@@ -48,7 +48,7 @@ class Command(BaseCommand):
             for split, examples in loaded.splits.items()
         }
         row.update(counts=counts, checked_at=timezone.now())
-        progress_protocol.tell(phase="looking for what gives its labels away")
+        progress_protocol.tell(phase="auditing")
         others = Dataset.objects.filter(state=Dataset.State.DONE).exclude(format=dataset.format)
         places = {one.format: Path(one.root) for one in others}
         row.update(audit=data_statistics.audit(dataset.format, root, loaded, places))

@@ -14,7 +14,6 @@ ELSEWHERE = {
     "seeds": ("titles", "mentions", "data", "by_relation", "confusion", *TRIED),
     "titles": ("mentions", "data", "by_relation", "confusion", *TRIED),
 }
-PAIRS = ("pair", "region_pair")
 
 
 class Command(BaseCommand):
@@ -49,6 +48,7 @@ class Command(BaseCommand):
         from extraction.reader.checkpoint import SHIPPED, Checkpoint, CheckpointError
         from extraction.text.parser import ParserMissing
         from training.data.parse_cache import ParsesMissing
+        from training.heads import HEADS
 
         if options["evaluation"]:
             from training.jobs.child_main import do_evaluation
@@ -67,29 +67,28 @@ class Command(BaseCommand):
             checkpoint = Checkpoint.load(Path(options["checkpoint"] or SHIPPED))
             parser = self._parser(checkpoint, options["parses"])
             self.stdout.write(f"{checkpoint.manifest.name}, digest {checkpoint.digest}, parser {parser.version}\n\n")
-            if options["confusion"] and (options["mentions"] or checkpoint.manifest.head not in PAIRS):
+            head = HEADS[checkpoint.manifest.head]
+            if options["confusion"] and (options["mentions"] or not head.pairs):
                 raise CommandError(
                     "--confusion counts which label of a given pair was taken for which; found mentions have no such "
                     "table. Leave it out: --by-relation has each relation's score."
                 )
             if options["titles"]:
-                self._titles(checkpoint, parser, root)
+                self._titles(checkpoint, head, parser, root)
             elif options["mentions"]:
                 self._pipeline(Checkpoint.load(Path(options["mentions"])), checkpoint, root, options)
-            elif checkpoint.manifest.head != "word_pairs" or any(options[name] for name in TRIED):
-                self._tried(checkpoint, parser, root, options)
+            elif not head.by_data_set or any(options[name] for name in TRIED):
+                self._tried(checkpoint, head, parser, root, options)
             else:
-                self._figures(checkpoint, parser, root, options)
+                self._figures(checkpoint, head, parser, root, options)
         except (CheckpointError, DatasetError, ParserMissing, ParsesMissing, ValueError) as error:
             raise CommandError(str(error)) from error
 
     def _parser(self, checkpoint: Any, cache: str | None) -> Any:
-        from training.config import TrainConfig
         from training.data.parse_cache import ParseCache
         from training.run import parser_for
 
-        config = TrainConfig.from_dict(checkpoint.manifest.training["config"])
-        return parser_for(config, ParseCache.load(Path(cache)) if cache else None)
+        return parser_for(checkpoint.manifest.system, ParseCache.load(Path(cache)) if cache else None)
 
     def _seeds(self, folders: list[Path]) -> None:
         from training.evaluation.robustness import spreads
@@ -104,8 +103,9 @@ class Command(BaseCommand):
         from extraction.datasets.registry import load
         from extraction.text.parser import Parser
         from training.data.parse_cache import ParseCache
-        from training.evaluation.pipeline_evaluation import judge_pipeline
-        from training.evaluation.robustness import against, harder, said, shown
+        from training.evaluation.pipeline_evaluation import score_pipeline
+        from training.evaluation.robustness import against, harder, pictures_shown, report_lines
+        from training.heads import HEADS
 
         if not options["data"]:
             raise CommandError("Name the data set whose quintuples count with --data (jmere, say).")
@@ -113,32 +113,31 @@ class Command(BaseCommand):
         config = pairs.manifest.training["config"]
         for name in options["data"].split(","):
             trial = _trial(name, options)
-            examples = harder(
-                load(name, trial.split, root, config["labels"]), trial, pairs.manifest.head, self.stdout.write
-            )
-            images = shown(pairs, examples, root, trial, self.stdout.write)
-            judged = judge_pipeline(mentions, pairs, examples, parser, images)
+            examples = load(name, trial.split, root, config["labels"])
+            examples = harder(examples, trial, HEADS[pairs.manifest.head], self.stdout.write)
+            images = pictures_shown(pairs, examples, root, trial, self.stdout.write)
+            judged = score_pipeline(mentions, pairs, HEADS, examples, parser, images)
             self.stdout.write(f"{name} {trial.split}, {len(judged.counts)} sentences, quintuples")
-            for line in said(judged, options["by_relation"]):
+            for line in report_lines(judged, options["by_relation"]):
                 self.stdout.write(f"  {line}")
             if options["against"]:
                 self.stdout.write(f"  {against(judged, Path(options['against']))}")
 
-    def _tried(self, checkpoint: Any, parser: Any, root: Path, options: dict[str, Any]) -> None:
-        from training.evaluation.robustness import against, said, tried
+    def _tried(self, checkpoint: Any, head: Any, parser: Any, root: Path, options: dict[str, Any]) -> None:
+        from training.evaluation.robustness import against, report_lines, tried
 
         training = checkpoint.manifest.training["config"]
         for name in options["data"].split(",") if options["data"] else training["data"]:
             trial = _trial(name, options)
-            judged = tried(checkpoint, root, trial, parser, self.stdout.write)
+            judged = tried(checkpoint, head, root, trial, parser, self.stdout.write)
             self.stdout.write(f"{name} {trial.split}, {len(judged.counts)} items")
-            for line in said(judged, options["by_relation"], options["confusion"]):
+            for line in report_lines(judged, options["by_relation"], options["confusion"]):
                 self.stdout.write(f"  {line}")
             if options["against"]:
                 self.stdout.write(f"  {against(judged, Path(options['against']))}")
 
-    def _figures(self, checkpoint: Any, parser: Any, root: Path, options: dict[str, Any]) -> None:
-        from training.evaluation.benchmark_rows import HEADING, by_relation, measure
+    def _figures(self, checkpoint: Any, head: Any, parser: Any, root: Path, options: dict[str, Any]) -> None:
+        from training.evaluation.benchmark_rows import HEADING, by_relation, score_test_part
         from training.publishing.model_card import line
 
         training = checkpoint.manifest.training["config"]
@@ -147,15 +146,15 @@ class Command(BaseCommand):
         self.stdout.write(line([f"{split} part", *HEADING[1:]]))
         self.stdout.write(line(["---"] * len(HEADING)))
         for name in names:
-            self.stdout.write(line(measure(checkpoint, parser, root, name, training["labels"], split).row()))
+            self.stdout.write(line(score_test_part(checkpoint, head, parser, root, name, split).row()))
         if options["by_relation"]:
             for name in names:
-                self.stdout.writelines(f"{row}\n" for row in by_relation(checkpoint, parser, root, name, split))
+                self.stdout.writelines(f"{row}\n" for row in by_relation(checkpoint, head, parser, root, name, split))
 
-    def _titles(self, checkpoint: Any, parser: Any, root: Path) -> None:
+    def _titles(self, checkpoint: Any, head: Any, parser: Any, root: Path) -> None:
         from training.evaluation.benchmark_rows import with_and_without_titles
 
-        for row in with_and_without_titles(checkpoint, parser, root):
+        for row in with_and_without_titles(checkpoint, head, parser, root):
             self.stdout.write(row)
 
 

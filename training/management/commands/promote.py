@@ -53,19 +53,19 @@ class Command(BaseCommand):
             try_out(checkpoint)
             deployment.promote(checkpoint, again, by, account)
         except (NotFit, model_registry.NoCheckpoint, ValueError) as error:
-            raise CommandError(f"{error} Nothing has changed in production.") from error
+            raise CommandError(f"{error} Production is unchanged.") from error
         ring("read")
         ring("project.rdf")
-        self.stdout.write(f"{checkpoint.name} reads from now on.")
+        self.stdout.write(f"{checkpoint.name} analyses posts from now on.")
 
     def _asked(self, promotion: Promotion) -> None:
         former = Deployment.objects.filter(active=True).first()
         if former is not None and promotion.former_id is None and former.checkpoint_id != promotion.checkpoint_id:
             Promotion.objects.filter(pk=promotion.pk).update(former=former.checkpoint)
         try:
-            progress_protocol.tell(phase="loading it and reading a text with it")
+            progress_protocol.tell(phase="loading the checkpoint and testing it on a text")
             try_out(promotion.checkpoint)
-            progress_protocol.tell(phase="putting it into production")
+            progress_protocol.tell(phase="promoting it")
             deployment.promote(promotion.checkpoint, _again_of(promotion), promotion.by)
         except Exception as error:
             told = str(error) if isinstance(error, NotFit) else progress_protocol.sentence(error)
@@ -86,7 +86,7 @@ def try_out(checkpoint: Checkpoint) -> None:
         raise NotFit(str(error)) from error
     [found] = reader.read([Document("trial", SAMPLE, language="en")])
     if found.declined is not None and found.declined.code == "failed":
-        raise NotFit(f"It was loaded, but could not read a plain text: {found.declined.message}")
+        raise NotFit(f"The checkpoint could be loaded, but not analyse a plain text: {found.declined.message}")
 
 
 def _user(name: str | None) -> audit_log.Who:
@@ -96,7 +96,7 @@ def _user(name: str | None) -> audit_log.Who:
     users = get_user_model()
     found: audit_log.Who = users._default_manager.filter(**{users.USERNAME_FIELD: name}).first()
     if found is None:
-        raise CommandError(f"There is no user {name!r}. Nothing has changed in production.")
+        raise CommandError(f"There is no user {name!r}. Production is unchanged.")
     return found
 
 

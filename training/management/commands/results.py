@@ -11,7 +11,7 @@ from training.publishing import results
 
 
 class Command(BaseCommand):
-    help = "Keep the figures of these runs in docs/results, and write the tables of README.md and docs/benchmarks.md."
+    help = "Keep the figures of these runs in docs/results; write the tables of docs/systems.md and docs/benchmarks.md."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:

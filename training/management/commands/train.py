@@ -96,7 +96,7 @@ class Command(BaseCommand):
         from extraction.text.parser import Parser
         from training.__main__ import Reporter, configured
         from training.data.parse_cache import ParseCache
-        from training.run import Stopped, run
+        from training.run import Stopped, Watcher, run
 
         changes = {**options, "system": None, "data": options["data"] or None, "network": options["network"] or None}
         recipe = options["recipe"] or DEFAULT.get(options["system"], options["system"])
@@ -105,20 +105,19 @@ class Command(BaseCommand):
             raise CommandError(f"the recipe {recipe} is one of {config.system}, not of {options['system']}")
         root, out = Path(options["data_root"]), Path(options["out"])
         parser = ParseCache.load(Path(options["parses"])) if options["parses"] else Parser.load()
-        reporter, stop = Reporter(self.stdout.write), _stop_on_signals()
+        watcher = Watcher(Reporter(self.stdout.write), _stop_on_signals(), self.stdout.write)
         try:
-            run(config, root, out, parser, reporter, stop, options["resume"], options["name"] or "", self.stdout.write)
+            run(config, root, out, parser, watcher, options["name"] or "", options["resume"])
         except Stopped as stopped:
             raise CommandError(f"{stopped}; go on with --resume") from stopped
         self.stdout.write((out / "README.md").read_text(encoding="utf-8"))
 
     def _recalibrate(self, options: dict[str, Any]) -> None:
-        from extraction.reader.checkpoint import Checkpoint
         from extraction.text.parser import Parser
-        from training.publishing.checkpoints import finish
+        from training.run import recalibrate
 
         out = Path(options["out"])
-        finish(Checkpoint.load(out), Parser.load(), Path(options["data_root"]), out)
+        recalibrate(out, Path(options["data_root"]), Parser.load())
         self.stdout.write((out / "README.md").read_text(encoding="utf-8"))
 
 

@@ -50,7 +50,7 @@ class Command(BaseCommand):
         import torch
 
         from extraction.text.parser import Parser
-        from training.dependency_parser.train import ParserConfig, measure, save, train
+        from training.dependency_parser.train import ParserConfig, save, score_parser, train
 
         torch.set_num_threads(1)
         given = {name: options[name] for name in SETTINGS if options[name] is not None}
@@ -58,12 +58,12 @@ class Command(BaseCommand):
         self.stdout.write(f"{_words(blocks):,} words in {len(blocks):,} paragraphs; {config}")
         nlp = train(blocks, config, self.stdout.write)
         held = [block for block in gold if held_out(block)]
-        save(nlp, options["out"], measure(Parser(nlp), held).figures())
+        save(nlp, options["out"], score_parser(Parser(nlp), held).figures())
         self._measure(options["out"], gold, options["data"])
 
     def _measure(self, path: Path | str | None, gold: list[Block], data: Path) -> None:
         from extraction.text.parser import Parser, ParserMissing
-        from training.dependency_parser.train import measure
+        from training.dependency_parser.train import score_parser
 
         try:
             parser = Parser.load(path)
@@ -77,7 +77,7 @@ class Command(BaseCommand):
         sets |= {name: _load(data, (name,)) for name in MEASURED_ON if (data / f"{name}.conllu").exists()}
         for name, held in sets.items():
             started = time.process_time()
-            figures = measure(parser, held).figures()
+            figures = score_parser(parser, held).figures()
             speed = _words(held) / (time.process_time() - started)
             row = "".join(f"{figures[key]:8.1f}" for key in ("words", "upos", "uas", "las", "sentences"))
             self.stdout.write(f"{name:24}{row}{figures['upos_accuracy']:11.1f}{speed:9,.0f}")

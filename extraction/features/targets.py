@@ -1,0 +1,212 @@
+"""What the data say of a batch: the training targets of each head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from extraction.features.batch import block_cells
+from extraction.labels import Inventory
+from extraction.schema import Candidate, Example, WordSpan
+
+NOISE_WEIGHT = 0.3  # of a pair with a word that is no mention, beside a pair of mentions
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the data say of a batch's cells. M candidate cells a sentence, each of weight 0 where it is padding."""
+
+    allowed: Tensor  # (B, n, band, 1 + types) bool: tags that the cell (i, i + k) may have; all = nothing is known
+    i: Tensor  # (B, M) the head's word
+    j: Tensor  # (B, M) the tail's word
+    related: Tensor  # (B, M, relations) bool
+    annotated: Tensor  # (B, M, relations) bool: whether the data say yes or no
+    weights: Tensor  # (B, M)
+
+
+@dataclass(frozen=True)
+class TagTargets:
+    """BIO tags (B, n): 0 = O, 1 + 2t = B of type t, 2 + 2t = I of type t; 0 beyond the sentence's end."""
+
+    tags: Tensor
+
+
+@dataclass(frozen=True)
+class PairTargets:
+    """The label of each row's pair (B,): 0 = no relation, 1 + r = relation r. `tags` where the mentions are known."""
+
+    labels: Tensor
+    tags: TagTargets | None = None
+
+
+AnyTargets = Targets | TagTargets | PairTargets
+
+
+@dataclass(frozen=True)
+class Cells:
+    """One sentence's candidate cells: words (M, 2), related and annotated (M, relations), weights (M,)."""
+
+    words: np.ndarray
+    related: np.ndarray
+    annotated: np.ndarray
+    weights: np.ndarray
+
+
+def word_pair_targets(
+    examples: Sequence[Example], inventory: Inventory, band: int, noise: int = 0, rng: np.random.Generator | None = None
+) -> Targets:
+    """Targets of a batch of examples.
+
+    `noise`: how many words outside mentions, drawn by `rng`, stand as mentions without relations.
+    """
+    words = max(len(example.words) for example in examples)
+    allowed = np.ones((len(examples), words, band, 1 + len(inventory.types)), bool)
+    cells = []
+    for row, example in enumerate(examples):
+        size = len(example.words)
+        allowed[row, :size] = _allowed(example, inventory, band)
+        cells.append(_cells(example, inventory, _noise_words(example, noise, rng)))
+    return Targets(torch.from_numpy(allowed), *_pad(cells, len(inventory.relations)))
+
+
+def _allowed(example: Example, inventory: Inventory, band: int) -> np.ndarray:
+    """(n, band, 1 + types): which tags a cell may have, given what the data set annotates."""
+    size = len(example.words)
+    known = np.array([kind in example.types for kind in inventory.types])
+    result = np.ones((size, band, 1 + len(known)), bool)
+    if example.complete:
+        result[:, :, 1:] = ~known  # N, or a type that this data set does not annotate
+    row, column = np.arange(size)[:, None], np.arange(band)[None, :]
+    for mention in example.mentions:
+        block = (row >= mention.start) & (row + column < mention.end)
+        result[block] = _tags(mention, inventory, known)
+        if not example.complete:  # the words beside a known mention do not belong to it
+            result[_border(mention, row, column), 1:] = False
+            result[_border(mention, row, column), 0] = True
+    result[row + column >= size] = True
+    return result
+
+
+def _tags(mention: WordSpan, inventory: Inventory, known: np.ndarray) -> np.ndarray:
+    tags = np.ones(1 + len(known), bool)
+    if mention.type in inventory.types:
+        tags[:] = False
+        tags[1 + inventory.types.index(mention.type)] = True
+    elif not mention.type:
+        tags[0] = False  # some type, and we are not told which
+    return tags
+
+
+def _border(mention: WordSpan, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """Cells with one word inside the mention and one outside."""
+    last = row + column
+    row_in = (row >= mention.start) & (row < mention.end)
+    last_in = (last >= mention.start) & (last < mention.end)
+    border: np.ndarray = row_in != last_in
+    return border
+
+
+def _noise_words(example: Example, count: int, rng: np.random.Generator | None) -> list[int]:
+    if not count or rng is None or not example.complete or not example.relation_keys:
+        return []
+    inside = {word for mention in example.mentions for word in range(mention.start, mention.end)}
+    outside = [word for word in range(len(example.words)) if word not in inside]
+    return [int(word) for word in rng.choice(outside, min(count, len(outside)), replace=False)] if outside else []
+
+
+def _cells(example: Example, inventory: Inventory, noise: list[int]) -> Cells:
+    keys = inventory.relation_keys
+    annotated = np.array([key in example.relation_keys for key in keys], bool)
+    ends = [(mention.start, mention.end) for mention in example.mentions] + [(word, word + 1) for word in noise]
+    gold = _gold(example, inventory)
+    masked: dict[tuple[int, int], list[int]] = {}
+    for head, tail, key in example.masked_relations:
+        if key in keys:
+            masked.setdefault((head, tail), []).append(keys.index(key))
+    words, related, known, weights = [], [], [], []
+    nothing = np.zeros(len(keys), bool)
+    for head in range(len(ends) if annotated.any() else 0):
+        for tail in range(len(ends)):
+            yes = gold.get((head, tail), nothing)
+            unsettled = (head, tail) in example.masked_pairs
+            if head == tail or (unsettled and not yes.any()):
+                continue
+            noisy = head >= len(example.mentions) or tail >= len(example.mentions)
+            settled = yes if unsettled else annotated
+            if (head, tail) in masked:
+                settled = settled.copy()
+                settled[masked[head, tail]] = False
+            block = block_cells(ends[head], ends[tail])
+            words += block
+            related += [yes] * len(block)
+            known += [settled | yes] * len(block)
+            weights += [(NOISE_WEIGHT if noisy else 1.0) / len(block)] * len(block)
+    shape = (len(words), len(keys))
+    return Cells(
+        np.array(words, np.int64).reshape(-1, 2),
+        np.array(related, bool).reshape(shape),
+        np.array(known, bool).reshape(shape),
+        np.array(weights, np.float32),
+    )
+
+
+def _gold(example: Example, inventory: Inventory) -> dict[tuple[int, int], np.ndarray]:
+    """For each related pair the relations that it has; a symmetric one holds both ways."""
+    keys = inventory.relation_keys
+    gold: dict[tuple[int, int], np.ndarray] = {}
+    for relation in example.relations:
+        if relation.key not in keys:
+            continue
+        place = keys.index(relation.key)
+        pairs = [(relation.head, relation.tail)]
+        if inventory.relations[place].symmetric:
+            pairs.append((relation.tail, relation.head))
+        for pair in pairs:
+            gold.setdefault(pair, np.zeros(len(keys), bool))[place] = True
+    return gold
+
+
+def _pad(cells: Sequence[Cells], relations: int) -> tuple[Tensor, ...]:
+    most = max(1, *(len(one.words) for one in cells)) if cells else 1
+    i, j = np.zeros((2, len(cells), most), np.int64)
+    related, annotated = np.zeros((2, len(cells), most, relations), bool)
+    weights = np.zeros((len(cells), most), np.float32)
+    for row, one in enumerate(cells):
+        size = len(one.words)
+        i[row, :size], j[row, :size] = one.words.T
+        related[row, :size], annotated[row, :size], weights[row, :size] = one.related, one.annotated, one.weights
+    return tuple(torch.from_numpy(array) for array in (i, j, related, annotated, weights))
+
+
+def pair_targets(
+    examples: Sequence[Example], candidates: Sequence[Candidate | None], inventory: Inventory
+) -> PairTargets:
+    """The label of each example's candidate, and the tags of its mentions."""
+    labels = [pair_label(inventory, candidate) for candidate in candidates]
+    return PairTargets(torch.tensor(labels), tag_targets(examples, inventory))
+
+
+def pair_label(inventory: Inventory, candidate: Candidate | None) -> int:
+    """A candidate's label: 0 for none, 1 + the relation's place. Raises ValueError for an unknown relation."""
+    if candidate is None or not candidate.key:
+        return 0
+    if candidate.key not in inventory.relation_keys:
+        raise ValueError(f"the relation {candidate.key!r} is none of the {len(inventory.relations)} that are trained")
+    return 1 + inventory.relation_keys.index(candidate.key)
+
+
+def tag_targets(examples: Sequence[Example], inventory: Inventory) -> TagTargets:
+    """BIO tags of the examples' mentions; one of another type, or that overlaps one before it, is left out."""
+    tags = np.zeros((len(examples), max(len(example.words) for example in examples)), np.int64)
+    for row, example in enumerate(examples):
+        for mention in example.mentions:
+            span = slice(mention.start, mention.end)
+            if mention.type in inventory.types and not tags[row, span].any():
+                kind = inventory.types.index(mention.type)
+                tags[row, span] = 2 + 2 * kind
+                tags[row, mention.start] = 1 + 2 * kind
+    return TagTargets(torch.from_numpy(tags))

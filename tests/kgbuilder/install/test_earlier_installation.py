@@ -1,0 +1,69 @@
+"""A DATA_DIR that an earlier release wrote is opened, migrated and read on.
+
+`tests/fixtures/installations/0.1.0.tar.xz` was written by release 0.1.0: its samples were read, six verdicts given, two
+entities merged, and one post that a program sent still waits. Its checkpoint lies where this installation has none.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tarfile
+import tempfile
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from kgbuilder.conf.environment import ROOT
+from tests.kill.__main__ import settings_of
+from tests.kill.product import Product, wait_for
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+KEPT = ("extraction_post", "extraction_reading", "knowledge_review", "knowledge_merge", "knowledge_assertion")
+READ = "from extraction.models import Reading; print(Reading.objects.filter(read_at__isnull=True).count())"
+FOUND = (
+    "from knowledge.models import Statement; from knowledge.record import current; "
+    "print(current.assertions().filter(reading__version__post__title='Marie Curie').count())"
+)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Not pytest's own: the path of a socket may have no more than some hundred characters."""
+    with tempfile.TemporaryDirectory(prefix="kg-") as place:
+        with tarfile.open(ROOT / "tests/fixtures/installations/0.1.0.tar.xz") as packed:
+            packed.extractall(place, filter="data")
+        yield next(Path(place).iterdir())
+
+
+def rows(folder: Path) -> dict[str, int]:
+    with closing(sqlite3.connect(folder / "kgbuilder.sqlite3")) as opened:
+        return {table: opened.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in KEPT}
+
+
+def answer(product: Product, *arguments: str) -> str:
+    ended = product.command(*arguments)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout.strip()
+
+
+def test_it_is_opened_migrated_and_read_on(folder: Path) -> None:
+    before = rows(folder)
+    environ = settings_of(folder, "", Namespace(deterministic=False)) | {"DATABASE_URL": "", "BROKER_URL": ""}
+    product = Product(folder, environ)
+    product.start()
+    try:
+        product.wait_until_ready("reader")
+        wait_for(lambda: answer(product, "shell", "-v", "0", "-c", READ) == "0", "the post that waited to be read")
+        assert int(answer(product, "shell", "-v", "0", "-c", FOUND)) > 0
+        answer(product, "check_record", "--wait", "120")
+        answer(product, "check_parity", "--wait", "120")
+        assert product.stop() == 0
+    finally:
+        product.abandon()
+    after = rows(folder)
+    assert after.pop("knowledge_assertion") > before.pop("knowledge_assertion")
+    assert after == before

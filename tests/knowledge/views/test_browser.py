@@ -1,0 +1,228 @@
+"""The pages in a real browser: what scripts do on them, and that nothing asks another host or breaks the policy."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from extraction.models import Post
+from knowledge.graphs import projector
+from knowledge.models import Entity, Review
+from tests.conftest import chromium
+from tests.factories import PASSWORD, make_user
+from tests.newsroom import open_newsroom
+from tests.servers.sparql import TOKEN, Server, serving
+
+pytestmark = [pytest.mark.integration, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+class Visitor:
+    """A signed-in editor's browser tab, which notes what goes wrong and what it asks of other hosts."""
+
+    def __init__(self, browser: Any, address: str, **options: Any) -> None:
+        self.address = address
+        self.page = browser.new_context(**options).new_page()
+        self.wrong: list[str] = []
+        self.elsewhere: list[str] = []
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("console", self._hear)
+        self.page.on("request", self._note)
+        self.page.goto(f"{address}/sign-in/")
+        self.page.fill("#id_username", "edith")
+        self.page.fill("#id_password", PASSWORD)
+        self.page.click("main button.primary")
+        self.page.wait_for_url(f"{address}/")
+
+    def _hear(self, message: Any) -> None:
+        if message.type == "error":
+            self.wrong.append(message.text)
+
+    def _note(self, request: Any) -> None:
+        if not request.url.startswith((self.address, "data:", "blob:")):
+            self.elsewhere.append(request.url)
+
+    def go(self, path: str) -> Any:
+        self.page.goto(f"{self.address}{path}")
+        return self.page
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    # Playwright's loop runs in this thread, where Django would refuse to use the database.
+    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield opened
+        opened.close()
+    if before is None:
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def newsroom(settings: Any, tmp_path: Any) -> dict[str, Post]:
+    settings.MEDIA_ROOT = tmp_path
+    make_user("editor", "edith")
+    return open_newsroom()
+
+
+@pytest.fixture
+def visitor(browser: Any, live_server: Any, newsroom: dict[str, Post]) -> Iterator[Visitor]:
+    made = Visitor(browser, live_server.url, viewport={"width": 1280, "height": 900})
+    yield made
+    made.page.context.close()
+    assert made.elsewhere == []
+    assert made.wrong == []
+
+
+def test_pointing_at_a_statement_marks_its_words(visitor: Visitor, newsroom: dict[str, Post]) -> None:
+    page = visitor.go(f"/posts/{newsroom['moon'].public_id}/")
+    first = page.locator(".quintuple").first
+    assert page.locator(".mention.lit").count() == 0
+    first.hover()
+    ends = first.get_attribute("data-ends").split()
+    assert page.locator(".mention.lit").evaluate_all("all => all.map(e => e.id)") == [f"m{end}" for end in ends]
+    page.mouse.move(0, 0)
+    assert page.locator(".mention.lit").count() == 0
+    first.locator("a.words").focus()
+    assert page.locator(".mention.lit").count() == 2
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(rf"#m{ends[0]}$"))
+    assert page.locator(".mention.kept").count() == 2
+    assert page.locator(f"#m{ends[0]}").evaluate("e => e.getBoundingClientRect().top") < 900
+
+
+def test_an_editor_rejects_with_the_keyboard(visitor: Visitor, newsroom: dict[str, Post]) -> None:
+    page = visitor.go(f"/posts/{newsroom['curie'].public_id}/")
+    page.locator(".quintuple button.reject").first.focus()
+    page.keyboard.press("Enter")
+    page.locator(".messages").wait_for()
+    assert Review.objects.get().verdict == "reject"
+    assert page.locator(".quintuple.rejected").count() == 1
+
+
+def test_the_first_stop_of_the_keyboard_skips_to_the_content(visitor: Visitor) -> None:
+    page = visitor.go("/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_is_wider_than_a_phone(browser: Any, live_server: Any, newsroom: dict[str, Post], scheme: str) -> None:
+    phone = Visitor(browser, live_server.url, viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    nasa = Entity.objects.get(label="NASA")
+    moon = newsroom["moon"]
+    for path in ("/", f"/posts/{moon.public_id}/", "/entities/", f"/entities/{nasa.public_id}/", "/feeds/", "/status/"):
+        page = phone.go(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+    assert phone.wrong == []
+    phone.page.context.close()
+
+
+def test_neighbours_are_drawn_without_overlap(visitor: Visitor) -> None:
+    nasa = Entity.objects.get(label="NASA")
+    page = visitor.go(f"/entities/{nasa.public_id}/")
+    boxes = page.locator(".drawing rect").evaluate_all(
+        "all => all.map(e => { const b = e.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]; })"
+    )
+    assert len(boxes) == 7
+    for i, one in enumerate(boxes):
+        for other in boxes[:i]:
+            apart = one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+            assert apart, (one, other)
+    overflowing = page.locator(".drawing a").evaluate_all(
+        """all => all.filter(a => { const box = a.querySelector("rect").getBoundingClientRect();
+             return [...a.querySelectorAll("text")].some(t => { const b = t.getBoundingClientRect();
+               return b.left < box.left || b.right > box.right; }); }).length"""
+    )
+    assert overflowing == 0
+    page.locator(".drawing a").first.click()
+    page.wait_for_url(re.compile("/entities/(?!" + str(nasa.public_id) + ")"))
+
+
+def test_text_stands_out_from_its_ground(visitor: Visitor, newsroom: dict[str, Post]) -> None:
+    """WCAG's AA: 4.5 to 1, for every piece of text that is shown, in both colour schemes."""
+    nasa = Entity.objects.get(label="NASA")
+    for scheme in ("light", "dark"):
+        visitor.page.emulate_media(color_scheme=scheme)
+        for path in (
+            "/",
+            f"/posts/{newsroom['moon'].public_id}/",
+            f"/entities/{nasa.public_id}/",
+            "/feeds/",
+            "/status/",
+        ):
+            weak = visitor.go(path).evaluate(CONTRAST)
+            assert weak == [], (scheme, path)
+    # The measure itself can fail.
+    visitor.page.evaluate("document.querySelector('h1').style.color = 'rgb(120, 120, 120)'")
+    assert len(visitor.page.evaluate(CONTRAST)) == 1
+
+
+def test_a_query_runs_in_the_editor(
+    visitor: Visitor, server: Server, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SPARQL_SOCKET, settings.SPARQL_TOKEN = server.socket, TOKEN
+    store = server.store()
+    store.clear()
+    assert projector.run("rdf", opened=store).done > 0
+    page = visitor.go("/sparql/")
+    page.locator(".yasgui .CodeMirror").wait_for()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.locator(".yasr table tbody tr").first.wait_for()
+    assert "Sally Ride" in page.locator(".yasr").inner_text()
+    page.get_by_role("link", name="Number of statements per relation").click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.locator(".yasr td", has_text="employer").first.wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as CSV").click()
+    assert download.value.suggested_filename == "answer.csv"
+    assert "employer" in download.value.path().read_text()
+
+
+CONTRAST = """() => {
+  const parse = (c) => (c.match(/[\\d.]+/g) || []).map(Number);
+  const over = (top, under) => { const a = top.length > 3 ? top[3] : 1;
+    return [0, 1, 2].map((i) => top[i] * a + under[i] * (1 - a)); };
+  const ground = (e) => { const layers = [];
+    for (let n = e; n; n = n.parentElement) layers.push(parse(getComputedStyle(n).backgroundColor));
+    return layers.reverse().reduce((under, top) => over(top, under), [255, 255, 255]); };
+  const light = (rgb) => { const [r, g, b] = rgb.map((v) => { v /= 255;
+    return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; }); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const weak = [];
+  const walker = document.createTreeWalker(document.querySelector("body"), NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const e = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !e.checkVisibility()) continue;
+    if (e.closest(".visually-hidden, script, svg, .skip")) continue;
+    const back = ground(e), text = over(parse(getComputedStyle(e).color), back);
+    const [a, b] = [light(text), light(back)].sort((x, y) => y - x);
+    if ((a + 0.05) / (b + 0.05) < 4.5) weak.push([walker.currentNode.data.trim().slice(0, 40), e.className,
+      ((a + 0.05) / (b + 0.05)).toFixed(2)].join(" | "));
+  }
+  return [...new Set(weak)];
+}"""

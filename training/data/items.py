@@ -1,0 +1,15 @@
+"""What a training step turns over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from extraction.schema import Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An example, or one of its candidate pairs."""
+
+    example: int
+    candidate: Candidate | None = None

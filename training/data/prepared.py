@@ -1,0 +1,96 @@
+"""What a run or an evaluation works on: a head, examples with their features, and the vocabularies behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from extraction.features.batch import Needs
+from extraction.features.featurizer import Features, Featurizer
+from extraction.features.model_inputs import Look, Row, Rows
+from extraction.features.targets import AnyTargets
+from extraction.labels import Inventory
+from extraction.networks.systems import HeadName, Sizes, sizes_of
+from extraction.schema import Candidate, Example
+from training.config import TrainConfig
+from training.data.items import Item
+from training.scores import Calibrated, Examined, Scores
+
+
+@dataclass(frozen=True)
+class Vocabularies:
+    """What a network's inputs and outputs stand for; a checkpoint keeps them."""
+
+    inventory: Inventory
+    featurizer: Featurizer
+    classes: tuple[str, ...] = ()
+    markers: tuple[int, ...] = ()
+
+    @property
+    def sizes(self) -> Sizes:
+        return sizes_of(self.featurizer, self.inventory, self.classes)
+
+
+Targets = Callable[[Sequence[Example], Sequence[Item], Inventory, int, int, np.random.Generator], AnyTargets]
+
+
+@dataclass(frozen=True)
+class Head:
+    """One task. What `predict` gives, `calibrate`, `score` and `examine` take: logits of pairs, or what was found."""
+
+    name: HeadName
+    targets: Targets  # (examples, items, inventory, band, words of noise, random numbers)
+    predict: Callable[[Any, Prepared], Any]  # by a network
+    calibrate: Callable[[Prepared, Any, TrainConfig], Calibrated]  # on dev
+    score: Callable[[Prepared, Any, Calibrated], Scores]
+    examine: Callable[[Prepared, Any, Calibrated], Examined]  # the errors in each example
+    pairs: Literal["", "mentions", "regions"] = ""  # what it relates a given mention to; "" = it finds the mentions
+    by_data_set: bool = False  # its card has the scores on each data set, in that set's own labels
+
+    def asks(self, candidate: Candidate) -> bool:
+        """Whether this is a pair that it is asked about."""
+        return self.pairs == ("regions" if candidate.region else "mentions")
+
+    def items(self, examples: Sequence[Example]) -> list[Item]:
+        """The examples, or their pairs that it is asked about."""
+        if not self.pairs:
+            return [Item(index) for index in range(len(examples))]
+        asked = ((index, one) for index, example in enumerate(examples) for one in example.candidates)
+        return [Item(index, candidate) for index, candidate in asked if self.asks(candidate)]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Examples, the features of each with its title (`titled`) and without (`plain`), and the items made of them."""
+
+    head: Head
+    vocabularies: Vocabularies
+    examples: list[Example]
+    plain: list[Features]
+    titled: list[Features]
+    items: list[Item]
+    look: Look = lambda name: None
+    notes: list[str] = field(default_factory=list)  # of the preparation, for people
+
+    @property
+    def inventory(self) -> Inventory:
+        return self.vocabularies.inventory
+
+    def rows(self, needs: Needs) -> Rows:
+        """What makes rows and batches for a network with these needs."""
+        known = self.vocabularies
+        return Rows(needs, known.featurizer.tokenizer, known.markers, known.classes, self.look)
+
+    def row(self, rows: Rows, item: Item, features: Features) -> Row:
+        """The row of an item that is shown with these features."""
+        example = self.examples[item.example]
+        if item.candidate is None:
+            return rows.sentence(example, features)
+        return rows.pair(example, features, item.candidate)
+
+    def score(self, network: Any, calibrated: Calibrated | None = None) -> Scores:
+        """Runs the network over the items and scores it as its head is scored."""
+        return self.head.score(self, self.head.predict(network, self), calibrated or Calibrated())
