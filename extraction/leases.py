@@ -1,33 +1,80 @@
-"""Tokens of leases: who holds a row, so that a late or dead worker's result is told from the holder's."""
+"""Claims under leases: who holds a due row, so that a late or dead worker's result is told from the holder's.
+
+A worker that dies leaves its leases behind; they run out, or `free` ends them when its successor starts.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
-from django.db.models import Q
+from django.apps import apps
+from django.db import models, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
-from extraction.models import Feed, Post, TextToRead
+from extraction.models import Leased
+
+Row = TypeVar("Row", bound=models.Model)
+NO_LEASE: dict[str, Any] = {"lease_token": "", "lease_until": None}
+
+
+def claim(
+    rows: QuerySet[Row],
+    limit: int,
+    lease: timedelta,
+    worker: str | None = None,
+    *,
+    choose: Callable[[list[Row]], list[Row]] | None = None,
+    **changes: Any,
+) -> list[Row]:
+    """The rows that are longest due, at most `limit`, claimed for the time of `lease`; they carry their new lease.
+
+    Without a `worker` they are not leased but put off by `lease`: enough where doing the work twice does no harm, and
+    all that a table without leases can have. `choose` takes some of the due rows while all of them are locked;
+    `changes` are written to those that are claimed.
+    """
+    now = timezone.now()
+    rows = rows.filter(due_at__lte=now)
+    if worker is None:
+        claimed: dict[str, Any] = {"due_at": now + lease}
+    else:
+        rows = rows.filter(is_free(now))
+        claimed = {"lease_token": new_token(worker), "lease_until": now + lease}
+    with transaction.atomic():
+        # SQLite has no locks on rows; there the transaction is the only one that writes. `of`: what the query joins
+        # stays free for others.
+        due = rows.order_by("due_at", "pk").select_for_update(skip_locked=True, of=("self",))
+        taken = list(due[:limit])
+        if choose is not None:
+            taken = choose(taken)
+        rows.model._default_manager.filter(pk__in=[row.pk for row in taken]).update(**claimed, **changes)
+    for row in taken:
+        for name, value in claimed.items():
+            setattr(row, name, value)
+    return taken
+
+
+def free(worker: str) -> int:
+    """Ends the leases that an earlier life of `worker` left behind, in every table; how many. Called as it starts."""
+    tables = [model for model in apps.get_models() if issubclass(model, Leased)]
+    held = {"lease_token__startswith": slot(worker)}
+    return sum(table._default_manager.filter(**held).update(**NO_LEASE) for table in tables)
 
 
 def new_token(worker: str) -> str:
     """A token that no other lease has. `worker` names a slot that one living process fills at a time."""
-    return f"{_slot(worker)}:{secrets.token_hex(8)}"
+    return slot(worker) + secrets.token_hex(8)
+
+
+def slot(worker: str) -> str:
+    """What all tokens of `worker` begin with, in all its lives."""
+    return f"{hashlib.sha256(worker.encode()).hexdigest()[:12]}:"
 
 
 def is_free(now: datetime) -> Q:
     """The rows that nobody holds."""
     return Q(lease_until__isnull=True) | Q(lease_until__lt=now)
-
-
-def free(worker: str) -> int:
-    """Ends what an earlier life of `worker` left held among feeds, posts and texts; how many. Called as it starts."""
-    held = {"lease_token__startswith": f"{_slot(worker)}:"}
-    ended = {"lease_token": "", "lease_until": None}
-    tables = (Feed, Post, TextToRead)
-    return sum(table.objects.filter(**held).update(**ended) for table in tables)
-
-
-def _slot(worker: str) -> str:
-    return hashlib.sha256(worker.encode()).hexdigest()[:12]

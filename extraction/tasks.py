@@ -24,13 +24,13 @@ from extraction.images import detection, detectors_from_settings, image_retentio
 from extraction.models import Checkpoint, Deployment, Reading
 from extraction.posts import visits
 from extraction.readings import queue as readings_queue
-from extraction.readings import reader_from_settings, text_requests
+from extraction.readings import reader_from_settings, reading_requests, text_requests
 from extraction.schema import Claimed, Extraction
-from kgbuilder.celery import ring
+from kgbuilder.celery import ring, ring_projectors
 from kgbuilder.supervision import telemetry
 from kgbuilder.supervision.parts import run_folder
 from kgbuilder.supervision.watchdog import AtStart, lease
-from knowledge.record import thresholds
+from knowledge.record import projection_queue, thresholds
 from knowledge.recording import recorder
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ VISIT_BATCH = 4
 IO_LEASE_SECONDS = 900.0
 # The I/O worker's threads are shared out, so that slow pages never keep the graph waiting.
 _polls, _visits = BoundedSemaphore(2), BoundedSemaphore(4)
-_free = AtStart(readings_queue.free, leases.free)
+_free = AtStart(leases.free)
 _owed: list[Claimed] = []  # readings that this worker holds and could not hand back; it reads one batch at a time
 
 
@@ -58,7 +58,7 @@ def poll(self: Task[Any, Any]) -> None:
         claims = polling.claim(POLL_BATCH, worker) if mine else []
         _ring_for_more("poll", claims, POLL_BATCH)
         with telemetry.stage("poll", f"polling {len(claims)} feeds", len(claims)):
-            done = polling.poll_all(claims, recorder.mark_posts, alive)
+            done = polling.poll_all(claims, projection_queue.mark_posts, alive)
     if done.new or done.changed:
         ring("fetch")
     if claims:
@@ -73,10 +73,10 @@ def fetch(self: Task[Any, Any]) -> None:
         claims = visits.claim(VISIT_BATCH, worker) if mine else []
         _ring_for_more("fetch", claims, VISIT_BATCH)
         with telemetry.stage("fetch", f"visiting {len(claims)} pages", len(claims)):
-            visits.visit_all(claims, recorder.mark_posts, alive)
+            visits.visit_all(claims, projection_queue.mark_posts, alive)
     if claims:
         ring("read")
-        ring("project.rdf")
+        ring_projectors()
         ring("fetch")
 
 
@@ -91,7 +91,7 @@ def read(self: Task[Any, Any]) -> None:
     looked = _look_at_due(deployed.checkpoint if deployed else None)
     image_retention.let_go()
     if claimed:
-        ring("project.rdf")
+        ring_projectors()
     if answered or claimed or looked == detection.BATCH:
         ring("read")
 
@@ -139,7 +139,7 @@ def _look_at_due(checkpoint: Checkpoint | None = None) -> int:
             began = timezone.now()
             looked = detection.look_at_due(sight)
             if checkpoint is not None and settings.READ_AGAIN_FOR_PICTURES:
-                readings_queue.read_again_after_pictures(checkpoint, since=began)
+                reading_requests.request_after_pictures(checkpoint, since=began)
             return looked
 
 

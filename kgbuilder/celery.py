@@ -145,6 +145,13 @@ def ring(lane: str) -> None:
         _doorbell.ring(lane)
 
 
+def ring_projectors() -> None:
+    """Say that there are graph updates to write: to every store that is set up."""
+    for lane in LANES:
+        if lane.startswith("project."):
+            ring(lane)
+
+
 class LaneScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
     """Beat that rings lanes, so that sweeps during an outage or a long batch do not pile up as messages.
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from extraction.models import Checkpoint, Deployment
-from extraction.readings import model_registry
-from extraction.readings import queue as readings_queue
+from extraction.models import Checkpoint, Deployment, Reading
+from extraction.readings import model_registry, reading_requests
 from knowledge.record import audit_log, thresholds
 from knowledge.recording import recorder
 
@@ -93,7 +92,7 @@ def deploy(
             if active.thresholds != wanted:
                 thresholds.set_in_force(wanted, by)
     recorder.adopt(checkpoint)
-    readings_queue.ensure_readings(checkpoint, again=again.any, since=again.since)
+    reading_requests.request_missing(checkpoint, again=again.any, since=again.since)
 
 
 def _replace(active: Deployment | None, new: Deployment, by: audit_log.Who, account: str = "") -> None:
@@ -101,7 +100,7 @@ def _replace(active: Deployment | None, new: Deployment, by: audit_log.Who, acco
     if active is not None:
         Deployment.objects.filter(pk=active.pk).update(active=False)
     new.save()
-    readings_queue.drop_others(new.checkpoint)
+    reading_requests.supersede(Reading.objects.exclude(checkpoint=new.checkpoint))
     thresholds.mark_between(before, thresholds.in_force())
     what = "checkpoint promoted" if new.promoted else "checkpoint deployed"
     after = {"account": account} if account else None

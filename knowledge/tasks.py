@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from datetime import timedelta
 from threading import BoundedSemaphore
 from typing import Any
@@ -13,17 +14,17 @@ from django.conf import settings
 from django.utils import timezone
 
 from extraction.crawler import http_client, politeness
-from extraction.models import Reading
-from extraction.readings import text_requests
-from kgbuilder.celery import ring
+from extraction.models import Deployment, Reading
+from extraction.readings import reading_requests, text_requests
+from kgbuilder.celery import ring, ring_projectors
 from kgbuilder.supervision import telemetry
 from kgbuilder.supervision.parts import run_folder
 from kgbuilder.supervision.watchdog import AtStart, lease
 from knowledge.graphs import projector
-from knowledge.graphs.stores import store_names
 from knowledge.record import retention
+from knowledge.record.projection_queue import store_names
 from knowledge.sources import cached_client
-from knowledge.sources.cached_client import Answer, Unanswered
+from knowledge.sources.cached_client import ServiceResponse, Unanswered
 
 NAMES = {"rdf": "RDF graph", "neo4j": "graph in Neo4j"}
 LOOKED_UP = 10  # entities a run: each may wait for several services
@@ -46,7 +47,7 @@ def project_rdf(self: Task[Any, Any]) -> None:
 @shared_task(bind=True)
 def link(self: Task[Any, Any]) -> None:
     """Look up what entities are in the sources that KNOWLEDGE names, as many as are due."""
-    from knowledge.linking import fact_queue, link_queue, linker_from_settings
+    from knowledge.linking import link_queue, linker_from_settings
 
     _show_facts()
     if not _links.acquire(blocking=False):
@@ -60,11 +61,20 @@ def link(self: Task[Any, Any]) -> None:
     finally:
         _links.release()
     if done:
-        if settings.FACTS_READ_AGAIN and fact_queue.read_again(done.entities):
-            ring("link")
+        if settings.FACTS_READ_AGAIN:
+            _read_again(done.entities)
         ring("link")
-        for store in store_names():
-            ring(f"project.{store}")
+        ring_projectors()
+
+
+def _read_again(entities: Collection[int]) -> None:
+    """Requests another reading of the posts that mention one of these entities, where the reader takes facts."""
+    from knowledge.linking import fact_queue
+
+    deployed = Deployment.objects.filter(active=True, checkpoint__facts=True).select_related("checkpoint").first()
+    if deployed is not None and entities:
+        versions = fact_queue.versions_that_mention(entities, deployed.checkpoint)
+        reading_requests.request(versions, deployed.checkpoint, reading_requests.Why.FACTS)
 
 
 def _show_facts() -> None:
@@ -78,7 +88,7 @@ def _show_facts() -> None:
                 ring("link")
 
 
-def send(url: str, accept: str) -> Answer:
+def send(url: str, accept: str) -> ServiceResponse:
     """Asks a service of knowledge in its host's turn, which all processes share, by the guarded client. Raises
     remote.Unanswered."""
     try:
@@ -92,7 +102,7 @@ def send(url: str, accept: str) -> Answer:
         final = error.code in ("url", "address", "tls", "redirects", "too_big")
         sentence = error.sentence.replace(url, urlsplit(url).netloc)
         raise Unanswered(sentence, status=error.status, retry_after=error.retry_after, final=final) from error
-    return Answer(found.content, found.content_type)
+    return ServiceResponse(found.content, found.content_type)
 
 
 @shared_task(bind=True)

@@ -13,11 +13,10 @@ from extraction.models import Checkpoint, Deployment, Post, PostVersion, Reading
 from extraction.readings import queue as readings_queue
 from extraction.schema import Claimed, Extraction, Mention, Relation
 from knowledge.graphs import projector
-from knowledge.graphs.stores import store_names
 from knowledge.graphs.units import StoreRefused, StoreUnavailable, Unit
 from knowledge.models import Entity, Projection, Statement
 from knowledge.record import current
-from knowledge.record.projection_queue import behind
+from knowledge.record.projection_queue import stale, store_names
 from knowledge.recording import recorder
 
 Name = tuple[str, str]
@@ -146,7 +145,7 @@ def project(store: Kept | None = None) -> projector.Projected:
 def marked() -> set[tuple[str, str]]:
     """(kind, name) of the units that are behind; posts by link, statements as `head relation tail`."""
     found = set()
-    for unit in behind(store_names()[0]):
+    for unit in stale(store_names()[0]):
         if unit.kind == "post":
             found.add(("post", Post.objects.get(public_id=unit.key).link))
         elif unit.kind == "entity":

@@ -18,7 +18,8 @@ from celery import Task, shared_task
 from celery.signals import worker_shutting_down
 from django.conf import settings
 
-from kgbuilder.celery import ring
+from extraction import leases
+from kgbuilder.celery import ring, ring_projectors
 from kgbuilder.conf.environment import ROOT
 from kgbuilder.supervision import telemetry
 from kgbuilder.supervision.parts import run_folder
@@ -39,7 +40,7 @@ def _describe(worker: str) -> None:
         system_descriptions.described(Path(settings.DATA_DIR) / "training")
 
 
-_free = AtStart(jobs_queue.free, _describe)
+_free = AtStart(leases.free, _describe)
 
 COMMANDS: dict[type[Work], tuple[str, ...]] = {
     TrainingRun: ("train", "--run"),
@@ -68,7 +69,7 @@ def check(self: Task[Any, Any]) -> None:
     if _take(self, _checks, (Promotion, Dataset, Evaluation)):
         ring("check")
         ring("read")
-        ring("project.rdf")
+        ring_projectors()
 
 
 def _take(task: Task[Any, Any], places: BoundedSemaphore, kinds: Sequence[type[Work]]) -> bool:

@@ -22,7 +22,7 @@ from extraction.crawler.parsers.feed_parser import MAX_FEED_BYTES, FeedError, Fe
 from extraction.feeds.poll_interval import LONGEST_S, SHORTEST_S, next_interval
 from extraction.feeds.sightings import Noted, note, note_vanished
 from extraction.models import Feed, Post
-from extraction.posts.versions import Mark, mark_nothing
+from extraction.posts.versions import Mark
 from extraction.text.cleaning import clean
 from kgbuilder.conf import encrypted_field
 from kgbuilder.supervision import telemetry
@@ -53,12 +53,12 @@ class LeaseLost(Exception):
     """Another worker has taken the feed over."""
 
 
-def poll_due(limit: int = 4, worker: str = "", mark: Mark = mark_nothing) -> Polled:
+def poll_due(limit: int = 4, *, mark: Mark, worker: str = "") -> Polled:
     """Poll at most `limit` feeds that are due. An error is kept with its feed and does not stop the others."""
     return poll_all(claim(limit, worker), mark)
 
 
-def poll_all(feeds: Sequence[Feed], mark: Mark = mark_nothing, alive: Callable[[], None] = lambda: None) -> Polled:
+def poll_all(feeds: Sequence[Feed], mark: Mark, alive: Callable[[], None] = lambda: None) -> Polled:
     """Polls claimed feeds one after another, `alive` called before each."""
     done = Polled(claimed=len(feeds))
     for feed in feeds:
@@ -87,18 +87,10 @@ def _poll(feed: Feed, done: Polled, mark: Mark) -> None:
 
 def claim(limit: int, worker: str = "") -> list[Feed]:
     """The feeds that are longest due, at most `limit`, leased."""
-    now, token = timezone.now(), leases.new_token(worker)
-    with transaction.atomic():
-        due = Feed.objects.filter(leases.is_free(now), due_at__lte=now, state=Feed.State.ACTIVE)
-        feeds = list(due.order_by("due_at", "pk").select_for_update(skip_locked=True)[:limit])
-        lease = {"lease_token": token, "lease_until": now + LEASE}
-        Feed.objects.filter(pk__in=[feed.pk for feed in feeds]).update(**lease)
-    for feed in feeds:
-        feed.lease_token, feed.lease_until = token, now + LEASE
-    return feeds
+    return leases.claim(Feed.objects.filter(state=Feed.State.ACTIVE), limit, LEASE, worker)
 
 
-def poll_feed(feed: Feed, mark: Mark = mark_nothing) -> Noted:
+def poll_feed(feed: Feed, mark: Mark) -> Noted:
     """Poll one claimed feed; `mark` is called with posts whose link changed.
 
     What goes wrong is kept with the feed, then raised: FetchError, FeedError, LeaseLost.
@@ -174,18 +166,18 @@ def _succeed(feed: Feed, answer: http_client.Response, parsed: ParsedFeed | None
     interval = next_interval(times, now, feed.interval_s, bool(noted.new))
     asked = max(http_client.max_age(answer.headers), parsed.ttl if parsed is not None else 0.0)
     rest = max(timedelta(seconds=interval), min(timedelta(seconds=asked), LONGEST_REST))
-    said: dict[str, object] = {"polled_at": now, "failures": 0, "error": "", "error_at": None}
-    said |= {"interval_s": interval, "due_at": timezone.now() + rest}
+    values: dict[str, object] = {"polled_at": now, "failures": 0, "error": "", "error_at": None}
+    values |= {"interval_s": interval, "due_at": timezone.now() + rest}
     if parsed is not None:
-        said |= _of_itself(feed, answer, parsed, now)
+        values |= _metadata(feed, answer, parsed, now)
     if noted.new:
-        said["new_at"] = now
+        values["new_at"] = now
     with transaction.atomic():
-        said |= _moved(feed, answer.moved_permanently_to)
-        _end(feed, said)
+        values |= _moved(feed, answer.moved_permanently_to)
+        _end(feed, values)
 
 
-def _of_itself(feed: Feed, answer: http_client.Response, parsed: ParsedFeed, now: datetime) -> dict[str, object]:
+def _metadata(feed: Feed, answer: http_client.Response, parsed: ParsedFeed, now: datetime) -> dict[str, object]:
     return {
         "title": feed.title or parsed.title,
         "site": parsed.site,
@@ -235,7 +227,7 @@ def _put_off(feed: Feed, seconds: float) -> None:
     _end(feed, {"due_at": timezone.now() + timedelta(seconds=min(seconds, LONGEST_S))})
 
 
-def _end(feed: Feed, said: dict[str, object]) -> None:
+def _end(feed: Feed, values: dict[str, object]) -> None:
     """Write what came of a poll and give up the lease, unless it is lost already."""
     held = Feed.objects.filter(pk=feed.pk, lease_token=feed.lease_token)
-    held.update(**said, lease_token="", lease_until=None)
+    held.update(**values, **leases.NO_LEASE)

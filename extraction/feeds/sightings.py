@@ -9,12 +9,10 @@ from datetime import datetime, timedelta
 from extraction.crawler import canonical_urls
 from extraction.crawler.parsers.feed_parser import FeedItem
 from extraction.models import Feed, Post, Sighting
+from extraction.posts.versions import NO_TEXT
 
 FUTURE = timedelta(minutes=15)  # a publisher's clock may run ahead by this much
 _CHANGED = ("link", "link_key", "title", "text", "image", "item_hash")
-
-
-NO_WORDS = {"title": "", "text": "", "image": "", "item_hash": ""}
 
 
 @dataclass(slots=True)
@@ -52,7 +50,7 @@ def note(feed: Feed, items: Sequence[FeedItem], now: datetime) -> Noted:
                 guid=item.guid,
                 first_seen=now,
                 last_seen=now,
-                **(_words(item) | (NO_WORDS if posts[item.guid] in erased else {})),
+                **(_words(item) | (NO_TEXT if posts[item.guid] in erased else {})),
             )
             for item in fresh
         ],

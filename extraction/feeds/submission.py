@@ -18,7 +18,7 @@ from extraction.crawler.parsers.feed_parser import MAX_TEXT, MAX_TITLE, FeedItem
 from extraction.feeds.sightings import note
 from extraction.models import Feed, Post, Sighting
 from extraction.posts.article_page import SENT
-from extraction.posts.versions import Mark, new_version, revive, was_erased
+from extraction.posts.versions import new_version, revive, was_erased
 from extraction.text.cleaning import clean
 
 LONGEST_ID = 500
@@ -47,23 +47,26 @@ class Sending:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """`new`: the post was not known. `changed`: it was, and something about it is new."""
+    """`new`: the post was not known. `changed`: it was, and something about it is new. `touched`: its link changed or
+    it is back, so that the graph is stale where it shows the post."""
 
     post: Post
     new: bool
     changed: bool
+    touched: bool
 
 
-def take(source: str, sending: Sending, mark: Mark) -> Taken:
+def take(source: str, sending: Sending) -> Taken:
     """Note the post and, where its words came along, make them its current version. Idempotent.
 
-    Raises NotTaken, or Erased with nothing kept. `mark` is called with a post whose link changed or that is back.
+    Raises NotTaken, or Erased with nothing kept. Inside the transaction in which the caller marks a post that was
+    touched.
     """
     item = _item(sending)
     for last_try in (False, True):
         try:
             with transaction.atomic():
-                return _take(_feed(source), item, sending.language, mark)
+                return _take(_feed(source), item, sending.language)
         except IntegrityError:
             # somebody sent the same, or a poll made a post of the same link, meanwhile: now it is found
             if last_try:
@@ -71,11 +74,9 @@ def take(source: str, sending: Sending, mark: Mark) -> Taken:
     raise AssertionError("one of the two tries returns or raises")
 
 
-def _take(feed: Feed, item: FeedItem, language: str, mark: Mark) -> Taken:
+def _take(feed: Feed, item: FeedItem, language: str) -> Taken:
     now = timezone.now()
     noted = note(feed, [item], now)
-    if noted.moved:
-        mark(Post.objects.filter(pk__in=noted.moved))
     sighting = Sighting.objects.get(feed=feed, guid=item.guid)
     post = Post.objects.select_for_update(no_key=True).get(pk=sighting.post_id)
     if post.state == Post.State.ERASED:
@@ -83,14 +84,16 @@ def _take(feed: Feed, item: FeedItem, language: str, mark: Mark) -> Taken:
     if item.text and post.current_version is None and was_erased(f"{item.title}\n\n{item.text}"):
         raise Erased("This text was erased here under another address and cannot be added again.")
     Feed.objects.filter(pk=feed.pk).update(new_at=now)
-    made = _read_sent(post, item, language, now, mark) if item.text else False
-    return Taken(post, bool(noted.new), not noted.new and (bool(noted.changed) or made))
+    state = post.state
+    made = _take_text(post, item, language, now) if item.text else False
+    changed = not noted.new and (bool(noted.changed) or made)
+    return Taken(post, bool(noted.new), changed, touched=bool(noted.moved) or post.state != state)
 
 
-def _read_sent(post: Post, item: FeedItem, language: str, now: datetime, mark: Mark) -> bool:
+def _take_text(post: Post, item: FeedItem, language: str, now: datetime) -> bool:
     """The words become the current version; whether they are other ones."""
     made = new_version(post, item.title, item.text, SENT, language=language, fetched_at=now)
-    back = revive(post, mark)
+    back = revive(post)
     post.first_fetched_at = post.first_fetched_at or now
     # Nothing is left to fetch but a picture.
     post.due_at = now if item.image and not post.images.filter(url=item.image).exclude(file="").exists() else None
@@ -115,7 +118,7 @@ def _item(sending: Sending) -> FeedItem:
         raise NotTaken("A post needs a `url`, from which its text is fetched, or a `text`, or both.")
     if len(title) > MAX_TITLE or len(text) > MAX_TEXT:
         raise NotTaken(f"A title has at most {MAX_TITLE:,} characters and a text {MAX_TEXT:,}.")
-    said = "\x1f".join((url, title, text, image))
+    content = "\x1f".join((url, title, text, image))
     return FeedItem(
         guid=name,
         link=url,
@@ -124,12 +127,12 @@ def _item(sending: Sending) -> FeedItem:
         image=image,
         published=sending.published,
         published_text=sending.published.isoformat() if sending.published else "",
-        digest=hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest(),
+        digest=hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest(),
     )
 
 
-def _address(said: str, field: str) -> str:
-    address = clean(said).strip()
+def _address(value: str, field: str) -> str:
+    address = clean(value).strip()
     if not address:
         return ""
     fits = address.startswith(("http://", "https://")) and canonical_urls.key(address) and len(address) <= 2000

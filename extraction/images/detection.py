@@ -21,6 +21,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from extraction import leases
 from extraction.models import PostImage, RegionSet
 from extraction.schema import Claimed, Document, Region, SceneEdge
 
@@ -57,11 +58,7 @@ def again(images: QuerySet[PostImage]) -> int:
 
 def look_at_due(sight: Sight, limit: int = BATCH) -> int:
     """Claims due pictures and looks at them; how many were claimed."""
-    now = timezone.now()
-    with transaction.atomic():
-        due = PostImage.objects.filter(due_at__lte=now).exclude(file="").order_by("due_at", "pk")
-        rows = list(due.select_for_update(skip_locked=True)[:limit])
-        PostImage.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=now + LEASE, attempts=F("attempts") + 1)
+    rows = leases.claim(PostImage.objects.exclude(file=""), limit, LEASE, attempts=F("attempts") + 1)
     _look(sight, rows)
     return len(rows)
 

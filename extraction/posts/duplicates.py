@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from extraction.crawler import canonical_urls, politeness
 from extraction.crawler.parsers.article_parser import Article
-from extraction.feeds.sightings import NO_WORDS
 from extraction.models import Post, Sighting
-from extraction.posts.versions import text_hash
+from extraction.posts.versions import NO_TEXT, text_hash
 
 SHORTEST_STORY = 200  # code points; shorter texts are alike by chance ("Live updates")
 
@@ -40,7 +39,7 @@ def same_story(post: Post, url: str, article: Article) -> Post | None:
 
 def fold_into(twin: Post, post: Post) -> None:
     """Make the sightings of `post`, which was never read, those of `twin`, and let `post` go."""
-    kept = NO_WORDS if twin.state == Post.State.ERASED else {}
+    kept = NO_TEXT if twin.state == Post.State.ERASED else {}
     Sighting.objects.filter(post=post).update(post=twin, **kept)
     post.delete()
 

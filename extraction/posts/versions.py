@@ -1,4 +1,7 @@
-"""A post's words over time: a new version and its reading, withdrawal, return. Callers hold the post's row locked."""
+"""A post's words over time: a new version and its reading, withdrawal, return.
+
+Callers hold the post's row locked, and mark the post in the same transaction where its link or state changed.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,14 @@ from datetime import datetime
 from django.db import models, transaction
 from django.utils import timezone
 
-from extraction.feeds.sightings import NO_WORDS
-from extraction.models import Deployment, Post, PostVersion, Reading, Sighting, Tombstone
+from extraction.models import Post, PostVersion, Reading, Sighting, Tombstone
+from extraction.readings import reading_requests
 from extraction.text.cleaning import clean
 
+NO_TEXT = {"title": "", "text": "", "image": "", "item_hash": ""}  # of an erased post's feed items the links stay
 Mark = Callable[[Iterable[Post]], None]
-"""Marks the graph's units that posts touch, in the caller's transaction: `knowledge.recording.recorder.mark_posts`."""
-
-
-def mark_nothing(posts: Iterable[Post]) -> None:
-    """For who has no graph to keep in step."""
+"""Marks that the graph is stale where it shows these posts, inside the transaction that changes them. What is marked
+is known above this package: `knowledge.record.projection_queue.mark_posts`."""
 
 
 def text_hash(text: str) -> str:
@@ -33,7 +34,7 @@ def new_version(
     its present version, or there are none.
 
     `source`: "page", "feed" for the feed's own words, "sent" for what a program gave us. An older version's
-    reading that still waits is dropped.
+    reading that still waits is superseded.
     """
     title, body = " ".join(clean(title).split()), clean(body).strip()
     text = f"{title}\n\n{body}".strip()
@@ -54,8 +55,8 @@ def new_version(
         )
         post.current_version = version
         post.save(update_fields=["current_version"])
-        _drop_waiting(post, version)
-        ensure_reading(version)
+        reading_requests.supersede(Reading.objects.filter(version__post=post).exclude(version=version))
+        reading_requests.request_first(version)
     return version
 
 
@@ -71,51 +72,31 @@ def was_erased(text: str) -> bool:
 
 def bury(post: Post) -> None:
     """A post that was never read and says what was erased, under another link: it is erased as it comes in."""
-    Sighting.objects.filter(post=post).update(**NO_WORDS)
+    Sighting.objects.filter(post=post).update(**NO_TEXT)
     post.state, post.state_reason = Post.State.ERASED, "Its text had been erased under another link."
     post.due_at = None
     post.save(update_fields=["state", "state_reason", "due_at"])
 
 
-def ensure_reading(version: PostVersion) -> None:
-    """The deployed checkpoint's reading of a version, due now if it is new. Without a deployment there is none yet."""
-    active = Deployment.objects.filter(active=True).select_related("checkpoint").first()
-    if active is not None and version.pruned_at is None:
-        checkpoint = active.checkpoint
-        Reading.objects.bulk_create(
-            [Reading(version=version, checkpoint=checkpoint, stage=checkpoint.first_stage, due_at=timezone.now())],
-            ignore_conflicts=True,
-        )
-
-
-def withdraw(post: Post, reason: str, mark: Mark) -> bool:
-    """Take what a post supports out of the graph; it stays in the history. False: it was not live."""
+def withdraw(post: Post, reason: str) -> bool:
+    """What a post supports is active no longer; it stays in the history. False: it was not live."""
     if post.state != Post.State.LIVE:
         return False
-    _set_state(post, Post.State.WITHDRAWN, reason, mark)
+    _set_state(post, Post.State.WITHDRAWN, reason)
     return True
 
 
-def revive(post: Post, mark: Mark) -> bool:
+def revive(post: Post) -> bool:
     """A withdrawn post that is there again supports what it supported. False: it was not withdrawn."""
     if post.state != Post.State.WITHDRAWN:
         return False
-    _set_state(post, Post.State.LIVE, "", mark)
+    _set_state(post, Post.State.LIVE, "")
     if post.current_version is not None:
         # a checkpoint that was deployed meanwhile has not read it
-        ensure_reading(post.current_version)
+        reading_requests.request_first(post.current_version)
     return True
 
 
-def _set_state(post: Post, state: str, reason: str, mark: Mark) -> None:
-    with transaction.atomic():
-        post.state, post.state_reason = state, reason
-        post.save(update_fields=["state", "state_reason"])
-        mark([post])
-
-
-def _drop_waiting(post: Post, version: PostVersion) -> None:
-    waiting = (Reading.Stage.READ, Reading.Stage.LINK)
-    Reading.objects.filter(version__post=post, stage__in=waiting).exclude(version=version).update(
-        stage=Reading.Stage.DROPPED, lease_token="", lease_until=None
-    )
+def _set_state(post: Post, state: str, reason: str) -> None:
+    post.state, post.state_reason = state, reason
+    post.save(update_fields=["state", "state_reason"])

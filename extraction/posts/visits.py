@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -32,7 +33,7 @@ LEASE = timedelta(minutes=3)  # a visit: robots.txt, page and picture, each with
 MISSING_AGAIN = timedelta(hours=24)
 FIRST_RETRY = timedelta(minutes=5)
 LONGEST_RETRY = timedelta(hours=24)
-FEED_WORDS_AFTER = 3  # failed visits, before the feed's own words are read in the page's stead
+FEED_TEXT_AFTER = 3  # failed visits, before the feed's own words are read in the page's stead
 _WITH_PICTURE = ("new", "edited", "back", "feed", "unchanged")
 TRIED_FOR = timedelta(days=2)  # how long after its last planned visit a page that fails is still tried
 
@@ -83,35 +84,29 @@ def _visited(visit: Visit, mark: Mark) -> str:
 
 def claim(limit: int, worker: str = "") -> list[Visit]:
     """The oldest due posts, at most `limit`, whose hosts may be asked soon; those of busy hosts are put off."""
-    now, token = timezone.now(), leases.new_token(worker)
-    with transaction.atomic():
-        due = Post.objects.filter(leases.is_free(now), due_at__lte=now).exclude(state=Post.State.ERASED)
-        rows = list(due.order_by("due_at", "pk").select_for_update(skip_locked=True, of=("self",))[: limit * 8])
-        taken, put_off = _by_turn(rows, limit, now)
-        Post.objects.filter(pk__in=[row.pk for row in taken]).update(lease_token=token, lease_until=now + LEASE)
-        for row, until in put_off:
-            Post.objects.filter(pk=row.pk).update(due_at=until)
-    return [Visit(row.pk, token, row.due_at) for row in taken]
+    posts = Post.objects.exclude(state=Post.State.ERASED)
+    rows = leases.claim(posts, limit * 8, LEASE, worker, choose=partial(_by_turn, limit))
+    return [Visit(row.pk, row.lease_token, row.due_at) for row in rows]
 
 
-def _by_turn(rows: list[Post], limit: int, now: datetime) -> tuple[list[Post], list[tuple[Post, datetime]]]:
-    """Which posts to take now, and which when: a host's queue must not hold up the others' posts."""
+def _by_turn(limit: int, rows: list[Post]) -> list[Post]:
+    """Which posts to take now; those of busy hosts are put off: a host's queue must not hold up the others' posts."""
+    now = timezone.now()
     names = {canonical_urls.host(row.link) for row in rows}
     known = {name: Host(name=name) for name in names} | Host.objects.in_bulk(list(names), field_name="name")
     queued: dict[str, float] = defaultdict(float)
     taken: list[Post] = []
-    put_off: list[tuple[Post, datetime]] = []
     for row in rows:
         host = known[canonical_urls.host(row.link)]
         wait = queued[host.name] + max(((host.next_request_at or now) - now).total_seconds(), 0.0)
         if wait > PATIENCE:
-            put_off.append((row, now + timedelta(seconds=wait)))
+            Post.objects.filter(pk=row.pk).update(due_at=now + timedelta(seconds=wait))
         elif len(taken) < limit:
             taken.append(row)
         else:
             continue  # due as before: the next claim takes it
         queued[host.name] += politeness.gap(host)
-    return taken, put_off
+    return taken
 
 
 def _visit(visit: Visit, mark: Mark) -> str:
@@ -134,7 +129,13 @@ def _conclude(visit: Visit, found: Found, mark: Mark) -> str:
             with transaction.atomic():
                 held = Post.objects.select_for_update(no_key=True, of=("self",)).select_related("current_version")
                 post = held.filter(pk=visit.post_id, lease_token=visit.token).first()
-                return "lost" if post is None else _apply(post, found, mark, asked_again=post.due_at != visit.due_at)
+                if post is None:
+                    return "lost"
+                shown = post.link, post.state
+                outcome = _apply(post, found, asked_again=post.due_at != visit.due_at)
+                if (post.link, post.state) != shown:
+                    mark([post])
+                return outcome
         except IntegrityError:
             # a poll made a post of this story's canonical link meanwhile: at the second try it is found
             if last_try:
@@ -142,13 +143,13 @@ def _conclude(visit: Visit, found: Found, mark: Mark) -> str:
     return "lost"
 
 
-def _apply(post: Post, found: Found, mark: Mark, *, asked_again: bool) -> str:
+def _apply(post: Post, found: Found, *, asked_again: bool) -> str:
     """`asked_again`: a feed showed a change while the page was fetched, perhaps too early to have it."""
     now = timezone.now()
     if found.kind == "busy":
         Post.objects.filter(pk=post.pk).update(due_at=now + timedelta(seconds=found.again_in))
         return "busy"
-    outcome = _DECISIONS[found.kind](post, found, now, mark)
+    outcome = _DECISIONS[found.kind](post, found, now)
     if outcome != "folded":
         post.visits += 1
         post.error = clean(found.says)
@@ -160,7 +161,7 @@ def _apply(post: Post, found: Found, mark: Mark, *, asked_again: bool) -> str:
     return outcome
 
 
-def _page(post: Post, found: Found, now: datetime, mark: Mark) -> str:
+def _page(post: Post, found: Found, now: datetime) -> str:
     article = found.article
     if post.current_version is None:
         if was_erased(article.whole):
@@ -172,46 +173,45 @@ def _page(post: Post, found: Found, now: datetime, mark: Mark) -> str:
             return "folded"
     if found.moved_to and found.moved_to != post.link:
         post.link = found.moved_to
-        mark([post])
     post.etag, post.last_modified = found.etag, found.last_modified
     post.attempts, post.missing_since = 0, None
     post.first_fetched_at = post.first_fetched_at or now
     made = new_version(post, article.title, article.text, "page", language=article.language, fetched_at=now)
-    back = revive(post, mark)
+    back = revive(post)
     if made is None:
         return "back" if back else "unchanged"
     return "new" if made.ordinal == 1 else "edited"
 
 
-def _unchanged(post: Post, found: Found, now: datetime, mark: Mark) -> str:
+def _unchanged(post: Post, found: Found, now: datetime) -> str:
     post.attempts, post.missing_since = 0, None
-    return "back" if revive(post, mark) else "unchanged"
+    return "back" if revive(post) else "unchanged"
 
 
-def _gone(post: Post, found: Found, now: datetime, mark: Mark) -> str:
+def _gone(post: Post, found: Found, now: datetime) -> str:
     post.attempts = 0
     post.missing_since = post.missing_since or now
-    return "withdrawn" if withdraw(post, found.says, mark) else "gone"
+    return "withdrawn" if withdraw(post, found.says) else "gone"
 
 
-def _missing(post: Post, found: Found, now: datetime, mark: Mark) -> str:
+def _missing(post: Post, found: Found, now: datetime) -> str:
     """404: perhaps a slip of the publisher's; a day later it counts."""
     post.attempts = 0
     post.missing_since = post.missing_since or now
     if now - post.missing_since >= MISSING_AGAIN:
-        return "withdrawn" if withdraw(post, found.says, mark) else "missing"
-    _read_feed_words(post, now)
+        return "withdrawn" if withdraw(post, found.says) else "missing"
+    _take_feed_text(post, now)
     return "missing"
 
 
-def _refused(post: Post, found: Found, now: datetime, mark: Mark) -> str:
+def _refused(post: Post, found: Found, now: datetime) -> str:
     post.attempts = 0
-    return "feed" if _read_feed_words(post, now) else "refused"
+    return "feed" if _take_feed_text(post, now) else "refused"
 
 
-def _failed(post: Post, found: Found, now: datetime, mark: Mark) -> str:
+def _failed(post: Post, found: Found, now: datetime) -> str:
     post.attempts += 1
-    if post.attempts >= FEED_WORDS_AFTER and _read_feed_words(post, now):
+    if post.attempts >= FEED_TEXT_AFTER and _take_feed_text(post, now):
         return "feed"
     return "failed"
 
@@ -226,19 +226,19 @@ _DECISIONS = {
 }
 
 
-def _read_feed_words(post: Post, now: datetime) -> bool:
+def _take_feed_text(post: Post, now: datetime) -> bool:
     """Make a version of what the feeds themselves say, unless the page's own words are there."""
     present = post.current_version
     if present is not None and present.source != "feed":
         return False
     sightings = Sighting.objects.filter(post=post).order_by("first_seen", "pk")
-    told = max(sightings, key=lambda sighting: len(sighting.text), default=None)
-    if present is not None and present.pruned_at and present.body and told is not None and not told.text:
+    fullest = max(sightings, key=lambda sighting: len(sighting.text), default=None)
+    if present is not None and present.pruned_at and present.body and fullest is not None and not fullest.text:
         return False  # the feed's words were let go of as the version's were: a title alone would look like an edit
-    if told is not None and was_erased(f"{told.title}\n\n{told.text}"):
+    if fullest is not None and was_erased(f"{fullest.title}\n\n{fullest.text}"):
         bury(post)
         return False
-    return told is not None and new_version(post, told.title, told.text, "feed", fetched_at=now) is not None
+    return fullest is not None and new_version(post, fullest.title, fullest.text, "feed", fetched_at=now) is not None
 
 
 def _next(post: Post, now: datetime) -> datetime | None:
@@ -263,4 +263,4 @@ def _renew(visit: Visit) -> bool:
 
 
 def _release(visit: Visit) -> None:
-    Post.objects.filter(pk=visit.post_id, lease_token=visit.token).update(lease_token="", lease_until=None)
+    Post.objects.filter(pk=visit.post_id, lease_token=visit.token).update(**leases.NO_LEASE)

@@ -69,19 +69,18 @@ def due() -> bool:
 
 def claim(worker: str, limit: int = BATCH) -> list[Held]:
     """The oldest texts that wait, at most `limit`; one that a worker died of before is claimed alone."""
-    now, token = timezone.now(), leases.new_token(worker)
+    now, waiting = timezone.now(), TextToRead.objects.filter(state=TextToRead.State.WAITING)
     with transaction.atomic():
-        waiting = TextToRead.objects.filter(leases.is_free(now), state=TextToRead.State.WAITING, due_at__lte=now)
-        waiting.filter(attempts__gte=GIVEN_UP_AT).update(
+        waiting.filter(leases.is_free(now), due_at__lte=now, attempts__gte=GIVEN_UP_AT).update(
             state=TextToRead.State.FAILED, error=f"The reader died {GIVEN_UP_AT} times while analysing this text."
         )
-        rows = list(waiting.order_by("due_at", "pk").select_for_update(skip_locked=True)[:limit])
-        alone = next((row for row in rows if row.attempts), None)
-        taken = [alone] if alone else rows
-        TextToRead.objects.filter(pk__in=[row.pk for row in taken]).update(
-            lease_token=token, lease_until=now + LEASE, attempts=F("attempts") + 1
-        )
-    return [Held(row.pk, token, Document(str(row.public_id), row.text, row.title_end)) for row in taken]
+        rows = leases.claim(waiting, limit, LEASE, worker, choose=_alone, attempts=F("attempts") + 1)
+    return [Held(row.pk, row.lease_token, Document(str(row.public_id), row.text, row.title_end)) for row in rows]
+
+
+def _alone(rows: list[TextToRead]) -> list[TextToRead]:
+    """The first that a worker died of, without company; all where there is none."""
+    return next(([row] for row in rows if row.attempts), rows)
 
 
 def answer(reader: Reads, held: list[Held], thresholds: Mapping[str, float]) -> None:
@@ -102,6 +101,6 @@ def forget(now: datetime | None = None) -> int:
     return old.delete()[0]
 
 
-def _end(held: Held, state: str, **said: Any) -> None:
+def _end(held: Held, state: str, **values: Any) -> None:
     still_ours = TextToRead.objects.filter(pk=held.pk, lease_token=held.token)
-    still_ours.update(state=state, lease_token="", lease_until=None, due_at=None, **said)
+    still_ours.update(state=state, due_at=None, **leases.NO_LEASE, **values)

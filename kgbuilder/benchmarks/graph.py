@@ -21,10 +21,10 @@ from knowledge.graphs.units import (
     AssertionContent,
     EntityContent,
     EntityUnit,
+    EvidenceSpan,
     Name,
     PostContent,
     PostUnit,
-    Span,
     StatementUnit,
     Triple,
     Unit,
@@ -98,8 +98,8 @@ def post_units(number: int, edition: int = 0) -> list[Unit]:
             UUID(int=draw.getrandbits(128), version=4),
             triple,
             score,
-            Span(40 * place, 40 * place + 12, "person"),
-            Span(40 * place + 20, 40 * place + 33, "organization"),
+            EvidenceSpan(40 * place, 40 * place + 12, "person"),
+            EvidenceSpan(40 * place + 20, 40 * place + 33, "organization"),
         )
         for place, triple in enumerate(triples)
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from kgbuilder.benchmarks import NotMeasured
 from knowledge.linking import fit
-from knowledge.linking.fit import Score
+from knowledge.linking.fit import LinkScore
 from knowledge.linking.linker import Linker
 from knowledge.sources import index_builder
 from knowledge.sources.local_index import LocalIndex
@@ -49,7 +49,7 @@ def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callab
         write(f"ratio: {large / small:.2f}")
 
 
-def calibration(score: Score, write: Callable[[str], object]) -> None:
+def calibration(score: LinkScore, write: Callable[[str], object]) -> None:
     """Whether a link is right as often as the linker is sure of it."""
     from training.evaluation.metrics import calibration_error, reliability
 
@@ -64,7 +64,7 @@ def share(part: int, whole: int) -> str:
     return f"{part / max(1, whole):.1%}"
 
 
-def quality(path: Path) -> tuple[Score, Score]:
+def quality(path: Path) -> tuple[LinkScore, LinkScore]:
     """On records that the weights were not fitted on: all names indexed, and without a fifth of the entities."""
     train, held_out = fit.split(fit.records(path))
     known = fit.entities([*train, *held_out], train)

@@ -162,13 +162,13 @@ def _read(posts: int) -> list[str]:
     from kgbuilder.benchmarks import workers
     from kgbuilder.celery import ring
     from knowledge.models import Entity
-    from knowledge.record.projection_queue import behind
+    from knowledge.record.projection_queue import stale
 
     some = list(Reading.objects.order_by("pk").values_list("pk", flat=True)[:posts])
     Reading.objects.filter(pk__in=some).update(due_at=timezone.now())
     ring("read")
     done = Reading.objects.filter(stage=Reading.Stage.DONE)
-    workers.wait(lambda: done.count() >= posts and not behind("rdf").exists(), "the posts to be read")
+    workers.wait(lambda: done.count() >= posts and not stale("rdf").exists(), "the posts to be read")
     post = Post.objects.filter(current_reading__isnull=False).order_by("pk")[posts // 2]
     entity = Entity.objects.annotate(n=Count("mentions")).order_by("-n", "pk")[0]
     return [

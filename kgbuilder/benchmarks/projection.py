@@ -32,7 +32,7 @@ from kgbuilder.benchmarks.server import serving
 from kgbuilder.install.scratch_database import scratch_database
 from knowledge.graphs import projector
 from knowledge.graphs.rdf import sparql_store
-from knowledge.graphs.units import StatementUnit, Store, Support, Unit
+from knowledge.graphs.units import StatementUnit, Store, TripleSupport, Unit
 from knowledge.models import Assertion, Entity
 from knowledge.ontology import vocabulary
 from knowledge.record import projection_queue
@@ -154,7 +154,7 @@ def _fill(bench: Bench, statements: int, note: Say) -> None:
 
 def _supported(unit: Unit, post: Any) -> Unit:
     if isinstance(unit, StatementUnit):
-        return replace(unit, support=tuple(Support((post,), (0.9,)) for _ in unit.there))
+        return replace(unit, support=tuple(TripleSupport((post,), (0.9,)) for _ in unit.there))
     return unit
 
 

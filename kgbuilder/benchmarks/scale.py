@@ -27,7 +27,7 @@ from knowledge.entities import merges
 from knowledge.graphs import projector
 from knowledge.models import Assertion, Entity, Link, Mention, Merge, Projection, Statement
 from knowledge.record import current, projection_queue
-from knowledge.record.projection_queue import behind
+from knowledge.record.projection_queue import stale
 from knowledge.recording.bulk_insert import insert
 
 HELP = "an entity's page, its neighbourhood and merges in a large record against a small one"
@@ -144,7 +144,7 @@ def _merge(pair: Sequence[Entity]) -> float:
 
 def _project(store: Any, note: Say) -> None:
     done = projector.run("rdf", opened=store, seconds=3600)
-    left = behind("rdf").count()
+    left = stale("rdf").count()
     note(f"{done.done} units written, {left} left")
     assert not done.failed and not left and not done.unavailable, done
 

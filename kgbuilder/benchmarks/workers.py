@@ -80,7 +80,7 @@ def _measure(count: int, posts: int, kills: int, note: Say) -> dict[str, Any]:
     from kgbuilder.celery import ring
     from kgbuilder.models import Heartbeat
     from knowledge.models import Assertion
-    from knowledge.record.projection_queue import behind
+    from knowledge.record.projection_queue import stale
 
     fill(posts)
     wanted = {"io": count, "reader": count}
@@ -89,7 +89,7 @@ def _measure(count: int, posts: int, kills: int, note: Say) -> dict[str, Any]:
     began = time.monotonic()
     ring("read")
     timeline = _watch(posts, kills, began)
-    wait(lambda: not behind("rdf").exists(), "the graph to follow")
+    wait(lambda: not stale("rdf").exists(), "the graph to follow")
     shown = posts / (time.monotonic() - began)
     until = timezone.now()
     wait(lambda: not Heartbeat.objects.filter(part__startswith="reader", seen_at__lt=until).exists(), "heartbeats")

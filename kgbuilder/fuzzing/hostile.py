@@ -34,7 +34,7 @@ from extraction.posts import visits
 from kgbuilder.fuzzing.process_watch import Watch, watching
 from kgbuilder.fuzzing.publisher import publishing
 from kgbuilder.fuzzing.runner import VISITS, database_address, forget
-from knowledge.recording.recorder import mark_posts
+from knowledge.record.projection_queue import mark_posts
 
 MOST_MB = 256  # that this process may grow by meanwhile; a fetch keeps at most 10 MB, a parsed feed some times that
 HONEST = (
@@ -130,7 +130,7 @@ def _tried(name: str, url: str, good: str, client: Client, watch: Watch) -> Row:
     before = _peak(reset=True)
     began = time.monotonic()
     try:
-        polling.poll_due(10)
+        polling.poll_due(10, mark=mark_posts)
         visits.visit_due(VISITS, mark=mark_posts)
         row.seconds, row.megabytes = time.monotonic() - began, max(0, _peak() - before)
         for one in (feed, other):

@@ -29,7 +29,7 @@ from extraction.text.cleaning import clean
 from kgbuilder.fuzzing.mutation import mutated, packed
 from kgbuilder.fuzzing.process_watch import Watch, watching
 from kgbuilder.fuzzing.publisher import Publisher, publishing
-from knowledge.recording.recorder import mark_posts
+from knowledge.record.projection_queue import mark_posts
 from knowledge.recording.row_plan import Unplannable, plan
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _feed(publisher: Publisher, seed: int, seeds: Sequence[bytes], number: int) 
     place = dice.choice(("feed",) * 20 + ("inwards", "ring", "huge"))
     feed = Feed.objects.create(url=f"{publisher.here}/{place}?{number}", due_at=timezone.now())
     try:
-        done = polling.poll_due(1)
+        done = polling.poll_due(1, mark=mark_posts)
         visits.visit_due(VISITS, mark=mark_posts)
         _check_ended(feed)
         return "an error" if done.errors else "some posts" if done.new else "no posts"

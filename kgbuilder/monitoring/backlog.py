@@ -9,8 +9,8 @@ from typing import Any
 from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet
 
 from extraction.models import Feed, Post, PostVersion, Reading
-from knowledge.graphs.stores import store_names
 from knowledge.models import Projection
+from knowledge.record.projection_queue import store_names
 
 HOUR = timedelta(hours=1)
 

@@ -18,8 +18,9 @@ from extraction.models import Deployment, Feed
 from kgbuilder.models import Heartbeat, Notice
 from kgbuilder.monitoring import backlog
 from kgbuilder.supervision import heartbeat
-from knowledge.graphs.stores import open_store, store_names
+from knowledge.graphs.stores import open_store
 from knowledge.graphs.units import StoreUnavailable
+from knowledge.record.projection_queue import store_names
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 
 @dataclass(frozen=True)
-class Named:
+class FieldDoc:
     """A parameter, or a field of an object."""
 
     name: str
@@ -31,7 +31,7 @@ class Named:
 @dataclass(frozen=True)
 class Body:
     media_type: str
-    fields: list[Named]
+    fields: list[FieldDoc]
     example: str
 
 
@@ -43,14 +43,14 @@ class Operation:
     summary: str
     says: list[str]
     scope: str
-    parameters: list[Named]
+    parameters: list[FieldDoc]
     bodies: list[Body]
     answers: list[tuple[str, str, str]]
     """Status, what it means, and the name of the object in it."""
 
 
 @dataclass
-class Part:
+class Section:
     title: str
     operations: list[Operation] = field(default_factory=list)
 
@@ -68,17 +68,17 @@ def api_docs(request: HttpRequest) -> HttpResponse:
 
 
 @lru_cache(maxsize=1)
-def _read() -> tuple[list[Part], list[tuple[str, str, list[Named]]]]:
+def _read() -> tuple[list[Section], list[tuple[str, str, list[FieldDoc]]]]:
     """The schema's operations by part, and its objects; it is the same for as long as the process lives."""
     schema = json.loads(json.dumps(api.get_openapi_schema(), default=str))
     components = schema["components"]["schemas"]
-    parts: dict[str, Part] = {}
+    parts: dict[str, Section] = {}
     for path, operations in schema["paths"].items():
         for method in METHODS:
             if method in operations:
                 one = operations[method]
                 title = one.get("tags", ["others"])[0]
-                parts.setdefault(title, Part(title)).operations.append(_operation(path, method, one, components))
+                parts.setdefault(title, Section(title)).operations.append(_operation(path, method, one, components))
     objects = [
         (name, told.get("description", ""), list(_fields(told)))
         for name, told in sorted(components.items())
@@ -96,7 +96,7 @@ def _operation(path: str, method: str, told: dict[str, Any], components: dict[st
         says=[" ".join(part.split()) for part in told.get("description", "").split("\n\n")],
         scope=told.get("x-scope", ""),
         parameters=[
-            Named(one["name"], _type(one["schema"]), one.get("required", False), one.get("description", ""))
+            FieldDoc(one["name"], _type(one["schema"]), one.get("required", False), one.get("description", ""))
             for one in told.get("parameters", [])
         ],
         bodies=list(_bodies(told.get("requestBody", {}), components)),
@@ -114,10 +114,10 @@ def _bodies(told: dict[str, Any], components: dict[str, Any]) -> Iterator[Body]:
         yield Body(media_type, list(_fields(schema)), example)
 
 
-def _fields(schema: dict[str, Any]) -> Iterator[Named]:
+def _fields(schema: dict[str, Any]) -> Iterator[FieldDoc]:
     required = set(schema.get("required", []))
     for name, told in schema.get("properties", {}).items():
-        yield Named(name, _type(told), name in required, told.get("description", ""))
+        yield FieldDoc(name, _type(told), name in required, told.get("description", ""))
 
 
 def _object(response: dict[str, Any]) -> str:

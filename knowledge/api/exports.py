@@ -9,7 +9,7 @@ from typing import Any, Literal
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Router
 
-from knowledge.api.auth import Token
+from knowledge.api.auth import TokenAuth
 from knowledge.api.problems import Problem
 
 router = Router(tags=["exports"])
@@ -31,7 +31,7 @@ _TOLD = {
 }
 
 
-@router.get("/{str:form}", auth=Token("export"), summary="The graph as a file", openapi_extra=_TOLD)
+@router.get("/{str:form}", auth=TokenAuth("export"), summary="The graph as a file", openapi_extra=_TOLD)
 def export_graph(request: HttpRequest, form: Literal["turtle", "nquads", "jsonld", "graphml", "csv"]) -> Any:
     """All that the graph holds now. Streamed: a connection that breaks off leaves half a file.
 
@@ -44,10 +44,10 @@ def export_graph(request: HttpRequest, form: Literal["turtle", "nquads", "jsonld
         raise Problem(503, detail, {"Retry-After": "60"})
     name = f"kgbuilder.{export.ENDINGS[form]}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingHttpResponse(Sending(export.chunks(form)), content_type=MEDIA_TYPES[form], headers=headers)
+    return StreamingHttpResponse(Download(export.chunks(form)), content_type=MEDIA_TYPES[form], headers=headers)
 
 
-class Sending:
+class Download:
     """A file on its way. Its place is free again when it has been sent, or when nobody takes any more of it."""
 
     def __init__(self, chunks: Iterator[tuple[int, bytes]]) -> None:

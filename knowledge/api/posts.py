@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.http import HttpRequest
 from ninja import Query, Router, Status
@@ -12,15 +13,14 @@ from ninja import Query, Router, Status
 from extraction.feeds import submission
 from extraction.labels import ENTITY_TYPES, RELATIONS
 from extraction.models import Post, Reading, Sighting
-from kgbuilder.celery import ring
+from kgbuilder.celery import ring, ring_projectors
 from kgbuilder.models import ApiToken
 from knowledge.api import pagination, schemas
-from knowledge.api.auth import PREFIX, Token
+from knowledge.api.auth import PREFIX, TokenAuth
 from knowledge.api.problems import Problem, not_there
 from knowledge.api.serializers import entity_ref, relation
 from knowledge.models import Mention, Review
-from knowledge.record import audit_log
-from knowledge.recording import recorder
+from knowledge.record import audit_log, projection_queue
 from knowledge.views.posts import index as listed
 from knowledge.views.posts.quintuples import Quintuple, quintuples_of
 
@@ -30,12 +30,12 @@ _ERASED = {"responses": {"410": {"description": "the post was erased here"}}}
 
 @router.post(
     "",
-    auth=Token("write"),
-    response={201: schemas.Taken, 200: schemas.Taken},
+    auth=TokenAuth("write"),
+    response={201: schemas.SubmittedPost, 200: schemas.SubmittedPost},
     summary="Send a post",
     openapi_extra=_ERASED,
 )
-def send_post(request: HttpRequest, sent: schemas.Sent) -> Any:
+def send_post(request: HttpRequest, sent: schemas.NewPost) -> Any:
     """Takes a post as a feed's item is taken. It is read within seconds, as soon as a reader is free.
 
     The same `id` of the same `source` is the same post: sent unchanged nothing happens, with other words they become
@@ -43,7 +43,10 @@ def send_post(request: HttpRequest, sent: schemas.Sent) -> Any:
     """
     found = sent.model_dump(exclude={"source"})
     try:
-        taken = submission.take(sent.source, submission.Sending(**found), recorder.mark_posts)
+        with transaction.atomic():
+            taken = submission.take(sent.source, submission.Sending(**found))
+            if taken.touched:
+                projection_queue.mark_posts([taken.post])
     except submission.NotTaken as error:
         raise Problem(422, str(error)) from error
     except submission.Erased as error:
@@ -57,7 +60,7 @@ def send_post(request: HttpRequest, sent: schemas.Sent) -> Any:
         )
         ring("read")
         ring("fetch")
-        ring("project.rdf")
+        ring_projectors()
     answer = {
         "id": post.public_id,
         "new": taken.new,
@@ -68,7 +71,7 @@ def send_post(request: HttpRequest, sent: schemas.Sent) -> Any:
     return Status(201 if taken.new else 200, answer)
 
 
-@router.get("", auth=Token("read"), response=schemas.Posts, summary="List posts")
+@router.get("", auth=TokenAuth("read"), response=schemas.Posts, summary="List posts")
 def list_posts(request: HttpRequest, wanted: Query[schemas.PostFilter]) -> Any:
     """The newest first, by their time of publication."""
     pagination.refuse_unknown(request, schemas.PostFilter)
@@ -98,7 +101,7 @@ def rows_of(found: list[Post]) -> list[dict[str, Any]]:
     return [_row(row.post, row.title) | _counts(row) for row in listed.rows(found, "")]
 
 
-def _counts(row: listed.Row) -> dict[str, int]:
+def _counts(row: listed.PostListItem) -> dict[str, int]:
     return {"mentions": row.mentions, "statements": row.statements}
 
 
@@ -115,7 +118,7 @@ def _row(post: Post, title: str) -> dict[str, Any]:
 
 
 @router.get(
-    "/{uuid:post_id}", auth=Token("read"), response=schemas.PostShown, summary="One post", openapi_extra=_ERASED
+    "/{uuid:post_id}", auth=TokenAuth("read"), response=schemas.PostShown, summary="One post", openapi_extra=_ERASED
 )
 def show_post(request: HttpRequest, post_id: UUID) -> Any:
     """Its words as they were read, with mentions, statements and readings. 410: it was erased."""

@@ -32,14 +32,14 @@ Words = Annotated[str, AfterValidator(_plain)]
 Moment = Annotated[datetime, AfterValidator(_in_time)]
 
 
-class Asked(Schema):
+class PageQuery(Schema):
     """A list is given in pages."""
 
     limit: int = Field(50, ge=1, le=MOST, description="How many there are on a page, at most.")
     after: Words = Field("", max_length=600, description="`next` of the page before; the first page without.")
 
 
-class Sent(Schema):
+class NewPost(Schema):
     """A post to be read and recorded."""
 
     model_config = ConfigDict(extra="forbid")
@@ -76,7 +76,7 @@ class Sent(Schema):
     }
 
 
-class Taken(Schema):
+class SubmittedPost(Schema):
     """What became of a post that was sent."""
 
     id: UUID = Field(description="The post's id here.")
@@ -86,7 +86,7 @@ class Taken(Schema):
     address: str = Field(description="The address of the post in this API.")
 
 
-class PostFilter(Asked):
+class PostFilter(PageQuery):
     q: Words = Field("", max_length=300, description='Words, "adjacent words", -excluded; or an address.')
     publisher: Words = Field("", max_length=300)
     feed: int | None = Field(None, ge=1, le=2**62, description="The number of a feed.")
@@ -140,18 +140,18 @@ class ReadingShown(Schema):
     declined: str = Field(description="Why it was declined; empty otherwise.")
 
 
-class Span(Schema):
+class TextSpan(Schema):
     start: int
     end: int
 
 
-class Place(Schema):
-    head: Span
-    tail: Span
+class AssertionSpans(Schema):
+    head: TextSpan
+    tail: TextSpan
     score: float
 
 
-class Relation(Schema):
+class OntologyRelation(Schema):
     key: str
     label: str
     property: str | None = Field(description="Wikidata's property, where there is one.")
@@ -163,13 +163,13 @@ class StatedHere(Schema):
     id: UUID = Field(description="The statement's id.")
     head: EntityRef
     head_type: str = Field(description="The type extracted here.")
-    relation: Relation
+    relation: OntologyRelation
     tail: EntityRef
     tail_type: str
     score: float | None = Field(description="null where only an editor's acceptance supports it.")
     counts: bool = Field(description="It is in the graph: its score reaches the threshold, or an editor accepted it.")
     review: Literal["accept", "reject"] | None
-    places: list[Place]
+    places: list[AssertionSpans]
 
 
 class PostShown(PostRow):
@@ -181,7 +181,7 @@ class PostShown(PostRow):
     readings: list[ReadingShown] = Field(description="Of its present version.")
 
 
-class EntityFilter(Asked):
+class EntityFilter(PageQuery):
     q: Words = Field("", max_length=200, description="Words of one of its names.")
     type: Words = Field(
         "", max_length=40, description="person, organization, location, …; `any`: dates and figures too."
@@ -213,7 +213,7 @@ class EntityShown(EntityRow):
     link: LinkShown | None = Field(description="null: not looked up yet.")
 
 
-class StatementFilter(Asked):
+class StatementFilter(PageQuery):
     entity: UUID | None = Field(None, description="At either end.")
     head: UUID | None = None
     tail: UUID | None = None
@@ -225,7 +225,7 @@ class StatementFilter(Asked):
     )
 
 
-class Standing(Schema):
+class FactComparison(Schema):
     standing: Literal["said", "known", "conflict"]
     source: str
     fact: str = Field(description="The fact of the knowledge base.")
@@ -234,11 +234,11 @@ class Standing(Schema):
 class StatementRow(Schema):
     id: UUID
     head: EntityRef
-    relation: Relation
+    relation: OntologyRelation
     tail: EntityRef
     posts: int = Field(description="How many posts support it.")
     score: float | None = Field(description="The best assertion's; null where only an editor's acceptance supports it.")
-    standing: Standing
+    standing: FactComparison
 
 
 class Statements(Schema):
@@ -246,7 +246,7 @@ class Statements(Schema):
     next: str | None
 
 
-class Support(Schema):
+class SupportingAssertion(Schema):
     """One assertion, or an editor's acceptance where no reading finds it any more."""
 
     post: UUID
@@ -270,10 +270,10 @@ class MentionedAs(Schema):
 
 
 class StatementShown(StatementRow):
-    support: list[Support] = Field(description="The newest first, at most 200.")
+    support: list[SupportingAssertion] = Field(description="The newest first, at most 200.")
 
 
-class Found(Schema):
+class SearchResults(Schema):
     posts: list[PostRow]
     entities: list[EntityRow]
 
@@ -297,4 +297,4 @@ class TextAsked(Schema):
     answer: dict[str, Any] | None = Field(description="As `manage.py read --json` gives it; null until it is done.")
 
 
-Support.model_rebuild()
+SupportingAssertion.model_rebuild()

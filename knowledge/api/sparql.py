@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
 from ninja import Router
 
-from knowledge.api.auth import Token
+from knowledge.api.auth import TokenAuth
 from knowledge.api.problems import Problem
 from knowledge.graphs.rdf import sparql_guard
 from knowledge.graphs.units import StoreUnavailable
@@ -47,7 +47,10 @@ _BODY = {
 
 
 @router.get(
-    "", auth=Token("query"), summary="Query in SPARQL", openapi_extra={"parameters": _PARAMETER, "responses": _ANSWER}
+    "",
+    auth=TokenAuth("query"),
+    summary="Query in SPARQL",
+    openapi_extra={"parameters": _PARAMETER, "responses": _ANSWER},
 )
 def ask_sparql(request: HttpRequest) -> Any:
     """SPARQL 1.1 Protocol by GET. SELECT, ASK, CONSTRUCT or DESCRIBE; no SERVICE, no update, within a limit of time."""
@@ -55,7 +58,7 @@ def ask_sparql(request: HttpRequest) -> Any:
 
 
 @router.post(
-    "", auth=Token("query"), summary="Query in SPARQL", openapi_extra={"requestBody": _BODY, "responses": _ANSWER}
+    "", auth=TokenAuth("query"), summary="Query in SPARQL", openapi_extra={"requestBody": _BODY, "responses": _ANSWER}
 )
 def post_sparql(request: HttpRequest) -> Any:
     """The same by POST: the query as the body (application/sparql-query), or as a form's field."""
@@ -87,9 +90,9 @@ def _answered(request: HttpRequest, fields: QueryDict) -> HttpResponse:
         triples = sparql_guard.check(queries[0]) in ("construct", "describe")
         media_type = wanted(request.headers.get("Accept", ""), TRIPLES if triples else TABLES)
         answer = sparql_store.query(queries[0], settings.SPARQL_SECONDS, MOST_ROWS, media_type)
-    except sparql_guard.Refused as error:
+    except sparql_guard.QueryRefused as error:
         raise Problem(400, str(error)) from error
-    except sparql_store.QueryFailed as error:
+    except sparql_store.SparqlFailed as error:
         raise Problem(422, str(error)) from error
     except StoreUnavailable as error:
         raise Problem(503, str(error), {"Retry-After": "10"}) from error

@@ -18,7 +18,7 @@ from extraction.models import Post
 from knowledge.graphs import unit_builder
 from knowledge.graphs.parity import key_ranges
 from knowledge.graphs.rdf import quads as rdf_quads
-from knowledge.graphs.units import Comparison, StatementUnit, Support, Triple, Unit
+from knowledge.graphs.units import Comparison, StatementUnit, Triple, TripleSupport, Unit
 from knowledge.models import Entity, Review, Statement
 from knowledge.ontology import vocabulary
 from knowledge.record import current
@@ -51,12 +51,12 @@ _KEYS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
+class ExportedStatement:
     """A triple that is in the graph. `rejected`: in how many other posts an editor rejected it; `compared`: what a
     source says to it, None where it is only said here."""
 
     triple: Triple
-    support: Support
+    support: TripleSupport
     compared: Comparison | None
     rejected: int
 
@@ -112,7 +112,7 @@ def _csv() -> Iterator[tuple[int, bytes]]:
         yield len(stated), _rows(_row(one, known) for one in stated)
 
 
-def _row(one: Stated, known: dict[UUID, tuple[str, str]]) -> Iterator[Any]:
+def _row(one: ExportedStatement, known: dict[UUID, tuple[str, str]]) -> Iterator[Any]:
     triple, support, stands = one.triple, one.support, dict(one.standing())
     yield from (*_end(triple.head, known), triple.relation, *_end(triple.tail, known))
     yield from (_score(support), support.accepted, " ".join(map(str, support.posts)), one.rejected)
@@ -136,7 +136,7 @@ def _node(key: str, label: str, kind: str) -> str:
     return f'<node id="{key}">{_data("name", label)}{_data("type", kind)}</node>\n'
 
 
-def _edge(one: Stated) -> str:
+def _edge(one: ExportedStatement) -> str:
     triple, support = one.triple, one.support
     data = [("relation", triple.relation), ("score", _score(support)), ("accepted", str(support.accepted).lower())]
     data += [("posts", len(support.posts)), ("rejected", one.rejected), *one.standing()]
@@ -150,7 +150,7 @@ def _data(name: str, value: Any) -> str:
     return f'<data key="{name}">{escape(_NOT_XML.sub(chr(0xFFFD), str(value)))}</data>'
 
 
-def _score(support: Support) -> float | str:
+def _score(support: TripleSupport) -> float | str:
     """The best assertion's; empty where only a review supports it."""
     return max((score for score in support.scores if score is not None), default="")
 
@@ -165,20 +165,20 @@ def _end(key: UUID, known: dict[UUID, tuple[str, str]]) -> tuple[str, str, str]:
     return (str(key), *known.get(key, ("", "")))
 
 
-def _entities(stated: list[Stated]) -> dict[UUID, tuple[str, str]]:
+def _entities(stated: list[ExportedStatement]) -> dict[UUID, tuple[str, str]]:
     keys = {end for one in stated for end in (one.triple.head, one.triple.tail)}
     rows = Entity.objects.filter(public_id__in=keys).values_list("public_id", "label", "type")
     return {key: (label, kind) for key, label, kind in rows}
 
 
-def _stated() -> Iterator[list[Stated]]:
+def _stated() -> Iterator[list[ExportedStatement]]:
     """Every triple once, with its support: where its first row comes, since several rows may say it."""
     written: set[Triple] = set()
     rejected = _rejected()
     for keys in key_ranges(Statement):
         units: list[StatementUnit] = unit_builder.statements(keys, with_support=True)
         found = {
-            triple: Stated(triple, support, dict(unit.comparisons).get(triple), rejected[triple])
+            triple: ExportedStatement(triple, support, dict(unit.comparisons).get(triple), rejected[triple])
             for unit in units
             for triple, support in zip(unit.there, unit.support, strict=True)
             if triple not in written

@@ -1,41 +1,30 @@
-"""Compares a store with the record, both ways: what is missing there, what stands there without reason.
+"""What comparisons of a store with the record have in common, both ways: what is missing there, what stands there
+without reason.
 
-Both sides are streamed: of each unit only how many quads it has and a sum of their hashes are kept, of each plain
-triple its ends. What differs is then looked at by itself: it may only wait to be projected (pending), or have changed
-since it was streamed. The rest is wrong.
+Both sides are streamed: only sums of their hashes are kept. What differs is then looked at by itself: it may only wait
+to be projected (pending), or have changed since it was streamed. The rest is wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-import pyoxigraph
 from django.db.models import Max, Q
 
-from extraction.models import Post
-from knowledge.graphs import unit_builder
-from knowledge.graphs.rdf import linked_facts
-from knowledge.graphs.rdf import quads as rdf_quads
-from knowledge.graphs.rdf.sparql_store import SparqlStore
-from knowledge.graphs.units import StatementUnit, Triple, Unit
+from knowledge.graphs.units import Triple
 from knowledge.models import Entity, Merge, Projection, Statement
-from knowledge.ontology import vocabulary
 from knowledge.record import current, projection_queue
 
 CHUNK = 200
-Kind = Projection.Kind
-Place = tuple[str, UUID]
 Sum = tuple[int, int]
 Sides = tuple[set[str], set[str]]
-_RELATIONS = {vocabulary.relation_iri(key): key for key in current.RELATIONS}
-_PROPERTIES = {term.value for term in rdf_quads.ENTITY_PROPERTIES}
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class StoreDifference:
     """A unit that is not as it should be. `pending`: it is known to be behind; then `error` is its last one, if any."""
 
     kind: str
@@ -54,60 +43,19 @@ class Report:
     units: int = 0
     triples: int = 0
     quads: int = 0
-    differences: list[Difference] = field(default_factory=list)
+    differences: list[StoreDifference] = field(default_factory=list)
 
     @property
-    def wrong(self) -> list[Difference]:
+    def wrong(self) -> list[StoreDifference]:
         return [one for one in self.differences if not one.pending]
 
     @property
-    def pending(self) -> list[Difference]:
+    def pending(self) -> list[StoreDifference]:
         return [one for one in self.differences if one.pending]
 
     @property
-    def stuck(self) -> list[Difference]:
+    def stuck(self) -> list[StoreDifference]:
         return [one for one in self.pending if one.error]
-
-
-class Seen:
-    """What was streamed from the store, in little."""
-
-    def __init__(self) -> None:
-        self.sums: dict[Place, Sum] = {}
-        self.triples: set[Triple] = set()
-        self.compared: dict[str, Sum] = {}
-        self.strange: list[pyoxigraph.Quad] = []
-        self.quads = 0
-
-    def add(self, quad: pyoxigraph.Quad) -> None:
-        """Counts a quad if it is ours: in a post's graph, or about an entity. Others' data in a shared store is not."""
-        graph, subject = quad.graph_name, quad.subject
-        if isinstance(graph, pyoxigraph.NamedNode):
-            if post := rdf_quads.post_key(graph.value):
-                self._sum((Kind.POST, post), quad)
-            elif entity := linked_facts.known_key(graph.value):
-                self._sum((Kind.ENTITY, entity), quad)
-            elif linked_facts.compared_triple(graph.value):
-                self.quads += 1
-                add(self.compared, graph.value, str(quad))
-            return
-        entity = rdf_quads.entity_key(subject.value) if isinstance(subject, pyoxigraph.NamedNode) else None
-        if entity is None:
-            return
-        if quad.predicate.value in _PROPERTIES:
-            self._sum((Kind.ENTITY, entity), quad)
-            return
-        relation = _RELATIONS.get(quad.predicate.value)
-        tail = rdf_quads.entity_key(quad.object.value) if isinstance(quad.object, pyoxigraph.NamedNode) else None
-        self.quads += 1
-        if relation is None or tail is None:
-            self.strange.append(quad)
-        else:
-            self.triples.add(Triple(entity, relation, tail))
-
-    def _sum(self, place: Place, quad: pyoxigraph.Quad) -> None:
-        add(self.sums, place, str(quad))
-        self.quads += 1
 
 
 def add(sums: dict[Any, Sum], place: Any, line: str) -> None:
@@ -116,128 +64,21 @@ def add(sums: dict[Any, Sum], place: Any, line: str) -> None:
     sums[place] = (count + 1, (total + hash(line)) & 0xFFFFFFFFFFFFFFFF)
 
 
-def check(store: SparqlStore, name: str) -> Report:
-    """Compares everything. Raises StoreUnavailable."""
-    seen = Seen()
-    for quad in store.stream():
-        seen.add(quad)
-    report = Report(quads=seen.quads)
-    suspects = [*_units_that_differ(seen, report), *((kind, key) for kind, key in seen.sums)]
-    for kind, key in suspects:
-        report.differences += _look(store, name, kind, key)
-    report.differences += _triples_that_differ(store, name, seen, report)
-    report.differences += [Difference("quad", "", extra=(str(quad),)) for quad in seen.strange]
-    return report
-
-
-def repair(store: SparqlStore, report: Report) -> None:
-    """Marks what is wrong, to be projected anew, and takes out what belongs to no unit."""
-    for kind in Kind:
-        projection_queue.mark(kind, [UUID(one.key) for one in report.wrong if one.kind == kind.value and one.key])
-    loose = [line for one in report.wrong if not one.key for line in one.extra]
-    for start in range(0, len(loose), CHUNK):
-        store.update("DELETE DATA {\n" + "".join(f"{line} .\n" for line in loose[start : start + CHUNK]) + "}")
-
-
-def _units_that_differ(seen: Seen, report: Report) -> Iterator[Place]:
-    """Compares the sums of every post and entity of the record; what it has compared goes from `seen`."""
-    builders: list[tuple[Kind, Any, Callable[[list[UUID]], Iterable[Unit]]]] = [
-        (Kind.POST, Post, unit_builder.posts),
-        (Kind.ENTITY, Entity, unit_builder.entities),
-    ]
-    for kind, model, builder in builders:
-        for keys in key_ranges(model):
-            for unit in builder(keys):
-                report.units += 1
-                expected = Seen()
-                for quad in rdf_quads.quads(unit):
-                    expected.add(quad)
-                place = (kind, unit.key)
-                if expected.sums.get(place) != seen.sums.pop(place, None):
-                    yield place
-
-
-def _triples_that_differ(store: SparqlStore, name: str, seen: Seen, report: Report) -> Iterator[Difference]:
-    matched: set[Triple] = set()
-    compared: set[str] = set()
-    for keys in key_ranges(Statement):
-        for unit in unit_builder.statements(keys):
-            expected = set(_both_ways(unit.there))
-            report.triples += len(expected - matched)
-            matched |= expected
-            sums: dict[str, Sum] = {}
-            for quad in linked_facts.of_statement(unit):
-                assert isinstance(quad.graph_name, pyoxigraph.NamedNode)
-                add(sums, quad.graph_name.value, str(quad))
-            compared |= sums.keys()
-            if not expected <= seen.triples or any(seen.compared.get(one) != sums[one] for one in sums):
-                yield from _look(store, name, Kind.STATEMENT, unit.key)
-    for triple in sorted(seen.triples - matched):
-        yield from _look_at_extra(store, name, triple)
-    for graph in sorted(seen.compared.keys() - compared):
-        yield from _look_at_comparison(store, name, graph)
-
-
-def _look(store: SparqlStore, name: str, kind: str, key: UUID) -> Iterator[Difference]:
-    def sides() -> Sides:
-        [unit] = unit_builder.units([Projection(kind=kind, key=key)])
-        # As quads and not as lines: a store may write a quad in another way.
-        expected, found = set(rdf_quads.quads(unit)), store.of_units([unit])
-        return {str(quad) for quad in expected - found}, {str(quad) for quad in found - expected}
-
-    return looked_at(name, kind, key, sides)
-
-
-def looked_at(name: str, kind: str, key: UUID, sides: Callable[[], Sides]) -> Iterator[Difference]:
+def compare_unit(name: str, kind: str, key: UUID, sides: Callable[[], Sides]) -> Iterator[StoreDifference]:
     """One unit, as it is now on both sides: its mark is read before, so that a change in between shows as pending.
 
     `sides` looks, and gives the lines that are missing in the store and those that it has without reason.
     """
     row = Projection.objects.filter(store=name, kind=kind, key=key).first()
     missing, extra = sides()
-    behind = projection_queue.behind(name).filter(kind=kind, key=key).first()
+    stale = projection_queue.stale(name).filter(kind=kind, key=key).first()
     if not missing and not extra:
         return
     again = Projection.objects.filter(store=name, kind=kind, key=key).first()
     moved = (row and row.wanted) != (again and again.wanted)
     lines = (tuple(sorted(missing)), tuple(sorted(extra)))
-    error = behind.error if behind else ""
-    yield Difference(kind, str(key), *lines, pending=bool(behind or moved), error=error)
-
-
-def _look_at_extra(store: SparqlStore, name: str, triple: Triple) -> Iterator[Difference]:
-    """A plain triple that no statement accounts for. It is pending where a statement that may have stood as it is."""
-    [quad, *_] = rdf_quads.quads(StatementUnit(UUID(int=0), (triple,), ()))
-    keys = list(may_have_stood_as(triple).values_list("public_id", flat=True))
-    line = f"{quad.subject} {quad.predicate} {quad.object}"
-    if not store.ask(f"ASK {{ {line} }}") or _stands(keys, triple):
-        return
-    waiting = projection_queue.behind(name).filter(kind=Kind.STATEMENT, key__in=keys).first()
-    if waiting is not None:
-        yield Difference(Kind.STATEMENT, str(waiting.key), extra=(line,), pending=True, error=waiting.error)
-    elif keys:
-        yield Difference(Kind.STATEMENT, str(keys[0]), extra=(line,))
-    else:
-        yield Difference("quad", "", extra=(line,))
-
-
-def _look_at_comparison(store: SparqlStore, name: str, graph: str) -> Iterator[Difference]:
-    """A comparison that no statement accounts for: nothing is known of it any more, or it is not said any more."""
-    triple = linked_facts.compared_triple(graph)
-    assert triple is not None
-    keys = list(may_have_stood_as(triple).values_list("public_id", flat=True))
-    expected = {quad for unit in unit_builder.statements(keys) for quad in linked_facts.of_statement(unit)}
-    extra = sorted(store.quads_in(graph) - expected, key=str)
-    lines = tuple(f"GRAPH <{graph}> {{ {one.subject} {one.predicate} {one.object} }}" for one in extra)
-    waiting = projection_queue.behind(name).filter(kind=Kind.STATEMENT, key__in=keys).first()
-    if lines and waiting is not None:
-        yield Difference(Kind.STATEMENT, str(waiting.key), extra=lines, pending=True, error=waiting.error)
-    elif lines:
-        yield Difference("quad", "", extra=lines)
-
-
-def _stands(keys: list[UUID], triple: Triple) -> bool:
-    return any(triple in set(_both_ways(unit.there)) for unit in unit_builder.statements(keys))
+    error = stale.error if stale else ""
+    yield StoreDifference(kind, str(key), *lines, pending=bool(stale or moved), error=error)
 
 
 def may_have_stood_as(triple: Triple) -> Any:
@@ -254,13 +95,6 @@ def _ever_under(key: UUID) -> set[int]:
     for former in Merge.objects.filter(survivor__in=ids).values_list("former", flat=True):
         ids |= {int(pk) for pk in former}
     return ids
-
-
-def _both_ways(triples: Iterable[Triple]) -> Iterator[Triple]:
-    for triple in triples:
-        yield triple
-        if triple.relation in current.SYMMETRIC:
-            yield Triple(triple.tail, triple.relation, triple.head)
 
 
 def key_ranges(model: Any) -> Iterator[list[UUID]]:

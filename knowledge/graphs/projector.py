@@ -8,9 +8,7 @@ in ProjectorLock: otherwise an older graph could land last and stay. A death at 
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import secrets
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +22,7 @@ from django.db.models import BigIntegerField, F, Max, Q, QuerySet, Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
+from extraction import leases
 from extraction.models import Post
 from knowledge.entities import merges
 from knowledge.graphs import unit_builder
@@ -31,7 +30,7 @@ from knowledge.graphs.stores import open_store
 from knowledge.graphs.units import EntityUnit, StatementUnit, Store, StoreRefused, StoreUnavailable, Unit
 from knowledge.models import Entity, Projection, ProjectorLock
 from knowledge.record.current import supported_statements
-from knowledge.record.projection_queue import behind, in_order, mark_everything
+from knowledge.record.projection_queue import in_order, mark_everything, stale
 from knowledge.recording import erasure
 
 logger = logging.getLogger(__name__)
@@ -108,8 +107,8 @@ def start_over(store: str, opened: Store, earlier_base: str = "") -> bool:
 
 def _recognise(store: str, target: Store, token: str) -> None:
     """A store that does not call itself what it did is new, was wiped or is another: it gets everything."""
-    told = target.identity()
-    if told and ProjectorLock.objects.filter(store=store, identity=told).exists():
+    identity = target.identity()
+    if identity and ProjectorLock.objects.filter(store=store, identity=identity).exists():
         return
     logger.warning("The store %s is new or was emptied: everything is projected to it.", store)
     _want_everything(store, token)
@@ -142,18 +141,14 @@ def forget_others(stores: Collection[str]) -> None:
 
 def free(worker: str) -> None:
     """Ends soon what an earlier life of `worker` left held. Not at once: a request that it had sent may still land."""
-    held = ProjectorLock.objects.filter(token__startswith=_slot(worker), until__gt=timezone.now() + LANDS_WITHIN)
+    held = ProjectorLock.objects.filter(token__startswith=leases.slot(worker), until__gt=timezone.now() + LANDS_WITHIN)
     held.update(until=timezone.now() + LANDS_WITHIN)
-
-
-def _slot(worker: str) -> str:
-    return f"{hashlib.sha256(worker.encode()).hexdigest()[:12]}:"
 
 
 @contextmanager
 def _holding(store: str, worker: str = "") -> Iterator[str]:
     """The store's lease for the time of the block; "" while another projector has it."""
-    token = _slot(worker) + secrets.token_hex(8)
+    token = leases.new_token(worker)
     if not _take(store, token):
         yield ""
         return
@@ -180,7 +175,7 @@ def _ranges(rows: QuerySet[Any], step: int = 1000) -> Iterator[tuple[int, int]]:
 
 
 def _due(store: str, chunk: int) -> list[Projection]:
-    return list(behind(store).filter(due_at__lte=timezone.now()).order_by("due_at", "pk")[:chunk])
+    return list(stale(store).filter(due_at__lte=timezone.now()).order_by("due_at", "pk")[:chunk])
 
 
 def _project(target: Store, rows: Sequence[Projection], result: Projected) -> None:
@@ -245,7 +240,7 @@ def _take(store: str, token: str) -> bool:
 def wait_until_even(store: str, seconds: float, *, poll_seconds: float = 0.2) -> bool:
     """Waits while units are behind that are not held up by an error; whether none is left. Another process projects."""
     until = time.monotonic() + seconds
-    while behind(store).filter(attempts=0).exists() or merges.unmarked().exists():
+    while stale(store).filter(attempts=0).exists() or merges.unmarked().exists():
         if time.monotonic() > until:
             return False
         time.sleep(poll_seconds)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from knowledge.graphs.units import Support
+from knowledge.graphs.units import TripleSupport
 from knowledge.record import current
 
 Ends = tuple[int, str, int]
@@ -44,7 +44,7 @@ def rows_saying(forms: Collection[Ends], members: Mapping[int, int]) -> list[int
     return found
 
 
-def of(forms: Collection[Ends], only: Collection[int] | None = None) -> dict[Ends, Support]:
+def of(forms: Collection[Ends], only: Collection[int] | None = None) -> dict[Ends, TripleSupport]:
     """The support of those of these triples, by ids of entities, that have any; `only`: the statement rows that can say
     them."""
     if not forms:
@@ -72,6 +72,6 @@ def of(forms: Collection[Ends], only: Collection[int] | None = None) -> dict[End
     return {ends: _support(posts, ends in accepted) for ends, posts in best.items()}
 
 
-def _support(posts: Best, accepted: bool) -> Support:
+def _support(posts: Best, accepted: bool) -> TripleSupport:
     ordered = sorted(posts)
-    return Support(tuple(ordered), tuple(posts[post] for post in ordered), accepted)
+    return TripleSupport(tuple(ordered), tuple(posts[post] for post in ordered), accepted)

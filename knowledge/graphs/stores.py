@@ -1,10 +1,9 @@
-"""The stores that the record is projected into. A plain dict: a new store is one line here."""
+"""The stores that the record is projected into. A plain dict: a new store is one line here, and its name one in
+`projection_queue.store_names`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-
-from django.conf import settings
 
 from knowledge.graphs.units import Store
 
@@ -22,11 +21,6 @@ def _neo4j() -> Store:
 
 
 STORES: dict[str, Callable[[], Store]] = {"rdf": _rdf, "neo4j": _neo4j}
-
-
-def store_names() -> tuple[str, ...]:
-    """The stores that are set up here: Neo4j only where it has an address."""
-    return tuple(name for name in STORES if name != "neo4j" or settings.NEO4J_URL)
 
 
 def open_store(name: str) -> Store:

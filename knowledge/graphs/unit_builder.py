@@ -17,19 +17,19 @@ from knowledge.graphs.units import (
     DepictionContent,
     EntityContent,
     EntityUnit,
+    EvidenceSpan,
     KnownContent,
     Name,
     PostContent,
     PostUnit,
     RegionContent,
-    Span,
     StatementUnit,
     Triple,
     Unit,
 )
 from knowledge.linking import linked_facts
 from knowledge.linking.fact_comparison import Agreement, agreements
-from knowledge.linking.linked_facts import Linked
+from knowledge.linking.linked_facts import LinkedFacts
 from knowledge.models import Entity, EntityName, Evidence, Merge, Projection, Review, Statement
 from knowledge.ontology import vocabulary
 from knowledge.record import current, depictions
@@ -86,7 +86,7 @@ def entities(keys: Sequence[UUID]) -> list[EntityUnit]:
     return [EntityUnit(key, _entity(found.get(key), known, names, links)) for key in keys]
 
 
-def _same(link: Linked | None) -> tuple[str, ...]:
+def _same(link: LinkedFacts | None) -> tuple[str, ...]:
     """Its addresses elsewhere."""
     if link is None:
         return ()
@@ -94,7 +94,7 @@ def _same(link: Linked | None) -> tuple[str, ...]:
     return (f"{vocabulary.WIKIDATA}{link.target}", *([dbpedia] if dbpedia else []))
 
 
-def _known(link: Linked | None) -> KnownContent | None:
+def _known(link: LinkedFacts | None) -> KnownContent | None:
     if link is None:
         return None
     about = (link.description, link.abstract, link.categories, link.facts)
@@ -207,8 +207,8 @@ def _assertions(ids: list[int], accepted: dict[int, dict[Ends, Review]]) -> dict
             key=key,
             triple=Triple(head, relation, tail),
             score=score,
-            head=Span(*spans[:3]),
-            tail=Span(*spans[3:]),
+            head=EvidenceSpan(*spans[:3]),
+            tail=EvidenceSpan(*spans[3:]),
             accepted=(head_now, relation, tail_now) in accepted[post],
             without_image=without,
             echo=pk in echoes,
@@ -260,12 +260,12 @@ def _by_review_alone(post: Post, accepted: dict[Ends, Review], said: list[Assert
     return found
 
 
-def _quoted(post: Post, given: Review, end: str) -> Span | None:
+def _quoted(post: Post, given: Review, end: str) -> EvidenceSpan | None:
     assert post.current_reading is not None
     place = reviews.find(post.current_reading.version.text, given.quotes[end])
     if place is None:
         return None
-    return Span(place, place + len(given.quotes[end]["exact"]), given.quintuple[f"{end}_type"])
+    return EvidenceSpan(place, place + len(given.quotes[end]["exact"]), given.quintuple[f"{end}_type"])
 
 
 def _mentions(ids: list[int]) -> dict[int, list[UUID]]:
@@ -277,7 +277,7 @@ def _mentions(ids: list[int]) -> dict[int, list[UUID]]:
     return found
 
 
-def _depiction(one: depictions.Judged) -> DepictionContent:
+def _depiction(one: depictions.ReviewedDepiction) -> DepictionContent:
     row = one.depiction
     x, y, w, h = row.box
     return DepictionContent(
@@ -285,14 +285,14 @@ def _depiction(one: depictions.Judged) -> DepictionContent:
         entity=one.entity.public_id,
         region=RegionContent(row.image, (x, y, w, h), row.label),
         score=row.score,
-        text=Span(row.mention.start, row.mention.end, row.mention.type),
+        text=EvidenceSpan(row.mention.start, row.mention.end, row.mention.type),
         accepted=one.review is not None,
         grounded=row.grounded,
     )
 
 
 def _post(
-    post: Post, said: list[AssertionContent], mentions: list[UUID], shown: list[depictions.Judged]
+    post: Post, said: list[AssertionContent], mentions: list[UUID], shown: list[depictions.ReviewedDepiction]
 ) -> PostContent:
     reading = post.current_reading
     assert reading is not None
@@ -312,7 +312,7 @@ def _post(
 
 
 def _entity(
-    row: Entity | None, known: set[int], names: dict[int, set[Name]], links: Mapping[int, Linked]
+    row: Entity | None, known: set[int], names: dict[int, set[Name]], links: Mapping[int, LinkedFacts]
 ) -> EntityContent | None:
     if row is None:
         return None

@@ -80,7 +80,7 @@ class Triple:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class EvidenceSpan:
     """Where a post says it, in code points of the version's text, and the type that was read there."""
 
     start: int
@@ -106,7 +106,7 @@ class DepictionContent:
     entity: UUID
     region: RegionContent
     score: float
-    text: Span
+    text: EvidenceSpan
     accepted: bool = False
     grounded: bool = False
 
@@ -118,8 +118,8 @@ class AssertionContent:
     key: UUID
     triple: Triple
     score: float | None = None
-    head: Span | None = None
-    tail: Span | None = None
+    head: EvidenceSpan | None = None
+    tail: EvidenceSpan | None = None
     accepted: bool = False
     without_image: float | None = None
     echo: bool = False  # it merely says what its reader was shown
@@ -156,7 +156,7 @@ class EntityUnit:
 
 
 @dataclass(frozen=True, slots=True)
-class Support:
+class TripleSupport:
     """The posts that support a triple now, with the best score of each; None where only an editor's review does."""
 
     posts: tuple[UUID, ...] = ()
@@ -175,7 +175,7 @@ class StatementUnit:
     key: UUID
     there: tuple[Triple, ...]
     gone: tuple[Triple, ...]
-    support: tuple[Support, ...] = ()
+    support: tuple[TripleSupport, ...] = ()
     compared: tuple[Comparison | None, ...] = ()
 
     @property

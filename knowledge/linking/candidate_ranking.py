@@ -53,7 +53,7 @@ SURE = ("bias", "score", "lead", "likeness", "called exactly so", "log of candid
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Question:
     """A name as a post has it: the entity type that was read, the words around it, the post's other names."""
 
     name: str
@@ -63,7 +63,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class LinkWeights:
     """`ranking` by FEATURES, `sure` by SURE; `threshold`: from which sureness on the best candidate is meant."""
 
     ranking: Floats
@@ -71,7 +71,7 @@ class Weights:
     threshold: float = 0.5
 
     @classmethod
-    def load(cls, path: Path = WEIGHTS) -> Weights:
+    def load(cls, path: Path = WEIGHTS) -> LinkWeights:
         values = json.loads(path.read_text(encoding="utf-8"))
         ranking = np.array([values["ranking"][name] for name in FEATURES])
         return cls(ranking, np.array([values["sure"][name] for name in SURE]), float(values["threshold"]))
@@ -92,7 +92,7 @@ class Comparer:
     def __init__(self, encoder: ContextEncoder) -> None:
         self._encoder = encoder
 
-    def compare(self, asked: Asked, candidates: Sequence[Known]) -> Floats:
+    def compare(self, asked: Question, candidates: Sequence[Known]) -> Floats:
         """(candidates, FEATURES)."""
         written = words(asked.name)
         said = [word.key for word in written]
@@ -105,7 +105,7 @@ class Comparer:
 
     def _row(
         self,
-        asked: Asked,
+        asked: Question,
         written: list[Word],
         pieces: set[int],
         around: Vector,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from knowledge.sources.protocol import About, Encyclopedia, KnownFact, SourceUnavailable
+from knowledge.sources.protocol import Encyclopedia, EntityDetails, KnownFact, SourceUnavailable
 
 FACTS, CATEGORIES = 200, 60
 
@@ -14,16 +14,16 @@ FACTS, CATEGORIES = 200, 60
 class Learned:
     """`about`: of all who answered. `away`: why the others did not, a sentence for each; ask again later."""
 
-    about: About = field(default_factory=About)
+    about: EntityDetails = field(default_factory=EntityDetails)
     away: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return self.about != About()
+        return self.about != EntityDetails()
 
 
 def learn(target: str, encyclopedias: Sequence[Encyclopedia]) -> Learned:
     """Asks them all; one that is away holds up no other."""
-    found, away = About(), []
+    found, away = EntityDetails(), []
     for one in encyclopedias if target else ():
         try:
             found = _both(found, one.about(target))
@@ -48,7 +48,7 @@ def said_as(kept: Sequence[str]) -> str:
     return kept[3] if len(kept) > 3 else ""
 
 
-def _both(one: About, other: About) -> About:
+def _both(one: EntityDetails, other: EntityDetails) -> EntityDetails:
     return replace(
         one,
         facts=(*one.facts, *(fact for fact in other.facts if fact not in one.facts)),

@@ -47,7 +47,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NameInContext:
     """A name of the post and the words around it, which tell its bearers apart."""
 
     name: str
@@ -65,25 +65,25 @@ def windows(text: str) -> dict[str, list[Span]]:
     return found
 
 
-def named(text: str, places: Mapping[str, Sequence[Span]], known: Collection[str]) -> list[Named]:
+def named(text: str, places: Mapping[str, Sequence[Span]], known: Collection[str]) -> list[NameInContext]:
     """The names among these that somebody bears: the longest where several begin at one word, none within another."""
     spans = sorted((span for key in known for span in places.get(key, ())), key=lambda span: (span[0], -span[1]))
-    taken, found = 0, dict[str, Named]()
+    taken, found = 0, dict[str, NameInContext]()
     for start, end in spans:
         if start >= taken:
             name = text[start:end]
-            found.setdefault(names.name_key(name), Named(name, text[max(0, start - AROUND) : end + AROUND]))
+            found.setdefault(names.name_key(name), NameInContext(name, text[max(0, start - AROUND) : end + AROUND]))
             taken = end
     return list(found.values())[:MOST_SUBJECTS]
 
 
-def told(
-    said: Mapping[str, Subject], called: Callable[[Collection[str]], Mapping[str, str]] = lambda ids: {}
+def facts_about(
+    subjects_by_name: Mapping[str, Subject], called: Callable[[Collection[str]], Mapping[str, str]] = lambda ids: {}
 ) -> tuple[Fact, ...]:
     """The facts of these subjects, by the names that the post calls them, one of each by turns. `called` gives names of
     entities by their ids, for values that came without."""
-    subjects = {subject.target: (name, subject) for name, subject in reversed(list(said.items()))}
-    ordered = [subjects[target] for target in dict.fromkeys(subject.target for subject in said.values())]
+    subjects = {subject.target: (name, subject) for name, subject in reversed(list(subjects_by_name.items()))}
+    ordered = [subjects[target] for target in dict.fromkeys(subject.target for subject in subjects_by_name.values())]
     missing = {
         value for _, one in ordered for p, value, label, _ in one.facts if p in _LABELS and _nameless(value, label)
     }
@@ -99,15 +99,15 @@ def _facts(name: str, subject: Subject, labels: Mapping[str, str], here: Collect
     own = subject.label if set(_key(name)) <= set(_key(subject.label)) else name
     ordered = sorted(subject.facts, key=lambda fact: fact[1] not in here)
     near = [fact for fact in ordered if fact[1] in here]
-    yield from _told(own, near, labels)
+    yield from _rows_as_facts(own, near, labels)
     if subject.description:
         yield Fact(own, "is", subject.description[:LONGEST_TEXT], subject.source)
     for category in subject.categories[:CATEGORIES]:
         yield Fact(own, "category", category[:LONGEST_TEXT], subject.source)
-    yield from _told(own, ordered[len(near) :], labels)
+    yield from _rows_as_facts(own, ordered[len(near) :], labels)
 
 
-def _told(own: str, rows: Sequence[Row], labels: Mapping[str, str]) -> Iterator[Fact]:
+def _rows_as_facts(own: str, rows: Sequence[Row], labels: Mapping[str, str]) -> Iterator[Fact]:
     for name, value, label, said_as in rows:
         shown = label or labels.get(value, "")
         if not shown and not _ITEM.fullmatch(value):

@@ -13,15 +13,15 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from extraction.models import Checkpoint, Deployment, Reading
+from extraction import leases
+from extraction.models import Checkpoint, Reading
 from extraction.schema import Fact
 from knowledge.entities.names import name_key
 from knowledge.linking import fact_candidates, linked_facts
-from knowledge.linking.fact_candidates import Named, Subject
+from knowledge.linking.fact_candidates import NameInContext, Subject
 from knowledge.models import EntityName
 from knowledge.record import current
 
@@ -33,13 +33,13 @@ logger = logging.getLogger(__name__)
 
 BATCH = 16
 CLAIMED_FOR = timedelta(minutes=2)  # far longer than a batch takes; a death only delays
-TOGETHER = 500
 
 
 def prepare(local: tuple[Linker, LocalIndex] | None, limit: int = BATCH) -> int:
     """Gives facts to readings that wait for them and hands them to the readers; how many. `local`: the linker over the
     local index; without, only what the record holds is told."""
-    rows = _claim(limit)
+    waiting = Reading.objects.filter(stage=Reading.Stage.LINK).select_related("version")
+    rows = leases.claim(waiting, limit, CLAIMED_FOR)
     for row in rows:
         try:
             facts = facts_of(row.version.text, local, recorded=True)
@@ -49,8 +49,7 @@ def prepare(local: tuple[Linker, LocalIndex] | None, limit: int = BATCH) -> int:
             results = row.results
         else:
             results = {**row.results, "facts": [asdict(fact) for fact in facts]}
-        waiting = Reading.objects.filter(pk=row.pk, stage=Reading.Stage.LINK)
-        waiting.update(stage=Reading.Stage.READ, results=results, due_at=timezone.now())
+        waiting.filter(pk=row.pk).update(stage=Reading.Stage.READ, results=results, due_at=timezone.now())
     return len(rows)
 
 
@@ -61,51 +60,24 @@ def facts_of(text: str, local: tuple[Linker, LocalIndex] | None, *, recorded: bo
     known = set(by_record)
     if local is not None:
         known |= local[1].called(places)
-    said: dict[str, Subject] = {}
-    asked = [one for one in fact_candidates.named(text, places, known) if not _take(one, by_record, said)]
+    subjects: dict[str, Subject] = {}
+    asked = [one for one in fact_candidates.named(text, places, known) if not _take(one, by_record, subjects)]
     if local is None:
-        return fact_candidates.told(said)
+        return fact_candidates.facts_about(subjects)
     for one, subject in zip(asked, _linked(asked, local[0]), strict=True):
         if subject is not None:
-            said[one.name] = subject
+            subjects[one.name] = subject
     index = local[1]
-    return fact_candidates.told(said, lambda ids: {key: row.label for key, row in index.describe(list(ids)).items()})
+    return fact_candidates.facts_about(
+        subjects, lambda ids: {key: row.label for key, row in index.describe(list(ids)).items()}
+    )
 
 
-def read_again(entities: Collection[int]) -> int:
-    """Has posts read again, with what is known now, whose reader takes facts and which name one of these entities; how
-    many. For FACTS_READ_AGAIN: without, a post keeps the facts of its first reading."""
-    deployed = Deployment.objects.filter(active=True, checkpoint__facts=True).select_related("checkpoint").first()
-    if deployed is None or not entities:
-        return 0
-    here = current.mentions().filter(entity__in=list(entities), reading__checkpoint=deployed.checkpoint)
-    found = here.filter(reading__version=F("reading__version__post__current_version")).values("reading__version")
-    return _again(deployed.checkpoint, sorted(set(found.values_list("reading__version", flat=True))))
-
-
-def _again(checkpoint: Checkpoint, versions: list[int]) -> int:
-    """One more reading of each version, unless one waits already."""
-    waiting = (Reading.Stage.LINK, Reading.Stage.READ)
-    held = Reading.objects.filter(checkpoint=checkpoint, version__in=versions, stage__in=waiting)
-    chosen = sorted(set(versions) - set(held.values_list("version", flat=True)))
-    now = timezone.now()
-    rows = [
-        Reading(version_id=pk, checkpoint=checkpoint, inputs=f"facts {now:%Y-%m-%d %H:%M:%S}", due_at=now)
-        for pk in chosen
-    ]
-    for row in rows:
-        row.stage = checkpoint.first_stage
-    Reading.objects.bulk_create(rows, batch_size=TOGETHER, ignore_conflicts=True)
-    return len(rows)
-
-
-def _claim(limit: int) -> list[Reading]:
-    now = timezone.now()
-    with transaction.atomic():
-        due = Reading.objects.filter(stage=Reading.Stage.LINK, due_at__lte=now).order_by("due_at", "pk")
-        rows = list(due.select_for_update(skip_locked=True, of=("self",)).select_related("version")[:limit])
-        Reading.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=now + CLAIMED_FOR)
-    return rows
+def versions_that_mention(entities: Collection[int], checkpoint: Checkpoint) -> set[int]:
+    """The current versions of posts of which `checkpoint` made the current reading and which mention one of these."""
+    here = current.mentions().filter(entity__in=list(entities), reading__checkpoint=checkpoint)
+    found = here.filter(reading__version=F("reading__version__post__current_version"))
+    return set(found.values_list("reading__version", flat=True))
 
 
 def _recorded(keys: Collection[str]) -> dict[str, Subject]:
@@ -117,25 +89,27 @@ def _recorded(keys: Collection[str]) -> dict[str, Subject]:
     links = linked_facts.links_of(current.members({pk for some in bearers.values() for pk in some})) if bearers else {}
     found: dict[str, Subject] = {}
     for key, some in bearers.items():
-        told = [links[pk] for pk in some if pk in links]
-        if len({one.target for one in told}) == 1:
-            one = told[0]
+        linked = [links[pk] for pk in some if pk in links]
+        if len({one.target for one in linked}) == 1:
+            one = linked[0]
             found[key] = Subject(one.target, one.label, one.description, one.categories, one.facts)
     return found
 
 
-def _take(one: Named, by_record: Mapping[str, Subject], said: dict[str, Subject]) -> bool:
+def _take(one: NameInContext, by_record: Mapping[str, Subject], subjects: dict[str, Subject]) -> bool:
     subject = by_record.get(name_key(one.name))
     if subject is not None:
-        said[one.name] = subject
+        subjects[one.name] = subject
     return subject is not None
 
 
-def _linked(asked: Collection[Named], linker: Linker) -> list[Subject | None]:
-    from knowledge.linking.candidate_ranking import Asked
+def _linked(asked: Collection[NameInContext], linker: Linker) -> list[Subject | None]:
+    from knowledge.linking.candidate_ranking import Question
 
     others = [one.name for one in asked]
-    questions = [Asked(one.name, "", one.around, tuple(name for name in others if name != one.name)) for one in asked]
+    questions = [
+        Question(one.name, "", one.around, tuple(name for name in others if name != one.name)) for one in asked
+    ]
     found: list[Subject | None] = []
     for linked in linker.link(questions):
         best = linked.candidates[0].known if linked.chosen else None

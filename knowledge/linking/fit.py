@@ -16,7 +16,16 @@ from pathlib import Path
 
 import numpy as np
 
-from knowledge.linking.candidate_ranking import BY_HAND, FEATURES, SURE, Asked, Comparer, Floats, Weights, sureness
+from knowledge.linking.candidate_ranking import (
+    BY_HAND,
+    FEATURES,
+    SURE,
+    Comparer,
+    Floats,
+    LinkWeights,
+    Question,
+    sureness,
+)
 from knowledge.linking.linker import CANDIDATES, Linker
 from knowledge.sources.local_index import LocalIndex
 from knowledge.sources.protocol import Known
@@ -30,7 +39,7 @@ class RecordsError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class LinkExample:
     id: str
     sentence: str
     mentions: tuple[str, ...]
@@ -38,7 +47,7 @@ class Record:
     answers: tuple[str, ...]
 
 
-def records(path: Path) -> list[Record]:
+def records(path: Path) -> list[LinkExample]:
     """All records in the order of their ids. Raises RecordsError."""
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
@@ -49,26 +58,26 @@ def records(path: Path) -> list[Record]:
     return [_record(path, key, rows[key]) for key in sorted(rows, key=lambda key: (len(key), key))]
 
 
-def _record(path: Path, key: str, row: object) -> Record:
+def _record(path: Path, key: str, row: object) -> LinkExample:
     try:
         assert isinstance(row, dict)
         mentions, names, answers = (tuple(map(str, row[name])) for name in ("mentions", "entities", "answer"))
         assert len(mentions) == len(names) == len(answers) and all(one[:1] == "Q" for one in answers)
-        return Record(key, str(row["sentence"]), mentions, names, answers)
+        return LinkExample(key, str(row["sentence"]), mentions, names, answers)
     except (AssertionError, KeyError, TypeError) as error:
         raise RecordsError(
             f"{path}, record {key}: a sentence, and as many mentions as entities and answers (Q…) are needed"
         ) from error
 
 
-def split(rows: Sequence[Record], seed: int = 1) -> tuple[list[Record], list[Record]]:
+def split(rows: Sequence[LinkExample], seed: int = 1) -> tuple[list[LinkExample], list[LinkExample]]:
     """(for fitting, HELD_OUT for measuring), drawn by the seed."""
     drawn = list(rows)
     random.Random(seed).shuffle(drawn)
     return drawn[HELD_OUT:], drawn[:HELD_OUT]
 
 
-def entities(named: Sequence[Record], described_by: Sequence[Record]) -> dict[str, Known]:
+def entities(named: Sequence[LinkExample], described_by: Sequence[LinkExample]) -> dict[str, Known]:
     """Every entity that the first records name, with sentences of the second."""
     texts: dict[str, list[str]] = defaultdict(list)
     for row in described_by:
@@ -83,14 +92,14 @@ def entities(named: Sequence[Record], described_by: Sequence[Record]) -> dict[st
     return found
 
 
-def questions(row: Record) -> list[Asked]:
+def questions(row: LinkExample) -> list[Question]:
     return [
-        Asked(name, "", row.sentence, (*row.mentions[:at], *row.mentions[at + 1 :]))
+        Question(name, "", row.sentence, (*row.mentions[:at], *row.mentions[at + 1 :]))
         for at, name in enumerate(row.mentions)
     ]
 
 
-def fit(rows: Sequence[Record], index: LocalIndex, known: Mapping[str, Known], comparer: Comparer) -> Weights:
+def fit(rows: Sequence[LinkExample], index: LocalIndex, known: Mapping[str, Known], comparer: Comparer) -> LinkWeights:
     """Weights from records whose entities `known` describes; a record's own sentence never describes its entities."""
     groups = list(_groups(rows, index, known, comparer, frozenset()))
     ranking = _conditional_logit(
@@ -105,7 +114,7 @@ def fit(rows: Sequence[Record], index: LocalIndex, known: Mapping[str, Known], c
             scores = features @ ranking
             inputs.append(sureness(features, scores))
             right.append(gold == int(np.argmax(scores)))
-    return Weights(ranking, _logistic(np.array(inputs), np.array(right, np.float64)))
+    return LinkWeights(ranking, _logistic(np.array(inputs), np.array(right, np.float64)))
 
 
 def left_out(ids: Collection[str], seed: int = 1) -> frozenset[str]:
@@ -115,7 +124,11 @@ def left_out(ids: Collection[str], seed: int = 1) -> frozenset[str]:
 
 
 def _groups(
-    rows: Sequence[Record], index: LocalIndex, known: Mapping[str, Known], comparer: Comparer, absent: Collection[str]
+    rows: Sequence[LinkExample],
+    index: LocalIndex,
+    known: Mapping[str, Known],
+    comparer: Comparer,
+    absent: Collection[str],
 ) -> Iterator[tuple[Floats, int | None]]:
     """For each mention its candidates' features, and which of them is meant (None: none of them)."""
     for row in rows:
@@ -162,7 +175,7 @@ def _logistic(inputs: Floats, right: Floats) -> Floats:
 
 
 @dataclass(slots=True)
-class Score:
+class LinkScore:
     """Shares of mentions that went to the right entity; of those with several candidates too, each beside a baseline
     that takes the candidate with the shortest name. NIL: precision, recall and F1 are of "none of them".
 
@@ -188,10 +201,10 @@ class Score:
         return 2 * right / max(1, said + self.nil_true)
 
 
-def measure(rows: Sequence[Record], linker: Linker, index: LocalIndex, absent: Collection[str] = ()) -> Score:
+def measure(rows: Sequence[LinkExample], linker: Linker, index: LocalIndex, absent: Collection[str] = ()) -> LinkScore:
     """With `absent` entities the index lacks them: mentions of theirs are NIL. Without, every mention gets its best
     candidate whatever the sureness."""
-    score = Score()
+    score = LinkScore()
     for row in rows:
         for linked, answer in zip(linker.link(questions(row)), row.answers, strict=True):
             ids = [one.known.id for one in linked.candidates]
@@ -203,7 +216,7 @@ def measure(rows: Sequence[Record], linker: Linker, index: LocalIndex, absent: C
 
 
 def _count(
-    score: Score, name: str, ids: list[str], chosen: str, answer: str, absent: Collection[str], candidates: Sequence
+    score: LinkScore, name: str, ids: list[str], chosen: str, answer: str, absent: Collection[str], candidates: Sequence
 ) -> None:
     from knowledge.sources.local_index import index_key
 

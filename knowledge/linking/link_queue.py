@@ -8,7 +8,7 @@ that are surely one thing there become one here, unless an editor has parted the
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,17 +17,18 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from extraction import leases
 from knowledge.entities import auto_merge, merges
 from knowledge.linking import enrichment
 from knowledge.linking.enrichment import Learned
-from knowledge.models import Entity, Link, Mention, Parting, Statement
+from knowledge.models import Entity, Link, Mention, Statement
 from knowledge.ontology.vocabulary import COMPARABLE
 from knowledge.record import audit_log, current, projection_queue
 from knowledge.sources.protocol import Encyclopedia, Known, KnownFact, SourceUnavailable
 
 if TYPE_CHECKING:
-    from knowledge.linking.candidate_ranking import Asked
-    from knowledge.linking.linker import Linked, Linker
+    from knowledge.linking.candidate_ranking import Question
+    from knowledge.linking.linker import Linker, LinkResult
 
 BATCH = 40
 CLAIMED_FOR = timedelta(minutes=15)  # far longer than a batch takes
@@ -65,7 +66,7 @@ def due(entities: Iterable[int]) -> None:
 def look_up(linker: Linker, source: str, limit: int = BATCH, encyclopedias: Sequence[Encyclopedia] = ()) -> LookedUp:
     """Looks up what is due, at most `limit`, and learns more of what is linked. Raises nothing for one entity's sake:
     its error stays in its row, and it is looked up again later; likewise where a service was away."""
-    rows = _claim(limit)
+    rows = leases.claim(Link.objects.select_related("entity"), limit, CLAIMED_FOR)
     asked = _asked([row.entity for row in rows])
     done = LookedUp()
     for row in rows:
@@ -81,7 +82,7 @@ def look_up(linker: Linker, source: str, limit: int = BATCH, encyclopedias: Sequ
 
 def _look_up_one(
     row: Link,
-    question: Asked | None,
+    question: Question | None,
     linker: Linker,
     source: str,
     encyclopedias: Sequence[Encyclopedia],
@@ -99,24 +100,6 @@ def _look_up_one(
 def degraded() -> QuerySet[Link]:
     """The links that a source was away for, or that failed: what they show is not all that could be known."""
     return Link.objects.exclude(error="")
-
-
-def partings(posts: Iterable[int]) -> dict[int, dict[int, int]]:
-    """For each of these posts, which entities mean another there: of splits in force."""
-    found: dict[int, dict[int, int]] = defaultdict(dict)
-    rows = Parting.objects.filter(post__in=list(posts))
-    for post, entity, target in rows.values_list("post", "entity", "target"):
-        found[post][entity] = target
-    return found
-
-
-def follow(partings: Mapping[int, int], entity: int) -> int:
-    """Where one post's partings lead from an entity: split after split, never round and round."""
-    seen = {entity}
-    while (following := partings.get(entity)) is not None and following not in seen:
-        entity = following
-        seen.add(entity)
-    return entity
 
 
 def again(entities: Iterable[int] | None = None) -> int:
@@ -145,18 +128,9 @@ def decide(entity: Entity, target: str, by: audit_log.Who) -> None:
         mark(entity)
 
 
-def _claim(limit: int) -> list[Link]:
-    now = timezone.now()
-    with transaction.atomic():
-        found = Link.objects.filter(due_at__lte=now).order_by("due_at", "pk").select_related("entity")
-        rows = list(found.select_for_update(skip_locked=True, of=("self",))[:limit])
-        Link.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=now + CLAIMED_FOR)
-    return rows
-
-
-def _asked(entities: Sequence[Entity]) -> dict[int, Asked]:
+def _asked(entities: Sequence[Entity]) -> dict[int, Question]:
     """The question for each entity that a current reading mentions: its name, and the words of its first posts."""
-    from knowledge.linking.candidate_ranking import Asked
+    from knowledge.linking.candidate_ranking import Question
 
     mentions = current.mentions().filter(entity__in=[one.pk for one in entities]).select_related("reading__version")
     places: dict[int, list[Mention]] = defaultdict(list)
@@ -166,7 +140,7 @@ def _asked(entities: Sequence[Entity]) -> dict[int, Asked]:
             mine.append(mention)
     beside = _beside({one.reading_id for mine in places.values() for one in mine})
     return {
-        entity.pk: Asked(
+        entity.pk: Question(
             entity.label,
             entity.type,
             " … ".join(_around(one) for one in places[entity.pk]),
@@ -191,7 +165,7 @@ def _around(mention: Mention) -> str:
     return mention.reading.version.text[max(0, mention.start - AROUND) : mention.end + AROUND]
 
 
-def _keep(row: Link, linked: Linked | None, source: str, done: LookedUp, learned: Learned) -> None:
+def _keep(row: Link, linked: LinkResult | None, source: str, done: LookedUp, learned: Learned) -> None:
     ranked = linked.candidates if linked else ()
     candidates = [_candidate(one, FACTS if place < KEPT_WHOLE else 0) for place, one in enumerate(ranked)]
     with transaction.atomic():

@@ -15,7 +15,7 @@ Fact = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Linked:
+class LinkedFacts:
     """An entity's link. `facts`: property, value, name of the value, `KnownFact.said_as`; Wikidata's first."""
 
     target: str
@@ -30,10 +30,10 @@ class Linked:
 _COLUMNS = ("entity", "target", "label", "addresses", "description", "abstract", "categories", "facts")
 
 
-def links_of(members: Mapping[int, int]) -> dict[int, Linked]:
+def links_of(members: Mapping[int, int]) -> dict[int, LinkedFacts]:
     """By the entity that stands for them (`current.members`); those that are linked to nothing are left out."""
     rows = Link.objects.filter(entity__in=members).exclude(target="").order_by("sure", "pk").values_list(*_COLUMNS)
-    found: dict[int, Linked] = {}
+    found: dict[int, LinkedFacts] = {}
     # The surest last, and an entity's own after all others.
     for entity, *row in sorted(rows, key=lambda row: row[0] == members[row[0]]):
         found[members[entity]] = _linked(*row)
@@ -48,8 +48,8 @@ def _linked(
     abstract: str,
     categories: list[str],
     facts: list[list[str]],
-) -> Linked:
+) -> LinkedFacts:
     rows = [(row[0], row[1], row[2], said_as(row)) for row in facts if 0 < len(row[1]) <= LONGEST_VALUE]
     told = dict.fromkeys(sorted(rows, key=lambda row: bool(row[3])))
     kinds = tuple(dict.fromkeys(categories))
-    return Linked(target, label, addresses, description, abstract, kinds, tuple(told)[:MOST_FACTS])
+    return LinkedFacts(target, label, addresses, description, abstract, kinds, tuple(told)[:MOST_FACTS])

@@ -19,46 +19,48 @@ BUILD = "Few entities can be linked. Build a larger index with `manage.py build_
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SourceState:
     state: Literal["there", "missing", "wrong"]
     says: str
     costs: str = ""
 
 
-def standing() -> Standing:
+def standing() -> SourceState:
     told = [_index() if source == linker_from_settings.NAME else _service(source) for source in settings.KNOWLEDGE]
     told += _away()
     worst = max((one.state for one in told), key=("there", "missing", "wrong").index)
     costs = dict.fromkeys(one.costs for one in told if one.costs)
-    return Standing(worst, " ".join(one.says for one in told), " ".join(costs))
+    return SourceState(worst, " ".join(one.says for one in told), " ".join(costs))
 
 
-def _index() -> Standing:
+def _index() -> SourceState:
     if not linker_from_settings.index_path().is_file():
         costs = BUILD if settings.KNOWLEDGE == (linker_from_settings.NAME,) else ""
-        return Standing("missing" if costs else "there", "The local index covers only the sample posts.", costs)
+        return SourceState("missing" if costs else "there", "The local index covers only the sample posts.", costs)
     try:
         size = LocalIndex(linker_from_settings.index_path()).size()
-        return Standing("there", f"The local index has {size:,} entities.")
+        return SourceState("there", f"The local index has {size:,} entities.")
     except SourceUnavailable as error:
-        return Standing("wrong", str(error), "Entities are not linked. Rebuild the index, or delete the file.")
+        return SourceState("wrong", str(error), "Entities are not linked. Rebuild the index, or delete the file.")
 
 
-def _service(source: str) -> Standing:
+def _service(source: str) -> SourceState:
     name, address = {
         "wikidata": ("Wikidata", settings.WIKIDATA_API_URL),
         "dbpedia": ("DBpedia", settings.DBPEDIA_SPARQL_URL),
     }[source]
     unnamed = source == "wikidata" and not settings.CONTACT_URL
     says = f"{name} is used at {urlsplit(address).netloc}."
-    return Standing("wrong", says, CONTACT) if unnamed else Standing("there", says)
+    return SourceState("wrong", says, CONTACT) if unnamed else SourceState("there", says)
 
 
-def _away() -> list[Standing]:
+def _away() -> list[SourceState]:
     waiting = Link.objects.exclude(error="").count()
     costs = f"{waiting} entities have incomplete links and are retried automatically; everything else continues."
     troubled = KnowledgeService.objects.filter(open_until__gt=timezone.now()).exclude(error="").order_by("name")
     return [
-        Standing("missing", f"{one.name} is unavailable and retried at {one.open_until:%H:%M} UTC: {one.error}", costs)
+        SourceState(
+            "missing", f"{one.name} is unavailable and retried at {one.open_until:%H:%M} UTC: {one.error}", costs
+        )
         for one in troubled
     ]

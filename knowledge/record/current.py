@@ -116,7 +116,7 @@ def statements_of(entity: Entity, limit: int = 1000) -> list[Edge]:
     ids = list(members([entity.canonical_id or entity.pk]))
     touching = with_ends(Statement.objects.filter(Q(head__in=ids) | Q(tail__in=ids))).order_by("-pk")
     rows: list[Any] = []
-    support = Support()
+    support = StatementSupport()
     # Rows first, then what supports just these: asked in one query, databases search the support of all statements.
     chunk = list(touching[:limit])
     while chunk:
@@ -168,7 +168,7 @@ def _rejecting() -> QuerySet[Review]:
 
 
 @dataclass(slots=True)
-class Support:
+class StatementSupport:
     """What supports statement rows, by their ids: the posts, the best assertion's score, the accepting reviews."""
 
     posts: dict[int, set[int]] = field(default_factory=dict)
@@ -189,12 +189,12 @@ class Support:
 
 def edges_of(rows: Iterable[Any]) -> list[Edge]:
     """Of statement rows `with_ends` those that are supported, as edges: rows that say one triple make one edge."""
-    support, found = Support(), list(rows)
+    support, found = StatementSupport(), list(rows)
     support.find([row.pk for row in found])
     return _edges([row for row in found if row.pk in support.posts and row.head_now != row.tail_now], support)
 
 
-def _edges(rows: Iterable[Any], support: Support) -> list[Edge]:
+def _edges(rows: Iterable[Any], support: StatementSupport) -> list[Edge]:
     """Supported statement rows with their ends as edges: rows that say one triple make one edge."""
     grouped: dict[tuple[int, str, int], list[int]] = defaultdict(list)
     for row in rows:

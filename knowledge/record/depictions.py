@@ -28,7 +28,7 @@ class NothingToJudge(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ReviewedDepiction:
     """A depiction, the entity that stands for its mention's now, and the verdict in force on it."""
 
     depiction: Depiction
@@ -37,15 +37,15 @@ class Judged:
     counts: bool
 
 
-def of_posts(ids: Collection[int]) -> dict[int, list[Judged]]:
+def of_posts(ids: Collection[int]) -> dict[int, list[ReviewedDepiction]]:
     """Of each of these posts, by its id, what its current reading says, the surest first; also what does not count."""
-    found: dict[int, list[Judged]] = defaultdict(list)
+    found: dict[int, list[ReviewedDepiction]] = defaultdict(list)
     for one in _judged(_said().filter(reading__current_of__in=ids)):
         found[one.depiction.reading.version.post_id].append(one)
     return found
 
 
-def of_entities(members: Collection[int], most: int = 200) -> list[Judged]:
+def of_entities(members: Collection[int], most: int = 200) -> list[ReviewedDepiction]:
     """What counts now for these entities, the newest posts first; at most `most` are looked at."""
     rows = _said().filter(mention__entity__in=members)
     newest = rows.order_by("-reading__version__post__published_at", "-score", "pk")[:most]
@@ -92,7 +92,7 @@ def _said() -> QuerySet[Depiction]:
     return live.select_related("mention__entity__canonical", "reading__version__post").order_by("-score", "pk")
 
 
-def _judged(rows: Iterable[Depiction]) -> list[Judged]:
+def _judged(rows: Iterable[Depiction]) -> list[ReviewedDepiction]:
     found = list(rows)
     if not found:
         return []
@@ -106,7 +106,7 @@ def _judged(rows: Iterable[Depiction]) -> list[Judged]:
         entity = row.mention.entity.canonical or row.mention.entity
         about = next((one for one in held[row.reading.version.post_id] if _is_about(one, row, entity)), None)
         accepted = about is not None and about.verdict == DepictionReview.Verdict.ACCEPT
-        made.append(Judged(row, entity, about, accepted or (about is None and row.score >= least)))
+        made.append(ReviewedDepiction(row, entity, about, accepted or (about is None and row.score >= least)))
     return made
 
 
@@ -120,7 +120,7 @@ def _is_about(given: DepictionReview, row: Depiction, entity: Entity) -> bool:
     return same and stands == entity.pk and overlap(given.box, row.box) >= SAME
 
 
-def _held(given: Depiction) -> tuple[Post, Judged]:
+def _held(given: Depiction) -> tuple[Post, ReviewedDepiction]:
     """The post, locked, and the depiction as it stands in its current reading."""
     post = Post.objects.select_for_update(no_key=True).filter(current_reading=given.reading_id).first()
     if post is None:
@@ -131,18 +131,18 @@ def _held(given: Depiction) -> tuple[Post, Judged]:
     return post, one
 
 
-def _withdraw(one: Judged, post: Post) -> bool:
+def _withdraw(one: ReviewedDepiction, post: Post) -> bool:
     if one.review is None:
         return False
     ids = [given.pk for given in _in_force([post.pk]).select_related("entity") if _same(given, one)]
     return bool(DepictionReview.objects.filter(pk__in=ids).update(withdrawn_at=timezone.now()))
 
 
-def _same(given: DepictionReview, one: Judged) -> bool:
+def _same(given: DepictionReview, one: ReviewedDepiction) -> bool:
     return _is_about(given, one.depiction, one.entity)
 
 
-def _mark(post: Post, one: Judged, by: audit_log.Who, verdict: str | None) -> None:
+def _mark(post: Post, one: ReviewedDepiction, by: audit_log.Who, verdict: str | None) -> None:
     projection_queue.mark(projection_queue.Kind.POST, [post.public_id])
     before = one.review.verdict if one.review else None
     audit_log.note(by, "depiction judged", f"{post.public_id} {one.entity.public_id}", before, verdict)

@@ -17,8 +17,8 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from extraction.models import Deployment, Leased, Post, PostImage, Reading
-from knowledge.graphs.stores import store_names
 from knowledge.models import Projection, ProjectorLock
+from knowledge.record.projection_queue import store_names
 
 GRACE = timedelta(minutes=2)  # a lease this long past its end should have been taken up by somebody
 LONGEST_NAMES = 5  # of the rows that a finding is about, so many are named

@@ -21,7 +21,7 @@ Path = tuple[Edge, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ShortestPaths:
     """Paths of one length, the shortest there are. `whole`: nothing was left out on the way, so none is shorter."""
 
     paths: tuple[Path, ...]
@@ -38,11 +38,11 @@ class _Side:
     whole: bool = True
 
 
-def between(one: Entity, other: Entity) -> Found:
+def between(one: Entity, other: Entity) -> ShortestPaths:
     """The shortest paths, at most MOST_PATHS of them; none between entities that are the same or too far apart."""
     start, goal = (end.canonical_id or end.pk for end in (one, other))
     if start == goal:
-        return Found((), True)
+        return ShortestPaths((), True)
     sides = _Side({start}, {start: []}), _Side({goal}, {goal: []})
     while sum(side.length for side in sides) < LONGEST and all(side.frontier for side in sides):
         _step(min(sides, key=lambda side: len(side.frontier)))
@@ -53,8 +53,8 @@ def between(one: Entity, other: Entity) -> Found:
                 for back in _chains(sides[0], middle)
                 for forth in _chains(sides[1], middle)
             )
-            return Found(tuple(islice(paths, MOST_PATHS)), all(side.whole for side in sides))
-    return Found((), all(side.whole for side in sides))
+            return ShortestPaths(tuple(islice(paths, MOST_PATHS)), all(side.whole for side in sides))
+    return ShortestPaths((), all(side.whole for side in sides))
 
 
 def _step(side: _Side) -> None:

@@ -12,13 +12,13 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from extraction.models import Post
-from knowledge.graphs.stores import store_names
 from knowledge.models import Entity, Mention, Projection, Statement
 
 Kind = Projection.Kind
@@ -29,6 +29,11 @@ _INSERT = "INSERT INTO knowledge_projection (store, kind, key, wanted, done, due
 _COUNT_UP = (
     " ON CONFLICT (store, kind, key) DO UPDATE SET wanted = knowledge_projection.wanted + 1, due_at = excluded.due_at"
 )
+
+
+def store_names() -> tuple[str, ...]:
+    """The stores that are set up here: Neo4j only where it has an address."""
+    return ("rdf", "neo4j") if settings.NEO4J_URL else ("rdf",)
 
 
 def mark(kind: Projection.Kind, keys: Iterable[UUID]) -> None:
@@ -100,7 +105,7 @@ def in_order(unit: Projection) -> tuple[int, UUID]:
     return (Kind.POST, Kind.STATEMENT, Kind.ENTITY).index(Kind(unit.kind)), unit.key
 
 
-def behind(store: str) -> QuerySet[Projection]:
+def stale(store: str) -> QuerySet[Projection]:
     """The units of a store that do not show the present state."""
     return Projection.objects.filter(store=store, done__lt=F("wanted"))
 

@@ -21,7 +21,7 @@ from django.utils import timezone
 from extraction.labels import RELATIONS
 from extraction.models import Checkpoint, Deployment, Post, Reading
 from extraction.schema import Claimed, Declined, Extraction
-from knowledge.entities import auto_merge, name_index, names
+from knowledge.entities import auto_merge, name_index, names, partings
 from knowledge.linking import link_queue
 from knowledge.models import Assertion, Depiction, Entity, Evidence, Mention, Statement
 from knowledge.record import projection_queue, thresholds
@@ -29,7 +29,7 @@ from knowledge.recording import reviews
 from knowledge.recording.bulk_insert import insert
 from knowledge.recording.row_plan import Record, Unplannable, called_alike, looked, plan
 
-__all__ = ["Record", "Unplannable", "adopt", "make_current", "mark_posts", "plan", "record", "record_many"]
+__all__ = ["Record", "Unplannable", "adopt", "make_current", "plan", "record", "record_many"]
 
 logger = logging.getLogger(__name__)
 
@@ -168,11 +168,6 @@ def _make_current(moves: Sequence[tuple[Post, Reading, str]]) -> None:
     projection_queue.mark(projection_queue.Kind.ENTITY, _entity_keys(touched, reviewed))
 
 
-def mark_posts(posts: Iterable[Post]) -> None:
-    """See `projection_queue.mark_posts`: for posts that were withdrawn or came back."""
-    projection_queue.mark_posts(posts)
-
-
 def _finish(items: Sequence[_Item]) -> set[int]:
     """Uses up the leases; the readings whose lease held. One that is not among them ran out, or an edit dropped it."""
     waiting = Reading.objects.select_for_update(no_key=True).filter(
@@ -205,11 +200,11 @@ def _finish(items: Sequence[_Item]) -> set[int]:
 def _write(items: Sequence[_Item], posts: dict[int, Post]) -> None:
     items = _under_one_name(items)
     entities = {key: entity.pk for key, entity in _entities(items).items()}
-    partings = link_queue.partings(posts)
+    parted = partings.of_posts(posts)
 
     def meant(item: _Item, place: int) -> int:
         """Whom a planned mention means: what its name leads to, but where an editor's split says otherwise."""
-        return link_queue.follow(partings[item.reading.version.post_id], entities[item.planned.mentions[place].key])
+        return partings.follow(parted[item.reading.version.post_id], entities[item.planned.mentions[place].key])
 
     mentions = _mentions(items, entities, meant)
     said = [

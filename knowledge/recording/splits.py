@@ -17,7 +17,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from extraction.models import Post
-from knowledge.entities import names
+from knowledge.entities import names, partings
 from knowledge.linking import link_queue
 from knowledge.models import Assertion, Entity, EntityName, Mention, Parting, Review, Split, Statement
 from knowledge.record import audit_log, current, projection_queue, thresholds
@@ -96,18 +96,18 @@ def _with_words(mentions: Iterable[Mention]) -> Iterable[Mention]:
 
 def _settle(posts: set[int]) -> None:
     """Brings all mentions of the posts, what they state and what was judged there to the partings in force."""
-    partings = link_queue.partings(posts)
+    parted = partings.of_posts(posts)
     moved: set[int] = set()
     touched: set[int] = set()
     rows = Mention.objects.filter(reading__version__post__in=posts).order_by("pk")
     for pk, was, resolved, post in rows.values_list("pk", "entity", "resolved", "reading__version__post"):
         origin = resolved or was
-        now = link_queue.follow(partings[post], origin)
+        now = partings.follow(parted[post], origin)
         if now != was:
             moved.add(pk)
             touched |= {was, now}
             Mention.objects.filter(pk=pk).update(entity=now, resolved=None if now == origin else origin)
-    statements = _restate(moved) | _rejudge(posts, partings)
+    statements = _restate(moved) | _rejudge(posts, parted)
     projection_queue.mark_rows(projection_queue.Kind.POST, Post.objects.filter(pk__in=posts))
     projection_queue.mark_rows(projection_queue.Kind.STATEMENT, Statement.objects.filter(pk__in=statements))
     projection_queue.mark_rows(
@@ -128,7 +128,7 @@ def _restate(mentions: set[int]) -> set[int]:
     return touched
 
 
-def _rejudge(posts: set[int], partings: Followed) -> set[int]:
+def _rejudge(posts: set[int], parted: Followed) -> set[int]:
     """A verdict is about what its post states: where no assertion of the post makes its statement any more, and one
     makes it with the entities that are meant now, it is about that."""
     touched: set[int] = set()
@@ -140,7 +140,7 @@ def _rejudge(posts: set[int], partings: Followed) -> set[int]:
     for review in current.reviews_in_force().filter(post__in=posts).select_related("statement"):
         if review.statement_id in by_post[review.post_id]:
             continue
-        meant = _meant(review, [told[pk] for pk in by_post[review.post_id]], partings[review.post_id])
+        meant = _meant(review, [told[pk] for pk in by_post[review.post_id]], parted[review.post_id])
         taken = Review.objects.filter(post=review.post_id, statement=meant, withdrawn_at__isnull=True)
         if meant is not None and not taken.exists():
             touched |= {review.statement_id, meant}
@@ -148,11 +148,11 @@ def _rejudge(posts: set[int], partings: Followed) -> set[int]:
     return touched
 
 
-def _meant(review: Review, told: Sequence[Statement], partings: Mapping[int, int]) -> int | None:
+def _meant(review: Review, told: Sequence[Statement], parted: Mapping[int, int]) -> int | None:
     """The one statement of the post that is the review's but for entities that a split parts or once parted."""
     was = review.statement
     alike = [one.pk for one in told if one.relation == was.relation and _one_end(one, was)]
-    followed = (link_queue.follow(partings, was.head_id), link_queue.follow(partings, was.tail_id))
+    followed = (partings.follow(parted, was.head_id), partings.follow(parted, was.tail_id))
     exact = [one.pk for one in told if one.relation == was.relation and (one.head_id, one.tail_id) == followed]
     found = exact or alike
     return found[0] if len(found) == 1 else None

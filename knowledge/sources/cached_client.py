@@ -32,7 +32,7 @@ OUR_FAULT = frozenset({400, 404, 405, 413, 414, 422})  # says something about th
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServiceResponse:
     """What a service sent with a status of 2xx."""
 
     content: bytes
@@ -53,7 +53,7 @@ class Unanswered(Exception):
 class Send(Protocol):
     """Fetches `url` by GET, in its host's turn, under the product's name. Raises Unanswered."""
 
-    def __call__(self, url: str, accept: str) -> Answer: ...
+    def __call__(self, url: str, accept: str) -> ServiceResponse: ...
 
 
 class Remote:
@@ -62,7 +62,7 @@ class Remote:
     def __init__(self, send: Send, fresh_for: timedelta, wait: Callable[[float], None] = time.sleep) -> None:
         self._send, self._fresh_for, self._wait = send, fresh_for, wait
 
-    def ask(self, name: str, url: str, accept: str, parse: Callable[[Answer], Any]) -> Any:
+    def ask(self, name: str, url: str, accept: str, parse: Callable[[ServiceResponse], Any]) -> Any:
         """What `parse` makes of the answer, which JSON can hold; asked once while it is fresh. `name` is the service's,
         for people. What `parse` raises (ValueError, KeyError, TypeError) says that it is no answer; Unanswered that
         there is none. Raises SourceUnavailable.
@@ -83,7 +83,7 @@ class Remote:
         ServiceAnswer.objects.update_or_create(key=key, defaults=values)
         return content
 
-    def _asked(self, name: str, url: str, accept: str, parse: Callable[[Answer], Any]) -> Any:
+    def _asked(self, name: str, url: str, accept: str, parse: Callable[[ServiceResponse], Any]) -> Any:
         service = KnowledgeService.objects.get_or_create(host=_host(url), defaults={"name": name})[0]
         if not _let_through(service):
             raise SourceUnavailable(
@@ -101,7 +101,7 @@ class Remote:
         )
         return content
 
-    def _tried(self, url: str, accept: str, parse: Callable[[Answer], Any]) -> Any:
+    def _tried(self, url: str, accept: str, parse: Callable[[ServiceResponse], Any]) -> Any:
         for attempt in range(1, TRIES + 1):
             try:
                 return _parsed(self._send(url, accept), parse)
@@ -120,7 +120,7 @@ def forget(older_than: timedelta, most: int = 1000) -> int:
     return ServiceAnswer.objects.filter(pk__in=list(old[:most])).delete()[0]
 
 
-def _parsed(answer: Answer, parse: Callable[[Answer], Any]) -> Any:
+def _parsed(answer: ServiceResponse, parse: Callable[[ServiceResponse], Any]) -> Any:
     try:
         return parse(answer)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import unquote, urlencode
 
 from knowledge.sources import dbpedia_facts, sparql_client
-from knowledge.sources.cached_client import Answer, Remote
-from knowledge.sources.protocol import DBPEDIA, About, Known
+from knowledge.sources.cached_client import Remote, ServiceResponse
+from knowledge.sources.protocol import DBPEDIA, EntityDetails, Known
 from knowledge.sources.wikidata import ENTITY
 from knowledge.sources.wikidata_json import is_item
 
@@ -75,23 +75,23 @@ class DBpedia:
                     found.setdefault(known.id, known)
         return found
 
-    def about(self, target: str) -> About:
+    def about(self, target: str) -> EntityDetails:
         """Its abstract, its articles' categories, and the facts of its ontology that ours can be compared with."""
         if not is_item(target):
-            return About()
+            return EntityDetails()
         rows = [row for row in self._select(_ABOUT % f"<{ENTITY}{target}>") if row.get("r", "").startswith(RESOURCE)]
         texts = [*_bound(rows, "abstract"), *_bound(rows, "comment")]
         names = [_readable(one) for one in _bound(rows, "category") if one.startswith(CATEGORY)]
         links = {"dbpedia": rows[0]["r"]} if rows else {}
         abstract = " ".join(texts[0].split())[:LONGEST_ABSTRACT] if texts else ""
         facts = dbpedia_facts.facts(self._select(dbpedia_facts.query(target))) if rows else ()
-        return About(facts, tuple(sorted(dict.fromkeys(names)))[:MOST_CATEGORIES], abstract, links)
+        return EntityDetails(facts, tuple(sorted(dict.fromkeys(names)))[:MOST_CATEGORIES], abstract, links)
 
     def _select(self, query: str) -> list[sparql_client.Row]:
         return sparql_client.select(self.remote, DBPEDIA, self.query, _PREFIXES + query)
 
 
-def _resources(answer: Answer) -> list[str]:
+def _resources(answer: ServiceResponse) -> list[str]:
     """Of Lookup's answer the resources, the best first; what is no resource of DBpedia's is left out."""
     found = []
     for one in json.loads(answer.content)["docs"]:

@@ -53,7 +53,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class EntityDetails:
     """What a source adds on one entity. `categories` are names for people; `links` are addresses elsewhere."""
 
     facts: tuple[KnownFact, ...] = ()
@@ -67,7 +67,7 @@ class Encyclopedia(Protocol):
 
     name: str
 
-    def about(self, target: str) -> About:
+    def about(self, target: str) -> EntityDetails:
         """Of the entity with this id of Wikidata's; nothing where it is not known. Raises SourceUnavailable."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from SPARQLWrapper import GET, JSON, SPARQLWrapper
 from SPARQLWrapper.Wrapper import QueryResult
 
-from knowledge.sources.cached_client import Answer, Remote
+from knowledge.sources.cached_client import Remote, ServiceResponse
 from knowledge.sources.protocol import SourceUnavailable
 
 LONGEST_ADDRESS = 2000  # code points; the guarded client sends no longer one
@@ -60,7 +60,7 @@ def iri(value: str) -> str:
     return f"<{value}>"
 
 
-def _rows(answer: Answer) -> list[Row]:
+def _rows(answer: ServiceResponse) -> list[Row]:
     # SPARQLWrapper reads XML and RDF too, by what the answer calls itself; we asked for neither.
     if "json" not in answer.content_type.lower():
         raise ValueError(f"it is {answer.content_type[:60] or 'of no type'}, and JSON was asked for")

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from knowledge.sources import sparql_client, wikidata_json
-from knowledge.sources.cached_client import Answer, Remote, Unanswered
-from knowledge.sources.protocol import About, Known, KnownFact
+from knowledge.sources.cached_client import Remote, ServiceResponse, Unanswered
+from knowledge.sources.protocol import EntityDetails, Known, KnownFact
 from knowledge.sources.wikidata_json import is_item
 
 NAME = "Wikidata"
@@ -50,11 +50,11 @@ class Wikidata:
             found |= {key: _known(row) for key, row in entities.items()}
         return found
 
-    def about(self, target: str) -> About:
+    def about(self, target: str) -> EntityDetails:
         """Its facts with English names for what they lead to, and what it is, as categories."""
         known = self.describe([target]).get(target)
         if known is None:
-            return About()
+            return EntityDetails()
         rows = sparql_client.select(self.remote, "the Wikidata Query Service", self.query, _labels_query(target))
         labels = {
             (row["p"].removeprefix(DIRECT), row["v"].removeprefix(ENTITY)): row["label"]
@@ -66,7 +66,7 @@ class Wikidata:
             for fact in known.facts
         )
         kinds = (fact.label for fact in facts if fact.property in OF_ITS_KIND and fact.label)
-        return About(facts, tuple(dict.fromkeys(kinds)), "", known.links)
+        return EntityDetails(facts, tuple(dict.fromkeys(kinds)), "", known.links)
 
     def _ask(self, question: dict[str, str], read: Any) -> Any:
         # maxlag: to be sent away while their databases are behind, as their etiquette asks of programs.
@@ -83,7 +83,7 @@ def _labels_query(target: str) -> str:
     )
 
 
-def _object(answer: Answer) -> dict[str, Any]:
+def _object(answer: ServiceResponse) -> dict[str, Any]:
     """The API's answer. Its errors come with status 200: Unanswered, worth another try where it is only busy."""
     found = json.loads(answer.content)
     if not isinstance(found, dict):

@@ -15,7 +15,7 @@ from django.utils.timesince import timesince, timeuntil
 
 from extraction.labels import ENTITY_TYPES
 from extraction.models import Post
-from knowledge.views import relation_names
+from knowledge.ontology import relation_names
 
 register = template.Library()
 

@@ -19,7 +19,7 @@ from extraction.crawler import canonical_urls
 from extraction.crawler.parsers import opml
 from extraction.feeds import subscriptions
 from extraction.models import Feed, Sighting
-from kgbuilder.celery import ring
+from kgbuilder.celery import ring, ring_projectors
 from knowledge.record import audit_log
 from knowledge.recording.erasure import remove_samples
 from knowledge.views import pagination
@@ -37,7 +37,7 @@ class Health:
 
 
 @dataclass(frozen=True)
-class Row:
+class FeedListItem:
     feed: Feed
     health: Health
     posts: int
@@ -67,7 +67,7 @@ def feeds(request: HttpRequest) -> HttpResponse:
         .order_by()
     )
     context = {
-        "rows": [Row(feed, health_of(feed), posts.get(feed.pk, 0)) for feed in shown.rows],
+        "rows": [FeedListItem(feed, health_of(feed), posts.get(feed.pk, 0)) for feed in shown.rows],
         "page": shown,
         "samples": Feed.objects.filter(sample=True).exists(),
         "address": request.GET.get("address", ""),
@@ -193,7 +193,7 @@ def opml_import(request: HttpRequest) -> HttpResponse:
 def samples_remove(request: HttpRequest) -> HttpResponse:
     """Takes the samples out of the record; the graph follows as its units are written anew."""
     removed = remove_samples(request.user)
-    ring("project.rdf")
+    ring_projectors()
     messages.success(
         request, f"The sample feed and its {removed} posts were removed. The graph is updated within seconds."
     )

@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from extraction.models import Deployment, Feed, Post, Reading
-from extraction.readings import queue as readings
-from kgbuilder.celery import ring
+from extraction.readings import reading_requests
+from kgbuilder.celery import ring, ring_projectors
 from kgbuilder.models import Heartbeat
 from kgbuilder.monitoring import backlog, doctor, notices
 from knowledge.linking import link_queue
@@ -83,12 +83,12 @@ def retry(request: HttpRequest) -> HttpResponse:
     """Makes everything of one kind that failed due now."""
     what = request.POST.get("what", "")
     if what == "readings":
-        count = readings.retry(Reading.objects.all())
+        count = reading_requests.retry(Reading.objects.all())
         ring("read")
     elif what == "units":
         failing = Projection.objects.filter(done__lt=F("wanted")).exclude(error="")
         count = failing.update(due_at=timezone.now(), attempts=0)
-        ring("project.rdf")
+        ring_projectors()
     elif what == "posts":
         failing_posts = Post.objects.filter(state=Post.State.LIVE, attempts__gt=0).exclude(error="")
         count = failing_posts.update(due_at=timezone.now())

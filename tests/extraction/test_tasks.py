@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from extraction import tasks
 from extraction.models import Feed, Post, Reading
-from extraction.posts.versions import mark_nothing
 from extraction.posts.visits import Visit
 from extraction.readings import queue as readings_queue
 from extraction.schema import Declined, Document, Extraction, Mention
@@ -50,6 +49,7 @@ def reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: object) ->
     monkeypatch.setattr(tasks, "_reader", lambda path, digest: made)
     rung.clear()
     monkeypatch.setattr(tasks, "ring", rung.append)
+    monkeypatch.setattr(tasks, "ring_projectors", lambda: rung.append("every projector"))
     records.checkpoint()
     yield made
     assert list((tmp_path / "run").glob("*.lease")) == []
@@ -65,7 +65,7 @@ def test_a_batch_is_read_recorded_and_the_lane_rung_again(reader: Reader) -> Non
     assert reader.batches == [3]
     assert Post.objects.filter(current_reading__stage=Reading.Stage.DONE).count() == 3
     assert Assertion.objects.count() == 6
-    assert rung == ["project.rdf", "read"]
+    assert rung == ["every projector", "read"]
 
 
 def test_nothing_due_rings_nothing(reader: Reader) -> None:
@@ -137,11 +137,12 @@ def test_a_full_claim_rings_for_another_thread_before_its_visits(monkeypatch: py
     monkeypatch.setattr(tasks.visits, "claim", lambda limit, worker: ["claimed"] * limit)
     monkeypatch.setattr(tasks.visits, "visit_all", lambda claims, mark, alive: order.append("visits"))
     monkeypatch.setattr(tasks, "ring", order.append)
+    monkeypatch.setattr(tasks, "ring_projectors", lambda: order.append("every projector"))
     tasks.fetch.apply()
-    assert order == ["fetch", "visits", "read", "project.rdf", "fetch"]
+    assert order == ["fetch", "visits", "read", "every projector", "fetch"]
 
 
-@pytest.mark.parametrize("lane", ["polling", "visiting"])
+@pytest.mark.parametrize("lane", ["polling", "visits"])
 def test_each_feed_and_page_has_the_time_of_a_lease_to_itself(
     lane: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -158,9 +159,9 @@ def test_each_feed_and_page_has_the_time_of_a_lease_to_itself(
     monkeypatch.setattr(module, "_poll" if lane == "polling" else "_visited", slowly)
     with tasks._busy("io", tasks.IO_LEASE_SECONDS) as alive:
         if lane == "polling":
-            tasks.polling.poll_all([Feed(pk=1), Feed(pk=2)], mark_nothing, alive)
+            tasks.polling.poll_all([Feed(pk=1), Feed(pk=2)], print, alive)
         else:
-            tasks.visits.visit_all([Visit(1, "", None), Visit(2, "", None)], mark_nothing, alive)
+            tasks.visits.visit_all([Visit(1, "", None), Visit(2, "", None)], print, alive)
     assert len(left) == 2 and all(seconds > tasks.IO_LEASE_SECONDS / 2 for seconds in left)
 
 

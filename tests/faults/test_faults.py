@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kgbuilder.conf.environment import ROOT
-from knowledge.graphs.sparql_server.live_store import Graph, Refusal
+from knowledge.graphs.sparql_server.live_store import LiveStore, Refusal
 
 pytestmark = pytest.mark.integration
 
@@ -33,7 +33,7 @@ def test_a_store_whose_disk_failed_refuses_and_is_opened_anew(tmp_path: Path, er
         def update(self, text: str) -> None:
             raise error
 
-    graph = Graph(tmp_path)
+    graph = LiveStore(tmp_path)
     graph._store = Failing()  # type: ignore[assignment]
     with pytest.raises(Refusal, match="cannot be written") as refused:
         graph.update("INSERT DATA { <a:b> <a:b> <a:b> }")

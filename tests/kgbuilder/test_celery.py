@@ -101,6 +101,14 @@ def test_a_ring_in_a_transaction_is_heard_after_it_and_not_if_it_fails(monkeypat
     assert heard == ["read"]
 
 
+def test_every_store_s_projector_is_rung(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr(celery._doorbell, "ring", heard.append)
+    monkeypatch.setitem(LANES, "project.neo4j", LANES["project.rdf"])
+    celery.ring_projectors()
+    assert sorted(heard) == ["project.neo4j", "project.rdf"]
+
+
 def test_an_unknown_lane_is_a_mistake_of_ours() -> None:
     with pytest.raises(KeyError, match="no lane 'raed'"):
         ring("raed")

@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from extraction import leases
-from training.models import Dataset, Evaluation, Promotion, TrainingRun, Work
+from training.models import Work
 
 LEASE = timedelta(seconds=90)
 GIVEN_UP_AT = 4  # claims without any progress between them
-KINDS: tuple[type[Work], ...] = (TrainingRun, Promotion, Dataset, Evaluation)
 STOP = "stop"
 State = Work.State
 Kind = TypeVar("Kind", bound=Work)
@@ -39,25 +39,19 @@ def claim(kinds: Sequence[type[Work]], worker: str) -> Work | None:
     for kind in kinds:
         with transaction.atomic():
             _settle(kind)
-            row = _free(kind).filter(state__in=(State.WAITING, State.RUNNING), due_at__lte=timezone.now())
-            found = row.order_by("due_at", "pk").select_for_update(skip_locked=True, of=("self",)).first()
-            if found is not None:
-                _lease(found, worker)
-                return found
+            rows = kind._default_manager.filter(state__in=(State.WAITING, State.RUNNING))
+            started = Coalesce("started_at", timezone.now())
+            tried = F("attempts") + 1
+            for row in leases.claim(rows, 1, LEASE, worker, state=State.RUNNING, attempts=tried, started_at=started):
+                row.refresh_from_db()
+                return row
     return None
-
-
-def _lease(row: Work, worker: str) -> None:
-    row.lease_token, row.lease_until = leases.new_token(worker), timezone.now() + LEASE
-    row.state, row.attempts = State.RUNNING, row.attempts + 1
-    row.started_at = row.started_at or timezone.now()
-    row.save(update_fields=["lease_token", "lease_until", "state", "attempts", "started_at"])
 
 
 def _settle(kind: type[Work]) -> None:
     """What a dead trainer left behind and nobody shall go on with: what was to stop, and what dies again and again."""
-    left = _free(kind).filter(state=State.RUNNING)
-    ended = {"lease_token": "", "lease_until": None, "ended_at": timezone.now()}
+    left = kind._default_manager.filter(leases.is_free(timezone.now()), state=State.RUNNING)
+    ended = {**leases.NO_LEASE, "ended_at": timezone.now()}
     left.filter(wish=STOP).update(state=State.STOPPED, wish="", **ended)
     left.filter(attempts__gte=GIVEN_UP_AT).update(
         state=State.FAILED,
@@ -67,14 +61,10 @@ def _settle(kind: type[Work]) -> None:
     )
 
 
-def _free(kind: type[Work]) -> QuerySet[Any]:
-    return kind._default_manager.filter(leases.is_free(timezone.now()))
-
-
-def renew(work: Work, **said: Any) -> str | None:
-    """Holds on for another lease and keeps what was said; what a person wishes meanwhile. None: the lease was lost."""
+def renew(work: Work, **reported: Any) -> str | None:
+    """Holds on for another lease and keeps what is reported; what a person wishes now. None: the lease was lost."""
     mine = type(work)._default_manager.filter(pk=work.pk, lease_token=work.lease_token)
-    if not mine.update(lease_until=timezone.now() + LEASE, **said):
+    if not mine.update(lease_until=timezone.now() + LEASE, **reported):
         return None
     return str(mine.values_list("wish", flat=True).first() or "")
 
@@ -89,8 +79,7 @@ def end(work: Work, state: str, error: str = "") -> bool:
             state=state,
             error=error[:4000],
             wish="",
-            lease_token="",
-            lease_until=None,
+            **leases.NO_LEASE,
             # A trainer that is told to leave hands work back untried.
             attempts=F("attempts") if over else F("attempts") - 1,
             ended_at=timezone.now() if over else None,
@@ -103,13 +92,6 @@ def stop(rows: QuerySet[Kind]) -> int:
     with transaction.atomic():
         waiting = rows.filter(state=State.WAITING).update(state=State.STOPPED, ended_at=timezone.now())
         return waiting + rows.filter(state=State.RUNNING).update(wish=STOP)
-
-
-def free(worker: str) -> int:
-    """Ends the leases of an earlier life of `worker`; how many."""
-    token = leases.new_token(worker).partition(":")[0]
-    held = Q(lease_token__startswith=f"{token}:")
-    return sum(kind._default_manager.filter(held).update(lease_token="", lease_until=None) for kind in KINDS)
 
 
 def place(work: Work) -> int:

@@ -13,7 +13,7 @@ from extraction.feeds import polling
 from extraction.models import Feed, Post
 from extraction.posts import visits
 from kgbuilder.celery import ring
-from knowledge.recording.recorder import mark_posts
+from knowledge.record.projection_queue import mark_posts
 
 
 class Command(BaseCommand):
@@ -42,7 +42,7 @@ class Command(BaseCommand):
     def _poll(self) -> int:
         errors = 0
         while feeds := polling.claim(1, "poll_now"):
-            done = polling.poll_all(feeds)
+            done = polling.poll_all(feeds, mark_posts)
             errors += len(done.errors)
             for url, error in done.errors.items():
                 self.stderr.write(f"{url}: {error}")

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from extraction.images import detection, detectors_from_settings
 from extraction.images.detector_weights import WeightsMissing
 from extraction.models import Deployment, PostImage, RegionSet
-from extraction.readings import queue as readings_queue
+from extraction.readings import reading_requests
 
 
 class Command(BaseCommand):
@@ -54,5 +54,5 @@ class Command(BaseCommand):
         deployed = Deployment.objects.filter(active=True).select_related("checkpoint").first()
         if deployed is None:
             return 0
-        lacking = readings_queue.read_again_with(("detector", "image"), deployed.checkpoint)
-        return lacking + readings_queue.read_again_after_pictures(deployed.checkpoint)
+        lacking = reading_requests.request_lacking(("detector", "image"), deployed.checkpoint)
+        return lacking + reading_requests.request_after_pictures(deployed.checkpoint)

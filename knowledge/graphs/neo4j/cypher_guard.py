@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from knowledge.graphs.rdf.sparql_guard import Refused
+from knowledge.graphs.rdf.sparql_guard import QueryRefused
 
 LONGEST = 10_000  # characters of a query, and of its parameters as JSON
 DEEPEST = 30  # brackets within brackets
@@ -114,7 +114,7 @@ _CLAUSES = frozenset({"MATCH", "WITH", "UNWIND", "RETURN", "CALL", "UNION"})
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class CypherToken:
     """`kind`: string, quoted, number, word or sign; `text` as written, a quoted name without its quotes."""
 
     kind: str
@@ -137,17 +137,17 @@ class _Frame:
 
 
 def check(text: str) -> str:
-    """The text as it may be planned, without a closing semicolon. Raises Refused."""
+    """The text as it may be planned, without a closing semicolon. Raises QueryRefused."""
     if len(text) > LONGEST:
-        raise Refused(f"The query has {len(text)} characters; {LONGEST} are allowed.")
+        raise QueryRefused(f"The query has {len(text)} characters; {LONGEST} are allowed.")
     tokens = list(_tokens(text))
     while tokens and tokens[-1].text == ";" and tokens[-1].kind == "sign":
         tokens.pop()
         text = text[: text.rindex(";")]
     if not tokens or tokens[0].word not in FIRST:
-        raise Refused("A query begins with MATCH, OPTIONAL MATCH, WITH, UNWIND, CALL or RETURN.")
+        raise QueryRefused("A query begins with MATCH, OPTIONAL MATCH, WITH, UNWIND, CALL or RETURN.")
     if any(token.kind == "sign" and token.text == ";" for token in tokens):
-        raise Refused("One query at a time: a semicolon may stand only at the end.")
+        raise QueryRefused("One query at a time: a semicolon may stand only at the end.")
     _check_words(tokens)
     _check_growth(tokens)
     _check_calls(tokens)
@@ -156,84 +156,88 @@ def check(text: str) -> str:
 
 
 def parameters(text: str) -> dict[str, Any]:
-    """Parameters as a person writes them: a JSON object. Raises Refused."""
+    """Parameters as a person writes them: a JSON object. Raises QueryRefused."""
     if not text.strip():
         return {}
     if len(text) > LONGEST:
-        raise Refused(f"The parameters have {len(text)} characters; {LONGEST} are allowed.")
+        raise QueryRefused(f"The parameters have {len(text)} characters; {LONGEST} are allowed.")
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Refused(f'The parameters are not valid JSON, for example {{"name": "Ada Lovelace"}}: {error}') from error
+        raise QueryRefused(
+            f'The parameters are not valid JSON, for example {{"name": "Ada Lovelace"}}: {error}'
+        ) from error
     if not isinstance(found, dict):
-        raise Refused('The parameters must be a JSON object, for example {"name": "Ada Lovelace"}.')
+        raise QueryRefused('The parameters must be a JSON object, for example {"name": "Ada Lovelace"}.')
     if any(isinstance(one, int) and not -(2**63) <= one < 2**63 for one in _numbers(found)):
-        raise Refused("A number among the parameters has more digits than the server takes.")
+        raise QueryRefused("A number among the parameters has more digits than the server takes.")
     return found
 
 
 def check_plan(plan: dict[str, Any] | None) -> None:
-    """Raises Refused unless every operator of the server's plan is one that reads this graph."""
+    """Raises QueryRefused unless every operator of the server's plan is one that reads this graph."""
     waiting, seen = [plan] if plan else [], 0
     while waiting:
         one, seen = waiting.pop(), seen + 1
         name = str(one.get("operatorType", "")).partition("@")[0].partition("(")[0]
         if name not in OPERATORS:
-            raise Refused(f"The server would do {name or 'something unknown'} for this, which is not allowed here.")
+            raise QueryRefused(
+                f"The server would do {name or 'something unknown'} for this, which is not allowed here."
+            )
         if name == "ProcedureCall":
             details = str(one.get("args", {}).get("Details", ""))
             _check_procedure(details.partition("(")[0].replace("`", "").strip().lower())
         waiting += one.get("children", [])
     if not seen:
-        raise Refused("The server gave no plan for this, so it is not run.")
+        raise QueryRefused("The server gave no plan for this, so it is not run.")
 
 
-def _tokens(text: str) -> Iterator[Token]:
+def _tokens(text: str) -> Iterator[CypherToken]:
     place = 0
     while place < len(text):
         found = _TOKENS.match(text, place)
         if found is None or (text.startswith("/*", place) and found.lastgroup != "comment"):
             line = text.count("\n", 0, place) + 1
             if text[place] in "\"'`":
-                raise Refused(f"A quotation mark in line {line} is not closed.")
+                raise QueryRefused(f"A quotation mark in line {line} is not closed.")
             if text[place] == "/":
-                raise Refused(f"The comment that begins in line {line} does not end.")
+                raise QueryRefused(f"The comment that begins in line {line} does not end.")
             if text[place] == "~":
-                raise Refused(f"Regular expressions (=~) are not allowed (line {line}): no time limit stops them.")
+                raise QueryRefused(f"Regular expressions (=~) are not allowed (line {line}): no time limit stops them.")
             if text[place] == "\\":
-                raise Refused(f"A backslash may stand only in a string (line {line}).")
-            raise Refused(f"The sign {text[place]!r} in line {line} has no place in a query.")
+                raise QueryRefused(f"A backslash may stand only in a string (line {line}).")
+            raise QueryRefused(f"The sign {text[place]!r} in line {line} has no place in a query.")
         place, kind, words = found.end(), str(found.lastgroup), found.group()
         _check_escapes(kind, words)
         if kind == "quoted":
-            yield Token(kind, words[1:-1].replace("``", "`"))
+            yield CypherToken(kind, words[1:-1].replace("``", "`"))
         elif kind not in ("space", "comment"):
-            yield Token(kind, words)
+            yield CypherToken(kind, words)
 
 
 def _check_escapes(kind: str, words: str) -> None:
     """\\u0027 is a quotation mark to the server, also within a string: it is read before anything else."""
     if "\\u" in words.lower() and kind != "string":
-        raise Refused("\\u may stand only in a string.")
+        raise QueryRefused("\\u may stand only in a string.")
     for found in _UNICODE.finditer(words):
         if chr(int(found[1], 16)) in "'\"`\\\n\r" or int(found[1], 16) < 32:
-            raise Refused(f"{found[0]} would end the string that it stands in.")
+            raise QueryRefused(f"{found[0]} would end the string that it stands in.")
     if kind == "comment" and any(sign in words for sign in "\v\f\x1c\x1d\x1e\x85\u2028\u2029"):
-        raise Refused("A comment holds a sign that some take for the end of a line.")
+        raise QueryRefused("A comment holds a sign that some take for the end of a line.")
 
 
-def _check_words(tokens: list[Token]) -> None:
+def _check_words(tokens: list[CypherToken]) -> None:
     for before, token, after in _with_neighbours(tokens):
         a_name = before.text in (".", ":", "$", "|", "&", "!") or after.text == ":"
         if token.word in REFUSED_WORDS and not a_name:
-            raise Refused(REFUSED_WORDS[token.word])
+            raise QueryRefused(REFUSED_WORDS[token.word])
     if sum(token.word in _CLAUSES for token in tokens) > MOST_CLAUSES:
-        raise Refused(f"The query has more than {MOST_CLAUSES} clauses.")
+        raise QueryRefused(f"The query has more than {MOST_CLAUSES} clauses.")
     if sum(token.word in ("OR", "XOR") for token in tokens) > MOST_ALTERNATIVES:
-        raise Refused(f"The query has more than {MOST_ALTERNATIVES} alternatives (OR).")
+        raise QueryRefused(f"The query has more than {MOST_ALTERNATIVES} alternatives (OR).")
 
 
-def _check_growth(tokens: list[Token]) -> None:
+def _check_growth(tokens: list[CypherToken]) -> None:
     """Each `+` may put another string to one, and each WITH may name the result and go on from there."""
     growth = here = 1
     for token in tokens:
@@ -241,10 +245,10 @@ def _check_growth(tokens: list[Token]) -> None:
             growth, here = growth * here, 1
         here += token.kind == "sign" and token.text == "+"
     if growth * here > LARGEST_GROWTH:
-        raise Refused("The query puts too many things together with +: what it makes could outgrow every limit.")
+        raise QueryRefused("The query puts too many things together with +: what it makes could outgrow every limit.")
 
 
-def _check_calls(tokens: list[Token]) -> None:
+def _check_calls(tokens: list[CypherToken]) -> None:
     """Whatever stands before a round bracket is a function on the list, or a word that is none."""
     for place, token in enumerate(tokens):
         if token.text != "(" or token.kind != "sign" or place == 0:
@@ -260,7 +264,7 @@ def _check_calls(tokens: list[Token]) -> None:
         if start and tokens[start - 1].word == "CALL":
             _check_procedure(called)
         elif called not in FUNCTIONS and not (len(name) == 1 and tokens[start].word in KEYWORDS):
-            raise Refused(f"The function {called} is not on the list of permitted functions.")
+            raise QueryRefused(f"The function {called} is not on the list of permitted functions.")
     for before, token, after in _with_neighbours(tokens):
         # CALL without brackets: CALL db.labels YIELD …
         if before.word == "CALL" and token.kind in ("word", "quoted") and after.text not in (".", "("):
@@ -270,7 +274,7 @@ def _check_calls(tokens: list[Token]) -> None:
             _check_procedure(_dotted(tokens, place + 1))
 
 
-def _dotted(tokens: list[Token], place: int) -> str:
+def _dotted(tokens: list[CypherToken], place: int) -> str:
     name = tokens[place].text
     while place + 2 < len(tokens) and tokens[place + 1].text == ".":
         place += 2
@@ -280,14 +284,14 @@ def _dotted(tokens: list[Token], place: int) -> str:
 
 def _check_procedure(name: str) -> None:
     if name not in PROCEDURES:
-        raise Refused(f"The procedure {name} is not on the list of permitted procedures.")
+        raise QueryRefused(f"The procedure {name} is not on the list of permitted procedures.")
 
 
 class _Brackets:
     """Goes through the brackets and finds loops over lists: one at a time, over lists that are short, and with little
     in them. Each runs within one expression, where no limit of time ends it."""
 
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: list[CypherToken]) -> None:
         self._tokens, self._open = tokens, list[_Frame]()
 
     def check(self) -> None:
@@ -296,11 +300,11 @@ class _Brackets:
                 self._opened(place, token.text)
             elif token.kind == "sign" and token.text in ")]}":
                 if not self._open or self._open.pop().closing != token.text:
-                    raise Refused("The brackets do not match.")
+                    raise QueryRefused("The brackets do not match.")
             elif any(frame.loop for frame in self._open):
                 self._in_loop(place, token)
         if self._open:
-            raise Refused("A bracket is not closed.")
+            raise QueryRefused("A bracket is not closed.")
 
     def _opened(self, place: int, sign: str) -> None:
         before = self._at(place - 1)
@@ -309,55 +313,55 @@ class _Brackets:
         loops = word.word == "IN" and variable.kind in ("word", "quoted")
         loops = loops and (sign == "[" or (sign == "(" and named in QUANTIFIERS))
         if loops and any(frame.loop for frame in self._open):
-            raise Refused("A loop over a list within another one is not allowed: no time limit stops it.")
+            raise QueryRefused("A loop over a list within another one is not allowed: no time limit stops it.")
         if loops:
             self._check_source(place + 3)
         elif sign == "(" and named and named.upper() not in KEYWORDS:
             self._check_inner(place - 1, named)
         self._open.append(_Frame(_OPENING[sign], loops, variable.text if loops else "", place + 3))
         if len(self._open) > DEEPEST:
-            raise Refused(f"The query nests brackets more than {DEEPEST} deep.")
+            raise QueryRefused(f"The query nests brackets more than {DEEPEST} deep.")
 
     def _check_inner(self, place: int, name: str) -> None:
         loop = next((frame for frame in self._open if frame.loop), None)
         if loop and place != loop.source and name not in INNER_FUNCTIONS:
-            raise Refused(f"The function {name} may not stand within a loop over a list.")
+            raise QueryRefused(f"The function {name} may not stand within a loop over a list.")
 
     def _check_source(self, place: int) -> None:
         first, second = self._at(place), self._at(place + 1)
         small = first.text.lower() in SMALL_LISTS and second.text == "("
         if small or first.text in ("$", "[") or (first.kind in ("word", "quoted") and second.text == "."):
             return
-        raise Refused(
+        raise QueryRefused(
             "A loop over a list goes over nodes(…), relationships(…), labels(…), keys(…), a property, a parameter or "
             "a list that is written out; UNWIND goes over any other."
         )
 
-    def _in_loop(self, place: int, token: Token) -> None:
+    def _in_loop(self, place: int, token: CypherToken) -> None:
         loop = next(frame for frame in reversed(self._open) if frame.loop)
         before, after = self._at(place - 1), self._at(place + 1)
         if token.kind == "sign" and token.text == "+":
-            raise Refused("Within a loop over a list nothing may be put together with +.")
+            raise QueryRefused("Within a loop over a list nothing may be put together with +.")
         own = self._at(place - 2).text in ("[", "(") and before.text == loop.variable and token.word == "IN"
         if token.word == "IN" and not own:
             short = after.text in ("[", "$") or after.text.lower() in ("labels", "keys")
             if not short:
-                raise Refused("Within a loop over a list, IN looks only through a list that is written out.")
+                raise QueryRefused("Within a loop over a list, IN looks only through a list that is written out.")
         elif token.kind in ("word", "quoted") and token.text != loop.variable and token.word not in _PLAIN:
             a_part = before.text in (".", ":", "$", "|:") or after.text in (".", "(", ":", "{")
             loop.outer += not a_part
             if loop.outer > 1:
-                raise Refused("Within a loop over a list, one variable from outside may be named.")
+                raise QueryRefused("Within a loop over a list, one variable from outside may be named.")
 
-    def _at(self, place: int) -> Token:
-        return self._tokens[place] if 0 <= place < len(self._tokens) else Token("", "")
+    def _at(self, place: int) -> CypherToken:
+        return self._tokens[place] if 0 <= place < len(self._tokens) else CypherToken("", "")
 
 
 _PLAIN = KEYWORDS | _words("TRUE FALSE NULL END ASC DESC")
 
 
-def _with_neighbours(tokens: list[Token]) -> Iterator[tuple[Token, Token, Token]]:
-    nothing = Token("", "")
+def _with_neighbours(tokens: list[CypherToken]) -> Iterator[tuple[CypherToken, CypherToken, CypherToken]]:
+    nothing = CypherToken("", "")
     return zip([nothing, *tokens], tokens, [*tokens[1:], nothing], strict=False)
 
 

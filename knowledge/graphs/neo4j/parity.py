@@ -11,7 +11,16 @@ from knowledge.graphs import unit_builder
 from knowledge.graphs.neo4j import rows as neo4j_rows
 from knowledge.graphs.neo4j.rows import Row
 from knowledge.graphs.neo4j.store import Neo4jStore
-from knowledge.graphs.parity import Difference, Report, Sides, Sum, add, key_ranges, looked_at, may_have_stood_as
+from knowledge.graphs.parity import (
+    Report,
+    Sides,
+    StoreDifference,
+    Sum,
+    add,
+    compare_unit,
+    key_ranges,
+    may_have_stood_as,
+)
 from knowledge.graphs.units import Triple, Unit
 from knowledge.models import Entity, Projection, Statement
 from knowledge.record import projection_queue
@@ -21,7 +30,7 @@ Place = tuple[str, str]
 Sums = dict[Place, Sum]
 
 
-class Seen:
+class StreamedLines:
     """What was streamed from the store, in little: of each unit the number of its lines and a sum of their hashes."""
 
     def __init__(self, store: Neo4jStore) -> None:
@@ -48,15 +57,15 @@ class Seen:
 
 def check(store: Neo4jStore, name: str) -> Report:
     """Compares everything. Raises StoreUnavailable."""
-    seen = Seen(store)
+    seen = StreamedLines(store)
     report = Report(quads=seen.lines)
     for kind, key in _units_that_differ(seen, report):
-        report.differences += _look(store, name, kind, UUID(key))
+        report.differences += _compare(store, name, kind, UUID(key))
     for kind, key in seen.sums:
-        report.differences += _look_at_unknown(store, name, kind, key)
+        report.differences += _compare_unknown(store, name, kind, key)
     report.differences += _relationships_that_differ(store, name, seen, report)
     for row, line in seen.strange:
-        report.differences += _look_at_extra(store, name, row, line)
+        report.differences += _compare_extra(store, name, row, line)
     return report
 
 
@@ -75,7 +84,7 @@ def repair(store: Neo4jStore, report: Report) -> None:
             store.remove_nodes(one.kind.removeprefix("unknown "), one.key)
 
 
-def _repair_unit(store: Neo4jStore, kind: Projection.Kind, one: Difference) -> None:
+def _repair_unit(store: Neo4jStore, kind: Projection.Kind, one: StoreDifference) -> None:
     if one.extra and kind != Kind.STATEMENT:
         # Labels and relationships that we never give are not taken away by writing: the node is made anew.
         _mark_around(kind, UUID(one.key))
@@ -95,7 +104,7 @@ def _mark_around(kind: Projection.Kind, key: UUID) -> None:
         projection_queue.mark_rows(Kind.STATEMENT, statements)
 
 
-def _units_that_differ(seen: Seen, report: Report) -> Iterator[Place]:
+def _units_that_differ(seen: StreamedLines, report: Report) -> Iterator[Place]:
     """Compares the sums of every post and entity of the record; what it has compared goes from `seen`."""
     builders: list[tuple[Kind, Any, Callable[[list[UUID]], Iterable[Unit]]]] = [
         (Kind.POST, Post, unit_builder.posts),
@@ -112,7 +121,9 @@ def _units_that_differ(seen: Seen, report: Report) -> Iterator[Place]:
                     yield place
 
 
-def _relationships_that_differ(store: Neo4jStore, name: str, seen: Seen, report: Report) -> Iterator[Difference]:
+def _relationships_that_differ(
+    store: Neo4jStore, name: str, seen: StreamedLines, report: Report
+) -> Iterator[StoreDifference]:
     matched: set[str] = set()
     for keys in key_ranges(Statement):
         for unit in unit_builder.statements(keys, with_support=True):
@@ -123,48 +134,48 @@ def _relationships_that_differ(store: Neo4jStore, name: str, seen: Seen, report:
             report.triples += len(expected.keys() - matched)
             matched |= expected.keys()
             if any(seen.relationships.get(key) != hash(line) for key, line in expected.items()):
-                yield from _look(store, name, Kind.STATEMENT, unit.key)
+                yield from _compare(store, name, Kind.STATEMENT, unit.key)
     unmatched = seen.relationships.keys() - matched
     if unmatched:
         for row, line in store.relationships():
             if row["properties"].get("id") in unmatched:
-                yield from _look_at_extra(store, name, row, line)
+                yield from _compare_extra(store, name, row, line)
 
 
-def _look(store: Neo4jStore, name: str, kind: str, key: UUID) -> Iterator[Difference]:
+def _compare(store: Neo4jStore, name: str, kind: str, key: UUID) -> Iterator[StoreDifference]:
     def sides() -> Sides:
         [unit] = unit_builder.units([Projection(kind=kind, key=key)], with_support=True)
         expected, found = neo4j_rows.lines(unit), store.lines_of(unit)
         return expected - found, found - expected
 
-    return looked_at(name, kind, key, sides)
+    return compare_unit(name, kind, key, sides)
 
 
-def _look_at_unknown(store: Neo4jStore, name: str, kind: str, key: str) -> Iterator[Difference]:
+def _compare_unknown(store: Neo4jStore, name: str, kind: str, key: str) -> Iterator[StoreDifference]:
     """A node whose id is no unit of the record, or no id at all."""
     try:
-        found = list(_look(store, name, kind, UUID(key)))
+        found = list(_compare(store, name, kind, UUID(key)))
     except (ValueError, TypeError, AttributeError):
-        found = [Difference(f"unknown {kind}", str(key), extra=(f"a node with the id {key!r}",))]
+        found = [StoreDifference(f"unknown {kind}", str(key), extra=(f"a node with the id {key!r}",))]
     yield from found
 
 
-def _look_at_extra(store: Neo4jStore, name: str, row: Row, line: str) -> Iterator[Difference]:
+def _compare_extra(store: Neo4jStore, name: str, row: Row, line: str) -> Iterator[StoreDifference]:
     """A relationship that no statement accounts for. It is pending where a statement that may have stood as it is."""
     triple = _triple(row)
     ends = (str(row["head"]), str(row["type"]), str(row["tail"]))
     if triple is None:
-        yield Difference("relationship", "", extra=(line,), ends=ends)
+        yield StoreDifference("relationship", "", extra=(line,), ends=ends)
         return
     keys = list(may_have_stood_as(triple).values_list("public_id", flat=True))
     expected = {one for unit in unit_builder.statements(keys, with_support=True) for one in neo4j_rows.lines(unit)}
     if line in expected or line not in store.lines_between([triple]):
         return
-    waiting = projection_queue.behind(name).filter(kind=Kind.STATEMENT, key__in=keys).first()
+    waiting = projection_queue.stale(name).filter(kind=Kind.STATEMENT, key__in=keys).first()
     if waiting is not None:
-        yield Difference(Kind.STATEMENT, str(waiting.key), extra=(line,), pending=True, error=waiting.error)
+        yield StoreDifference(Kind.STATEMENT, str(waiting.key), extra=(line,), pending=True, error=waiting.error)
     else:
-        yield Difference("relationship", "", extra=(line,), ends=ends)
+        yield StoreDifference("relationship", "", extra=(line,), ends=ends)
 
 
 def _id(row: Row) -> str:

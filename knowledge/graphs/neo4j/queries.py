@@ -31,12 +31,12 @@ _BUSY = "Other queries keep the server busy. Try again in a few seconds."
 Value = None | bool | int | float | str | list[Any] | dict[str, Any]
 
 
-class QueryFailed(Exception):
+class CypherFailed(Exception):
     """A person's query got no answer; the message is for its author."""
 
 
 @dataclass(slots=True)
-class Answer:
+class CypherAnswer:
     """Columns and rows as JSON; `nodes` and `edges` are what graph elements the rows hold, each once, by their id."""
 
     columns: list[str]
@@ -92,8 +92,8 @@ class _Turns:
 _turns = _Turns()
 
 
-def query(text: str, parameters: dict[str, Any], seconds: float, limit: int) -> Answer:
-    """Raises guard.Refused, QueryFailed or StoreUnavailable, each with a sentence for the person."""
+def query(text: str, parameters: dict[str, Any], seconds: float, limit: int) -> CypherAnswer:
+    """Raises QueryRefused, CypherFailed or StoreUnavailable, each with a sentence for the person."""
     text = cypher_guard.check(text)
     with _turns.one(settings.CYPHER_AT_ONCE, seconds), _session() as session:
         cypher_guard.check_plan(_plan(session, text, parameters))
@@ -106,17 +106,17 @@ def _plan(session: neo4j.Session, text: str, parameters: dict[str, Any]) -> dict
         return transaction.run(f"EXPLAIN\n{text}", parameters).consume().plan
 
 
-def _run(session: neo4j.Session, text: str, parameters: dict[str, Any], seconds: float, limit: int) -> Answer:
+def _run(session: neo4j.Session, text: str, parameters: dict[str, Any], seconds: float, limit: int) -> CypherAnswer:
     with session.begin_transaction(timeout=seconds, metadata={"app": "kgbuilder console"}) as transaction:
         result = transaction.run(text, parameters)
-        answer, reader = Answer(list(result.keys())), _Reader()
+        answer, reader = CypherAnswer(list(result.keys())), _Reader()
         for record in result:
             if len(answer.rows) == limit:
                 answer.truncated = True
                 break
             answer.rows.append([reader.value(value) for value in record.values()])
             if reader.size > LARGEST:
-                raise QueryFailed("The answer is larger than 16 MB. Ask for fewer rows.")
+                raise CypherFailed("The answer is larger than 16 MB. Ask for fewer rows.")
         answer.nodes, answer.edges = reader.nodes, reader.edges
         # What was not fetched is thrown away by the server, and a reading transaction has nothing to commit.
         transaction.close()
@@ -142,17 +142,17 @@ def _session() -> Iterator[neo4j.Session]:
             except Neo4jError as error:
                 raise _said(error) from error
     except StoreRefused as error:
-        raise QueryFailed(str(error)) from error
+        raise CypherFailed(str(error)) from error
 
 
 def _said(error: Neo4jError) -> Exception:
     code, message = error.code or "", (error.message or str(error)).strip()
     if "TransactionTimedOut" in code or code.endswith("Transaction.Terminated"):
-        return QueryFailed("The query exceeded its time limit and was stopped.")
+        return CypherFailed("The query exceeded its time limit and was stopped.")
     if "OutOfMemory" in code:
-        return QueryFailed("The query exceeded its memory limit and was stopped.")
+        return CypherFailed("The query exceeded its memory limit and was stopped.")
     if isinstance(error, ClientError) and code.startswith("Neo.ClientError.Statement"):
-        return QueryFailed(f"Neo4j cannot run it: {message[:1000]}")
+        return CypherFailed(f"Neo4j cannot run it: {message[:1000]}")
     return error
 
 

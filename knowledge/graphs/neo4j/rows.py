@@ -25,8 +25,8 @@ from knowledge.graphs.units import (
     KnownContent,
     PostUnit,
     StatementUnit,
-    Support,
     Triple,
+    TripleSupport,
     Unit,
 )
 
@@ -170,7 +170,7 @@ def _ends(triple: Triple) -> Row:
     }
 
 
-def _supported(triple: Triple, support: Support) -> Row:
+def _supported(triple: Triple, support: TripleSupport) -> Row:
     """`scores` are in the order of `posts`: the best of each post, 1 where only an editor's acceptance supports it."""
     scores = [1.0 if score is None else round(score, 4) for score in support.scores]
     return {

@@ -19,7 +19,7 @@ _TIME, _TOTAL = "db.transaction.timeout", "dbms.memory.transaction.total.max"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ServerFindings:
     """`advice`: settings that are open, each as the line that closes it."""
 
     edition: str
@@ -27,7 +27,7 @@ class Found:
     advice: tuple[str, ...]
 
 
-def look() -> Found:
+def look() -> ServerFindings:
     """Raises StoreUnavailable."""
     store = Neo4jStore.from_settings()
     [about] = store.rows("CALL dbms.components() YIELD versions, edition RETURN versions[0] AS version, edition")
@@ -42,7 +42,7 @@ def look() -> Found:
     if _nothing(values.get(_TIME, "")):
         advice.append(f"{_TIME}=120s (only this product's own queries are ended).")
     advice += _roles(about["edition"])
-    return Found(f"Neo4j {about['edition']}", about["version"], tuple(advice))
+    return ServerFindings(f"Neo4j {about['edition']}", about["version"], tuple(advice))
 
 
 def _roles(edition: str) -> list[str]:

@@ -24,10 +24,10 @@ from knowledge.graphs.units import (
     AssertionContent,
     DepictionContent,
     EntityUnit,
+    EvidenceSpan,
     PostContent,
     PostUnit,
     RegionContent,
-    Span,
     StatementUnit,
     Triple,
     Unit,
@@ -222,7 +222,7 @@ def _assertion(assertion: AssertionContent) -> Iterator[tuple[NamedNode, Value]]
     yield from _span("tail", assertion.tail)
 
 
-def _span(end: str, span: Span | None) -> Iterator[tuple[NamedNode, Value]]:
+def _span(end: str, span: EvidenceSpan | None) -> Iterator[tuple[NamedNode, Value]]:
     if span is not None:
         yield node(f"{NAMESPACE}{end}Type"), node(vocabulary.type_iri(span.type))
         yield node(f"{NAMESPACE}{end}Start"), _whole(span.start)

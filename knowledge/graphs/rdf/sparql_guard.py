@@ -19,29 +19,29 @@ _one_at_a_time = threading.Lock()
 KINDS = {"SelectQuery": "select", "AskQuery": "ask", "ConstructQuery": "construct", "DescribeQuery": "describe"}
 
 
-class Refused(ValueError):
+class QueryRefused(ValueError):
     """The text is not sent; the message says why, to whoever wrote it."""
 
 
 def check(text: str) -> str:
-    """The kind of a query that may be sent: select, ask, construct or describe. Raises Refused."""
+    """The kind of a query that may be sent: select, ask, construct or describe. Raises QueryRefused."""
     if len(text) > LONGEST:
-        raise Refused(f"The query has {len(text)} characters; {LONGEST} are allowed.")
+        raise QueryRefused(f"The query has {len(text)} characters; {LONGEST} are allowed.")
     if "\0" in text:
-        raise Refused("The query contains a NUL character.")
+        raise QueryRefused("The query contains a NUL character.")
     if _depth(text) > DEEPEST:
-        raise Refused(f"The query nests brackets more than {DEEPEST} deep.")
+        raise QueryRefused(f"The query nests brackets more than {DEEPEST} deep.")
     outward = forbidden(text, OUTWARD)
     if outward:
-        raise Refused(f"{outward} is not allowed: queries stay within this graph.")
+        raise QueryRefused(f"{outward} is not allowed: queries stay within this graph.")
     with _one_at_a_time:
         parsed = _parsed(text)
     kind = KINDS.get(getattr(parsed, "name", ""))
     if kind is None:
-        raise Refused("Only SELECT, ASK, CONSTRUCT and DESCRIBE are allowed.")
+        raise QueryRefused("Only SELECT, ASK, CONSTRUCT and DESCRIBE are allowed.")
     # Not by the parse alone: rdflib may grow other names for it.
     if any("service" in name.lower() or "load" in name.lower() for name in _names(parsed)):
-        raise Refused("SERVICE is not allowed: queries stay within this graph.")
+        raise QueryRefused("SERVICE is not allowed: queries stay within this graph.")
     return kind
 
 
@@ -54,16 +54,16 @@ def _parsed(text: str) -> Any:
     except ParseBaseException as error:
         problem = f"The query cannot be read at line {error.lineno}, column {error.column}."
     except RecursionError as error:
-        raise Refused("The query is nested too deeply.") from error
+        raise QueryRefused("The query is nested too deeply.") from error
     except Exception as error:  # a parser that fails in another way has not understood the text either
-        raise Refused(f"The query cannot be read ({type(error).__name__}).") from error
+        raise QueryRefused(f"The query cannot be read ({type(error).__name__}).") from error
     try:
         update = bool(parseUpdate(text).request)
     except Exception:
         update = False
     if update:
-        raise Refused("Updates are not allowed: the graph is a projection of the record.")
-    raise Refused(problem)
+        raise QueryRefused("Updates are not allowed: the graph is a projection of the record.")
+    raise QueryRefused(problem)
 
 
 def _names(part: Any) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,12 +32,12 @@ _REFUSED = {400, 413, 422}
 _WRONG_TOKEN = "The SPARQL server does not accept SPARQL_TOKEN."  # noqa: S105
 
 
-class QueryFailed(Exception):
+class SparqlFailed(Exception):
     """A person's query got no answer; the message is for its author."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SparqlAnswer:
     """A query's answer in `media_type`; `truncated`: there were more rows than asked for."""
 
     media_type: str
@@ -64,6 +65,8 @@ class SparqlStore:
             transport=httpx.HTTPTransport(uds=str(socket) if socket else None, retries=2),
             trust_env=False,
         )
+        # A store is opened for one query as well as for a process's life: its connections go with it.
+        weakref.finalize(self, self._client.close)
 
     @classmethod
     def from_settings(cls) -> SparqlStore:
@@ -166,8 +169,8 @@ class SparqlStore:
         facts: dict[str, Any] = response.json()
         return facts
 
-    def answer(self, text: str, seconds: float, limit: int, accept: str) -> Answer:
-        """A person's query, checked by the caller. Raises QueryFailed."""
+    def answer(self, text: str, seconds: float, limit: int, accept: str) -> SparqlAnswer:
+        """A person's query, checked by the caller. Raises SparqlFailed."""
         if self._bundled:
             fields = {"query": text, "seconds": str(seconds), "rows": str(limit)}
             # The server itself ends the query; this waits for it to say so.
@@ -175,12 +178,14 @@ class SparqlStore:
                 "POST", f"{self._bundled}/query", data=fields, headers={"Accept": accept}, timeout=2 * seconds + 10
             )
             if response.status_code in (400, 403, 503, 504, 507):
-                raise QueryFailed(response.text)
+                raise SparqlFailed(response.text)
             self._accept(response)
-            return Answer(response.headers["Content-Type"], response.content, response.headers["X-Truncated"] == "1")
+            return SparqlAnswer(
+                response.headers["Content-Type"], response.content, response.headers["X-Truncated"] == "1"
+            )
         return self._answer_elsewhere(text, seconds, limit, accept)
 
-    def _answer_elsewhere(self, text: str, seconds: float, limit: int, accept: str) -> Answer:
+    def _answer_elsewhere(self, text: str, seconds: float, limit: int, accept: str) -> SparqlAnswer:
         headers = {"Accept": ", ".join([JSON, *sorted(TRIPLES)])}
         try:
             with self._client.stream(
@@ -188,11 +193,11 @@ class SparqlStore:
             ) as response:
                 body = _bounded(response, time.monotonic() + seconds)
         except httpx.TimeoutException:
-            raise QueryFailed(f"The query took longer than {seconds:g} seconds.") from None
+            raise SparqlFailed(f"The query took longer than {seconds:g} seconds.") from None
         except httpx.HTTPError as error:
             raise StoreUnavailable(_silent(error)) from error
         if response.status_code in _REFUSED or response.status_code >= 500:
-            raise QueryFailed(f"The SPARQL server reported: {body[:500].decode(errors='replace')}")
+            raise SparqlFailed(f"The SPARQL server reported: {body[:500].decode(errors='replace')}")
         if response.status_code in (401, 403):
             raise StoreUnavailable(_WRONG_TOKEN)
         kind = response.headers.get("Content-Type", "").split(";")[0]
@@ -255,10 +260,10 @@ class _Body:
         return given
 
 
-def query(text: str, seconds: float, limit: int, accept: str = JSON) -> Answer:
+def query(text: str, seconds: float, limit: int, accept: str = JSON) -> SparqlAnswer:
     """A person's query: read-only, within the graph, at most `limit` rows and about `seconds`.
 
-    Raises guard.Refused, QueryFailed or StoreUnavailable, each with a sentence for the person.
+    Raises QueryRefused, SparqlFailed or StoreUnavailable, each with a sentence for the person.
     """
     sparql_guard.check(text)
     return SparqlStore.from_settings().answer(text, seconds, limit, accept)
@@ -342,7 +347,7 @@ def _term(term: dict[str, Any]) -> Any:
     return pyoxigraph.Literal(term["value"], datatype=datatype)
 
 
-def _cut(body: bytes, limit: int, accept: str) -> Answer:
+def _cut(body: bytes, limit: int, accept: str) -> SparqlAnswer:
     """Another server's table, of at most `limit` rows, in the form that was asked for."""
     try:
         table = json.loads(body)
@@ -353,18 +358,18 @@ def _cut(body: bytes, limit: int, accept: str) -> Answer:
         read = pyoxigraph.parse_query_results(json.dumps(table).encode(), format=pyoxigraph.QueryResultsFormat.JSON)
         written = read.serialize(format=form)
     except (ValueError, SyntaxError, AttributeError) as error:
-        raise QueryFailed(f"The response of the SPARQL server cannot be parsed: {error}") from error
-    return Answer(form.media_type, written or b"", len(rows) > limit)
+        raise SparqlFailed(f"The response of the SPARQL server cannot be parsed: {error}") from error
+    return SparqlAnswer(form.media_type, written or b"", len(rows) > limit)
 
 
-def _cut_triples(body: bytes, kind: str, limit: int) -> Answer:
+def _cut_triples(body: bytes, kind: str, limit: int) -> SparqlAnswer:
     form = pyoxigraph.RdfFormat.from_media_type(kind)
     try:
         triples = [quad.triple for quad in pyoxigraph.parse(body, format=form)]
         written = pyoxigraph.serialize(triples[:limit], format=form)
     except (ValueError, SyntaxError) as error:
-        raise QueryFailed(f"The response of the SPARQL server cannot be parsed: {error}") from error
-    return Answer(kind, written or b"", len(triples) > limit)
+        raise SparqlFailed(f"The response of the SPARQL server cannot be parsed: {error}") from error
+    return SparqlAnswer(kind, written or b"", len(triples) > limit)
 
 
 def _bounded(response: httpx.Response, until: float) -> bytes:
@@ -373,7 +378,7 @@ def _bounded(response: httpx.Response, until: float) -> bytes:
     for chunk in response.iter_bytes():
         body += chunk
         if len(body) > LONGEST_ANSWER:
-            raise QueryFailed("The answer is larger than 64 MB. Ask for fewer rows.")
+            raise SparqlFailed("The answer is larger than 64 MB. Ask for fewer rows.")
         if time.monotonic() > until:
             raise httpx.ReadTimeout("the response came too slowly")
     return bytes(body)

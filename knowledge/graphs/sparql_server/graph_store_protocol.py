@@ -25,7 +25,7 @@ Headers = list[tuple[str, str]]
 Update = Callable[[str], None]
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """What a client asks cannot be done; `status` says so by HTTP."""
 
     def __init__(self, status: str, message: str) -> None:
@@ -34,14 +34,14 @@ class Refused(Exception):
 
 
 def answer(store: Any, update: Update, environ: dict[str, Any]) -> tuple[str, Headers, bytes]:
-    """Status, headers and body. `update` runs one SPARQL update. Raises Refused, or SyntaxError for a bad body."""
+    """Status, headers and body. `update` runs one SPARQL update. Raises RequestRefused, or SyntaxError for a body."""
     name, method = _graph(environ.get("QUERY_STRING", "")), environ["REQUEST_METHOD"]
     if method in ("GET", "HEAD"):
         return _read(store, name, environ.get("HTTP_ACCEPT", ""), method)
     there = _there(store, name)
     if method == "DELETE":
         if not there:
-            raise Refused("404 Not Found", "There is no such graph.")
+            raise RequestRefused("404 Not Found", "There is no such graph.")
         update(f"DROP {_named(name)}")
         return "204 No Content", [], b""
     triples = _body(environ)
@@ -58,16 +58,16 @@ def _graph(query: str) -> str:
     if "default" in fields and not names:
         return ""
     if len(names) != 1 or "default" in fields or not _IRI.fullmatch(names[0]):
-        raise Refused("400 Bad Request", "Name one graph, as ?graph=IRI or ?default.")
+        raise RequestRefused("400 Bad Request", "Name one graph, as ?graph=IRI or ?default.")
     return names[0]
 
 
 def _read(store: Any, name: str, accept: str, method: str) -> tuple[str, Headers, bytes]:
     if not _there(store, name):
-        raise Refused("404 Not Found", "There is no such graph.")
+        raise RequestRefused("404 Not Found", "There is no such graph.")
     chosen = next((kind for kind in FORMS if kind in accept), None)
     if chosen is None and accept and "*/*" not in accept and "text/*" not in accept:
-        raise Refused("406 Not Acceptable", f"A graph is given as {', '.join(FORMS)}.")
+        raise RequestRefused("406 Not Acceptable", f"A graph is given as {', '.join(FORMS)}.")
     chosen = chosen or next(iter(FORMS))
     headers = [("Content-Type", chosen), ("Vary", "Accept")]
     if method == "HEAD":
@@ -80,7 +80,7 @@ def _read(store: Any, name: str, accept: str, method: str) -> tuple[str, Headers
 def _body(environ: dict[str, Any]) -> Iterable[Any]:
     kind = environ.get("CONTENT_TYPE", "").split(";")[0].strip().lower() or "text/turtle"
     if kind not in FORMS:
-        raise Refused("415 Unsupported Media Type", f"A graph is taken as {', '.join(FORMS)}.")
+        raise RequestRefused("415 Unsupported Media Type", f"A graph is taken as {', '.join(FORMS)}.")
     given = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     return [quad.triple for quad in pyoxigraph.parse(given, format=FORMS[kind])]
 

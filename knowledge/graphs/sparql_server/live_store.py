@@ -36,7 +36,7 @@ class Refusal(Exception):
         self.status = status
 
 
-class Graph:
+class LiveStore:
     """The store with its one write lock. Whoever reads says so by `reading`: a store that is read stays open."""
 
     def __init__(self, folder: Path) -> None:

@@ -30,8 +30,8 @@ import waitress
 
 from knowledge.graphs.sparql_server import graph_store_protocol
 from knowledge.graphs.sparql_server.keyword_scan import forbidden
-from knowledge.graphs.sparql_server.live_store import Graph, Refusal
-from knowledge.graphs.sparql_server.snapshot_queries import WAITING, AdHoc, QueryFailed
+from knowledge.graphs.sparql_server.live_store import LiveStore, Refusal
+from knowledge.graphs.sparql_server.snapshot_queries import WAITING, AdHoc, SnapshotQueryFailed
 
 LONGEST_BODY = 256 << 20
 DUMP_CHUNK = 10_000  # quads
@@ -47,7 +47,7 @@ StartResponse = Callable[[str, Headers], Any]
 class App:
     """The WSGI application. Every request carries the token."""
 
-    def __init__(self, graph: Graph, ad_hoc: AdHoc, token: str) -> None:
+    def __init__(self, graph: LiveStore, ad_hoc: AdHoc, token: str) -> None:
         self._graph, self._ad_hoc, self._token = graph, ad_hoc, token
         self._began = time.time()
         graph.on_write = ad_hoc.snapshots.changed
@@ -75,9 +75,9 @@ class App:
             headers, body = route(environ)
         except Refusal as refusal:
             return _plain(start_response, refusal.status, str(refusal))
-        except graph_store_protocol.Refused as refused:
+        except graph_store_protocol.RequestRefused as refused:
             return _plain(start_response, refused.status, str(refused))
-        except QueryFailed as failed:
+        except SnapshotQueryFailed as failed:
             return _plain(start_response, f"{failed.status} {_REASONS.get(failed.status, 'Failed')}", str(failed))
         except SyntaxError as error:
             return _plain(start_response, "400 Bad Request", str(error))
@@ -188,8 +188,8 @@ def _number(fields: dict[str, list[str]], name: str, default: float) -> float:
         raise Refusal("400 Bad Request", f"{name} takes a number.") from None
 
 
-def application(store: Path, token: str, children: int = 2, seconds: float = 10.0) -> tuple[App, Graph]:
-    graph = Graph(store)
+def application(store: Path, token: str, children: int = 2, seconds: float = 10.0) -> tuple[App, LiveStore]:
+    graph = LiveStore(store)
     return App(graph, AdHoc(graph.reading, store.with_name(store.name + "-snapshots"), children, seconds), token), graph
 
 
@@ -242,7 +242,7 @@ def _serve(app: App, place: dict[str, Any], threads: int) -> None:
         server.run()
 
 
-def _flush_when_idle(graph: Graph) -> None:
+def _flush_when_idle(graph: LiveStore) -> None:
     while not graph.broken.wait(1):
         with contextlib.suppress(Refusal):
             graph.flush_idle()

@@ -29,7 +29,7 @@ WAITING = 24  # queries; a newsroom that opens the page at once. Each holds a th
 Reading = Callable[[], contextlib.AbstractContextManager[Any]]  # the live store, for as long as it is read
 
 
-class QueryFailed(Exception):
+class SnapshotQueryFailed(Exception):
     """The query got no answer; the message is for its author. `status` is the HTTP status that says so."""
 
     def __init__(self, message: str, status: int = 400) -> None:
@@ -38,7 +38,7 @@ class QueryFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SnapshotAnswer:
     media_type: str
     truncated: bool
     body: bytes
@@ -100,14 +100,14 @@ class AdHoc:
         self._running = threading.BoundedSemaphore(children)
         self._admitted = threading.BoundedSemaphore(children + WAITING)
 
-    def answer(self, query: str, media_type: str, seconds: float, rows: int) -> Answer:
-        """Raises QueryFailed."""
+    def answer(self, query: str, media_type: str, seconds: float, rows: int) -> SnapshotAnswer:
+        """Raises SnapshotQueryFailed."""
         seconds = min(seconds, self._seconds)
         if not self._admitted.acquire(blocking=False):
-            raise QueryFailed("Too many queries are running. Try again in a few seconds.", 503)
+            raise SnapshotQueryFailed("Too many queries are running. Try again in a few seconds.", 503)
         try:
             if not self._running.acquire(timeout=seconds):
-                raise QueryFailed("Other queries kept the server busy. Try again in a few seconds.", 503)
+                raise SnapshotQueryFailed("Other queries kept the server busy. Try again in a few seconds.", 503)
             try:
                 with self.snapshots.use() as store:
                     return _ask(query, media_type, seconds, max(1, min(rows, MOST_ROWS)), store)
@@ -117,7 +117,7 @@ class AdHoc:
             self._admitted.release()
 
 
-def _ask(query: str, media_type: str, seconds: float, rows: int, store: Path) -> Answer:
+def _ask(query: str, media_type: str, seconds: float, rows: int, store: Path) -> SnapshotAnswer:
     task: dict[str, Any] = {"store": str(store), "query": query, "format": media_type, "rows": rows}
     task |= {"parent": os.getpid(), "memory": MEMORY}
     # The child gets nothing of ours: no token, no addresses. One heap: glibc sets 128 MB of addresses aside for each
@@ -132,7 +132,7 @@ def _ask(query: str, media_type: str, seconds: float, rows: int, store: Path) ->
     try:
         output, _ = child.communicate(json.dumps(task).encode() + b"\n", timeout=seconds)
     except subprocess.TimeoutExpired:
-        raise QueryFailed(f"The query took longer than {seconds:g} seconds and was stopped.", 504) from None
+        raise SnapshotQueryFailed(f"The query took longer than {seconds:g} seconds and was stopped.", 504) from None
     finally:
         child.kill()
         child.wait()
@@ -141,8 +141,8 @@ def _ask(query: str, media_type: str, seconds: float, rows: int, store: Path) ->
                 stream.close()  # type: ignore[union-attr]
     line, _, body = output.partition(b"\n")
     if child.returncode or not line:
-        raise QueryFailed("The query exceeded its memory limit (1 GB) and was stopped.", 507)
+        raise SnapshotQueryFailed("The query exceeded its memory limit (1 GB) and was stopped.", 507)
     about = json.loads(line)
     if "error" in about:
-        raise QueryFailed(about["error"])
-    return Answer(about["type"], about["truncated"], body)
+        raise SnapshotQueryFailed(about["error"])
+    return SnapshotAnswer(about["type"], about["truncated"], body)

@@ -14,9 +14,12 @@ from django.core.management.base import BaseCommand, CommandError
 from kgbuilder import installation
 from kgbuilder.celery import ring
 from knowledge.entities import merges
-from knowledge.graphs import parity, projector
-from knowledge.graphs.stores import open_store, store_names
+from knowledge.graphs import projector
+from knowledge.graphs.parity import Report
+from knowledge.graphs.rdf import parity as rdf_parity
+from knowledge.graphs.stores import open_store
 from knowledge.graphs.units import Store, StoreUnavailable
+from knowledge.record.projection_queue import store_names
 
 SHOWN = 20  # differences, and lines of each
 KINDS = {"rdf": ("plain triples", "quads"), "neo4j": ("relationships", "nodes and relationships")}
@@ -30,17 +33,17 @@ class Compared:
     store: Store
     by: Any
 
-    def check(self) -> parity.Report:
-        report: parity.Report = self.by.check(self.store, self.name)
+    def check(self) -> Report:
+        report: Report = self.by.check(self.store, self.name)
         return report
 
-    def repair(self, report: parity.Report) -> None:
+    def repair(self, report: Report) -> None:
         self.by.repair(self.store, report)
 
 
 def compared(name: str) -> Compared:
     if name == "rdf":
-        return Compared(name, open_store(name), parity)
+        return Compared(name, open_store(name), rdf_parity)
     from knowledge.graphs.neo4j import parity as neo4j_parity
 
     return Compared(name, open_store(name), neo4j_parity)
@@ -86,7 +89,7 @@ class Command(BaseCommand):
         self._print(name, report)
         return not (report.wrong or report.stuck or (wait is not None and report.pending))
 
-    def _compare(self, both: Compared, wait: float | None) -> parity.Report:
+    def _compare(self, both: Compared, wait: float | None) -> Report:
         # One that was wiped is recognised, so that what it lacks counts as pending.
         projector.run(both.name, opened=both.store, seconds=0)
         merges.mark_rest()
@@ -101,7 +104,7 @@ class Command(BaseCommand):
             if report.wrong or len(report.pending) == len(report.stuck) or time.monotonic() >= until:
                 return report
 
-    def _print(self, name: str, report: parity.Report) -> None:
+    def _print(self, name: str, report: Report) -> None:
         small, all_ = KINDS[name]
         for one in report.differences[:SHOWN]:
             state = "pending" if one.pending else "WRONG"

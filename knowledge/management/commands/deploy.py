@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from extraction.readings.model_registry import NoCheckpoint
-from kgbuilder.celery import ring
+from kgbuilder.celery import ring, ring_projectors
 from kgbuilder.deployment import deploy_folder
 
 
@@ -25,5 +25,5 @@ class Command(BaseCommand):
         except (NoCheckpoint, ValueError) as error:
             raise CommandError(str(error)) from error
         ring("read")
-        ring("project.rdf")
+        ring_projectors()
         self.stdout.write(f"{checkpoint.name} analyses posts from now on.")

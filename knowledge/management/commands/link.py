@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from kgbuilder.celery import ring
+from kgbuilder.celery import ring, ring_projectors
 
 
 class Command(BaseCommand):
@@ -35,4 +35,4 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{total.linked} linked, {total.nil} without a match, {total.merged} merged, {total.failed} failed"
         )
-        ring("project.rdf")
+        ring_projectors()

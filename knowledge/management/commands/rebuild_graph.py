@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from kgbuilder import installation
 from knowledge.graphs import projector
-from knowledge.graphs.stores import open_store, store_names
+from knowledge.graphs.stores import open_store
 from knowledge.graphs.units import StoreUnavailable
-from knowledge.record.projection_queue import behind
+from knowledge.record.projection_queue import stale, store_names
 
 PATIENCE_S = 30  # for the projector at work to give its lane back
 
@@ -44,8 +44,8 @@ class Command(BaseCommand):
 
     def _project(self, store: str, target: Any) -> int:
         """Until nothing is behind but what the store refuses; another projector may do a part of it."""
-        total = behind(store).count()
-        while left := behind(store).filter(attempts=0).count():
+        total = stale(store).count()
+        while left := stale(store).filter(attempts=0).count():
             self.stderr.write(f"{total - left} of {total} graph updates written", ending="\r")
             done = projector.run(store, opened=target, seconds=2)
             if done.unavailable:
@@ -53,4 +53,4 @@ class Command(BaseCommand):
             if not done:
                 time.sleep(0.5)
         self.stderr.write("")
-        return behind(store).count()
+        return stale(store).count()

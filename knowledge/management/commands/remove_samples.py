@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from kgbuilder.celery import ring
+from kgbuilder.celery import ring_projectors
 from knowledge.recording.erasure import remove_samples
 
 
@@ -15,7 +15,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         removed = remove_samples()
-        ring("project.rdf")
+        ring_projectors()
         self.stdout.write(
             f"{removed} sample posts removed; the graph is updated within seconds while the product runs."
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from kgbuilder.celery import ring
+from kgbuilder.celery import ring_projectors
 from knowledge.record import thresholds
 
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
             thresholds.set_in_force(wanted)
         except ValueError as error:
             raise CommandError(str(error)) from error
-        ring("project.rdf")
+        ring_projectors()
         in_force = ", ".join(f"{key} {number:g}" for key, number in sorted(thresholds.in_force().items()))
         self.stdout.write(f"Active: {in_force}.")
 

@@ -47,7 +47,7 @@ _PLACES_SHOWN = (
 
 
 @dataclass(frozen=True)
-class Source:
+class SupportingPost:
     """A post that supports a statement, with its words; without where only an editor's acceptance does."""
 
     post: Post
@@ -58,13 +58,13 @@ class Source:
 
 
 @dataclass
-class Stated:
+class EntityStatement:
     """A statement seen from the entity: the other end, and where it comes from."""
 
     edge: Edge
     other: Entity
     outward: bool
-    sources: list[Source] = field(default_factory=list)
+    sources: list[SupportingPost] = field(default_factory=list)
     agreement: Agreement | None = None
     echo: ShownFact | None = None  # a fact that its reader was shown and that it merely says again
 
@@ -77,7 +77,7 @@ class Stated:
 class Group:
     relation: str
     outward: bool
-    statements: list[Stated]
+    statements: list[EntityStatement]
 
 
 @page(READ)
@@ -135,13 +135,13 @@ def _groups(entity: Entity, edges: Sequence[Edge]) -> list[Group]:
     """The statements by relation and direction, in the order of their best supported one."""
     sources, known = _sources(edges), agreements(_ends(edge) for edge in edges)
     echoes = echoing([pk for edge in edges for pk in edge.statements])
-    grouped: dict[tuple[str, bool], list[Stated]] = defaultdict(list)
+    grouped: dict[tuple[str, bool], list[EntityStatement]] = defaultdict(list)
     for edge in edges:
         outward = edge.head.pk == entity.pk or edge.relation in current.SYMMETRIC
         other = edge.tail if edge.head.pk == entity.pk else edge.head
         said = [source for pk in edge.statements for source in sources.get(pk, [])]
         echo = next((echoes[pk] for pk in edge.statements if pk in echoes), None)
-        stated = Stated(edge, other, outward, _once_a_post(said), known[_ends(edge)], echo)
+        stated = EntityStatement(edge, other, outward, _once_a_post(said), known[_ends(edge)], echo)
         grouped[edge.relation, outward].append(stated)
     return [Group(relation, outward, said) for (relation, outward), said in grouped.items()]
 
@@ -166,7 +166,7 @@ def _sources(edges: Sequence[Edge]) -> dict[int, list[Assertion | Review]]:
     return found
 
 
-def _once_a_post(said: Iterable[Assertion | Review]) -> list[Source]:
+def _once_a_post(said: Iterable[Assertion | Review]) -> list[SupportingPost]:
     """The first of each post, as far as they are shown."""
     once: dict[int, Assertion | Review] = {}
     for one in said:
@@ -174,12 +174,12 @@ def _once_a_post(said: Iterable[Assertion | Review]) -> list[Source]:
     return [_upheld(one) if isinstance(one, Review) else _quoting(one) for one in list(once.values())[:MOST_SOURCES]]
 
 
-def _quoting(row: Assertion) -> Source:
+def _quoting(row: Assertion) -> SupportingPost:
     version = row.reading.version
     ends = [(m.start, m.end) for m in (row.head_mention, row.tail_mention)]
-    return Source(version.post, version.title, quoted(version.text, ends), row.head_mention_id, row.score)
+    return SupportingPost(version.post, version.title, quoted(version.text, ends), row.head_mention_id, row.score)
 
 
-def _upheld(review: Review) -> Source:
+def _upheld(review: Review) -> SupportingPost:
     version = review.post.current_version
-    return Source(review.post, version.title if version else review.post.link, None, None, None)
+    return SupportingPost(review.post, version.title if version else review.post.link, None, None, None)

@@ -24,7 +24,7 @@ UNNAMED = ("time", "number")
 KEY = pagination.Key(fields=("key",), descending=False, parse=(str,))
 
 
-class Filters(forms.Form):
+class EntityFilters(forms.Form):
     q = forms.CharField(required=False, max_length=200, label="Name")
     type = forms.ChoiceField(
         required=False,
@@ -37,7 +37,7 @@ class Filters(forms.Form):
 
 
 @dataclass
-class Row:
+class EntityListItem:
     entity: Entity
     names: list[str]
     posts: int
@@ -46,7 +46,7 @@ class Row:
 
 @page(READ)
 def entities(request: HttpRequest) -> HttpResponse:
-    form = Filters(request.GET)
+    form = EntityFilters(request.GET)
     form.is_valid()
     wanted = {name: value for name, value in getattr(form, "cleaned_data", {}).items() if value}
     shown = pagination.page(filtered(**wanted), KEY, request.GET, SIZE)
@@ -77,7 +77,7 @@ def _with_words(words: list[str]) -> Q:
     return holds
 
 
-def rows(found: list[Entity]) -> list[Row]:
+def rows(found: list[Entity]) -> list[EntityListItem]:
     """With names, posts and statements counted over the entities merged into each; a fixed number of queries."""
     stands_for = current.members(entity.pk for entity in found)
     names: dict[int, list[str]] = defaultdict(list)
@@ -98,7 +98,7 @@ def rows(found: list[Entity]) -> list[Row]:
         head, relation, tail = said[pk]
         for end in (head, tail):
             statements[end].add((head, relation, tail))
-    return [Row(e, _others(names[e.pk], e.label), posts.get(e.pk, 0), len(statements[e.pk])) for e in found]
+    return [EntityListItem(e, _others(names[e.pk], e.label), posts.get(e.pk, 0), len(statements[e.pk])) for e in found]
 
 
 def _others(names: list[str], label: str) -> list[str]:

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
 from extraction.labels import RELATIONS
-from kgbuilder.celery import LANES, ring
+from kgbuilder.celery import ring_projectors
 from knowledge.linking import link_queue
 from knowledge.linking.enrichment import said_as
 from knowledge.models import Entity, Link
@@ -33,11 +33,11 @@ class Elsewhere:
     state: str
     address: str
     candidates: list[dict[str, Any]]
-    facts: list[Fact]
+    facts: list[FactInWords]
 
 
 @dataclass(frozen=True)
-class Fact:
+class FactInWords:
     """One of its facts in words: the relation's label, the value's name or the value, who says so."""
 
     property: str
@@ -56,13 +56,13 @@ def elsewhere(entity: Entity) -> Elsewhere | None:
     return Elsewhere(link, state, address, candidates, _facts(link.facts) if link.target else [])
 
 
-def _facts(rows: list[list[str]]) -> list[Fact]:
+def _facts(rows: list[list[str]]) -> list[FactInWords]:
     """Those that can be told in words: of a property that we know, with a name or a plain value."""
     found = []
     for row in rows:
         name, value, label = row[:3]
         if name in _TOLD and (label or not is_item(value)):
-            found.append(Fact(_TOLD[name], label or value.removesuffix("T00:00:00Z"), source_of(said_as(row))))
+            found.append(FactInWords(_TOLD[name], label or value.removesuffix("T00:00:00Z"), source_of(said_as(row))))
     return found[:MOST_FACTS]
 
 
@@ -76,8 +76,6 @@ def decide(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     except ValueError as error:
         messages.error(request, str(error))
     else:
-        for lane in LANES:
-            if lane.startswith("project."):
-                ring(lane)
+        ring_projectors()
         messages.success(request, "The link was saved. The graph is updated within seconds.")
     return redirect("entity", public_id)

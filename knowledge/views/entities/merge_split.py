@@ -16,7 +16,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from extraction.models import Post
-from kgbuilder.celery import ring
+from kgbuilder.celery import ring_projectors
 from knowledge.entities import merges
 from knowledge.entities.names import name_key
 from knowledge.models import Entity, EntityName, Merge, Split, Statement
@@ -80,7 +80,7 @@ def merge(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     except (LookupError, merges.NothingToMerge) as error:
         messages.error(request, str(error.args[0]))
     else:
-        ring("project.rdf")
+        ring_projectors()
         messages.success(request, f"Merged {other.label} into {survivor.label}. You can undo this below.")
     return redirect("entity", public_id)
 
@@ -100,7 +100,7 @@ def undo(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     if not number.isdecimal():
         raise Http404("This merge does not exist.")
     merges.undo(get_object_or_404(Merge, pk=int(number), survivor=survivor), request.user)
-    ring("project.rdf")
+    ring_projectors()
     messages.success(request, "The merge was undone.")
     return redirect("entity", public_id)
 
@@ -118,7 +118,7 @@ def split(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     except (LookupError, splits.NothingToSplit) as error:
         messages.error(request, str(error.args[0]))
         return redirect("entity", public_id)
-    ring("project.rdf")
+    ring_projectors()
     messages.success(request, f"Split: these mentions now belong to {made.target.label}, no longer to {origin.label}.")
     return redirect("entity", made.target.canonical.public_id if made.target.canonical else made.target.public_id)
 
@@ -133,7 +133,7 @@ def undo_split(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     rows = Split.objects.filter(Q(origin=entity) | Q(target=entity))
     made = get_object_or_404(rows, pk=int(number))
     splits.undo(made, request.user)
-    ring("project.rdf")
+    ring_projectors()
     messages.success(request, "The split was undone.")
     return redirect("entity", made.origin.public_id)
 

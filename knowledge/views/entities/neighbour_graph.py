@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from extraction.labels import RELATIONS
 from knowledge.models import Entity
+from knowledge.ontology import relation_names
 from knowledge.record.current import Edge, Neighbour
-from knowledge.views import relation_names
 
 ROW = 54
 BOX_WIDTH, BOX_HEIGHT = 244, 44

@@ -12,9 +12,9 @@ from django.urls import reverse
 
 from knowledge.entities import name_index
 from knowledge.models import Entity
+from knowledge.ontology import relation_names
 from knowledge.record import current, paths
 from knowledge.record.current import Edge
-from knowledge.views import relation_names
 from knowledge.views.access import READ, page
 
 MOST_AT_ONCE = 60  # neighbours that one click brings

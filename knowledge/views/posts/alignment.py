@@ -16,7 +16,7 @@ MOST = 12
 
 
 @dataclass(frozen=True)
-class Seen:
+class AttendedRegion:
     """A region that words looked at most: its key on the page, what it is, and the share that it got."""
 
     key: str
@@ -31,8 +31,8 @@ class Pairing:
     head: str
     tail: str
     relation: str
-    first: Seen
-    second: Seen
+    first: AttendedRegion
+    second: AttendedRegion
     scene: str
 
 
@@ -58,12 +58,12 @@ def pairings(
     return found
 
 
-def _most(grids: Sequence[Grid], start: int, end: int) -> Seen | None:
+def _most(grids: Sequence[Grid], start: int, end: int) -> AttendedRegion | None:
     """The region that the words of this span looked at most, in the mean over them."""
     for grid in grids:
         rows = [row for (a, b), row in zip(grid.spans, grid.weights, strict=True) if a < end and b > start]
         if rows and grid.columns:
             means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
             place = max(range(len(means)), key=means.__getitem__)
-            return Seen(*grid.columns[place], means[place])
+            return AttendedRegion(*grid.columns[place], means[place])
     return None

@@ -24,7 +24,7 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Cell:
+class AttentionCell:
     """One weight: its shade (0 to LEVELS) and the number in words."""
 
     level: int
@@ -32,11 +32,11 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Matrix:
+class AttentionMatrix:
     """Rows are words, columns regions by their key on the page and what they are."""
 
     columns: tuple[tuple[str, str], ...]
-    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    rows: tuple[tuple[str, tuple[AttentionCell, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,11 @@ class Heat:
     patches: tuple[Patch, ...]
 
 
-def matrix(grid: Grid, text: str) -> Matrix:
+def matrix(grid: Grid, text: str) -> AttentionMatrix:
     words = [" ".join(text[start:end].split()) for start, end in grid.spans]
     most = max((weight for row in grid.weights for weight in row), default=0.0)
     cells = [tuple(_cell(weight, most) for weight in row) for row in grid.weights]
-    return Matrix(grid.columns, tuple(zip(words, cells, strict=True))[:MOST_WORDS])
+    return AttentionMatrix(grid.columns, tuple(zip(words, cells, strict=True))[:MOST_WORDS])
 
 
 def heats(grid: Mapping[str, Any], text: str, width: int, height: int, wanted: Sequence[tuple[int, int]]) -> list[Heat]:
@@ -81,8 +81,8 @@ def heats(grid: Mapping[str, Any], text: str, width: int, height: int, wanted: S
     return found
 
 
-def _cell(weight: float, most: float) -> Cell:
-    return Cell(round(LEVELS * weight / most) if most > 0 else 0, f"{100 * weight:.0f} %")
+def _cell(weight: float, most: float) -> AttentionCell:
+    return AttentionCell(round(LEVELS * weight / most) if most > 0 else 0, f"{100 * weight:.0f} %")
 
 
 def _patches(weights: Sequence[float], wide: int, width: int, height: int) -> tuple[Patch, ...]:

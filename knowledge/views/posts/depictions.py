@@ -13,10 +13,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from extraction.models import Post, PostImage
-from kgbuilder.celery import ring
+from kgbuilder.celery import ring_projectors
 from knowledge.models import Depiction, DepictionReview
 from knowledge.record import depictions
-from knowledge.record.depictions import Judged
+from knowledge.record.depictions import ReviewedDepiction
 from knowledge.views.access import REVIEW, page
 from knowledge.views.posts.images import ShownPicture, picture_of, region_of
 
@@ -24,10 +24,10 @@ MOST_FRAMES = 12
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownDepiction:
     """Somebody in a picture of the post: the region's key on the page and the mention's anchor."""
 
-    judged: Judged
+    judged: ReviewedDepiction
     key: str
     label: str
     mention: int
@@ -37,7 +37,7 @@ class Shown:
 class Frame:
     """A picture that shows the entity, with the part in shares of a hundred, for drawing over any size of it."""
 
-    judged: Judged
+    judged: ReviewedDepiction
     post: Post
     image: PostImage
     x: float
@@ -58,7 +58,7 @@ def add_depicted(post: Post, pictures: Sequence[ShownPicture]) -> None:
             if (this := (shown.image.pk, region.key, one.entity.pk)) not in told:
                 told.add(this)
                 of_its_kind = shown.depicted if one.counts or one.review else shown.perhaps
-                of_its_kind.append(Shown(one, region.key, region.name, row.mention_id))
+                of_its_kind.append(ShownDepiction(one, region.key, region.name, row.mention_id))
 
 
 def frames(members: Iterable[int]) -> list[Frame]:
@@ -97,7 +97,7 @@ def judge(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         messages.error(request, str(error))
     else:
         messages.success(request, said)
-        ring("project.rdf")
+        ring_projectors()
     return redirect(f"{reverse('post', args=[public_id])}#d-{row.public_id}")
 
 

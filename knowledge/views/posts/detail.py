@@ -14,8 +14,8 @@ from django.views.decorators.http import require_POST
 
 from extraction.labels import ENTITY_TYPES
 from extraction.models import Post, PostImage, PostVersion, Reading, Sighting
-from extraction.readings import queue as readings
-from kgbuilder.celery import ring
+from extraction.readings import reading_requests
+from kgbuilder.celery import ring, ring_projectors
 from knowledge.models import Mention, Review, Statement
 from knowledge.record import audit_log
 from knowledge.recording import reviews
@@ -94,9 +94,9 @@ def _text(version: PostVersion | None, mentions: list[Mention]) -> dict[str, obj
     }
 
 
-def _span(mention: Mention) -> highlight.Span:
+def _span(mention: Mention) -> highlight.MarkedMention:
     entity = mention.entity.canonical or mention.entity
-    return highlight.Span(
+    return highlight.MarkedMention(
         id=mention.pk,
         start=mention.start,
         end=mention.end,
@@ -143,7 +143,7 @@ def review(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         messages.error(request, str(error))
     else:
         messages.success(request, said)
-        ring("project.rdf")
+        ring_projectors()
     return redirect(f"{reverse('post', args=[public_id])}#s-{statement.public_id}")
 
 
@@ -174,7 +174,7 @@ def _apply(found: Post, statement: Statement, verdict: str, request: HttpRequest
 def read_again(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Makes the failed readings of the post due now."""
     found = get_object_or_404(Post, public_id=public_id)
-    if count := readings.retry(Reading.objects.filter(version__post=found)):
+    if count := reading_requests.retry(Reading.objects.filter(version__post=found)):
         audit_log.note(request.user, "read again", str(public_id), None, count)
         ring("read")
         messages.success(request, "The post is queued and will be analysed again.")

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from extraction.models import Post
 from extraction.text.cleaning import clean
-from kgbuilder.celery import LANES, ring
+from kgbuilder.celery import ring_projectors
 from knowledge.models import Assertion, Mention, Review
 from knowledge.recording import erasure
 from knowledge.views.access import ERASE, page
@@ -27,9 +27,7 @@ def erase(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         return render(request, "post_erase.html", {"post": found, "goes": _what_goes(found)})
     reason = " ".join(clean(request.POST.get("reason", "")).split())[:LONGEST_REASON]
     erasure.erase(found, request.user, reason)
-    for lane in LANES:
-        if lane.startswith("project."):
-            ring(lane)
+    ring_projectors()
     messages.success(request, "The post was erased. The graph is updated within seconds.")
     return redirect("post", public_id)
 

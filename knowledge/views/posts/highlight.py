@@ -19,7 +19,7 @@ _BREAK = re.compile(r"\n\s*\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class MarkedMention:
     """A mention to mark: where it stands, what it is called on the page, and where it leads."""
 
     id: int
@@ -35,16 +35,16 @@ class Piece:
     """A stretch of text under the same mentions, the shortest first."""
 
     text: str
-    spans: tuple[Span, ...]
-    starting: tuple[Span, ...]
+    spans: tuple[MarkedMention, ...]
+    starting: tuple[MarkedMention, ...]
     ending: bool
 
 
-def pieces(text: str, start: int, end: int, spans: Sequence[Span]) -> Iterator[Piece]:
+def pieces(text: str, start: int, end: int, spans: Sequence[MarkedMention]) -> Iterator[Piece]:
     """`text[start:end]` cut wherever a mention begins or ends; mentions may nest and cross."""
     waiting = sorted((s for s in spans if s.start < end and s.end > start), key=lambda s: s.start, reverse=True)
     cuts = sorted({start, end, *(c for s in waiting for c in (s.start, s.end) if start < c < end)})
-    open_here: list[Span] = []
+    open_here: list[MarkedMention] = []
     for left, right in pairwise(cuts):
         open_here = [s for s in open_here if s.end > left]
         while waiting and waiting[-1].start <= left:
@@ -64,7 +64,7 @@ def paragraphs(text: str, title_end: int) -> list[tuple[int, int]]:
     return [(a, b) for a, b in found if text[a:b].strip()]
 
 
-def marked_parts(text: str, parts: Iterable[tuple[int, int]], spans: Sequence[Span]) -> list[SafeString]:
+def marked_parts(text: str, parts: Iterable[tuple[int, int]], spans: Sequence[MarkedMention]) -> list[SafeString]:
     """`marked` for each of a text's parts, in order."""
     ordered = sorted(spans, key=lambda s: s.start)
     starts, longest = [s.start for s in ordered], max((s.end - s.start for s in ordered), default=0)
@@ -75,7 +75,7 @@ def marked_parts(text: str, parts: Iterable[tuple[int, int]], spans: Sequence[Sp
     return found
 
 
-def marked(text: str, start: int, end: int, spans: Sequence[Span]) -> SafeString:
+def marked(text: str, start: int, end: int, spans: Sequence[MarkedMention]) -> SafeString:
     """`text[start:end]` as HTML: each mention a link with the id `m<id>`, isolated from the direction around it."""
     return format_html_join("", "{}", ((_html(piece),) for piece in pieces(text, start, end, spans)))
 
@@ -102,7 +102,7 @@ class _Quote:
 def _quote(text: str, ends: Sequence[tuple[int, int]]) -> _Quote:
     left = _outward(text, min(a for a, _ in ends), -1)
     right = _outward(text, max(b for _, b in ends), 1)
-    spans = [Span(i, a, b, "", "", "") for i, (a, b) in enumerate(ends)]
+    spans = [MarkedMention(i, a, b, "", "", "") for i, (a, b) in enumerate(ends)]
     body = format_html_join(
         "",
         "{}",
@@ -130,7 +130,7 @@ def _outward(text: str, at: int, step: int) -> int:
     return space if space >= 0 else edge
 
 
-def _shortest(span: Span) -> tuple[int, int, int]:
+def _shortest(span: MarkedMention) -> tuple[int, int, int]:
     return (span.end - span.start, span.start, span.id)
 
 

@@ -65,7 +65,7 @@ class ShownPicture:
 
 
 @dataclass(frozen=True)
-class Support:
+class SupportingRegion:
     """A region on which a statement rests."""
 
     key: str
@@ -182,12 +182,12 @@ def join(quintuples: Iterable[Quintuple], pictures: Sequence[ShownPicture]) -> N
         quintuple.regions.sort(key=lambda one: -one.weight)
 
 
-def _support(row: Evidence, pictures: Sequence[ShownPicture]) -> Support | None:
+def _support(row: Evidence, pictures: Sequence[ShownPicture]) -> SupportingRegion | None:
     one = picture_of(row.reference, pictures)
     if one is None or "box" not in row.reference or not one.image.width:
         return None
     known = region_of(one, row.reference)
-    return Support(known.key, known.name, row.weight)
+    return SupportingRegion(known.key, known.name, row.weight)
 
 
 def region_of(one: ShownPicture, said: Mapping[str, Any]) -> ShownRegion:

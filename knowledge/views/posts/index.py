@@ -20,10 +20,11 @@ from extraction.models import Deployment, Feed, Post, PostImage, Reading, Sighti
 from extraction.posts import search
 from knowledge.entities.names import name_key
 from knowledge.models import Mention
+from knowledge.ontology import relation_names
 from knowledge.record import current
-from knowledge.views import pagination, relation_names
+from knowledge.views import pagination
 from knowledge.views.access import READ, page
-from knowledge.views.posts.progress import Progress, progress_of
+from knowledge.views.posts.progress import PostProgress, progress_of
 
 MOST_COUNTED = 10_000
 MOST_PUBLISHERS = 300
@@ -42,7 +43,7 @@ def _moment(text: str) -> datetime:
 KEY = pagination.Key(fields=("published_at", "id"), descending=True, parse=(_moment, int))
 
 
-class Filters(forms.Form):
+class PostFilters(forms.Form):
     """What the list is narrowed to. A value that is not offered gets a sentence, and narrows nothing."""
 
     q = forms.CharField(required=False, max_length=search.LONGEST_QUERY, label="Search")
@@ -84,11 +85,11 @@ class Filters(forms.Form):
 
 
 @dataclass
-class Row:
+class PostListItem:
     post: Post
     title: str
     excerpt: SafeString
-    progress: Progress
+    progress: PostProgress
     image: PostImage | None = None
     mentions: int = 0
     statements: int = 0
@@ -97,7 +98,7 @@ class Row:
 
 @page(READ)
 def posts(request: HttpRequest) -> HttpResponse:
-    form = Filters(request.GET)
+    form = PostFilters(request.GET)
     form.is_valid()
     wanted = {name: value for name, value in getattr(form, "cleaned_data", {}).items() if value}
     found = filtered(wanted)
@@ -172,7 +173,7 @@ def with_parts(found: QuerySet[Post]) -> QuerySet[Post]:
     )
 
 
-def rows(found: list[Post], query: str) -> list[Row]:
+def rows(found: list[Post], query: str) -> list[PostListItem]:
     """`found` (from `with_parts`) with the counts of what each says."""
     readings = [post.current_reading_id for post in found if post.current_reading_id]
     mentions = dict(
@@ -189,12 +190,12 @@ def rows(found: list[Post], query: str) -> list[Row]:
     return [_row(post, query, mentions, said.get(post.current_reading_id or 0, {})) for post in found]
 
 
-def _row(post: Post, query: str, mentions: dict[int, int], said: dict[int, str]) -> Row:
+def _row(post: Post, query: str, mentions: dict[int, int], said: dict[int, str]) -> PostListItem:
     version = post.current_version
     sightings = list(post.sightings.all())
     title = version.title if version else next((s.title for s in sightings if s.title), "")
     images = list(post.images.all())
-    return Row(
+    return PostListItem(
         post=post,
         title=title or post.link,
         excerpt=excerpt(version.body if version else "", query),

@@ -18,7 +18,7 @@ MISSING = {
 
 
 @dataclass(frozen=True)
-class Progress:
+class PostProgress:
     """`code` colours the label; `detail` is a sentence, empty where the label says all."""
 
     code: str
@@ -27,30 +27,30 @@ class Progress:
     reading: Reading | None = None
 
 
-def progress_of(post: Post) -> Progress:
+def progress_of(post: Post) -> PostProgress:
     """Of a post whose current version's readings, with their checkpoints, have been fetched with it."""
     if post.state == Post.State.WITHDRAWN:
-        return Progress("withdrawn", "Withdrawn", post.state_reason or "The article page no longer exists.")
+        return PostProgress("withdrawn", "Withdrawn", post.state_reason or "The article page no longer exists.")
     if post.state == Post.State.ERASED:
-        return Progress("withdrawn", "Erased", post.state_reason)
+        return PostProgress("withdrawn", "Erased", post.state_reason)
     version = post.current_version
     if version is None:
-        return Progress("waiting", "Waiting for fetch", post.error)
+        return PostProgress("waiting", "Waiting for fetch", post.error)
     readings = sorted(version.readings.all(), key=lambda reading: reading.pk)
     if not readings:
-        return Progress("waiting", "Queued", "")
+        return PostProgress("waiting", "Queued", "")
     newest = readings[-1]
     match newest.stage:
         case Reading.Stage.DONE:
-            return Progress("read", "Analysed", "", newest)
+            return PostProgress("read", "Analysed", "", newest)
         case Reading.Stage.DECLINED:
-            return Progress("declined", "Declined", newest.declined_message, newest)
+            return PostProgress("declined", "Declined", newest.declined_message, newest)
         case Reading.Stage.FAILED:
-            return Progress("failed", "Failed", newest.error, newest)
+            return PostProgress("failed", "Failed", newest.error, newest)
         case Reading.Stage.DROPPED:
-            return Progress("waiting", "Superseded", "A newer version replaces it.", newest)
+            return PostProgress("waiting", "Superseded", "A newer version replaces it.", newest)
     edited = "The statements of an older version are shown until then." if post.current_reading_id else ""
-    return Progress("waiting", "Queued", newest.error or edited, newest)
+    return PostProgress("waiting", "Queued", newest.error or edited, newest)
 
 
 def missing_sentences(missing: list[str]) -> list[str]:

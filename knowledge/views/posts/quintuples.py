@@ -27,7 +27,7 @@ class End:
 
 
 @dataclass(frozen=True)
-class Place:
+class ShownAssertion:
     """Where a post says it. `head` and `tail` are ids of mentions, which the text carries as anchors."""
 
     assertion: Assertion
@@ -47,7 +47,7 @@ class Quintuple:
     score: float | None
     counts: bool
     review: Review | None = None
-    places: list[Place] = field(default_factory=list)
+    places: list[ShownAssertion] = field(default_factory=list)
     quote: SafeString | None = None
     """The judged words, where no reading says where they stand."""
     regions: list[Any] = field(default_factory=list)
@@ -135,9 +135,9 @@ def _end(mention: Any, version: PostVersion) -> End:
     return End(words, mention.type, mention.entity.canonical or mention.entity)
 
 
-def _place(row: Any, version: PostVersion) -> Place:
+def _place(row: Any, version: PostVersion) -> ShownAssertion:
     ends = [(m.start, m.end) for m in (row.head_mention, row.tail_mention)]
-    return Place(row, row.head_mention_id, row.tail_mention_id, quoted(version.text, ends))
+    return ShownAssertion(row, row.head_mention_id, row.tail_mention_id, quoted(version.text, ends))
 
 
 def _reviewed(given: Review, version: PostVersion) -> Quintuple:

@@ -37,7 +37,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Line:
+class RelationLine:
     """From subject to object, between the nodes' borders; its label stands at (x, y). `says` is the whole relation."""
 
     path: str
@@ -51,7 +51,7 @@ class Line:
 @dataclass(frozen=True)
 class Scene:
     nodes: tuple[Node, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[RelationLine, ...]
     said: tuple[str, ...]
     width: int = WIDTH
     height: int = HEIGHT
@@ -104,14 +104,14 @@ def _ring(places: Sequence[tuple[int, Sequence[float]]], names: Sequence[str], k
     return found
 
 
-def _line(edge: Mapping[str, Any], nodes: Mapping[int, Node], names: Sequence[str]) -> Line:
+def _line(edge: Mapping[str, Any], nodes: Mapping[int, Node], names: Sequence[str]) -> RelationLine:
     a, b = nodes[edge["subject"]], nodes[edge["object"]]
     (x1, y1), (x2, y2) = _border(a, b), _border(b, a)
     # On long lines nearer to the subject than to the object: where many cross in the middle, labels stand apart.
     share = 0.38 if math.hypot(x2 - x1, y2 - y1) > SHORT else 0.5
     x, y = x1 + share * (x2 - x1), y1 + share * (y2 - y1)
     says = f"{names[edge['subject']]} — {edge['predicate']} → {names[edge['object']]} ({100 * edge['score']:.0f} %)"
-    return Line(
+    return RelationLine(
         f"M{x1:.1f} {y1:.1f} L{x2:.1f} {y2:.1f}", round(x, 1), round(y, 1), edge["predicate"], edge["kind"], says
     )
 

@@ -19,7 +19,7 @@ from knowledge.models import SavedQuery
 from knowledge.views.access import ASK_CYPHER, SAVE_QUERY, page
 from knowledge.views.queries import saved_queries
 from knowledge.views.queries.cypher_examples import EXAMPLES, filled
-from knowledge.views.queries.sparql import Cell, Shown
+from knowledge.views.queries.sparql import ResultCell, ShownAnswer
 
 MOST_ROWS = 5000
 MOST_SHOWN = 500  # in the page's own table; the rest is in the downloads
@@ -27,7 +27,7 @@ LONGEST_CELL = 2000
 PROPERTIES = "id name names key same_as title url publisher language published posts scores score support accepted"
 
 
-class NoAnswer(Exception):
+class NoCypherAnswer(Exception):
     """The message is a sentence for whoever asked."""
 
     def __init__(self, message: str, status: int) -> None:
@@ -43,7 +43,7 @@ def cypher(request: HttpRequest) -> HttpResponse:
     query, given, wanted = (request.POST.get(name, "") for name in ("query", "parameters", "format"))
     try:
         answer = _answer(query, given)
-    except NoAnswer as error:
+    except NoCypherAnswer as error:
         if wanted in ("csv", "json"):
             return HttpResponse(str(error), status=error.status, content_type="text/plain; charset=utf-8")
         return _form(request, query, given, error=str(error), status=error.status)
@@ -83,12 +83,12 @@ def _answer(query: str, given: str) -> Any:
     try:
         parameters = cypher_guard.parameters(given)
         return console.query(query, parameters, settings.CYPHER_SECONDS, MOST_ROWS)
-    except sparql_guard.Refused as error:
-        raise NoAnswer(str(error), 400) from error
-    except console.QueryFailed as error:
-        raise NoAnswer(str(error), 422) from error
+    except sparql_guard.QueryRefused as error:
+        raise NoCypherAnswer(str(error), 400) from error
+    except console.CypherFailed as error:
+        raise NoCypherAnswer(str(error), 422) from error
     except StoreUnavailable as error:
-        raise NoAnswer(str(error), 503) from error
+        raise NoCypherAnswer(str(error), 503) from error
 
 
 def _form(
@@ -134,27 +134,27 @@ def _words() -> list[dict[str, str]]:
     return words
 
 
-def _shown(answer: Any) -> Shown:
+def _shown(answer: Any) -> ShownAnswer:
     count = f"More than {MOST_ROWS}" if answer.truncated else str(len(answer.rows))
     title = f"{count} row{'' if len(answer.rows) == 1 else 's'}"
     if len(answer.rows) > MOST_SHOWN:
         title += f", the first {MOST_SHOWN} of them here"
     rows = [[_cell(value, answer) for value in row] for row in answer.rows[:MOST_SHOWN]]
-    return Shown(title, answer.columns, rows)
+    return ShownAnswer(title, answer.columns, rows)
 
 
-def _cell(value: Any, answer: Any) -> Cell:
+def _cell(value: Any, answer: Any) -> ResultCell:
     from knowledge.graphs.neo4j.queries import text_of
     from knowledge.views.queries import graph_data
 
     if isinstance(value, dict) and value.keys() == {"node"}:
         node = answer.nodes[value["node"]]
         href = graph_data.page_of(node["id"], "post" if "Post" in node["labels"] else "entity")
-        return Cell(node["name"][:LONGEST_CELL], href, own=True)
+        return ResultCell(node["name"][:LONGEST_CELL], href, own=True)
     if isinstance(value, dict) and value.keys() == {"relationship"}:
         edge = answer.edges.get(value["relationship"])
-        return Cell(edge["type"].replace("_", " ").lower() if edge else "")
+        return ResultCell(edge["type"].replace("_", " ").lower() if edge else "")
     text = text_of(value)
     if text.startswith(("http://", "https://")) and not any(sign.isspace() for sign in text):
-        return Cell(text[:LONGEST_CELL], text)
-    return Cell(text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}…")
+        return ResultCell(text[:LONGEST_CELL], text)
+    return ResultCell(text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}…")

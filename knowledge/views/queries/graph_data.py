@@ -12,13 +12,13 @@ from knowledge.models import Entity
 from knowledge.ontology.vocabulary import NAMESPACE, PREFIXES
 
 if TYPE_CHECKING:
-    from knowledge.graphs.neo4j.queries import Answer
+    from knowledge.graphs.neo4j.queries import CypherAnswer
 
 MOST_NODES = 300
 Graph = dict[str, list[dict[str, str]]]
 
 
-def of_cypher(answer: Answer) -> Graph:
+def of_cypher(answer: CypherAnswer) -> Graph:
     """Every node and relationship that the rows hold, up to as many as can be told apart in a drawing."""
     nodes = []
     for node in list(answer.nodes.values())[:MOST_NODES]:

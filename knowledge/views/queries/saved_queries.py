@@ -50,7 +50,7 @@ def save(request: HttpRequest) -> HttpResponse:
     try:
         wrong = _wrong(request, language, title, text)
         parameters = cypher_guard.parameters(given) if language == SavedQuery.Language.CYPHER else {}
-    except sparql_guard.Refused as error:
+    except sparql_guard.QueryRefused as error:
         wrong = str(error)
     if wrong:
         messages.error(request, wrong)

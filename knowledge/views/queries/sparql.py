@@ -31,7 +31,7 @@ ENDINGS = {"text/csv": "csv", JSON: "json", "text/turtle": "ttl", "application/n
 
 
 @dataclass(frozen=True)
-class Cell:
+class ResultCell:
     """One value of an answer. `own`: it leads to a page of this product."""
 
     text: str
@@ -41,16 +41,16 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownAnswer:
     """An answer as the page shows it: a table, or text."""
 
     title: str
     columns: list[str]
-    rows: list[list[Cell]] | None
+    rows: list[list[ResultCell]] | None
     text: str = ""
 
 
-class NoAnswer(Exception):
+class NoSparqlAnswer(Exception):
     """The message is a sentence for whoever asked."""
 
     def __init__(self, message: str, status: int) -> None:
@@ -68,7 +68,7 @@ def sparql(request: HttpRequest) -> HttpResponse:
         return _graph(request, query)
     try:
         answer = _answer(query, wanted, request.headers.get("Accept", ""))
-    except NoAnswer as error:
+    except NoSparqlAnswer as error:
         if wanted == "" and "text/html" not in request.headers.get("Accept", ""):
             return HttpResponse(str(error), status=error.status, content_type="text/plain; charset=utf-8")
         return _form(request, query, error=str(error), status=error.status)
@@ -87,7 +87,7 @@ def _graph(request: HttpRequest, query: str) -> HttpResponse:
     """The answer drawn, above its table."""
     try:
         answer = _answer(query, "", "")
-    except NoAnswer as error:
+    except NoSparqlAnswer as error:
         return _form(request, query, error=str(error), status=error.status)
     if answer.media_type.split(";")[0] == JSON:
         graph = graph_data.of_bindings(json.loads(answer.body))
@@ -109,17 +109,17 @@ def _beginning(request: HttpRequest) -> str:
     return {example.key: example.text for example in EXAMPLES}.get(request.GET.get("example", ""), EXAMPLES[0].text)
 
 
-def _answer(query: str, wanted: str, accept: str) -> sparql_store.Answer:
+def _answer(query: str, wanted: str, accept: str) -> sparql_store.SparqlAnswer:
     try:
         triples = sparql_guard.check(query) in ("construct", "describe")
         media = _media_type(TRIPLES if triples else TABLES, wanted, accept)
         return sparql_store.query(query, settings.SPARQL_SECONDS, MOST_ROWS, media)
-    except sparql_guard.Refused as error:
-        raise NoAnswer(str(error), 400) from error
-    except sparql_store.QueryFailed as error:
-        raise NoAnswer(str(error), 422) from error
+    except sparql_guard.QueryRefused as error:
+        raise NoSparqlAnswer(str(error), 400) from error
+    except sparql_store.SparqlFailed as error:
+        raise NoSparqlAnswer(str(error), 422) from error
     except StoreUnavailable as error:
-        raise NoAnswer(f"{error} See the status page for details.", 503) from error
+        raise NoSparqlAnswer(f"{error} See the status page for details.", 503) from error
 
 
 def _media_type(offered: dict[str, str], wanted: str, accept: str) -> str:
@@ -133,7 +133,7 @@ def _media_type(offered: dict[str, str], wanted: str, accept: str) -> str:
 def _form(
     request: HttpRequest,
     query: str,
-    answer: Shown | None = None,
+    answer: ShownAnswer | None = None,
     error: str = "",
     status: int = 200,
     graph: graph_data.Graph | None = None,
@@ -160,32 +160,32 @@ def _form(
     return response
 
 
-def _shown(answer: sparql_store.Answer) -> Shown:
+def _shown(answer: sparql_store.SparqlAnswer) -> ShownAnswer:
     if answer.media_type.split(";")[0] != JSON:
-        return Shown("Triples", [], None, answer.body.decode("utf-8", "replace"))
+        return ShownAnswer("Triples", [], None, answer.body.decode("utf-8", "replace"))
     found: dict[str, Any] = json.loads(answer.body)
     if "boolean" in found:
-        return Shown("Answer", [], None, "Yes" if found["boolean"] else "No")
+        return ShownAnswer("Answer", [], None, "Yes" if found["boolean"] else "No")
     columns, bindings = found["head"]["vars"], found["results"]["bindings"]
     count = f"More than {MOST_ROWS}" if answer.truncated else str(len(bindings))
     title = f"{count} row{'' if len(bindings) == 1 else 's'}"
     if len(bindings) > MOST_SHOWN:
         title += f", the first {MOST_SHOWN} of them here"
-    return Shown(title, columns, [[_cell(row.get(name)) for name in columns] for row in bindings[:MOST_SHOWN]])
+    return ShownAnswer(title, columns, [[_cell(row.get(name)) for name in columns] for row in bindings[:MOST_SHOWN]])
 
 
-def _cell(term: dict[str, str] | None) -> Cell:
+def _cell(term: dict[str, str] | None) -> ResultCell:
     if term is None:
-        return Cell("")
+        return ResultCell("")
     value = term["value"]
     if term["type"] == "uri":
         if value.startswith(f"{settings.BASE_IRI}id/"):
             path = value.removeprefix(settings.BASE_IRI)
-            return Cell(path.removeprefix("id/"), f"/{path}", own=True)
-        return Cell(_short(value), value if value.startswith(("http://", "https://")) else "")
+            return ResultCell(path.removeprefix("id/"), f"/{path}", own=True)
+        return ResultCell(_short(value), value if value.startswith(("http://", "https://")) else "")
     if term.get("datatype", "").endswith("#anyURI") and value.startswith(("http://", "https://")):
-        return Cell(value, value)
-    return Cell(value, language=term.get("xml:lang", ""))
+        return ResultCell(value, value)
+    return ResultCell(value, language=term.get("xml:lang", ""))
 
 
 def _short(iri: str) -> str:

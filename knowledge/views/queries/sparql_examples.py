@@ -9,7 +9,7 @@ from knowledge.ontology.vocabulary import PREFIXES, entity_iri
 
 
 @dataclass(frozen=True)
-class Example:
+class ExampleQuery:
     key: str
     title: str
     text: str
@@ -21,7 +21,7 @@ def _query(used: str, body: str) -> str:
 
 
 EXAMPLES = (
-    Example(
+    ExampleQuery(
         "employers",
         "Employees and employers",
         _query(
@@ -36,7 +36,7 @@ LIMIT 100
 """,
         ),
     ),
-    Example(
+    ExampleQuery(
         "sources",
         "Statements with their sources and confidence",
         _query(
@@ -57,7 +57,7 @@ LIMIT 100
 """,
         ),
     ),
-    Example(
+    ExampleQuery(
         "connected",
         "Which entities are related, and by which posts",
         _query(
@@ -77,7 +77,7 @@ LIMIT 100
 """,
         ),
     ),
-    Example(
+    ExampleQuery(
         "claims",
         "Statements about Marie Curie, with their sources",
         _query(
@@ -100,7 +100,7 @@ LIMIT 100
 """,
         ),
     ),
-    Example(
+    ExampleQuery(
         "contradicted",
         "Statements that conflict with Wikidata",
         _query(
@@ -124,7 +124,7 @@ LIMIT 100
 """,
         ),
     ),
-    Example(
+    ExampleQuery(
         "steps",
         "Paths of one, two or three statements from Marie Curie",
         _query(
@@ -147,7 +147,7 @@ LIMIT 100
 """,
         ),
     ),
-    Example(
+    ExampleQuery(
         "corroborated",
         "Statements with support from several posts",
         _query(
@@ -165,7 +165,7 @@ LIMIT 100
 """,
         ),
     ),
-    Example(
+    ExampleQuery(
         "most",
         "The most mentioned entities",
         _query(
@@ -181,7 +181,7 @@ LIMIT 50
 """,
         ),
     ),
-    Example(
+    ExampleQuery(
         "paths",
         "People with an organization in common",
         _query(
@@ -197,7 +197,7 @@ LIMIT 100
 """,
         ),
     ),
-    Example(
+    ExampleQuery(
         "relations",
         "Number of statements per relation",
         _query(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -18,6 +19,7 @@ from extraction.models import Feed, Post, Sighting
 from kgbuilder.celery import Doorbell
 from kgbuilder.conf.encrypted_field import open_sealed
 from knowledge.models import Event
+from knowledge.record.projection_queue import mark_posts
 from tests.servers import fakeweb
 from tests.servers.fakeweb import START, Clock, FakeWeb, article, html, status
 
@@ -63,7 +65,7 @@ def poll(feed: Feed, clock: Clock) -> polling.Polled:
     feed.refresh_from_db()
     assert feed.due_at is not None
     clock.now = max(clock.now, feed.due_at)
-    done = polling.poll_due()
+    done = polling.poll_due(mark=mark_posts)
     feed.refresh_from_db()
     return done
 
@@ -356,7 +358,7 @@ def test_an_error_of_ours_is_kept_and_the_other_feeds_go_on(
         "parse_feed",
         lambda content, kind, url: 1 / 0 if b"Story 1" in content else parse(content, kind, url),
     )
-    done = polling.poll_due()
+    done = polling.poll_due(mark=mark_posts)
     assert done.new == 1 and "ZeroDivisionError" in done.errors[URL]
     feed.refresh_from_db()
     assert "ZeroDivisionError" in feed.error and feed.due_at > START and feed.lease_token == ""  # type: ignore[operator]
@@ -492,3 +494,22 @@ def test_a_post_whose_link_changed_is_marked_for_the_graph(feed: Feed, web: Fake
     web.pages[URL] = answer(rss(item(1, link="https://news.example/moved"), item(2)))
     polling.poll_due(mark=marked.extend)
     assert [post.link for post in marked] == [Post.objects.get(link__endswith="/moved").link]
+
+
+def test_a_link_whose_change_cannot_be_marked_stays_and_the_poll_is_done_again(
+    feed: Feed, web: FakeWeb, clock: Clock
+) -> None:
+    def broken(posts: Iterable[Post]) -> None:
+        raise OSError("the disk is full")
+
+    moved = rss(item(1, link="https://news.example/moved"), item(2))
+    web.pages[URL] = answer(rss(item(1), item(2)))
+    polling.poll_due(mark=broken)
+    clock.pass_time(days=1)
+    web.pages[URL] = answer(moved)
+    assert "the disk is full" in polling.poll_due(mark=broken).errors[URL]
+    assert not Post.objects.filter(link__endswith="/moved").exists()
+    clock.pass_time(days=1)
+    marked: list[Post] = []
+    polling.poll_due(mark=marked.extend)
+    assert len(marked) == Post.objects.filter(link__endswith="/moved").count() == 1

@@ -17,7 +17,7 @@ from extraction.feeds import polling
 from extraction.feeds.subscriptions import retry, subscribe
 from extraction.models import Feed, Host, Post, PostVersion
 from extraction.posts import visits
-from knowledge.recording.recorder import mark_posts
+from knowledge.record.projection_queue import mark_posts
 from tests.servers.fakeweb import BODY, article
 from tests.servers.web import WebServer, conditional, reply, running
 
@@ -52,7 +52,7 @@ def serve(web: WebServer, *numbers: int) -> None:
 
 def poll_now() -> polling.Polled:
     Feed.objects.filter(state="active").update(due_at=timezone.now())
-    return polling.poll_due()
+    return polling.poll_due(mark=mark_posts)
 
 
 def visit_now() -> dict[str, int]:
@@ -154,7 +154,7 @@ def test_hostile_feeds_end_with_an_error_each_and_hold_up_nobody(web: WebServer,
     serve(web, 1)
     for path in [*hostile, "/feed.xml"]:
         subscribe(web.url(path))
-    done = polling.poll_due(20)
+    done = polling.poll_due(20, mark=mark_posts)
     hung.set()
     assert done.new == 1
     assert set(done.errors) == {web.url(path) for path in hostile}
@@ -163,7 +163,7 @@ def test_hostile_feeds_end_with_an_error_each_and_hold_up_nobody(web: WebServer,
         assert feed.due_at is not None and feed.due_at > timezone.now() and feed.lease_token == ""
     retry(Feed.objects.get(url=web.url("/error")))
     web.answers["/error"] = reply(200, rss(web, 2))
-    assert polling.poll_due(20).new == 1
+    assert polling.poll_due(20, mark=mark_posts).new == 1
 
 
 def test_several_workers_visit_each_page_once(web: WebServer) -> None:
@@ -204,7 +204,7 @@ def test_feeds_with_common_links_may_be_polled_at_once(web: WebServer) -> None:
 
     def work() -> None:
         try:
-            errors.extend(polling.poll_due(1).errors.items())
+            errors.extend(polling.poll_due(1, mark=mark_posts).errors.items())
         except BaseException as error:
             errors.append(error)
         finally:

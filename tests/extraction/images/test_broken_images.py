@@ -19,7 +19,7 @@ from extraction.images import detectors_from_settings
 from extraction.models import Feed, Post, PostImage, Reading, RegionSet
 from extraction.posts import visits
 from extraction.vision.image_analysis import Sight
-from knowledge.recording.recorder import mark_posts
+from knowledge.record.projection_queue import mark_posts
 from tests.deterministic import Extractor
 from tests.extraction.images.broken_images import Broken, broken_pictures, scene, written
 from tests.extraction.vision.test_image_analysis import Fake
@@ -64,7 +64,7 @@ def publish(web: WebServer, shown: dict[str, list[Broken]]) -> None:
 def run_lanes() -> None:
     """Polls, visits, reads and looks until nothing is due."""
     Feed.objects.update(due_at=timezone.now())
-    polling.poll_due()
+    polling.poll_due(mark=mark_posts)
     while visits.visit_due(20, mark=mark_posts).claimed:
         pass
     deployed = tasks.Deployment.objects.get(active=True).checkpoint

@@ -173,6 +173,21 @@ def test_a_return_is_read_by_a_checkpoint_deployed_meanwhile(web: FakeWeb, clock
     assert Reading.objects.filter(checkpoint=later, version=fresh(post).current_version).exists()
 
 
+def test_a_withdrawal_that_cannot_be_marked_is_not_written(web: FakeWeb, clock: Clock) -> None:
+    """The mark is part of the transaction: a graph that shows a withdrawn post would never be told."""
+
+    def broken(posts: Iterable[Post]) -> None:
+        raise OSError("the disk is full")
+
+    post = make_due()
+    web.pages[LINK] = article()
+    visit()
+    web.pages[LINK] = status(410, LINK)
+    Post.objects.update(due_at=timezone.now())
+    assert dict(visits.visit_due(8, mark=broken).outcomes) == {"failed": 1}
+    assert fresh(post).state == "live" and "the disk is full" in fresh(post).error
+
+
 def test_404_withdraws_only_when_it_is_met_again_a_day_later(web: FakeWeb, clock: Clock) -> None:
     post = make_due()
     web.pages[LINK] = article()

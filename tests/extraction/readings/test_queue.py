@@ -9,8 +9,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from extraction import leases
 from extraction.models import Reading
 from extraction.readings import queue as readings_queue
+from extraction.readings import reading_requests
 from tests import records
 
 
@@ -63,7 +65,7 @@ def test_a_reading_that_was_claimed_twice_is_claimed_alone() -> None:
     due(3)
     for _ in range(2):
         assert len(readings_queue.claim("a", 3)) == 3
-        assert readings_queue.free("a") == 3
+        assert leases.free("a") == 3
     assert [len(readings_queue.claim("a", 3)) for _ in range(4)] == [1, 1, 1, 0]
 
 
@@ -73,11 +75,11 @@ def test_three_deaths_alone_fail_a_reading_and_a_retry_starts_afresh() -> None:
     due(1)
     for _ in range(readings_queue.GIVEN_UP_AT):
         assert len(readings_queue.claim("a", 1)) == 1
-        readings_queue.free("a")
+        leases.free("a")
     assert readings_queue.claim("a", 1) == []
     row = Reading.objects.get()
     assert row.stage == Reading.Stage.FAILED and "died 3 times" in row.error
-    assert readings_queue.retry(Reading.objects.all()) == 1
+    assert reading_requests.retry(Reading.objects.all()) == 1
     assert [claimed.attempts for claimed in readings_queue.claim("a", 1)] == [1]
 
 
@@ -100,7 +102,7 @@ def test_one_worker_frees_only_its_own_slot() -> None:
     due(2)
     readings_queue.claim("reader@host-1", 1)
     readings_queue.claim("reader@host-10", 1)
-    assert readings_queue.free("reader@host-1") == 1
+    assert leases.free("reader@host-1") == 1
 
 
 @pytest.mark.django_db
@@ -117,8 +119,8 @@ def test_a_live_post_without_a_reading_gets_one_in_chunks() -> None:
     records.checkpoint()
     due(5)
     second = records.checkpoint("second", active=False)
-    assert readings_queue.ensure_readings(second, chunk=2) == 5
-    assert readings_queue.ensure_readings(second, chunk=2) == 0
+    assert reading_requests.request_missing(second, chunk=2) == 5
+    assert reading_requests.request_missing(second, chunk=2) == 0
 
 
 def both_claim(batch: int) -> list[list[int]]:

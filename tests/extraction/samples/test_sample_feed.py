@@ -20,7 +20,7 @@ from extraction.posts.article_page import look
 from extraction.samples import TITLE, SamplePost, load_posts
 from kgbuilder.conf import environment
 from kgbuilder.supervision import parts
-from knowledge.recording.recorder import mark_posts
+from knowledge.record.projection_queue import mark_posts
 from tests.records import PUBLISHED
 from tests.servers.fakeweb import BODY, article
 from tests.servers.web import WebServer, reply, running
@@ -63,7 +63,7 @@ def test_the_samples_are_read_by_the_normal_path(live_server, settings, tmp_path
     settings.MEDIA_ROOT = tmp_path
     settings.WEB_ADDRESS = f"{live_server.url}/"
     subscribe(live_server.url + reverse("sample_feed"), sample=True)
-    assert polling.poll_due().new == len(load_posts())
+    assert polling.poll_due(mark=mark_posts).new == len(load_posts())
     while visits.visit_due(8, mark=mark_posts).claimed:
         pass
     assert Post.objects.filter(sample=True, current_version__source="page", error="").count() == len(load_posts())
@@ -118,7 +118,7 @@ def test_a_publisher_does_not_make_us_fetch_our_own_pages(own: WebServer, publis
     subscribe(publisher.url("/feed"))
     subscribe(publisher.url("/feed-away"))
     subscribe(inward)
-    polled = polling.poll_due()
+    polled = polling.poll_due(mark=mark_posts)
     assert polled.new == 3 and len(polled.errors) == 2
     while visits.visit_due(8, mark=mark_posts).claimed:
         pass

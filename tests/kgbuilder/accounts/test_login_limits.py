@@ -27,6 +27,7 @@ from kgbuilder.models import SignInFailure
 from kgbuilder.supervision import logs
 from kgbuilder.web import server
 from knowledge.models import Event
+from knowledge.record.projection_queue import mark_posts
 from tests.factories import PASSWORD, make_user
 
 pytestmark = pytest.mark.django_db
@@ -140,7 +141,7 @@ def test_a_feeds_password_is_sealed_and_shown_nowhere(
     call_command("dumpdata", "extraction.feed")
     shown += [capsys.readouterr().out, str(list(Event.objects.values())), str(feed)]
     with caplog.at_level(logging.DEBUG):
-        polling.poll_due(worker="test")
+        polling.poll_due(worker="test", mark=mark_posts)
     feed.refresh_from_db()
     assert feed.failures == 1
     shown += [feed.error, caplog.text]
@@ -180,7 +181,7 @@ def test_items_that_carry_the_password_lose_it() -> None:
 def test_another_secret_key_is_said_and_not_a_crash(settings: Any) -> None:
     subscriptions.subscribe(ADDRESS)
     settings.SECRET_KEY = "another"
-    done = polling.poll_due(worker="test")
+    done = polling.poll_due(worker="test", mark=mark_posts)
     assert "cannot be read" in next(iter(done.errors.values()))
     assert "Add the feed again" in Feed.objects.get().error
 

@@ -22,7 +22,8 @@ from kgbuilder.accounts import api_tokens
 from kgbuilder.models import ApiToken
 from knowledge.api import auth, exports
 from knowledge.entities import merges
-from knowledge.models import Entity, Event, Link, Statement
+from knowledge.models import Entity, Event, Link, Projection, Statement
+from knowledge.record import projection_queue
 from knowledge.recording import erasure, reviews
 from tests import records
 from tests.factories import make_checkpoint, make_post, make_user, read_post
@@ -306,6 +307,25 @@ def test_a_source_is_a_feed_that_nobody_polls() -> None:
     feed.refresh_from_db()
     assert (feed.state, feed.due_at) == (Feed.State.SENT, None)
     assert b"urn:" not in editor.get("/feeds/opml/").content
+
+
+def test_a_post_that_is_back_is_marked_with_it_or_stays_withdrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, sent = program("write"), {"source": "desk", "id": "7", "title": "Two friends", "text": "They met in Paris."}
+    assert send(client, "posts", sent).status_code == 201
+    Post.objects.update(state=Post.State.WITHDRAWN)
+    Projection.objects.all().delete()
+
+    def broken(posts: list[Post]) -> None:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(projection_queue, "mark_posts", broken)
+        with pytest.raises(OSError, match="disk is full"):
+            send(client, "posts", sent)
+    assert Post.objects.get().state == Post.State.WITHDRAWN
+    assert send(client, "posts", sent).json()["changed"] is True
+    assert Post.objects.get().state == Post.State.LIVE
+    assert Projection.objects.filter(kind=Projection.Kind.POST, key=Post.objects.get().public_id).exists()
 
 
 def test_posts_are_listed_in_pages_without_gaps_and_filtered() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kgbuilder.benchmarks.linking import generated
 from knowledge.entities import spelling_variants
-from knowledge.linking.candidate_ranking import Asked
+from knowledge.linking.candidate_ranking import Question
 from knowledge.linking.linker import Linker
 from knowledge.sources import index_builder
 from knowledge.sources.local_index import SCHEMA, LocalIndex
@@ -117,7 +117,7 @@ def test_the_index_finds_a_name_however_it_is_spelt(index: LocalIndex, name: str
 def test_a_name_that_is_spelt_otherwise_is_linked(index: LocalIndex) -> None:
     linker = Linker.shipped([index])
     for name, wanted in [("Володимир Зеленський", "Q1"), ("Thomas Mueller", "Q2"), ("Ann Smith", "")]:
-        [found] = linker.link([Asked(name, "person", f"{name} said so.")])
+        [found] = linker.link([Question(name, "person", f"{name} said so.")])
         assert found.chosen == wanted
 
 

@@ -200,7 +200,7 @@ def test_no_cypher_that_means_harm_is_sent(
         raise AssertionError("it was sent")
 
     monkeypatch.setattr(queries, "_plan", never)
-    with pytest.raises(sparql_guard.Refused):
+    with pytest.raises(sparql_guard.QueryRefused):
         queries.query(query.replace("%s", listener.address), LIST, SECONDS, 100)
 
 
@@ -208,7 +208,7 @@ def test_no_cypher_that_means_harm_is_sent(
 @pytest.mark.parametrize("query", CYPHER_PLANS)
 def test_were_the_text_to_be_let_through_its_plan_would_not(neo4j: Neo4jStore, listener: Listener, query: str) -> None:
     before = content(neo4j)
-    with pytest.raises((sparql_guard.Refused, queries.QueryFailed)), queries._session() as session:
+    with pytest.raises((sparql_guard.QueryRefused, queries.CypherFailed)), queries._session() as session:
         cypher_guard.check_plan(queries._plan(session, query.replace("%s", listener.address), {}))
     assert content(neo4j) == before
     assert listener.knocks == 0
@@ -223,7 +223,7 @@ def test_no_cypher_outlives_its_limit_and_others_are_served(neo4j: Neo4jStore, q
     def ask() -> None:
         try:
             queries.query(query, LIST, SECONDS, 1000)
-        except (queries.QueryFailed, sparql_guard.Refused) as error:
+        except (queries.CypherFailed, sparql_guard.QueryRefused) as error:
             ended.append(str(error))
         ended.append(f"{time.monotonic() - began:.1f}")
 
@@ -256,7 +256,7 @@ def test_more_queries_than_may_run_or_wait_are_turned_away(neo4j: Neo4jStore, se
     for thread in threads:
         thread.join()
     assert sum(one.startswith("StoreUnavailable: Other queries keep") for one in said) >= 2, said
-    assert sum(one.startswith("QueryFailed: The query took longer") for one in said) >= 1, said
+    assert sum(one.startswith("CypherFailed: The query took longer") for one in said) >= 1, said
 
 
 @pytest.fixture(scope="module")
@@ -279,7 +279,7 @@ def test_no_sparql_that_means_harm_is_answered(
 ) -> None:
     before = sparql.select("SELECT (COUNT(*) AS ?n) { ?s ?p ?o }")
     text = query.replace("%s", listener.address)
-    with pytest.raises(sparql_guard.Refused):
+    with pytest.raises(sparql_guard.QueryRefused):
         sparql_store.query(text, SECONDS, 100)
     with server.client() as client:
         assert client.post("/query", data={"query": text}).status_code in (400, 403), "the server refuses it too"
@@ -294,7 +294,7 @@ def test_no_sparql_outlives_its_limit_and_others_are_served(sparql: SparqlStore,
     def ask() -> None:
         try:
             sparql_store.query(query, SECONDS, 1000)
-        except (sparql_store.QueryFailed, sparql_guard.Refused) as error:
+        except (sparql_store.SparqlFailed, sparql_guard.QueryRefused) as error:
             ended.append(str(error))
         ended.append("done")
 

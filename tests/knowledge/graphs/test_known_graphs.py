@@ -9,11 +9,11 @@ from django.core.management import call_command
 from pytest_django import Settings
 
 from knowledge.entities import merges
-from knowledge.graphs import parity, projector
+from knowledge.graphs import projector
 from knowledge.graphs.neo4j import parity as neo4j_parity
 from knowledge.graphs.neo4j import queries
 from knowledge.graphs.neo4j.store import Neo4jStore
-from knowledge.graphs.rdf import sparql_store
+from knowledge.graphs.rdf import parity, sparql_store
 from knowledge.graphs.rdf.sparql_store import SparqlStore
 from knowledge.linking import link_queue
 from knowledge.models import Link
@@ -267,4 +267,4 @@ def test_only_what_can_be_compared_is_marked_with_its_entity() -> None:
     assert {name for kind, name in records.marked() if kind == "statement"} == {
         "Ada mother Mary", "Ada date_of_birth 1816", "Ada spouse William", "Ada residence London",
     }  # fmt: skip
-    assert projection_queue.behind("rdf").exists()
+    assert projection_queue.stale("rdf").exists()

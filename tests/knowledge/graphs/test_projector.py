@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,10 +14,11 @@ from django.utils import timezone
 from extraction.models import Post
 from knowledge.entities import merges
 from knowledge.graphs import projector, unit_builder
+from knowledge.graphs.stores import STORES
 from knowledge.graphs.units import EntityUnit, PostUnit, StatementUnit, Unit
 from knowledge.models import Entity, Projection, ProjectorLock, Statement
 from knowledge.record import projection_queue, thresholds
-from knowledge.record.projection_queue import behind
+from knowledge.record.projection_queue import stale
 from knowledge.recording import reviews
 from tests import records
 
@@ -43,7 +45,7 @@ def unit(store: records.Kept, row: Post | Entity | Statement) -> Unit:
 def test_everything_marked_is_shown_and_then_nothing_is_behind(post: Post) -> None:
     store = records.Kept()
     done = records.project(store)
-    assert (done.done, done.failed, behind("rdf").count()) == (6, 0, 0)
+    assert (done.done, done.failed, stale("rdf").count()) == (6, 0, 0)
     shown = unit(store, post)
     assert isinstance(shown, PostUnit) and shown.content is not None
     assert [one.triple.relation for one in shown.content.assertions] == ["spouse", "place_of_birth"]
@@ -82,12 +84,12 @@ def test_a_unit_that_is_refused_keeps_its_error_and_waits_while_the_others_go_on
     store.refuse = {post.public_id}
     done = records.project(store)
     assert (done.done, done.failed) == (5, 1)
-    row = behind("rdf").get()
+    row = stale("rdf").get()
     assert (row.key, row.attempts, row.error) == (post.public_id, 1, "malformed")
     assert row.due_at is not None and row.due_at > timezone.now()
     assert not records.project(store), "it waits"
     store.refuse = set()
-    behind("rdf").update(due_at=timezone.now())
+    stale("rdf").update(due_at=timezone.now())
     assert records.project(store).done == 1
     row.refresh_from_db()
     assert (row.attempts, row.error) == (0, "")
@@ -100,7 +102,7 @@ def test_the_wait_grows_and_ends_when_the_post_changes(post: Post) -> None:
     for _ in range(4):
         Projection.objects.update(due_at=timezone.now())
         records.project(store)
-        due = behind("rdf").get().due_at
+        due = stale("rdf").get().due_at
         assert due is not None
         waits.append(due - timezone.now())
     assert all(later > sooner * 1.5 for sooner, later in pairwise(waits))
@@ -114,7 +116,7 @@ def test_a_store_that_does_not_answer_holds_all_up_and_costs_no_unit_an_attempt(
     store.down = True
     done = records.project(store)
     assert not done and done.unavailable == "the store is down"
-    assert behind("rdf").filter(attempts=0).count() == 6
+    assert stale("rdf").filter(attempts=0).count() == 6
     store.down = False
     assert records.project(store).done == 6
 
@@ -128,7 +130,7 @@ def test_a_unit_that_cannot_be_built_holds_up_no_other(post: Post, monkeypatch: 
     monkeypatch.setattr(unit_builder, "posts", broken)
     done = records.project()
     assert (done.done, done.failed) == (5, 1)
-    assert "KeyError" in behind("rdf").get().error
+    assert "KeyError" in stale("rdf").get().error
 
 
 def test_one_projector_at_a_time_and_a_dead_ones_lease_runs_out(post: Post) -> None:
@@ -159,9 +161,9 @@ def test_a_death_after_the_store_took_it_only_repeats_work(post: Post, monkeypat
         with pytest.raises(ZeroDivisionError):
             records.project(store)
     before = dict(store.units)
-    assert behind("rdf").count() == 6
+    assert stale("rdf").count() == 6
     records.project(store)
-    assert store.units == before and behind("rdf").count() == 0
+    assert store.units == before and stale("rdf").count() == 0
 
 
 def test_a_symmetric_statement_is_one_unit_and_an_assertion_keeps_its_direction(post: Post) -> None:
@@ -250,3 +252,10 @@ def test_recorders_and_the_projector_take_units_in_one_order(post: Post, monkeyp
     monkeypatch.setattr(projector, "in_order", in_order)
     projector._mark_done(list(Projection.objects.order_by("-pk")))
     assert len(asked) == Projection.objects.count()
+
+
+@pytest.mark.parametrize("address", ["", "bolt://neo4j.example:7687"])
+def test_the_names_in_the_queue_are_those_of_the_stores(settings: Any, address: str) -> None:
+    settings.NEO4J_URL = address
+    names = projection_queue.store_names()
+    assert set(names) == set(STORES) - (set() if address else {"neo4j"})

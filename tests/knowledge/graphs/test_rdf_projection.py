@@ -18,18 +18,19 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django import Settings
 
+from extraction import leases
 from extraction.models import Post, Reading
 from extraction.readings import queue as readings_queue
 from extraction.schema import Document
 from knowledge.entities import merges
-from knowledge.graphs import export, parity, projector
-from knowledge.graphs.rdf import sparql_store
+from knowledge.graphs import export, projector
+from knowledge.graphs.rdf import parity, sparql_store
 from knowledge.graphs.rdf.sparql_store import SparqlStore
 from knowledge.graphs.stores import STORES
 from knowledge.models import Assertion, Entity, Merge, Projection, Statement
 from knowledge.ontology import vocabulary
 from knowledge.record import projection_queue
-from knowledge.record.projection_queue import behind
+from knowledge.record.projection_queue import stale
 from knowledge.recording import erasure, recorder, reviews
 from tests import deterministic, records
 from tests.patience import PATIENCE_S
@@ -208,7 +209,7 @@ def test_the_commands_say_when_the_server_is_away(store: SparqlStore, settings: 
     for command in ("check_parity", "rebuild_graph"):
         with pytest.raises(CommandError, match="does not answer"):
             call_command(command)
-    assert behind("rdf").count() == 6
+    assert stale("rdf").count() == 6
 
 
 def test_the_graph_is_rebuilt_from_nothing(store: SparqlStore) -> None:
@@ -263,9 +264,9 @@ def test_a_person_asks_through_the_guard(store: SparqlStore) -> None:
     time.sleep(2)  # until the next query gets a new snapshot
     answer = sparql_store.query("SELECT ?s { ?s ?p ?o }", seconds=10, limit=2, accept="text/csv")
     assert answer.truncated and len(answer.body.splitlines()) == 3
-    with pytest.raises(sparql_store.sparql_guard.Refused):
+    with pytest.raises(sparql_store.sparql_guard.QueryRefused):
         sparql_store.query("DROP ALL", seconds=10, limit=2)
-    with pytest.raises(sparql_store.QueryFailed):
+    with pytest.raises(sparql_store.SparqlFailed):
         sparql_store.query("SELECT * { ?s ?p ?o } GROUP BY ?s", seconds=10, limit=2)
 
 
@@ -283,7 +284,7 @@ def act(random_: random.Random, extractor: deterministic.Extractor) -> None:
             post = random_.choice(posts)
             state = Post.State.WITHDRAWN if post.state == Post.State.LIVE else Post.State.LIVE
             Post.objects.filter(pk=post.pk).update(state=state)
-            recorder.mark_posts([post])
+            projection_queue.mark_posts([post])
         case 5 if Assertion.objects.exists():
             said = random_.choice(list(Assertion.objects.select_related("reading__version__post").order_by("pk")))
             with contextlib.suppress(reviews.NothingToReview):
@@ -342,14 +343,14 @@ def test_a_death_at_any_point_loses_nothing_and_doubles_nothing(shared: Server, 
     for number in range(3):
         records.post(f"Ann met Bob in Rome, Lee wrote {number} times.")
     assert worker(shared, point) == 9, "it died where it was told to"
-    readings_queue.free("worker")
+    leases.free("worker")
     Projection.objects.update(due_at="2020-01-01T00:00:00Z")
     connection.cursor().execute("DELETE FROM knowledge_projectorlock")
     assert worker(shared, "") == 0
     assert Reading.objects.filter(stage=Reading.Stage.DONE).count() == 3
     expected = deterministic.Extractor().read([Document("", "Ann met Bob in Rome, Lee wrote 0 times.")])[0]
     assert Assertion.objects.count() == 3 * len(expected.relations) > 0
-    assert not behind("rdf").exists()
+    assert not stale("rdf").exists()
     assert not check(store).differences
 
 

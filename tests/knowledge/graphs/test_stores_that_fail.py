@@ -14,11 +14,12 @@ from django.db import connection
 from pytest_django import Settings
 
 from extraction.models import Post
-from knowledge.graphs import parity, projector
+from knowledge.graphs import projector
 from knowledge.graphs.neo4j import parity as neo4j_parity
 from knowledge.graphs.neo4j.store import Neo4jStore
+from knowledge.graphs.rdf import parity
 from knowledge.record import projection_queue
-from knowledge.record.projection_queue import behind
+from knowledge.record.projection_queue import stale
 from tests import records
 from tests.knowledge.graphs.test_rdf_projection import NAMES, SAID, TEXT
 from tests.patience import PATIENCE_S
@@ -81,7 +82,7 @@ def settle() -> None:
     """Waits until both projectors have seen the servers that are there now, and have nothing left."""
     until = time.monotonic() + PATIENCE_S
     for store in ("rdf", "neo4j"):
-        while projector.run(store, seconds=0).unavailable or behind(store).exists():
+        while projector.run(store, seconds=0).unavailable or stale(store).exists():
             assert time.monotonic() < until, f"{store} is still behind"
             time.sleep(0.5)
 

@@ -12,14 +12,14 @@ from django.utils import timezone
 
 from extraction.models import Checkpoint, Deployment, Post, Reading
 from extraction.reader import known_facts
-from extraction.readings import model_registry
+from extraction.readings import model_registry, reading_requests
 from extraction.readings import queue as readings_queue
 from extraction.schema import Document, Extraction, Fact, Mention, Relation
 from knowledge import tasks
 from knowledge.graphs import unit_builder
 from knowledge.graphs.rdf import quads
 from knowledge.linking import fact_candidates, fact_queue, link_queue, linker_from_settings
-from knowledge.linking.fact_candidates import MOST, MOST_EACH, Subject, named, told, windows
+from knowledge.linking.fact_candidates import MOST, MOST_EACH, Subject, facts_about, named, windows
 from knowledge.linking.linker import Linker
 from knowledge.models import Evidence, Link
 from knowledge.ontology.vocabulary import NAMESPACE
@@ -53,7 +53,7 @@ def waiting(text: str = TEXT) -> Reading:
     """A post's reading by a checkpoint that takes facts, as a visit makes it."""
     post = Post.objects.get(pk=records.post(text).pk)
     Reading.objects.filter(version__post=post).delete()
-    readings_queue.ensure_readings(Deployment.objects.get(active=True).checkpoint)
+    reading_requests.request_missing(Deployment.objects.get(active=True).checkpoint)
     return Reading.objects.get(version__post=post)
 
 
@@ -77,7 +77,7 @@ def test_facts_are_capped_told_by_turns_and_lead_to_each_other_first() -> None:
     ada = Subject("Q1", "Ada Lovelace", "mathematician", ("women", "poets", "more"), (*many, ("P26", "Q2", "", "")))
     born, nameless = ("P569", "1805-02-21T00:00:00Z", "", ""), ("P27", "Q145", "", "")
     king = Subject("Q2", "William King", "nobleman", (), (born, nameless, ("P551", "Q84", "London", "dbo:residence")))
-    facts = told({"Ada Lovelace": ada, "Bill": king}, lambda ids: {})
+    facts = facts_about({"Ada Lovelace": ada, "Bill": king}, lambda ids: {})
     assert facts[0] == SPOUSE and facts[1] == Fact("Bill", "is", "nobleman", "Wikidata")
     assert sum(fact.subject == "Ada Lovelace" for fact in facts) == MOST_EACH
     assert [fact.object for fact in facts if fact.property == "category"] == ["women", "poets"]
@@ -85,7 +85,7 @@ def test_facts_are_capped_told_by_turns_and_lead_to_each_other_first() -> None:
     assert Fact("Bill", "residence", "London", "DBpedia", "residence") in facts
     assert not any(fact.object in ("", "Q145") for fact in facts), "what has no name is not told"
     crowd = {f"N{n}": Subject(f"Q{n}", f"N{n}", "", (), many) for n in range(1, 30)}
-    assert len(told(crowd)) == MOST
+    assert len(facts_about(crowd)) == MOST
 
 
 def test_the_lane_looks_up_before_a_reader_may_claim(db: Any, local: tuple[Linker, LocalIndex]) -> None:
@@ -235,7 +235,7 @@ def test_a_post_is_read_again_with_what_is_known_now_only_by_setting(
     tasks.link.run()
     again = Reading.objects.get(stage=Reading.Stage.LINK)
     assert again.inputs.startswith("facts ")
-    fact_queue.read_again([records.entity("Ada Lovelace").pk])
+    tasks._read_again([records.entity("Ada Lovelace").pk])
     assert Reading.objects.filter(stage=Reading.Stage.LINK).count() == 1, "once is enough while one waits"
     fact_queue.prepare(local)
     [claimed] = readings_queue.claim("reader", 10)
@@ -254,7 +254,7 @@ def test_whether_a_checkpoint_takes_facts_stands_in_its_config(db: Any, tmp_path
 def test_other_checkpoints_waiting_readings_are_dropped_at_either_stage(db: Any) -> None:
     old = told_checkpoint()
     waiting()
-    assert readings_queue.drop_others(records.checkpoint("new")) == 1
+    assert reading_requests.supersede(Reading.objects.exclude(checkpoint=records.checkpoint("new"))) == 1
     assert Reading.objects.get(checkpoint=old).stage == Reading.Stage.DROPPED
 
 

@@ -222,7 +222,7 @@ def test_links_are_marked_for_the_graph_only_where_they_changed(linker: Linker) 
     records.settle()
     link_queue.again()
     link_queue.look_up(linker, "index")
-    assert not projection_queue.behind("rdf").exists()
+    assert not projection_queue.stale("rdf").exists()
 
 
 @pytest.mark.skipif(not os.environ.get("WIKIDATA_MEL"), reason="WIKIDATA_MEL names no wikidata-mel.json")

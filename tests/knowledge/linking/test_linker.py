@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from knowledge.linking.candidate_ranking import Asked
+from knowledge.linking.candidate_ranking import Question
 from knowledge.linking.linker import Linker
 from knowledge.linking.text_similarity import ContextEncoder
 from knowledge.sources import index_builder, wikidata_json
@@ -76,31 +76,31 @@ def test_the_words_around_a_name_decide_between_its_bearers(index: LocalIndex) -
         ("John Smith, the Labour leader, spoke in parliament.", "Q2"),
         ("John Smith explored the rivers of Virginia for the English.", "Q1"),
     ]:
-        [found] = linker.link([Asked("John Smith", "person", context)])
+        [found] = linker.link([Question("John Smith", "person", context)])
         assert found.candidates[0].known.id == wanted
         assert len(found.candidates) == 2, "every candidate is kept"
 
 
 def test_a_type_that_was_read_speaks_against_another(index: LocalIndex) -> None:
-    [found] = Linker.shipped([index]).link([Asked("Smith", "person", "Smith laughed.")])
+    [found] = Linker.shipped([index]).link([Question("Smith", "person", "Smith laughed.")])
     assert found.candidates[0].known.id != "Q3"
 
 
 def test_a_part_of_a_longer_name_means_what_the_longer_one_means(index: LocalIndex) -> None:
     text = "Angela Merkel met John Smith. Merkel smiled."
-    names = [Asked(name, "person", text) for name in ("Angela Merkel", "John Smith", "Merkel")]
+    names = [Question(name, "person", text) for name in ("Angela Merkel", "John Smith", "Merkel")]
     whole, _, part = Linker.shipped([index]).link(names)
     assert (part.chosen, part.through) == (whole.chosen, "Angela Merkel")
     assert whole.chosen == "Q94746073"
 
 
 def test_a_part_of_two_longer_names_is_asked_by_itself(index: LocalIndex) -> None:
-    names = [Asked(name, "person", "text") for name in ("Ann Smith", "Bob Smith", "Smith")]
+    names = [Question(name, "person", "text") for name in ("Ann Smith", "Bob Smith", "Smith")]
     assert [one.through for one in Linker.shipped([index]).link(names)] == ["", "", ""]
 
 
 def test_a_name_that_nobody_bears_is_none_of_them(index: LocalIndex) -> None:
-    [found] = Linker.shipped([index]).link([Asked("Zaphod", "person", "Zaphod laughed.")])
+    [found] = Linker.shipped([index]).link([Question("Zaphod", "person", "Zaphod laughed.")])
     assert (found.chosen, found.candidates) == ("", ())
 
 
@@ -164,5 +164,5 @@ def test_a_build_that_dies_goes_on_where_it_was(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_person_is_nothing_else(index: LocalIndex) -> None:
-    [found] = Linker.shipped([index]).link([Asked("Smith", "location", "The train stopped in Smith.")])
+    [found] = Linker.shipped([index]).link([Question("Smith", "location", "The train stopped in Smith.")])
     assert {one.known.id for one in found.candidates} == {"Q3"}

@@ -28,7 +28,7 @@ from knowledge.management.commands.ontology import SHAPES
 from knowledge.models import Depiction, DepictionReview, Entity, Event
 from knowledge.ontology import vocabulary
 from knowledge.record import depictions, thresholds
-from knowledge.record.projection_queue import behind
+from knowledge.record.projection_queue import stale
 from knowledge.recording import erasure, recorder
 from knowledge.recording.row_plan import Unplannable, plan
 from tests import records
@@ -127,7 +127,7 @@ def test_below_the_threshold_it_does_not_count_until_the_threshold_falls() -> No
     records.settle()
     thresholds.set_in_force({"default": 0.5, "depicts": 0.3})
     assert counting(post) == ["Ada"]
-    assert post.public_id in behind("rdf").filter(kind="post").values_list("key", flat=True)
+    assert post.public_id in stale("rdf").filter(kind="post").values_list("key", flat=True)
 
 
 def test_a_rejected_one_stays_rejected_when_the_post_is_read_again() -> None:
@@ -136,7 +136,7 @@ def test_a_rejected_one_stays_rejected_when_the_post_is_read_again() -> None:
     records.settle()
     depictions.review(Depiction.objects.get(), "reject", editor)
     assert counting(post) == []
-    assert [unit.key for unit in behind("rdf")] == [post.public_id]
+    assert [unit.key for unit in stale("rdf")] == [post.public_id]
     first = Reading.objects.get()
     Reading.objects.create(
         version=first.version, checkpoint=first.checkpoint, inputs="again", due_at=timezone.now() - timedelta(hours=1)

@@ -23,12 +23,11 @@ from extraction.models import Post, PostImage, PostVersion, Reading, Sighting
 from extraction.posts import visits
 from extraction.posts.article_page import Found
 from extraction.posts.search import search
-from extraction.posts.versions import ensure_reading, new_version, text_hash
-from extraction.readings import queue as readings_queue
+from extraction.posts.versions import new_version, text_hash
+from extraction.readings import reading_requests
 from knowledge.models import Assertion, Mention
 from knowledge.record import retention
 from knowledge.recording import reviews
-from knowledge.recording.recorder import mark_posts
 from tests import records
 from tests.factories import make_feed
 
@@ -125,7 +124,7 @@ def test_what_was_the_feed_s_own_words_is_no_edit_at_the_next_visit(post: Post) 
     PostVersion.objects.update(source="feed")
     retention.prune()
     post = Post.objects.select_related("current_version").get()
-    outcome = visits._refused(post, Found("refused", "It asks to sign in."), timezone.now(), mark_posts)
+    outcome = visits._refused(post, Found("refused", "It asks to sign in."), timezone.now())
     assert outcome == "refused" and Reading.objects.count() == 1
 
 
@@ -142,14 +141,14 @@ def test_other_words_of_a_feed_wait_for_the_visit_that_reads_them(post: Post) ->
 def test_a_post_that_was_sent_and_is_sent_again_stays_pruned() -> None:
     records.checkpoint()
     sent = submission.Sending("7", title="Two friends", text=TEXT.partition("\n\n")[2])
-    post = submission.take("desk", sent, mark_posts).post
+    post = submission.take("desk", sent).post
     records.read(post, NAMES, SAID)
     PostVersion.objects.update(fetched_at=timezone.now() - timedelta(days=31))
     with override_settings(BODY_DAYS=30):
         done = retention.prune()
     assert (done.bodies, done.feed_words) == (1, 1)
     assert Sighting.objects.get().text == "" and "weather" not in words(post)
-    again = submission.take("desk", sent, mark_posts)
+    again = submission.take("desk", sent)
     assert (again.new, again.changed) == (False, False)
     assert Sighting.objects.get().text == "" and post.versions.count() == Reading.objects.count() == 1
 
@@ -157,8 +156,8 @@ def test_a_post_that_was_sent_and_is_sent_again_stays_pruned() -> None:
 def test_nobody_reads_blanks(post: Post) -> None:
     retention.prune()
     other = records.checkpoint("second")
-    assert readings_queue.ensure_readings(other) == 0
-    ensure_reading(PostVersion.objects.get())
+    assert reading_requests.request_missing(other) == 0
+    reading_requests.request_first(PostVersion.objects.get())
     assert Reading.objects.count() == 1
 
 
@@ -170,7 +169,7 @@ def test_readings_beyond_those_kept_go_and_those_that_a_verdict_names_stay(post:
     given = reviews.review(post, statement, "reject", None)
     for number in range(3):
         records.checkpoint(f"reader {number}")
-        readings_queue.ensure_readings(records.Checkpoint.objects.latest("pk"))
+        reading_requests.request_missing(records.Checkpoint.objects.latest("pk"))
         records.read(post, NAMES[:1])
     post.refresh_from_db()
     assert Reading.objects.count() == 4
@@ -204,7 +203,7 @@ def test_the_command_lets_everything_go_and_says_how_much(
     monkeypatch.setattr(image_retention.let_go, "__defaults__", (2,))  # more than one turn
     Post.objects.update(seen_at=timezone.now() - timedelta(days=31))
     records.checkpoint("second")
-    readings_queue.ensure_readings(records.Checkpoint.objects.latest("pk"))
+    reading_requests.request_missing(records.Checkpoint.objects.latest("pk"))
     records.read(post, NAMES, SAID)
     for level in (30, 90, 150):
         picture = io.BytesIO()

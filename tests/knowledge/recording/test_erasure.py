@@ -19,8 +19,8 @@ from extraction.posts import visits
 from extraction.posts.search import search
 from extraction.readings import queue as readings_queue
 from knowledge.models import Assertion, Event, Mention
+from knowledge.record.projection_queue import mark_posts
 from knowledge.recording import erasure, recorder
-from knowledge.recording.recorder import mark_posts
 from tests import records
 from tests.deterministic import Extractor
 from tests.extraction.crawler.parsers.test_hostile_pages import jpeg
@@ -50,7 +50,7 @@ def show(web: WebServer, *items: str, feed: str = "/feed") -> None:
     body = f"<rss version='2.0'><channel><title>News</title>{''.join(items)}</channel></rss>"
     web.answers[feed] = reply(200, body, Content_Type="application/rss+xml")
     Feed.objects.update(due_at=timezone.now())
-    assert polling.poll_due(5).errors == {}
+    assert polling.poll_due(5, mark=mark_posts).errors == {}
     visits.visit_due(20, mark=mark_posts)
 
 

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 
 from extraction.models import Post, Reading
 from extraction.readings import queue as readings_queue
+from extraction.readings import reading_requests
 from extraction.schema import Declined, Extraction, Mention, Region, Relation
 from knowledge.models import Assertion, Entity, EntityName, Evidence, Projection, Statement
 from knowledge.record import current, projection_queue
@@ -247,7 +248,7 @@ def test_a_re_read_by_another_checkpoint_and_back() -> None:
     post = records.post(TEXT)
     records.read(post, NAMES, SAID)
     second = records.checkpoint("second", active=False)
-    assert readings_queue.ensure_readings(second) == 1
+    assert reading_requests.request_missing(second) == 1
     records.read(post, NAMES, SAID[:1])
     assert records.said_now() == set(SAID), "a checkpoint that is not deployed reads in the shadow"
     records.activate(second)
@@ -255,7 +256,7 @@ def test_a_re_read_by_another_checkpoint_and_back() -> None:
     assert records.said_now() == {SAID[0]}
     records.settle()
     records.activate(first)
-    assert readings_queue.ensure_readings(first) == 0, "what it has read it need not read again"
+    assert reading_requests.request_missing(first) == 0, "what it has read it need not read again"
     assert recorder.adopt(first) == 1
     assert records.said_now() == set(SAID)
     assert ("statement", "Marie Curie place_of_birth Warsaw") in records.marked()
@@ -280,7 +281,7 @@ def test_a_withdrawn_post_supports_nothing_until_it_comes_back() -> None:
     records.read(post, NAMES, SAID)
     records.settle()
     Post.objects.update(state=Post.State.WITHDRAWN)
-    recorder.mark_posts([post])
+    projection_queue.mark_posts([post])
     assert records.said_now() == set() and not current.entities().exists()
     assert len(records.marked()) == 6
     Post.objects.update(state=Post.State.LIVE)
@@ -300,8 +301,8 @@ def test_an_erased_post_leaves_nothing_that_only_it_said() -> None:
     assert not post.versions.exists() and not Assertion.objects.exists()
     assert set(Entity.objects.values_list("label", flat=True)) == {"MARIE CURIE", "(erased)"}
     assert list(EntityName.objects.values_list("name", flat=True)) == ["MARIE CURIE"]
-    behind = set(projection_queue.behind("rdf").values_list("kind", "key"))
-    assert behind == keys - {("post", other.public_id)}, "its statements and entities too"
+    stale = set(projection_queue.stale("rdf").values_list("kind", "key"))
+    assert stale == keys - {("post", other.public_id)}, "its statements and entities too"
     records.project()
     assert list(Entity.objects.values_list("label", flat=True)) == ["MARIE CURIE"]
     assert not Statement.objects.exists()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from extraction.models import Post
-from extraction.readings import queue as readings_queue
+from extraction.readings import reading_requests
 from knowledge.entities import merges
 from knowledge.models import Entity, Event, Review, Statement
-from knowledge.record import current
-from knowledge.recording import recorder, reviews
+from knowledge.record import current, projection_queue
+from knowledge.recording import reviews
 from tests import records
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +46,7 @@ def test_a_rejection_holds_across_an_edit_and_a_re_read(post: Post) -> None:
 
     second = records.checkpoint("second", active=False)
     records.activate(second)
-    readings_queue.ensure_readings(second)
+    reading_requests.request_missing(second)
     records.read(post, NAMES, [BORN])
     assert records.said_now() == set()
 
@@ -67,7 +67,7 @@ def test_an_acceptance_supports_by_itself_while_its_words_are_there(post: Post) 
 
     second = records.checkpoint("second", active=False)
     records.activate(second)
-    readings_queue.ensure_readings(second)
+    reading_requests.request_missing(second)
     records.read(post, [])
     assert records.said_now() == {BORN}
     assert {"Marie Curie", "Warsaw"} == set(current.entities().values_list("label", flat=True))
@@ -154,7 +154,7 @@ def test_a_withdrawn_post_takes_its_acceptance_along(post: Post) -> None:
     reviews.review(post, statement("spouse"), "accept", None)
     Post.objects.update(state=Post.State.WITHDRAWN)
     records.settle()
-    recorder.mark_posts([post])
+    projection_queue.mark_posts([post])
     assert records.said_now() == set()
     assert ("statement", "Marie Curie spouse Pierre Curie") in records.marked()
 

@@ -1,11 +1,14 @@
 """`manage.py corpus` from articles and notation to annotations and back, without a database."""
 
 import json
+from collections import Counter
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from tests.training.corpora.texts import ARTICLE, NOTATION, TEXT
+from training.corpora.annotation import load_annotations
+from training.corpora.splits import split_of
 
 
 @pytest.fixture
@@ -64,3 +67,20 @@ def test_a_fault_of_a_saved_file_is_reported(tmp_path, articles, notation, capsy
     with pytest.raises(CommandError, match="1 faults"):
         run(capsys, "validate", out, "--articles", articles)
     assert "lagoon: relation 0: capital goes from L to L" in capsys.readouterr().err
+
+
+def test_an_item_lies_in_one_split_for_all_time(tmp_path, articles, notation, capsys):
+    saved = tmp_path / "saved.jsonl"
+    call_command("corpus", "convert", str(notation), "--articles", str(articles), "--out", str(saved))
+    call_command("corpus", "split", str(saved), "--out", str(tmp_path / "split"))
+    found = {part.stem: [one.id for one in load_annotations(part)] for part in (tmp_path / "split").iterdir()}
+    assert set(found) == {"train", "dev", "test"}
+    assert sorted(one for ids in found.values() for one in ids) == sorted(one.id for one in load_annotations(saved))
+    assert all(split_of(one) == name for name, ids in found.items() for one in ids)
+    # These two never move: a figure on test is of articles that no run has trained on.
+    assert split_of("VOA_EN_NW_2009.12.09.416313") == "dev" and split_of("a") == "test" and split_of("b") == "train"
+
+
+def test_about_a_tenth_of_items_is_dev_and_another_test():
+    parts = Counter(split_of(str(number)) for number in range(1000))
+    assert 70 < parts["dev"] < 130 and 70 < parts["test"] < 130

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
+from extraction import leases
 from training.jobs import progress_protocol
 from training.jobs import queue as jobs_queue
 from training.jobs.child_process import attend
@@ -103,8 +104,8 @@ def test_what_a_dead_trainer_left_is_taken_up_again_and_given_up_when_nothing_co
 def test_a_worker_that_starts_again_takes_up_its_own_at_once() -> None:
     run = waiting()
     claimed()
-    assert jobs_queue.free("trainer@elsewhere") == 0
-    assert jobs_queue.free("trainer@here") == 1
+    assert leases.free("trainer@elsewhere") == 0
+    assert leases.free("trainer@here") == 1
     assert claimed().pk == run.pk
 
 
@@ -121,9 +122,9 @@ def test_a_child_does_not_outlive_the_trainer(tmp_path: Path) -> None:
     said = tmp_path / "pid"
     child = f"import os, time, pathlib; pathlib.Path({str(said)!r}).write_text(str(os.getpid())); time.sleep(60)"
     program = (
-        "import django; django.setup()\nimport sys\nfrom training import attending\n"
-        "from training.models import TrainingRun\nattending.claims.renew = lambda *a, **k: ''\n"
-        f"attending.attend(TrainingRun(pk=1), (sys.executable, '-c', {child!r}))"
+        "import django; django.setup()\nimport sys\nfrom training.jobs import child_process\n"
+        "from training.models import TrainingRun\nchild_process.jobs_queue.renew = lambda *a, **k: ''\n"
+        f"child_process.attend(TrainingRun(pk=1), (sys.executable, '-c', {child!r}))"
     )
     trainer = subprocess.Popen([sys.executable, "-c", program], env=os.environ)
     try:

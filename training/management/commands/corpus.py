@@ -17,6 +17,7 @@ from training.corpora.articles import Article, ArticleError, lines_of, load_arti
 from training.corpora.items import Problem
 from training.corpora.notation import parse
 from training.corpora.render import to_brackets, to_notation
+from training.corpora.splits import by_split
 from training.corpora.statistics import count, format_counts
 from training.corpora.validation import faults
 
@@ -34,6 +35,9 @@ class Command(BaseCommand):
         convert.add_argument("files", nargs="+", type=Path)
         convert.add_argument("--out", required=True, type=Path)
         self._articles(convert, "whose texts are annotated; without it the items hold their own text")
+        split = actions.add_parser("split", help="annotations into train.jsonl, dev.jsonl and test.jsonl of a folder")
+        split.add_argument("files", nargs="+", type=Path)
+        split.add_argument("--out", required=True, type=Path, help="the folder")
         for name, about in (("validate", "what the schema refuses"), ("stats", "counts of types and relations")):
             action = actions.add_parser(name, help=about)
             action.add_argument("files", nargs="+", type=Path)
@@ -64,6 +68,15 @@ class Command(BaseCommand):
             self.stdout.write(f"# {article.id}\n## published {article.published}")
             for line in lines_of(article.text):
                 self.stdout.write(f"{line.number}: {line.text}")
+
+    def _split(self, options: dict[str, Any]) -> None:
+        annotations = [annotation for path in options["files"] for annotation in load_annotations(path)]
+        if problems := _twice(annotations):
+            raise CommandError("\n".join(map(str, problems)))
+        options["out"].mkdir(parents=True, exist_ok=True)
+        for name, part in by_split(annotations).items():
+            save_annotations(part, options["out"] / f"{name}.jsonl")
+            self.stdout.write(f"{name}: {len(part)} items")
 
     def _convert(self, options: dict[str, Any]) -> None:
         articles = load_articles(options["articles"]) if options["articles"] else None

@@ -17,7 +17,7 @@ from extraction.models import Checkpoint, Deployment
 from extraction.readings import model_registry, reader_from_settings
 from extraction.schema import Document
 from kgbuilder import deployment
-from kgbuilder.celery import ring
+from kgbuilder.celery import ring, ring_projectors
 from knowledge.record import audit_log
 from training.jobs import progress_protocol
 from training.models import Promotion
@@ -55,7 +55,7 @@ class Command(BaseCommand):
         except (NotFit, model_registry.NoCheckpoint, ValueError) as error:
             raise CommandError(f"{error} Production is unchanged.") from error
         ring("read")
-        ring("project.rdf")
+        ring_projectors()
         self.stdout.write(f"{checkpoint.name} analyses posts from now on.")
 
     def _asked(self, promotion: Promotion) -> None:

@@ -25,7 +25,7 @@ from extraction.feeds import polling
 from extraction.feeds.subscriptions import subscribe
 from extraction.models import Feed, Post, Sighting
 from extraction.posts import visits
-from knowledge.recording.recorder import mark_posts
+from knowledge.record.projection_queue import mark_posts
 from tests.patience import PATIENCE_S
 from tests.servers.web import Answer, WebServer, reply, running
 
@@ -56,7 +56,7 @@ def polled(web: WebServer, answer: Answer) -> Feed:
     web.answers |= {"/feed": answer, "/good": reply(200, GOOD, Content_Type=RSS)}
     feed = subscribe(web.url("/feed")).feed
     good = subscribe(web.url("/good")).feed
-    polling.poll_due(10)
+    polling.poll_due(10, mark=mark_posts)
     for one in (feed, good):
         one.refresh_from_db()
         assert one.lease_token == "" and one.due_at is not None and one.due_at > timezone.now()

@@ -19,7 +19,7 @@ from extraction.feeds import polling
 from extraction.feeds.subscriptions import subscribe
 from extraction.models import Post
 from extraction.posts import visits
-from knowledge.recording.recorder import mark_posts
+from knowledge.record.projection_queue import mark_posts
 from tests.servers.fakeweb import BODY, article
 from tests.servers.web import Answer, WebServer, reply, running
 
@@ -48,7 +48,7 @@ def visited(web: WebServer, page: Answer, picture: Answer | None = None) -> Post
     feed = f"<rss version='2.0'><channel><title>News</title>{items}</channel></rss>"
     web.answers["/feed"] = reply(200, feed, Content_Type="application/rss+xml")
     subscribe(web.url("/feed"))
-    assert polling.poll_due().new == 2
+    assert polling.poll_due(mark=mark_posts).new == 2
     visits.visit_due(10, mark=mark_posts)
     good = Post.objects.get(sightings__guid="good")
     assert good.error == "" and good.current_version is not None and BODY[0] in good.current_version.text

@@ -34,7 +34,7 @@ def test_a_question_is_let_through(query: str) -> None:
 
 @pytest.mark.parametrize("query", CYPHER_REFUSED)
 def test_what_means_harm_is_refused_with_a_sentence(query: str) -> None:
-    with pytest.raises(sparql_guard.Refused, match=r"\.$|: no limit ends|may "):
+    with pytest.raises(sparql_guard.QueryRefused, match=r"\.$|: no limit ends|may "):
         cypher_guard.check(query)
 
 
@@ -42,7 +42,7 @@ def test_what_means_harm_is_refused_with_a_sentence(query: str) -> None:
 def test_nothing_hides_a_function_after_it(inner: str, around: str) -> None:
     """What stands in a string, a quoted name or a comment must never hide what follows it."""
     escaped = "".join(sign for sign in inner if sign.isalnum() or sign in " .,:-")
-    with pytest.raises(sparql_guard.Refused):
+    with pytest.raises(sparql_guard.QueryRefused):
         cypher_guard.check(f"RETURN {around % escaped} , range(1, 9)")
 
 
@@ -50,14 +50,14 @@ def test_nothing_hides_a_function_after_it(inner: str, around: str) -> None:
 def test_any_text_is_taken_or_refused(text: str) -> None:
     try:
         cypher_guard.check(f"RETURN {text}")
-    except sparql_guard.Refused:
+    except sparql_guard.QueryRefused:
         return
     assert "~" not in text.replace("'", "").split("//")[0] or any(sign in text for sign in "'\"`/")
 
 
 @pytest.mark.parametrize("text", ["[1]", "{", '{"a": 99999999999999999999}', '{"a": "' + "x" * 20_000 + '"}', "1"])
 def test_parameters_are_an_object_of_bounded_size(text: str) -> None:
-    with pytest.raises(sparql_guard.Refused):
+    with pytest.raises(sparql_guard.QueryRefused):
         cypher_guard.parameters(text)
 
 
@@ -76,14 +76,14 @@ def plan(*operators: str) -> dict[str, object]:
 def test_a_plan_may_have_only_operators_that_read() -> None:
     cypher_guard.check_plan(plan("ProduceResults", "Projection", "Expand(All)", "NodeByLabelScan"))
     for name in ("LoadCSV", "Create", "DetachDelete", "ShowSettings", "TransactionForeach", "Foreach", "NewInTown"):
-        with pytest.raises(sparql_guard.Refused, match=name):
+        with pytest.raises(sparql_guard.QueryRefused, match=name):
             cypher_guard.check_plan(plan("ProduceResults", name))
-    with pytest.raises(sparql_guard.Refused, match="no plan"):
+    with pytest.raises(sparql_guard.QueryRefused, match="no plan"):
         cypher_guard.check_plan(None)
 
 
 def test_a_plan_may_call_only_procedures_on_the_list() -> None:
     called = plan("ProduceResults", "ProcedureCall")
     called["children"][0]["args"] = {"Details": "dbms.listConfig() :: (name)"}  # type: ignore[index]
-    with pytest.raises(sparql_guard.Refused, match=r"dbms\.listconfig"):
+    with pytest.raises(sparql_guard.QueryRefused, match=r"dbms\.listconfig"):
         cypher_guard.check_plan(called)

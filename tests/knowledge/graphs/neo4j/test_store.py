@@ -13,14 +13,15 @@ from extraction.models import Post
 from extraction.schema import Region, Relation
 from kgbuilder.celery import LANES
 from knowledge.entities import merges
-from knowledge.graphs import parity, projector, unit_builder
+from knowledge.graphs import projector, unit_builder
 from knowledge.graphs.neo4j import parity as neo4j_parity
 from knowledge.graphs.neo4j import rows as neo4j_rows
 from knowledge.graphs.neo4j.store import Neo4jStore
+from knowledge.graphs.rdf import parity
 from knowledge.graphs.units import StoreRefused, StoreUnavailable
 from knowledge.models import Depiction, Entity, EntityName, Merge, Projection, ProjectorLock, Review, Statement
 from knowledge.record import depictions, projection_queue
-from knowledge.record.projection_queue import behind
+from knowledge.record.projection_queue import stale
 from knowledge.recording import recorder, reviews
 from tests import deterministic, records
 from tests.knowledge.graphs.test_rdf_projection import NAMES, SAID, TEXT, act, told
@@ -322,9 +323,9 @@ def test_a_store_that_is_away_holds_up_itself_alone(store: Neo4jStore, settings:
     records.checkpoint()
     told()
     done = projector.run("neo4j")
-    assert "does not answer" in done.unavailable and behind("neo4j").filter(attempts=0).count() == 6
+    assert "does not answer" in done.unavailable and stale("neo4j").filter(attempts=0).count() == 6
     assert records.project().done == 6, "the other store goes on"
-    assert not behind("rdf").exists()
+    assert not stale("rdf").exists()
 
 
 def test_units_recorded_while_no_neo4j_was_set_up_get_there(store: Neo4jStore, settings: Settings) -> None:
@@ -379,7 +380,7 @@ def test_a_unit_that_neo4j_refuses_keeps_its_error_while_others_go_on(
     monkeypatch.setattr(neo4j_rows, "entity_row", broken)
     done = projector.run("neo4j", opened=store)
     assert (done.done, done.failed) == (5, 1)
-    assert "too large to index" in behind("neo4j").get().error
+    assert "too large to index" in stale("neo4j").get().error
 
 
 @pytest.mark.parametrize("seed", range(3))

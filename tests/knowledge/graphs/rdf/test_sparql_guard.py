@@ -44,13 +44,13 @@ def test_a_question_is_let_through(text: str, kind: str) -> None:
 
 @pytest.mark.parametrize(("text", "reason"), BAD)
 def test_the_rest_is_refused_and_it_is_said_why(text: str, reason: str) -> None:
-    with pytest.raises(sparql_guard.Refused, match=reason):
+    with pytest.raises(sparql_guard.QueryRefused, match=reason):
         sparql_guard.check(text)
 
 
 def test_the_parser_alone_finds_a_service_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sparql_guard, "forbidden", lambda text, words: "")
-    with pytest.raises(sparql_guard.Refused, match="SERVICE"):
+    with pytest.raises(sparql_guard.QueryRefused, match="SERVICE"):
         sparql_guard.check("SELECT * { OPTIONAL { { SELECT * { SERVICE <http://a> { ?s ?p ?o } } } } }")
 
 

@@ -11,8 +11,8 @@ import pytest
 import waitress
 from pytest_django import Settings
 
-from knowledge.graphs import parity, projector
-from knowledge.graphs.rdf import sparql_store
+from knowledge.graphs import projector
+from knowledge.graphs.rdf import parity, sparql_store
 from knowledge.graphs.rdf.sparql_store import SparqlStore
 from knowledge.graphs.sparql_server import server as sparql_server_server
 from tests import records
@@ -71,7 +71,7 @@ def test_a_persons_query_is_cut_and_given_in_the_form_asked_for(store: SparqlSto
     assert answer.truncated and answer.body.split() == [b"x", b"1", b"2"]
     whole = sparql_store.query("ASK { VALUES ?x { 1 } }", seconds=10, limit=2)
     assert not whole.truncated and b"true" in whole.body
-    with pytest.raises(sparql_store.QueryFailed):
+    with pytest.raises(sparql_store.SparqlFailed):
         sparql_store.query("SELECT * { ?s ?p ?o } GROUP BY ?s", seconds=10, limit=2)
 
 

@@ -8,23 +8,23 @@ from pathlib import Path
 import pytest
 
 from knowledge.graphs.sparql_server import live_store
-from knowledge.graphs.sparql_server.live_store import Graph, Refusal
+from knowledge.graphs.sparql_server.live_store import LiveStore, Refusal
 from knowledge.graphs.sparql_server.snapshot_queries import Snapshots
 
 
 @pytest.fixture
-def graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Graph:
+def graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LiveStore:
     """One that is flushed with each update and opened anew with each second one."""
     monkeypatch.setattr(live_store, "FLUSH_AFTER", 1)
     monkeypatch.setattr(live_store, "REOPEN_AFTER", 2)
-    return Graph(tmp_path / "store")
+    return LiveStore(tmp_path / "store")
 
 
-def _insert(graph: Graph, number: int) -> None:
+def _insert(graph: LiveStore, number: int) -> None:
     graph.update(f"INSERT DATA {{ <x:{number}> <x:is> {number} }}")
 
 
-def test_it_is_opened_anew_and_holds_everything(graph: Graph) -> None:
+def test_it_is_opened_anew_and_holds_everything(graph: LiveStore) -> None:
     _insert(graph, 1)
     assert graph._since_opened == 1
     _insert(graph, 2)
@@ -33,7 +33,7 @@ def test_it_is_opened_anew_and_holds_everything(graph: Graph) -> None:
         assert len(store) == 2
 
 
-def test_one_that_is_read_stays_open_until_the_next_time(graph: Graph) -> None:
+def test_one_that_is_read_stays_open_until_the_next_time(graph: LiveStore) -> None:
     with graph.reading() as store:
         quads = store.quads_for_pattern(None, None, None, None)
         for number in range(4):
@@ -47,7 +47,7 @@ def test_one_that_is_read_stays_open_until_the_next_time(graph: Graph) -> None:
         assert len(store) == 5
 
 
-def test_readers_writers_and_snapshots_at_once(graph: Graph, tmp_path: Path) -> None:
+def test_readers_writers_and_snapshots_at_once(graph: LiveStore, tmp_path: Path) -> None:
     snapshots = Snapshots(graph.reading, tmp_path / "snapshots")
     graph.on_write = snapshots.changed
     done, wrong = threading.Event(), list[BaseException]()
@@ -82,7 +82,7 @@ def test_it_is_flushed_before_its_time_when_its_memory_has_grown(
     assert live_store.resident() > 0
     held = [1 << 20]
     monkeypatch.setattr(live_store, "resident", lambda: held[0])
-    graph = Graph(tmp_path / "store")
+    graph = LiveStore(tmp_path / "store")
     _insert(graph, 1)
     assert graph._unflushed == 1
     held[0] += live_store.FLUSH_GROWN + 1
@@ -93,7 +93,7 @@ def test_it_is_flushed_before_its_time_when_its_memory_has_grown(
 
 
 def test_a_store_that_cannot_be_opened_again_ends_the_server(
-    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    graph: LiveStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _insert(graph, 1)
 
@@ -107,5 +107,5 @@ def test_a_store_that_cannot_be_opened_again_ends_the_server(
     assert graph.broken.is_set()
     with pytest.raises(Refusal, match="opened anew"), graph.reading():
         pass
-    with Graph(tmp_path / "store").reading() as store:
+    with LiveStore(tmp_path / "store").reading() as store:
         assert len(store) == 2  # the update whose sender was refused is there: it is sent again, and changes nothing

@@ -18,7 +18,7 @@ import pytest
 
 from knowledge.graphs.rdf import sparql_guard, sparql_store
 from knowledge.graphs.sparql_server import snapshot_queries
-from knowledge.graphs.sparql_server.snapshot_queries import QueryFailed, _ask
+from knowledge.graphs.sparql_server.snapshot_queries import SnapshotQueryFailed, _ask
 from tests.patience import PATIENCE_S
 from tests.servers.sparql import TOKEN, Server, serving
 
@@ -219,7 +219,7 @@ WAYS_OUT = [
 @pytest.mark.parametrize("way", WAYS_OUT)
 def test_no_query_leaves_the_house(server: Server, listener: Listener, way: str) -> None:
     text = way % listener.address
-    with pytest.raises(sparql_guard.Refused):
+    with pytest.raises(sparql_guard.QueryRefused):
         sparql_guard.check(text)
     assert ask(server, text).status_code in (400, 403), "the server refuses it too"
     with pytest.raises(sparql_store.StoreUnavailable):
@@ -245,7 +245,7 @@ def test_were_the_checks_to_miss_it_the_child_could_open_no_socket(server: Serve
     try:
         answer = _ask(WAYS_OUT[0] % listener.address, sparql_store.JSON, 20, 10, folder)
         failed = answer.body.decode()
-    except QueryFailed as error:
+    except SnapshotQueryFailed as error:
         failed = str(error)
     assert listener.knocks == 0, "this system has no seccomp; the checks of the text are all there is here"
     assert "ermission denied" in failed or "not permitted" in failed

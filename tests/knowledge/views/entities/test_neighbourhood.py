@@ -54,7 +54,7 @@ def say(*said: tuple[str, str, str]) -> None:
         records.read(records.post(f"{head} and {tail}, it was said."), names, [(head, relation, tail, 0.9)])
 
 
-def walked(found: paths.Found) -> list[list[str]]:
+def walked(found: paths.ShortestPaths) -> list[list[str]]:
     return [[f"{edge.head.label} {edge.relation} {edge.tail.label}" for edge in path] for path in found.paths]
 
 

@@ -7,12 +7,12 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowledge.views.posts.highlight import Span, marked, marked_parts, paragraphs, pieces, quoted
+from knowledge.views.posts.highlight import MarkedMention, marked, marked_parts, paragraphs, pieces, quoted
 
 
-def span(text: str, words: str, id: int = 1, type: str = "person") -> Span:
+def span(text: str, words: str, id: int = 1, type: str = "person") -> MarkedMention:
     start = text.index(words)
-    return Span(id, start, start + len(words), type, f"/e/{id}/", words)
+    return MarkedMention(id, start, start + len(words), type, f"/e/{id}/", words)
 
 
 def bare(html: str) -> str:
@@ -72,7 +72,7 @@ def test_the_text_is_escaped() -> None:
 )
 def test_whatever_the_mentions_no_sign_is_lost_or_doubled(text: str, places: list[tuple[int, int]]) -> None:
     spans = [
-        Span(i, min(a, b), max(a, b), "person", "/", "x")
+        MarkedMention(i, min(a, b), max(a, b), "person", "/", "x")
         for i, (a, b) in enumerate(places)
         if min(a, b) < max(a, b) <= len(text)
     ]
@@ -91,9 +91,10 @@ def test_paragraphs_are_split_at_blank_lines_after_the_title() -> None:
 def test_parts_marked_together_are_marked_as_alone() -> None:
     text = "Ada\n\nAda met Babbage\n\nin London. Ada"
     spans = [
-        Span(i, m.start(), m.end(), "person", "/", "x") for i, m in enumerate(re.finditer("Ada|Babbage|London", text))
+        MarkedMention(i, m.start(), m.end(), "person", "/", "x")
+        for i, m in enumerate(re.finditer("Ada|Babbage|London", text))
     ]
-    spans.append(Span(99, 2, 8, "person", "/", "from one paragraph into another"))
+    spans.append(MarkedMention(99, 2, 8, "person", "/", "from one paragraph into another"))
     parts = paragraphs(text, 0)
     assert marked_parts(text, parts, spans) == [marked(text, a, b, spans) for a, b in parts]
 

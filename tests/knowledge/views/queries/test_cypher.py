@@ -36,11 +36,11 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Answering:
     def put(answer: Any) -> list[Any]:
         asked: list[Any] = []
 
-        def query(text: str, parameters: dict[str, Any], seconds: float, limit: int) -> queries.Answer:
+        def query(text: str, parameters: dict[str, Any], seconds: float, limit: int) -> queries.CypherAnswer:
             asked.append((text, parameters, seconds, limit))
             if isinstance(answer, Exception):
                 raise answer
-            assert isinstance(answer, queries.Answer)
+            assert isinstance(answer, queries.CypherAnswer)
             return answer
 
         monkeypatch.setattr(queries, "query", query)
@@ -49,14 +49,14 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Answering:
     return put
 
 
-def answer() -> queries.Answer:
+def answer() -> queries.CypherAnswer:
     nodes = {
         "a": {"key": "a", "id": KEY, "name": "<b>Ada</b>", "labels": ["Entity", "Person"], "properties": {}},
         "b": {"key": "b", "id": "x", "name": "London", "labels": ["Entity", "Location"], "properties": {}},
     }
     edges = {"r": {"key": "r", "type": "PLACE_OF_BIRTH", "from": "a", "to": "b", "properties": {}}}
     row: list[Any] = [{"node": "a"}, {"relationship": "r"}, "javascript:alert(1)", "https://news.example/1", [1, "é"]]
-    return queries.Answer(["n", "r", "x", "url", "list"], [row], True, nodes, edges)
+    return queries.CypherAnswer(["n", "r", "x", "url", "list"], [row], True, nodes, edges)
 
 
 def test_it_is_for_those_with_the_permission(client: Client, settings: Any, answering: Answering) -> None:
@@ -106,8 +106,8 @@ def test_downloads(editor: Client, answering: Answering) -> None:
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (sparql_guard.Refused("It is not allowed."), 400),
-        (queries.QueryFailed("It took longer."), 422),
+        (sparql_guard.QueryRefused("It is not allowed."), 400),
+        (queries.CypherFailed("It took longer."), 422),
         (StoreUnavailable("It does not answer."), 503),
     ],
 )

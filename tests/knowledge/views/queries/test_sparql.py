@@ -46,12 +46,12 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Answering:
     def put(answer: Any, truncated: bool = False) -> list[dict[str, Any]]:
         asked: list[dict[str, Any]] = []
 
-        def query(text: str, seconds: float, limit: int, accept: str) -> sparql_store.Answer:
+        def query(text: str, seconds: float, limit: int, accept: str) -> sparql_store.SparqlAnswer:
             asked.append({"text": text, "seconds": seconds, "limit": limit, "accept": accept})
             if isinstance(answer, Exception):
                 raise answer
             body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-            return sparql_store.Answer(accept, body, truncated)
+            return sparql_store.SparqlAnswer(accept, body, truncated)
 
         monkeypatch.setattr(sparql_store, "query", query)
         return asked
@@ -149,7 +149,7 @@ def test_what_may_not_be_asked_is_not_sent(viewer: Client, answering: Answering,
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (sparql_store.QueryFailed("It took longer than 10 seconds."), 422),
+        (sparql_store.SparqlFailed("It took longer than 10 seconds."), 422),
         (StoreUnavailable("It does not answer."), 503),
     ],
 )
