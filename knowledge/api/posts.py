@@ -130,12 +130,12 @@ def show_post(request: HttpRequest, post_id: UUID) -> Any:
     # What was read, not what was fetched last: an edit's statements take over when it has been read.
     version = post.current_reading.version if post.current_reading else post.current_version
     found = quintuples_of(post, version)
-    stated = [*found.counted, *found.rejected, *found.unsure]
+    stated = [*found.active, *found.rejected, *found.below_threshold]
     mentions = _mentions(post, version.text if version else "")
     return {
         **_row(post, version.title if version else post.link),
         "mentions": len(mentions),
-        "statements": len(found.counted),
+        "statements": len(found.active),
         "version": version.ordinal if version else None,
         "text": version.text if version else "",
         "title_end": version.title_end if version else 0,
@@ -179,7 +179,7 @@ def _stated(quintuple: Quintuple) -> dict[str, Any]:
         "tail": entity_ref(quintuple.tail.entity),
         "tail_type": quintuple.tail.type,
         "score": quintuple.score,
-        "counts": quintuple.counts,
+        "counts": quintuple.active,
         "review": quintuple.review.verdict if quintuple.review else None,
         "places": [
             {

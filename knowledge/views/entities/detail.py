@@ -25,7 +25,7 @@ from knowledge.views.entities.links import elsewhere
 from knowledge.views.entities.merge_split import candidates, merged_into
 from knowledge.views.entities.neighbour_graph import draw
 from knowledge.views.posts.depictions import frames
-from knowledge.views.posts.facts import ShownFact, echoing
+from knowledge.views.posts.facts import ShownFact, repeated_facts_of
 from knowledge.views.posts.highlight import quoted
 
 MOST_SOURCES = 3
@@ -134,7 +134,7 @@ def _posts(members: Iterable[int]) -> tuple[list[Post], int]:
 def _groups(entity: Entity, edges: Sequence[Edge]) -> list[Group]:
     """The statements by relation and direction, in the order of their best supported one."""
     sources, known = _sources(edges), agreements(_ends(edge) for edge in edges)
-    echoes = echoing([pk for edge in edges for pk in edge.statements])
+    echoes = repeated_facts_of([pk for edge in edges for pk in edge.statements])
     grouped: dict[tuple[str, bool], list[EntityStatement]] = defaultdict(list)
     for edge in edges:
         outward = edge.head.pk == entity.pk or edge.relation in current.SYMMETRIC
