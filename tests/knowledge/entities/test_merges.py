@@ -9,7 +9,7 @@ from extraction.models import Post
 from knowledge.entities import merges
 from knowledge.models import Entity, Event, Mention, Statement
 from knowledge.record import current
-from knowledge.views.entities.merge_split import touched
+from knowledge.views.entities.merge_split import affected
 from tests import records
 
 pytestmark = pytest.mark.django_db
@@ -143,7 +143,7 @@ def test_what_a_merge_would_touch_is_told_of_each_entity_with_what_it_took_in() 
     merges.merge(twain, [clemens], None)
     clemens.refresh_from_db()
     olivia = records.entity("Olivia")
-    found = touched([twain, initials, olivia])
+    found = affected([twain, initials, olivia])
     by_hand = {
         one.pk: (
             Statement.objects.filter(Q(head__in=rows) | Q(tail__in=rows)).count(),
