@@ -15,7 +15,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 def page(rows: QuerySet[Row], key: Key, after: str, limit: int) -> tuple[list[Row], str | None]:
-    """Up to `limit` rows after the key `after`, and the key of the next page. Raises ApiProblem if `after` is invalid."""
+    """Up to `limit` rows after the key `after`, and the key of the next page. Raises ApiProblem for a bad key."""
     if after:
         values = key.read(after)
         if values is None:

@@ -34,7 +34,7 @@ def status(request: HttpRequest) -> HttpResponse:
     stale = Projection.objects.filter(done__lt=F("wanted"))
     context = {
         "now": now,
-        "lanes": backlog.lanes(now),
+        "queues": backlog.lanes(now),
         "stages": _stages(),
         "deployment": Deployment.objects.filter(active=True).select_related("checkpoint").first(),
         "parts": doctor.parts(),

@@ -159,7 +159,7 @@ def test_a_search_finds_a_name_in_its_other_spellings(called: str, sought: str, 
     one = records.entity(called)
     assert list(entities_index.filtered(sought)) == [one] * found
     assert list(entities_index.filtered(sought, "location")) == []
-    assert neighbourhood._named(sought) == [one] * (found and " " in sought)
+    assert neighbourhood._referenced(sought) == [one] * (found and " " in sought)
 
 
 def test_an_erased_name_leaves_no_spelling_behind() -> None:

@@ -280,7 +280,7 @@ def changes(things: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "query_remove": {},
         "token_make": {"name": "a program's", "scope": "read", "days": "30"},
         "token_revoke": {},
-        "erase": {"confirm": "on", "reason": "queries for by law", "sure": "erase"},
+        "erase": {"confirm": "on", "reason": "asked for by law", "sure": "erase"},
         "samples_remove": {},
         "password": {"old_password": PASSWORD, "new_password1": "quite another 1", "new_password2": "quite another 1"},
     }

@@ -231,7 +231,7 @@ def test_the_status_page_counts_the_work_of_the_last_hour(editor: Client) -> Non
     for _ in range(3):
         read_post(make_post())
     context: Any = editor.get("/status/").context
-    done = {lane.name: (lane.due, lane.done) for lane in context["lanes"]}
+    done = {queue.name: (queue.due, queue.done) for queue in context["queues"]}
     assert done["poll"] == (0, 1)
     assert done["fetch"][1] == 3
     assert done["read"] == (0, 3)
