@@ -40,8 +40,7 @@ def test_every_command_that_a_page_names_exists() -> None:
 
 
 def test_the_page_of_commands_lists_every_command() -> None:
-    # `version` is answered by manage.py itself, before Django.
-    ours = {command for command, app in get_commands().items() if app in APPS} | {"version"}
+    ours = {command for command, app in get_commands().items() if app in APPS}
     rows = [row for _, row in found(r"^\| (`.*?`) \| ", (ROOT / "docs" / "commands.md",))]
     assert {name for row in rows for name in re.findall(r"`([a-z_]+)", row)} == ours
 
