@@ -186,7 +186,8 @@ def _record(pairs: list[tuple[Claimed, Extraction]]) -> None:
         with telemetry.about(reading=claimed.reading_id, post=claimed.document.id):
             if isinstance(outcome, Exception):
                 logger.warning("The reading was not recorded: %s", outcome)
-                readings_queue.fail(claimed, outcome)
+                # What the checkpoint gave does not fit this version: another attempt alone would give the same.
+                readings_queue.fail(claimed, f"The result could not be recorded: {outcome} Promote another checkpoint.")
             else:
                 logger.info("The reading is recorded.")
 

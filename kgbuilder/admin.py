@@ -65,6 +65,9 @@ class NotedGroupAdmin(Noted, GroupAdmin):
     """Groups and what they may do."""
 
 
+admin.site.site_header = "kgbuilder administration"
+admin.site.site_title = "kgbuilder"
+admin.site.index_title = "Accounts and records"
 admin.site.unregister([User, Group])
 admin.site.register(User, NotedUserAdmin)
 admin.site.register(Group, NotedGroupAdmin)

@@ -62,10 +62,10 @@ def send() -> None:
 
 def _tell(notice: Notice) -> None:
     over = notice.over_at is not None
-    says = f"Over: {notice.says}" if over else notice.says
+    says = f"Resolved: {notice.says}" if over else notice.says
     logger.warning("Notice: %s", says)
     if settings.NOTICE_MAIL:
-        subject = f"[kgbuilder] {'Over: ' if over else ''}{notice.get_kind_display()} ({notice.subject})"
+        subject = f"[kgbuilder] {'Resolved: ' if over else ''}{notice.get_kind_display()} ({notice.subject})"
         body = f"{says}\n\n{settings.BASE_IRI}status/\n"
         send_mail(subject, body, settings.DEFAULT_FROM_EMAIL, list(settings.NOTICE_MAIL))
     if settings.NOTICE_WEBHOOK:
@@ -79,7 +79,7 @@ def _post(notice: Notice, over: bool) -> None:
         "says": notice.says,
         "began_at": notice.began_at.isoformat(),
         "over_at": notice.over_at.isoformat() if notice.over_at else None,
-        "text": f"{'Over: ' if over else ''}{notice.says}",  # what chat rooms show
+        "text": f"{'Resolved: ' if over else ''}{notice.says}",  # what chat rooms show
     }
     address = urlsplit(settings.NOTICE_WEBHOOK)
     # An admin named this very address: it may lie on the private network that we are in.

@@ -34,7 +34,7 @@ _pace = api_tokens.Pace()
 _PROBLEMS = {"401": "the token is missing or not valid", "403": "the token lacks the scope", "429": "too many requests"}
 
 
-class TokenAuth(HttpBearer):
+class Token(HttpBearer):
     """Lets in a token that has the scope. The request is made in its owner's name then."""
 
     def __init__(self, scope: str) -> None:
@@ -94,9 +94,7 @@ class Api(NinjaAPI):
 
 def _scope(operation: Operation) -> str:
     (asks,) = operation.auth_callbacks
-    assert isinstance(asks, TokenAuth), (
-        f"{operation.view_func.__name__} lets in whoever comes: give it auth=Token(scope)"
-    )
+    assert isinstance(asks, Token), f"{operation.view_func.__name__} lets in whoever comes: give it auth=Token(scope)"
     return asks.scope
 
 

@@ -10,7 +10,7 @@ from ninja import Query, Router
 
 from extraction.labels import ENTITY_TYPES
 from knowledge.api import pagination, schemas
-from knowledge.api.auth import PREFIX, TokenAuth
+from knowledge.api.auth import PREFIX, Token
 from knowledge.api.problems import Problem, not_there
 from knowledge.api.serializers import entity_ref
 from knowledge.models import Entity, Link
@@ -20,7 +20,7 @@ router = Router(tags=["entities"])
 _MERGED = {"responses": {"307": {"description": "The entity was merged into the one at `Location`."}}}
 
 
-@router.get("", auth=TokenAuth("read"), response=schemas.Entities, summary="List or search entities")
+@router.get("", auth=Token("read"), response=schemas.Entities, summary="List or search entities")
 def list_entities(request: HttpRequest, wanted: Query[schemas.EntityFilter]) -> Any:
     """Those that live posts mention, in the order of their names; without dates and figures unless asked for."""
     pagination.refuse_unknown(request, schemas.EntityFilter)
@@ -40,7 +40,7 @@ def rows_of(found: list[Entity]) -> list[dict[str, Any]]:
 
 @router.get(
     "/{uuid:entity_id}",
-    auth=TokenAuth("read"),
+    auth=Token("read"),
     response=schemas.EntityShown,
     summary="One entity",
     openapi_extra=_MERGED,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Router
 
-from knowledge.api.auth import TokenAuth
+from knowledge.api.auth import Token
 from knowledge.api.problems import Problem
 
 router = Router(tags=["exports"])
@@ -31,7 +31,7 @@ _TOLD = {
 }
 
 
-@router.get("/{str:form}", auth=TokenAuth("export"), summary="The graph as a file", openapi_extra=_TOLD)
+@router.get("/{str:form}", auth=Token("export"), summary="The graph as a file", openapi_extra=_TOLD)
 def export_graph(request: HttpRequest, form: Literal["turtle", "nquads", "jsonld", "graphml", "csv"]) -> Any:
     """All that the graph holds now. Streamed: a connection that breaks off leaves half a file.
 

@@ -16,7 +16,7 @@ from extraction.models import Post, Reading, Sighting
 from kgbuilder.celery import ring, ring_projectors
 from kgbuilder.models import ApiToken
 from knowledge.api import pagination, schemas
-from knowledge.api.auth import PREFIX, TokenAuth
+from knowledge.api.auth import PREFIX, Token
 from knowledge.api.problems import Problem, not_there
 from knowledge.api.serializers import entity_ref, relation
 from knowledge.models import Mention, Review
@@ -30,7 +30,7 @@ _ERASED = {"responses": {"410": {"description": "the post was erased here"}}}
 
 @router.post(
     "",
-    auth=TokenAuth("write"),
+    auth=Token("write"),
     response={201: schemas.SubmittedPost, 200: schemas.SubmittedPost},
     summary="Send a post",
     openapi_extra=_ERASED,
@@ -71,7 +71,7 @@ def send_post(request: HttpRequest, sent: schemas.NewPost) -> Any:
     return Status(201 if taken.new else 200, answer)
 
 
-@router.get("", auth=TokenAuth("read"), response=schemas.Posts, summary="List posts")
+@router.get("", auth=Token("read"), response=schemas.Posts, summary="List posts")
 def list_posts(request: HttpRequest, wanted: Query[schemas.PostFilter]) -> Any:
     """The newest first, by their time of publication."""
     pagination.refuse_unknown(request, schemas.PostFilter)
@@ -118,7 +118,7 @@ def _row(post: Post, title: str) -> dict[str, Any]:
 
 
 @router.get(
-    "/{uuid:post_id}", auth=TokenAuth("read"), response=schemas.PostShown, summary="One post", openapi_extra=_ERASED
+    "/{uuid:post_id}", auth=Token("read"), response=schemas.PostShown, summary="One post", openapi_extra=_ERASED
 )
 def show_post(request: HttpRequest, post_id: UUID) -> Any:
     """Its words as they were read, with mentions, statements and readings. 410: it was erased."""

@@ -11,7 +11,7 @@ from pydantic import Field
 from extraction.labels import ENTITY_TYPES, RELATIONS
 from extraction.models import Post
 from knowledge.api import entities, pagination, posts, schemas
-from knowledge.api.auth import TokenAuth
+from knowledge.api.auth import Token
 from knowledge.api.serializers import relation
 from knowledge.views.entities import index as listed_entities
 from knowledge.views.posts import index as listed_posts
@@ -38,7 +38,7 @@ class Vocabulary(Schema):
     relations: list[RelationShown]
 
 
-@router.get("/search", auth=TokenAuth("read"), response=schemas.SearchResults, summary="Search posts and entities")
+@router.get("/search", auth=Token("read"), response=schemas.SearchResults, summary="Search posts and entities")
 def search(request: HttpRequest, wanted: Query[Search]) -> Any:
     """The newest live posts whose words hold all of `q`, and entities with a name that does."""
     pagination.refuse_unknown(request, Search)
@@ -48,7 +48,7 @@ def search(request: HttpRequest, wanted: Query[Search]) -> Any:
     return {"posts": posts.rows_of(list(newest)), "entities": entities.rows_of(list(named))}
 
 
-@router.get("/vocabulary", auth=TokenAuth("read"), response=Vocabulary, summary="Entity types and relations")
+@router.get("/vocabulary", auth=Token("read"), response=Vocabulary, summary="Entity types and relations")
 def vocabulary(request: HttpRequest) -> Any:
     """The keys that filters take and answers give. They never change their meaning."""
     types = [{"key": one.key, "label": one.label} for one in ENTITY_TYPES.values()]

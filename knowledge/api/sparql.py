@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
 from ninja import Router
 
-from knowledge.api.auth import TokenAuth
+from knowledge.api.auth import Token
 from knowledge.api.problems import Problem
 from knowledge.graphs.rdf import sparql_guard
 from knowledge.graphs.units import StoreUnavailable
@@ -48,7 +48,7 @@ _BODY = {
 
 @router.get(
     "",
-    auth=TokenAuth("query"),
+    auth=Token("query"),
     summary="Query in SPARQL",
     openapi_extra={"parameters": _PARAMETER, "responses": _ANSWER},
 )
@@ -58,7 +58,7 @@ def ask_sparql(request: HttpRequest) -> Any:
 
 
 @router.post(
-    "", auth=TokenAuth("query"), summary="Query in SPARQL", openapi_extra={"requestBody": _BODY, "responses": _ANSWER}
+    "", auth=Token("query"), summary="Query in SPARQL", openapi_extra={"requestBody": _BODY, "responses": _ANSWER}
 )
 def post_sparql(request: HttpRequest) -> Any:
     """The same by POST: the query as the body (application/sparql-query), or as a form's field."""

@@ -13,7 +13,7 @@ from ninja import Query, Router
 from extraction.labels import RELATIONS
 from extraction.models import PostVersion
 from knowledge.api import schemas
-from knowledge.api.auth import TokenAuth
+from knowledge.api.auth import Token
 from knowledge.api.pagination import bad_key, refuse_unknown
 from knowledge.api.problems import Problem, not_there
 from knowledge.api.serializers import entity_ref, relation
@@ -30,7 +30,7 @@ MOST_SUPPORT = 200
 Row = Any  # a Statement with head_now and tail_now
 
 
-@router.get("", auth=TokenAuth("read"), response=schemas.Statements, summary="List statements")
+@router.get("", auth=Token("read"), response=schemas.Statements, summary="List statements")
 def list_statements(request: HttpRequest, wanted: Query[schemas.StatementFilter]) -> Any:
     """What the graph holds now, in the order in which it was first found; merged entities are one."""
     refuse_unknown(request, schemas.StatementFilter)
@@ -139,7 +139,7 @@ def written(edge: Edge, public_id: UUID, stands: fact_comparison.Agreement) -> d
     }
 
 
-@router.get("/{uuid:statement_id}", auth=TokenAuth("read"), response=schemas.StatementShown, summary="One statement")
+@router.get("/{uuid:statement_id}", auth=Token("read"), response=schemas.StatementShown, summary="One statement")
 def show_statement(request: HttpRequest, statement_id: UUID) -> Any:
     """With the posts and the words that support it. 404 also for one that nothing supports any more."""
     row = current.with_ends(Statement.objects.filter(public_id=statement_id)).first()

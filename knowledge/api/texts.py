@@ -13,14 +13,14 @@ from extraction.readings import text_requests
 from kgbuilder.celery import ring
 from kgbuilder.models import ApiToken
 from knowledge.api import schemas
-from knowledge.api.auth import PREFIX, TokenAuth
+from knowledge.api.auth import PREFIX, Token
 from knowledge.api.problems import Problem, not_there
 
 router = Router(tags=["texts"])
 POLL_SECONDS = 2
 
 
-@router.post("", auth=TokenAuth("extract"), response={202: schemas.TextAsked}, summary="Analyse a text")
+@router.post("", auth=Token("extract"), response={202: schemas.TextAsked}, summary="Analyse a text")
 def ask_text(request: HttpRequest, response: HttpResponse, text: schemas.Text) -> Any:
     """Puts the text before the readers. Ask the `address` in the answer until its `state` is no longer `waiting`.
 
@@ -39,7 +39,7 @@ def ask_text(request: HttpRequest, response: HttpResponse, text: schemas.Text) -
     return Status(202, _written(row))
 
 
-@router.get("/{uuid:text_id}", auth=TokenAuth("extract"), response=schemas.TextAsked, summary="Quintuples of a text")
+@router.get("/{uuid:text_id}", auth=Token("extract"), response=schemas.TextAsked, summary="Quintuples of a text")
 def show_text(request: HttpRequest, response: HttpResponse, text_id: UUID) -> Any:
     """The answer, as soon as it is there: mentions and quintuples as `manage.py read --json` gives them."""
     token: ApiToken = request.auth  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import views
-from django.contrib.auth.forms import SetPasswordForm
+from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
 from django.contrib.messages.views import SuccessMessageMixin
 from django.http import HttpResponse
 from django.urls import reverse_lazy
@@ -13,8 +13,13 @@ from django.urls import reverse_lazy
 from knowledge.record import audit_log
 
 
+class SignInForm(AuthenticationForm):
+    error_messages = AuthenticationForm.error_messages | {"invalid_login": "The user name or the password is wrong."}
+
+
 class SignIn(views.LoginView):
     template_name = "sign_in.html"
+    authentication_form = SignInForm
     redirect_authenticated_user = True
 
 

@@ -110,7 +110,7 @@ def test_every_store_s_projector_is_rung(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_an_unknown_lane_is_a_mistake_of_ours() -> None:
-    with pytest.raises(KeyError, match="no lane 'raed'"):
+    with pytest.raises(KeyError, match="no queue 'raed'"):
         ring("raed")
 
 

@@ -150,7 +150,7 @@ def test_a_picture_that_kills_its_lookers_is_left_alone(monkeypatch: pytest.Monk
     assert image.attempts == detection.TRIED and image.due_at is not None and image.due_at > timezone.now()
     monkeypatch.setattr(Sight, "look", lambda sight, images: [])
     [read] = detection.with_pictures([one], Sight(Fake()))
-    assert read.document.regions == () and "died 3 times" in RegionSet.objects.get().error
+    assert read.document.regions == () and "stopped unexpectedly 3 times" in RegionSet.objects.get().error
 
 
 def test_a_copy_that_is_gone_costs_its_regions_and_no_more() -> None:

@@ -276,7 +276,7 @@ def test_a_page_that_fails_is_tried_later_and_later(web: FakeWeb, clock: Clock) 
         again(post, clock)
         waits.append((fresh(post).due_at - clock.now) / timedelta(minutes=1))  # type: ignore[operator]
     assert waits == [5, 20, 80, 320]
-    assert fresh(post).attempts == 4 and "did not answer" in fresh(post).error
+    assert fresh(post).attempts == 4 and "did not respond" in fresh(post).error
     assert fresh(post).current_version.source == "feed"  # type: ignore[union-attr]
     web.pages[LINK] = article()
     again(post, clock)
@@ -290,7 +290,7 @@ def test_a_page_that_never_answers_is_given_up_with_its_error(web: FakeWeb, cloc
         again(post, clock)
         if fresh(post).due_at is None:
             break
-    assert fresh(post).due_at is None and "did not answer" in fresh(post).error
+    assert fresh(post).due_at is None and "did not respond" in fresh(post).error
     assert clock.now > START + timedelta(days=7)
 
 

@@ -94,7 +94,7 @@ def test_a_part_that_cannot_be_asked_hides_no_other(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(doctor, "CHECKS", {"broker": broken, "base IRI": locked, "disk": doctor._disk})
     broker, base_iri, disk = doctor.parts()
-    assert broker.sentence == "It could not be asked: its answer made no sense"
+    assert broker.sentence == "Not reachable: its answer made no sense"
     assert base_iri.sentence == "Correct the database first."
     assert (broker.colour, base_iri.colour, disk.colour) == ("bad", "bad", "good")
 

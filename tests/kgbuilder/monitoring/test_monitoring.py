@@ -169,12 +169,12 @@ def test_a_feed_that_failed_for_a_day_is_told_once_and_again_when_it_is_well(
     assert [notice.subject for notice in notices.present()] == [str(feed.pk)]
     (told,) = mail.outbox
     assert told.to == ["ops@example.org"]
-    assert "The feed Wire has failed since" in told.body
+    assert "The feed Wire has been failing since" in told.body
     Feed.objects.update(failures=0, polled_at=timezone.now())
     watch()
     watch()
     assert not notices.present().exists()
-    assert [message.subject[:17] for message in mail.outbox] == ["[kgbuilder] a fee", "[kgbuilder] Over:"]
+    assert [message.subject[:17] for message in mail.outbox] == ["[kgbuilder] feed ", "[kgbuilder] Resol"]
     Feed.objects.filter(pk=feed.pk).update(failures=4, polled_at=yesterday)
     watch()
     assert Notice.objects.count() == 2
@@ -235,7 +235,7 @@ def test_a_webhook_is_told_and_one_that_fails_is_tried_again(
     watch()
     assert len(heard) == 2
     assert json.loads(heard[-1])["kind"] == "feed"
-    assert "The feed Wire has failed" in json.loads(heard[-1])["text"]
+    assert "The feed Wire has been failing" in json.loads(heard[-1])["text"]
 
 
 def test_notices_are_shown_to_admins_alone(client: Client) -> None:

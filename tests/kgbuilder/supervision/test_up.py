@@ -53,7 +53,7 @@ def address(product: Product) -> str:
 @pytest.mark.slow
 def test_the_samples_are_read_with_progress_and_a_place_to_look(product: Product) -> None:
     wait_for(lambda: "entities: http" in terminal(product), "the end of the progress", lambda: terminal(product))
-    shown = re.findall(r"(\d+) of (\d+) sample posts read, (\d+) statements", terminal(product))
+    shown = re.findall(r"(\d+) of (\d+) sample posts analysed, (\d+) statements", terminal(product))
     read, wanted, statements = map(int, shown[-1])
     assert read == wanted >= 24
     assert statements > 50

@@ -207,7 +207,7 @@ def test_the_commands_say_when_the_server_is_away(store: SparqlStore, settings: 
     records.checkpoint()
     told()
     for command in ("check_parity", "rebuild_graph"):
-        with pytest.raises(CommandError, match="does not answer"):
+        with pytest.raises(CommandError, match="does not respond"):
             call_command(command)
     assert stale("rdf").count() == 6
 

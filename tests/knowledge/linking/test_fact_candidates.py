@@ -208,7 +208,7 @@ def test_the_pages_and_the_graph_say_so(db: Any, local: tuple[Linker, LocalIndex
     assert "repeats a fact" in page and "Facts shown to the reader" in page
     assert page.count("repeats a fact") == 1
     page = client.get(reverse("entity", args=[records.entity("Ada Lovelace").public_id])).content.decode()
-    assert page.count("echoes Wikidata") == 1
+    assert page.count("repeats a fact of Wikidata") == 1
     [unit] = unit_builder.posts([post.public_id])
     echoed = [quad for quad in quads.quads(unit) if quad.predicate.value == NAMESPACE + "echo"]
     assert len(echoed) == 1

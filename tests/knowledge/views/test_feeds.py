@@ -31,8 +31,9 @@ def editor(client: Client) -> Client:
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The lanes that were rung."""
     lanes: list[str] = []
-    for module in ("feeds", "status", "post"):
+    for module in ("feeds", "status", "posts.detail"):
         monkeypatch.setattr(f"knowledge.views.{module}.ring", lanes.append)
+        monkeypatch.setattr(f"knowledge.views.{module}.ring_projectors", lambda: lanes.append("every projector"))
     return lanes
 
 
@@ -166,7 +167,7 @@ def test_the_samples_go_with_their_posts(client: Client, rung: list[str]) -> Non
     assert "its 1 posts were removed" in html
     assert "Remove the samples" not in html
     assert list(Post.objects.all()) == [own]
-    assert rung == ["project.rdf"]
+    assert rung == ["every projector"]
 
 
 def test_lists_of_feeds_take_a_fixed_number_of_queries(editor: Client) -> None:
@@ -216,7 +217,7 @@ def test_the_status_page_says_what_waits_and_what_failed(editor: Client, rung: l
         assert said in html, said
     for what in ("readings", "units", "posts"):
         assert "will be retried now" in editor.post("/status/retry/", {"what": what}, follow=True).content.decode()
-    assert rung == ["read", "project.rdf", "fetch"]
+    assert rung == ["read", "every projector", "fetch"]
     assert Reading.objects.filter(stage=Reading.Stage.FAILED).count() == 0
     assert Projection.objects.exclude(attempts=0).count() == 0
     assert "nothing of this kind" in editor.post("/status/retry/", {"what": "x"}, follow=True).content.decode()

@@ -58,7 +58,7 @@ def test_what_a_child_tells_and_prints_is_kept_and_its_end_put_down() -> None:
         ("print('Traceback'); sys.exit('IndexError: 7')", "ended with code 1. Last output: IndexError: 7"),
         (
             "import os; tell(step=3, steps=9); os.kill(os.getpid(), 9)",
-            "ended by SIGKILL at step 3 of 9. The system does that where memory runs out. What it had saved is kept",
+            "ended by SIGKILL at step 3 of 9. The system does that where memory runs out. Its saved state is kept",
         ),
     ],
 )

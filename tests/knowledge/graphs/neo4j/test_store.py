@@ -323,7 +323,7 @@ def test_a_store_that_is_away_holds_up_itself_alone(store: Neo4jStore, settings:
     records.checkpoint()
     told()
     done = projector.run("neo4j")
-    assert "does not answer" in done.unavailable and stale("neo4j").filter(attempts=0).count() == 6
+    assert "does not respond" in done.unavailable and stale("neo4j").filter(attempts=0).count() == 6
     assert records.project().done == 6, "the other store goes on"
     assert not stale("rdf").exists()
 

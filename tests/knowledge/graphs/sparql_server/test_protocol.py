@@ -87,5 +87,5 @@ def test_what_is_no_query_is_refused_before_it_is_sent(client: Client) -> None:
 def test_a_server_that_is_away_is_a_problem_that_says_so(client: Client, settings: Any, tmp_path: Any) -> None:
     settings.SPARQL_SOCKET = tmp_path / "none.sock"
     response = client.get(URL, {"query": "ASK {}"})
-    refused(response, 503, "does not answer")
+    refused(response, 503, "does not respond")
     assert response.headers["Retry-After"]

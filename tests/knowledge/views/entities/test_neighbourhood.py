@@ -168,7 +168,7 @@ def test_the_page_shows_the_ways_to_an_entity_by_name_or_address(viewer: Client)
     for to in ("sally ride", f"http://testserver/entities/{ride.public_id}/", f"/entities/{ride.public_id}/?x=1"):
         html = page(viewer, entity("Wapakoneta"), to=to)
         ways = " ".join(re.sub(r"<[^>]+>", " ", html.split('<ol class="ways">')[1].split("</ol>")[0]).split())
-        assert ways == "Wapakoneta ← place of birth Neil Armstrong employer → NASA ← employer Sally Ride", ways
+        assert ways == "Wapakoneta ← born in Neil Armstrong employer → NASA ← employer Sally Ride", ways
         assert "Sally Ride" in {node["label"] for node in graph(html)["nodes"]}
     assert "has exactly the name" in page(viewer, ride, to="Nobody <b>")
     assert "This is the entity itself" in page(viewer, ride, to="Sally Ride")

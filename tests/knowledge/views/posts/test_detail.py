@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -11,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from extraction.models import Post, PostImage, Reading
+from kgbuilder import celery
 from knowledge.models import Assertion, Review, Statement
 from tests.factories import make_feed, make_post, make_user, make_version, read_post
 from tests.markup import markup
@@ -91,6 +93,17 @@ def test_an_accepted_statement_counts_whatever_its_score(editor: Client, ada: Po
     counted = section(html, "<h2>Statements", "<h2>Mentions")
     assert "lives in" in counted
     assert "accepted by editor" in counted
+
+
+def test_a_verdict_wakes_every_store_s_projector(
+    editor: Client, ada: Post, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr(celery._doorbell, "ring", heard.append)
+    monkeypatch.setitem(celery.LANES, "project.neo4j", celery.LANES["project.rdf"])
+    with django_capture_on_commit_callbacks(execute=True):
+        judge(editor, ada, Statement.objects.get(relation="residence"), "accept")
+    assert set(heard) == {"project.rdf", "project.neo4j"}
 
 
 def test_an_accepted_statement_that_no_reading_finds_stays_while_its_words_do(editor: Client, ada: Post) -> None:
