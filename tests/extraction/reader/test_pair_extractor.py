@@ -23,6 +23,7 @@ from tests.generated import config, eight, network, prepared
 from tests.tiny import tiny_checkpoint
 from training.engine.loop import Run
 from training.publishing.publish import finished
+from training.run import mentions_from
 
 TEXT = "Anna Stone lives in Berlin. Nobody came. Bob Reed left Paris."
 
@@ -38,7 +39,7 @@ def pair_checkpoint(folder: Path, system: str, head: str, **changes: Any) -> Che
     run = Run(chosen, given, network(chosen, given.vocabularies))
     from training.data.parse_cache import Unparsed
 
-    made = finished(run, "tiny", Unparsed.version)
+    made = finished(run, "tiny", Unparsed.version, mentions_from(chosen.mentions))
     dataclasses.replace(made, manifest=dataclasses.replace(made.manifest, floor=0.05)).save(folder)
     return Checkpoint.load(folder)
 
