@@ -245,7 +245,7 @@ class RegionSet(models.Model):
 
 
 class Checkpoint(models.Model):
-    """A trained extractor that may read posts. `thresholds`: a number for "default" and for any relation. `facts`: its
+    """A trained network that may read posts. `thresholds`: a number for "default" and for any relation. `facts`: its
     network is shown what is known of whom a post names."""
 
     name = models.CharField(max_length=200)

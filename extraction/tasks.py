@@ -34,7 +34,7 @@ from knowledge.record import projection_queue, thresholds
 from knowledge.recording import recorder
 
 if TYPE_CHECKING:
-    from extraction.reader.extractor import Extractor
+    from extraction.reader.reader import Reader
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +143,7 @@ def _look_at_due(checkpoint: Checkpoint | None = None) -> int:
             return looked
 
 
-def _read_and_record(reader: Extractor, claims: list[Claimed]) -> None:
+def _read_and_record(reader: Reader, claims: list[Claimed]) -> None:
     """One that cannot be read or recorded keeps its error and holds up no other."""
     try:
         shown = _with_pictures(claims)
@@ -193,7 +193,7 @@ def _record(pairs: list[tuple[Claimed, Extraction]]) -> None:
 
 
 @lru_cache(maxsize=1)
-def _reader(path: str, digest: str) -> Extractor:
+def _reader(path: str, digest: str) -> Reader:
     """The checkpoint's network, loaded once a process; torch is imported by this and nothing earlier."""
     return reader_from_settings.load(path)
 

@@ -23,7 +23,7 @@ RELATIONS = ("spouse", "employer", "located_in", "member_of", "place_of_birth", 
 
 
 class Extractor:
-    """Has the shape of `extraction.reader.extractor.Extractor`."""
+    """Has the shape of `extraction.reader.reader.Reader`."""
 
     name = "deterministic"
     digest = hashlib.sha256(b"deterministic").hexdigest()

@@ -222,7 +222,7 @@ def test_no_process_but_the_reader_loads_networks(code: str) -> None:
 
 def test_text_and_networks_load_no_django() -> None:
     loaded = loaded_by(
-        "import extraction.schema, extraction.labels, extraction.features.batch, extraction.reader.extractor\n"
+        "import extraction.schema, extraction.labels, extraction.features.batch, extraction.reader.load\n"
         "import extraction.text.parser"
     )
     assert "django" not in loaded

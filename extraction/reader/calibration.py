@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from extraction.reader.decoding import Found
+from extraction.reader.decoding import Found, logit
 
 Floats = NDArray[np.float64]
 LARGEST = 12.0  # logits beyond this say no more
@@ -41,6 +41,17 @@ class Calibration:
         scores = relation_inputs(found) @ np.array(self.relation) + own
         return sigmoid(scores).tolist()
 
+    def labels(self, odds: Floats) -> Floats:
+        """The probability of each label of a pair network, from its log odds and with both ends taken for right."""
+        slope, *_, bias = self.relation
+        return sigmoid(clip(odds) * slope + bias)
+
+    def least_logit(self, floor: float) -> float:
+        """The lowest logit of a relation that may still have the probability `floor`, whatever its mentions' logits."""
+        slope, weak, strong, gap, bias = self.relation
+        best = LARGEST * (max(weak, 0.0) + max(strong, 0.0) + max(gap, 0.0)) + bias + max([0.0, *self.biases.values()])
+        return (logit(max(floor, 1e-6)) - best) / slope if slope > 0 else -math.inf
+
 
 def relation_inputs(found: Found) -> Floats:
     """(relations, 5): the relation's logit, its weaker mention's, its stronger mention's, log(1 + gap), 1."""
@@ -50,6 +61,16 @@ def relation_inputs(found: Found) -> Floats:
         gap = max(0, max(head.start, tail.start) - min(head.end, tail.end))
         rows.append((one.logit, *sorted((head.logit, tail.logit)), math.log1p(gap), 1.0))
     return clip(np.array(rows, np.float64).reshape(-1, 5))
+
+
+def log_odds(logits: NDArray[np.floating]) -> Floats:
+    """(items, labels): log p - log (1 - p) of each label, from the logits of a softmax."""
+    top = np.asarray(logits, np.float64)
+    top = top - top.max(1, keepdims=True)
+    raised = np.exp(top)
+    rest = raised.sum(1, keepdims=True) - raised
+    odds: Floats = top - np.log(np.maximum(rest, 1e-30))
+    return odds
 
 
 def clip(logits: Floats) -> Floats:

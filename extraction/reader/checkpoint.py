@@ -1,4 +1,4 @@
-"""A checkpoint's folder: written by training, read by the Extractor; nothing in it is trusted.
+"""A checkpoint's folder: written by training, loaded by readers; nothing in it is trusted.
 
 model.safetensors  weights, fp16          config.json     labels, sizes, thresholds, calibration, figures
 pmi.safetensors    co-occurrence table    tokenizer.json  the encoder's word pieces         README.md  model card
@@ -70,6 +70,11 @@ class Manifest:
     vision: dict[str, Any] = field(default_factory=dict)  # source, architecture; empty = no vision encoder
     classes: tuple[str, ...] = ()
     mentions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """The data sets that the network was trained on, whose labels it may have."""
+        return tuple(self.training.get("config", {}).get("data", ()))
 
     def as_dict(self) -> dict[str, Any]:
         values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}

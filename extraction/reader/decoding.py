@@ -8,6 +8,8 @@ batch at once.
 Relations: for pairs of those mentions, the mean logit of two corners of their block (first word by first, last by
 last), where the relation permits the types. A symmetric relation is the mean of both directions and given once, its
 ends in the order of the text.
+
+A tagger's BIO tags are turned into the same mentions.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from torch import Tensor
 from extraction.features.batch import Batch, block_cells
 from extraction.labels import Inventory
 from extraction.networks.eega import EEGA, WordStates
+from extraction.networks.outputs import BestTags
 
 Floats = NDArray[np.float32]
 
@@ -194,3 +197,22 @@ def _pad(cells: Sequence[Sequence[tuple[int, int]]], device: torch.device) -> tu
         padded[row, : len(one)] = one
     tensor = torch.from_numpy(padded).to(device)
     return tensor[..., 0], tensor[..., 1]
+
+
+def mentions_of(best: BestTags, batch: Batch) -> list[tuple[FoundMention, ...]]:
+    """The spans that BIO tags mark, an I without its B begins one; their logit is that of the least certain word."""
+    tags, certainty = best.tags.cpu().tolist(), best.certainty.float().cpu().tolist()
+    return [_spans(tags[row][:length], certainty[row]) for row, length in enumerate(batch.real.sum(1).tolist())]
+
+
+def _spans(tags: Sequence[int], certainty: Sequence[float]) -> tuple[FoundMention, ...]:
+    spans: list[FoundMention] = []
+    start, kind = 0, -1
+    for place, tag in enumerate([*tags, 0]):
+        if tag and tag % 2 == 0 and (tag - 2) // 2 == kind:
+            continue
+        if kind >= 0:
+            least = min(max(min(certainty[start:place]), 1e-5), 1 - 1e-5)
+            spans.append(FoundMention(start, place, kind, math.log(least / (1 - least))))
+        start, kind = place, (tag - 1) // 2 if tag else -1
+    return tuple(spans)

@@ -35,31 +35,38 @@ def takes(needs: Needs, head: str) -> Takes:
     return "leading" if needs.pictures else "regions"
 
 
-def given(document: Document, how: Takes, most: int) -> list[Given]:
-    """One look for each row that is made of a pair, never none; `most`: objects that the network takes."""
-    if how == "words":
-        return [Given()]
-    if how == "regions":
-        order = surest(document.regions)[:most]
-        return [Given(tuple(document.regions[place] for place in order), tuple(order))]
-    looks = [_picture(document, number) for number in _left(document)]
-    return (looks if how == "each" else looks[:1]) or [Given()]
+@dataclass(frozen=True, slots=True)
+class ImageSelection:
+    """Which pictures and regions of documents a network with these needs is given."""
 
+    takes: Takes
+    needs: Needs
 
-def told(read: Extraction, how: Takes, looks: Sequence[Given]) -> Extraction:
-    """The extraction with how its reader takes pictures, and of which ones it was given anything."""
-    regions = {region.image for look in looks for region in look.regions}
-    whole = {look.picture for look in looks if look.image}
-    return replace(read, takes=how, given=tuple(sorted(regions | whole)))
+    def given(self, document: Document) -> list[Given]:
+        """One look for each row that is made of a pair, never none."""
+        if self.takes == "words":
+            return [Given()]
+        if self.takes == "regions":
+            order = surest(document.regions)[: self.needs.objects]
+            return [Given(tuple(document.regions[place] for place in order), tuple(order))]
+        looks = [_picture(document, number) for number in _left(document)]
+        return (looks if self.takes == "each" else looks[:1]) or [Given()]
 
+    def noted(self, found: Extraction, document: Document) -> Extraction:
+        """The extraction with how its reader takes pictures, and of which ones it was given anything."""
+        looks = self.given(document)
+        regions = {region.image for look in looks for region in look.regions}
+        whole = {look.picture for look in looks if look.image}
+        return replace(found, takes=self.takes, given=tuple(sorted(regions | whole)))
 
-def unseen(document: Document, needs: Needs, looks: Sequence[Given]) -> tuple[str, ...]:
-    """What of the document's pictures a network with these needs had to do without."""
-    if not document.images or not (needs.objects or needs.pictures):
-        return ()
-    if not document.regions and not document.looked and (needs.objects or needs.pictures != "whole"):
-        return ("detector",)
-    return ("image",) if needs.pictures and not any(look.image for look in looks) else ()
+    def unavailable(self, document: Document) -> tuple[str, ...]:
+        """The inputs from the document's pictures that the network needs and cannot be given."""
+        needs = self.needs
+        if not document.images or not (needs.objects or needs.pictures):
+            return ()
+        if not document.regions and not document.looked and (needs.objects or needs.pictures != "whole"):
+            return ("detector",)
+        return ("image",) if needs.pictures and not any(look.image for look in self.given(document)) else ()
 
 
 def surest(regions: Sequence[Region]) -> list[int]:

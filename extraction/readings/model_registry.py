@@ -47,7 +47,7 @@ def finds_mentions(checkpoint: Checkpoint) -> bool:
 
 
 def digest(folder: Path) -> str:
-    """SHA-256 over the weights and the config, in hexadecimal: as the Extractor names itself."""
+    """SHA-256 over the weights and the config, in hexadecimal: the digest of its reader."""
     hashed = hashlib.sha256()
     for name in WEIGHED:
         path = folder / name

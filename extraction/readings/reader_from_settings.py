@@ -13,7 +13,7 @@ from extraction.images import detectors_from_settings
 from extraction.images.detector_weights import WeightsMissing
 
 if TYPE_CHECKING:
-    from extraction.reader.extractor import Extractor
+    from extraction.reader.reader import Reader
     from extraction.vision.grounding import Grounder
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ class PartMissing(Exception):
     """A checkpoint, a parser or a package is missing or broken; the message says what to do."""
 
 
-def load(folder: str | Path | None = None) -> Extractor:
+def load(folder: str | Path | None = None) -> Reader:
     """The reader of the checkpoint in `folder`, or of the setting's. Raises PartMissing."""
     path = Path(folder) if folder else settings.CHECKPOINT
     if not path.is_dir():
@@ -33,37 +33,35 @@ def load(folder: str | Path | None = None) -> Extractor:
         )
     try:
         if settings.EXTRACTOR:
-            return _named(settings.EXTRACTOR).load(path, device=settings.DEVICE)
+            return _named(settings.EXTRACTOR, path)
         from extraction.reader.checkpoint import CheckpointError
-        from extraction.reader.extractor import Extractor
+        from extraction.reader.load import reader
         from extraction.text.parser import Parser, ParserMissing
     except ImportError as error:
         raise PartMissing(f"A package is not installed ({error}): run `make install`.") from error
     try:
-        extractor = Extractor.load(path, device=settings.DEVICE, parser=Parser.load(settings.PARSER or None))
+        return reader(path, settings.DEVICE, Parser.load(settings.PARSER or None), _grounder())
     except (CheckpointError, ParserMissing) as error:
         raise PartMissing(str(error)) from error
-    if settings.GROUNDING_MODEL is not None and hasattr(extractor, "grounder"):
-        extractor.grounder = _grounder()
-    return extractor
 
 
 def _grounder() -> Grounder | None:
-    """Without it words are matched with classes: that is said, and no post waits for it."""
+    """The zero-shot detector; where its weights are missing a warning is logged, and words are matched with classes."""
     try:
         return detectors_from_settings.grounder()
     except WeightsMissing as error:
-        logger.warning("Words are matched with the detector's classes, not looked for: %s", error)
+        logger.warning("Words are matched with the detector's classes, without the zero-shot detector: %s", error)
         return None
 
 
-def _named(name: str) -> type[Extractor]:
+def _named(name: str, path: Path) -> Reader:
+    """What the class of this name, written as module:class, loads."""
     module, _, attribute = name.partition(":")
-    extractor: type[Extractor] = getattr(import_module(module), attribute)
-    return extractor
+    loaded: Reader = getattr(import_module(module), attribute).load(path, device=settings.DEVICE)
+    return loaded
 
 
-def thresholds(extractor: Extractor) -> dict[str, float]:
+def thresholds(reader: Reader) -> dict[str, float]:
     """THRESHOLD where it holds a number for all; where it only names relations, the checkpoint's own but for these."""
     wanted: dict[str, float] = settings.THRESHOLD
-    return dict(wanted) if "default" in wanted else {**extractor.thresholds, **wanted}
+    return dict(wanted) if "default" in wanted else {**reader.thresholds, **wanted}

@@ -34,7 +34,7 @@ class TooMany(Exception):
 
 
 class Reads(Protocol):
-    """What answers: an Extractor."""
+    """What answers: a Reader."""
 
     @property
     def name(self) -> str: ...

@@ -31,7 +31,7 @@ from knowledge.graphs.rdf.sparql_store import SparqlStore
 from knowledge.recording import recorder
 
 if TYPE_CHECKING:
-    from extraction.reader.extractor import Extractor
+    from extraction.reader.reader import Reader
 
 HELP = "the bare encoder's share of the time from claim to graph"
 BATCH = 16  # posts claimed at once, as the read lane does
@@ -107,27 +107,27 @@ def measure(checkpoint: Path, texts: Sequence[tuple[str, str]], posts: int, thre
     from extraction.readings.reader_from_settings import load
 
     torch.set_num_threads(threads)
-    extractor = load(checkpoint)
+    reader = load(checkpoint)
     shares = Shares(posts=posts)
     with scratch_database("bench"), serving() as store:
         prepare(checkpoint, texts, posts + BATCH)
         # What happens once in a process's life is not measured.
-        _batch(extractor, store, Shares())
-        while _batch(extractor, store, shares):
+        _batch(reader, store, Shares())
+        while _batch(reader, store, shares):
             pass
     return shares
 
 
-def _batch(extractor: Extractor, store: SparqlStore, shares: Shares) -> bool:
+def _batch(reader: Reader, store: SparqlStore, shares: Shares) -> bool:
     """One batch from the claim to the graph, then the encoder over the same sentences; False where none was due."""
-    extractor.seconds.clear()
+    reader.seconds.clear()
     clock = _Clock(shares.seconds)
     claims = readings_queue.claim("bench", BATCH)
     clock.lap("claim")
     if not claims:
         return False
     documents = [claimed.document for claimed in claims]
-    found = extractor.read(documents)
+    found = reader.read(documents)
     clock.lap("rest of reading")
     if recorder.record_many(list(zip(claims, found, strict=True))) != [True] * len(claims):
         raise RuntimeError("A post was not recorded although nobody else was at work.")
@@ -135,20 +135,20 @@ def _batch(extractor: Extractor, store: SparqlStore, shares: Shares) -> bool:
     if projector.run("rdf", opened=store).failed:
         raise RuntimeError("The graph refused a unit; `check_parity` would say which.")
     clock.lap("project")
-    for part, seconds in extractor.seconds.items():
+    for part, seconds in reader.seconds.items():
         shares.seconds[part] += seconds
         shares.seconds["rest of reading"] -= seconds
     shares.assertions += sum(len(extraction.relations) for extraction in found)
-    _bare(extractor, documents, shares)
+    _bare(reader, documents, shares)
     return True
 
 
-def _bare(extractor: Extractor, documents: Sequence[Document], shares: Shares) -> None:
+def _bare(reader: Reader, documents: Sequence[Document], shares: Shares) -> None:
     """The encoder's forward passes alone; making the batches again is not counted."""
-    batches = extractor.batches(documents)
+    batches = reader.batches(documents)
     shares.sentences += sum(len(batch.ids) for batch in batches)
     began = time.perf_counter()
-    extractor.encode_only(batches)
+    reader.encode_only(batches)
     shares.encoder += time.perf_counter() - began
 
 

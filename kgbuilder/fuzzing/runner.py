@@ -33,7 +33,7 @@ from knowledge.record.projection_queue import mark_posts
 from knowledge.recording.row_plan import Unplannable, plan
 
 if TYPE_CHECKING:
-    from extraction.reader.extractor import Extractor
+    from extraction.reader.reader import Reader
 
 FETCH_SECONDS = 2.0
 VISITS = 6  # pages of one feed that are visited
@@ -175,7 +175,7 @@ def _text_try(kind: str, seed: int, seeds: Sequence[bytes]) -> Try:
     return partial(_text, reader_from_settings.load(), seed, seeds)
 
 
-def _text(reader: Extractor, seed: int, seeds: Sequence[bytes], number: int) -> str:
+def _text(reader: Reader, seed: int, seeds: Sequence[bytes], number: int) -> str:
     text = clean(mutated("texts", seed, number, seeds).decode("utf-8", "replace"))
     [found] = reader.read([Document(str(number), text, min(17, len(text)))])
     if found.declined is not None:

@@ -53,7 +53,7 @@ def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
         model_registry.register(tmp_path / "a")
 
 
-def test_the_digest_is_the_extractors_own(tmp_path: Path) -> None:
+def test_the_digest_is_the_readers_own(tmp_path: Path) -> None:
     from extraction.reader import checkpoint
 
     path = folder(tmp_path / "a")

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
+from extraction.reader.calibration import log_odds
 from extraction.reader.checkpoint import Checkpoint
-from extraction.reader.pair_extractor import log_odds
 from kgbuilder.conf.environment import ROOT
 from tests.generated import Chain, config, decided_by_the_picture, eight, network, prepared
 from tests.patience import PATIENCE_S

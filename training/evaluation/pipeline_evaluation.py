@@ -14,8 +14,8 @@ import numpy as np
 
 from extraction.labels import Inventory
 from extraction.networks.systems import HeadName
+from extraction.reader.calibration import log_odds
 from extraction.reader.checkpoint import Checkpoint
-from extraction.reader.pair_extractor import log_odds
 from extraction.schema import Candidate, Example, WordSpan
 from training.data.parse_cache import Parses
 from training.data.preparation import prepare_for

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from extraction.features.batch import Batch, to_device
 from extraction.features.targets import PairTargets, pair_targets
 from extraction.networks.outputs import TagOutput
-from extraction.reader.bio import mentions_of
-from extraction.reader.decoding import Decoder, Found
+from extraction.reader.decoding import Decoder, Found, mentions_of
 from training.data.items import Item
 from training.data.prepared import Prepared
 

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extraction.labels import Inventory, LabelMode, annotated_relations
-from extraction.reader.calibration import Calibration, clip, relation_inputs, sigmoid
+from extraction.reader.calibration import Calibration, clip, log_odds, relation_inputs, sigmoid
 from extraction.reader.decoding import Found
-from extraction.reader.pair_extractor import log_odds
 from extraction.schema import Example
 from training.data.prepared import Prepared
 from training.evaluation.metrics import JudgedRelation, Prediction, calibration_error, judged_relations

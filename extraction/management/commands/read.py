@@ -21,7 +21,7 @@ from extraction.readings import inputs, reader_from_settings
 from extraction.schema import Extraction
 
 if TYPE_CHECKING:
-    from extraction.reader.extractor import Extractor
+    from extraction.reader.reader import Reader
 
 UNREAD, WRONG_USE, PART_MISSING, INTERRUPTED, PIPE_CLOSED = 1, 2, 3, 130, 141
 BATCH = 32  # inputs read together
@@ -76,22 +76,22 @@ class Command(BaseCommand):
 
     def _read(self, options: dict[str, Any]) -> int:
         with _source(options) as items, _pictures(options, self.stderr.write) as pictured:
-            extractor = _reader(options["checkpoint"])
-            thresholds = reader_from_settings.thresholds(extractor)
-            told = _facts(extractor)
+            reader = _reader(options["checkpoint"])
+            thresholds = reader_from_settings.thresholds(reader)
+            told = _facts(reader)
             unread = 0
             for batch in _batches(items):
-                for extraction, failed in _extractions(extractor, [told(pictured(item)) for item in batch]):
+                for extraction, failed in _extractions(reader, [told(pictured(item)) for item in batch]):
                     unread += failed
-                    self._print(extraction, extractor, thresholds, options)
+                    self._print(extraction, reader, thresholds, options)
                 self.stdout.flush()
         return UNREAD if unread else 0
 
     def _print(
-        self, extraction: Extraction, extractor: Extractor, thresholds: dict[str, float], options: dict[str, Any]
+        self, extraction: Extraction, reader: Reader, thresholds: dict[str, float], options: dict[str, Any]
     ) -> None:
         if options["json"]:
-            row = result_format.as_json(extraction, extractor.name, thresholds, pictured=bool(options["image"]))
+            row = result_format.as_json(extraction, reader.name, thresholds, pictured=bool(options["image"]))
             self.stdout.write(json.dumps(row, ensure_ascii=False))
         else:
             self.stdout.write("\n".join((*result_format.as_table(extraction, thresholds), "")))
@@ -148,10 +148,10 @@ def _pictures(options: dict[str, Any], say: Callable[[str], Any]) -> Iterator[Ca
         yield seen.added_to
 
 
-def _facts(extractor: Extractor) -> Callable[[inputs.Input], inputs.Input]:
+def _facts(reader: Reader) -> Callable[[inputs.Input], inputs.Input]:
     """What adds the facts of the local index to an input, for a reader that takes them: as the link lane does for
     posts, without the record."""
-    if not getattr(extractor, "takes_facts", False):  # a reader named by EXTRACTOR need not know of them
+    if not getattr(reader, "takes_facts", False):  # a reader named by EXTRACTOR need not know of them
         return lambda item: item
     from knowledge.linking import fact_queue, linker_from_settings
 
@@ -166,7 +166,7 @@ def _facts(extractor: Extractor) -> Callable[[inputs.Input], inputs.Input]:
     return told
 
 
-def _reader(folder: str | None) -> Extractor:
+def _reader(folder: str | None) -> Reader:
     try:
         return reader_from_settings.load(folder)
     except reader_from_settings.PartMissing as error:
@@ -186,9 +186,9 @@ def _batches(items: Iterable[inputs.Input]) -> Iterator[list[inputs.Input]]:
         yield batch
 
 
-def _extractions(extractor: Extractor, batch: list[inputs.Input]) -> Iterator[tuple[Extraction, bool]]:
+def _extractions(reader: Reader, batch: list[inputs.Input]) -> Iterator[tuple[Extraction, bool]]:
     """Each input's extraction in order, and whether it could not be fetched or parsed."""
-    found = iter(extractor.read([item.document for item in batch if item.document]))
+    found = iter(reader.read([item.document for item in batch if item.document]))
     for item in batch:
         if item.document:
             extraction = _with_sights(next(found), item)

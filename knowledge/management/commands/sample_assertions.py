@@ -19,7 +19,7 @@ from extraction.readings import reader_from_settings
 from extraction.schema import Document, Extraction
 
 if TYPE_CHECKING:
-    from extraction.reader.extractor import Extractor
+    from extraction.reader.reader import Reader
 
 AROUND = 160  # code points before and after, shown to the judge
 _IDENTITY = ("page", "head", "tail", "relation")
@@ -69,13 +69,13 @@ class Command(BaseCommand):
             self.stdout.write(_verdict(judged))
 
     def _draw(self, options: dict[str, Any]) -> list[Row]:
-        extractor, thresholds = _reader(options["checkpoint"], options["threshold"])
-        pages = read_pages(options["news"], extractor)
-        rows = assertions(pages, extractor.name, thresholds)
+        reader, thresholds = _reader(options["checkpoint"], options["threshold"])
+        pages = read_pages(options["news"], reader)
+        rows = assertions(pages, reader.name, thresholds)
         rate = 1000 * len(rows) / max(1, pages.words)
         self.stderr.write(
             f"{len(pages.extractions)} pages, {pages.words} words, {len(rows)} assertions: {rate:.2f} a thousand words "
-            f"(checkpoint {extractor.name}, threshold {thresholds['default']:g})"
+            f"(checkpoint {reader.name}, threshold {thresholds['default']:g})"
         )
         for name in pages.without_text:
             self.stderr.write(f"no article text in {name}")
@@ -102,7 +102,7 @@ class Command(BaseCommand):
         self.stdout.write(f"The {len(judged)} judged assertions are those that were drawn now.")
 
 
-def read_pages(folder: Path, extractor: Extractor) -> Pages:
+def read_pages(folder: Path, reader: Reader) -> Pages:
     """Every saved page of the folder, read as one batch, in the order of their names."""
     from extraction.crawler.parsers import article_parser
 
@@ -118,7 +118,7 @@ def read_pages(folder: Path, extractor: Extractor) -> Pages:
             documents.append(Document(name, article.whole, len(article.title), language=article.language))
         else:
             empty.append(name)
-    extractions = {extraction.id: extraction for extraction in extractor.read(documents)}
+    extractions = {extraction.id: extraction for extraction in reader.read(documents)}
     return Pages(extractions, sum(len(document.text.split()) for document in documents), tuple(empty))
 
 
@@ -137,12 +137,12 @@ def draw(rows: Sequence[Row], count: int, seed: int) -> list[Row]:
     return [rows[index] for index in sorted(chosen)]
 
 
-def _reader(checkpoint: str | None, threshold: float | None) -> tuple[Extractor, dict[str, float]]:
+def _reader(checkpoint: str | None, threshold: float | None) -> tuple[Reader, dict[str, float]]:
     try:
-        extractor = reader_from_settings.load(checkpoint)
+        reader = reader_from_settings.load(checkpoint)
     except reader_from_settings.PartMissing as error:
         raise CommandError(str(error), returncode=3) from error
-    return extractor, dict(extractor.thresholds) if threshold is None else {"default": threshold}
+    return reader, dict(reader.thresholds) if threshold is None else {"default": threshold}
 
 
 def _shown(number: int, row: Row, text: str) -> str:

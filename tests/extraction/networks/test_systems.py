@@ -13,8 +13,8 @@ import torch
 from extraction.features.targets import PairTargets, TagTargets, pair_label, tag_targets
 from extraction.networks.outputs import PairOutput, TagOutput
 from extraction.networks.systems import SYSTEMS
-from extraction.reader.bio import mentions_of
 from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.decoding import mentions_of
 from tests.generated import (
     CASES,
     KEYS,

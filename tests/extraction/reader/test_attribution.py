@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 
 from extraction.networks.outputs import PairOutput
-from extraction.reader.pair_extractor import PairExtractor
+from extraction.reader.reader import Reader
 from extraction.schema import Document, Extraction, Region, Relation
 from extraction.text.parser import Parser
-from tests.extraction.reader.test_pair_extractor import TEXT, composed
+from tests.extraction.reader.test_pair_classifier import TEXT, classifier, composed
 
 REGIONS = (
     Region((0.1, 0.1, 0.3, 0.8), "person", 0.9, depth=0.5),
@@ -36,20 +36,18 @@ def picture(tmp_path: Path) -> str:
     return str(made)
 
 
-def asking(parser: Parser, folder: Path, system: str) -> PairExtractor:
+def asking(parser: Parser, folder: Path, system: str) -> Reader:
     """A reader of a random network of this system, of which every answer counts."""
-    made = composed(parser, folder / system, system)
-    made.manifest = dataclasses.replace(made.manifest, floor=0.0)
-    return made
+    return composed(parser, folder / system, system, floor=0.0)
 
 
 @pytest.mark.parametrize("system", ["mega", "focalmre", "rsrnet", "relformer"])
 def test_every_pair_system_says_what_it_says_without_the_picture(
     parser: Parser, tmp_path: Path, picture: str, system: str
 ) -> None:
-    extractor = asking(parser, tmp_path, system)
+    reader = asking(parser, tmp_path, system)
     shown = Document("1", TEXT, images=(picture, ""), regions=REGIONS)
-    [seen], [blind] = extractor.read([shown]), extractor.read([Document("1", TEXT)])
+    [seen], [blind] = reader.read([shown]), reader.read([Document("1", TEXT)])
     alone = {(one.head, one.tail, one.key): one.score for one in blind.relations}
     assert stated(seen) and all(one.without_image is None for one in blind.relations)
     for one in stated(seen):
@@ -70,8 +68,8 @@ def test_every_pair_system_says_what_it_says_without_the_picture(
 def test_evidence_are_shares_of_the_regions_that_were_given(
     parser: Parser, tmp_path: Path, picture: str, system: str, kind: str, regions: set[int], takes: str
 ) -> None:
-    extractor = asking(parser, tmp_path, system)
-    [read] = extractor.read([Document("1", TEXT, images=(picture, ""), regions=REGIONS)])
+    reader = asking(parser, tmp_path, system)
+    [read] = reader.read([Document("1", TEXT, images=(picture, ""), regions=REGIONS)])
     shares = [{part.reference["region"]: part.weight for part in one.evidence} for one in read.relations]
     assert set().union(*shares) == regions
     assert (read.takes, read.given) == (takes, (0, 1) if takes == "regions" else (0,))
@@ -87,11 +85,11 @@ def test_a_region_of_another_picture_is_named_by_its_number_in_the_document(
     parser: Parser, tmp_path: Path, picture: str
 ) -> None:
     """The surest stands in the second picture: the network is given it first, and what it says is of region 2."""
-    extractor = composed(parser, tmp_path, "mega")
-    label = 1 + extractor.manifest.inventory.relation_keys.index("/per/loc/place_of_birth")
-    extractor.network = Sees(extractor.network, label)
+    reader = composed(parser, tmp_path, "mega")
+    pairs = classifier(reader)
+    pairs.network = Sees(pairs.network, 1 + pairs.manifest.inventory.relation_keys.index("/per/loc/place_of_birth"))
     regions = (*REGIONS[:2], dataclasses.replace(REGIONS[2], score=0.99))
-    [read] = extractor.read([Document("1", TEXT, images=(picture, picture), regions=regions)])
+    [read] = reader.read([Document("1", TEXT, images=(picture, picture), regions=regions)])
     assert stated(read)
     for one in stated(read):
         assert [(part.reference, part.weight) for part in one.evidence] == [
@@ -124,10 +122,10 @@ class Sees(torch.nn.Module):
 
 
 def test_an_edge_that_only_the_picture_supports_is_known(parser: Parser, tmp_path: Path, picture: str) -> None:
-    extractor = composed(parser, tmp_path, "mega")
-    label = 1 + extractor.manifest.inventory.relation_keys.index("/per/loc/place_of_birth")
-    extractor.network = Sees(extractor.network, label)
-    [read] = extractor.read([Document("1", TEXT, images=(picture,), regions=REGIONS)])
+    reader = composed(parser, tmp_path, "mega")
+    pairs = classifier(reader)
+    pairs.network = Sees(pairs.network, 1 + pairs.manifest.inventory.relation_keys.index("/per/loc/place_of_birth"))
+    [read] = reader.read([Document("1", TEXT, images=(picture,), regions=REGIONS)])
     assert stated(read)
     for one in stated(read):
         assert one.score > 0.9 and one.without_image is not None and one.without_image < 0.01
@@ -138,9 +136,9 @@ def test_an_edge_that_only_the_picture_supports_is_known(parser: Parser, tmp_pat
 
 
 def test_what_could_not_be_seen_is_said(parser: Parser, tmp_path: Path, picture: str) -> None:
-    extractor = asking(parser, tmp_path, "focalmre")
+    reader = asking(parser, tmp_path, "focalmre")
     missing = {
-        name: extractor.read([document])[0].missing
+        name: reader.read([document])[0].missing
         for name, document in {
             "nothing shown": Document("1", TEXT),
             "no detector": Document("1", TEXT, images=(picture,)),
@@ -152,9 +150,10 @@ def test_what_could_not_be_seen_is_said(parser: Parser, tmp_path: Path, picture:
 
 
 def test_names_and_nouns_are_grounded_for_focal_frames(parser: Parser, tmp_path: Path, picture: str) -> None:
-    extractor = asking(parser, tmp_path, "focalmre")
+    reader = asking(parser, tmp_path, "focalmre")
     given: list[tuple[Region, ...]] = []
-    make = extractor.rows.batch
+    pairs = classifier(reader)
+    make = pairs.rows.batch
 
     class Watched:
         def __getattr__(self, name: str) -> Any:
@@ -164,10 +163,10 @@ def test_names_and_nouns_are_grounded_for_focal_frames(parser: Parser, tmp_path:
             given.extend(row.regions for row in asked)
             return make(asked)
 
-    rows = extractor.rows
-    extractor.rows = Watched()  # type: ignore[assignment]
-    extractor.read([Document("1", "Anna met a dog.", images=(picture,), regions=REGIONS)])
-    extractor.read([Document("1", "Anna saw Berlin and a dog.", images=(picture,), regions=REGIONS)])
+    rows = pairs.rows
+    pairs.rows = Watched()  # type: ignore[assignment]
+    reader.read([Document("1", "Anna met a dog.", images=(picture,), regions=REGIONS)])
+    reader.read([Document("1", "Anna saw Berlin and a dog.", images=(picture,), regions=REGIONS)])
     labels = {tuple((one.label, one.grounded) for one in regions) for regions in given if regions}
     assert (("person", False), ("dog", False), ("person", True), ("dog", True)) in {
         tuple(sorted(found, key=lambda one: (one[1], one[0] != "person"))) for found in labels

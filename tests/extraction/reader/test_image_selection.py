@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from extraction.features.batch import Needs
-from extraction.reader.image_selection import Given, given, surest, takes, told, unseen
+from extraction.reader.image_selection import Given, ImageSelection, surest, takes
 from extraction.schema import Document, Extraction, Region, Takes
 
 
@@ -16,6 +16,10 @@ def region(score: float, image: int = 0, label: str = "dog") -> Region:
 LEAD = (region(0.9), region(0.4), region(0.95, label="face"))
 OTHER = (region(0.8, 1), region(0.3, 1))
 BOTH = Document("1", "Words", images=("a.jpg", "b.jpg"), regions=(*LEAD, *OTHER))
+
+
+def given(document: Document, how: Takes, most: int) -> list[Given]:
+    return ImageSelection(how, Needs(objects=most)).given(document)
 
 
 @pytest.mark.parametrize(
@@ -73,12 +77,12 @@ def test_a_picture_in_which_nothing_is_found_is_no_missing_detector(
     unlooked = Document("1", "Words", images=("a.jpg",))
     empty = Document("1", "Words", images=("a.jpg",), looked=True)
     lost = Document("1", "Words", images=("",), regions=LEAD)
-    assert tuple(unseen(one, needs, given(one, "leading", 3)) for one in (unlooked, empty, lost)) == missing
+    assert tuple(ImageSelection("leading", needs).unavailable(one) for one in (unlooked, empty, lost)) == missing
 
 
 @pytest.mark.parametrize(("how", "numbers"), [("words", ()), ("regions", (0, 1)), ("leading", (0,)), ("each", (0, 1))])
 def test_it_is_told_which_pictures_were_given(how: Takes, numbers: tuple[int, ...]) -> None:
-    read = told(Extraction("1", "Words"), how, given(BOTH, how, 2))
+    read = ImageSelection(how, Needs(objects=2)).noted(Extraction("1", "Words"), BOTH)
     assert (read.takes, read.given) == (how, numbers)
-    surest_alone = told(Extraction("1", "Words"), "regions", given(BOTH, "regions", 1))
+    surest_alone = ImageSelection("regions", Needs(objects=1)).noted(Extraction("1", "Words"), BOTH)
     assert surest_alone.given == (0,)

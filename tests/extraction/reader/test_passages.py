@@ -1,6 +1,7 @@
 """Passages of one document made one Extraction: a symmetric relation once, directed ones as they were read."""
 
-from extraction.reader.extractor import Reading, _merge
+from extraction.reader.merging import merge
+from extraction.reader.passages import PassageReading
 from extraction.schema import Document, Mention, Relation
 
 TEXT = "Ada and Bertha."
@@ -10,7 +11,7 @@ ADA, BERTHA = Mention(0, 3, "person", 0.9), Mention(8, 14, "person", 0.8)
 def merged(*found: tuple[Mention, Mention, str, float]) -> tuple[Relation, ...]:
     spans = {(mention.start, mention.end): mention for mention in (ADA, BERTHA)}
     relations = {((h.start, h.end), (t.start, t.end), key): score for h, t, key, score in found}
-    return _merge(Document("1", TEXT), [Reading(spans, relations)], "en", ()).relations
+    return merge(Document("1", TEXT), [PassageReading(spans, relations)], "en", ()).relations
 
 
 def test_a_symmetric_relation_found_both_ways_is_given_once_with_the_higher_score():

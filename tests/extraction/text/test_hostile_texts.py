@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 import torch
 
-from extraction.reader.extractor import Extractor
+from extraction.reader.load import reader_of
+from extraction.reader.reader import Reader
 from extraction.schema import Document
 from extraction.text.cleaning import clean
 from extraction.text.parser import Parser
@@ -19,13 +20,13 @@ NEWS = "Ada Lovelace worked with Charles Babbage in London on the engine that he
 
 
 @pytest.fixture(scope="module")
-def extractor() -> Extractor:
+def reader() -> Reader:
     """Random weights that find something everywhere."""
     parser = Parser.load()
     made = tiny_checkpoint(parser, seed=6)
     with torch.no_grad():
         made.network.get_parameter("relations.out.bias").fill_(1.0)
-    return Extractor(dataclasses.replace(made, manifest=dataclasses.replace(made.manifest, floor=0.3)), parser)
+    return reader_of(dataclasses.replace(made, manifest=dataclasses.replace(made.manifest, floor=0.3)), parser)
 
 
 READ = {
@@ -58,8 +59,8 @@ DECLINED = {
 
 
 @pytest.mark.parametrize("text", READ.values(), ids=READ)
-def test_what_is_read_has_its_words_where_the_offsets_say(extractor: Extractor, text: str) -> None:
-    [found] = extractor.read([Document("1", text, min(5, len(text)))])
+def test_what_is_read_has_its_words_where_the_offsets_say(reader: Reader, text: str) -> None:
+    [found] = reader.read([Document("1", text, min(5, len(text)))])
     assert found.declined is None and found.text == text
     assert found.mentions or NEWS not in text
     for mention in found.mentions:
@@ -73,15 +74,13 @@ def test_what_is_read_has_its_words_where_the_offsets_say(extractor: Extractor, 
 
 
 @pytest.mark.parametrize(("text", "code"), DECLINED.values(), ids=DECLINED)
-def test_what_is_not_read_says_why(extractor: Extractor, text: str, code: str) -> None:
-    [found] = extractor.read([Document("1", text)])
+def test_what_is_not_read_says_why(reader: Reader, text: str, code: str) -> None:
+    [found] = reader.read([Document("1", text)])
     assert found.declined is not None and found.declined.code == code and found.declined.message.endswith(".")
     assert (found.mentions, found.relations) == ((), ())
 
 
-def test_a_hostile_text_changes_nothing_for_its_neighbours(extractor: Extractor) -> None:
-    alone = extractor.read([Document("1", NEWS)])
-    among = extractor.read(
-        [Document(str(n), text) for n, text in enumerate([READ["combining"], NEWS, READ["marks"], ""])]
-    )
+def test_a_hostile_text_changes_nothing_for_its_neighbours(reader: Reader) -> None:
+    alone = reader.read([Document("1", NEWS)])
+    among = reader.read([Document(str(n), text) for n, text in enumerate([READ["combining"], NEWS, READ["marks"], ""])])
     assert [(m.start, m.end) for m in among[1].mentions] == [(m.start, m.end) for m in alone[0].mentions]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.extraction.reader.test_pair_extractor import pair_checkpoint
+from tests.extraction.reader.test_pair_classifier import pair_checkpoint
 from tests.generated import CASES, SMALL
 from training.data.images import inputs
 

@@ -17,7 +17,7 @@ from extraction.reader.checkpoint import Checkpoint
 from extraction.readings import model_registry
 from extraction.schema import Example
 from extraction.text.parser import Parser
-from tests.extraction.reader.test_pair_extractor import pair_checkpoint
+from tests.extraction.reader.test_pair_classifier import pair_checkpoint
 from tests.generated import Chain, eight
 from training import run as training_run
 from training.data.preparation import prepare_for

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.extraction.reader.test_pair_extractor import pair_checkpoint
+from tests.extraction.reader.test_pair_classifier import pair_checkpoint
 from tests.generated import Chain, eight
 from training.evaluation import pipeline_evaluation
 from training.evaluation.metrics import Prediction

@@ -13,8 +13,11 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from extraction.features.cooccurrence import PmiTable
+from extraction.reader import load
 from extraction.reader.checkpoint import Checkpoint, CheckpointError
-from extraction.reader.extractor import WINDOW, Extractor, _both_ways
+from extraction.reader.load import reader_of
+from extraction.reader.merging import with_inverses
+from extraction.reader.passages import WINDOW, passages_of
 from extraction.schema import Document, Extraction, Mention, Relation
 from extraction.text.parser import Parser
 from tests.tiny import tiny_checkpoint
@@ -41,8 +44,8 @@ def checkpoint(parser):
 
 
 @pytest.fixture
-def extractor(checkpoint, parser):
-    return Extractor(checkpoint, parser)
+def reader(checkpoint, parser):
+    return reader_of(checkpoint, parser)
 
 
 def documents() -> list[Document]:
@@ -57,8 +60,8 @@ def facts(extraction: Extraction) -> dict[tuple[int, int, str], float]:
     return {(starts[one.head], starts[tail], one.key): one.score for one, tail in ends}
 
 
-def test_offsets_count_in_the_documents_text(extractor):
-    for document, extraction in zip(documents(), extractor.read(documents()), strict=True):
+def test_offsets_count_in_the_documents_text(reader):
+    for document, extraction in zip(documents(), reader.read(documents()), strict=True):
         assert extraction.id == document.id and extraction.text == document.text
         assert extraction.mentions and extraction.declined is None
         for mention in extraction.mentions:
@@ -69,37 +72,33 @@ def test_offsets_count_in_the_documents_text(extractor):
         assert starts == sorted(starts)
 
 
-def test_relations_join_mentions_and_reach_the_floor(extractor):
-    found = [relation for one in extractor.read(documents()) for relation in one.relations]
+def test_relations_join_mentions_and_reach_the_floor(reader):
+    found = [relation for one in reader.read(documents()) for relation in one.relations]
     assert found
-    assert all(extractor.floor <= relation.score <= 1 for relation in found)
-    keys = set(extractor.manifest.inventory.relation_keys)
-    for extraction in extractor.read(documents()):
+    assert all(reader.floor <= relation.score <= 1 for relation in found)
+    keys = set(reader.checkpoint.manifest.inventory.relation_keys)
+    for extraction in reader.read(documents()):
         for relation in extraction.relations:
             head, tail = extraction.mentions[relation.head], extraction.mentions[relation.tail]
-            kind = next(r for r in extractor.manifest.inventory.relations if r.key == relation.key)
+            kind = next(r for r in reader.checkpoint.manifest.inventory.relations if r.key == relation.key)
             assert relation.key in keys and kind.permits(head.type, tail.type) and relation.head != relation.tail
 
 
-def test_a_document_is_read_the_same_alone_and_among_others(extractor):
-    together = extractor.read(documents() * 3)
+def test_a_document_is_read_the_same_alone_and_among_others(reader):
+    together = reader.read(documents() * 3)
     for document, extraction in zip(documents(), together, strict=False):
-        (alone,) = extractor.read([document])
+        (alone,) = reader.read([document])
         assert [(m.start, m.end, m.type) for m in alone.mentions] == [
             (m.start, m.end, m.type) for m in extraction.mentions
         ]
         assert facts(alone) == pytest.approx(facts(extraction), abs=1e-4)
 
 
-def test_the_title_is_a_sentence_of_its_own_and_shown_beside_the_others(extractor, checkpoint):
-    passages = extractor._passages([documents()[2]], [None])
+def test_the_title_is_a_sentence_of_its_own_and_shown_beside_the_others(parser):
+    passages = passages_of(parser, [documents()[2]], titled=True)
     assert passages[0].title == ()
     assert all(one.title == ("Headline", "of", "a", "short", "story") for one in passages[1:]) and len(passages) > 1
-    blind = Extractor(
-        dataclasses.replace(checkpoint, manifest=dataclasses.replace(checkpoint.manifest, title=False)),
-        extractor.parser,
-    )
-    assert all(one.title == () for one in blind._passages([documents()[2]], [None]))
+    assert all(one.title == () for one in passages_of(parser, [documents()[2]], titled=False))
 
 
 @pytest.mark.parametrize(
@@ -114,24 +113,24 @@ def test_the_title_is_a_sentence_of_its_own_and_shown_beside_the_others(extracto
         ),
     ],
 )
-def test_what_is_not_read_says_why(extractor, text, code):
-    (extraction,) = extractor.read([Document("1", text)])
+def test_what_is_not_read_says_why(reader, text, code):
+    (extraction,) = reader.read([Document("1", text)])
     assert extraction.declined is not None and extraction.declined.code == code and extraction.declined.message
     assert extraction.mentions == () and extraction.text == text
 
 
-def test_a_long_sentence_is_read_in_windows_and_the_reading_says_so(extractor):
+def test_a_long_sentence_is_read_in_windows_and_the_reading_says_so(reader):
     long = "Ada Lovelace met " + "and ".join(f"Charles Babbage {number} " for number in range(60)) + "in London ."
-    short, extraction = extractor.read([Document("1", "Ada met Charles."), Document("2", long)])
+    short, extraction = reader.read([Document("1", "Ada met Charles."), Document("2", long)])
     assert short.missing == () and extraction.missing == ("windowed",)
     assert max(mention.end for mention in extraction.mentions) > len(long) // 2
     spans = [(mention.start, mention.end) for mention in extraction.mentions]
     assert all(one[1] <= other[0] for one, other in itertools.pairwise(spans))
 
 
-def test_a_sentence_of_too_many_pieces_is_cut_until_it_fits(extractor, parser, checkpoint):
+def test_a_sentence_of_too_many_pieces_is_cut_until_it_fits(reader, parser, checkpoint):
     narrow = dataclasses.replace(checkpoint, featurizer=_with_pieces(checkpoint, 40))
-    (extraction,) = Extractor(narrow, parser).read([documents()[0]])
+    (extraction,) = reader_of(narrow, parser).read([documents()[0]])
     assert extraction.missing == ("windowed",) and extraction.declined is None
 
 
@@ -142,45 +141,45 @@ def _with_pieces(checkpoint: Checkpoint, pieces: int):
     return Featurizer(old.tokenizer, old.pos, old.deps, old.pmi, pieces)
 
 
-def test_windows_share_words(extractor):
-    passages = extractor._passages([Document("1", "word " * 150 + ".")], [None])
+def test_windows_share_words(parser):
+    passages = passages_of(parser, [Document("1", "word " * 150 + ".")], titled=True)
     assert len(passages) > 1 and all(len(one.words.words) <= WINDOW for one in passages)
     assert passages[0].words.spans[-1] > passages[1].words.spans[0]
 
 
-def test_one_document_that_breaks_the_reader_does_not_break_the_others(extractor, monkeypatch):
-    parse = extractor.parser.parse_texts
+def test_one_document_that_breaks_the_reader_does_not_break_the_others(reader, monkeypatch):
+    parse = reader.parser.parse_texts
 
     def breaks(texts):
         if any("Zoë" in text for text in texts):
             raise ValueError("a word too many")
         return parse(texts)
 
-    monkeypatch.setattr(extractor.parser, "parse_texts", breaks)
-    first, second, third = extractor.read(documents())
+    monkeypatch.setattr(reader.parser, "parse_texts", breaks)
+    first, second, third = reader.read(documents())
     assert first.mentions and second.mentions
     assert (
         third.declined is not None and third.declined.code == "failed" and "a word too many" in third.declined.message
     )
 
 
-def test_nothing_to_read(extractor):
-    assert extractor.read([]) == []
+def test_nothing_to_read(reader):
+    assert reader.read([]) == []
 
 
-def test_the_bare_encoder_sees_the_same_batches(extractor):
-    extractor.seconds.clear()
-    extractor.read(documents())
-    assert {"parse", "features", "encode", "head", "decode"} <= set(extractor.seconds)
-    batches = extractor.batches(documents())
+def test_the_bare_encoder_sees_the_same_batches(reader):
+    reader.seconds.clear()
+    reader.read(documents())
+    assert {"parse", "features", "encode", "head", "decode"} <= set(reader.seconds)
+    batches = reader.batches(documents())
     assert sum(len(batch.ids) for batch in batches) >= 5
-    extractor.encode_only(batches)
+    reader.encode_only(batches)
 
 
-def test_thresholds(extractor, checkpoint, parser):
+def test_thresholds(checkpoint, parser):
     manifest = dataclasses.replace(checkpoint.manifest, thresholds={"default": 0.4, "employer": 0.7})
-    reader = Extractor(dataclasses.replace(checkpoint, manifest=manifest), parser)
-    assert reader.threshold("employer") == 0.7 and reader.threshold("spouse") == 0.4
+    made = reader_of(dataclasses.replace(checkpoint, manifest=manifest), parser)
+    assert made.threshold("employer") == 0.7 and made.threshold("spouse") == 0.4
 
 
 @pytest.fixture
@@ -192,8 +191,8 @@ def test_a_saved_checkpoint_reads_as_before(folder, checkpoint, parser):
     with torch.no_grad():
         for weight in checkpoint.network.parameters():
             weight.copy_(weight.half().float())
-    saved, before = Extractor.load(folder, parser=parser), Extractor(checkpoint, parser)
-    assert saved.manifest == checkpoint.manifest and len(saved.digest) == 64
+    saved, before = load.reader(folder, parser=parser), reader_of(checkpoint, parser)
+    assert saved.checkpoint.manifest == checkpoint.manifest and len(saved.digest) == 64
     for one, other in zip(saved.read(documents()), before.read(documents()), strict=True):
         assert one == other
 
@@ -262,19 +261,19 @@ def test_weights_that_are_not_numbers_are_refused(folder):
 
 def test_a_checkpoint_needs_nothing_outside_its_folder(folder, tmp_path, parser):
     moved = shutil.move(folder, tmp_path / "elsewhere")
-    assert Extractor.load(moved, parser=parser).read([documents()[0]])[0].mentions
+    assert load.reader(moved, parser=parser).read([documents()[0]])[0].mentions
 
 
 def test_another_parser_than_the_trained_one_is_said(checkpoint, parser, caplog):
     manifest = dataclasses.replace(checkpoint.manifest, parser="another 1.0")
-    Extractor(dataclasses.replace(checkpoint, manifest=manifest), parser)
+    reader_of(dataclasses.replace(checkpoint, manifest=manifest), parser)
     assert "another 1.0" in caplog.text and parser.version in caplog.text
 
 
 def test_a_relation_and_its_inverse_are_one_fact_where_their_ends_permit_it():
     mentions = [Mention(0, 4, "location"), Mention(6, 12, "location"), Mention(14, 18, "organization")]
     read = [Relation(0, 1, "located_in", 0.9), Relation(1, 0, "contains", 0.4), Relation(2, 1, "located_in", 0.8)]
-    both = _both_ways({(one.head, int(str(one.tail)), one.key): one for one in read}, mentions)
+    both = with_inverses({(one.head, int(str(one.tail)), one.key): one for one in read}, mentions)
     assert {place: one.score for place, one in both.items()} == {
         (0, 1, "located_in"): 0.9,
         (1, 0, "contains"): 0.9,
@@ -286,7 +285,7 @@ def test_a_relation_and_its_inverse_are_one_fact_where_their_ends_permit_it():
 def test_of_two_contrary_answers_the_surer_one_stands_under_both_names(other, stands):
     mentions = [Mention(0, 4, "location"), Mention(6, 12, "location")]
     read = [Relation(0, 1, "located_in", 0.9), Relation(1, 0, "located_in", other), Relation(0, 1, "shares", 0.5)]
-    both = _both_ways({(one.head, int(str(one.tail)), one.key): one for one in read}, mentions)
+    both = with_inverses({(one.head, int(str(one.tail)), one.key): one for one in read}, mentions)
     sure = max(0.9, other)
     assert {place: one.score for place, one in both.items()} == {
         (*stands, "located_in"): sure,
@@ -295,8 +294,8 @@ def test_of_two_contrary_answers_the_surer_one_stands_under_both_names(other, st
     }
 
 
-def test_what_has_no_inverse_may_hold_both_ways():
+def test_what_has_no_inverse_may_holdwith_inverses():
     mentions = [Mention(0, 4, "person"), Mention(6, 12, "person")]
     read = {(0, 1, "influenced_by"): Relation(0, 1, "influenced_by", 0.9)}
     read[1, 0, "influenced_by"] = Relation(1, 0, "influenced_by", 0.5)
-    assert _both_ways(read, mentions) == read
+    assert with_inverses(read, mentions) == read

@@ -12,11 +12,16 @@ import torch
 
 from extraction.labels import inventory
 from extraction.networks.outputs import PairOutput
+from extraction.reader import load
 from extraction.reader.checkpoint import Checkpoint, CheckpointError
 from extraction.reader.decoding import Found, FoundMention
-from extraction.reader.extractor import Extractor
-from extraction.reader.pair_extractor import PairExtractor, meanings, reader
-from extraction.reader.tag_extractor import TagExtractor
+from extraction.reader.joint import JointDetector
+from extraction.reader.label_mapping import by_types, meanings
+from extraction.reader.load import reader_of
+from extraction.reader.pair_classifier import PairClassifier
+from extraction.reader.passages import calibrated
+from extraction.reader.reader import Reader
+from extraction.reader.tagger import Tagger
 from extraction.schema import Document, Fact, Region
 from extraction.text.parser import Parser
 from tests.generated import config, eight, network, prepared
@@ -44,27 +49,26 @@ def pair_checkpoint(folder: Path, system: str, head: str, **changes: Any) -> Che
     return Checkpoint.load(folder)
 
 
-class Names(Extractor):
+class Names(JointDetector):
     """Finds capitalised words: persons, but for two places. Sure of everything."""
 
-    def _find(self, features, passages):
-        return [Found(self._names[place]) for place in range(len(features))]
-
-    def _features(self, passages):
-        self._names = [tuple(self._spans(one.words.words)) for one in passages]
-        return super()._features(passages)
+    def detect(self, documents, passages, features, watch):
+        manifest = self.checkpoint.manifest
+        return [calibrated(manifest, one, Found(tuple(self._spans(one.words.words)))) for one in passages]
 
     def _spans(self, words):
-        types = self.manifest.inventory.types
+        types = self.checkpoint.manifest.inventory.types
         for place, word in enumerate(words):
             if word[0].isupper() and word != "Nobody":
                 kind = "location" if word in ("Berlin", "Paris") else "person"
                 yield FoundMention(place, place + 1, types.index(kind), 9.0)
 
 
-def composed(parser: Parser, folder: Path, system: str = "mtb", head: str = "pair") -> PairExtractor:
-    names = Names(tiny_checkpoint(parser), parser)
-    return PairExtractor(pair_checkpoint(folder, system, head), names, parser)
+def composed(parser: Parser, folder: Path, system: str = "mtb", head: str = "pair", **manifest: Any) -> Reader:
+    """A pair network behind `Names`; `manifest`: what is changed in its manifest."""
+    made = pair_checkpoint(folder, system, head)
+    made = dataclasses.replace(made, manifest=dataclasses.replace(made.manifest, **manifest))
+    return Reader(parser, Names(tiny_checkpoint(parser)), PairClassifier(made))
 
 
 class Says(torch.nn.Module):
@@ -82,10 +86,15 @@ class Says(torch.nn.Module):
         return PairOutput(logits)
 
 
-def saying(extractor: PairExtractor, key: str) -> Says:
-    label = 1 + extractor.manifest.inventory.relation_keys.index(key)
-    extractor.network = Says(extractor.network, label)
-    return extractor.network
+def classifier(reader: Reader) -> PairClassifier:
+    assert isinstance(reader.relations, PairClassifier)
+    return reader.relations
+
+
+def saying(reader: Reader, key: str) -> Says:
+    pairs = classifier(reader)
+    pairs.network = Says(pairs.network, 1 + pairs.manifest.inventory.relation_keys.index(key))
+    return pairs.network
 
 
 def test_labels_are_turned_into_the_products_with_their_direction():
@@ -94,15 +103,18 @@ def test_labels_are_turned_into_the_products_with_their_direction():
     contain = found["/loc/loc/contain"]
     assert contain is not None and (contain.key, contain.turned) == ("located_in", True)
     born = found["/per/loc/place_of_birth"]
-    assert born is not None and born.permits("person", "location") and not born.permits("location", "person")
+    assert born is not None and "person" in born.heads - born.tails and "location" in born.tails - born.heads
+    permitted = by_types(list(found.values()))
+    assert (names.relation_keys.index("/per/loc/place_of_birth"), born) in permitted["person", "location"]
+    assert born not in [one for _, one in permitted.get(("location", "person"), ())]
     own = inventory(("mnre",), "mapped")
     assert all(one is not None and one.key in own.relation_keys for one in meanings(own, ("mnre",)))
 
 
 def test_a_pair_system_reads_the_pairs_that_some_relation_may_join(parser, tmp_path):
-    extractor = composed(parser, tmp_path)
-    says = saying(extractor, "/per/loc/place_of_birth")
-    (read,) = extractor.read([Document("1", TEXT)])
+    reader = composed(parser, tmp_path)
+    says = saying(reader, "/per/loc/place_of_birth")
+    (read,) = reader.read([Document("1", TEXT)])
     found = {(TEXT[read.mentions[r.head].start : read.mentions[r.head].end], r.key) for r in read.relations}
     assert found == {("Anna", "place_of_birth"), ("Stone", "place_of_birth"), ("Bob", "place_of_birth"),
                      ("Reed", "place_of_birth")}  # fmt: skip
@@ -111,44 +123,43 @@ def test_a_pair_system_reads_the_pairs_that_some_relation_may_join(parser, tmp_p
     assert sum(len(batch.ids) for batch in says.asked) == 8
     for batch in says.asked:
         starts = batch.ids.gather(1, torch.stack([batch.pairs.head, batch.pairs.tail], 1))
-        assert (starts == torch.tensor([extractor.rows.markers[0], extractor.rows.markers[2]])).all()
+        assert (starts == torch.tensor([classifier(reader).rows.markers[0], classifier(reader).rows.markers[2]])).all()
 
 
 def test_a_turned_label_turns_its_ends(parser, tmp_path):
-    extractor = composed(parser, tmp_path)
-    saying(extractor, "/loc/loc/contain")
+    reader = composed(parser, tmp_path)
+    saying(reader, "/loc/loc/contain")
     text = "Berlin Paris"
-    (read,) = extractor.read([Document("1", text)])
+    (read,) = reader.read([Document("1", text)])
     starts = [one.start for one in read.mentions]
     ends = {(starts[one.head], starts[one.tail], one.key) for one in read.relations if isinstance(one.tail, int)}
     # it says so of both orders, and only one can hold
     assert ends == {(7, 0, "located_in"), (0, 7, "contains")}
-    extractor.network.label = 0
-    assert extractor.read([Document("1", text)])[0].relations == ()
+    classifier(reader).network.label = 0
+    assert reader.read([Document("1", text)])[0].relations == ()
 
 
 def test_regions_of_each_picture_are_asked_about_beside_their_picture(parser, tmp_path):
-    extractor = composed(parser, tmp_path, "relformer", "region_pair")
-    keys = extractor.manifest.inventory.relation_keys
-    says = saying(extractor, keys[0])
+    reader = composed(parser, tmp_path, "relformer", "region_pair")
+    keys = reader.checkpoint.manifest.inventory.relation_keys
+    says = saying(reader, keys[0])
     dog, cat = (Region((0.1, 0.1, 0.2, 0.2), label) for label in ("dog", "cat"))
     other = Region((0.5, 0.1, 0.2, 0.2), "dog", image=1)
-    (read,) = extractor.read([Document("1", "Anna left.", regions=(dog, cat, other))])
+    (read,) = reader.read([Document("1", "Anna left.", regions=(dog, cat, other))])
     assert [(one.head, one.tail) for one in read.relations] == [(0, dog), (0, cat), (0, other)]
     assert (read.takes, read.given) == ("each", (0, 1))
     (batch,) = says.asked
     assert batch.pairs.region.tolist() == [0, 1, 0]
     assert batch.objects is not None and batch.objects.present.sum(1).tolist() == [2, 2, 1]
     assert batch.objects.boxes[2, 0].tolist() == pytest.approx([0.6, 0.2, 0.2, 0.2])
-    assert extractor.read([Document("1", "Anna left.")])[0].relations == ()
+    assert reader.read([Document("1", "Anna left.")])[0].relations == ()
 
 
 def test_thresholds_are_asked_for_by_the_products_keys(parser, tmp_path):
-    extractor = composed(parser, tmp_path)
     own = {"default": 0.5, "/per/loc/place_of_birth": 0.8, "/loc/loc/contain": 0.3}
-    extractor.manifest = dataclasses.replace(extractor.manifest, thresholds=own)
-    assert extractor.threshold("place_of_birth") == 0.8 and extractor.threshold("located_in") == 0.3
-    assert extractor.threshold("sibling") == 0.5
+    reader = composed(parser, tmp_path, thresholds=own)
+    assert reader.threshold("place_of_birth") == 0.8 and reader.threshold("located_in") == 0.3
+    assert reader.threshold("sibling") == 0.5
 
 
 @pytest.mark.parametrize("system", ["mtb", "mega", "focalmre", "rsrnet", "relformer"])
@@ -156,11 +167,12 @@ def test_every_pair_system_is_loaded_as_a_reader(parser, tmp_path, system):
     detector = tmp_path / "mentions"
     tiny_checkpoint(parser).save(detector)
     pair_checkpoint(tmp_path / system, system, "pair", mentions=str(detector))
-    extractor = Extractor.load(tmp_path / system, parser=parser)
-    assert isinstance(extractor, PairExtractor) and extractor.mentions.digest == Checkpoint.load(detector).digest
-    (read,) = extractor.read([Document("1", TEXT)])
+    reader = load.reader(tmp_path / system, parser=parser)
+    assert isinstance(reader.relations, PairClassifier)
+    assert reader.mentions.checkpoint.digest == Checkpoint.load(detector).digest
+    (read,) = reader.read([Document("1", TEXT)])
     assert read.declined is None
-    again = extractor.read([Document("2", TEXT), Document("1", TEXT)])[1]
+    again = reader.read([Document("2", TEXT), Document("1", TEXT)])[1]
     assert again.mentions == read.mentions
     assert np.allclose([one.score for one in again.relations], [one.score for one in read.relations], atol=1e-4)
 
@@ -171,7 +183,7 @@ def test_a_detector_that_was_changed_is_refused(parser, tmp_path):
     checkpoint = pair_checkpoint(tmp_path / "mtb", "mtb", "pair", mentions=str(detector))
     tiny_checkpoint(parser, seed=1).save(detector)
     with pytest.raises(CheckpointError, match="is not the one"):
-        reader(checkpoint, "cpu", parser)
+        reader_of(checkpoint, parser)
     with pytest.raises(CheckpointError, match="finds no mentions"):
         pair_checkpoint(tmp_path / "other", "mtb", "pair", mentions=str(tmp_path / "mtb"))
 
@@ -181,14 +193,14 @@ def test_a_tagger_reads_mentions_in_the_products_types(parser, tmp_path):
     with torch.no_grad():
         checkpoint.network.emit.bias.zero_()
         checkpoint.network.emit.bias[1 + 2 * checkpoint.manifest.inventory.types.index("org")] = 9.0
-    extractor = reader(checkpoint, "cpu", parser)
-    assert isinstance(extractor, TagExtractor)
-    (read,) = extractor.read([Document("1", "Anna left.")])
+    reader = reader_of(checkpoint, parser)
+    assert isinstance(reader.mentions, Tagger) and reader.relations is None
+    (read,) = reader.read([Document("1", "Anna left.")])
     assert {one.type for one in read.mentions} == {"organization"} and read.relations == ()
 
 
 def test_a_tagger_is_shown_the_leading_picture_alone_or_in_front_of_a_pair_system(parser, tmp_path):
-    tagger = reader(pair_checkpoint(tmp_path / "tags", "rsrnet", "tags"), "cpu", parser)
+    tagger = reader_of(pair_checkpoint(tmp_path / "tags", "rsrnet", "tags"), parser)
     asked = watched(tagger)
     box = Region((0.1, 0.1, 0.4, 0.4), "dog")
     shown = Document("1", "Anna left.", images=("", ""), regions=(box, dataclasses.replace(box, image=1)))
@@ -199,47 +211,48 @@ def test_a_tagger_is_shown_the_leading_picture_alone_or_in_front_of_a_pair_syste
     # The whole canvas and its one box; nothing of the second picture, and nothing of another post's.
     assert batch.pictures is not None and batch.pictures.present.sum(1).tolist() == [2, 0]
     assert tagger.read([Document("1", "Anna left.", images=("x.jpg",))])[0].missing == ("detector",)
-    behind = PairExtractor(pair_checkpoint(tmp_path / "mtb", "mtb", "pair"), tagger, parser)
+    behind = Reader(parser, tagger.mentions, PairClassifier(pair_checkpoint(tmp_path / "mtb", "mtb", "pair")))
     behind.read([bare, shown])
     assert asked[-1].pictures is not None and asked[-1].pictures.present.any(1).sum() == 1
 
 
-def watched(extractor: Extractor) -> list[Any]:
+def watched(reader: Reader) -> list[Any]:
     """The batches that its network is asked about from now on."""
     asked: list[Any] = []
-    forward = extractor.network.forward
+    network = reader.checkpoint.network
+    forward = network.forward
 
     def told(batch: Any) -> Any:
         asked.append(batch)
         return forward(batch)
 
-    extractor.network.forward = told
+    network.forward = told
     return asked
 
 
 def test_a_network_that_takes_facts_is_shown_those_of_the_document_and_echoes_are_marked(parser, tmp_path):
-    extractor = composed(parser, tmp_path, "relformer", "pair")
-    assert extractor.takes_facts
-    says = saying(extractor, "/per/loc/place_of_birth")
+    reader = composed(parser, tmp_path, "relformer", "pair")
+    assert reader.takes_facts
+    says = saying(reader, "/per/loc/place_of_birth")
     facts = (
         Fact("Anna", "place of birth", "Berlin", "Wikidata", "place_of_birth"),
         Fact("Bob", "is", "a poet", "Wikidata"),
     )
-    (read,) = extractor.read([Document("1", TEXT, facts=facts)])
+    (read,) = reader.read([Document("1", TEXT, facts=facts)])
     assert read.facts == facts and "facts" not in read.missing
     echoed = {TEXT[read.mentions[one.head].start : read.mentions[one.head].end] for one in read.relations
               if any(part.kind == "fact" for part in one.evidence)}  # fmt: skip
     assert echoed == {"Anna"}
     shown = [batch.facts for batch in says.asked]
     assert all(one is not None and one.present.any() for one in shown) and any(one.mention.any() for one in shown)
-    (bare,) = extractor.read([Document("1", TEXT)])
+    (bare,) = reader.read([Document("1", TEXT)])
     assert bare.missing == ("facts",) and bare.facts == () and says.asked[-1].facts is None
-    (known,) = extractor.read([Document("1", TEXT, facts=())])
+    (known,) = reader.read([Document("1", TEXT, facts=())])
     assert known.missing == ()
 
 
 def test_a_network_without_knowledge_is_shown_no_facts(parser, tmp_path):
-    extractor = composed(parser, tmp_path)
-    assert not extractor.takes_facts
-    (read,) = extractor.read([Document("1", TEXT, facts=(Fact("Anna", "is", "known", "Wikidata"),))])
+    reader = composed(parser, tmp_path)
+    assert not reader.takes_facts
+    (read,) = reader.read([Document("1", TEXT, facts=(Fact("Anna", "is", "known", "Wikidata"),))])
     assert read.facts == () and read.missing == ()

@@ -10,9 +10,9 @@ import torch
 
 from extraction.features.batch import OBJECT_EDGES, OBJECT_WIDTH
 from extraction.networks.eega import EEGA
+from extraction.reader import load
 from extraction.reader.checkpoint import Checkpoint
-from extraction.reader.extractor import Extractor
-from extraction.reader.visual_extractor import SeeingExtractor
+from extraction.reader.joint import JointDetector, VisualJointDetector
 from extraction.schema import Document, Region
 from extraction.text.parser import Parser
 from tests.tiny import tiny_checkpoint
@@ -41,12 +41,13 @@ def seeing(parser: Parser) -> Checkpoint:
 
 def test_a_saved_checkpoint_with_a_visual_side_is_loaded_as_one_that_sees(parser, tmp_path):
     seeing(parser).save(tmp_path)
-    assert isinstance(Extractor.load(tmp_path, parser=parser), SeeingExtractor)
-    assert type(Extractor.load(tiny_checkpoint(parser).save(tmp_path / "blind"), parser=parser)) is Extractor
+    assert isinstance(load.reader(tmp_path, parser=parser).mentions, VisualJointDetector)
+    blind = load.reader(tiny_checkpoint(parser).save(tmp_path / "blind"), parser=parser)
+    assert isinstance(blind.mentions, JointDetector)
 
 
 def test_regions_move_scores_and_stand_beside_them(parser):
-    reader = SeeingExtractor(seeing(parser), parser)
+    reader = load.reader_of(seeing(parser), parser)
     plain, shown = reader.read([Document("1", TEXT), Document("2", TEXT, images=("x.jpg",), regions=BOXES)])
     assert plain.relations and shown.relations
     assert not plain.grids and all(one.without_image is None and not one.evidence for one in plain.relations)
@@ -62,7 +63,7 @@ def test_regions_move_scores_and_stand_beside_them(parser):
 
 
 def test_a_reader_that_cannot_see_the_picture_says_so(parser):
-    reader = SeeingExtractor(seeing(parser), parser)
+    reader = load.reader_of(seeing(parser), parser)
     bare, whole = reader.read([Document("1", TEXT, images=("x.jpg",)), Document("2", TEXT)])
     assert "detector" in bare.missing and "detector" not in whole.missing
     assert bare.relations == whole.relations

@@ -1,0 +1,60 @@
+"""From a checkpoint's folder to a Reader: `reader().read([Document("1", "…")])`. No Django."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from extraction.reader.checkpoint import SHIPPED, Checkpoint, CheckpointError
+from extraction.reader.joint import JointDetector, VisualJointDetector
+from extraction.reader.pair_classifier import PairClassifier
+from extraction.reader.reader import MentionDetector, Reader
+from extraction.reader.tagger import Tagger
+from extraction.text.parser import Parser
+from extraction.vision.grounding import Grounder
+
+FINDS_MENTIONS = ("word_pairs", "tags")  # heads
+
+
+def reader(
+    path: Path | str | None = None,
+    device: str = "cpu",
+    parser: Parser | None = None,
+    grounder: Grounder | None = None,
+) -> Reader:
+    """The reader of the checkpoint in this folder, or of the shipped one. Raises CheckpointError or ParserMissing."""
+    checkpoint = Checkpoint.load(Path(path) if path else SHIPPED)
+    return reader_of(checkpoint, parser or Parser.load(), device, grounder)
+
+
+def reader_of(checkpoint: Checkpoint, parser: Parser, device: str = "cpu", grounder: Grounder | None = None) -> Reader:
+    """The reader of a checkpoint of any system. Raises CheckpointError."""
+    if checkpoint.manifest.head in FINDS_MENTIONS:
+        return Reader(parser, _alone(checkpoint, device), grounder=grounder)
+    detector = _in_front(_detector_of(checkpoint), device)
+    return Reader(parser, detector, PairClassifier(checkpoint, device, grounder), grounder)
+
+
+def _alone(checkpoint: Checkpoint, device: str) -> MentionDetector:
+    if checkpoint.manifest.head == "tags":
+        return Tagger(checkpoint, device)
+    visual = checkpoint.network.needs.objects
+    return VisualJointDetector(checkpoint, device) if visual else JointDetector(checkpoint, device)
+
+
+def _in_front(checkpoint: Checkpoint, device: str) -> MentionDetector:
+    """The detector for a pair network: a joint network that stands in front of one is shown the words alone."""
+    return Tagger(checkpoint, device) if checkpoint.manifest.head == "tags" else JointDetector(checkpoint, device)
+
+
+def _detector_of(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint that finds the mentions for a pair checkpoint. Raises CheckpointError where it has changed."""
+    named = checkpoint.manifest.mentions
+    found = Checkpoint.load(Path(named.get("path") or SHIPPED))
+    if found.manifest.head not in FINDS_MENTIONS:
+        raise CheckpointError(f"{named['path']} finds no mentions: it is itself asked about those of another one")
+    if named.get("digest", found.digest) != found.digest:
+        raise CheckpointError(
+            f"the checkpoint in {named['path']} is not the one that {checkpoint.manifest.name} was put behind: train "
+            "it again, or put the right one back"
+        )
+    return found

@@ -1,0 +1,259 @@
+"""Pair networks as relation classifiers: asked about pairs of the mentions that a detector has found. No Django.
+
+A network of mentions alone is asked about all ordered pairs of a sentence's mentions that some relation may join. One
+of mentions and regions is asked about every mention with every region of each picture, and the relations between
+mentions stay the detector's. The labels of its data set are turned into the product's relations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import permutations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from extraction.features.batch import Batch, to_device
+from extraction.features.entity_markers import add_markers
+from extraction.features.featurizer import Features
+from extraction.features.model_inputs import Row, Rows, pixels_at
+from extraction.labels import REGION_RELATIONS
+from extraction.networks.outputs import PairOutput
+from extraction.reader import attribution
+from extraction.reader.calibration import log_odds
+from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.image_selection import Given, ImageSelection, takes
+from extraction.reader.label_mapping import by_types, meanings
+from extraction.reader.passages import Passage, PassageReading, Span, fit, word_spans
+from extraction.reader.stopwatch import Stopwatch
+from extraction.schema import Candidate, Document, Example, Region, WordSpan
+from extraction.vision import grounding
+
+MOST_MENTIONS = 24  # of a sentence, whose pairs are asked about: a list of names has hundreds of pairs
+BATCH_ROWS = 64
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class PairRow:
+    """One row of the network's input: a mention, with another one or with a region of what was given, of a passage."""
+
+    passage: int
+    head: Span
+    tail: Span | Region
+    row: Row
+    given: Given
+
+
+@dataclass(frozen=True, slots=True)
+class Pictured:
+    """What the picture adds to one row: its scores without it, the row's weights over the regions that were given, and
+    those of each word of the sentence over regions or patches. None where the network does not tell."""
+
+    without: Floats
+    weights: Floats | None
+    attended: Floats | None
+
+
+class PairClassifier:
+    """Finds the relations of mentions, or of mentions and regions, with a pair network."""
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "cpu", grounder: grounding.Grounder | None = None) -> None:
+        """`grounder` is a zero-shot detector for the words of a sentence, in the place of classes' names."""
+        self.checkpoint, self.device, self.grounder = checkpoint, device, grounder
+        self.manifest = manifest = checkpoint.manifest
+        self.network = checkpoint.network.to(device).eval()
+        needs, tokenizer = self.network.needs, checkpoint.featurizer.tokenizer
+        self.images = ImageSelection(takes(needs, manifest.head), needs)
+        self.meanings = meanings(manifest.inventory, manifest.data)
+        self.permitted = by_types(self.meanings)
+        self.rows = Rows(needs, tokenizer, add_markers(tokenizer), manifest.classes, pixels_at)
+
+    @property
+    def finds_depictions(self) -> bool:
+        depictions = any(one is not None and one.key in REGION_RELATIONS for one in self.meanings)
+        return self.manifest.head == "region_pair" and depictions
+
+    def thresholds(self, detector: Mapping[str, float]) -> dict[str, float]:
+        own = self.manifest.thresholds
+        found = {} if self.manifest.head == "pair" else dict(detector)
+        for relation, meaning in zip(self.manifest.inventory.relations, self.meanings, strict=True):
+            if meaning is not None:
+                found[meaning.key] = max(own.get(relation.key, own["default"]), found.get(meaning.key, 0.0))
+        return {"default": own["default"], **found}
+
+    def fit(self, passages: Sequence[Passage]) -> tuple[list[Features], list[Passage]]:
+        titled = self.manifest.title
+        return fit(self.checkpoint.featurizer, passages if titled else [replace(one, title=()) for one in passages])
+
+    def relate(
+        self,
+        documents: Sequence[Document],
+        passages: Sequence[Passage],
+        features: Sequence[Features],
+        detected: Sequence[PassageReading],
+        watch: Stopwatch,
+    ) -> list[PassageReading]:
+        with watch.timed("features"):
+            rows = list(self._pair_rows(documents, passages, features, detected))
+        keep = self.manifest.head == "region_pair"
+        readings = [
+            PassageReading(one.mentions, dict(one.relations) if keep else {}, list(one.shown)) for one in detected
+        ]
+        self._classify(rows, passages, readings, watch)
+        return readings
+
+    def _pair_rows(
+        self,
+        documents: Sequence[Document],
+        passages: Sequence[Passage],
+        features: Sequence[Features],
+        detected: Sequence[PassageReading],
+    ) -> Iterator[PairRow]:
+        given = [self.images.given(document) for document in documents]
+        for place, (passage, shown, reading) in enumerate(zip(passages, features, detected, strict=True)):
+            spans = sorted(reading.mentions)[:MOST_MENTIONS]
+            ends = zip(word_spans(passage, spans), spans, strict=True)
+            mentions = tuple(WordSpan(*words, reading.mentions[span].type) for words, span in ends)
+            facts = (documents[passage.document].facts or ()) if self.images.needs.facts else ()
+            for look in given[passage.document]:
+                regions = look.regions
+                if self.images.needs.pictures in ("focal", "crops"):
+                    regions += self._grounded(passage, mentions, regions, look.image)
+                example = Example("", "", passage.words.words, mentions, image=look.image, regions=regions, facts=facts)
+                for one in self._candidates(mentions, regions):
+                    tail = regions[one.tail] if one.region else spans[one.tail]
+                    yield PairRow(place, spans[one.head], tail, self.rows.pair(example, shown, one), look)
+
+    def _grounded(
+        self, passage: Passage, mentions: Sequence[WordSpan], regions: Sequence[Region], image: str
+    ) -> tuple[Region, ...]:
+        """The regions that show the nouns and names of the sentence; which pair is asked about plays no part."""
+        names = [(one.start, one.end, one.type) for one in mentions]
+        wanted = grounding.phrases(passage.words.words, passage.words.tags, names)
+        pixels = self.rows.look(image) if self.grounder and image else None
+        if self.grounder is not None and pixels is not None:
+            found = grounding.with_grounder(self.grounder, pixels, wanted, regions)
+        else:
+            found = grounding.by_class(wanted, regions)
+        return grounding.regions_for(found)
+
+    def _candidates(self, mentions: Sequence[WordSpan], regions: Sequence[Region]) -> Iterator[Candidate]:
+        if self.manifest.head == "region_pair":
+            yield from (
+                Candidate(head, tail, region=True)
+                for head in range(len(mentions))
+                for tail in range(min(len(regions), self.images.needs.objects))
+            )
+            return
+        for head, tail in permutations(range(len(mentions)), 2):
+            if (mentions[head].type, mentions[tail].type) in self.permitted:
+                yield Candidate(head, tail)
+
+    @torch.inference_mode()
+    def _classify(
+        self,
+        rows: Sequence[PairRow],
+        passages: Sequence[Passage],
+        readings: Sequence[PassageReading],
+        watch: Stopwatch,
+    ) -> None:
+        """Adds what the network answers about these rows to the readings of their passages."""
+        order = sorted(range(len(rows)), key=lambda place: len(rows[place].row.features.ids))
+        for start in range(0, len(order), BATCH_ROWS):
+            chosen = [rows[place] for place in order[start : start + BATCH_ROWS]]
+            with watch.timed("features"):
+                batch = to_device(self.rows.batch([one.row for one in chosen]), self.device)
+            with watch.timed("head"):
+                output = self.network(batch)
+                scores = self._scores(output)
+            with watch.timed("picture"):
+                pictured = self._pictured(chosen, batch, output, scores)
+                self._add_grids(chosen, batch, pictured, passages, readings)
+            with watch.timed("decode"):
+                for place, one in enumerate(chosen):
+                    self._add(readings[one.passage], one, scores[place], pictured.get(place))
+
+    def _scores(self, output: PairOutput) -> Floats:
+        """(rows, labels without none): the calibrated probability of each label, both ends taken for right."""
+        return self.manifest.calibration.labels(log_odds(output.logits.double().cpu().numpy())[:, 1:])
+
+    def _pictured(
+        self, chosen: Sequence[PairRow], batch: Batch, output: PairOutput, scores: Floats
+    ) -> dict[int, Pictured]:
+        """What the picture adds to the rows that reach the floor; {} for a network that sees none."""
+        if self.manifest.head == "region_pair" or not attribution.sees_pictures(batch):
+            return {}
+        above = np.flatnonzero(scores.max(axis=1, initial=0.0) >= self.manifest.floor).tolist()
+        if not above:
+            return {}
+        masked = [attribution.without_picture(chosen[place].row) for place in above]
+        bare = self._scores(self.network(to_device(self.rows.batch(masked), self.device)))
+        attended = attribution.attention(self.network, batch)
+        return {
+            place: Pictured(
+                without=alone,
+                weights=attribution.weights_of(place, batch, output, attended, chosen[place].given.regions),
+                attended=None if attended is None else attended[place],
+            )
+            for place, alone in zip(above, bare, strict=True)
+        }
+
+    def _add_grids(
+        self,
+        chosen: Sequence[PairRow],
+        batch: Batch,
+        pictured: Mapping[int, Pictured],
+        passages: Sequence[Passage],
+        readings: Sequence[PassageReading],
+    ) -> None:
+        """Gives each passage the weights of its words, or else of its mentions, over the picture, once."""
+        for place, one in pictured.items():
+            passage, given = chosen[place].passage, chosen[place].given
+            reading, spans = readings[passage], passages[passage].words.spans
+            if not reading.grids and one.attended is not None:
+                made = attribution.grid(one.attended, spans, given, patches=batch.objects is None)
+            elif not reading.grids and batch.pairs is not None:
+                heads = batch.pairs.head_word.tolist()
+                mine = [
+                    (spans[heads[at]], its.weights) for at, its in pictured.items() if chosen[at].passage == passage
+                ]
+                made = attribution.mention_grid(mine, given)
+            else:
+                continue
+            reading.grids.extend([made] if made else [])
+
+    def _add(self, reading: PassageReading, pair: PairRow, scores: Floats, pictured: Pictured | None) -> None:
+        """Adds what the network answers about one pair, where it reaches the floor with both ends right."""
+        floor, head = self.manifest.floor, reading.mentions[pair.head]
+        if isinstance(pair.tail, Region):
+            scores = scores * head.score
+            for place in np.flatnonzero(scores >= floor).tolist():
+                meaning = self.meanings[place]
+                if meaning is not None:
+                    reading.shown.append((pair.head, pair.tail, meaning.key, float(scores[place])))
+            return
+        ends = (pair.head, pair.tail)
+        found = self._relations(reading, ends, scores)
+        without = {} if pictured is None else self._relations(reading, ends, pictured.without)
+        for one, score in found.items():
+            if score >= floor and score > reading.relations.get(one, 0.0):
+                reading.relations[one] = score
+                if pictured is not None:
+                    evidence = attribution.evidence(pictured.weights, pair.given.places)
+                    reading.supports[one] = attribution.Support(evidence, without[one])
+
+    def _relations(
+        self, reading: PassageReading, ends: tuple[Span, Span], scores: Floats
+    ) -> dict[tuple[Span, Span, str], float]:
+        """The product's relations between two mentions; of several labels with one meaning the most probable counts."""
+        head, tail = (reading.mentions[span] for span in ends)
+        found: dict[tuple[Span, Span, str], float] = {}
+        likely = (scores * head.score * tail.score).tolist()
+        for label, meaning in self.permitted.get((head.type, tail.type), ()):
+            first, second = reversed(ends) if meaning.turned else ends
+            found[first, second, meaning.key] = max(likely[label], found.get((first, second, meaning.key), 0.0))
+        return found

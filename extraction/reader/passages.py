@@ -1,0 +1,132 @@
+"""Passages: sentences of documents, or windows of long ones, as networks take them; and what was found in each.
+
+No Django.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from extraction.features.featurizer import Features, Featurizer, TooManyPieces, by_length
+from extraction.reader.attribution import Support
+from extraction.reader.checkpoint import Manifest
+from extraction.reader.decoding import Found
+from extraction.schema import Document, Mention, Region, WeightGrid, Words
+from extraction.text import parser as text_parser
+
+WINDOW, OVERLAP = 100, 20  # words of a sentence that are read at once, and that neighbouring windows share
+BATCH_PIECES = 1600  # padded word pieces a batch: larger gains nothing on a processor
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A sentence, or a window of one, of document number `document`; `words.spans` count in the document's text."""
+
+    document: int
+    words: Words
+    title: tuple[str, ...] = ()
+    windowed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PassageReading:
+    """What was found in one passage, with calibrated scores and in code points."""
+
+    mentions: dict[Span, Mention]
+    relations: dict[tuple[Span, Span, str], float]
+    shown: list[tuple[Span, Region, str, float]] = field(default_factory=list)  # regions that a mention is related to
+    supports: dict[tuple[Span, Span, str], Support] = field(default_factory=dict)  # of relations, by the picture
+    grids: list[WeightGrid] = field(default_factory=list)
+
+
+def passages_of(
+    parser: text_parser.Parser, documents: Sequence[Document], titled: bool, skipped: Collection[int] = ()
+) -> list[Passage]:
+    """The sentences of all documents but the skipped ones, the title's apart from the body's.
+
+    `titled`: a body's passages are shown the title. `skipped` holds numbers of documents.
+    """
+    parts = []
+    for index, document in enumerate(documents):
+        if index not in skipped:
+            title = min(document.title_end, len(document.text))
+            parts += [(index, 0, document.text[:title]), (index, title, document.text[title:])]
+    passages: list[Passage] = []
+    title_words: tuple[str, ...] = ()
+    parsed = parser.parse_texts([part for _, _, part in parts])
+    for (index, start, _), sentences in zip(parts, parsed, strict=True):
+        for words in sentences:
+            shown = title_words if start and titled else ()
+            passages += windows(Passage(index, _moved(words, start), shown), WINDOW)
+        title_words = () if start else tuple(word for words in sentences for word in words.words)
+    return passages
+
+
+def fit(featurizer: Featurizer, passages: Sequence[Passage]) -> tuple[list[Features], list[Passage]]:
+    """Features of each passage; one with more pieces than the encoder has positions is cut further."""
+    left = list(passages)
+    while True:
+        try:
+            return featurizer.make([one.words for one in left], [one.title for one in left]), left
+        except TooManyPieces as problem:
+            place = problem.args[0]
+            cut = windows(left[place], max(1, len(left[place].words.words) // 2))
+            if len(cut) == 1:
+                cut = [replace(left[place], title=())] if left[place].title else []
+            left[place : place + 1] = cut
+
+
+def windows(passage: Passage, limit: int) -> list[Passage]:
+    """The passage, cut where it has more than `limit` words."""
+    pieces = text_parser.windows(passage.words, limit, min(OVERLAP, limit // 4))
+    windowed = passage.windowed or len(pieces) > 1
+    return [replace(passage, words=piece, windowed=windowed) for piece in pieces]
+
+
+def batch_rows(features: Sequence[Features]) -> Iterator[list[int]]:
+    """Indexes of passages of similar length, at most BATCH_PIECES padded pieces a batch."""
+    batch: list[int] = []
+    for index in by_length(features):
+        if batch and len(features[index].ids) * (len(batch) + 1) > BATCH_PIECES:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def calibrated(manifest: Manifest, passage: Passage, found: Found) -> PassageReading:
+    """What a network found in the passage; relations below the manifest's floor are left out."""
+    inventory, calibration = manifest.inventory, manifest.calibration
+    spans = [_code_points(passage.words, one.start, one.end) for one in found.mentions]
+    scores = calibration.mentions(found)
+    mentions = {
+        span: Mention(*span, inventory.types[one.type], score)
+        for span, one, score in zip(spans, found.mentions, scores, strict=True)
+    }
+    keys = inventory.relation_keys
+    relations = {
+        (spans[one.head], spans[one.tail], keys[one.relation]): score
+        for one, score in zip(found.relations, calibration.relations(found, keys), strict=True)
+        if score >= manifest.floor
+    }
+    return PassageReading(mentions, relations)
+
+
+def word_spans(passage: Passage, spans: Collection[Span]) -> list[Span]:
+    """Spans of mentions in word positions, in the order of the text."""
+    starts = {span[0]: place for place, span in enumerate(passage.words.spans)}
+    ends = {span[1]: place + 1 for place, span in enumerate(passage.words.spans)}
+    return [(starts[start], ends[end]) for start, end in sorted(spans)]
+
+
+def _moved(words: Words, start: int) -> Words:
+    """The same words in a text where theirs begins at `start`."""
+    return replace(words, spans=tuple((a + start, b + start) for a, b in words.spans)) if start else words
+
+
+def _code_points(words: Words, start: int, end: int) -> Span:
+    return words.spans[start][0], words.spans[end - 1][1]
