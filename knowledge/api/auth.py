@@ -26,7 +26,7 @@ import kgbuilder
 from kgbuilder.accounts import api_tokens
 from kgbuilder.models import ApiToken
 from knowledge.api import problems
-from knowledge.api.problems import ApiProblem
+from knowledge.api.problems import RequestProblem
 
 View = Callable[..., HttpResponseBase]
 PREFIX = "/api/v1/"
@@ -46,22 +46,22 @@ class Token(HttpBearer):
         return self.authenticate(request, text.strip() if kind.lower() == "bearer" else "")
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiToken:
-        """The token's row. Raises ApiProblem: 401, 403 or 429."""
+        """The token's row. Raises RequestProblem: 401, 403 or 429."""
         if not token:
             ask = {"WWW-Authenticate": 'Bearer realm="kgbuilder"'}
-            raise ApiProblem(
+            raise RequestProblem(
                 401, "Send a token as `Authorization: Bearer …`. Create a token on the page /tokens/.", ask
             )
         row = api_tokens.found(token)
         if row is None:
             ask = {"WWW-Authenticate": 'Bearer realm="kgbuilder", error="invalid_token"'}
-            raise ApiProblem(401, "The token is not valid: it is mistyped, has expired or was revoked.", ask)
+            raise RequestProblem(401, "The token is not valid: it is mistyped, has expired or was revoked.", ask)
         if wait := _pace.wait(row.pk, settings.API_PER_MINUTE):
             detail = f"A token may make {settings.API_PER_MINUTE} requests a minute. Wait and retry."
-            raise ApiProblem(429, detail, {"Retry-After": str(ceil(wait))})
+            raise RequestProblem(429, detail, {"Retry-After": str(ceil(wait))})
         if not api_tokens.allows(row, self.scope):
             ask = {"WWW-Authenticate": f'Bearer realm="kgbuilder", error="insufficient_scope", scope="{self.scope}"'}
-            raise ApiProblem(403, _lacking(row, self.scope), ask)
+            raise RequestProblem(403, _lacking(row, self.scope), ask)
         request.user = row.by
         return row
 
@@ -113,7 +113,7 @@ def guarded(view: View) -> View:
             response = problems.of(error, request)
         if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             allowed = {"Allow": response.headers.get("Allow", "")}
-            response = problems.answer(ApiProblem(405, f"This address takes {allowed['Allow']}.", allowed))
+            response = problems.answer(RequestProblem(405, f"This address takes {allowed['Allow']}.", allowed))
         response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
@@ -124,7 +124,7 @@ def guarded(view: View) -> View:
 def nothing(request: HttpRequest, rest: str = "") -> HttpResponseBase:
     """The response for unknown addresses below that of the API."""
     return problems.answer(
-        ApiProblem(404, "There is nothing at this address. /api/v1/openapi.json lists all addresses.")
+        RequestProblem(404, "There is nothing at this address. /api/v1/openapi.json lists all addresses.")
     )
 
 

@@ -11,7 +11,7 @@ from ninja import Query, Router
 from extraction.labels import ENTITY_TYPES
 from knowledge.api import pagination, schemas
 from knowledge.api.auth import PREFIX, Token
-from knowledge.api.problems import ApiProblem, not_found
+from knowledge.api.problems import RequestProblem, not_found
 from knowledge.api.serializers import entity_ref
 from knowledge.models import Entity, Link
 from knowledge.views.entities import index as listed
@@ -25,7 +25,7 @@ def list_entities(request: HttpRequest, filters: Query[schemas.EntityFilter]) ->
     """The entities that live posts mention, by name. Dates and numbers are left out unless `type` requests them."""
     pagination.refuse_unknown(request, schemas.EntityFilter)
     if filters.type and filters.type != "any" and filters.type not in ENTITY_TYPES:
-        raise ApiProblem(422, f"`type` takes an entity type, {', '.join(ENTITY_TYPES)}, or `any`.")
+        raise RequestProblem(422, f"`type` takes an entity type, {', '.join(ENTITY_TYPES)}, or `any`.")
     matching = listed.filtered(filters.q, filters.type)
     rows, following = pagination.page(matching, listed.KEY, filters.after, filters.limit)
     return {"items": rows_of(rows), "next": following}

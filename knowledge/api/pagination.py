@@ -8,14 +8,14 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from ninja import Schema
 
-from knowledge.api.problems import ApiProblem
+from knowledge.api.problems import RequestProblem
 from knowledge.views.pagination import Key
 
 Row = TypeVar("Row", bound=Model)
 
 
 def page(rows: QuerySet[Row], key: Key, after: str, limit: int) -> tuple[list[Row], str | None]:
-    """Up to `limit` rows after the key `after`, and the key of the next page. Raises ApiProblem for a bad key."""
+    """Up to `limit` rows after the key `after`, and the key of the next page. Raises RequestProblem for a bad key."""
     if after:
         values = key.read(after)
         if values is None:
@@ -26,12 +26,12 @@ def page(rows: QuerySet[Row], key: Key, after: str, limit: int) -> tuple[list[Ro
 
 
 def refuse_unknown(request: HttpRequest, filters: type[Schema]) -> None:
-    """Raise ApiProblem for an unknown parameter: a mistyped filter would silently return everything."""
+    """Raise RequestProblem for an unknown parameter: a mistyped filter would silently return everything."""
     for name in request.GET:
         if name not in filters.model_fields:
             known = ", ".join(filters.model_fields)
-            raise ApiProblem(422, f"There is no parameter {name[:60]!r} here. There are {known}.")
+            raise RequestProblem(422, f"There is no parameter {name[:60]!r} here. There are {known}.")
 
 
-def bad_key() -> ApiProblem:
-    return ApiProblem(422, "`after` is not a key of this list. Copy it from `next` of the previous page.")
+def bad_key() -> RequestProblem:
+    return RequestProblem(422, "`after` is not a key of this list. Copy it from `next` of the previous page.")

@@ -17,7 +17,7 @@ from kgbuilder.celery import ring, ring_projectors
 from kgbuilder.models import ApiToken
 from knowledge.api import pagination, schemas
 from knowledge.api.auth import PREFIX, Token
-from knowledge.api.problems import ApiProblem, not_found
+from knowledge.api.problems import RequestProblem, not_found
 from knowledge.api.serializers import entity_ref, relation
 from knowledge.models import Mention, Review
 from knowledge.record import audit_log, projection_queue
@@ -48,9 +48,9 @@ def send_post(request: HttpRequest, sent: schemas.NewPost) -> Any:
             if submitted.touched:
                 projection_queue.mark_posts([submitted.post])
     except submission.NotTaken as error:
-        raise ApiProblem(422, str(error)) from error
+        raise RequestProblem(422, str(error)) from error
     except submission.Erased as error:
-        raise ApiProblem(410, str(error)) from error
+        raise RequestProblem(410, str(error)) from error
     post = submitted.post
     if submitted.new or submitted.changed:
         token: ApiToken = request.auth  # type: ignore[attr-defined]
@@ -81,9 +81,9 @@ def list_posts(request: HttpRequest, filters: Query[schemas.PostFilter]) -> Any:
 
 def filtered(filters: schemas.PostFilter) -> QuerySet[Post]:
     if filters.mentions and filters.mentions not in ENTITY_TYPES:
-        raise ApiProblem(422, f"`mentions` takes an entity type: {', '.join(ENTITY_TYPES)}.")
+        raise RequestProblem(422, f"`mentions` takes an entity type: {', '.join(ENTITY_TYPES)}.")
     if filters.relation and filters.relation not in RELATIONS:
-        raise ApiProblem(422, f"There is no relation {filters.relation!r}; /api/v1/vocabulary lists them.")
+        raise RequestProblem(422, f"There is no relation {filters.relation!r}; /api/v1/vocabulary lists them.")
     form = {"q": filters.q, "state": "" if filters.state == "live" else filters.state, "publisher": filters.publisher}
     form |= {"type": filters.mentions, "relation": filters.relation}
     posts = listed.filtered(form)
@@ -126,7 +126,7 @@ def show_post(request: HttpRequest, post_id: UUID) -> Any:
     if post is None:
         raise not_found("post")
     if post.state == Post.State.ERASED:
-        raise ApiProblem(410, "This post was erased here and cannot be added again.")
+        raise RequestProblem(410, "This post was erased here and cannot be added again.")
     # The analysed version, not the last fetched one: an edit's statements are shown once it has been analysed.
     version = post.current_reading.version if post.current_reading else post.current_version
     quintuples = quintuples_of(post, version)

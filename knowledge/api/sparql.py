@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from ninja import Router
 
 from knowledge.api.auth import Token
-from knowledge.api.problems import ApiProblem
+from knowledge.api.problems import RequestProblem
 from knowledge.graphs.rdf import sparql_guard
 from knowledge.graphs.units import StoreUnavailable
 
@@ -66,11 +66,11 @@ def post_sparql(request: HttpRequest) -> Any:
     if kind == _FORM:
         return _result(request, request.POST)
     if kind != _QUERY:
-        raise ApiProblem(415, f"Send the query as {_QUERY} or {_FORM}.")
+        raise RequestProblem(415, f"Send the query as {_QUERY} or {_FORM}.")
     try:
         text = request.body.decode()
     except UnicodeDecodeError as error:
-        raise ApiProblem(400, "The query is not UTF-8.") from error
+        raise RequestProblem(400, "The query is not UTF-8.") from error
     fields = request.GET.copy()
     fields.setlist("query", [text])
     return _result(request, fields)
@@ -80,22 +80,22 @@ def _result(request: HttpRequest, fields: QueryDict) -> HttpResponse:
     from knowledge.graphs.rdf import sparql_store
 
     if "update" in fields:
-        raise ApiProblem(400, "Updates are not allowed: the graph is a projection of the record.")
+        raise RequestProblem(400, "Updates are not allowed: the graph is a projection of the record.")
     if _DATASET & fields.keys():
-        raise ApiProblem(400, "Name the graphs in the query itself (FROM, GRAPH), not in parameters.")
+        raise RequestProblem(400, "Name the graphs in the query itself (FROM, GRAPH), not in parameters.")
     queries = fields.getlist("query")
     if len(queries) != 1 or not queries[0].strip():
-        raise ApiProblem(400, "Send one query, in the field `query`.")
+        raise RequestProblem(400, "Send one query, in the field `query`.")
     try:
         triples = sparql_guard.check(queries[0]) in ("construct", "describe")
         media_type = preferred(request.headers.get("Accept", ""), TRIPLES if triples else TABLES)
         answer = sparql_store.query(queries[0], settings.SPARQL_SECONDS, MOST_ROWS, media_type)
     except sparql_guard.QueryRefused as error:
-        raise ApiProblem(400, str(error)) from error
+        raise RequestProblem(400, str(error)) from error
     except sparql_store.SparqlFailed as error:
-        raise ApiProblem(422, str(error)) from error
+        raise RequestProblem(422, str(error)) from error
     except StoreUnavailable as error:
-        raise ApiProblem(503, str(error), {"Retry-After": "10"}) from error
+        raise RequestProblem(503, str(error), {"Retry-After": "10"}) from error
     response = HttpResponse(answer.body, content_type=answer.media_type, headers={"Vary": "Accept"})
     if answer.truncated:
         response.headers["X-Truncated"] = str(MOST_ROWS)
@@ -103,7 +103,7 @@ def _result(request: HttpRequest, fields: QueryDict) -> HttpResponse:
 
 
 def preferred(accept: str, offered: tuple[str, ...]) -> str:
-    """The media type of `offered` that the client prefers, the first without a preference. Raises ApiProblem."""
+    """The media type of `offered` that the client prefers, the first without a preference. Raises RequestProblem."""
     weights: dict[str, float] = {}
     for part in accept.split(","):
         kind, *options = (one.strip().lower() for one in part.split(";"))
@@ -118,7 +118,7 @@ def preferred(accept: str, offered: tuple[str, ...]) -> str:
 
     best = max(offered, key=weight_of)
     if not weight_of(best) > 0:
-        raise ApiProblem(406, f"The result is available as {', '.join(offered)}.")
+        raise RequestProblem(406, f"The result is available as {', '.join(offered)}.")
     return best
 
 

@@ -15,7 +15,7 @@ from extraction.models import PostVersion
 from knowledge.api import schemas
 from knowledge.api.auth import Token
 from knowledge.api.pagination import bad_key, refuse_unknown
-from knowledge.api.problems import ApiProblem, not_found
+from knowledge.api.problems import RequestProblem, not_found
 from knowledge.api.serializers import entity_ref, relation
 from knowledge.linking import fact_comparison
 from knowledge.models import Assertion, Entity, Review, Statement
@@ -35,7 +35,7 @@ def list_statements(request: HttpRequest, filters: Query[schemas.StatementFilter
     """The statements of the graph, in the order in which they were first extracted; merged entities are one."""
     refuse_unknown(request, schemas.StatementFilter)
     if filters.relation and filters.relation not in RELATIONS:
-        raise ApiProblem(422, f"There is no relation {filters.relation!r}; /api/v1/vocabulary lists them.")
+        raise RequestProblem(422, f"There is no relation {filters.relation!r}; /api/v1/vocabulary lists them.")
     rows = _filtered(filters)
     after = _number(filters.after)
     items: list[dict[str, Any]] = []
@@ -127,7 +127,7 @@ def _ends(edge: Edge) -> tuple[int, str, int]:
     return edge.head.pk, edge.relation, edge.tail.pk
 
 
-def _statement(edge: Edge, public_id: UUID, agreement: fact_comparison.Agreement) -> dict[str, Any]:
+def _statement(edge: Edge, public_id: UUID, agreement: fact_comparison.StatementComparison) -> dict[str, Any]:
     return {
         "id": public_id,
         "head": entity_ref(edge.head),
