@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.safestring import SafeString
 
 from extraction.models import Post
-from knowledge.linking.fact_comparison import Agreement, agreements
+from knowledge.linking.fact_comparison import SourceAgreement, agreements
 from knowledge.models import Assertion, Entity, EntityName, Review
 from knowledge.ontology.vocabulary import entity_iri
 from knowledge.record import current
@@ -65,7 +65,7 @@ class EntityStatement:
     other: Entity
     outward: bool
     sources: list[SupportingPost] = field(default_factory=list)
-    agreement: Agreement | None = None
+    agreement: SourceAgreement | None = None
     echo: ShownFact | None = None  # a fact that its reader was shown and that it merely says again
 
     @property
@@ -96,7 +96,7 @@ def entity(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "names": [(name, language) for name, language in names if name != found.label],
         "merged": merged_into(found),
         "candidates": candidates(found, [name for name, _ in names]) if request.user.has_perm(MERGE) else [],
-        "splits": splits.in_force(found),
+        "splits": splits.active(found),
         "groups": _groups(found, shown),
         "unshown": len(edges) - len(shown),
         "statements": len(edges),

@@ -80,7 +80,7 @@ def quintuples_of(post: Post, version: PostVersion | None) -> Quintuples:
     in_force = {_triple_of(given.statement): given for given in post.reviews.all()}
     found = {triple: _read(rows, version) for triple, rows in _by_triple(post).items()} if version else {}
     if any(quintuple.without_image is not None for quintuple in found.values()):
-        limits = thresholds.in_force()
+        limits = thresholds.active()
         for quintuple in found.values():
             quintuple.threshold = limits.get(quintuple.relation, limits[thresholds.DEFAULT])
     for triple, given in in_force.items():
