@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from extraction.labels import RELATIONS
 from kgbuilder.celery import ring_projectors
 from knowledge.linking import link_queue
-from knowledge.linking.enrichment import said_as
+from knowledge.linking.enrichment import source_property_of
 from knowledge.models import Entity, Link
 from knowledge.sources.protocol import source_of
 from knowledge.sources.wikidata_json import is_item
@@ -62,7 +62,9 @@ def _facts(rows: list[list[str]]) -> list[FactInWords]:
     for row in rows:
         name, value, label = row[:3]
         if name in _TOLD and (label or not is_item(value)):
-            found.append(FactInWords(_TOLD[name], label or value.removesuffix("T00:00:00Z"), source_of(said_as(row))))
+            found.append(
+                FactInWords(_TOLD[name], label or value.removesuffix("T00:00:00Z"), source_of(source_property_of(row)))
+            )
     return found[:MOST_FACTS]
 
 
