@@ -127,7 +127,7 @@ def _ends(edge: Edge) -> tuple[int, str, int]:
     return edge.head.pk, edge.relation, edge.tail.pk
 
 
-def written(edge: Edge, public_id: UUID, stands: fact_comparison.SourceAgreement) -> dict[str, Any]:
+def written(edge: Edge, public_id: UUID, stands: fact_comparison.StatementComparison) -> dict[str, Any]:
     return {
         "id": public_id,
         "head": entity_ref(edge.head),

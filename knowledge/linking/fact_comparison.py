@@ -30,7 +30,7 @@ _MONTHS = "january february march april may june july august september october n
 
 
 @dataclass(frozen=True, slots=True)
-class SourceAgreement:
+class StatementComparison:
     """The comparison of a statement with a source. `fact`: the source's value in words, whether the same or another;
     `value`: its id or the words themselves; `target`: the end that has the fact, by Wikidata's id or DBpedia's address.
     """
@@ -58,16 +58,16 @@ class _SourceFact:
     label: str
     source: str
 
-    def agreement(self, standing: Standing, of: _End) -> SourceAgreement:
+    def agreement(self, standing: Standing, of: _End) -> StatementComparison:
         target = of.address if self.source == DBPEDIA and of.address else of.target
-        return SourceAgreement(standing, self.source, self.label or self.value, self.value, target)
+        return StatementComparison(standing, self.source, self.label or self.value, self.value, target)
 
 
-def agreements(triples: Iterable[Ends]) -> dict[Ends, SourceAgreement]:
+def agreements(triples: Iterable[Ends]) -> dict[Ends, StatementComparison]:
     """The comparison of each (head, relation, tail), by the ids of entities that stand for themselves; extracted only
     where nothing is linked."""
     wanted = set(triples)
-    found = dict.fromkeys(wanted, SourceAgreement("said"))
+    found = dict.fromkeys(wanted, StatementComparison("said"))
     comparable = [one for one in wanted if one[1] in COMPARABLE]
     ends = _ends({end for head, _, tail in comparable for end in (head, tail)})
     nothing = _End()
@@ -95,7 +95,7 @@ def _by_property(facts: Iterable[linked_facts.Fact]) -> dict[str, tuple[_SourceF
     return {name: tuple(values) for name, values in found.items()}
 
 
-def _agreement(head: _End, relation: str, tail: _End) -> SourceAgreement:
+def _agreement(head: _End, relation: str, tail: _End) -> StatementComparison:
     kind = RELATIONS[relation]
     assert kind.property is not None
     known = head.facts.get(kind.property, ())
@@ -108,7 +108,7 @@ def _agreement(head: _End, relation: str, tail: _End) -> SourceAgreement:
             return one.agreement("known", head)
     if known and kind.property in ONCE and _is_identified(tail) and all(_other(one.value, tail) for one in known):
         return known[0].agreement("conflict", head)
-    return SourceAgreement("said")
+    return StatementComparison("said")
 
 
 def _is_identified(tail: _End) -> bool:
