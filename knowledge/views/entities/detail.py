@@ -110,7 +110,7 @@ def entity(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "frames": frames(members),
         "iri": entity_iri(found.public_id),
     }
-    return render(request, "entity.html", context)
+    return render(request, "entities/detail.html", context)
 
 
 def _names(members: Iterable[int]) -> list[tuple[str, str]]:
