@@ -104,7 +104,7 @@ def _answer_due(worker: str, checkpoint: Checkpoint) -> int:
         reader = _reader(checkpoint.path, checkpoint.digest)
         held = text_requests.claim(worker)
         with telemetry.stage("read", f"reading {len(held)} texts that somebody sent", 0):
-            text_requests.answer(reader, held, thresholds.in_force())
+            text_requests.answer(reader, held, thresholds.active())
     return len(held)
 
 

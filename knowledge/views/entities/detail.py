@@ -96,7 +96,7 @@ def entity(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "names": [(name, language) for name, language in names if name != entity.label],
         "merged": merged_into(entity),
         "candidates": candidates(entity, [name for name, _ in names]) if request.user.has_perm(MERGE) else [],
-        "splits": splits.in_force(entity),
+        "splits": splits.active(entity),
         "groups": _groups(entity, shown),
         "unshown": len(edges) - len(shown),
         "statements": len(edges),

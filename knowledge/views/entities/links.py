@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from extraction.labels import RELATIONS
 from kgbuilder.celery import ring_projectors
 from knowledge.linking import link_queue
-from knowledge.linking.enrichment import said_as
+from knowledge.linking.enrichment import source_property_of
 from knowledge.models import Entity, Link
 from knowledge.sources.protocol import source_of
 from knowledge.sources.wikidata_json import is_item
@@ -62,9 +62,8 @@ def _facts(rows: list[list[str]]) -> list[FactAsText]:
     for row in rows:
         name, value, label = row[:3]
         if name in _PROPERTY_LABELS and (label or not is_item(value)):
-            facts.append(
-                FactAsText(_PROPERTY_LABELS[name], label or value.removesuffix("T00:00:00Z"), source_of(said_as(row)))
-            )
+            shown = label or value.removesuffix("T00:00:00Z")
+            facts.append(FactAsText(_PROPERTY_LABELS[name], shown, source_of(source_property_of(row))))
     return facts[:MOST_FACTS]
 
 

@@ -83,7 +83,7 @@ def quintuples_of(post: Post, version: PostVersion | None) -> Quintuples:
     verdicts = {_triple_of(review.statement): review for review in post.reviews.all()}
     found = {triple: _extracted(rows, version) for triple, rows in _by_triple(post).items()} if version else {}
     if any(quintuple.without_image is not None for quintuple in found.values()):
-        limits = thresholds.in_force()
+        limits = thresholds.active()
         for quintuple in found.values():
             quintuple.threshold = limits.get(quintuple.relation, limits[thresholds.DEFAULT])
     for triple, review in verdicts.items():

@@ -21,7 +21,7 @@ from tests.newsroom import open_newsroom
 pytestmark = pytest.mark.django_db
 
 ADA = [("Ada", "person"), ("Babbage", "person"), ("London", "location")]
-RELATIONS = [("Ada", "peer", "Babbage", 0.9), ("Ada", "residence", "London", 0.3)]
+TRIPLES = [("Ada", "peer", "Babbage", 0.9), ("Ada", "residence", "London", 0.3)]
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def editor(client: Client) -> Client:
 @pytest.fixture
 def ada() -> Post:
     post = make_post("Two friends", "Ada met Babbage in London.", feed=make_feed())
-    read_post(post, ADA, RELATIONS)
+    read_post(post, ADA, TRIPLES)
     return post
 
 
