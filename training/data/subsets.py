@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from extraction.schema import Example
-from training.data.items import Item
+from training.data.items import TrainingItem
 
 
 def without(left_out: Mapping[str, Sequence[str]], example: Example) -> Example:
-    """The example without what the run leaves out of its data set: not known, rather than not so."""
+    """The example without what the run leaves out of its data set: unknown, rather than negative."""
     gone = frozenset(left_out.get(example.dataset, ()))
     if not gone:
         return example
@@ -22,9 +22,9 @@ def without(left_out: Mapping[str, Sequence[str]], example: Example) -> Example:
 
 
 def chosen(
-    items: list[Item], examples: Sequence[Example], fraction: float, per_relation: int, seed: int
-) -> tuple[list[Item], list[str]]:
-    """The items that `fraction` and `per_relation` leave, drawn by the seed, in their order; and what to say of it."""
+    items: list[TrainingItem], examples: Sequence[Example], fraction: float, per_relation: int, seed: int
+) -> tuple[list[TrainingItem], list[str]]:
+    """The items that `fraction` and `per_relation` leave, drawn by the seed, in their order; and notes about them."""
     rng = np.random.default_rng((seed, 7))
     order = rng.permutation(len(items)).tolist()
     if fraction < 1:
@@ -43,9 +43,9 @@ def chosen(
     return [items[place] for place in sorted(order)], [f"{len(order)} of {len(items)} training items drawn"]
 
 
-def _held(item: Item, examples: Sequence[Example]) -> set[str]:
-    """What an item teaches: its pair's relation; a sentence's relations, or the types of its mentions where it has none
-    to teach; "" for one without any."""
+def _held(item: TrainingItem, examples: Sequence[Example]) -> set[str]:
+    """An item's labels: its pair's relation; a sentence's relations, or the types of its mentions where it has no
+    relations; "" for one without any."""
     if item.candidate is not None:
         return {item.candidate.key}
     example = examples[item.example]

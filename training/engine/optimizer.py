@@ -1,4 +1,4 @@
-"""How a run learns: its optimiser, its rates over time, its precision and its device."""
+"""A run's optimiser, learning rates over time, precision and device."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from training.config import TrainConfig
 
 
 def make_optimizer(config: TrainConfig, network: nn.Module) -> torch.optim.AdamW:
-    """AdamW; encoders learn slower than what is new, and biases, norms and embeddings' scales do not decay."""
+    """AdamW; encoders learn more slowly than new weights, and biases, norms and embeddings' scales do not decay."""
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     seeing = tuple(f"{name}." for name, part in network.named_modules() if isinstance(part, tuple(VISION.values())))
     for name, weight in network.named_parameters():

@@ -24,12 +24,12 @@ Floats = NDArray[np.float64]
 
 # Of asserted relations, on dev. Higher in truth: dev counts as wrong what is so, but not in the annotation.
 PRECISION = 0.70
-# Sets of sentences that were picked for their relations: how often one is right there says little about other texts.
+# Sets of sentences that were picked for their relations: precision on them is little evidence for other texts.
 PICKED = ("conll04", "jmere", "mnre_none")
-LEAST_LOGIT = -4.0  # relations below it are hopeless and would only drown the fit
+LEAST_LOGIT = -4.0  # relations below it are practically never right and would dominate the fit
 PULL = 4.0  # towards no bias of its own, for each relation; in examples
 ENOUGH = 15  # predictions of a relation on dev, for a threshold of its own
-# Thresholds tried: 0.30 .. 0.90. What is less sure than that is rarely right in news, whatever it is on dev.
+# Thresholds tried: 0.30 .. 0.90. Less confident relations are rarely right in news, whatever they are on dev.
 STEPS = tuple(step / 50 for step in range(15, 46))
 
 
@@ -174,10 +174,10 @@ def _mention_rows(
         gold = {(mention.start, mention.end): mention.type for mention in example.mentions}
         for mention in one.mentions if example.complete else ():
             kind = inventory.types[mention.type]
-            told = gold.get((mention.start, mention.end))
-            if kind in example.types and told != "":
+            gold_type = gold.get((mention.start, mention.end))
+            if kind in example.types and gold_type != "":
                 rows.append((mention.logit, 1.0))
-                right.append(told == kind)
+                right.append(gold_type == kind)
     rows_array = np.array(rows, np.float64).reshape(-1, 2)
     rows_array[:, 0] = clip(rows_array[:, 0])
     return rows_array, right

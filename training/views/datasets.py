@@ -1,4 +1,4 @@
-"""Data sets: the list, one with its statistics and audit, sending and naming one, checking it anew, removing it."""
+"""Data sets: the list, one with its statistics and audit, uploading and adding one, checking it again, removing it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _split(name: str, counts: dict[str, Any]) -> dict[str, Any]:
 @page()
 @require_POST
 def upload(request: HttpRequest) -> HttpResponse:
-    """Takes in a zip or files. They are unpacked at once, and read by the loader in the check lane."""
+    """Takes a zip or files. They are unpacked at once, and loaded by the queue `check`."""
     form = UploadForm(formats(), request.POST)
     files = request.FILES.getlist("upload-files")
     if not form.is_valid():
@@ -127,7 +127,7 @@ def _added(request: HttpRequest, new: Dataset) -> HttpResponse:
 @page()
 @require_POST
 def change(request: HttpRequest, dataset_id: int) -> HttpResponse:
-    """Checks a data set anew, or removes it (what was uploaded is deleted, a folder of the server's is not)."""
+    """Checks a data set again, or removes it (what was uploaded is deleted, a folder of the server's is not)."""
     found = get_object_or_404(Dataset, pk=dataset_id)
     if request.POST.get("do") == "check":
         jobs_queue.wait(found)
