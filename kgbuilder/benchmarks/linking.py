@@ -1,4 +1,4 @@
-"""How often names go to the right entity, and what a lookup costs in a large index against a small one."""
+"""How often names go to the right entity, and how long a lookup takes in a large index against a small one."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callab
 
 
 def calibration(score: LinkScore, write: Callable[[str], object]) -> None:
-    """Whether a link is right as often as the linker is sure of it."""
+    """Whether links are right as often as their confidence predicts."""
     from training.evaluation.metrics import calibration_error, reliability
 
     error = calibration_error(score.sure, score.held)
-    write(f"there, {len(score.sure)} mentions with candidates, expected calibration error of the best: {error:.3f}")
+    write(f"of these, {len(score.sure)} mentions with candidates, expected calibration error of the best: {error:.3f}")
     for row in reliability(score.sure, score.held):
         bounds = f"{row.low:.1f} to {row.high:.1f}"
-        write(f"  sure {bounds}: {row.count} mentions, {row.score:.1%} on average, right {row.right:.1%}")
+        write(f"  confidence {bounds}: {row.count} mentions, {row.score:.1%} on average, right {row.right:.1%}")
 
 
 def share(part: int, whole: int) -> str:

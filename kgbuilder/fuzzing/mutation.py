@@ -58,7 +58,7 @@ TEXTS: tuple[bytes, ...] = tuple(
 )
 SEEDS: dict[str, tuple[bytes, ...]] = {"feeds": FEEDS, "pages": PAGES, "texts": TEXTS}
 
-# What parsers and people who wrote them stumble over. INSIDE stands for a service of our own network.
+# Inputs that parsers often handle wrongly. INSIDE stands for a service of our own network.
 TOKENS: tuple[bytes, ...] = (
     *(
         b"<",
