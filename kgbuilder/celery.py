@@ -58,8 +58,8 @@ CLOCK_SLACK_SECONDS = 2.0  # clocks are corrected by a little all the time
 def make_app(url: str, *, current: bool = False) -> Celery:
     """Celery over the broker at `url`."""
     broker.register()
-    made = Celery("kgbuilder", set_as_current=current)
-    made.conf.update(
+    celery_app = Celery("kgbuilder", set_as_current=current)
+    celery_app.conf.update(
         broker_url=url,
         broker_transport_options=_transport_options(url),
         broker_connection_timeout=2,
@@ -81,7 +81,7 @@ def make_app(url: str, *, current: bool = False) -> Celery:
         beat_schedule={name: {"task": lane.task, "schedule": lane.every_s} for name, lane in LANES.items()},
         imports=("kgbuilder.tasks", "extraction.tasks", "knowledge.tasks", "training.tasks"),
     )
-    return made
+    return celery_app
 
 
 def _transport_options(url: str) -> dict[str, Any]:

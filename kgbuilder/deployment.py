@@ -70,7 +70,7 @@ def _promotion_stands(active: Deployment) -> bool:
 
 def deploy(
     checkpoint: Checkpoint,
-    wanted: Mapping[str, float],
+    chosen: Mapping[str, float],
     by: audit_log.Who = None,
     *,
     again: Again = ALL,
@@ -85,12 +85,12 @@ def deploy(
     with transaction.atomic():
         active = Deployment.objects.select_for_update().filter(active=True).first()
         if active is None or active.checkpoint_id != checkpoint.pk:
-            new = Deployment(checkpoint=checkpoint, thresholds=thresholds.checked(wanted), promoted=promoted)
+            new = Deployment(checkpoint=checkpoint, thresholds=thresholds.checked(chosen), promoted=promoted)
             _replace(active, new, by, account)
         else:
             Deployment.objects.filter(pk=active.pk).update(promoted=active.promoted or promoted)
-            if active.thresholds != wanted:
-                thresholds.set_in_force(wanted, by)
+            if active.thresholds != chosen:
+                thresholds.set_in_force(chosen, by)
     recorder.adopt(checkpoint)
     reading_requests.request_missing(checkpoint, again=again.any, since=again.since)
 

@@ -256,9 +256,9 @@ class LaunchForm(FormWithoutColons):
     def _small(self) -> dict[str, Any]:
         """The vision encoder with random weights of this recipe or, if it names a trained one, of another for the same
         system; empty where there is none. A recipe that trains without one has none."""
-        wanted = self.recipe.get("vision", {})
-        others = [one["values"].get("vision", {}) for one in self.described["recipes"]] if wanted else []
-        return dict(next((one for one in (wanted, *others) if "architecture" in one), {}))
+        configured = self.recipe.get("vision", {})
+        others = [one["values"].get("vision", {}) for one in self.described["recipes"]] if configured else []
+        return dict(next((one for one in (configured, *others) if "architecture" in one), {}))
 
 
 def _initial(described: Description, recipe: Description) -> dict[str, Any]:
@@ -310,9 +310,9 @@ class NameForm(FormWithoutColons):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         format, _, root = cleaned.get("place", "").partition(":")
-        wanted = cleaned.get("name") or (format if root in (".", "") else f"{format} in {root}")
+        name = cleaned.get("name") or (format if root in (".", "") else f"{format} in {root}")
         if format:
-            cleaned["name"] = free_name(wanted)
+            cleaned["name"] = free_name(name)
         return cleaned
 
 

@@ -76,13 +76,13 @@ def _marked_unfinished(target: Path) -> Iterator[None]:
 
 def _check_empty(target: Path) -> None:
     """On PostgreSQL the database may be empty while the folder holds another installation's pictures and its key."""
-    there = sorted({path.name for path in target.iterdir()} - {*MAY_BE_THERE}) if target.exists() else []
+    present = sorted({path.name for path in target.iterdir()} - {*MAY_BE_THERE}) if target.exists() else []
     # an empty file is what a connection leaves that found no database
-    there = [name for name in there if not _is_empty_database(target / name)]
-    if there:
-        more = ", …" if len(there) > 3 else ""
+    present = [name for name in present if not _is_empty_database(target / name)]
+    if present:
+        more = ", …" if len(present) > 3 else ""
         raise BackupError(
-            f"{target} holds {', '.join(there[:3])}{more} already. Restore into an empty DATA_DIR, or move them away "
+            f"{target} holds {', '.join(present[:3])}{more} already. Restore into an empty DATA_DIR, or move them away "
             "first."
         )
 

@@ -89,12 +89,12 @@ def lookups(sizes: tuple[int, int], seed: int = 1) -> list[float]:
             indexes.append(LocalIndex(file))
         names = [one.label for one in generated(sizes[0], seed)]
         draw = random.Random(seed)
-        asked = [draw.choice(names) if number % 2 else draw.choice(names).split()[-1] for number in range(LOOKUPS)]
+        queries = [draw.choice(names) if number % 2 else draw.choice(names).split()[-1] for number in range(LOOKUPS)]
         rounds: list[list[float]] = [[] for _ in sizes]
         for _ in range(ROUNDS):
             for index, times in zip(indexes, rounds, strict=True):
                 began = time.perf_counter()
-                for name in asked:
+                for name in queries:
                     index.describe(index.search(name, 30))
                 times.append((time.perf_counter() - began) / LOOKUPS)
     return [statistics.median(times) for times in rounds]

@@ -84,8 +84,8 @@ def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callab
     checkpoint = options["checkpoint"] or settings.CHECKPOINT
     try:
         if options["boxes"]:
-            found, there = found_again(options["pictures"], options["boxes"])
-            write(f"published boxes that overlap by half: {found} of {there}, {100 * found / there:.1f} %")
+            found, total = found_again(options["pictures"], options["boxes"])
+            write(f"published boxes that overlap by half: {found} of {total}, {100 * found / total:.1f} %")
             return
         speeds = measure(options["pictures"], checkpoint, options["rounds"], options["threads"])
     except (PartMissing, NoCheckpoint, WeightsMissing) as error:

@@ -55,8 +55,8 @@ def run(options: Mapping[str, Any], write: Say, note: Say) -> None:
 
 def _pages(statements: int, requests: int, write: Say, note: Say) -> None:
     checkpoint = _checkpoint()
-    made = fill(checkpoint, SMALL)
-    requested = made[:: max(1, len(made) // (requests // 2))][: requests // 2]
+    entities = fill(checkpoint, SMALL)
+    requested = entities[:: max(1, len(entities) // (requests // 2))][: requests // 2]
     before = _timed(requested, note)
     for start in range(SMALL, statements, 100_000):
         fill(checkpoint, min(100_000, statements - start))
@@ -153,10 +153,10 @@ def _star(checkpoint: Checkpoint, name: str, statements: int) -> Entity:
     """An entity that so many others have for their employer, each in a statement of its own."""
     centre = Entity.objects.create(type="organization", label=name, key=f"{name}|organization")
     Link.objects.create(entity=centre)
-    made = _fill_statements(checkpoint, statements, centre)
+    entities = _fill_statements(checkpoint, statements, centre)
     projection_queue.mark_rows(Projection.Kind.STATEMENT, Statement.objects.filter(tail=centre))
     projection_queue.mark_rows(Projection.Kind.ENTITY, Entity.objects.filter(pk__in=[centre.pk]))
-    assert made
+    assert entities
     return centre
 
 
@@ -198,7 +198,7 @@ def _mentions(readings: Sequence[int], entities: Sequence[int], offset: int, kin
 def _posts(checkpoint: Checkpoint, count: int) -> list[int]:
     """Live posts that are read; the ids of their readings."""
     text = " ".join(f"Person number {n:04d} works for firm {n:04d}." for n in range(A_POST))
-    made = Post.objects.bulk_create(
+    posts = Post.objects.bulk_create(
         [Post(link=f"https://news.example/{key}", published_at=PUBLISHED, seen_at=PUBLISHED) for key in _ids(count)],
         batch_size=2000,
     )
@@ -206,7 +206,7 @@ def _posts(checkpoint: Checkpoint, count: int) -> list[int]:
     versions = PostVersion.objects.bulk_create(
         [
             PostVersion(post=one, ordinal=1, text=text, title_end=0, language="en", text_hash="", fetched_at=now)
-            for one in made
+            for one in posts
         ],
         batch_size=2000,
     )

@@ -23,14 +23,14 @@ def seal(text: str) -> str:
     return PREFIX + _box(settings.SECRET_KEY).encrypt(text.encode()).decode() if text else ""
 
 
-def open_sealed(kept: str) -> str:
+def open_sealed(stored: str) -> str:
     """Raises Unreadable. A value that was stored before encryption is returned as it is."""
-    if not kept.startswith(PREFIX):
-        return kept
+    if not stored.startswith(PREFIX):
+        return stored
     from cryptography.fernet import InvalidToken
 
     try:
-        return _box(settings.SECRET_KEY).decrypt(kept.removeprefix(PREFIX).encode()).decode()
+        return _box(settings.SECRET_KEY).decrypt(stored.removeprefix(PREFIX).encode()).decode()
     except InvalidToken:
         raise Unreadable("It was sealed with another SECRET_KEY.") from None
 

@@ -212,8 +212,8 @@ def _words(text: str | lxml.html.HtmlElement) -> str:
 
 
 def _editor() -> Client:
-    user, made = User.objects.get_or_create(username="hostile")
-    if made:
+    user, created = User.objects.get_or_create(username="hostile")
+    if created:
         user.groups.set(Group.objects.filter(name="editor"))
     client = Client()
     client.force_login(user)

@@ -121,7 +121,7 @@ def _warn_of_base_iri(say: Say) -> None:
         )
 
 
-def _add_samples(wanted: bool) -> None:
+def _add_samples(samples: bool) -> None:
     """Adds the samples once: removed ones are not added again. The feed's address follows the web server's port."""
     this = installation.this()
     if this.samples_at is not None:
@@ -130,7 +130,7 @@ def _add_samples(wanted: bool) -> None:
         )
         return
     with transaction.atomic():
-        if wanted:
+        if samples:
             Feed.objects.get_or_create(url=sample_feed_address(), defaults={"sample": True, "due_at": timezone.now()})
         this.samples_at = timezone.now()
         this.save(update_fields=["samples_at"])

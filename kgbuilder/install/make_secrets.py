@@ -18,17 +18,17 @@ def names(compose: str) -> list[str]:
     return sorted(set(re.findall(r"file: \./secrets/(\w+)", compose)))
 
 
-def make(folder: Path, secrets_named: list[str]) -> list[str]:
+def make(folder: Path, names: list[str]) -> list[str]:
     """Makes the missing ones of these secrets and returns their names."""
     folder.mkdir(mode=0o700, exist_ok=True)
     folder.chmod(0o700)
-    made = [name for name in secrets_named if not (folder / name).exists()]
-    for name in made:
+    missing = [name for name in names if not (folder / name).exists()]
+    for name in missing:
         draft = folder / f".{name}"
         draft.write_text(secrets.token_urlsafe(36))
         draft.chmod(0o444)
         draft.rename(folder / name)
-    return made
+    return missing
 
 
 if __name__ == "__main__":

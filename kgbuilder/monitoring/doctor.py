@@ -158,14 +158,14 @@ def _detector(name: str) -> Component:
     cost = "Pictures are shown, but nothing is detected in them. `manage.py fetch_weights` lists available weights."
     if settings.DETECTOR_WEIGHTS is None:
         return Component(name, "missing", "DETECTOR_WEIGHTS is empty.", cost, needed=False)
-    missing = [wanted for wanted in _picture_weights() if isinstance(wanted, Path) and not wanted.exists()]
+    missing = [weights for weights in _picture_weights() if isinstance(weights, Path) and not weights.exists()]
     if missing:
         return Component(name, "missing", f"{missing[0]} does not exist.", cost, needed=False)
-    unfetched = [wanted for wanted in _picture_weights() if isinstance(wanted, str) and not _fetched(wanted)]
+    unfetched = [weights for weights in _picture_weights() if isinstance(weights, str) and not _fetched(weights)]
     if unfetched:
         says = f"{', '.join(unfetched)}: not fetched yet; fetched when the first picture is due."
         return Component(name, "missing", says, cost, needed=False)
-    return Component(name, "there", f"{', '.join(str(wanted) for wanted in _picture_weights())}.", needed=False)
+    return Component(name, "there", f"{', '.join(str(weights) for weights in _picture_weights())}.", needed=False)
 
 
 def _picture_weights() -> list[str | Path]:

@@ -76,8 +76,8 @@ def _compare(first: Annotation, second: Annotation, tallies: dict[str, MeasureCo
 
 def _spans(annotation: Annotation, names_alone: bool = False) -> set[Hashable]:
     types = {entity.id: entity.type for entity in annotation.entities}
-    wanted = [m for m in annotation.mentions if m.form == "name" or not names_alone]
-    return {(mention.start, mention.end, types[mention.entity]) for mention in wanted}
+    selected = [m for m in annotation.mentions if m.form == "name" or not names_alone]
+    return {(mention.start, mention.end, types[mention.entity]) for mention in selected}
 
 
 def _clusters(annotation: Annotation) -> dict[tuple[int, int], set[tuple[int, int]]]:

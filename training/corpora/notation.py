@@ -178,13 +178,13 @@ def _relations(draft: _Draft, mentions: list[Marked]) -> list[tuple[Written, Ann
 
 def _mentions(draft: _Draft) -> list[Marked]:
     """The mentions in the text's order. A mark with a type's letter makes an entity: N1, N2, … in this order."""
-    made = dict.fromkeys(LETTERS, 0)
+    numbers = dict.fromkeys(LETTERS, 0)
     mentions = []
     for mark in draft.marks:
         words, key = draft.text[mark.start : mark.end], mark.target
         if key in LETTERS:
-            made[key] += 1
-            entity = AnnotatedEntity(f"{key}{made[key]}", LETTERS[key], words)
+            numbers[key] += 1
+            entity = AnnotatedEntity(f"{key}{numbers[key]}", LETTERS[key], words)
             draft.entities[entity.id] = entity, mark.written.number
             key = entity.id
         mentions.append(Marked(AnnotatedMention(mark.start, mark.end, key, mark.form), words, mark.line))

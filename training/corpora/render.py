@@ -38,8 +38,8 @@ class _Text:
     def is_own(self, entity: str) -> bool:
         """Whether the entity is one that a mark with a type's letter makes: N1, N2, …, of a single mention."""
         of_it = [index for index in self.order if self.annotation.mentions[index].entity == entity]
-        made = re.fullmatch(LETTER_OF[self.entities[entity].type] + r"\d+", entity)
-        return bool(made) and len(of_it) == 1 and self.words(of_it[0]) == self.entities[entity].name
+        own = re.fullmatch(LETTER_OF[self.entities[entity].type] + r"\d+", entity)
+        return bool(own) and len(of_it) == 1 and self.words(of_it[0]) == self.entities[entity].name
 
     def target(self, entity: str) -> str:
         return LETTER_OF[self.entities[entity].type] if self.is_own(entity) else entity

@@ -172,9 +172,9 @@ def permits(relation: RelationType, head_type: str, tail_type: str) -> bool:
 
 def _qualifier_messages(annotation: Annotation, relation: AnnotatedRelation, text: str | None) -> Iterator[str]:
     types = {entity.id: entity.type for entity in annotation.entities}
-    for name, index, wanted in (("when", relation.when, "time"), ("amount", relation.amount, "number")):
-        if index is not None and types[annotation.mentions[index].entity] != wanted:
-            yield f"{name} must be a mention of type {wanted}, and {_quoted(annotation.mentions[index], text)} is none"
+    for name, index, kind in (("when", relation.when, "time"), ("amount", relation.amount, "number")):
+        if index is not None and types[annotation.mentions[index].entity] != kind:
+            yield f"{name} must be a mention of type {kind}, and {_quoted(annotation.mentions[index], text)} is none"
     for index in relation.by:
         if types[annotation.mentions[index].entity] in _MEASURES:
             yield f"by must be who claims it, and {_quoted(annotation.mentions[index], text)} is a measure"

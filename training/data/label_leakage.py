@@ -88,11 +88,11 @@ def audit(
 ) -> Audit:
     """Audits a data set, split by split. `others`: dev and test sets whose texts training must not hold, by name."""
     result = Audit(name)
-    made = {split: items(examples) for split, examples in splits.items()}
-    for split, one in made.items():
+    split_items = {split: items(examples) for split, examples in splits.items()}
+    for split, one in split_items.items():
         result.counts[split] = len(splits[split]), len(one.labels)
         result.features += _features(split, one)
-    result.guesses = _guesses(made)
+    result.guesses = _guesses(split_items)
     result.pictures = {split: _several_pictures(examples) for split, examples in splits.items()}
     result.shared = shared_texts(splits, others or {})
     result.warnings = [*_feature_warnings(result), *map(_text_warning, result.shared)]
@@ -162,25 +162,25 @@ def _label(example: Example, candidate: Candidate | None) -> str:
     return "a mention" if example.mentions else NONE
 
 
-def _features(split: str, made: Items) -> list[FeatureLeak]:
-    related = made.labels != NONE
-    frequent = [label for label, count in Counter(made.labels.tolist()).items() if count >= FEWEST]
+def _features(split: str, split_items: Items) -> list[FeatureLeak]:
+    related = split_items.labels != NONE
+    frequent = [label for label, count in Counter(split_items.labels.tolist()).items() if count >= FEWEST]
     found = []
     for place, feature in enumerate(FEATURES):
-        values = made.features[:, place]
+        values = split_items.features[:, place]
         if len(values) and (values != values[0]).any():
-            best = max(((auc(values, made.labels == label), label) for label in frequent), default=(0.5, ""))
+            best = max(((auc(values, split_items.labels == label), label) for label in frequent), default=(0.5, ""))
             found.append(FeatureLeak(feature, split, auc(values, related), best[1], best[0]))
     return found
 
 
-def _guesses(made: Mapping[str, Items]) -> list[Guess]:
+def _guesses(split_items: Mapping[str, Items]) -> list[Guess]:
     """Train on "train", measure on the rest; a set of one split is halved."""
-    train = made.get("train") or next(iter(made.values()))
-    rest = {split: one for split, one in made.items() if one is not train} or _halved(train)
+    train = split_items.get("train") or next(iter(split_items.values()))
+    rest = {split: one for split, one in split_items.items() if one is not train} or _halved(train)
     if not rest or not len(train.labels):
         return []
-    if train in made.values() and len(made) == 1:
+    if train in split_items.values() and len(split_items) == 1:
         train = Items(train.features[::2], train.labels[::2])
     found = []
     for kind, names in (("picture", PICTURE), ("text", TEXT), ("both", FEATURES)):
@@ -197,8 +197,8 @@ def _guesses(made: Mapping[str, Items]) -> list[Guess]:
     return found
 
 
-def _halved(made: Items) -> dict[str, Items]:
-    return {"its other half": Items(made.features[1::2], made.labels[1::2])}
+def _halved(split_items: Items) -> dict[str, Items]:
+    return {"its other half": Items(split_items.features[1::2], split_items.labels[1::2])}
 
 
 @dataclass(frozen=True)
@@ -215,10 +215,10 @@ class Regression:
         edges = [_edges(column) for column in features.T]
         inputs = _binned(features, edges)
         weights = np.zeros((inputs.shape[1], len(names)))
-        wanted = np.eye(len(names))[gold]
+        one_hot = np.eye(len(names))[gold]
         momentum = np.zeros_like(weights)
         for _ in range(steps):
-            gradient = inputs.T @ (_softmax(inputs @ weights) - wanted) / len(labels) + 1e-4 * weights
+            gradient = inputs.T @ (_softmax(inputs @ weights) - one_hot) / len(labels) + 1e-4 * weights
             momentum = 0.9 * momentum - rate * gradient
             weights = weights + momentum
         return cls(names, edges, weights)

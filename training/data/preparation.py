@@ -69,9 +69,9 @@ def _fits(config: TrainConfig, head: Head, begun: Checkpoint, names: Inventory) 
         )
     if theirs.inventory != names:
         raise ValueError(f"{config.start} predicts other types or relations than this run's data sets hold.")
-    asked = json.loads(json.dumps(config.network))
+    requested = json.loads(json.dumps(config.network))
     built = json.loads(json.dumps(dataclasses.asdict(theirs.network)))
-    if other := sorted(name for name, value in asked.items() if built.get(name) != value):
+    if other := sorted(name for name, value in requested.items() if built.get(name) != value):
         kept = ", ".join(f"{name} {built.get(name)!r}" for name in other)
         raise ValueError(f"{config.start} continues with its own network: leave {kept} as there.")
     for what, source in (("encoder", config.encoder), ("vision", config.vision.get("source"))):
@@ -168,8 +168,8 @@ def with_titles(
     """Features of each example after its context; those without context as they are."""
     titled = list(plain)
     rows = [row for row, example in enumerate(examples) if example.before]
-    made = featurizer.make([parsed[row] for row in rows], [examples[row].before for row in rows], own)
-    for row, features in zip(rows, made, strict=True):
+    features_list = featurizer.make([parsed[row] for row in rows], [examples[row].before for row in rows], own)
+    for row, features in zip(rows, features_list, strict=True):
         titled[row] = features
     return titled
 
@@ -213,5 +213,5 @@ def make_batch(
     batch = rows.batch([prepared.row(rows, *pair) for pair in zip(items, features, strict=True)])
     batch.together.masked_fill_(torch.from_numpy(rng.random(batch.together.shape) < config.dropped_pairs), 0)
     examples = [prepared.examples[item.example] for item in items]
-    wanted = prepared.head.targets(examples, items, prepared.inventory, band, config.noise, rng)
-    return batch, wanted
+    targets = prepared.head.targets(examples, items, prepared.inventory, band, config.noise, rng)
+    return batch, targets

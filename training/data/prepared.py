@@ -58,8 +58,8 @@ class Head:
         """The examples, or the pairs of them that this head classifies."""
         if not self.pairs:
             return [TrainingItem(index) for index in range(len(examples))]
-        asked = ((index, one) for index, example in enumerate(examples) for one in example.candidates)
-        return [TrainingItem(index, candidate) for index, candidate in asked if self.asks(candidate)]
+        pairs = ((index, one) for index, example in enumerate(examples) for one in example.candidates)
+        return [TrainingItem(index, candidate) for index, candidate in pairs if self.asks(candidate)]
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ def without(left_out: Mapping[str, Sequence[str]], example: Example) -> Example:
     gone = frozenset(left_out.get(example.dataset, ()))
     if not gone:
         return example
-    kept = tuple(one for one in example.relations if one.key not in gone)
-    return dataclasses.replace(example, relations=kept, relation_keys=example.relation_keys - gone)
+    remaining = tuple(one for one in example.relations if one.key not in gone)
+    return dataclasses.replace(example, relations=remaining, relation_keys=example.relation_keys - gone)
 
 
 def chosen(
@@ -31,13 +31,13 @@ def chosen(
         order = order[: max(1, round(fraction * len(items)))]
     if per_relation:
         seen: Counter[str] = Counter()
-        kept = []
+        remaining = []
         for place in order:
             held = _held(items[place], examples)
             if any(seen[key] < per_relation for key in held):
                 seen.update(held)
-                kept.append(place)
-        order = kept
+                remaining.append(place)
+        order = remaining
     if len(order) == len(items):
         return items, []
     return [items[place] for place in sorted(order)], [f"{len(order)} of {len(items)} training items drawn"]

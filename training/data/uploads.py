@@ -56,15 +56,15 @@ def take_in(files: Iterable[UploadedFile], format: str, root: Path, most_mb: int
         raise UploadRefused(
             f"That is more than {most_mb} MB. Leave the pictures out, raise DATASET_MB, or use DATASETS_DIR."
         )
-    draft, kept = root / "draft", UnpackedFiles()
+    draft, unpacked = root / "draft", UnpackedFiles()
     try:
         draft.mkdir(parents=True)
         if len(sent) == 1 and sent[0].name.lower().endswith(".zip"):
-            _unpack(sent[0], draft, kept, UNPACKED * most_mb * 1_000_000)
+            _unpack(sent[0], draft, unpacked, UNPACKED * most_mb * 1_000_000)
         else:
             for one in sent:
-                _copy(one.file, _target(draft, PurePosixPath(one.name).name, kept), kept, most_mb * 1_000_000)
-        if not kept.files:
+                _copy(one.file, _target(draft, PurePosixPath(one.name).name, unpacked), unpacked, most_mb * 1_000_000)
+        if not unpacked.files:
             kinds = ", ".join(sorted(KINDS))
             raise UploadRefused(f"It contains no data set files ({kinds}).")
         _innermost(draft).rename(root / folder_of(format))
@@ -72,10 +72,10 @@ def take_in(files: Iterable[UploadedFile], format: str, root: Path, most_mb: int
     except BaseException:
         shutil.rmtree(root, ignore_errors=True)
         raise
-    return kept
+    return unpacked
 
 
-def _unpack(sent: UploadedFile, draft: Path, kept: UnpackedFiles, most: int) -> None:
+def _unpack(sent: UploadedFile, draft: Path, unpacked: UnpackedFiles, most: int) -> None:
     try:
         with zipfile.ZipFile(sent.file) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
@@ -86,21 +86,21 @@ def _unpack(sent: UploadedFile, draft: Path, kept: UnpackedFiles, most: int) -> 
                     raise UploadRefused(f"{entry.filename[:100]!r} is a link; a data set is made of plain files.")
                 if entry.flag_bits & 1:
                     raise UploadRefused("The archive is encrypted. Upload it without a password.")
-                target = _target(draft, entry.filename, kept)
+                target = _target(draft, entry.filename, unpacked)
                 if target is not None:
                     with archive.open(entry) as file:
-                        _copy(file, target, kept, most)
+                        _copy(file, target, unpacked, most)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise UploadRefused(f"The zip archive cannot be read: {error}. Create it again.") from error
 
 
-def _target(draft: Path, name: str, kept: UnpackedFiles) -> Path | None:
+def _target(draft: Path, name: str, unpacked: UnpackedFiles) -> Path | None:
     """Where a file of this name goes; None where it is of no kind that is read. Raises UploadRefused."""
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or any(part == ".." or not _NAME.fullmatch(part) for part in path.parts):
         raise UploadRefused(f"{name[:100]!r} cannot be the name of a data set's file.")
     if path.suffix.lower() not in KINDS or path.name.startswith(".") or "__MACOSX" in path.parts:
-        kept.left_out.append(name[:200])
+        unpacked.left_out.append(name[:200])
         return None
     target = draft.joinpath(*path.parts)
     if target.exists():
@@ -108,17 +108,17 @@ def _target(draft: Path, name: str, kept: UnpackedFiles) -> Path | None:
     return target
 
 
-def _copy(source: IO[bytes], target: Path | None, kept: UnpackedFiles, most: int) -> None:
+def _copy(source: IO[bytes], target: Path | None, unpacked: UnpackedFiles, most: int) -> None:
     if target is None:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("xb") as file:
         while block := source.read(BLOCK):
-            kept.size += len(block)
-            if kept.size > most:
+            unpacked.size += len(block)
+            if unpacked.size > most:
                 raise UploadRefused(f"Unpacked it is more than {most // 1_000_000} MB.")
             file.write(block)
-    kept.files += 1
+    unpacked.files += 1
 
 
 def _innermost(folder: Path) -> Path:

@@ -110,8 +110,8 @@ class Run:
         progress, config = self.progress, self.config
         while progress.epoch < config.epochs and not progress.finished:
             batches = epoch_batches(config, self.prepared, progress.epoch)
-            for made in self._batches(batches[progress.batch :]):
-                self.step(*made)
+            for batch_and_targets in self._batches(batches[progress.batch :]):
+                self.step(*batch_and_targets)
                 progress.batch += 1
                 progress.seconds = time.monotonic() - started
                 yield progress
@@ -129,7 +129,7 @@ class Run:
         progress.finished = True
         self.save(folder)
 
-    def step(self, batch: Batch, wanted: AnyTargets, weight: float = 1.0) -> Losses:
+    def step(self, batch: Batch, targets: AnyTargets, weight: float = 1.0) -> Losses:
         """One update. `weight`: of this process's share of the batch."""
         config, step = self.config, self.progress.step
         torch.manual_seed((config.seed << 32) + step * self.world.size + self.world.rank)
@@ -139,7 +139,7 @@ class Run:
             group["lr"] = group["initial"] * rate
         self.network.train()
         with torch.autocast(self.device.type, self.dtype or torch.bfloat16, enabled=self.dtype is not None):
-            losses = self.network.loss(to_device(batch, self.device), to_device(wanted, self.device))
+            losses = self.network.loss(to_device(batch, self.device), to_device(targets, self.device))
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(losses["total"] * weight).backward()
         self.world.average(self.parameters)
@@ -163,10 +163,10 @@ class Run:
         with ThreadPoolExecutor(1) as pool:
             ahead = [pool.submit(self._make, *one) for one in work[:2]]
             for one in [*work[2:], None, None][: len(work)]:
-                made = ahead.pop(0).result()
+                batch_and_targets = ahead.pop(0).result()
                 if one is not None:
                     ahead.append(pool.submit(self._make, *one))
-                yield made
+                yield batch_and_targets
 
     def _make(self, chosen: list[int], step: int) -> tuple[Batch, AnyTargets, float]:
         rng = np.random.default_rng((self.config.seed, step, 1))

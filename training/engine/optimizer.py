@@ -60,5 +60,5 @@ def autocast_type(precision: str, device: torch.device) -> torch.dtype | None:
         return chosen[precision]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    asked = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
-    return torch.bfloat16 if any(supported() for supported in asked if supported) else None
+    capabilities = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
+    return torch.bfloat16 if any(supported() for supported in capabilities if supported) else None

@@ -46,8 +46,8 @@ def best_pair_threshold(logits: NDArray[np.float32], gold: Labels) -> float | No
 def probabilities(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """The softmax of each row."""
     raised = np.exp(logits - logits.max(1, keepdims=True)) if logits.size else logits
-    made: NDArray[np.float32] = raised / raised.sum(1, keepdims=True) if logits.size else logits
-    return made
+    softmax: NDArray[np.float32] = raised / raised.sum(1, keepdims=True) if logits.size else logits
+    return softmax
 
 
 def _pair_f1(found: Labels, gold: Labels) -> float:

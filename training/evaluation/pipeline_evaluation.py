@@ -75,15 +75,15 @@ def related(
     that a system trained on it never sees that the other order is wrong.
     """
     names = checkpoint.manifest.inventory
-    asked = [_asked(example, one, names) for example, one in zip(examples, found, strict=True)]
-    prepared = prepare_for(checkpoint, head, asked, parser, images)
+    questions = [_asked(example, one, names) for example, one in zip(examples, found, strict=True)]
+    prepared = prepare_for(checkpoint, head, questions, parser, images)
     logits = pair_logits(checkpoint.network, prepared)
     best: list[dict[frozenset[int], ScoredRelation]] = [{} for _ in examples]
     for item, label, odds in zip(prepared.items, logits.argmax(1).tolist(), log_odds(logits), strict=True):
         candidate = item.candidate
         if not label or candidate is None:
             continue
-        relation, ends = names.relations[label - 1], asked[item.example].mentions
+        relation, ends = names.relations[label - 1], questions[item.example].mentions
         if relation.permits(ends[candidate.head].type, ends[candidate.tail].type):
             score = float(1 / (1 + np.exp(-odds[label])))
             relations, pair = best[item.example], frozenset((candidate.head, candidate.tail))

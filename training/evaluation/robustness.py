@@ -79,14 +79,14 @@ def pictures_shown(checkpoint: Checkpoint, examples: Sequence[Example], root: Pa
 def harder(examples: Sequence[Example], trial: Trial, head: Head, say: Say) -> list[Example]:
     """The examples made harder as the trial asks; raises ValueError."""
     # Candidates that this head is not asked about hold no region in its place.
-    made = [replace(one, candidates=tuple(filter(head.asks, one.candidates))) for one in examples]
+    result = [replace(one, candidates=tuple(filter(head.asks, one.candidates))) for one in examples]
     if trial.shuffle_images:
-        before, made = made, shuffled_images(made, trial.shuffle_images, trial.seed)
-        say(f"{changed(before, made)} of {len(made)} examples have another's picture")
+        before, result = result, shuffled_images(result, trial.shuffle_images, trial.seed)
+        say(f"{changed(before, result)} of {len(result)} examples have another's picture")
     if trial.disturb_regions:
-        before, made = made, disturbed_regions(made, trial.disturb_regions, trial.seed)
-        say(f"{changed(before, made)} of {len(made)} examples have regions that are wrong")
-    return made
+        before, result = result, disturbed_regions(result, trial.disturb_regions, trial.seed)
+        say(f"{changed(before, result)} of {len(result)} examples have regions that are wrong")
+    return result
 
 
 def report_lines(judged: Scores, by_relation: bool = False, confusion: bool = False) -> Iterator[str]:

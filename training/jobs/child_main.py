@@ -14,15 +14,15 @@ from training.models import Evaluation, TrainingRun
 
 def do_run(number: int) -> None:
     """Trains, then exits with 0 when done, STOPPED when asked to stop, 1 when it failed."""
-    asked: list[int] = []
+    received_signals: list[int] = []
     trainer = os.getppid()
     for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, lambda received, frame: asked.append(received))
+        signal.signal(one, lambda received, frame: received_signals.append(received))
 
     def perform() -> None:
         from training.jobs.work import perform_run
 
-        perform_run(TrainingRun.objects.get(pk=number), lambda: bool(asked) or os.getppid() != trainer)
+        perform_run(TrainingRun.objects.get(pk=number), lambda: bool(received_signals) or os.getppid() != trainer)
 
     _end(perform)
 

@@ -50,11 +50,11 @@ def thinned(points: Curve) -> Curve:
     if len(points) <= LONGEST_CURVE:
         return points
     apart = (points[-1][0] - points[0][0]) / (LONGEST_CURVE // 2)
-    kept: Curve = []
+    thinned_points: Curve = []
     for point in points[:-1]:
-        if not kept or point[0] >= kept[-1][0] + apart:
-            kept.append(point)
-    return [*kept, points[-1]]
+        if not thinned_points or point[0] >= thinned_points[-1][0] + apart:
+            thinned_points.append(point)
+    return [*thinned_points, points[-1]]
 
 
 def sentence(error: BaseException) -> str:

@@ -101,8 +101,8 @@ def calibrate_tags(dev: Prepared, found: Sequence[Found]) -> Calibrated:
 def _only_in_picked(data: Sequence[str], labels: LabelMode) -> frozenset[str]:
     """Relations that a reader trained on other sets too has learnt from the picked ones alone (`peer`, `killed_by`)."""
     picked, others = (
-        {key for name in data if (name in PICKED) == wanted for key in annotated_relations(name, labels)}
-        for wanted in (True, False)
+        {key for name in data if (name in PICKED) == in_picked for key in annotated_relations(name, labels)}
+        for in_picked in (True, False)
     )
     return frozenset(picked - others) if others else frozenset()
 
@@ -153,15 +153,15 @@ def choose(
             continue
         if sum(one.score >= STEPS[0] for one in mine) >= ENOUGH:
             values[key] = _lowest(mine, precision)
-    kept = [one.right for one in judged if one.score >= values.get(one.key, values["default"])]
-    return Thresholds(values, sum(kept) / max(1, len(kept)), sum(kept) / max(1, gold))
+    selected = [one.right for one in judged if one.score >= values.get(one.key, values["default"])]
+    return Thresholds(values, sum(selected) / max(1, len(selected)), sum(selected) / max(1, gold))
 
 
 def _lowest(judged: Sequence[JudgedRelation], precision: float) -> float:
     """The lowest threshold from which on enough predictions are right; the highest one where there is none."""
     for threshold in STEPS:
-        kept = [one.right for one in judged if one.score >= threshold]
-        if kept and sum(kept) / len(kept) >= precision:
+        selected = [one.right for one in judged if one.score >= threshold]
+        if selected and sum(selected) / len(selected) >= precision:
             return threshold
     return STEPS[-1]
 
@@ -206,11 +206,11 @@ def _relation_rows(
 
 def logistic(inputs: Floats, right: Sequence[bool], pulls: Floats, rounds: int = 30) -> Floats:
     """Weights that maximise the likelihood less pull * weight^2 / 2, by Newton's method."""
-    wanted = np.asarray(right, np.float64)
+    target = np.asarray(right, np.float64)
     weights = np.zeros(inputs.shape[1])
     for _ in range(rounds):
         predicted = sigmoid(inputs @ weights)
-        gradient = inputs.T @ (predicted - wanted) + pulls * weights
+        gradient = inputs.T @ (predicted - target) + pulls * weights
         curve = (inputs * (predicted * (1 - predicted))[:, None]).T @ inputs + np.diag(pulls)
         step = np.linalg.solve(curve, gradient)
         weights = weights - np.clip(step, -2.0, 2.0)

@@ -186,8 +186,8 @@ def table(results: Sequence[Result]) -> str:
     for line in LINES:
         system = ABOUT[RECIPES[line.recipe].system].title
         for measured, seeds in _measured(line, results):
-            wanted = f"{line.least or 'none'} | {line.aim or 'none'}"
-            rows.append(f"| {system} | {line.what} | {measured} | {seeds} | {wanted} | {line.published} |")
+            goals = f"{line.least or 'none'} | {line.aim or 'none'}"
+            rows.append(f"| {system} | {line.what} | {measured} | {seeds} | {goals} | {line.published} |")
     return "\n".join(rows) + "\n"
 
 
@@ -254,18 +254,18 @@ def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def written(text: str, made: str) -> str:
+def written(text: str, table: str) -> str:
     """`text` with what stands between its marks replaced. Raises ValueError where it has no marks."""
     before, mark, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (mark and end):
         raise ValueError(f"there is no place for the results: it stands between {BEGIN!r} and {END!r}")
-    return f"{before}{BEGIN}\n\n{made}\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{table}\n{END}{after}"
 
 
 def documents() -> dict[Path, str]:
     """The files that hold a table, with the table that they should hold."""
     results = load()
     docs = ROOT / "docs"
-    made = {docs / "systems.md": short_table(results), docs / "benchmarks.md": table(results)}
-    return {path: written(path.read_text(encoding="utf-8"), text) for path, text in made.items()}
+    tables = {docs / "systems.md": short_table(results), docs / "benchmarks.md": table(results)}
+    return {path: written(path.read_text(encoding="utf-8"), text) for path, text in tables.items()}

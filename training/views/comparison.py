@@ -48,9 +48,9 @@ def _chosen(request: HttpRequest) -> list[TrainingRun]:
         batch = None
     if batch:
         return list(rows.filter(batch=batch).order_by("seed")[:MOST])
-    wanted = [int(one) for one in request.GET.getlist("run") if one.isdecimal() and len(one) < 18][:MOST]
-    found = rows.in_bulk(wanted)
-    return [found[pk] for pk in dict.fromkeys(wanted) if pk in found]
+    run_ids = [int(one) for one in request.GET.getlist("run") if one.isdecimal() and len(one) < 18][:MOST]
+    found = rows.in_bulk(run_ids)
+    return [found[pk] for pk in dict.fromkeys(run_ids) if pk in found]
 
 
 def _differing(runs: list[TrainingRun]) -> list[tuple[str, list[Any]]]:

@@ -161,5 +161,5 @@ class Command(BaseCommand):
 def _trial(name: str, options: dict[str, Any]) -> Any:
     from training.evaluation.robustness import Trial
 
-    asked = ("split", "shuffle_images", "disturb_regions", "seed", "images")
-    return Trial(name, **{option: options[option] for option in asked})
+    related_options = ("split", "shuffle_images", "disturb_regions", "seed", "images")
+    return Trial(name, **{option: options[option] for option in related_options})

@@ -123,7 +123,7 @@ class Command(BaseCommand):
 
 def _stop_on_signals() -> Callable[[], bool]:
     """Asks whether Ctrl-C or SIGTERM has come, so that the loop can save its state and end."""
-    asked: list[int] = []
+    signals: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, frame: asked.append(received))
-    return lambda: bool(asked)
+        signal.signal(number, lambda received, frame: signals.append(received))
+    return lambda: bool(signals)
