@@ -71,9 +71,9 @@ class Picture:
     look: str = ""
 
 
-def fetch_picture(url: str, media: Path, ask_leave: Callable[[str], None] | None = None) -> Picture:
-    """Fetch and keep the picture at `url`. Raises FetchError, NotAPicture, and what `ask_leave` raises."""
-    return keep(http_client.get(url, accept=ACCEPT, max_bytes=MAX_BYTES, ask_leave=ask_leave).content, media)
+def fetch_picture(url: str, media: Path, check_redirect: Callable[[str], None] | None = None) -> Picture:
+    """Fetch and keep the picture at `url`. Raises FetchError, NotAPicture, and what `check_redirect` raises."""
+    return keep(http_client.get(url, accept=ACCEPT, max_bytes=MAX_BYTES, check_redirect=check_redirect).content, media)
 
 
 def keep(content: bytes, media: Path) -> Picture:

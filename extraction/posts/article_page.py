@@ -11,7 +11,7 @@ from typing import Literal
 
 from extraction.crawler import canonical_urls, http_client, politeness
 from extraction.crawler.parsers import sandbox
-from extraction.crawler.parsers.article_parser import LARGEST_PAGE, Article
+from extraction.crawler.parsers.article_parser import LARGEST_PAGE, ParsedArticle
 from extraction.models import Post
 
 PATIENCE = 20.0  # seconds that a worker waits for a host's turn
@@ -33,7 +33,7 @@ class Found:
     kind: Kind
     says: str = ""
     url: str = ""
-    article: Article = field(default_factory=Article)
+    article: ParsedArticle = field(default_factory=ParsedArticle)
     etag: str = ""
     last_modified: str = ""
     moved_to: str = ""
@@ -57,7 +57,7 @@ def look(post: Post) -> Found:
             accept=http_client.PAGE,
             max_bytes=LARGEST_PAGE,
             samples=post.sample,
-            ask_leave=partial(politeness.ask_leave, patience=PATIENCE),
+            check_redirect=partial(politeness.check_redirect, patience=PATIENCE),
         )
     except politeness.HostBusy as busy:
         return Found("busy", str(busy), again_in=busy.seconds)

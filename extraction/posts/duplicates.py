@@ -7,14 +7,14 @@ collapsed.
 from __future__ import annotations
 
 from extraction.crawler import canonical_urls, politeness
-from extraction.crawler.parsers.article_parser import Article
+from extraction.crawler.parsers.article_parser import ParsedArticle
 from extraction.models import Post, Sighting
 from extraction.posts.versions import NO_TEXT, text_hash
 
 SHORTEST_STORY = 200  # code points; shorter texts are alike by chance ("Live updates")
 
 
-def same_story(post: Post, url: str, article: Article) -> Post | None:
+def same_story(post: Post, url: str, article: ParsedArticle) -> Post | None:
     """The post that already holds the story which `post`'s first visit found at `url`, if there is one.
 
     Else `post` gets the publisher and the link key of the page as found. A lock on the publisher makes two first

@@ -13,13 +13,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from extraction.crawler import http_client, politeness
-from extraction.crawler.parsers.article_parser import Article
+from extraction.crawler.parsers.article_parser import ParsedArticle
 from extraction.images.storage import NotAPicture, Picture, fetch_picture
 from extraction.models import Post, PostImage, Sighting
 from extraction.posts.article_page import PATIENCE
 
 
-def take_pictures(post: Post, article: Article, still_ours: Callable[[], bool] = lambda: True) -> None:
+def take_pictures(post: Post, article: ParsedArticle, still_ours: Callable[[], bool] = lambda: True) -> None:
     """Keep the article's lead picture and up to PICTURES_PER_POST - 1 others with their captions; where the page has or
     gives none, the feed's picture. `still_ours` is asked before each further one: a post has its lease to keep.
 

@@ -44,12 +44,12 @@ def send_post(request: HttpRequest, sent: schemas.NewPost) -> Any:
     found = sent.model_dump(exclude={"source"})
     try:
         with transaction.atomic():
-            taken = submission.take(sent.source, submission.Sending(**found))
+            taken = submission.submit(sent.source, submission.Submission(**found))
             if taken.touched:
                 projection_queue.mark_posts([taken.post])
-    except submission.NotTaken as error:
+    except submission.InvalidSubmission as error:
         raise Problem(422, str(error)) from error
-    except submission.Erased as error:
+    except submission.AlreadyErased as error:
         raise Problem(410, str(error)) from error
     post = taken.post
     if taken.new or taken.changed:

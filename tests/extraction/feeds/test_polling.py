@@ -185,14 +185,14 @@ def test_many_items_are_written_in_pages_that_each_check_the_lease(
     feed: Feed, web: FakeWeb, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     web.pages[URL] = answer(rss(*[item(number) for number in range(3 * polling.PAGE_OF_ITEMS)]))
-    note, calls = polling.note, []
+    record_items, calls = polling.record_items, []
 
     def lose(feed: Feed, items: Any, now: Any) -> Any:
         calls.append(len(items))
         Feed.objects.update(lease_token="another's")
-        return note(feed, items, now)
+        return record_items(feed, items, now)
 
-    monkeypatch.setattr(polling, "note", lose)
+    monkeypatch.setattr(polling, "record_items", lose)
     done = poll(feed, clock)
     assert calls == [polling.PAGE_OF_ITEMS] and done.errors == {}
     assert Post.objects.count() == polling.PAGE_OF_ITEMS
@@ -203,15 +203,15 @@ def test_a_post_that_is_folded_while_its_item_is_written_is_looked_up_again(
     feed: Feed, web: FakeWeb, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     web.pages[URL] = answer(rss(item(1)))
-    note, calls = polling.note, []
+    record_items, calls = polling.record_items, []
 
     def fail_once(feed: Feed, items: Any, now: Any) -> Any:
         calls.append(1)
         if len(calls) == 1:
             raise IntegrityError("the post is gone")
-        return note(feed, items, now)
+        return record_items(feed, items, now)
 
-    monkeypatch.setattr(polling, "note", fail_once)
+    monkeypatch.setattr(polling, "record_items", fail_once)
     assert poll(feed, clock).new == 1 and len(calls) == 2
 
 

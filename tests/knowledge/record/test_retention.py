@@ -17,7 +17,7 @@ from PIL import Image
 
 from extraction.crawler.parsers.feed_parser import FeedItem
 from extraction.feeds import submission
-from extraction.feeds.sightings import note
+from extraction.feeds.sightings import record_items
 from extraction.images import image_retention, storage
 from extraction.models import Post, PostImage, PostVersion, Reading, Sighting
 from extraction.posts import visits
@@ -113,7 +113,7 @@ def test_the_feed_s_own_words_go_too_and_the_next_poll_reads_nothing_again(post:
     assert Sighting.objects.get(post=young).text == FILLER
     told.refresh_from_db()
     assert (told.text, told.title, told.item_hash) == ("", "Two friends", item.digest)
-    noted = note(told.feed, [item], timezone.now())
+    noted = record_items(told.feed, [item], timezone.now())
     assert (noted.new, noted.changed, noted.moved) == (0, 0, [])
     post.refresh_from_db()
     assert post.due_at is None and post.versions.count() == 1
@@ -132,7 +132,7 @@ def test_other_words_of_a_feed_wait_for_the_visit_that_reads_them(post: Post) ->
     told_by_feed(post, TEXT.partition("\n\n")[2])
     retention.prune()
     changed = FeedItem("1", post.link, "Two friends", "They parted.", "", None, "", "other")
-    assert note(Sighting.objects.get().feed, [changed], timezone.now()).changed == 1
+    assert record_items(Sighting.objects.get().feed, [changed], timezone.now()).changed == 1
     assert not retention.prune() and Sighting.objects.get().text == "They parted."
     Post.objects.update(due_at=timezone.now() + timedelta(hours=1))
     assert retention.prune().feed_words == 1 and Sighting.objects.get().item_hash == "other"
@@ -140,15 +140,15 @@ def test_other_words_of_a_feed_wait_for_the_visit_that_reads_them(post: Post) ->
 
 def test_a_post_that_was_sent_and_is_sent_again_stays_pruned() -> None:
     records.checkpoint()
-    sent = submission.Sending("7", title="Two friends", text=TEXT.partition("\n\n")[2])
-    post = submission.take("desk", sent).post
+    sent = submission.Submission("7", title="Two friends", text=TEXT.partition("\n\n")[2])
+    post = submission.submit("desk", sent).post
     records.read(post, NAMES, SAID)
     PostVersion.objects.update(fetched_at=timezone.now() - timedelta(days=31))
     with override_settings(BODY_DAYS=30):
         done = retention.prune()
     assert (done.bodies, done.feed_words) == (1, 1)
     assert Sighting.objects.get().text == "" and "weather" not in words(post)
-    again = submission.take("desk", sent)
+    again = submission.submit("desk", sent)
     assert (again.new, again.changed) == (False, False)
     assert Sighting.objects.get().text == "" and post.versions.count() == Reading.objects.count() == 1
 

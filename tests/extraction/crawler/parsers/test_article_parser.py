@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from extraction.crawler.parsers.article_parser import LONGEST_TEXT, Article, extract
+from extraction.crawler.parsers.article_parser import LONGEST_TEXT, ParsedArticle, extract
 from extraction.crawler.parsers.jsonld import story_of
 
 URL = "https://www.news.example/2026/storm.html"
@@ -31,7 +31,7 @@ def ld(**fields: object) -> str:
     return f"<script type='application/ld+json'>{json.dumps({'@type': 'NewsArticle'} | fields)}</script>"
 
 
-def read(html: str | bytes, url: str = URL) -> Article:
+def read(html: str | bytes, url: str = URL) -> ParsedArticle:
     return extract(html, url)
 
 
