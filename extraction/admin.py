@@ -1,4 +1,4 @@
-"""The administration's plain lists of what feeds brought. Rows are made by the product, so they are looked at here."""
+"""Read-only lists of feeds, posts and readings in Django's admin."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from extraction.models import (
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
-    """Nothing is changed here: a change would not reach the graph, and history would be lost."""
+    """Read-only: a change here would not reach the graph, and would lose history."""
 
     show_full_result_count = False
     list_per_page = 50

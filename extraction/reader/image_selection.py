@@ -57,14 +57,14 @@ class ImageSelection:
         looks = self.given(document)
         regions = {region.image for look in looks for region in look.regions}
         whole = {look.picture for look in looks if look.image}
-        return replace(found, takes=self.takes, given=tuple(sorted(regions | whole)))
+        return replace(found, takes=self.takes, used_images=tuple(sorted(regions | whole)))
 
     def unavailable(self, document: Document) -> tuple[str, ...]:
         """The inputs from the document's pictures that the network needs and cannot be given."""
         needs = self.needs
         if not document.images or not (needs.objects or needs.pictures):
             return ()
-        if not document.regions and not document.looked and (needs.objects or needs.pictures != "whole"):
+        if not document.regions and not document.detected and (needs.objects or needs.pictures != "whole"):
             return ("detector",)
         return ("image",) if needs.pictures and not any(look.image for look in self.given(document)) else ()
 

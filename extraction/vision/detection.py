@@ -16,8 +16,8 @@ import numpy as np
 from extraction.schema import Region
 from extraction.vision.boxes import Boxes, best_apart, clipped
 
-LEAST_SCORE = 0.3
-MOST_OVERLAP = 0.45  # of two boxes of one class
+MIN_SCORE = 0.3
+MAX_OVERLAP = 0.45  # of two boxes of one class
 FACE = "face"
 # How many regions the systems are given: MEGA and EEGA 10 objects, RSRNeT 3, FocalMRE 4 grounded and 3 detected.
 OBJECTS = 10
@@ -61,8 +61,8 @@ def chosen(
     boxes: Boxes,
     scores: np.ndarray,
     per_class: np.ndarray,
-    least: float = LEAST_SCORE,
-    most_overlap: float = MOST_OVERLAP,
+    least: float = MIN_SCORE,
+    most_overlap: float = MAX_OVERLAP,
 ) -> Detections:
     """From all candidates (boxes (n, 4), scores (n,), what the network thinks of each class (n, c)) to regions."""
     likely = np.flatnonzero(np.isfinite(boxes).all(axis=1) & (scores >= least))

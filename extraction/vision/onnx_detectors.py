@@ -18,7 +18,7 @@ from extraction.vision.boxes import from_centred, from_corners
 from extraction.vision.detection import (
     COCO,
     FACE,
-    LEAST_SCORE,
+    MIN_SCORE,
     Detections,
     DetectorMissing,
     OutOfMemory,
@@ -33,8 +33,8 @@ QUIET = 3  # onnxruntime's own log: errors only; old files make it warn once for
 PADDING = 114  # grey beside a picture that is not square, as YOLOX was trained
 STRIDES = (8, 16, 32)
 MEAN, DEVIATION = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # ImageNet's, of 0..255
-FASTEST_LEAST = 0.5  # scores of FastestDet run high
-FACE_LEAST, FACE_OVERLAP = 0.7, 0.3
+FASTEST_MIN_SCORE = 0.5  # scores of FastestDet run high
+FACE_MIN_SCORE, FACE_MAX_OVERLAP = 0.7, 0.3
 
 
 def load(path: Path, device: str = "cpu", threads: int = 0) -> OnnxDetector:
@@ -187,7 +187,7 @@ def _yolox(session: InferenceSession, height: int, width: int, classes: int) -> 
         planes = _levels(outputs[0], height, width) if older else [outputs[0].T]
         # What no class can lift over the least score is not looked at: nearly all of the cells.
         certain = np.concatenate([_sigmoid(level[4]) if older else level[4] for level in planes])
-        likely = np.flatnonzero(certain >= LEAST_SCORE)
+        likely = np.flatnonzero(certain >= MIN_SCORE)
         rows = _columns(planes, likely)
         if older:
             rows[:, 4:] = _sigmoid(rows[:, 4:])
@@ -259,7 +259,7 @@ def _fastest(height: int, width: int) -> Model:
         centres = (np.tanh(cells[:, 1:3]) + np.stack([x.ravel(), y.ravel()], axis=1)) / [columns, rows]
         boxes = from_centred(np.concatenate([centres, _sigmoid(cells[:, 3:5])], axis=1))
         per_class = cells[:, :1] * cells[:, 5:]
-        return chosen(boxes, per_class.max(axis=1), per_class, FASTEST_LEAST)
+        return chosen(boxes, per_class.max(axis=1), per_class, FASTEST_MIN_SCORE)
 
     return Model("fastestdet", COCO, prepare, read)
 
@@ -274,7 +274,7 @@ def _faces(height: int, width: int) -> Model:
 
     def read(outputs: list[np.ndarray], wide: int, high: int) -> Detections:
         scores = outputs[0][:, 1]
-        return chosen(from_corners(outputs[1]), scores, scores[:, None], FACE_LEAST, FACE_OVERLAP)
+        return chosen(from_corners(outputs[1]), scores, scores[:, None], FACE_MIN_SCORE, FACE_MAX_OVERLAP)
 
     return Model("ultraface", (FACE,), prepare, read)
 

@@ -183,7 +183,7 @@ def _interaction(subject: Region, thing: Region) -> tuple[Rule, float] | None:
     if not rules or not (min(subject.box[2:]) > 0 and min(thing.box[2:]) > 0):
         return None
     pair = _pair(subject.box, thing.box)
-    return next(((rule, fit) for rule in rules if (fit := rule.fit(pair)) >= LEAST_FIT), None)
+    return next(((rule, fit) for rule in rules if (fit := rule.fit(pair)) >= MIN_FIT), None)
 
 
 def _pair(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> Pair:
@@ -199,7 +199,7 @@ def _pair(a: tuple[float, float, float, float], b: tuple[float, float, float, fl
     )
 
 
-LEAST_FIT = 0.25
+MIN_FIT = 0.25
 
 
 def _around(value: float, low: float, high: float, soft: float) -> float:

@@ -18,8 +18,8 @@ from PIL import Image
 
 from extraction.vision.boxes import from_corners
 from extraction.vision.detection import (
-    LEAST_SCORE,
-    MOST_OVERLAP,
+    MAX_OVERLAP,
+    MIN_SCORE,
     Detections,
     DetectorMissing,
     OutOfMemory,
@@ -56,8 +56,8 @@ class UltralyticsYolo:
             results = self.model.predict(
                 given,
                 device=self.device,
-                conf=LEAST_SCORE,
-                iou=MOST_OVERLAP,
+                conf=MIN_SCORE,
+                iou=MAX_OVERLAP,
                 verbose=False,
                 save=False,
                 batch=len(given),

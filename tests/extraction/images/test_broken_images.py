@@ -18,7 +18,7 @@ from extraction.feeds.subscriptions import subscribe
 from extraction.images import detectors_from_settings
 from extraction.models import Feed, Post, PostImage, Reading, RegionSet
 from extraction.posts import visits
-from extraction.vision.image_analysis import Sight
+from extraction.vision.image_analysis import ImageAnalyser
 from knowledge.record.projection_queue import mark_posts
 from tests.deterministic import Extractor
 from tests.extraction.images.broken_images import Broken, broken_pictures, scene, written
@@ -36,7 +36,7 @@ PICTURES = {one.name: one for one in broken_pictures()}
 def web(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
     settings.MEDIA_ROOT, settings.FEATURES_ROOT = tmp_path / "media", tmp_path / "features"
     settings.DETECTOR_WEIGHTS = "yolox-nano"
-    monkeypatch.setattr(detectors_from_settings, "load_or_say", lambda: Sight(Fake()))
+    monkeypatch.setattr(detectors_from_settings, "load_or_log", lambda: ImageAnalyser(Fake()))
     monkeypatch.setattr(tasks, "_reader", lambda path, digest: Extractor())
     make_checkpoint()
     with running() as server:

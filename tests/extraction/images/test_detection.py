@@ -21,7 +21,7 @@ from extraction.models import Deployment, Post, PostImage, Reading, RegionSet
 from extraction.readings import queue as readings_queue
 from extraction.schema import Claimed
 from extraction.vision.detection import Detections
-from extraction.vision.image_analysis import Sight
+from extraction.vision.image_analysis import ImageAnalyser
 from knowledge.recording import erasure
 from tests.deterministic import Extractor
 from tests.extraction.images.broken_images import rotated, scene, written
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.django_db
 def folders(tmp_path: Path, settings: Any) -> None:
     settings.MEDIA_ROOT, settings.FEATURES_ROOT = tmp_path / "media", tmp_path / "features"
     settings.WEIGHTS_ROOT = tmp_path / "weights"
-    detectors_from_settings.forget()
+    detectors_from_settings.reset()
 
 
 def shown(post: Post, content: bytes, url: str = "https://cdn.example/a.jpg", **fields: Any) -> PostImage:
@@ -64,21 +64,21 @@ def test_a_picture_is_looked_at_once_however_many_posts_show_it() -> None:
     detector = Fake()
     for number in range(3):
         shown(make_post(), plain(), f"https://cdn.example/{number}.jpg")
-    assert detection.look_at_due(Sight(detector)) == 3
+    assert detection.detect_due(ImageAnalyser(detector)) == 3
     assert detector.asked == [1]
     row = RegionSet.objects.get()
     assert [region["class"] for region in row.regions] == ["person", "dog"]
     assert not PostImage.objects.filter(due_at__isnull=False).exists()
     arrays = detection.features_of(row)
     assert arrays["vectors"].shape == (2, 7) and arrays["depth"].shape == (64, 64)
-    assert detection.look_at_due(Sight(detector)) == 0
+    assert detection.detect_due(ImageAnalyser(detector)) == 0
 
 
 def test_another_detector_looks_for_itself() -> None:
     image = shown(make_post(), plain())
-    detection.look_at_due(Sight(Fake()))
-    detection.again(PostImage.objects.filter(pk=image.pk))
-    detection.look_at_due(Sight(Fake("fake-2")))
+    detection.detect_due(ImageAnalyser(Fake()))
+    detection.make_due(PostImage.objects.filter(pk=image.pk))
+    detection.detect_due(ImageAnalyser(Fake("fake-2")))
     assert set(RegionSet.objects.values_list("detector", flat=True)) == {"fake-1:10", "fake-2:10"}
 
 
@@ -87,7 +87,7 @@ def test_a_reader_is_given_the_pictures_and_what_they_show() -> None:
     shown(post, plain(10), "https://cdn.example/second.jpg", position=1)
     shown(post, rotated(6), "https://cdn.example/lead.jpg", position=0)
     shown(make_post(), plain(30))
-    [one] = detection.with_pictures([claimed(post)], Sight(Fake()))
+    [one] = detection.with_pictures([claimed(post)], ImageAnalyser(Fake()))
     document = one.document
     assert [region.image for region in document.regions] == [0, 0, 1, 1]
     assert {(edge.subject, edge.object) for edge in document.scene} == {(0, 1), (1, 0), (2, 3), (3, 2)}
@@ -100,7 +100,7 @@ def test_without_a_detector_what_was_seen_before_is_given() -> None:
     shown(post, plain())
     [before] = detection.with_pictures([claimed(post)], None)
     assert before.document.images and before.document.regions == ()
-    detection.look_at_due(Sight(Fake()))
+    detection.detect_due(ImageAnalyser(Fake()))
     [after] = detection.with_pictures([before], None)
     assert len(after.document.regions) == 2
 
@@ -109,8 +109,8 @@ def test_without_a_detector_what_was_seen_before_is_given() -> None:
 def test_a_reader_is_told_whether_all_pictures_were_looked_at(detector: Fake | None, looked: bool) -> None:
     post = make_post()
     shown(post, plain())
-    [one] = detection.with_pictures([claimed(post)], Sight(detector) if detector else None)
-    assert one.document.looked == looked
+    [one] = detection.with_pictures([claimed(post)], ImageAnalyser(detector) if detector else None)
+    assert one.document.detected == looked
 
 
 def test_no_more_pictures_are_given_than_are_kept_of_a_post(settings: Any) -> None:
@@ -118,13 +118,13 @@ def test_no_more_pictures_are_given_than_are_kept_of_a_post(settings: Any) -> No
     post = make_post()
     for number in range(3):
         shown(post, plain(number), f"https://cdn.example/{number}.jpg", position=number)
-    [one] = detection.with_pictures([claimed(post)], Sight(Fake()))
+    [one] = detection.with_pictures([claimed(post)], ImageAnalyser(Fake()))
     assert len(one.document.images) == 2
 
 
 def test_a_picture_that_breaks_the_detector_says_so_and_is_tried_again_by_command() -> None:
     image = shown(make_post(), plain())
-    detection.look_at_due(Sight(Breaking()))
+    detection.detect_due(ImageAnalyser(Breaking()))
     assert "failed on this picture" in RegionSet.objects.get().error
     call_command("see_pictures", "--again", "--later")
     image.refresh_from_db()
@@ -138,18 +138,18 @@ def test_a_picture_that_kills_its_lookers_is_left_alone(monkeypatch: pytest.Monk
     class Killed(BaseException):
         pass
 
-    def die(sight: Sight, images: Sequence[np.ndarray]) -> None:
+    def die(analyser: ImageAnalyser, images: Sequence[np.ndarray]) -> None:
         raise Killed
 
     one = claimed(post)
-    monkeypatch.setattr(Sight, "look", die)
-    for _ in range(detection.TRIED):
+    monkeypatch.setattr(ImageAnalyser, "analyse", die)
+    for _ in range(detection.MAX_ATTEMPTS):
         with pytest.raises(Killed):
-            detection.with_pictures([one], Sight(Fake()))
+            detection.with_pictures([one], ImageAnalyser(Fake()))
     image.refresh_from_db()
-    assert image.attempts == detection.TRIED and image.due_at is not None and image.due_at > timezone.now()
-    monkeypatch.setattr(Sight, "look", lambda sight, images: [])
-    [read] = detection.with_pictures([one], Sight(Fake()))
+    assert image.attempts == detection.MAX_ATTEMPTS and image.due_at is not None and image.due_at > timezone.now()
+    monkeypatch.setattr(ImageAnalyser, "analyse", lambda analyser, images: [])
+    [read] = detection.with_pictures([one], ImageAnalyser(Fake()))
     assert read.document.regions == () and "stopped unexpectedly 3 times" in RegionSet.objects.get().error
 
 
@@ -157,7 +157,7 @@ def test_a_copy_that_is_gone_costs_its_regions_and_no_more() -> None:
     post = make_post()
     image = shown(post, plain())
     (Path(detection.settings.MEDIA_ROOT) / image.file).unlink()
-    [one] = detection.with_pictures([claimed(post)], Sight(Fake()))
+    [one] = detection.with_pictures([claimed(post)], ImageAnalyser(Fake()))
     assert one.document.images == ("",) and one.document.regions == ()
 
 
@@ -194,7 +194,7 @@ def test_pictures_wait_for_a_detector(monkeypatch: pytest.MonkeyPatch, settings:
     image = shown(make_post(), plain())
     assert tasks._look_at_due() == 0
     settings.DETECTOR_WEIGHTS = "yolox-nano"
-    monkeypatch.setattr(detectors_from_settings, "load_or_say", lambda: Sight(Fake()))
+    monkeypatch.setattr(detectors_from_settings, "load_or_log", lambda: ImageAnalyser(Fake()))
     assert tasks._look_at_due() == 1
     image.refresh_from_db()
     assert image.due_at is None
@@ -215,7 +215,7 @@ def lane(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     """The read lane's readings and looks, until nothing is due: with a detector where one is set."""
     monkeypatch.setattr(tasks, "_reader", lambda path, digest: Extractor())
     monkeypatch.setattr(
-        detectors_from_settings, "load_or_say", lambda: Sight(Fake()) if settings.DETECTOR_WEIGHTS else None
+        detectors_from_settings, "load_or_log", lambda: ImageAnalyser(Fake()) if settings.DETECTOR_WEIGHTS else None
     )
     checkpoint = Deployment.objects.get(active=True).checkpoint
     for _ in range(5):
@@ -304,15 +304,15 @@ def test_copies_are_let_go_and_posts_are_read_again_as_before(settings: Any) -> 
     post = old()
     image = shown(post, written(scene(900, 600), "JPEG"))
     one = claimed(post)
-    [before] = detection.with_pictures([one], Sight(Fake()))
+    [before] = detection.with_pictures([one], ImageAnalyser(Fake()))
     pixels = Path(before.document.images[0]).read_bytes()
-    assert image_retention.let_go() == 0, "kept for ever by default"
+    assert image_retention.delete_old_copies() == 0, "kept for ever by default"
     settings.PICTURE_DAYS = 30
-    assert image_retention.let_go() == 1
+    assert image_retention.delete_old_copies() == 1
     image.refresh_from_db()
     assert (image.file, image.thumbnail) == ("", "") and image.let_go_at is not None
     assert not [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
-    [after] = detection.with_pictures([one], Sight(Fake("a later detector")))
+    [after] = detection.with_pictures([one], ImageAnalyser(Fake("a later detector")))
     assert after.document == before.document
     assert Path(after.document.images[0]).read_bytes() == pixels
     with Image.open(after.document.images[0]) as copy:
@@ -323,14 +323,14 @@ def test_a_younger_post_s_copy_of_the_same_picture_stays(settings: Any) -> None:
     settings.PICTURE_DAYS = 30
     shown(old(), plain())
     young = shown(make_post(), plain())
-    assert image_retention.let_go() == 1
+    assert image_retention.delete_old_copies() == 1
     assert (Path(settings.MEDIA_ROOT) / young.file).is_file()
 
 
 def test_what_nobody_has_looked_at_is_not_let_go_where_somebody_will(settings: Any) -> None:
     settings.PICTURE_DAYS, settings.DETECTOR_WEIGHTS = 30, "yolox-nano"
     shown(old(), plain())
-    assert image_retention.let_go() == 0
+    assert image_retention.delete_old_copies() == 0
 
 
 def test_an_erased_post_leaves_nothing_of_its_pictures(
@@ -340,7 +340,7 @@ def test_an_erased_post_leaves_nothing_of_its_pictures(
     shown(post, plain(1), "https://cdn.example/own.jpg")
     both = shown(post, plain(2), "https://cdn.example/both.jpg")
     shown(other, plain(2), "https://cdn.example/both.jpg")
-    detection.look_at_due(Sight(Fake()))
+    detection.detect_due(ImageAnalyser(Fake()))
     with django_capture_on_commit_callbacks(execute=True):
         erasure.erase(post, None)
     files = [path.name for root in (settings.MEDIA_ROOT, settings.FEATURES_ROOT) for path in Path(root).rglob("*.*")]
@@ -369,21 +369,21 @@ def test_weights_are_fetched_on_first_use_and_checked(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(detector_weights.http_client, "get", get)
     with pytest.raises(detector_weights.WeightsMissing, match="it was not kept"):
-        detector_weights.there("both")
+        detector_weights.path_of("both")
     assert not both.path().exists() or not list(both.path().iterdir())
     content["a"] = b"good"
-    folder = detector_weights.there("both")
+    folder = detector_weights.path_of("both")
     assert {path.name for path in folder.iterdir()} == {"a.onnx", "a.onnx.sha256", "b.txt", "b.txt.sha256"}
     count = len(asked)
-    assert detector_weights.there("both") == folder and len(asked) == count
+    assert detector_weights.path_of("both") == folder and len(asked) == count
     (folder / "b.txt").unlink()
     content["b"] = b"else"
     with pytest.raises(detector_weights.WeightsMissing, match="changed it"):
-        detector_weights.there("both")
+        detector_weights.path_of("both")
     (folder / "b.txt").write_bytes(b"free")
     (folder / "a.onnx").write_bytes(b"put there by hand")
     with pytest.raises(detector_weights.WeightsMissing, match="remove it"):
-        detector_weights.there("both")
+        detector_weights.path_of("both")
 
 
 def test_weights_that_cannot_be_fetched_are_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

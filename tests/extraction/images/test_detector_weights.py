@@ -69,7 +69,7 @@ def test_nothing_of_a_wrong_answer_is_kept_and_the_next_try_may_do(
 def test_a_redirect_to_what_the_list_says_is_followed(web: WebServer, listed: detector_weights.Weights) -> None:
     web.answers["/w.onnx"] = reply(302, Location=web.url("/elsewhere"))
     web.answers["/elsewhere"] = reply(200, GOOD)
-    assert detector_weights.there(listed.name).read_bytes() == GOOD
+    assert detector_weights.path_of(listed.name).read_bytes() == GOOD
     assert web.paths() == ["/w.onnx", "/elsewhere"]
-    detector_weights.there(listed.name)
+    detector_weights.path_of(listed.name)
     assert len(web.paths()) == 2, "fetched once"

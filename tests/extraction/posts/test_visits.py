@@ -297,8 +297,8 @@ def test_a_page_that_never_answers_is_given_up_with_its_error(web: FakeWeb, cloc
 def test_an_error_of_ours_is_kept_and_the_others_go_on(web: FakeWeb, monkeypatch: pytest.MonkeyPatch) -> None:
     bad, good = make_due("https://bad.example/a"), make_due()
     web.pages |= {"https://bad.example/a": article(), LINK: article()}
-    look = visits.look
-    monkeypatch.setattr(visits, "look", lambda post: 1 / 0 if post.pk == bad.pk else look(post))
+    fetch_page = visits.fetch_page
+    monkeypatch.setattr(visits, "fetch_page", lambda post: 1 / 0 if post.pk == bad.pk else fetch_page(post))
     assert visit() == {"failed": 1, "new": 1}
     assert "ZeroDivisionError" in fresh(bad).error and words(good)
 
@@ -448,14 +448,14 @@ def test_a_visit_whose_lease_was_lost_writes_nothing(web: FakeWeb, clock: Clock)
 def test_a_lease_lost_during_the_fetch_writes_nothing(web: FakeWeb, monkeypatch: pytest.MonkeyPatch) -> None:
     post = make_due()
     web.pages[LINK] = article()
-    look = visits.look
+    fetch_page = visits.fetch_page
 
-    def slow_look(post: Post) -> object:
-        found = look(post)
+    def slow_fetch(post: Post) -> object:
+        found = fetch_page(post)
         Post.objects.filter(pk=post.pk).update(lease_token="another's")
         return found
 
-    monkeypatch.setattr(visits, "look", slow_look)
+    monkeypatch.setattr(visits, "fetch_page", slow_fetch)
     assert visit() == {"lost": 1}
     assert not post.versions.exists()
 
@@ -465,15 +465,15 @@ def test_a_change_that_a_feed_shows_during_the_fetch_is_looked_at_again(
 ) -> None:
     post = make_due()
     web.pages[LINK] = article()
-    look = visits.look
+    fetch_page = visits.fetch_page
 
-    def slow_look(post: Post) -> object:
-        found = look(post)
+    def slow_fetch(post: Post) -> object:
+        found = fetch_page(post)
         clock.pass_time(seconds=2)
         Post.objects.filter(pk=post.pk).update(due_at=clock.now)
         return found
 
-    monkeypatch.setattr(visits, "look", slow_look)
+    monkeypatch.setattr(visits, "fetch_page", slow_fetch)
     visit()
     assert fresh(post).due_at == clock.now
 

@@ -72,7 +72,7 @@ def test_evidence_are_shares_of_the_regions_that_were_given(
     [read] = reader.read([Document("1", TEXT, images=(picture, ""), regions=REGIONS)])
     shares = [{part.reference["region"]: part.weight for part in one.evidence} for one in read.relations]
     assert set().union(*shares) == regions
-    assert (read.takes, read.given) == (takes, (0, 1) if takes == "regions" else (0,))
+    assert (read.takes, read.used_images) == (takes, (0, 1) if takes == "regions" else (0,))
     assert all(sum(found.values()) <= 1.001 for found in shares)
     assert {grid.kind for grid in read.grids} == {kind}
     for grid in read.grids:

@@ -75,7 +75,7 @@ def test_a_picture_in_which_nothing_is_found_is_no_missing_detector(
     needs: Needs, missing: tuple[tuple[str, ...], ...]
 ) -> None:
     unlooked = Document("1", "Words", images=("a.jpg",))
-    empty = Document("1", "Words", images=("a.jpg",), looked=True)
+    empty = Document("1", "Words", images=("a.jpg",), detected=True)
     lost = Document("1", "Words", images=("",), regions=LEAD)
     assert tuple(ImageSelection("leading", needs).unavailable(one) for one in (unlooked, empty, lost)) == missing
 
@@ -83,6 +83,6 @@ def test_a_picture_in_which_nothing_is_found_is_no_missing_detector(
 @pytest.mark.parametrize(("how", "numbers"), [("words", ()), ("regions", (0, 1)), ("leading", (0,)), ("each", (0, 1))])
 def test_it_is_told_which_pictures_were_given(how: Takes, numbers: tuple[int, ...]) -> None:
     read = ImageSelection(how, Needs(objects=2)).noted(Extraction("1", "Words"), BOTH)
-    assert (read.takes, read.given) == (how, numbers)
+    assert (read.takes, read.used_images) == (how, numbers)
     surest_alone = ImageSelection("regions", Needs(objects=1)).noted(Extraction("1", "Words"), BOTH)
-    assert surest_alone.given == (0,)
+    assert surest_alone.used_images == (0,)

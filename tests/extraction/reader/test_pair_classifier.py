@@ -147,7 +147,7 @@ def test_regions_of_each_picture_are_asked_about_beside_their_picture(parser, tm
     other = Region((0.5, 0.1, 0.2, 0.2), "dog", image=1)
     (read,) = reader.read([Document("1", "Anna left.", regions=(dog, cat, other))])
     assert [(one.head, one.tail) for one in read.relations] == [(0, dog), (0, cat), (0, other)]
-    assert (read.takes, read.given) == ("each", (0, 1))
+    assert (read.takes, read.used_images) == ("each", (0, 1))
     (batch,) = says.asked
     assert batch.pairs.region.tolist() == [0, 1, 0]
     assert batch.objects is not None and batch.objects.present.sum(1).tolist() == [2, 2, 1]
@@ -206,7 +206,7 @@ def test_a_tagger_is_shown_the_leading_picture_alone_or_in_front_of_a_pair_syste
     shown = Document("1", "Anna left.", images=("", ""), regions=(box, dataclasses.replace(box, image=1)))
     bare = Document("2", "Bob Reed left Paris.")
     seen, blind = tagger.read([shown, bare])
-    assert (seen.takes, seen.given, blind.given) == ("leading", (0,), ())
+    assert (seen.takes, seen.used_images, blind.used_images) == ("leading", (0,), ())
     (batch,) = asked
     # The whole canvas and its one box; nothing of the second picture, and nothing of another post's.
     assert batch.pictures is not None and batch.pictures.present.sum(1).tolist() == [2, 0]

@@ -21,7 +21,7 @@ from extraction.reader import known_facts, result_format
 from extraction.readings import reader_from_settings
 from extraction.readings.inputs import LONGEST_LINE, from_jsonl
 from extraction.schema import Declined, Document, EvidencePart, Extraction, Mention, Region, Relation
-from extraction.vision.image_analysis import Sight
+from extraction.vision.image_analysis import ImageAnalyser
 from knowledge.linking import linker_from_settings
 from knowledge.sources import index_builder
 from knowledge.sources.protocol import Known, KnownFact
@@ -525,16 +525,18 @@ def photo(tmp_path: Path) -> Path:
     return made
 
 
-def read_with(monkeypatch, capsys, *arguments: str, sight: object = None) -> tuple[dict[str, Any], str]:
+def read_with(monkeypatch, capsys, *arguments: str, analyser: object = None) -> tuple[dict[str, Any], str]:
     monkeypatch.setattr(reader_from_settings, "load", lambda folder: LookingReader())
-    monkeypatch.setattr(detectors_from_settings, "load", lambda: sight)
+    monkeypatch.setattr(detectors_from_settings, "load", lambda: analyser)
     call_command("read", "Marie Curie came from Warsaw.", "--json", *arguments)
     written = capsys.readouterr()
     return json.loads(written.out), written.err
 
 
 def test_a_picture_adds_regions_a_scene_and_both_scores(monkeypatch, capsys, photo):
-    row, _ = read_with(monkeypatch, capsys, "--image", str(photo), "--image", str(photo), sight=Sight(Fake()))
+    row, _ = read_with(
+        monkeypatch, capsys, "--image", str(photo), "--image", str(photo), analyser=ImageAnalyser(Fake())
+    )
     assert [(one["class"], one["image"]) for one in row["regions"]] == [
         ("person", 0),
         ("dog", 0),
@@ -550,7 +552,7 @@ def test_a_picture_adds_regions_a_scene_and_both_scores(monkeypatch, capsys, pho
 
 
 def test_without_a_picture_nothing_is_said_of_pictures(monkeypatch, capsys):
-    row, said = read_with(monkeypatch, capsys, sight=Sight(Fake()))
+    row, said = read_with(monkeypatch, capsys, analyser=ImageAnalyser(Fake()))
     assert said == "" and not {"regions", "scene_graph"} & row.keys()
     assert [set(one) & {"evidence", "score_without_image"} for one in row["quintuples"]] == [set()]
 
@@ -558,7 +560,9 @@ def test_without_a_picture_nothing_is_said_of_pictures(monkeypatch, capsys):
 def test_a_picture_that_cannot_be_read_is_said_and_the_words_are_read(monkeypatch, capsys, photo, tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(photo.read_bytes()[:300])
-    row, said = read_with(monkeypatch, capsys, "--image", str(broken), "--image", str(photo), sight=Sight(Fake()))
+    row, said = read_with(
+        monkeypatch, capsys, "--image", str(broken), "--image", str(photo), analyser=ImageAnalyser(Fake())
+    )
     assert "broken.jpg: This is no picture that can be read" in said
     assert row["missing"] == ["windowed", "image"] and row["quintuples"]
     assert {region["image"] for region in row["regions"]} == {0}

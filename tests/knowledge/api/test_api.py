@@ -263,7 +263,7 @@ def test_the_page_of_a_post_whose_words_were_sent_is_not_asked_for_others(monkey
     post = Post.objects.get()
     assert post.due_at is not None, "its picture is to be fetched"
     monkeypatch.setattr(article_page.http_client, "get", lambda *args, **kwargs: pytest.fail("the page was fetched"))
-    assert article_page.look(post).kind == "unchanged"
+    assert article_page.fetch_page(post).kind == "unchanged"
 
 
 def test_a_post_that_cannot_be_taken_says_why() -> None:

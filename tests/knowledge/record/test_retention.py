@@ -21,7 +21,7 @@ from extraction.feeds.sightings import record_items
 from extraction.images import image_retention, storage
 from extraction.models import Post, PostImage, PostVersion, Reading, Sighting
 from extraction.posts import visits
-from extraction.posts.article_page import Found
+from extraction.posts.article_page import PageResult
 from extraction.posts.search import search
 from extraction.posts.versions import new_version, text_hash
 from extraction.readings import reading_requests
@@ -124,7 +124,7 @@ def test_what_was_the_feed_s_own_words_is_no_edit_at_the_next_visit(post: Post) 
     PostVersion.objects.update(source="feed")
     retention.prune()
     post = Post.objects.select_related("current_version").get()
-    outcome = visits._refused(post, Found("refused", "It asks to sign in."), timezone.now())
+    outcome = visits._refused(post, PageResult("refused", "It asks to sign in."), timezone.now())
     assert outcome == "refused" and Reading.objects.count() == 1
 
 
@@ -200,7 +200,7 @@ def test_the_command_lets_everything_go_and_says_how_much(
 ) -> None:
     settings.READINGS_KEPT, settings.PICTURE_DAYS, settings.DETECTOR_WEIGHTS = 1, 30, None
     settings.MEDIA_ROOT, settings.FEATURES_ROOT = tmp_path / "media", tmp_path / "features"
-    monkeypatch.setattr(image_retention.let_go, "__defaults__", (2,))  # more than one turn
+    monkeypatch.setattr(image_retention.delete_old_copies, "__defaults__", (2,))  # more than one turn
     Post.objects.update(seen_at=timezone.now() - timedelta(days=31))
     records.checkpoint("second")
     reading_requests.request_missing(records.Checkpoint.objects.latest("pk"))
