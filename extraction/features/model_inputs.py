@@ -31,11 +31,13 @@ MOST_FACTS = 24  # nodes of a post's knowledge that are shown
 Key = tuple[tuple[str, ...], tuple[Region, ...]]
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
-Look = Callable[[str], "Pixels | None"]  # an image's name -> its pixels (height, width, 3), None where there is none
+ImageSource = Callable[
+    [str], "Pixels | None"
+]  # an image's name -> its pixels (height, width, 3), None where there is none
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class InputRow:
     """What a network is shown of one example or candidate."""
 
     features: Features
@@ -56,7 +58,7 @@ class FactRow:
 
 
 @dataclass(frozen=True)
-class Rows:
+class InputRows:
     """Makes rows for a network with these needs, and batches of them.
 
     `look` gives pixels where an image is at hand; elsewhere a grey canvas with the boxes' outlines stands for it, and
@@ -67,15 +69,15 @@ class Rows:
     tokenizer: Tokenizer
     markers: tuple[int, ...] = ()
     classes: tuple[str, ...] = ()
-    look: Look = lambda name: None
+    look: ImageSource = lambda name: None
     aligned: dict[Key, Floats] = field(default_factory=dict)  # structural alignments, by the example's key
 
-    def sentence(self, example: Example, features: Features) -> Row:
+    def sentence(self, example: Example, features: Features) -> InputRow:
         """The row of a whole sentence."""
         facts = self._facts(example.facts, "") if self.needs.facts else None
-        return Row(features, None, self._regions(example), example.image, facts, _key(example))
+        return InputRow(features, None, self._regions(example), example.image, facts, _key(example))
 
-    def pair(self, example: Example, features: Features, candidate: Candidate) -> Row:
+    def pair(self, example: Example, features: Features, candidate: Candidate) -> InputRow:
         """The row of one candidate pair. A region beyond the network's objects takes the last one's place."""
         head = example.mentions[candidate.head]
         regions, region, tail = self._regions(example), -1, None
@@ -90,9 +92,9 @@ class Rows:
             place = unmarked(features, (head.start, head.end), tail, region)
         name = " ".join(example.words[head.start : head.end])
         facts = self._facts(example.facts, name) if self.needs.facts else None
-        return Row(features, place, regions, example.image, facts, _key(example))
+        return InputRow(features, place, regions, example.image, facts, _key(example))
 
-    def batch(self, rows: Sequence[Row]) -> Batch:
+    def batch(self, rows: Sequence[InputRow]) -> Batch:
         """The rows as tensors; a part that no row has is None."""
         batch = collate([row.features for row in rows])
         objects = self._objects(rows)
@@ -117,7 +119,7 @@ class Rows:
         last = self.needs.objects - 1
         return (*regions[:last], wanted, *regions[last + 1 :]), last
 
-    def _objects(self, rows: Sequence[Row]) -> Objects | None:
+    def _objects(self, rows: Sequence[InputRow]) -> Objects | None:
         if not self.needs.objects or not any(row.regions for row in rows):
             return None
         most = max(min(len(row.regions), self.needs.objects) for row in rows)
@@ -143,7 +145,7 @@ class Rows:
         parts = (vectors, edges, present, classes, boxes, depth)
         return Objects(*(torch.from_numpy(part) for part in parts))
 
-    def _alignment(self, rows: Sequence[Row], batch: Batch, objects: Objects | None) -> torch.Tensor | None:
+    def _alignment(self, rows: Sequence[InputRow], batch: Batch, objects: Objects | None) -> torch.Tensor | None:
         if not self.needs.alignment or objects is None:
             return None
         found = np.zeros((len(rows), batch.first.shape[1], objects.present.shape[1]), np.float32)
@@ -160,7 +162,7 @@ class Rows:
             found[index, :words, :size] = alpha
         return torch.from_numpy(found)
 
-    def _pictures(self, rows: Sequence[Row]) -> Pictures | None:
+    def _pictures(self, rows: Sequence[InputRow]) -> Pictures | None:
         if not self.needs.pictures:
             return None
         shown = [self._slots(row) for row in rows]
@@ -169,7 +171,7 @@ class Rows:
         pixels, present = (np.stack(part) for part in zip(*shown, strict=True))
         return Pictures(torch.from_numpy(pixels), torch.from_numpy(present))
 
-    def _slots(self, row: Row) -> Slots:
+    def _slots(self, row: InputRow) -> Slots:
         size, boxes = self.needs.size, [region.box for region in row.regions]
         picture = self.look(row.image) if row.image else None
         if picture is None and boxes:
@@ -202,7 +204,7 @@ class Rows:
         return FactRow([one.ids[:FACT_PIECES] for one in encoded], edges, own | edges[own].any(axis=0))
 
 
-def pixels_in(folders: Sequence[Path]) -> Look:
+def pixels_in(folders: Sequence[Path]) -> ImageSource:
     """Reads images by name, from the first folder that holds it; None for one that is nowhere or no picture."""
 
     def look(name: str) -> Pixels | None:

@@ -40,7 +40,10 @@ READING_SIDE = 512  # pixels of the longer side of the copy that networks read
 DETECTOR_SIDE = (
     640  # pixels of the longer side that detectors take at most: a larger copy is scaled down while decoding
 )
-DIED = f"The detector stopped unexpectedly {MAX_ATTEMPTS} times on this picture. `manage.py see_pictures --again` retries it."
+DIED = (
+    f"The detector stopped unexpectedly {MAX_ATTEMPTS} times on this picture. "
+    "`manage.py see_pictures --again` retries it."
+)
 
 
 def due() -> bool:

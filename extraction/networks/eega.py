@@ -240,7 +240,7 @@ class EEGA(nn.Module):
         """Everything after the encoder that needs no mentions: Eq. 3-4, 8, 9-10, and the types of Eq. 11."""
         return self._tag(batch, *self._graphs(batch, hidden))
 
-    def looked_at(self, batch: Batch, hidden: Tensor) -> Tensor | None:
+    def attention_weights(self, batch: Batch, hidden: Tensor) -> Tensor | None:
         """The share of each object in what a word sees in Eq. 8 (B, n, k); None where there is nothing to see."""
         words, objects = self._graphs(batch, hidden)
         if objects is None:

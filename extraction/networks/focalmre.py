@@ -168,7 +168,7 @@ class FocalMRE(nn.Module):
         return pair_loss(self(batch), targets)
 
     @torch.no_grad()
-    def looked_at(self, batch: Batch) -> Tensor | None:
+    def attention_weights(self, batch: Batch) -> Tensor | None:
         """The share of each patch in what a word sees, the mean over the frames that it sees (B, n, P), for people to
         see; 0 where there is no picture, None where no row has one."""
         if batch.pictures is None:

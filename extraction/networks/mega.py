@@ -147,7 +147,7 @@ class MEGA(nn.Module):
         return pair_loss(self(batch), targets)
 
     @torch.no_grad()
-    def looked_at(self, batch: Batch) -> Tensor | None:
+    def attention_weights(self, batch: Batch) -> Tensor | None:
         """What each word and object have to do with one another, structure and meaning together (B, n, k), for people
         to see: alpha^T + beta at the words' first pieces. None where the network sees no objects."""
         if batch.objects is None or not (self.config.image and self.config.attention):

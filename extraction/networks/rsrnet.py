@@ -177,7 +177,7 @@ class RSRNeT(nn.Module):
             return TagOutput(self.emit(self.dropout(gather_words(hidden, batch.first))))
         return PairOutput(self.classify(self.dropout(self._pair(hidden, batch))))
 
-    def looked_at(self, batch: Batch) -> Tensor | None:
+    def attention_weights(self, batch: Batch) -> Tensor | None:
         """What each word gives to each object of what it gives to all of them in the prefix (B, n, m), the mean over
         layers, for people to see; 0 where there is no object, None where no picture is there at all."""
         prefix = self.see(batch.pictures) if self.see is not None and batch.pictures is not None else None

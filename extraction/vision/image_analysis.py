@@ -1,7 +1,7 @@
-"""One pass over pictures: regions, faces, depth and scene graph, in batches, whatever fails along the way.
+"""Analyse pictures in batches: regions, faces, depth and scene graph, whatever fails along the way.
 
-`Sight.version` names all that what is found depends on, so that it can be kept and found again. A picture that breaks a
-detector costs only itself; too little memory halves the batch; what was missing is said with each picture.
+`ImageAnalyser.version` covers everything that the results depend on, so that they can be stored and found again. A
+picture that breaks a detector affects no other; too little memory halves the batch; the result names what was missing.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Seen:
-    """What one picture shows. `vectors` (objects, d) float32 belong to the regions that are no faces; `depth` is the
-    smoothed map. `missing`: parts that were not there. `error`: why nothing was found out."""
+    """The results for one picture. `vectors` (objects, d) float32 belong to the regions that are not faces; `depth` is
+    the smoothed map. `missing`: components that were not available. `error`: why detection failed."""
 
     regions: tuple[Region, ...] = ()
     edges: tuple[SceneEdge, ...] = ()
@@ -39,7 +39,7 @@ class Seen:
 
 @dataclass
 class Sight:
-    """The detector and what stands beside it. `interactions`: a learnt classifier in place of the rules."""
+    """A detector with its optional companions. `interactions`: a learnt classifier in place of the rules."""
 
     detector: Detector
     faces: Detector | None = None
@@ -56,15 +56,16 @@ class Sight:
         parts += [getattr(self.interactions, "version", "learnt")] if self.interactions else []
         return "+".join(parts)[:200]
 
-    def look(self, pictures: Sequence[np.ndarray]) -> list[Seen]:
-        """One for each upright picture (height, width, 3) uint8; never raises for what a picture does to a network."""
+    def analyse(self, pictures: Sequence[np.ndarray]) -> list[Seen]:
+        """The content of each upright picture (height, width, 3) uint8. Never raises: an error is part of the
+        result."""
         objects = self._each("the detector", self.detector.detect, pictures)
         faces = self._each("the face detector", self.faces.detect, pictures) if self.faces else [None] * len(pictures)
         maps = self._each("the depth network", self.depth.maps, pictures) if self.depth else [None] * len(pictures)
         rows = zip(pictures, objects, faces, maps, strict=True)
-        return [self._seen(*row) for row in rows]
+        return [self._content(*row) for row in rows]
 
-    def _seen(
+    def _content(
         self,
         picture: np.ndarray,
         objects: Detections | str,
@@ -87,13 +88,13 @@ class Sight:
     def _each(
         self, what: str, run: Callable[[Sequence[np.ndarray]], list[T]], pictures: Sequence[np.ndarray]
     ) -> list[T | str]:
-        """What `run` gives for each picture, or why it gives nothing: tried in a batch, then one by one."""
+        """The result of `run` for each picture, or an error message: tried in a batch, then one at a time."""
         try:
             return [*halved(run, pictures)]
         except Exception as error:
             if len(pictures) != 1:
                 return [one for picture in pictures for one in self._each(what, run, [picture])]
-            logger.warning("A picture could not be looked at: %s failed with %r", what, error)
+            logger.warning("A picture could not be analysed: %s failed with %r", what, error)
             if isinstance(error, OutOfMemory):
                 return [f"There is too little memory for {what}: {error}"]
             return [f"{what[0].upper()}{what[1:]} failed on this picture ({type(error).__name__}: {str(error)[:200]})."]

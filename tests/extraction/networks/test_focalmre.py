@@ -227,7 +227,7 @@ def test_the_original_picture_alone_stands_in_for_both_kinds():
 def test_each_words_look_at_the_patches_is_the_mean_over_its_frames():
     net = network()
     one = shown(net, ((2, 3), (0, 0)))
-    looked = net.looked_at(one)
+    looked = net.attention_weights(one)
     assert looked.shape == (2, 5, 4)
     assert torch.allclose(looked[0].sum(1), torch.ones(5))
     assert not looked[1].any()
@@ -235,7 +235,7 @@ def test_each_words_look_at_the_patches_is_the_mean_over_its_frames():
         word = net.encoder(one.ids, one.shapes, one.pieces)[0, one.first[0, 2]][None, None]
         frames = [net.attend.weights(word, net.vision(one.pictures.pixels[:1, slot]))[0, 0] for slot in (1, 2, 5, 6, 7)]
     assert torch.allclose(looked[0, 2], torch.stack(frames).mean(0), atol=1e-6)
-    assert net.looked_at(dataclasses.replace(one, pictures=None)) is None
+    assert net.attention_weights(dataclasses.replace(one, pictures=None)) is None
 
 
 def test_every_weight_learns_but_key_biases():

@@ -269,8 +269,8 @@ def test_what_words_looked_at_is_the_attention_on_the_prefix(kind):
     ).attentions
     expected = torch.stack([layer.mean(dim=1) for layer in told]).mean(dim=0)[..., : shares.shape[2]]
     assert torch.allclose(shares, expected, atol=1e-5)
-    looked = net.looked_at(one)
+    looked = net.attention_weights(one)
     assert looked.shape == (2, 4, SLOTS - 1)
     assert torch.allclose(looked[0].sum(1), torch.ones(4), atol=1e-5) and not looked[0, :, 1].any()
     assert not looked[1].any()
-    assert net.looked_at(dataclasses.replace(one, pictures=None)) is None
+    assert net.attention_weights(dataclasses.replace(one, pictures=None)) is None
