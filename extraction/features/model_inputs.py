@@ -1,7 +1,7 @@
-"""From examples to the rows that a network of any head is given, and from rows to a Batch.
+"""Make input rows of examples for networks with any head, and batches of rows.
 
 A row is a sentence, or one candidate pair of a sentence, with the objects, the picture and the facts that the network
-needs. Pictures are drawn when a batch is made: they are too large to be kept.
+needs. Pictures are loaded when a batch is made: they are too large to be kept.
 """
 
 from __future__ import annotations
@@ -25,32 +25,30 @@ from extraction.vision.boxes import as_boxes, centred
 from extraction.vision.focal_frames import Slots, canvas, slots
 from extraction.vision.scene_graph import edge_types
 
-FACT_PIECES = 16  # word pieces of a node of knowledge that are shown
-MOST_FACTS = 24  # nodes of a post's knowledge that are shown
+FACT_PIECES = 16  # word pieces of a node of facts that a network takes
+MOST_FACTS = 24  # nodes of a post's facts that a network takes
 
 Key = tuple[tuple[str, ...], tuple[Region, ...]]
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
-ImageSource = Callable[
-    [str], "Pixels | None"
-]  # an image's name -> its pixels (height, width, 3), None where there is none
+ImageSource = Callable[[str], "Pixels | None"]  # name -> pixels (height, width, 3) or None
 
 
 @dataclass(frozen=True, slots=True)
 class InputRow:
-    """What a network is shown of one example or candidate."""
+    """The input of a network for one example or candidate."""
 
     features: Features
     place: Place | None = None
     regions: tuple[Region, ...] = ()
     image: str = ""
     facts: FactRow | None = None
-    key: Key | None = None  # under which what was computed once is kept
+    key: Key | None = None  # of the cached structural alignment
 
 
 @dataclass(frozen=True, slots=True)
 class FactRow:
-    """Nodes of knowledge as pieces, their edges (m, m) with self-loops, and which are the head's mention's."""
+    """Nodes of facts as pieces, their edges (m, m) with self-loops, and which are the head's mention's."""
 
     ids: list[list[int]]
     edges: NDArray[np.bool_]
@@ -61,7 +59,7 @@ class FactRow:
 class InputRows:
     """Makes rows for a network with these needs, and batches of them.
 
-    `look` gives pixels where an image is at hand; elsewhere a grey canvas with the boxes' outlines stands for it, and
+    `look` gives pixels where an image is available; elsewhere a grey canvas with the boxes' outlines replaces it, and
     an example with neither image nor boxes has no picture.
     """
 
@@ -108,16 +106,16 @@ class InputRows:
         )
 
     def _regions(self, example: Example) -> tuple[Region, ...]:
-        """All regions where a picture must show its boxes; the network's objects are the first of them."""
+        """All regions where a picture has to show its boxes; the network's objects are the first of them."""
         if self.needs.pictures:
             return example.regions
         return example.regions[: self.needs.objects]
 
-    def _with_region(self, regions: tuple[Region, ...], wanted: Region, index: int) -> tuple[tuple[Region, ...], int]:
+    def _with_region(self, regions: tuple[Region, ...], region: Region, index: int) -> tuple[tuple[Region, ...], int]:
         if index < self.needs.objects:
             return regions, index
         last = self.needs.objects - 1
-        return (*regions[:last], wanted, *regions[last + 1 :]), last
+        return (*regions[:last], region, *regions[last + 1 :]), last
 
     def _objects(self, rows: Sequence[InputRow]) -> Objects | None:
         if not self.needs.objects or not any(row.regions for row in rows):
@@ -135,7 +133,7 @@ class InputRows:
             middle = centred(shape)
             boxes[index, :size] = middle
             vectors[index, :size] = np.concatenate([middle, middle[:, 2:3] * middle[:, 3:]], axis=1)
-            # Of two pictures: nothing in one stands in any relation to what is in the other.
+            # Objects of different pictures have no relation.
             image = np.array([region.image for region in regions])
             edges[index, :size, :size] = np.where(image[:, None] == image, edge_types(shape), 0)
             edges[index, range(size), range(size)] = SELF_LOOP
@@ -183,12 +181,12 @@ class InputRows:
     def _facts(self, facts: Sequence[Fact], mention: str) -> FactRow | None:
         """The facts as a graph: a node for each subject and each "property object", joined by the fact.
 
-        The mention's own facts come first: there is not room for all.
+        The mention's own facts come first, because there may be too many.
         """
         nodes: dict[str, int] = {}
         joined: list[tuple[int, int]] = []
-        wanted = set(mention.casefold().split())
-        own_first = sorted(facts, key=lambda fact: not (wanted and wanted <= set(fact.subject.casefold().split())))
+        words = set(mention.casefold().split())
+        own_first = sorted(facts, key=lambda fact: not (words and words <= set(fact.subject.casefold().split())))
         for fact in own_first:
             ends = [nodes.setdefault(label, len(nodes)) for label in (fact.subject, f"{fact.property} {fact.object}")]
             if max(ends) < MOST_FACTS:
@@ -199,15 +197,15 @@ class InputRows:
         edges = np.eye(len(labels), dtype=bool)
         for one, other in joined:
             edges[one, other] = edges[other, one] = True
-        own = np.array([bool(wanted) and wanted <= set(label.casefold().split()) for label in labels])
+        own = np.array([bool(words) and words <= set(label.casefold().split()) for label in labels])
         encoded = self.tokenizer.encode_batch(labels, add_special_tokens=False)
         return FactRow([one.ids[:FACT_PIECES] for one in encoded], edges, own | edges[own].any(axis=0))
 
 
 def pixels_in(folders: Sequence[Path]) -> ImageSource:
-    """Reads images by name, from the first folder that holds it; None for one that is nowhere or no picture."""
+    """A source that reads images by name from the first folder that has it; None for a missing or invalid image."""
 
-    def look(name: str) -> Pixels | None:
+    def read(name: str) -> Pixels | None:
         from PIL import Image, UnidentifiedImageError
 
         for folder in folders:
@@ -218,11 +216,11 @@ def pixels_in(folders: Sequence[Path]) -> ImageSource:
                 continue
         return None
 
-    return look
+    return read
 
 
 def pixels_at(name: str) -> Pixels | None:
-    """Reads an image by its whole path, as `pixels_in` does."""
+    """Read an image by its whole path, as `pixels_in` does."""
     return pixels_in([Path(name).parent])(name) if name else None
 
 

@@ -46,7 +46,7 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
-class SubmittedPost:
+class SubmissionResult:
     """`new`: the post was not known. `changed`: it was known, and something about it changed. `touched`: its link
     changed or it is back, so that the graph is stale where it shows the post."""
 
@@ -56,7 +56,7 @@ class SubmittedPost:
     touched: bool
 
 
-def submit(source: str, submission: Submission) -> SubmittedPost:
+def submit(source: str, submission: Submission) -> SubmissionResult:
     """Record the post and, where its text was sent, make that its current version. Idempotent.
 
     Raises InvalidSubmission, or AlreadyErased with nothing stored. Inside the transaction in which the caller marks a
@@ -74,7 +74,7 @@ def submit(source: str, submission: Submission) -> SubmittedPost:
     raise AssertionError("one of the two tries returns or raises")
 
 
-def _submit(feed: Feed, item: FeedItem, language: str) -> SubmittedPost:
+def _submit(feed: Feed, item: FeedItem, language: str) -> SubmissionResult:
     now = timezone.now()
     recorded = record_items(feed, [item], now)
     sighting = Sighting.objects.get(feed=feed, guid=item.guid)
@@ -87,7 +87,7 @@ def _submit(feed: Feed, item: FeedItem, language: str) -> SubmittedPost:
     state = post.state
     has_new_text = _take_text(post, item, language, now) if item.text else False
     changed = not recorded.new and (bool(recorded.changed) or has_new_text)
-    return SubmittedPost(post, bool(recorded.new), changed, touched=bool(recorded.moved) or post.state != state)
+    return SubmissionResult(post, bool(recorded.new), changed, touched=bool(recorded.moved) or post.state != state)
 
 
 def _take_text(post: Post, item: FeedItem, language: str, now: datetime) -> bool:

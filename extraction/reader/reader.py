@@ -64,7 +64,7 @@ class RelationClassifier(LoadedNetwork, Protocol):
 
     @property
     def finds_depictions(self) -> bool:
-        """Whether its answer says which regions show which mentions."""
+        """Whether its results include which regions show which mentions."""
 
     def thresholds(self, detector: Mapping[str, float]) -> dict[str, float]:
         """Its thresholds by the product's relations, with those of the detector's relations that it keeps."""

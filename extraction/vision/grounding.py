@@ -5,7 +5,7 @@ nor anything made from one. Where a zero-shot detector is set (`GROUNDING_MODEL`
 Grounding DINO, OWLv2) it searches for the phrases; otherwise phrases are matched with the detected regions:
 
 * a noun with a class, by the noun's own form or a word for the same thing (WORDS); score: the region's;
-* a name of a person with a person or a face. The picture does not tell which of several persons bears the name: the
+* a name of a person with a person or a face. The picture does not show which of several persons bears the name: the
 most confident region is taken, and the score is divided by their number;
 * names of other types with nothing: no detector's class is a town or a company.
 

@@ -182,7 +182,7 @@ def _json_feed(content: bytes, url: str) -> ParsedFeed:
     if not isinstance(entries, list):
         raise FeedError("This JSON Feed has no list of items.")
     items = _unique(_json_item(entry, url) for entry in entries[:MAX_ITEMS] if isinstance(entry, dict))
-    notice = "The publisher says that this feed has ended." if found.get("expired") is True else ""
+    notice = "The publisher has ended this feed." if found.get("expired") is True else ""
     notice = notice or _too_many(len(entries))
     site = _web(_str(found.get("home_page_url")), url)
     return ParsedFeed(line_of(_str(found.get("title")))[:500], site, items, 0.0, notice)
