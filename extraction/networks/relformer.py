@@ -30,8 +30,8 @@ Differences from the paper, numbered. Those that can be switched off name their 
     highest threshold that keeps 99 % of dev's related pairs (`settle`). A mention of which nothing is known is never
     filtered. Off unless `filter` is on.
  8. The loss is open: cross-entropy of the pair, plus the CRF's for each word and the filter's, by their weights.
-9. `head="pair"` classifies the relation of two mentions, for the graph: the tail's first piece stands for the object.
-The paper has no such relations.
+ 9. `head="pair"` classifies the relation of two mentions, for the graph: the tail's first piece stands for the object.
+    The paper has no such relations.
 """
 
 from __future__ import annotations

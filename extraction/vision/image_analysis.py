@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Seen:
+class ImageContent:
     """The results for one picture. `vectors` (objects, d) float32 belong to the regions that are not faces; `depth` is
     the smoothed map. `missing`: components that were not available. `error`: why detection failed."""
 
@@ -38,7 +38,7 @@ class Seen:
 
 
 @dataclass
-class Sight:
+class ImageAnalyser:
     """A detector with its optional companions. `interactions`: a learnt classifier in place of the rules."""
 
     detector: Detector
@@ -56,7 +56,7 @@ class Sight:
         parts += [getattr(self.interactions, "version", "learnt")] if self.interactions else []
         return "+".join(parts)[:200]
 
-    def analyse(self, pictures: Sequence[np.ndarray]) -> list[Seen]:
+    def analyse(self, pictures: Sequence[np.ndarray]) -> list[ImageContent]:
         """The content of each upright picture (height, width, 3) uint8. Never raises: an error is part of the
         result."""
         objects = self._each("the detector", self.detector.detect, pictures)
@@ -71,9 +71,9 @@ class Sight:
         objects: Detections | str,
         faces: Detections | str | None,
         depth: np.ndarray | str | None,
-    ) -> Seen:
+    ) -> ImageContent:
         if isinstance(objects, str):
-            return Seen(missing=("detector",), error=objects)
+            return ImageContent(missing=("detector",), error=objects)
         regions = as_regions(objects, self.detector.classes, self.objects)
         missing = [name for name, found in (("faces", faces), ("depth", depth)) if isinstance(found, str)]
         if self.faces and isinstance(faces, Detections):
@@ -83,7 +83,7 @@ class Sight:
         regions = tuple(replace(one, depth=round(deep, 4)) for one, deep in zip(regions, depths, strict=True))
         height, width = picture.shape[:2]
         edges = scene_graph.build(regions, width / height, depths, self.interactions)
-        return Seen(regions, edges, objects.vectors[: self.objects], near.astype(np.float16), tuple(missing))
+        return ImageContent(regions, edges, objects.vectors[: self.objects], near.astype(np.float16), tuple(missing))
 
     def _each(
         self, what: str, run: Callable[[Sequence[np.ndarray]], list[T]], pictures: Sequence[np.ndarray]

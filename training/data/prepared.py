@@ -10,7 +10,7 @@ import numpy as np
 
 from extraction.features.batch import Needs
 from extraction.features.featurizer import Features, Featurizer
-from extraction.features.model_inputs import InputRow, InputRows, Look
+from extraction.features.model_inputs import ImageSource, InputRow, InputRows
 from extraction.features.targets import AnyTargets
 from extraction.labels import Inventory
 from extraction.networks.systems import HeadName, Sizes, sizes_of
@@ -72,7 +72,7 @@ class Prepared:
     plain: list[Features]
     titled: list[Features]
     items: list[Item]
-    look: Look = lambda name: None
+    look: ImageSource = lambda name: None
     notes: list[str] = field(default_factory=list)  # of the preparation, for people
 
     @property
