@@ -81,7 +81,7 @@ def extraction(text: str, names: Iterable[Name], said: Iterable[Said] = (), id: 
 
 
 def read(what: Post, names: Iterable[Name], said: Iterable[Said] = ()) -> bool:
-    """Claims the reading of the post's present version, and records what it is told was found."""
+    """Claims the reading of the post's present version, and record these mentions and relations."""
     claimed = claim_of(what)
     return recorder.record(claimed, extraction(claimed.document.text, names, said))
 
@@ -106,7 +106,7 @@ def settle() -> None:
 
 
 class Kept:
-    """A store that keeps what it was given, by key; it refuses what its test says."""
+    """A store that keeps what it was given, by key; it refuses what its test chooses."""
 
     def __init__(self) -> None:
         self.units: dict[UUID, Unit] = {}

@@ -29,7 +29,7 @@ def old_pictures() -> QuerySet[PostImage]:
     return rows.order_by("pk")
 
 
-def let_go(limit: int = BATCH) -> int:
+def delete_old_copies(limit: int = BATCH) -> int:
     """Delete the copies of at most `limit` pictures; returns how many."""
     chosen = list(old_pictures()[:limit])
     for image in chosen:

@@ -29,7 +29,7 @@ GIVEN_UP_AT = 3
 KEPT = timedelta(days=1)
 
 
-class TooMany(Exception):
+class TooManyQueued(Exception):
     """The person has too many texts in the queue; the message is a sentence for them."""
 
 
@@ -43,7 +43,7 @@ class TextReader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ClaimedText:
     """A text that a worker holds under the lease `token`."""
 
     pk: int
@@ -52,12 +52,12 @@ class Held:
 
 
 def enqueue(by: int, text: str, title: str = "") -> TextToRead:
-    """Queue a text for the person with the id `by`. Raises TooMany."""
+    """Queue a text for the person with the id `by`. Raises TooManyQueued."""
     document = inputs.document("", text, " ".join(title.split()))
     with transaction.atomic():
         waiting = TextToRead.objects.filter(by=by, state=TextToRead.State.WAITING).count()
         if waiting >= MOST_WAITING:
-            raise TooMany(f"{waiting} of your texts are queued already. Fetch some results first.")
+            raise TooManyQueued(f"{waiting} of your texts are queued already. Fetch some results first.")
         return TextToRead.objects.create(
             by_id=by, text=document.text, title_end=document.title_end, due_at=timezone.now()
         )
@@ -67,7 +67,7 @@ def due() -> bool:
     return TextToRead.objects.filter(state=TextToRead.State.WAITING, due_at__lte=timezone.now()).exists()
 
 
-def claim(worker: str, limit: int = BATCH) -> list[Held]:
+def claim(worker: str, limit: int = BATCH) -> list[ClaimedText]:
     """The oldest queued texts, at most `limit`; one that a worker died of before is claimed alone."""
     now, waiting = timezone.now(), TextToRead.objects.filter(state=TextToRead.State.WAITING)
     with transaction.atomic():
@@ -75,7 +75,7 @@ def claim(worker: str, limit: int = BATCH) -> list[Held]:
             state=TextToRead.State.FAILED, error=f"The reader died {GIVEN_UP_AT} times while analysing this text."
         )
         rows = leases.claim(waiting, limit, LEASE, worker, choose=_alone, attempts=F("attempts") + 1)
-    return [Held(row.pk, row.lease_token, Document(str(row.public_id), row.text, row.title_end)) for row in rows]
+    return [ClaimedText(row.pk, row.lease_token, Document(str(row.public_id), row.text, row.title_end)) for row in rows]
 
 
 def _alone(rows: list[TextToRead]) -> list[TextToRead]:
@@ -83,7 +83,7 @@ def _alone(rows: list[TextToRead]) -> list[TextToRead]:
     return next(([row] for row in rows if row.attempts), rows)
 
 
-def answer(reader: TextReader, held: list[Held], thresholds: Mapping[str, float]) -> None:
+def answer(reader: TextReader, held: list[ClaimedText], thresholds: Mapping[str, float]) -> None:
     """Analyse the claimed texts and store each answer. A text that fails keeps its error and is not retried."""
     for one in held:
         try:
@@ -101,6 +101,6 @@ def delete_old(now: datetime | None = None) -> int:
     return old.delete()[0]
 
 
-def _end(held: Held, state: str, **values: Any) -> None:
+def _end(held: ClaimedText, state: str, **values: Any) -> None:
     still_ours = TextToRead.objects.filter(pk=held.pk, lease_token=held.token)
     still_ours.update(state=state, due_at=None, **leases.NO_LEASE, **values)

@@ -83,7 +83,7 @@ def _round_trip(examples: Sequence[Example], inventory: Inventory, band: int) ->
     mentions = find_mentions(logs, [len(example.words) for example in examples])
     oracle, rows = _Oracle(gold, len(inventory.relations)), _Rows(list(range(len(examples))))
     # The decoder asks its network and states for nothing but what these two have.
-    found = Decoder(inventory, least=0.0).relate(cast(EEGA, oracle), cast(WordStates, rows), mentions)
+    found = Decoder(inventory, minimum=0.0).relate(cast(EEGA, oracle), cast(WordStates, rows), mentions)
     return [_prediction(one, inventory) for one in found]
 
 

@@ -1,4 +1,5 @@
-"""Posts' pictures are looked at once, kept by content and detector, given to readers; posts are read whatever fails."""
+"""Detection in pictures: once per content and detector, stored, passed to readers; posts are analysed whatever
+fails."""
 
 from __future__ import annotations
 
@@ -60,7 +61,7 @@ class Breaking(Fake):
         raise RuntimeError("invalid shape")
 
 
-def test_a_picture_is_looked_at_once_however_many_posts_show_it() -> None:
+def test_detection_runs_once_for_a_picture_of_several_posts() -> None:
     detector = Fake()
     for number in range(3):
         shown(make_post(), plain(), f"https://cdn.example/{number}.jpg")
@@ -106,11 +107,11 @@ def test_without_a_detector_what_was_seen_before_is_given() -> None:
 
 
 @pytest.mark.parametrize(("detector", "looked"), [(Fake(), True), (Breaking(), False), (None, False)])
-def test_a_reader_is_told_whether_all_pictures_were_looked_at(detector: Fake | None, looked: bool) -> None:
+def test_a_document_records_whether_detection_ran_on_all_pictures(detector: Fake | None, detected: bool) -> None:
     post = make_post()
     shown(post, plain())
     [one] = detection.with_pictures([claimed(post)], ImageAnalyser(detector) if detector else None)
-    assert one.document.detected == looked
+    assert one.document.detected == detected
 
 
 def test_no_more_pictures_are_given_than_are_kept_of_a_post(settings: Any) -> None:
@@ -122,7 +123,7 @@ def test_no_more_pictures_are_given_than_are_kept_of_a_post(settings: Any) -> No
     assert len(one.document.images) == 2
 
 
-def test_a_picture_that_breaks_the_detector_says_so_and_is_tried_again_by_command() -> None:
+def test_a_picture_that_breaks_the_detector_has_an_error_and_is_retried_by_command() -> None:
     image = shown(make_post(), plain())
     detection.detect_due(ImageAnalyser(Breaking()))
     assert "failed on this picture" in RegionSet.objects.get().error
@@ -162,7 +163,7 @@ def test_a_copy_that_is_gone_costs_its_regions_and_no_more() -> None:
 
 
 def read_lane(monkeypatch: pytest.MonkeyPatch) -> Reading:
-    """One round of the read lane over one due post."""
+    """One round of the read queue over one due post."""
     checkpoint = make_checkpoint()
     post = make_post("Ada Lovelace met Charles Babbage", "They met in London.")
     assert post.current_version is not None
@@ -187,15 +188,15 @@ def test_a_post_is_read_from_its_words_whatever_is_wrong_with_detectors(
         monkeypatch.setattr(detection, "with_pictures", fail)
     row = read_lane(monkeypatch)
     assert row.stage == Reading.Stage.DONE and row.mentions.exists()
-    assert caplog.records, "and it is said"
+    assert caplog.records, "and it is logged"
 
 
 def test_pictures_wait_for_a_detector(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     image = shown(make_post(), plain())
-    assert tasks._look_at_due() == 0
+    assert tasks._detect_due() == 0
     settings.DETECTOR_WEIGHTS = "yolox-nano"
     monkeypatch.setattr(detectors_from_settings, "load_or_log", lambda: ImageAnalyser(Fake()))
-    assert tasks._look_at_due() == 1
+    assert tasks._detect_due() == 1
     image.refresh_from_db()
     assert image.due_at is None
 
@@ -211,8 +212,8 @@ def test_posts_that_were_read_without_their_pictures_are_read_again_by_command()
     assert one.reading_id == row.pk
 
 
-def lane(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    """The read lane's readings and looks, until nothing is due: with a detector where one is set."""
+def run_queue(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    """Run the read queue until nothing is due: with a detector where one is set."""
     monkeypatch.setattr(tasks, "_reader", lambda path, digest: Extractor())
     monkeypatch.setattr(
         detectors_from_settings, "load_or_log", lambda: ImageAnalyser(Fake()) if settings.DETECTOR_WEIGHTS else None
@@ -220,7 +221,7 @@ def lane(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     checkpoint = Deployment.objects.get(active=True).checkpoint
     for _ in range(5):
         tasks._read_due("test", checkpoint)
-        tasks._look_at_due(checkpoint)
+        tasks._detect_due(checkpoint)
 
 
 def due_post() -> Post:
@@ -233,10 +234,10 @@ def due_post() -> Post:
 def test_a_post_is_read_again_when_its_picture_came_later(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     settings.DETECTOR_WEIGHTS = "yolox-nano"
     post = due_post()
-    lane(monkeypatch, settings)
+    run_queue(monkeypatch, settings)
     assert Reading.objects.count() == 1
     shown(post, plain())
-    lane(monkeypatch, settings)
+    run_queue(monkeypatch, settings)
     assert Reading.objects.filter(stage=Reading.Stage.DONE).count() == 2, "once, and not over and over"
     post.refresh_from_db()
     assert post.current_reading == Reading.objects.latest("pk")
@@ -247,29 +248,29 @@ def test_a_picture_that_was_there_in_time_has_nothing_read_again(
 ) -> None:
     settings.DETECTOR_WEIGHTS = "yolox-nano"
     shown(due_post(), plain())
-    lane(monkeypatch, settings)
+    run_queue(monkeypatch, settings)
     assert Reading.objects.count() == 1 and RegionSet.objects.count() == 1
 
 
 def test_posts_are_read_again_once_there_is_a_detector(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     shown(due_post(), plain())
-    lane(monkeypatch, settings)
+    run_queue(monkeypatch, settings)
     assert Reading.objects.count() == 1
     settings.DETECTOR_WEIGHTS = "yolox-nano"
-    lane(monkeypatch, settings)
+    run_queue(monkeypatch, settings)
     assert Reading.objects.filter(stage=Reading.Stage.DONE).count() == 2
 
 
 def test_by_setting_nothing_is_read_again_but_by_command(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     settings.DETECTOR_WEIGHTS, settings.READ_AGAIN_FOR_PICTURES = "yolox-nano", False
     post = due_post()
-    lane(monkeypatch, settings)
+    run_queue(monkeypatch, settings)
     shown(post, plain())
-    lane(monkeypatch, settings)
+    run_queue(monkeypatch, settings)
     assert Reading.objects.count() == 1
-    said = io.StringIO()
-    call_command("see_pictures", "--read", "--later", stdout=said)
-    assert "1 posts are read again" in said.getvalue() and Reading.objects.count() == 2
+    output = io.StringIO()
+    call_command("see_pictures", "--read", "--later", stdout=output)
+    assert "1 posts are queued to be analysed again." in output.getvalue() and Reading.objects.count() == 2
 
 
 @pytest.mark.weights
@@ -285,7 +286,7 @@ def test_real_weights_by_setting_see_a_real_photograph(settings: Any) -> None:
     assert {region["class"] for region in row.regions} >= {"person"}
 
 
-def test_the_command_says_that_nothing_looks(settings: Any) -> None:
+def test_the_command_reports_that_no_detector_is_set(settings: Any) -> None:
     with pytest.raises(CommandError, match="DETECTOR_WEIGHTS is empty"):
         call_command("see_pictures")
     settings.DETECTOR_WEIGHTS = Path("nowhere.onnx")
@@ -327,7 +328,7 @@ def test_a_younger_post_s_copy_of_the_same_picture_stays(settings: Any) -> None:
     assert (Path(settings.MEDIA_ROOT) / young.file).is_file()
 
 
-def test_what_nobody_has_looked_at_is_not_let_go_where_somebody_will(settings: Any) -> None:
+def test_copies_are_not_deleted_before_detection(settings: Any) -> None:
     settings.PICTURE_DAYS, settings.DETECTOR_WEIGHTS = 30, "yolox-nano"
     shown(old(), plain())
     assert image_retention.delete_old_copies() == 0
@@ -386,7 +387,7 @@ def test_weights_are_fetched_on_first_use_and_checked(monkeypatch: pytest.Monkey
         detector_weights.path_of("both")
 
 
-def test_weights_that_cannot_be_fetched_are_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_cannot_be_fetched_are_reported_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     from extraction.crawler.http_client import FetchError
 
     def get(url: str, **options: Any) -> None:
@@ -399,9 +400,9 @@ def test_weights_that_cannot_be_fetched_are_said_with_what_to_do(monkeypatch: py
         call_command("fetch_weights", "yolo")
 
 
-def test_the_list_says_what_from_where_how_large_and_under_which_licence() -> None:
-    said = io.StringIO()
-    call_command("fetch_weights", stdout=said)
+def test_the_list_has_addresses_sizes_and_licences() -> None:
+    output = io.StringIO()
+    call_command("fetch_weights", stdout=output)
     for one in detector_weights.WEIGHTS.values():
-        assert f"{one.name}: {one.what}. {one.licence}; {one.size / 1e6:.1f} MB" in said.getvalue()
-        assert all(part.url in said.getvalue() for part in one.parts)
+        assert f"{one.name}: {one.what}. {one.licence}; {one.size / 1e6:.1f} MB" in output.getvalue()
+        assert all(file.url in output.getvalue() for file in one.files)

@@ -1,4 +1,4 @@
-"""EEGA's two graphs: the visual one, what the words look at in it, and the alignment of both (Eq. 2-8, 13)."""
+"""EEGA's two graphs: the visual one, the words' attention to it, and the alignment of both (Eq. 2-8, 13)."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def test_known_classes_move_the_objects():
     assert not torch.allclose(net(one).words, net(named).words, atol=1e-4)
 
 
-def test_words_share_their_look_among_real_objects():
+def test_words_share_their_attention_among_real_objects():
     net, one = network(), seen((3, 0))
     looked = net.attention_weights(one, net.encode(one))
     assert torch.allclose(looked[0].sum(1), torch.tensor([1.0, 1.0, 1.0, 0.0, 0.0]), atol=1e-6)

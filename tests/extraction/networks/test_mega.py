@@ -149,7 +149,7 @@ def test_known_classes_move_the_answer_and_unknown_ones_do_not():
     assert torch.allclose(net(one).logits, plain(one).logits)
 
 
-def test_what_the_answer_looked_at_is_shared_out_over_real_words_and_objects():
+def test_attention_is_shared_among_real_words_and_objects():
     net = network()
     one = pair(net)
     output = net(one)

@@ -38,7 +38,7 @@ def test_a_network_s_needs_say_how_it_takes_pictures(needs: Needs, head: str, ho
     assert takes(needs, head) == how
 
 
-def test_the_surest_of_all_pictures_come_first_and_each_picture_keeps_its_order() -> None:
+def test_the_most_confident_regions_come_first_and_each_picture_keeps_its_order() -> None:
     assert by_confidence(BOTH.regions) == [0, 3, 1, 2, 4], "a face stands behind the objects of its picture"
     assert by_confidence(LEAD) == [0, 1, 2], "of one picture nothing changes"
     [look] = given(BOTH, "regions", 3)
@@ -53,7 +53,7 @@ def test_a_network_of_one_picture_is_given_the_leading_one_that_is_left() -> Non
     assert given(boxes, "leading", 3) == [SelectedImages(LEAD, (0, 1, 2))], "what was seen in it is left"
 
 
-def test_one_that_tells_who_is_shown_is_asked_about_each_picture() -> None:
+def test_a_region_pair_network_takes_each_picture() -> None:
     assert given(BOTH, "each", 3) == [
         SelectedImages(LEAD, (0, 1, 2), 0, "a.jpg"),
         SelectedImages(OTHER, (3, 4), 1, "b.jpg"),
@@ -61,7 +61,7 @@ def test_one_that_tells_who_is_shown_is_asked_about_each_picture() -> None:
 
 
 @pytest.mark.parametrize("how", ["words", "regions", "leading", "each"])
-def test_a_post_without_pictures_is_one_look_at_nothing(how: Takes) -> None:
+def test_a_post_without_pictures_gives_one_empty_selection(how: Takes) -> None:
     assert given(Document("1", "Words"), how, 3) == [SelectedImages()]
 
 
@@ -84,8 +84,8 @@ def test_a_picture_in_which_nothing_is_found_is_no_missing_detector(
 
 
 @pytest.mark.parametrize(("how", "numbers"), [("words", ()), ("regions", (0, 1)), ("leading", (0,)), ("each", (0, 1))])
-def test_it_is_told_which_pictures_were_given(how: Takes, numbers: tuple[int, ...]) -> None:
+def test_the_extraction_has_the_used_pictures(how: Takes, numbers: tuple[int, ...]) -> None:
     read = ImageSelection(how, Needs(objects=2)).with_selection(Extraction("1", "Words"), BOTH)
     assert (read.takes, read.used_images) == (how, numbers)
-    surest_alone = ImageSelection("regions", Needs(objects=1)).with_selection(Extraction("1", "Words"), BOTH)
-    assert surest_alone.used_images == (0,)
+    best_alone = ImageSelection("regions", Needs(objects=1)).with_selection(Extraction("1", "Words"), BOTH)
+    assert best_alone.used_images == (0,)

@@ -25,7 +25,7 @@ THRESHOLDS = {"default": 0.5}
 
 
 class Reader:
-    """Finds two people whose first names are the same, whatever the text says."""
+    """Finds two people whose first names are the same, whatever the text."""
 
     name = "reader of the test"
 
@@ -56,7 +56,7 @@ def answer_all(reader: Any = None) -> int:
     return len(held)
 
 
-def test_a_text_is_asked_for_and_its_answer_fetched() -> None:
+def test_a_text_is_queued_and_its_answer_fetched() -> None:
     make_checkpoint()
     client = program(make_user("viewer"))
     response = ask(client, text="Ada was London bred.")
@@ -82,7 +82,7 @@ def test_nobody_else_sees_it() -> None:
     assert program(make_user("admin")).get(address).status_code == 404
 
 
-def test_without_a_checkpoint_it_says_so() -> None:
+def test_without_a_checkpoint_it_is_reported() -> None:
     response = ask(program(make_user("viewer")), text="Ada")
     assert response.status_code == 503
     assert "checkpoint" in response.json()["detail"]

@@ -69,7 +69,7 @@ def test_too_little_memory_halves_the_batch() -> None:
     assert detector.asked == [5, 2, 3, 1, 2]
 
 
-def test_too_little_memory_for_one_picture_is_said() -> None:
+def test_too_little_memory_for_one_picture_is_reported() -> None:
     [seen] = image_analysis.ImageAnalyser(Fake(most=0)).analyse(pictures(0))
     assert seen.error == "There is too little memory for the detector: 4 GiB wanted"
 
