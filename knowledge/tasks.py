@@ -127,7 +127,7 @@ def prune() -> None:
     some at a time."""
     with lease(run_folder(), os.environ.get("KGBUILDER_PART", "io"), LEASE_SECONDS):
         done = retention.prune()
-        text_requests.forget()
+        text_requests.delete_old()
         deleted = cached_client.forget(timedelta(days=4 * settings.KNOWLEDGE_DAYS))
     if done or deleted:
         ring("prune")

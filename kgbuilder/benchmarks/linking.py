@@ -55,7 +55,8 @@ def calibration(score: LinkScore, write: Callable[[str], object]) -> None:
 
     error = calibration_error(score.confidences, score.correct)
     write(
-        f"of these, {len(score.confidences)} mentions with candidates, expected calibration error of the best: {error:.3f}"
+        f"of these, {len(score.confidences)} mentions with candidates, "
+        f"expected calibration error of the best: {error:.3f}"
     )
     for row in reliability(score.confidences, score.correct):
         bounds = f"{row.low:.1f} to {row.high:.1f}"

@@ -44,12 +44,12 @@ def send_post(request: HttpRequest, sent: schemas.NewPost) -> Any:
     fields = sent.model_dump(exclude={"source"})
     try:
         with transaction.atomic():
-            submitted = submission.take(sent.source, submission.Sending(**fields))
+            submitted = submission.submit(sent.source, submission.Submission(**fields))
             if submitted.touched:
                 projection_queue.mark_posts([submitted.post])
-    except submission.NotTaken as error:
+    except submission.InvalidSubmission as error:
         raise RequestProblem(422, str(error)) from error
-    except submission.Erased as error:
+    except submission.AlreadyErased as error:
         raise RequestProblem(410, str(error)) from error
     post = submitted.post
     if submitted.new or submitted.changed:

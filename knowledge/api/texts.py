@@ -30,8 +30,8 @@ def ask_text(request: HttpRequest, response: HttpResponse, text: schemas.Text) -
     if not Deployment.objects.filter(active=True).exists():
         raise RequestProblem(503, "No checkpoint is deployed yet. An admin can promote one on the training pages.")
     try:
-        row = text_requests.ask(token.by_id, text.text, text.title)
-    except text_requests.TooMany as error:
+        row = text_requests.enqueue(token.by_id, text.text, text.title)
+    except text_requests.TooManyQueued as error:
         raise RequestProblem(429, str(error), {"Retry-After": str(POLL_SECONDS)}) from error
     ring("read")
     response.headers["Location"] = _address(row)

@@ -201,7 +201,7 @@ def results_of(extraction: Extraction) -> dict[str, Any]:
     if extraction.grids:
         found["grids"] = [_kept(asdict(grid), extraction) for grid in extraction.grids[:GRIDS]]
     if extraction.takes != "words" and extraction.contents:
-        given = [extraction.contents[number] for number in extraction.given]
+        given = [extraction.contents[number] for number in extraction.used_images]
         found["pictures"] = {"takes": extraction.takes, "given": given}
     return found
 

@@ -34,7 +34,7 @@ class Command(BaseCommand):
         total, pictures = retention.Pruned(), 0
         while done := retention.prune():
             total += done
-        while some := image_retention.let_go():
+        while some := image_retention.delete_old_copies():
             pictures += some
         self._report("were deleted", total.bodies, total.readings, pictures)
 

@@ -140,7 +140,7 @@ def draw(rows: Sequence[Row], count: int, seed: int) -> list[Row]:
 def _reader(checkpoint: str | None, threshold: float | None) -> tuple[Reader, dict[str, float]]:
     try:
         reader = reader_from_settings.load(checkpoint)
-    except reader_from_settings.PartMissing as error:
+    except reader_from_settings.ComponentMissing as error:
         raise CommandError(str(error), returncode=3) from error
     return reader, dict(reader.thresholds) if threshold is None else {"default": threshold}
 

@@ -264,7 +264,7 @@ def test_the_article_page_of_a_post_with_a_text_is_not_fetched(monkeypatch: pyte
     post = Post.objects.get()
     assert post.due_at is not None, "its picture is to be fetched"
     monkeypatch.setattr(article_page.http_client, "get", lambda *args, **kwargs: pytest.fail("the page was fetched"))
-    assert article_page.look(post).kind == "unchanged"
+    assert article_page.fetch_page(post).kind == "unchanged"
 
 
 def test_a_refused_post_gets_the_reason() -> None:

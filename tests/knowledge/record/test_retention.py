@@ -17,11 +17,11 @@ from PIL import Image
 
 from extraction.crawler.parsers.feed_parser import FeedItem
 from extraction.feeds import submission
-from extraction.feeds.sightings import note
+from extraction.feeds.sightings import record_items
 from extraction.images import image_retention, storage
 from extraction.models import Post, PostImage, PostVersion, Reading, Sighting
 from extraction.posts import visits
-from extraction.posts.article_page import Found
+from extraction.posts.article_page import PageResult
 from extraction.posts.search import search
 from extraction.posts.versions import new_version, text_hash
 from extraction.readings import reading_requests
@@ -113,7 +113,7 @@ def test_the_feed_s_own_text_goes_too_and_the_next_poll_reads_nothing_again(post
     assert Sighting.objects.get(post=young).text == FILLER
     item_row.refresh_from_db()
     assert (item_row.text, item_row.title, item_row.item_hash) == ("", "Two friends", item.digest)
-    noted = note(item_row.feed, [item], timezone.now())
+    noted = record_items(item_row.feed, [item], timezone.now())
     assert (noted.new, noted.changed, noted.moved) == (0, 0, [])
     post.refresh_from_db()
     assert post.due_at is None and post.versions.count() == 1
@@ -124,7 +124,7 @@ def test_text_from_the_feed_is_no_edit_at_the_next_fetch(post: Post) -> None:
     PostVersion.objects.update(source="feed")
     retention.prune()
     post = Post.objects.select_related("current_version").get()
-    outcome = visits._refused(post, Found("refused", "It asks to sign in."), timezone.now())
+    outcome = visits._refused(post, PageResult("refused", "It asks to sign in."), timezone.now())
     assert outcome == "refused" and Reading.objects.count() == 1
 
 
@@ -132,7 +132,7 @@ def test_new_text_of_a_feed_waits_for_the_fetch_that_needs_it(post: Post) -> Non
     listed_by_feed(post, TEXT.partition("\n\n")[2])
     retention.prune()
     changed = FeedItem("1", post.link, "Two friends", "They parted.", "", None, "", "other")
-    assert note(Sighting.objects.get().feed, [changed], timezone.now()).changed == 1
+    assert record_items(Sighting.objects.get().feed, [changed], timezone.now()).changed == 1
     assert not retention.prune() and Sighting.objects.get().text == "They parted."
     Post.objects.update(due_at=timezone.now() + timedelta(hours=1))
     assert retention.prune().feed_texts == 1 and Sighting.objects.get().item_hash == "other"
@@ -140,15 +140,15 @@ def test_new_text_of_a_feed_waits_for_the_fetch_that_needs_it(post: Post) -> Non
 
 def test_a_post_that_was_sent_and_is_sent_again_stays_pruned() -> None:
     records.checkpoint()
-    sent = submission.Sending("7", title="Two friends", text=TEXT.partition("\n\n")[2])
-    post = submission.take("desk", sent).post
+    sent = submission.Submission("7", title="Two friends", text=TEXT.partition("\n\n")[2])
+    post = submission.submit("desk", sent).post
     records.read(post, NAMES, TRIPLES)
     PostVersion.objects.update(fetched_at=timezone.now() - timedelta(days=31))
     with override_settings(BODY_DAYS=30):
         done = retention.prune()
     assert (done.bodies, done.feed_texts) == (1, 1)
     assert Sighting.objects.get().text == "" and "weather" not in words(post)
-    again = submission.take("desk", sent)
+    again = submission.submit("desk", sent)
     assert (again.new, again.changed) == (False, False)
     assert Sighting.objects.get().text == "" and post.versions.count() == Reading.objects.count() == 1
 
@@ -200,7 +200,7 @@ def test_the_command_deletes_everything_due_and_reports_how_much(
 ) -> None:
     settings.READINGS_KEPT, settings.PICTURE_DAYS, settings.DETECTOR_WEIGHTS = 1, 30, None
     settings.MEDIA_ROOT, settings.FEATURES_ROOT = tmp_path / "media", tmp_path / "features"
-    monkeypatch.setattr(image_retention.let_go, "__defaults__", (2,))  # more than one turn
+    monkeypatch.setattr(image_retention.delete_old_copies, "__defaults__", (2,))  # more than one turn
     Post.objects.update(seen_at=timezone.now() - timedelta(days=31))
     records.checkpoint("second")
     reading_requests.request_missing(records.Checkpoint.objects.latest("pk"))

@@ -19,7 +19,7 @@ from extraction.images import detection
 from extraction.models import Post, PostImage, Reading, RegionSet
 from extraction.readings import queue as readings_queue
 from extraction.schema import EvidencePart, Extraction, Mention, Relation, WeightGrid
-from extraction.vision.image_analysis import Sight
+from extraction.vision.image_analysis import ImageAnalyser
 from knowledge.models import Assertion, Evidence
 from knowledge.recording import recorder
 from knowledge.recording.row_plan import Unplannable
@@ -55,7 +55,7 @@ def read(post: Post, extraction: dict[str, Any] | None = None, **relation: Any) 
     """
     assert post.current_version is not None
     Reading.objects.create(version=post.current_version, checkpoint=make_checkpoint(), due_at=timezone.now())
-    [claimed] = detection.with_pictures(readings_queue.claim("test", 1), Sight(Fake()))
+    [claimed] = detection.with_pictures(readings_queue.claim("test", 1), ImageAnalyser(Fake()))
     parts = tuple(EvidencePart("region", {"region": place}, 0.6 - 0.3 * place) for place in (0, 1))
     values: dict[str, Any] = {"score": 0.8, "evidence": parts, "without_image": 0.2} | relation
     one = Relation(0, 1, "residence", **values)
@@ -228,7 +228,7 @@ def test_queries_do_not_grow_with_pictures_and_regions(editor: Client, walk: Pos
         page(editor, walk)
     for number in range(3):
         shown(walk, written(drawn(300 + number, 200), "PNG"), f"https://cdn.example/{number}.png", position=number + 1)
-    detection.look_at_due(Sight(Fake()))
+    detection.detect_due(ImageAnalyser(Fake()))
     with CaptureQueriesContext(connection) as many:
         html = page(editor, walk)
     assert html.count("<rect data-region") == 8
