@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from extraction.reader.decoding import Found, logit
+from extraction.reader.decoding import Decoded, logit
 
 Floats = NDArray[np.float64]
 LARGEST = 12.0  # logits beyond this say no more
@@ -28,12 +28,12 @@ class Calibration:
     relation: tuple[float, float, float, float, float] = (1.0, 0.0, 0.0, 0.0, 0.0)
     biases: dict[str, float] = field(default_factory=dict)
 
-    def mentions(self, found: Found) -> list[float]:
+    def mentions(self, found: Decoded) -> list[float]:
         """The probability of each mention's span and type."""
         logits = np.array([mention.logit for mention in found.mentions])
         return sigmoid(clip(logits) * self.mention[0] + self.mention[1]).tolist()
 
-    def relations(self, found: Found, keys: Sequence[str]) -> list[float]:
+    def relations(self, found: Decoded, keys: Sequence[str]) -> list[float]:
         """The probability of each relation with both its mentions; `keys[r]` names relation r."""
         if not found.relations:
             return []
@@ -53,7 +53,7 @@ class Calibration:
         return (logit(max(floor, 1e-6)) - best) / slope if slope > 0 else -math.inf
 
 
-def relation_inputs(found: Found) -> Floats:
+def relation_inputs(found: Decoded) -> Floats:
     """(relations, 5): the relation's logit, its weaker mention's, its stronger mention's, log(1 + gap), 1."""
     rows = []
     for one in found.relations:

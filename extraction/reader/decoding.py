@@ -32,7 +32,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class FoundMention:
+class DecodedMention:
     """A span of words, the index of its type, and the mean log-odds of its block's cells against N."""
 
     start: int
@@ -42,7 +42,7 @@ class FoundMention:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundRelation:
+class DecodedRelation:
     """Indexes of two mentions and of a relation, with the mean logit of the cells between them."""
 
     head: int
@@ -52,11 +52,11 @@ class FoundRelation:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Decoded:
     """What the network sees in one sentence, in word positions, not yet calibrated."""
 
-    mentions: tuple[FoundMention, ...] = ()
-    relations: tuple[FoundRelation, ...] = ()
+    mentions: tuple[DecodedMention, ...] = ()
+    relations: tuple[DecodedRelation, ...] = ()
 
 
 def permitted(inventory: Inventory) -> NDArray[np.bool_]:
@@ -66,7 +66,7 @@ def permitted(inventory: Inventory) -> NDArray[np.bool_]:
     return np.array(table, bool).reshape(len(types), len(types), len(relations))
 
 
-def find_mentions(logits: Floats, lengths: Sequence[int]) -> list[tuple[FoundMention, ...]]:
+def find_mentions(logits: Floats, lengths: Sequence[int]) -> list[tuple[DecodedMention, ...]]:
     """The best mentions of each sentence, from logits (B, n, band, 1 + types) of cells (i, i + k)."""
     band = logits.shape[2]
     gains = _block_gains(logits)  # (B, n, band, types)
@@ -85,7 +85,7 @@ def find_mentions(logits: Floats, lengths: Sequence[int]) -> list[tuple[FoundMen
                 continue
             start = end - size
             logit = float(best[row, start, size - 1]) / (size * (size + 1) / 2)
-            spans.append(FoundMention(start, end, int(kinds[row, start, size - 1]), logit))
+            spans.append(DecodedMention(start, end, int(kinds[row, start, size - 1]), logit))
             end = start
         found.append(tuple(reversed(spans)))
     return found
@@ -127,7 +127,7 @@ class _Candidates:
     pair_of: list[int]
 
 
-def _candidates(mentions: Sequence[FoundMention], possible: NDArray[np.bool_]) -> _Candidates:
+def _candidates(mentions: Sequence[DecodedMention], possible: NDArray[np.bool_]) -> _Candidates:
     result = _Candidates([], [], [])
     for head, one in enumerate(mentions):
         for tail, other in enumerate(mentions):
@@ -153,26 +153,26 @@ class Decoder:
         self.symmetric = np.array([relation.symmetric for relation in inventory.relations], bool)
         self.least = least
 
-    def __call__(self, network: EEGA, batch: Batch, states: WordStates) -> list[Found]:
+    def __call__(self, network: EEGA, batch: Batch, states: WordStates) -> list[Decoded]:
         """Mentions and relations of each sentence, in the batch's order."""
         mentions = find_mentions(states.type_logits.float().cpu().numpy(), batch.real.sum(1).tolist())
         return self.relate(network, states, mentions)
 
-    def relate(self, network: EEGA, states: WordStates, mentions: Sequence[Sequence[FoundMention]]) -> list[Found]:
+    def relate(self, network: EEGA, states: WordStates, mentions: Sequence[Sequence[DecodedMention]]) -> list[Decoded]:
         """Relations between mentions that are already known (found, or given)."""
         candidates = [_candidates(found, self.possible) for found in mentions]
         rows = [row for row, one in enumerate(candidates) if one.cells]
         if not rows:
-            return [Found(tuple(found)) for found in mentions]
+            return [Decoded(tuple(found)) for found in mentions]
         scores = network.relate(states.rows(rows), *_pad([candidates[row].cells for row in rows], states.words.device))
-        relations: list[tuple[FoundRelation, ...]] = [()] * len(mentions)
+        relations: list[tuple[DecodedRelation, ...]] = [()] * len(mentions)
         for row, cells in zip(rows, scores.float().cpu().numpy(), strict=True):
             relations[row] = self._relations(mentions[row], candidates[row], cells)
-        return [Found(tuple(found), related) for found, related in zip(mentions, relations, strict=True)]
+        return [Decoded(tuple(found), related) for found, related in zip(mentions, relations, strict=True)]
 
     def _relations(
-        self, mentions: Sequence[FoundMention], candidates: _Candidates, cells: Floats
-    ) -> tuple[FoundRelation, ...]:
+        self, mentions: Sequence[DecodedMention], candidates: _Candidates, cells: Floats
+    ) -> tuple[DecodedRelation, ...]:
         starts = np.flatnonzero(np.diff(candidates.pair_of, prepend=-1))
         sizes = np.diff(np.append(starts, len(candidates.cells)))
         logits = np.add.reduceat(cells[: len(candidates.cells)], starts, axis=0) / sizes[:, None]
@@ -186,7 +186,7 @@ class Decoder:
         tails = [mentions[tail].type for _, tail in candidates.pairs]
         pairs, kinds = np.nonzero((logits > self.least) & self.permitted[heads, tails])
         return tuple(
-            FoundRelation(*candidates.pairs[pair], int(kind), float(logits[pair, kind]))
+            DecodedRelation(*candidates.pairs[pair], int(kind), float(logits[pair, kind]))
             for pair, kind in zip(pairs.tolist(), kinds.tolist(), strict=True)
         )
 
@@ -199,20 +199,20 @@ def _pad(cells: Sequence[Sequence[tuple[int, int]]], device: torch.device) -> tu
     return tensor[..., 0], tensor[..., 1]
 
 
-def mentions_of(best: BestTags, batch: Batch) -> list[tuple[FoundMention, ...]]:
+def mentions_of(best: BestTags, batch: Batch) -> list[tuple[DecodedMention, ...]]:
     """The spans that BIO tags mark, an I without its B begins one; their logit is that of the least certain word."""
     tags, certainty = best.tags.cpu().tolist(), best.certainty.float().cpu().tolist()
     return [_spans(tags[row][:length], certainty[row]) for row, length in enumerate(batch.real.sum(1).tolist())]
 
 
-def _spans(tags: Sequence[int], certainty: Sequence[float]) -> tuple[FoundMention, ...]:
-    spans: list[FoundMention] = []
+def _spans(tags: Sequence[int], certainty: Sequence[float]) -> tuple[DecodedMention, ...]:
+    spans: list[DecodedMention] = []
     start, kind = 0, -1
     for place, tag in enumerate([*tags, 0]):
         if tag and tag % 2 == 0 and (tag - 2) // 2 == kind:
             continue
         if kind >= 0:
             least = min(max(min(certainty[start:place]), 1e-5), 1 - 1e-5)
-            spans.append(FoundMention(start, place, kind, math.log(least / (1 - least))))
+            spans.append(DecodedMention(start, place, kind, math.log(least / (1 - least))))
         start, kind = place, (tag - 1) // 2 if tag else -1
     return tuple(spans)

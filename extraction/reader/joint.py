@@ -18,7 +18,7 @@ from extraction.features.featurizer import Features
 from extraction.features.model_inputs import Row, Rows
 from extraction.reader import attribution
 from extraction.reader.checkpoint import Checkpoint
-from extraction.reader.decoding import Decoder, Found
+from extraction.reader.decoding import Decoded, Decoder
 from extraction.reader.image_selection import Given, ImageSelection
 from extraction.reader.passages import Passage, PassageReading, Span, batch_rows, calibrated, fit
 from extraction.reader.stopwatch import Stopwatch
@@ -46,7 +46,7 @@ class JointDetector:
         features: Sequence[Features],
         watch: Stopwatch,
     ) -> list[PassageReading]:
-        found: list[Found] = [Found()] * len(features)
+        found: list[Decoded] = [Decoded()] * len(features)
         for rows in batch_rows(features):
             with watch.timed("features"):
                 batch = to_device(collate([features[row] for row in rows]), self.device)
@@ -96,9 +96,9 @@ class VisualJointDetector:
         return readings
 
     @torch.inference_mode()
-    def _attended(self, shown: Sequence[Row], watch: Stopwatch) -> tuple[list[Found], list[np.ndarray | None]]:
+    def _attended(self, shown: Sequence[Row], watch: Stopwatch) -> tuple[list[Decoded], list[np.ndarray | None]]:
         """What is found in each row, and the weights of its words over the regions (n, k)."""
-        found: list[Found] = [Found()] * len(shown)
+        found: list[Decoded] = [Decoded()] * len(shown)
         attended: list[np.ndarray | None] = [None] * len(shown)
         for chosen in batch_rows([row.features for row in shown]):
             with watch.timed("features"):

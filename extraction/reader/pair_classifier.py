@@ -49,7 +49,7 @@ class PairRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Pictured:
+class PictureAttribution:
     """What the picture adds to one row: its scores without it, the row's weights over the regions that were given, and
     those of each word of the sentence over regions or patches. None where the network does not tell."""
 
@@ -183,7 +183,7 @@ class PairClassifier:
 
     def _pictured(
         self, chosen: Sequence[PairRow], batch: Batch, output: PairOutput, scores: Floats
-    ) -> dict[int, Pictured]:
+    ) -> dict[int, PictureAttribution]:
         """What the picture adds to the rows that reach the floor; {} for a network that sees none."""
         if self.manifest.head == "region_pair" or not attribution.sees_pictures(batch):
             return {}
@@ -194,7 +194,7 @@ class PairClassifier:
         bare = self._scores(self.network(to_device(self.rows.batch(masked), self.device)))
         attended = attribution.attention(self.network, batch)
         return {
-            place: Pictured(
+            place: PictureAttribution(
                 without=alone,
                 weights=attribution.weights_of(place, batch, output, attended, chosen[place].given.regions),
                 attended=None if attended is None else attended[place],
@@ -206,7 +206,7 @@ class PairClassifier:
         self,
         chosen: Sequence[PairRow],
         batch: Batch,
-        pictured: Mapping[int, Pictured],
+        pictured: Mapping[int, PictureAttribution],
         passages: Sequence[Passage],
         readings: Sequence[PassageReading],
     ) -> None:
@@ -226,7 +226,7 @@ class PairClassifier:
                 continue
             reading.grids.extend([made] if made else [])
 
-    def _add(self, reading: PassageReading, pair: PairRow, scores: Floats, pictured: Pictured | None) -> None:
+    def _add(self, reading: PassageReading, pair: PairRow, scores: Floats, pictured: PictureAttribution | None) -> None:
         """Adds what the network answers about one pair, where it reaches the floor with both ends right."""
         floor, head = self.manifest.floor, reading.mentions[pair.head]
         if isinstance(pair.tail, Region):

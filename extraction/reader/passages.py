@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from extraction.features.featurizer import Features, Featurizer, TooManyPieces, by_length
 from extraction.reader.attribution import Support
 from extraction.reader.checkpoint import Manifest
-from extraction.reader.decoding import Found
+from extraction.reader.decoding import Decoded
 from extraction.schema import Document, Mention, Region, WeightGrid, Words
 from extraction.text import parser as text_parser
 
@@ -98,7 +98,7 @@ def batch_rows(features: Sequence[Features]) -> Iterator[list[int]]:
         yield batch
 
 
-def calibrated(manifest: Manifest, passage: Passage, found: Found) -> PassageReading:
+def calibrated(manifest: Manifest, passage: Passage, found: Decoded) -> PassageReading:
     """What a network found in the passage; relations below the manifest's floor are left out."""
     inventory, calibration = manifest.inventory, manifest.calibration
     spans = [_code_points(passage.words, one.start, one.end) for one in found.mentions]

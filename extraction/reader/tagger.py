@@ -11,7 +11,7 @@ from extraction.features.batch import to_device
 from extraction.features.featurizer import Features
 from extraction.features.model_inputs import Row, Rows, pixels_at
 from extraction.reader.checkpoint import Checkpoint
-from extraction.reader.decoding import Found, mentions_of
+from extraction.reader.decoding import Decoded, mentions_of
 from extraction.reader.image_selection import ImageSelection, takes
 from extraction.reader.label_mapping import types_of
 from extraction.reader.passages import Passage, PassageReading, calibrated, fit
@@ -46,7 +46,7 @@ class Tagger:
         given = [self.images.given(document)[0] for document in documents]
         looks = [given[passage.document] for passage in passages]
         shown = [Row(one, regions=look.regions, image=look.image) for one, look in zip(features, looks, strict=True)]
-        found: list[Found] = [Found()] * len(features)
+        found: list[Decoded] = [Decoded()] * len(features)
         order = sorted(range(len(features)), key=lambda place: len(features[place].ids))
         for start in range(0, len(order), BATCH_ROWS):
             chosen = order[start : start + BATCH_ROWS]
@@ -57,10 +57,10 @@ class Tagger:
             with watch.timed("decode"):
                 tagged = mentions_of(self.network.decode(output, batch), batch)
             for place, mentions in zip(chosen, tagged, strict=True):
-                found[place] = Found(mentions)
+                found[place] = Decoded(mentions)
         return [self._reading(*pair) for pair in zip(passages, found, strict=True)]
 
-    def _reading(self, passage: Passage, found: Found) -> PassageReading:
+    def _reading(self, passage: Passage, found: Decoded) -> PassageReading:
         reading = calibrated(self.checkpoint.manifest, passage, found)
         mentions = {
             span: replace(one, type=self.types.get(one.type, one.type)) for span, one in reading.mentions.items()

@@ -26,7 +26,7 @@ import kgbuilder
 from kgbuilder.accounts import api_tokens
 from kgbuilder.models import ApiToken
 from knowledge.api import problems
-from knowledge.api.problems import Problem
+from knowledge.api.problems import RequestProblem
 
 View = Callable[..., HttpResponseBase]
 PREFIX = "/api/v1/"
@@ -46,20 +46,22 @@ class Token(HttpBearer):
         return self.authenticate(request, text.strip() if kind.lower() == "bearer" else "")
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiToken:
-        """The token's row. Raises Problem: 401, 403 or 429."""
+        """The token's row. Raises RequestProblem: 401, 403 or 429."""
         if not token:
             ask = {"WWW-Authenticate": 'Bearer realm="kgbuilder"'}
-            raise Problem(401, "Send a token as `Authorization: Bearer …`. Create a token on the page /tokens/.", ask)
+            raise RequestProblem(
+                401, "Send a token as `Authorization: Bearer …`. Create a token on the page /tokens/.", ask
+            )
         found = api_tokens.found(token)
         if found is None:
             ask = {"WWW-Authenticate": 'Bearer realm="kgbuilder", error="invalid_token"'}
-            raise Problem(401, "The token is not valid: it is mistyped, has expired or was revoked.", ask)
+            raise RequestProblem(401, "The token is not valid: it is mistyped, has expired or was revoked.", ask)
         if wait := _pace.wait(found.pk, settings.API_PER_MINUTE):
             detail = f"A token may make {settings.API_PER_MINUTE} requests a minute. Wait and retry."
-            raise Problem(429, detail, {"Retry-After": str(ceil(wait))})
+            raise RequestProblem(429, detail, {"Retry-After": str(ceil(wait))})
         if not api_tokens.allows(found, self.scope):
             ask = {"WWW-Authenticate": f'Bearer realm="kgbuilder", error="insufficient_scope", scope="{self.scope}"'}
-            raise Problem(403, _lacking(found, self.scope), ask)
+            raise RequestProblem(403, _lacking(found, self.scope), ask)
         request.user = found.by
         return found
 
@@ -111,7 +113,7 @@ def guarded(view: View) -> View:
             response = problems.of(error, request)
         if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             allowed = {"Allow": response.headers.get("Allow", "")}
-            response = problems.answer(Problem(405, f"This address takes {allowed['Allow']}.", allowed))
+            response = problems.answer(RequestProblem(405, f"This address takes {allowed['Allow']}.", allowed))
         response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
@@ -121,7 +123,9 @@ def guarded(view: View) -> View:
 
 def nothing(request: HttpRequest, rest: str = "") -> HttpResponseBase:
     """For addresses below the API's that lead nowhere."""
-    return problems.answer(Problem(404, "There is nothing at this address. /api/v1/openapi.json lists what there is."))
+    return problems.answer(
+        RequestProblem(404, "There is nothing at this address. /api/v1/openapi.json lists what there is.")
+    )
 
 
 def patterns(api: NinjaAPI) -> list[URLPattern]:

@@ -64,7 +64,7 @@ def api_docs(request: HttpRequest) -> HttpResponse:
         "schema": reverse("api_openapi_json"),
         "root": request.build_absolute_uri("/").rstrip("/"),
     }
-    return render(request, "api.html", context)
+    return render(request, "api/documentation.html", context)
 
 
 @lru_cache(maxsize=1)

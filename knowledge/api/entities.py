@@ -11,7 +11,7 @@ from ninja import Query, Router
 from extraction.labels import ENTITY_TYPES
 from knowledge.api import pagination, schemas
 from knowledge.api.auth import PREFIX, Token
-from knowledge.api.problems import Problem, not_there
+from knowledge.api.problems import RequestProblem, not_there
 from knowledge.api.serializers import entity_ref
 from knowledge.models import Entity, Link
 from knowledge.views.entities import index as listed
@@ -25,7 +25,7 @@ def list_entities(request: HttpRequest, wanted: Query[schemas.EntityFilter]) -> 
     """Those that live posts mention, in the order of their names; without dates and figures unless asked for."""
     pagination.refuse_unknown(request, schemas.EntityFilter)
     if wanted.type and wanted.type != "any" and wanted.type not in ENTITY_TYPES:
-        raise Problem(422, f"`type` takes an entity type, {', '.join(ENTITY_TYPES)}, or `any`.")
+        raise RequestProblem(422, f"`type` takes an entity type, {', '.join(ENTITY_TYPES)}, or `any`.")
     found = listed.filtered(wanted.q, wanted.type)
     rows, following = pagination.page(found, listed.KEY, wanted.after, wanted.limit)
     return {"items": rows_of(rows), "next": following}

@@ -10,7 +10,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Router
 
 from knowledge.api.auth import Token
-from knowledge.api.problems import Problem
+from knowledge.api.problems import RequestProblem
 
 router = Router(tags=["exports"])
 
@@ -41,7 +41,7 @@ def export_graph(request: HttpRequest, form: Literal["turtle", "nquads", "jsonld
 
     if not _places.acquire(blocking=False):
         detail = f"{AT_ONCE} exports are running already. Try again in a minute."
-        raise Problem(503, detail, {"Retry-After": "60"})
+        raise RequestProblem(503, detail, {"Retry-After": "60"})
     name = f"kgbuilder.{export.ENDINGS[form]}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingHttpResponse(Download(export.chunks(form)), content_type=MEDIA_TYPES[form], headers=headers)

@@ -17,7 +17,7 @@ from kgbuilder.celery import ring, ring_projectors
 from kgbuilder.models import ApiToken
 from knowledge.api import pagination, schemas
 from knowledge.api.auth import PREFIX, Token
-from knowledge.api.problems import Problem, not_there
+from knowledge.api.problems import RequestProblem, not_there
 from knowledge.api.serializers import entity_ref, relation
 from knowledge.models import Mention, Review
 from knowledge.record import audit_log, projection_queue
@@ -48,9 +48,9 @@ def send_post(request: HttpRequest, sent: schemas.NewPost) -> Any:
             if taken.touched:
                 projection_queue.mark_posts([taken.post])
     except submission.NotTaken as error:
-        raise Problem(422, str(error)) from error
+        raise RequestProblem(422, str(error)) from error
     except submission.Erased as error:
-        raise Problem(410, str(error)) from error
+        raise RequestProblem(410, str(error)) from error
     post = taken.post
     if taken.new or taken.changed:
         token: ApiToken = request.auth  # type: ignore[attr-defined]
@@ -81,9 +81,9 @@ def list_posts(request: HttpRequest, wanted: Query[schemas.PostFilter]) -> Any:
 
 def filtered(wanted: schemas.PostFilter) -> QuerySet[Post]:
     if wanted.mentions and wanted.mentions not in ENTITY_TYPES:
-        raise Problem(422, f"`mentions` takes an entity type: {', '.join(ENTITY_TYPES)}.")
+        raise RequestProblem(422, f"`mentions` takes an entity type: {', '.join(ENTITY_TYPES)}.")
     if wanted.relation and wanted.relation not in RELATIONS:
-        raise Problem(422, f"There is no relation {wanted.relation!r}; /api/v1/vocabulary lists them.")
+        raise RequestProblem(422, f"There is no relation {wanted.relation!r}; /api/v1/vocabulary lists them.")
     form = {"q": wanted.q, "state": "" if wanted.state == "live" else wanted.state, "publisher": wanted.publisher}
     form |= {"type": wanted.mentions, "relation": wanted.relation}
     found = listed.filtered(form)
@@ -126,7 +126,7 @@ def show_post(request: HttpRequest, post_id: UUID) -> Any:
     if post is None:
         raise not_there("post")
     if post.state == Post.State.ERASED:
-        raise Problem(410, "This post was erased here and cannot be added again.")
+        raise RequestProblem(410, "This post was erased here and cannot be added again.")
     # What was read, not what was fetched last: an edit's statements take over when it has been read.
     version = post.current_reading.version if post.current_reading else post.current_version
     found = quintuples_of(post, version)

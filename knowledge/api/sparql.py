@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from ninja import Router
 
 from knowledge.api.auth import Token
-from knowledge.api.problems import Problem
+from knowledge.api.problems import RequestProblem
 from knowledge.graphs.rdf import sparql_guard
 from knowledge.graphs.units import StoreUnavailable
 
@@ -66,11 +66,11 @@ def post_sparql(request: HttpRequest) -> Any:
     if kind == _FORM:
         return _answered(request, request.POST)
     if kind != _QUERY:
-        raise Problem(415, f"A query is taken as {_QUERY} or {_FORM}.")
+        raise RequestProblem(415, f"A query is taken as {_QUERY} or {_FORM}.")
     try:
         text = request.body.decode()
     except UnicodeDecodeError as error:
-        raise Problem(400, "The query is not UTF-8.") from error
+        raise RequestProblem(400, "The query is not UTF-8.") from error
     fields = request.GET.copy()
     fields.setlist("query", [text])
     return _answered(request, fields)
@@ -80,22 +80,22 @@ def _answered(request: HttpRequest, fields: QueryDict) -> HttpResponse:
     from knowledge.graphs.rdf import sparql_store
 
     if "update" in fields:
-        raise Problem(400, "Updates are not allowed: the graph is a projection of the record.")
+        raise RequestProblem(400, "Updates are not allowed: the graph is a projection of the record.")
     if _DATASET & fields.keys():
-        raise Problem(400, "A query's graphs are named within it (FROM, GRAPH), not beside it.")
+        raise RequestProblem(400, "A query's graphs are named within it (FROM, GRAPH), not beside it.")
     queries = fields.getlist("query")
     if len(queries) != 1 or not queries[0].strip():
-        raise Problem(400, "Send one query, in the field `query`.")
+        raise RequestProblem(400, "Send one query, in the field `query`.")
     try:
         triples = sparql_guard.check(queries[0]) in ("construct", "describe")
         media_type = wanted(request.headers.get("Accept", ""), TRIPLES if triples else TABLES)
         answer = sparql_store.query(queries[0], settings.SPARQL_SECONDS, MOST_ROWS, media_type)
     except sparql_guard.QueryRefused as error:
-        raise Problem(400, str(error)) from error
+        raise RequestProblem(400, str(error)) from error
     except sparql_store.SparqlFailed as error:
-        raise Problem(422, str(error)) from error
+        raise RequestProblem(422, str(error)) from error
     except StoreUnavailable as error:
-        raise Problem(503, str(error), {"Retry-After": "10"}) from error
+        raise RequestProblem(503, str(error), {"Retry-After": "10"}) from error
     response = HttpResponse(answer.body, content_type=answer.media_type, headers={"Vary": "Accept"})
     if answer.truncated:
         response.headers["X-Truncated"] = str(MOST_ROWS)
@@ -103,7 +103,7 @@ def _answered(request: HttpRequest, fields: QueryDict) -> HttpResponse:
 
 
 def wanted(accept: str, offered: tuple[str, ...]) -> str:
-    """Of the media types `offered` the one that a client likes best, the first if it does not say. Raises Problem."""
+    """The media type of `offered` that a client prefers, the first if it does not say. Raises RequestProblem."""
     weights: dict[str, float] = {}
     for part in accept.split(","):
         kind, *options = (one.strip().lower() for one in part.split(";"))
@@ -118,7 +118,7 @@ def wanted(accept: str, offered: tuple[str, ...]) -> str:
 
     best = max(offered, key=liked)
     if not liked(best) > 0:
-        raise Problem(406, f"This answer is given as {', '.join(offered)}.")
+        raise RequestProblem(406, f"This answer is given as {', '.join(offered)}.")
     return best
 
 

@@ -15,7 +15,7 @@ from extraction.models import PostVersion
 from knowledge.api import schemas
 from knowledge.api.auth import Token
 from knowledge.api.pagination import bad_key, refuse_unknown
-from knowledge.api.problems import Problem, not_there
+from knowledge.api.problems import RequestProblem, not_there
 from knowledge.api.serializers import entity_ref, relation
 from knowledge.linking import fact_comparison
 from knowledge.models import Assertion, Entity, Review, Statement
@@ -35,7 +35,7 @@ def list_statements(request: HttpRequest, wanted: Query[schemas.StatementFilter]
     """What the graph holds now, in the order in which it was first found; merged entities are one."""
     refuse_unknown(request, schemas.StatementFilter)
     if wanted.relation and wanted.relation not in RELATIONS:
-        raise Problem(422, f"There is no relation {wanted.relation!r}; /api/v1/vocabulary lists them.")
+        raise RequestProblem(422, f"There is no relation {wanted.relation!r}; /api/v1/vocabulary lists them.")
     rows = _filtered(wanted)
     after = _number(wanted.after)
     found: list[dict[str, Any]] = []
@@ -127,7 +127,7 @@ def _ends(edge: Edge) -> tuple[int, str, int]:
     return edge.head.pk, edge.relation, edge.tail.pk
 
 
-def written(edge: Edge, public_id: UUID, stands: fact_comparison.Agreement) -> dict[str, Any]:
+def written(edge: Edge, public_id: UUID, stands: fact_comparison.StatementComparison) -> dict[str, Any]:
     return {
         "id": public_id,
         "head": entity_ref(edge.head),

@@ -14,7 +14,7 @@ from kgbuilder.celery import ring
 from kgbuilder.models import ApiToken
 from knowledge.api import schemas
 from knowledge.api.auth import PREFIX, Token
-from knowledge.api.problems import Problem, not_there
+from knowledge.api.problems import RequestProblem, not_there
 
 router = Router(tags=["texts"])
 POLL_SECONDS = 2
@@ -28,11 +28,11 @@ def ask_text(request: HttpRequest, response: HttpResponse, text: schemas.Text) -
     """
     token: ApiToken = request.auth  # type: ignore[attr-defined]
     if not Deployment.objects.filter(active=True).exists():
-        raise Problem(503, "No checkpoint is deployed yet. An admin can promote one on the training pages.")
+        raise RequestProblem(503, "No checkpoint is deployed yet. An admin can promote one on the training pages.")
     try:
         row = text_requests.ask(token.by_id, text.text, text.title)
     except text_requests.TooMany as error:
-        raise Problem(429, str(error), {"Retry-After": str(POLL_SECONDS)}) from error
+        raise RequestProblem(429, str(error), {"Retry-After": str(POLL_SECONDS)}) from error
     ring("read")
     response.headers["Location"] = _address(row)
     response.headers["Retry-After"] = str(POLL_SECONDS)

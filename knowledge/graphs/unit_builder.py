@@ -28,7 +28,7 @@ from knowledge.graphs.units import (
     Unit,
 )
 from knowledge.linking import linked_facts
-from knowledge.linking.fact_comparison import Agreement, agreements
+from knowledge.linking.fact_comparison import StatementComparison, agreements
 from knowledge.linking.linked_facts import LinkedFacts
 from knowledge.models import Entity, EntityName, Evidence, Merge, Projection, Review, Statement
 from knowledge.ontology import vocabulary
@@ -140,7 +140,7 @@ def statements(keys: Sequence[UUID], *, with_support: bool = False) -> list[Stat
     return [unit(key) for key in keys]
 
 
-def _compared(found: Sequence[Agreement]) -> tuple[Comparison | None, ...]:
+def _compared(found: Sequence[StatementComparison]) -> tuple[Comparison | None, ...]:
     if all(one.standing == "said" for one in found):
         return ()
     return tuple(

@@ -30,7 +30,7 @@ _MONTHS = "january february march april may june july august september october n
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class StatementComparison:
     """`fact` is the source's value where it says something else, or the same, in words; `value` its id or the words
     themselves, `target` the end that the source says it of: Wikidata's id, or its address in DBpedia."""
 
@@ -57,16 +57,16 @@ class _Told:
     label: str
     source: str
 
-    def agreement(self, standing: Standing, of: _End) -> Agreement:
+    def agreement(self, standing: Standing, of: _End) -> StatementComparison:
         target = of.address if self.source == DBPEDIA and of.address else of.target
-        return Agreement(standing, self.source, self.label or self.value, self.value, target)
+        return StatementComparison(standing, self.source, self.label or self.value, self.value, target)
 
 
-def agreements(said: Iterable[Ends]) -> dict[Ends, Agreement]:
+def agreements(said: Iterable[Ends]) -> dict[Ends, StatementComparison]:
     """For each (head, relation, tail), by the ids of entities that stand for themselves, how it stands; only said here
     where nothing is linked."""
     wanted = set(said)
-    found = dict.fromkeys(wanted, Agreement("said"))
+    found = dict.fromkeys(wanted, StatementComparison("said"))
     comparable = [one for one in wanted if one[1] in COMPARABLE]
     ends = _ends({end for head, _, tail in comparable for end in (head, tail)})
     nothing = _End()
@@ -94,7 +94,7 @@ def _by_property(facts: Iterable[linked_facts.Fact]) -> dict[str, tuple[_Told, .
     return {name: tuple(values) for name, values in found.items()}
 
 
-def _agreement(head: _End, relation: str, tail: _End) -> Agreement:
+def _agreement(head: _End, relation: str, tail: _End) -> StatementComparison:
     kind = RELATIONS[relation]
     assert kind.property is not None
     known = head.facts.get(kind.property, ())
@@ -107,7 +107,7 @@ def _agreement(head: _End, relation: str, tail: _End) -> Agreement:
             return one.agreement("known", head)
     if known and kind.property in ONCE and _told(tail) and all(_other(one.value, tail) for one in known):
         return known[0].agreement("conflict", head)
-    return Agreement("said")
+    return StatementComparison("said")
 
 
 def _told(tail: _End) -> bool:

@@ -72,7 +72,7 @@ def feeds(request: HttpRequest) -> HttpResponse:
         "samples": Feed.objects.filter(sample=True).exists(),
         "address": request.GET.get("address", ""),
     }
-    return render(request, "feeds.html", context)
+    return render(request, "feeds/index.html", context)
 
 
 @page(SEE_FEEDS)
@@ -88,7 +88,7 @@ def feed(request: HttpRequest, feed_id: int) -> HttpResponse:
         "interval": timedelta(seconds=found.interval_s),
         "overdue": found.due_at is not None and found.due_at < timezone.now(),
     }
-    return render(request, "feed.html", context)
+    return render(request, "feeds/detail.html", context)
 
 
 @page(ADD_FEED)

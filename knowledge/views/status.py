@@ -59,7 +59,7 @@ def status(request: HttpRequest) -> HttpResponse:
         },
         "refresh": request.GET.get("refresh") == "10",
     }
-    return render(request, "status.html", context)
+    return render(request, "status/index.html", context)
 
 
 def _counted(rows: QuerySet[Any]) -> str:

@@ -90,7 +90,7 @@ def _shown(request: HttpRequest, status: int = 200, **also: object) -> HttpRespo
         "address": request.build_absolute_uri(reverse("api_vocabulary")),
         **also,
     }
-    return render(request, "tokens.html", context, status=status)
+    return render(request, "accounts/tokens.html", context, status=status)
 
 
 def _state(token: ApiToken, now: datetime) -> str:

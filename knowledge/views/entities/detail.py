@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.safestring import SafeString
 
 from extraction.models import Post
-from knowledge.linking.fact_comparison import Agreement, agreements
+from knowledge.linking.fact_comparison import StatementComparison, agreements
 from knowledge.models import Assertion, Entity, EntityName, Review
 from knowledge.ontology.vocabulary import entity_iri
 from knowledge.record import current
@@ -65,7 +65,7 @@ class EntityStatement:
     other: Entity
     outward: bool
     sources: list[SupportingPost] = field(default_factory=list)
-    agreement: Agreement | None = None
+    agreement: StatementComparison | None = None
     echo: ShownFact | None = None  # a fact that its reader was shown and that it merely says again
 
     @property
@@ -110,7 +110,7 @@ def entity(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "frames": frames(members),
         "iri": entity_iri(found.public_id),
     }
-    return render(request, "entity.html", context)
+    return render(request, "entities/detail.html", context)
 
 
 def _names(members: Iterable[int]) -> list[tuple[str, str]]:

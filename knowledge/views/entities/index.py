@@ -51,7 +51,7 @@ def entities(request: HttpRequest) -> HttpResponse:
     wanted = {name: value for name, value in getattr(form, "cleaned_data", {}).items() if value}
     shown = pagination.page(filtered(**wanted), KEY, request.GET, SIZE)
     context = {"form": form, "rows": rows(shown.rows), "page": shown, "filtered": bool(wanted)}
-    return render(request, "entities.html", context)
+    return render(request, "entities/index.html", context)
 
 
 def filtered(q: str = "", type: str = "") -> QuerySet[Entity]:

@@ -89,7 +89,7 @@ def _asked_first(request: HttpRequest, survivor: Entity, other: Entity) -> HttpR
     """Before a merge by name: which entity that is, and what is touched."""
     [(statements, posts)] = touched([other]).values()
     context = {"survivor": survivor, "other": other, "statements": statements, "posts": posts}
-    return render(request, "merge.html", context)
+    return render(request, "entities/merge.html", context)
 
 
 @page(MERGE)

@@ -54,7 +54,7 @@ def neighbourhood(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "most_nodes": MOST_NODES,
         "most_at_once": MOST_AT_ONCE,
     }
-    return render(request, "neighbourhood.html", context)
+    return render(request, "entities/neighbourhood.html", context)
 
 
 @page(READ)

@@ -31,7 +31,7 @@ PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(_with_parts(), public_id=public_id)
     if found.state == Post.State.ERASED:
-        return render(request, "post_erased.html", {"post": found}, status=410)
+        return render(request, "posts/erased.html", {"post": found}, status=410)
     # What was read, not what was fetched last: an edit's statements take over when it has been read.
     version = found.current_reading.version if found.current_reading else found.current_version
     mentions = _mentions(found.current_reading)
@@ -60,7 +60,7 @@ def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "reprints": _reprints(found, version),
         **_text(version, mentions),
     }
-    return render(request, "post.html", context)
+    return render(request, "posts/detail.html", context)
 
 
 def _with_parts() -> QuerySet[Post]:

@@ -24,7 +24,7 @@ def erase(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     if found.state == Post.State.ERASED:
         return redirect("post", public_id)
     if request.method != "POST":
-        return render(request, "post_erase.html", {"post": found, "goes": _what_goes(found)})
+        return render(request, "posts/erase.html", {"post": found, "goes": _what_goes(found)})
     reason = " ".join(clean(request.POST.get("reason", "")).split())[:LONGEST_REASON]
     erasure.erase(found, request.user, reason)
     ring_projectors()

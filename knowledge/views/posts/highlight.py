@@ -31,7 +31,7 @@ class MarkedMention:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TextPiece:
     """A stretch of text under the same mentions, the shortest first."""
 
     text: str
@@ -40,7 +40,7 @@ class Piece:
     ending: bool
 
 
-def pieces(text: str, start: int, end: int, spans: Sequence[MarkedMention]) -> Iterator[Piece]:
+def pieces(text: str, start: int, end: int, spans: Sequence[MarkedMention]) -> Iterator[TextPiece]:
     """`text[start:end]` cut wherever a mention begins or ends; mentions may nest and cross."""
     waiting = sorted((s for s in spans if s.start < end and s.end > start), key=lambda s: s.start, reverse=True)
     cuts = sorted({start, end, *(c for s in waiting for c in (s.start, s.end) if start < c < end)})
@@ -51,7 +51,7 @@ def pieces(text: str, start: int, end: int, spans: Sequence[MarkedMention]) -> I
             open_here.append(waiting.pop())
         over = tuple(sorted(open_here, key=_shortest))
         starting = tuple(s for s in over if max(s.start, start) == left)
-        yield Piece(text[left:right], over, starting, bool(over) and over[0].end == right)
+        yield TextPiece(text[left:right], over, starting, bool(over) and over[0].end == right)
 
 
 def paragraphs(text: str, title_end: int) -> list[tuple[int, int]]:
@@ -134,7 +134,7 @@ def _shortest(span: MarkedMention) -> tuple[int, int, int]:
     return (span.end - span.start, span.start, span.id)
 
 
-def _html(piece: Piece) -> SafeString:
+def _html(piece: TextPiece) -> SafeString:
     if not piece.spans:
         return escape(piece.text)
     inner, first = piece.spans[0], piece.spans[0] in piece.starting

@@ -115,7 +115,7 @@ def posts(request: HttpRequest) -> HttpResponse:
         "feeds": Feed.objects.exists() if not shown.rows else True,
         "waiting": not shown.rows and Post.objects.filter(current_version__isnull=True).exists(),
     }
-    return render(request, "posts.html", context)
+    return render(request, "posts/index.html", context)
 
 
 def filtered(wanted: dict[str, Any]) -> QuerySet[Post]:

@@ -116,7 +116,7 @@ def _form(
         "words": _words(),
         "labels": LABELS,
     }
-    response = render(request, "cypher.html", context, status=status)
+    response = render(request, "queries/cypher.html", context, status=status)
     # The editor makes its styles while it runs, and marks them with this; browsers that edit text set some themselves.
     styles = {"style_src": f"'self' 'nonce-{nonce}'", "style_src_attr": "'unsafe-inline'"}
     response.headers["Content-Security-Policy"] = policy(**styles)

@@ -154,7 +154,7 @@ def _form(
         "prefixes": sorted(PREFIXES.items()),
         "shortened": json.dumps(PREFIXES | {kind: f"{settings.BASE_IRI}id/{kind}/" for kind in ("entity", "post")}),
     }
-    response = render(request, "sparql.html", context, status=status)
+    response = render(request, "queries/sparql.html", context, status=status)
     # YASGUI's editor sets styles on its own elements; its script still comes from a file.
     response.headers["Content-Security-Policy"] = policy(style_src="'self' 'unsafe-inline'")
     return response

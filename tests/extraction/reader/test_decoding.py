@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from extraction.labels import Inventory, RelationType
 from extraction.networks.eega import WordStates
-from extraction.reader.decoding import Decoder, FoundMention, find_mentions, permitted
+from extraction.reader.decoding import DecodedMention, Decoder, find_mentions, permitted
 
 NAMES = Inventory(
     ("person", "place"),
@@ -81,18 +81,18 @@ class Table:
         return torch.tensor([rows])
 
 
-def relations(network: Any, *mentions: FoundMention) -> list[tuple[int, int, int, float]]:
+def relations(network: Any, *mentions: DecodedMention) -> list[tuple[int, int, int, float]]:
     states: Any = SimpleNamespace(words=torch.zeros(1, 9, 1), rows=lambda rows: states)
     (found,) = Decoder(NAMES).relate(network, states, [mentions])
     return [(one.head, one.tail, one.relation, one.logit) for one in found.relations]
 
 
-def person(start: int, end: int) -> FoundMention:
-    return FoundMention(start, end, 0, 1.0)
+def person(start: int, end: int) -> DecodedMention:
+    return DecodedMention(start, end, 0, 1.0)
 
 
-def place(start: int, end: int) -> FoundMention:
-    return FoundMention(start, end, 1, 1.0)
+def place(start: int, end: int) -> DecodedMention:
+    return DecodedMention(start, end, 1, 1.0)
 
 
 def test_permitted_ends_and_direction_are_obeyed():

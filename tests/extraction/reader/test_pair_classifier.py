@@ -14,7 +14,7 @@ from extraction.labels import inventory
 from extraction.networks.outputs import PairOutput
 from extraction.reader import load
 from extraction.reader.checkpoint import Checkpoint, CheckpointError
-from extraction.reader.decoding import Found, FoundMention
+from extraction.reader.decoding import Decoded, DecodedMention
 from extraction.reader.joint import JointDetector
 from extraction.reader.label_mapping import by_types, meanings
 from extraction.reader.load import reader_of
@@ -54,14 +54,14 @@ class Names(JointDetector):
 
     def detect(self, documents, passages, features, watch):
         manifest = self.checkpoint.manifest
-        return [calibrated(manifest, one, Found(tuple(self._spans(one.words.words)))) for one in passages]
+        return [calibrated(manifest, one, Decoded(tuple(self._spans(one.words.words)))) for one in passages]
 
     def _spans(self, words):
         types = self.checkpoint.manifest.inventory.types
         for place, word in enumerate(words):
             if word[0].isupper() and word != "Nobody":
                 kind = "location" if word in ("Berlin", "Paris") else "person"
-                yield FoundMention(place, place + 1, types.index(kind), 9.0)
+                yield DecodedMention(place, place + 1, types.index(kind), 9.0)
 
 
 def composed(parser: Parser, folder: Path, system: str = "mtb", head: str = "pair", **manifest: Any) -> Reader:

@@ -336,8 +336,8 @@ def test_a_broken_checkpoint_is_status_3(tmp_path):
 SCRIPT = """
 import sys
 from tests.extraction.readings.test_read_command import NameReader
-from extraction import chosen_reader
-chosen_reader.load = lambda folder: NameReader()
+from extraction.readings import reader_from_settings
+reader_from_settings.load = lambda folder: NameReader()
 from django.core.management import execute_from_command_line
 execute_from_command_line(["manage.py", "read", "--jsonl", "-", "--json"])
 """
@@ -559,7 +559,7 @@ def test_a_picture_that_cannot_be_read_is_said_and_the_words_are_read(monkeypatc
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(photo.read_bytes()[:300])
     row, said = read_with(monkeypatch, capsys, "--image", str(broken), "--image", str(photo), sight=Sight(Fake()))
-    assert "broken.jpg: This is no picture that can be read" in said
+    assert "broken.jpg: This picture cannot be decoded" in said
     assert row["missing"] == ["windowed", "image"] and row["quintuples"]
     assert {region["image"] for region in row["regions"]} == {0}
     row, said = read_with(monkeypatch, capsys, "--image", str(photo))

@@ -82,7 +82,7 @@ def test_what_they_know_arrives_with_names(both: Services, client: Any) -> None:
     assert "Anne Isabella Byron" in page and "English mathematicians" in page and "mathematician and writer" in page
     Link.objects.filter(entity__label="William King").update(target="Q3")
     ends = (link.entity_id, "spouse", records.entity("William King").pk)
-    assert fact_comparison.agreements([ends])[ends] == fact_comparison.Agreement(
+    assert fact_comparison.agreements([ends])[ends] == fact_comparison.StatementComparison(
         "known", "Wikidata", "William King", "Q3", "Q7259"
     )
 
@@ -102,8 +102,8 @@ def test_dbpedias_facts_stand_beside_wikidatas_and_are_compared_too(both: Servic
     Link.objects.filter(entity__label="William King").update(target="Q3")
     ends = [(link.entity_id, relation, records.entity(tail).pk) for _, relation, tail in said]
     found, address = fact_comparison.agreements(ends), "http://dbpedia.org/resource/Ada_Lovelace"
-    assert found[ends[0]] == fact_comparison.Agreement("conflict", "DBpedia", "A Poet", "Q4", address)
-    assert found[ends[1]] == fact_comparison.Agreement("known", "DBpedia", "London", "Q84", address)
+    assert found[ends[0]] == fact_comparison.StatementComparison("conflict", "DBpedia", "A Poet", "Q4", address)
+    assert found[ends[1]] == fact_comparison.StatementComparison("known", "DBpedia", "London", "Q84", address)
     client.force_login(factories.make_user("editor"))
     page = client.get(reverse("entity", args=[link.entity.public_id])).content.decode()
     assert "in DBpedia</span>" in page and "DBpedia says <bdi>A Poet</bdi>" in page
