@@ -31,7 +31,7 @@ ALL, NONE = Again(), Again(any=False)
 def deploy_folder(folder: Path, by: audit_log.Who = None) -> Checkpoint:
     """Registers the checkpoint in a folder and deploys it with the settings' thresholds, unless it is deployed already.
 
-    Raises registry.NoCheckpoint, or ValueError for a threshold of an unknown relation.
+    Raises NoCheckpoint, or ValueError for a threshold of an unknown relation.
     """
     checkpoint = model_registry.register(folder)
     deploy(checkpoint, _wanted(checkpoint), by)
@@ -51,7 +51,7 @@ def start(by: audit_log.Who = None) -> str:
     """Deploys the setting's checkpoint at a start of the product, unless a promoted one stands; returns a notice or "".
 
     A promotion stands until CHECKPOINT is set to another checkpoint than the one that the promotion took over from.
-    Raises registry.NoCheckpoint, or ValueError for a threshold of an unknown relation.
+    Raises NoCheckpoint, or ValueError for a threshold of an unknown relation.
     """
     active = Deployment.objects.filter(active=True, promoted=True).select_related("checkpoint").first()
     if active is None or not _promotion_stands(active):

@@ -100,7 +100,7 @@ class Shares:
 def measure(checkpoint: Path, texts: Sequence[tuple[str, str]], posts: int, threads: int) -> Shares:
     """Reads `posts` posts, made of the (title, body) texts over and over, on a database and a server of their own.
 
-    Raises registry.NoCheckpoint or chosen_reader.ComponentMissing.
+    Raises NoCheckpoint or ComponentMissing.
     """
     import torch
 

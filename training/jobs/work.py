@@ -43,7 +43,7 @@ class AlreadyTraining(Exception):
 
 
 def perform_run(row: TrainingRun, stop: Stop) -> None:
-    """Trains from the saved state, if there is one, to a registered checkpoint. Raises runner.Stopped and others."""
+    """Trains from the saved state, if any, to a registered checkpoint. Raises training.run.Stopped and others."""
     folder = Path(row.folder)
     with _alone(folder):
         if row.progress.get("start_over"):

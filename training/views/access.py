@@ -34,7 +34,7 @@ def folder(*parts: str) -> Path:
 
 
 def description() -> dict[str, Any]:
-    """Raises describing.CannotDescribe."""
+    """Raises CannotDescribe."""
     return system_descriptions.described(folder())
 
 
