@@ -105,7 +105,7 @@ def _answer_due(worker: str, checkpoint: Checkpoint) -> int:
         reader = _reader(checkpoint.path, checkpoint.digest)
         held = text_requests.claim(worker)
         with telemetry.stage("read", f"analysing {len(held)} texts from people", 0):
-            text_requests.answer(reader, held, thresholds.in_force())
+            text_requests.answer(reader, held, thresholds.active())
     return len(held)
 
 

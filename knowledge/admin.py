@@ -1,4 +1,4 @@
-"""The administration's plain lists of what is known. Verdicts and merges are given on the pages."""
+"""Read-only lists of the record in the Django admin. Verdicts and merges are given on the pages."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ ARRAYS = ("numpy", "safetensors")
 KNOWLEDGE_MAY = ("extraction.schema", "extraction.labels", "extraction.models", "extraction.leases")
 FORBIDDEN_NAMES = {"utils", "helpers", "services", "base", "common"}
 LONGEST_MODULE = 400
-# Django's idiom, and the table that keeps what the reader's schema calls by the same word.
-SHARED_NAMES = {"Command", "Mention"}
+# Django's idiom, and tables that keep what a schema calls by the same word.
+SHARED_NAMES = {"Command", "Entity", "Mention"}
 LARGEST_FOLDER = 18  # entries of a folder, without those whose names Django fixes
 NAMED_BY_DJANGO = {"__init__.py", "admin.py", "__pycache__", "management", "migrations", "templatetags"}
 # The rooms of each application from the ground up: a room imports only rooms before it. Edges stand above all of them.

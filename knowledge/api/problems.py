@@ -1,4 +1,4 @@
-"""What went wrong, as RFC 9457 has it: application/problem+json, with a sentence for people in `detail`."""
+"""Errors as RFC 9457 defines them: application/problem+json, with a sentence for people in `detail`."""
 
 from __future__ import annotations
 
@@ -19,55 +19,55 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
 
 
-class Problem(Exception):
-    """Answered as it stands. `headers` are the response's; `also` are further members of the object."""
+class RequestProblem(Exception):
+    """An error that becomes the response. `headers` are those of the response; `members` extend the object."""
 
-    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None, **also: Any) -> None:
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None, **members: Any) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.headers, self.also = status, detail, dict(headers or {}), also
+        self.status, self.detail, self.headers, self.members = status, detail, dict(headers or {}), members
 
 
-def not_there(what: str) -> Problem:
-    return Problem(404, f"There is no {what} with this id here, or it was removed.")
+def not_found(what: str) -> RequestProblem:
+    return RequestProblem(404, f"There is no {what} with this id here, or it was removed.")
 
 
-def answer(problem: Problem) -> HttpResponse:
+def answer(problem: RequestProblem) -> HttpResponse:
     """The problem as a response."""
     body = {
         "type": "about:blank",
         "title": HTTPStatus(problem.status).phrase,
         "status": problem.status,
         "detail": problem.detail,
-        **problem.also,
+        **problem.members,
     }
     return HttpResponse(json.dumps(body), status=problem.status, content_type=MEDIA_TYPE, headers=problem.headers)
 
 
 def of(error: BaseException, request: HttpRequest) -> HttpResponse:
-    """Whatever a view raised, as a response; what nobody foresaw is logged, and its words stay here."""
+    """Any exception of a view as a response; an unexpected one is logged, and its message is not sent."""
     match error:
-        case Problem():
+        case RequestProblem():
             return answer(error)
         case ValidationError():
             return answer(_not_valid(error.errors))
         case HttpError():
             detail = "The body is not JSON." if error.status_code == 400 else f"{error.message}."
-            return answer(Problem(error.status_code, detail))
+            return answer(RequestProblem(error.status_code, detail))
         case Http404():
-            return answer(Problem(404, "There is nothing at this address."))
+            return answer(RequestProblem(404, "There is nothing at this address."))
         case RequestDataTooBig():
-            return answer(Problem(413, "The body is larger than a request may be."))
+            return answer(RequestProblem(413, "The body is larger than a request may be."))
         case TooManyFieldsSent() | UnreadablePostError():
-            return answer(Problem(400, "The request's body cannot be read."))
+            return answer(RequestProblem(400, "The request's body cannot be read."))
         case OperationalError() | InterfaceError():
             detail = "The database does not respond. Try again in a few seconds."
-            return answer(Problem(503, detail, {"Retry-After": str(RETRY_SECONDS)}))
+            return answer(RequestProblem(503, detail, {"Retry-After": str(RETRY_SECONDS)}))
     logger.error("%s %s broke", request.method, request.path, exc_info=error)
-    return answer(Problem(500, "The server failed to process the request. See the log of the web process."))
+    return answer(RequestProblem(500, "The server failed to process the request. See the log of the web process."))
 
 
-def _not_valid(errors: Sequence[Mapping[str, Any]]) -> Problem:
-    """What is wrong with which field; what was sent is not repeated."""
-    wrong = [{"where": ".".join(str(part) for part in e["loc"]), "says": str(e["msg"])} for e in errors]
-    told = "; ".join(f"{one['where']}: {one['says']}" for one in wrong[:5])
-    return Problem(422, f"The request is not valid. {told}."[:2000], errors=wrong[:50])
+def _not_valid(errors: Sequence[Mapping[str, Any]]) -> RequestProblem:
+    """The invalid fields and their errors, without the values that were sent."""
+    invalid = [{"where": ".".join(str(part) for part in e["loc"]), "says": str(e["msg"])} for e in errors]
+    summary = "; ".join(f"{one['where']}: {one['says']}" for one in invalid[:5])
+    return RequestProblem(422, f"The request is not valid. {summary}."[:2000], errors=invalid[:50])

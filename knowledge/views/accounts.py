@@ -18,7 +18,7 @@ class SignInForm(AuthenticationForm):
 
 
 class SignIn(views.LoginView):
-    template_name = "sign_in.html"
+    template_name = "accounts/sign_in.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
@@ -28,7 +28,7 @@ class SignOut(views.LogoutView):
 
 
 class Password(SuccessMessageMixin, views.PasswordChangeView):
-    template_name = "password.html"
+    template_name = "accounts/password.html"
     success_url = reverse_lazy("posts")
     success_message = "Your password was changed."
 

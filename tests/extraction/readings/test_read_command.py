@@ -336,8 +336,8 @@ def test_a_broken_checkpoint_is_status_3(tmp_path):
 SCRIPT = """
 import sys
 from tests.extraction.readings.test_read_command import NameReader
-from extraction import chosen_reader
-chosen_reader.load = lambda folder: NameReader()
+from extraction.readings import reader_from_settings
+reader_from_settings.load = lambda folder: NameReader()
 from django.core.management import execute_from_command_line
 execute_from_command_line(["manage.py", "read", "--jsonl", "-", "--json"])
 """

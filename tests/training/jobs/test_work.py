@@ -254,7 +254,7 @@ def test_a_corrupt_checkpoint_is_not_promoted_and_production_stays(
     assert told(capsys)["error"]
     assert Deployment.objects.get(active=True).checkpoint == production
     # Registered as it is now, its files are "those that were registered", and still it does not load.
-    with pytest.raises(CommandError, match=r"Nothing has changed in production\."):
+    with pytest.raises(CommandError, match=r"Production is unchanged\."):
         call_command("promote", candidate.path)
     assert Deployment.objects.get(active=True).checkpoint == production
 

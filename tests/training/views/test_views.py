@@ -40,7 +40,7 @@ COUNTS |= {"pictures": 0, "boxes": 0, "facts": 0, "report": [["mentions", 4]]}
 def admin(client: Client, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Client:
     described = access.description()  # made once, in the folder of the tests
     settings.DATA_DIR = tmp_path
-    for module in ("datasets", "runs", "promoting", "evaluations"):
+    for module in ("datasets", "runs", "checkpoints", "evaluations"):
         monkeypatch.setattr(f"training.views.{module}.ring", lambda lane: None)
     monkeypatch.setattr(access.system_descriptions, "described", lambda folder: described)
     client.force_login(make_user("admin"))

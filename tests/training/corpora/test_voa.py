@@ -1,0 +1,27 @@
+"""The annotation that the repository keeps, as far as it can be checked without the texts."""
+
+from __future__ import annotations
+
+import pytest
+
+from kgbuilder.conf.environment import ROOT
+from training.corpora.annotation import load_annotations
+from training.corpora.splits import SPLITS, split_of
+from training.corpora.validation import faults
+
+FOLDER = ROOT / "training" / "corpora" / "voa"
+
+
+@pytest.mark.parametrize("name", [*SPLITS, "second"])
+def test_every_annotation_keeps_to_the_schema(name: str) -> None:
+    annotations = load_annotations(FOLDER / f"{name}.jsonl")
+    assert {one.id: found for one in annotations if (found := list(faults(one, None)))} == {}
+    assert not any(one.text for one in annotations), "the texts are not ours to publish"
+
+
+def test_each_article_lies_in_its_split_and_in_no_other() -> None:
+    placed = {name: [one.id for one in load_annotations(FOLDER / f"{name}.jsonl")] for name in SPLITS}
+    assert all(split_of(one) == name for name, ids in placed.items() for one in ids)
+    articles = {one for ids in placed.values() for one in ids}
+    assert len(articles) == sum(map(len, placed.values())) == 184
+    assert {one.id for one in load_annotations(FOLDER / "second.jsonl")} <= articles
