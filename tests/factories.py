@@ -24,7 +24,7 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 Named = tuple[str, str]
 """The words of a mention (their first place in the text counts, or the n-th: "words#2") and its type."""
-Said = tuple[str, str, str, float]
+RelationSpec = tuple[str, str, str, float]
 """A relation: the words of its head, its key, the words of its tail, its score."""
 
 _numbers = itertools.count(1)
@@ -112,7 +112,7 @@ def make_version(post: Post, title: str, body: str, language: str = "en") -> Pos
 def read_post(
     post: Post,
     mentions: Sequence[Named] = (),
-    relations: Sequence[Said] = (),
+    relations: Sequence[RelationSpec] = (),
     *,
     checkpoint: Checkpoint | None = None,
     missing: tuple[str, ...] = (),

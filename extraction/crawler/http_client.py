@@ -213,8 +213,8 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
 
 def max_age(headers: Mapping[str, str]) -> float:
     """The seconds for which a response is fresh (Cache-Control's max-age); 0 where the header does not give any."""
-    found = re.search(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})", headers.get("cache-control", "").lower())
-    return float(found[1]) if found else 0.0
+    match = re.search(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})", headers.get("cache-control", "").lower())
+    return float(match[1]) if match else 0.0
 
 
 def user_agent(contact: str) -> str:

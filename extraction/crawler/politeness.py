@@ -120,7 +120,7 @@ def robots_allow(url: str, patience: float) -> bool:
 def _fetch_robots(url: str) -> tuple[str, timedelta]:
     parts = urlsplit(url)
     try:
-        found = http_client.get(
+        response = http_client.get(
             f"{parts.scheme}://{parts.netloc}/robots.txt", accept="text/plain", max_bytes=ROBOTS_BYTES
         )
     except http_client.FetchError as error:
@@ -129,7 +129,7 @@ def _fetch_robots(url: str) -> tuple[str, timedelta]:
         if error.code in ("status", "redirects", "too_big", "encoding"):
             return "", ROBOTS_FOR
         raise
-    return clean(found.content.decode("utf-8", "replace")), ROBOTS_FOR
+    return clean(response.content.decode("utf-8", "replace")), ROBOTS_FOR
 
 
 @lru_cache(maxsize=64)

@@ -46,7 +46,7 @@ def _sentence(place: str, row: dict, labels: LabelMode, report: LoadReport) -> D
 
 def spans(tags: list[str], place: str) -> list[tuple[int, int, str]]:
     """(start, end, label) of a BILOU sequence; DatasetError at the first invalid tag."""
-    found: list[tuple[int, int, str]] = []
+    result: list[tuple[int, int, str]] = []
     start, open_label = 0, ""
     for index, tag in enumerate(tags):
         kind, _, label = tag.partition("-")
@@ -56,8 +56,8 @@ def spans(tags: list[str], place: str) -> list[tuple[int, int, str]]:
         if kind in ("B", "U"):
             start = index
         if kind in ("U", "L"):
-            found.append((start, index + 1, label))
+            result.append((start, index + 1, label))
         open_label = label if kind in ("B", "I") else ""
     if open_label:
         raise DatasetError(f"{place}: the last mention does not end")
-    return found
+    return result

@@ -30,10 +30,10 @@ Shown = dict[Box, set[str]]  # box -> the names of the entities it shows
 
 def load(split: str, root: Path, labels: LabelMode, report: LoadReport) -> list[Example]:
     path = root / "gmner" / "txt" / f"{split}.txt"
-    found = list(tweets(path, report))
-    shown = _boxes(root / "gmner" / "xml.zip", {tweet.image.removesuffix(".jpg") for tweet in found}, report)
+    posts = list(tweets(path, report))
+    shown = _boxes(root / "gmner" / "xml.zip", {tweet.image.removesuffix(".jpg") for tweet in posts}, report)
     examples = []
-    for tweet in found:
+    for tweet in posts:
         tweet_draft, name = draft("gmner", tweet, labels, report), tweet.image.removesuffix(".jpg")
         example = tweet_draft.example(f"gmner-{split}-{name}", image=tweet.image)
         examples.append(_with_regions(example, tweet_draft, shown.get(name, {}), report))
@@ -58,14 +58,14 @@ def _with_regions(example: Example, tweet: Draft, shown: Shown, report: LoadRepo
     return replace(example, candidates=candidates, regions=tuple(Region(box) for box in boxes))
 
 
-def _boxes(path: Path, wanted: set[str], report: LoadReport) -> dict[str, Shown]:
+def _boxes(path: Path, names: set[str], report: LoadReport) -> dict[str, Shown]:
     """Picture (without its ending) -> its boxes, for the pictures `wanted` that have any."""
     if not path.is_file():
         report.add("files of boxes that are missing: mentions only")
         return {}
     try:
         with zipfile.ZipFile(path) as archive:
-            return {name: _picture(archive, info) for name, info in _files(archive, path).items() if name in wanted}
+            return {name: _picture(archive, info) for name, info in _files(archive, path).items() if name in names}
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as problem:
         raise DatasetError(f"{path}: cannot be read as a zip file ({problem})") from problem
 

@@ -77,10 +77,10 @@ def _boxes(path: Path, report: LoadReport) -> dict[str, tuple[Region, ...]]:
         shapes = clipped(from_centred([[float(number) for number in rows[key][:4]] for _, _, key in numbered]))
     except (json.JSONDecodeError, AttributeError, IndexError, TypeError, ValueError) as problem:
         raise DatasetError(f"{path}: not in the published format of MNRE's boxes ({problem!r})") from problem
-    found: dict[str, list[Region]] = {}
+    result: dict[str, list[Region]] = {}
     for (image, _, _), (x, y, width, height) in zip(numbered, shapes.tolist(), strict=True):
-        found.setdefault(image, []).append(Region((x, y, width, height)))
-    return {image: tuple(regions) for image, regions in found.items()}
+        result.setdefault(image, []).append(Region((x, y, width, height)))
+    return {image: tuple(regions) for image, regions in result.items()}
 
 
 def with_grounding(examples: Sequence[Example], split: str, root: Path) -> list[Example]:
@@ -94,8 +94,8 @@ def with_grounding(examples: Sequence[Example], split: str, root: Path) -> list[
         return list(examples)
     try:
         shapes, names = json.loads(open_text(boxes)), json.loads(open_text(crops))
-        found = [[shapes[Path(name).name][:4] for name in names.get(str(line), ())] for line in range(len(examples))]
-        regions = [[Region(tuple(box), grounded=True) for box in clipped(from_centred(one)).tolist()] for one in found]
+        result = [[shapes[Path(name).name][:4] for name in names.get(str(line), ())] for line in range(len(examples))]
+        regions = [[Region(tuple(box), grounded=True) for box in clipped(from_centred(one)).tolist()] for one in result]
     except (json.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError) as problem:
         raise DatasetError(f"{crops}: does not fit {boxes.name} ({problem!r})") from problem
     return [replace(example, regions=(*example.regions, *own)) for example, own in zip(examples, regions, strict=True)]

@@ -145,12 +145,12 @@ def _distances(path: Path) -> np.ndarray:
         if path.stat().st_size > LARGEST_MAP:
             raise ValueError(f"it is larger than {LARGEST_MAP} bytes")
         with np.load(path, allow_pickle=False) as arrays:
-            found = np.asarray(arrays["depth_map"], np.float32)
-        if found.ndim != 2 or not found.size or not np.isfinite(found).all():
+            result = np.asarray(arrays["depth_map"], np.float32)
+        if result.ndim != 2 or not result.size or not np.isfinite(result).all():
             raise ValueError("it is no grid of finite numbers")
     except (OSError, ValueError, KeyError, EOFError, TypeError) as problem:
         raise DatasetError(f"{path}: not a map of distances ({problem})") from problem
-    return found
+    return result
 
 
 def _objects(path: Path, report: LoadReport) -> dict[str, Objects]:

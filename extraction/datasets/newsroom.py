@@ -132,8 +132,8 @@ def _draw(
     if slot in ("p", "P", "Q"):
         return [(slot + number, "person", _person(slot, draw))]
     lists = _lists()
-    wanted = slot.lower() if slot == "CITY" else slot
-    names = next((name for name in lists if wanted in name.split("/")), None)
+    list_name = slot.lower() if slot == "CITY" else slot
+    names = next((name for name in lists if list_name in name.split("/")), None)
     if names is None:
         raise DatasetError(f"newsroom template {template.line}: there is no list for {{{slot}}}")
     types, fillers = lists[names]

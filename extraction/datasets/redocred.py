@@ -86,7 +86,7 @@ def _sentence(place: str, document: dict, number: int, labels: LabelMode, report
 
 def _mentions(draft: Draft, vertices: list, number: int, report: LoadReport) -> dict[int, list[int]]:
     """Adds the sentence's mentions, each span once, in the order of the text; entity -> indexes of its mentions."""
-    found = sorted(
+    result = sorted(
         (tuple(mention["pos"]), entity, mention["type"])
         for entity, mentions in enumerate(vertices)
         for mention in mentions
@@ -94,7 +94,7 @@ def _mentions(draft: Draft, vertices: list, number: int, report: LoadReport) -> 
     )
     indexes: dict[tuple[int, int], int] = {}
     entities: dict[int, list[int]] = {}
-    for (start, end), entity, label in found:
+    for (start, end), entity, label in result:
         if (start, end) not in indexes:
             indexes[start, end] = draft.mention(start, end, label)
             report.add("mentions")

@@ -65,8 +65,8 @@ class PmiTable:
         keys = _mix(codes[rows], codes[columns])
         places = np.searchsorted(self.keys, keys)
         places[places == len(self.keys)] = 0
-        found = self.keys[places] == keys
-        values = np.where(found, (self.rarer if own else self.levels)[places], UNSEEN)
+        known = self.keys[places] == keys
+        values = np.where(known, (self.rarer if own else self.levels)[places], UNSEEN)
         result[rows, columns] = result[columns, rows] = values
         return result
 

@@ -146,7 +146,7 @@ class InputRows:
     def _alignment(self, rows: Sequence[InputRow], batch: Batch, objects: Objects | None) -> torch.Tensor | None:
         if not self.needs.alignment or objects is None:
             return None
-        found = np.zeros((len(rows), batch.first.shape[1], objects.present.shape[1]), np.float32)
+        result = np.zeros((len(rows), batch.first.shape[1], objects.present.shape[1]), np.float32)
         for index, row in enumerate(rows):
             words, size = len(row.features), min(len(row.regions), self.needs.objects)
             if not size:
@@ -157,8 +157,8 @@ class InputRows:
                 alpha = align(*trees, self.needs.alignment)
             if row.key:
                 self.aligned[row.key] = alpha
-            found[index, :words, :size] = alpha
-        return torch.from_numpy(found)
+            result[index, :words, :size] = alpha
+        return torch.from_numpy(result)
 
     def _pictures(self, rows: Sequence[InputRow]) -> Pictures | None:
         if not self.needs.pictures:

@@ -77,10 +77,10 @@ def recheck_vanished(feed: Feed, items: Sequence[FeedItem], now: datetime) -> No
 def _posts(feed: Feed, items: Sequence[FeedItem], now: datetime) -> tuple[dict[str, int], int]:
     """The post of each item by guid: one that is known by its link, or a new one; and how many are new."""
     names = {item.guid: canonical_urls.key(item.link) or item.guid for item in items}
-    found = _known({canonical_urls.key(item.link) for item in items} - {""})
+    post_ids = _known({canonical_urls.key(item.link) for item in items} - {""})
     drafts: dict[str, Post] = {}
     for item in items:
-        if names[item.guid] not in found:
+        if names[item.guid] not in post_ids:
             drafts.setdefault(names[item.guid], _draft(feed, item, now))
     # in the order of their keys, so that two polls with common links cannot deadlock
     Post.objects.bulk_create(sorted(drafts.values(), key=lambda post: post.link_key or ""), ignore_conflicts=True)
@@ -89,8 +89,8 @@ def _posts(feed: Feed, items: Sequence[FeedItem], now: datetime) -> tuple[dict[s
     )
     created = {name: ids[post.public_id] for name, post in drafts.items() if post.public_id in ids}
     # another feed's poll may have created the same post meanwhile
-    found |= created | _known({name for name in drafts if name not in created})
-    return {guid: found[name] for guid, name in names.items()}, len(created)
+    post_ids |= created | _known({name for name in drafts if name not in created})
+    return {guid: post_ids[name] for guid, name in names.items()}, len(created)
 
 
 def _erased(posts: Sequence[int]) -> set[int]:
@@ -138,14 +138,14 @@ def _rewrite(changed: Sequence[tuple[Sighting, FeedItem]], now: datetime) -> lis
     moved_posts: list[int] = []
     if not changed:
         return moved_posts
-    taken = _known({canonical_urls.key(item.link) for _, item in changed} - {""})
+    owners = _known({canonical_urls.key(item.link) for _, item in changed} - {""})
     for sighting, item in changed:
         fields = _fields(item)
         key, moved = fields["link_key"], fields["link_key"] != sighting.link_key
         for name, value in fields.items():
             setattr(sighting, name, value)
-        if key and moved and key not in taken:
-            taken[key] = sighting.post_id
+        if key and moved and key not in owners:
+            owners[key] = sighting.post_id
             Post.objects.filter(pk=sighting.post_id).update(link=item.link, link_key=key, etag="", last_modified="")
             moved_posts.append(sighting.post_id)
     Sighting.objects.bulk_update([sighting for sighting, _ in changed], _CHANGED)

@@ -128,10 +128,10 @@ def _opened(image: PostImage) -> Image.Image | None:
     from PIL import Image
 
     try:
-        with Image.open(Path(settings.MEDIA_ROOT) / image.file, formats=("JPEG",)) as found:
-            share = DETECTOR_SIDE / max(found.size)
-            found.draft("RGB", (max(1, round(found.width * share)), max(1, round(found.height * share))))
-            return found.convert("RGB")
+        with Image.open(Path(settings.MEDIA_ROOT) / image.file, formats=("JPEG",)) as result:
+            share = DETECTOR_SIDE / max(result.size)
+            result.draft("RGB", (max(1, round(result.width * share)), max(1, round(result.height * share))))
+            return result.convert("RGB")
     except (OSError, ValueError) as error:
         logger.warning("The copy of picture %s cannot be opened: %s", image.pk, error)
         return None
@@ -139,12 +139,12 @@ def _opened(image: PostImage) -> Image.Image | None:
 
 def _pictures(posts: Iterable[str]) -> dict[str, list[PostImage]]:
     """The pictures of each post by its public id, the lead picture first; only those that have been fetched."""
-    found: dict[str, list[PostImage]] = defaultdict(list)
+    result: dict[str, list[PostImage]] = defaultdict(list)
     rows = PostImage.objects.filter(post__public_id__in=list(posts)).exclude(sha256="").select_related("post")
     for row in rows.order_by("position", "pk"):
-        if len(found[str(row.post.public_id)]) < settings.PICTURES_PER_POST:
-            found[str(row.post.public_id)].append(row)
-    return found
+        if len(result[str(row.post.public_id)]) < settings.PICTURES_PER_POST:
+            result[str(row.post.public_id)].append(row)
+    return result
 
 
 def _known(images: Iterable[PostImage], analyser: ImageAnalyser | None) -> dict[str, RegionSet]:
@@ -162,8 +162,8 @@ def _detect(analyser: ImageAnalyser, images: Sequence[PostImage]) -> dict[str, R
     from extraction.vision.image_analysis import ImageContent
 
     first = {image.sha256: image for image in images}
-    found = _known(first.values(), analyser)
-    missing = [image for sha256, image in first.items() if sha256 not in found]
+    result = _known(first.values(), analyser)
+    missing = [image for sha256, image in first.items() if sha256 not in result]
     to_try = [image for image in missing if image.attempts < MAX_ATTEMPTS]
     pixels = {image.sha256: array for image in to_try if (array := _pixels(image)) is not None}
     results = zip(pixels, analyser.analyse(list(pixels.values())), strict=True)
@@ -176,7 +176,7 @@ def _detect(analyser: ImageAnalyser, images: Sequence[PostImage]) -> dict[str, R
             rows, update_conflicts=True, unique_fields=["sha256", "detector"], update_fields=list(_DETECTED)
         )
         PostImage.objects.filter(sha256__in=list(first)).update(due_at=None, attempts=0)
-    return found | {row.sha256: row for row in rows}
+    return result | {row.sha256: row for row in rows}
 
 
 def _pixels(image: PostImage) -> np.ndarray | None:

@@ -197,10 +197,10 @@ def _place(one: Weights, file: WeightsFile) -> Path:
 def _check(place: Path, file: WeightsFile) -> None:
     """Check the digest of a file, which somebody may have put there by hand."""
     with place.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest() if file.sha256 else ""
-    if found != file.sha256:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest() if file.sha256 else ""
+    if digest != file.sha256:
         raise WeightsMissing(
-            f"{place} has the SHA-256 {found} and not {file.sha256}: remove it, and it is fetched again."
+            f"{place} has the SHA-256 {digest} and not {file.sha256}: remove it, and it is fetched again."
         )
 
 

@@ -97,15 +97,15 @@ def decoded(content: bytes) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content), formats=FORMATS) as found:
-                _check_size(found.format, *found.size)
-                if found.format == "JPEG" and content.count(_SCAN) > MAX_SCANS:
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                _check_size(image.format, *image.size)
+                if image.format == "JPEG" and content.count(_SCAN) > MAX_SCANS:
                     raise NotAPicture(
                         f"The picture is stored in more than {MAX_SCANS} passes: decoding would take too long."
                     )
-                found.draft("RGB", (LARGEST, LARGEST))  # a large JPEG is decoded at a fraction of its size
-                turn = _TURNS.get(found.getexif().get(_ORIENTATION, 1))
-                flat = _flat(found)
+                image.draft("RGB", (LARGEST, LARGEST))  # a large JPEG is decoded at a fraction of its size
+                turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+                flat = _flat(image)
                 flat.thumbnail((LARGEST, LARGEST))
                 return flat if turn is None else flat.transpose(Image.Transpose(turn))
     except NotAPicture:

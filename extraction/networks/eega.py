@@ -260,8 +260,8 @@ class EEGA(nn.Module):
         config = self.config
         distance = cap(batch.hops, config.farthest, config.unconnected)
         channels = Channels(batch.pos, batch.hops, distance, batch.together, batch.real)
-        seen = (None, None) if objects is None else (objects.states, objects.real)
-        words = self.look(text.states, *seen)  # O
+        visual = (None, None) if objects is None else (objects.states, objects.real)
+        words = self.look(text.states, *visual)  # O
         if self.multi_channel is not None:
             words = self.multi_channel(words, channels)  # S
         return WordStates(words, self.types(words), channels)

@@ -81,8 +81,8 @@ class FocalAttention(nn.Module):
     def forward(self, words: Tensor, patches: Tensor) -> Tensor:
         """Words (F, w, d) and their frame's patches (F, P, d_v) -> attended states (F, w, d)."""
         weights = self.weights(words, patches).to(patches.dtype)
-        seen: Tensor = self.dropout(weights) @ self.value(patches)
-        return seen
+        attended: Tensor = self.dropout(weights) @ self.value(patches)
+        return attended
 
     def weights(self, words: Tensor, patches: Tensor) -> Tensor:
         """The share of each patch in a word's attention (F, w, P); without attention the same for all."""

@@ -200,10 +200,10 @@ class RelFormer(nn.Module):
             return
         scores, related = [], []
         for batch, targets in batches:
-            found = self._related(self._text(batch), batch)
-            if found is not None:
-                scores.append(found[0][found[1]])
-                related.append((targets.labels > 0)[found[1]])
+            result = self._related(self._text(batch), batch)
+            if result is not None:
+                scores.append(result[0][result[1]])
+                related.append((targets.labels > 0)[result[1]])
         if scores:
             self.filter.settle(torch.cat(scores), torch.cat(related), self.config.filter_recall)
 

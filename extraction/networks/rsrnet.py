@@ -170,8 +170,8 @@ class RSRNeT(nn.Module):
         return Needs(markers=markers, objects=config.objects, pictures="objects", size=config.size)
 
     def forward(self, batch: Batch) -> TagOutput | PairOutput:
-        seen = self.see is not None and batch.pictures is not None
-        prefix = self.see(batch.pictures) if seen else None  # type: ignore[misc]  # Eq. 1-9, 11
+        has_prefix = self.see is not None and batch.pictures is not None
+        prefix = self.see(batch.pictures) if has_prefix else None  # type: ignore[misc]  # Eq. 1-9, 11
         hidden = self.encoder(batch.ids, batch.shapes, batch.pieces, prefix)  # H^L (Eq. 10, 12)
         if self.config.head == "tags":
             return TagOutput(self.emit(self.dropout(gather_words(hidden, batch.first))))

@@ -33,12 +33,12 @@ class Term:
 def terms(query: str) -> list[Term]:
     """`query` as terms: words, "words side by side", -excluded. Anything else in it is taken as words."""
     query = query.replace("\0", " ")[:LONGEST_QUERY]
-    found = []
+    result = []
     for sign, quoted, plain in _TERM.findall(query):
         words = (quoted or plain).replace('"', " ").strip()
         if _WORD.search(words):
-            found.append(Term(words, excluded=bool(sign), begins=not quoted))
-    return found[:MOST_TERMS]
+            result.append(Term(words, excluded=bool(sign), begins=not quoted))
+    return result[:MOST_TERMS]
 
 
 def search(query: str) -> QuerySet[Post]:

@@ -28,17 +28,17 @@ class Calibration:
     relation: tuple[float, float, float, float, float] = (1.0, 0.0, 0.0, 0.0, 0.0)
     biases: dict[str, float] = field(default_factory=dict)
 
-    def mentions(self, found: DecodedSentence) -> list[float]:
+    def mentions(self, sentence: DecodedSentence) -> list[float]:
         """The probability of each mention's span and type."""
-        logits = np.array([mention.logit for mention in found.mentions])
+        logits = np.array([mention.logit for mention in sentence.mentions])
         return sigmoid(clip(logits) * self.mention[0] + self.mention[1]).tolist()
 
-    def relations(self, found: DecodedSentence, keys: Sequence[str]) -> list[float]:
+    def relations(self, sentence: DecodedSentence, keys: Sequence[str]) -> list[float]:
         """The probability of each relation with both its mentions; `keys[r]` names relation r."""
-        if not found.relations:
+        if not sentence.relations:
             return []
-        own = np.array([self.biases.get(keys[relation.relation], 0.0) for relation in found.relations])
-        scores = relation_inputs(found) @ np.array(self.relation) + own
+        own = np.array([self.biases.get(keys[relation.relation], 0.0) for relation in sentence.relations])
+        scores = relation_inputs(sentence) @ np.array(self.relation) + own
         return sigmoid(scores).tolist()
 
     def labels(self, odds: Floats) -> Floats:
@@ -53,11 +53,11 @@ class Calibration:
         return (logit(max(floor, 1e-6)) - best) / slope if slope > 0 else -math.inf
 
 
-def relation_inputs(found: DecodedSentence) -> Floats:
+def relation_inputs(sentence: DecodedSentence) -> Floats:
     """(relations, 5): the relation's logit, its weaker mention's, its stronger mention's, log(1 + gap), 1."""
     rows = []
-    for one in found.relations:
-        head, tail = found.mentions[one.head], found.mentions[one.tail]
+    for one in sentence.relations:
+        head, tail = sentence.mentions[one.head], sentence.mentions[one.tail]
         gap = max(0, max(head.start, tail.start) - min(head.end, tail.end))
         rows.append((one.logit, *sorted((head.logit, tail.logit)), math.log1p(gap), 1.0))
     return clip(np.array(rows, np.float64).reshape(-1, 5))

@@ -75,7 +75,7 @@ def find_mentions(logits: Floats, lengths: Sequence[int]) -> list[tuple[DecodedM
             gains[row, max(0, length - size) :, size] = -np.inf
     kinds, best = gains.argmax(-1), gains.max(-1)  # (B, n, band)
     sizes = _best_cut(best)  # (B, n + 1): size of the mention that ends before this word, 0 = none
-    found = []
+    sentence = []
     for row, length in enumerate(lengths):
         spans, end = [], length
         while end > 0:
@@ -87,8 +87,8 @@ def find_mentions(logits: Floats, lengths: Sequence[int]) -> list[tuple[DecodedM
             logit = float(best[row, start, size - 1]) / (size * (size + 1) / 2)
             spans.append(DecodedMention(start, end, int(kinds[row, start, size - 1]), logit))
             end = start
-        found.append(tuple(reversed(spans)))
-    return found
+        sentence.append(tuple(reversed(spans)))
+    return sentence
 
 
 def _block_gains(logits: Floats) -> Floats:
@@ -162,15 +162,17 @@ class Decoder:
         self, network: EEGA, states: WordStates, mentions: Sequence[Sequence[DecodedMention]]
     ) -> list[DecodedSentence]:
         """Relations between known mentions, decoded or annotated."""
-        candidates = [_candidates(found, self.possible) for found in mentions]
+        candidates = [_candidates(sentence, self.possible) for sentence in mentions]
         rows = [row for row, one in enumerate(candidates) if one.cells]
         if not rows:
-            return [DecodedSentence(tuple(found)) for found in mentions]
+            return [DecodedSentence(tuple(sentence)) for sentence in mentions]
         scores = network.relate(states.rows(rows), *_pad([candidates[row].cells for row in rows], states.words.device))
         relations: list[tuple[DecodedRelation, ...]] = [()] * len(mentions)
         for row, cells in zip(rows, scores.float().cpu().numpy(), strict=True):
             relations[row] = self._relations(mentions[row], candidates[row], cells)
-        return [DecodedSentence(tuple(found), related) for found, related in zip(mentions, relations, strict=True)]
+        return [
+            DecodedSentence(tuple(sentence), related) for sentence, related in zip(mentions, relations, strict=True)
+        ]
 
     def _relations(
         self, mentions: Sequence[DecodedMention], candidates: _Candidates, cells: Floats

@@ -52,12 +52,12 @@ class ImageSelection:
         selections = [_picture(document, number) for number in _available(document)]
         return (selections if self.takes == "each" else selections[:1]) or [SelectedImages()]
 
-    def with_selection(self, found: Extraction, document: Document) -> Extraction:
+    def with_selection(self, extraction: Extraction, document: Document) -> Extraction:
         """The extraction with how its reader takes pictures, and which ones it used."""
         selections = self.select(document)
         regions = {region.image for one in selections for region in one.regions}
         whole = {one.picture for one in selections if one.image}
-        return replace(found, takes=self.takes, used_images=tuple(sorted(regions | whole)))
+        return replace(extraction, takes=self.takes, used_images=tuple(sorted(regions | whole)))
 
     def unavailable(self, document: Document) -> tuple[str, ...]:
         """The names of the picture inputs that the network needs and the document lacks."""

@@ -46,7 +46,7 @@ class JointDetector:
         features: Sequence[Features],
         watch: Stopwatch,
     ) -> list[PassageReading]:
-        found: list[DecodedSentence] = [DecodedSentence()] * len(features)
+        decoded: list[DecodedSentence] = [DecodedSentence()] * len(features)
         for rows in batch_rows(features):
             with watch.timed("features"):
                 batch = to_device(collate([features[row] for row in rows]), self.device)
@@ -57,8 +57,8 @@ class JointDetector:
             with watch.timed("decode"):
                 results = self.decoder(self.network, batch, states)
             for row, one in zip(rows, results, strict=True):
-                found[row] = one
-        return [calibrated(self.checkpoint.manifest, *pair) for pair in zip(passages, found, strict=True)]
+                decoded[row] = one
+        return [calibrated(self.checkpoint.manifest, *pair) for pair in zip(passages, decoded, strict=True)]
 
 
 class VisualJointDetector:
@@ -83,8 +83,8 @@ class VisualJointDetector:
         selected = [self.images.select(document)[0] for document in documents]
         selections = [selected[passage.document] for passage in passages]
         rows = [InputRow(one, regions=selection.regions) for one, selection in zip(features, selections, strict=True)]
-        found, attended = self._attended(rows, watch)
-        readings = [calibrated(self.checkpoint.manifest, *pair) for pair in zip(passages, found, strict=True)]
+        decoded, attended = self._attended(rows, watch)
+        readings = [calibrated(self.checkpoint.manifest, *pair) for pair in zip(passages, decoded, strict=True)]
         related = [place for place, one in enumerate(readings) if one.relations and selections[place].regions]
         with watch.timed("picture"):
             chosen = [passages[place] for place in related]
@@ -100,7 +100,7 @@ class VisualJointDetector:
         self, rows: Sequence[InputRow], watch: Stopwatch
     ) -> tuple[list[DecodedSentence], list[np.ndarray | None]]:
         """The decoded sentence of each row, and the attention of its words over the regions (n, k)."""
-        found: list[DecodedSentence] = [DecodedSentence()] * len(rows)
+        decoded: list[DecodedSentence] = [DecodedSentence()] * len(rows)
         attended: list[np.ndarray | None] = [None] * len(rows)
         for chosen in batch_rows([row.features for row in rows]):
             with watch.timed("features"):
@@ -113,9 +113,9 @@ class VisualJointDetector:
             with watch.timed("decode"):
                 results = self.blind.decoder(self.network, batch, states)
             for number, place in enumerate(chosen):
-                found[place] = results[number]
+                decoded[place] = results[number]
                 attended[place] = None if weights is None else weights[number].float().cpu().numpy()
-        return found, attended
+        return decoded, attended
 
 
 def _supported(

@@ -26,21 +26,21 @@ def meanings(names: Inventory, data: Sequence[str]) -> list[Meaning | None]:
     `data` names the data sets whose labels the inventory may have.
     """
     types = types_of(data)
-    found: list[Meaning | None] = []
+    result: list[Meaning | None] = []
     for relation in names.relations:
         if relation.key in RELATIONS or relation.key in REGION_RELATIONS:
-            found.append(Meaning(relation.key, False, relation.heads, relation.tails))
+            result.append(Meaning(relation.key, False, relation.heads, relation.tails))
             continue
         mapped = next((RELATION_MAP[name][relation.key] for name in data if relation.key in RELATION_MAP[name]), None)
         ends = (frozenset(types.get(one, one) for one in side) for side in (relation.heads, relation.tails))
-        found.append(Meaning(mapped.key, mapped.turned, *ends) if mapped else None)
-    return found
+        result.append(Meaning(mapped.key, mapped.turned, *ends) if mapped else None)
+    return result
 
 
-def by_types(found: Sequence[Meaning | None]) -> dict[tuple[str, str], list[tuple[int, Meaning]]]:
+def by_types(result: Sequence[Meaning | None]) -> dict[tuple[str, str], list[tuple[int, Meaning]]]:
     """For the entity types of a head and a tail, the meanings that permit them with their places in the sequence."""
     permitted: dict[tuple[str, str], list[tuple[int, Meaning]]] = {}
-    for place, meaning in enumerate(found):
+    for place, meaning in enumerate(result):
         if meaning is not None:
             for ends in product(meaning.heads, meaning.tails):
                 permitted.setdefault(ends, []).append((place, meaning))

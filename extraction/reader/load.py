@@ -49,12 +49,12 @@ def _mention_detector(checkpoint: Checkpoint, device: str) -> MentionDetector:
 def _detector_of(checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint that finds the mentions for a pair checkpoint. Raises CheckpointError where it has changed."""
     named = checkpoint.manifest.mentions
-    found = Checkpoint.load(Path(named.get("path") or SHIPPED))
-    if found.manifest.head not in FINDS_MENTIONS:
+    detector = Checkpoint.load(Path(named.get("path") or SHIPPED))
+    if detector.manifest.head not in FINDS_MENTIONS:
         raise CheckpointError(f"{named['path']} finds no mentions: it is a pair network itself")
-    if named.get("digest", found.digest) != found.digest:
+    if named.get("digest", detector.digest) != detector.digest:
         raise CheckpointError(
             f"the checkpoint in {named['path']} is not the one that {checkpoint.manifest.name} was trained with: train "
             "it again, or restore the right one"
         )
-    return found
+    return detector

@@ -73,13 +73,13 @@ def with_inverses(
     return {place: relation for place, relation in both.items() if not _contradicted(*place, both)}
 
 
-def _contradicted(head: int, tail: int, key: str, found: Mapping[tuple[int, int, str], Relation]) -> bool:
+def _contradicted(head: int, tail: int, key: str, relations: Mapping[tuple[int, int, str], Relation]) -> bool:
     """Whether the opposite direction is more confident. Of two with one score the same one stays for both keys."""
-    contrary = found.get((tail, head, key))
+    contrary = relations.get((tail, head, key))
     inverse = RELATIONS[key].inverse if key in RELATIONS else None
     if contrary is None or inverse is None:
         return False
-    score = found[head, tail, key].score
+    score = relations[head, tail, key].score
     return contrary.score > score or (contrary.score == score and (head < tail) != (key < inverse))
 
 

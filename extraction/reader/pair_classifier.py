@@ -79,11 +79,11 @@ class PairClassifier:
 
     def thresholds(self, detector: Mapping[str, float]) -> dict[str, float]:
         own = self.manifest.thresholds
-        found = {} if self.manifest.head == "pair" else dict(detector)
+        result = {} if self.manifest.head == "pair" else dict(detector)
         for relation, meaning in zip(self.manifest.inventory.relations, self.meanings, strict=True):
             if meaning is not None:
-                found[meaning.key] = max(own.get(relation.key, own["default"]), found.get(meaning.key, 0.0))
-        return {"default": own["default"], **found}
+                result[meaning.key] = max(own.get(relation.key, own["default"]), result.get(meaning.key, 0.0))
+        return {"default": own["default"], **result}
 
     def fit(self, passages: Sequence[Passage]) -> tuple[list[Features], list[Passage]]:
         titled = self.manifest.title
@@ -138,10 +138,10 @@ class PairClassifier:
         phrases = grounding.phrases(passage.words.words, passage.words.tags, names)
         pixels = self.rows.look(image) if self.grounder and image else None
         if self.grounder is not None and pixels is not None:
-            found = grounding.with_grounder(self.grounder, pixels, phrases, regions)
+            result = grounding.with_grounder(self.grounder, pixels, phrases, regions)
         else:
-            found = grounding.by_class(phrases, regions)
-        return grounding.regions_for(found)
+            result = grounding.by_class(phrases, regions)
+        return grounding.regions_for(result)
 
     def _candidates(self, mentions: Sequence[WordSpan], regions: Sequence[Region]) -> Iterator[Candidate]:
         if self.manifest.head == "region_pair":
@@ -239,9 +239,9 @@ class PairClassifier:
                     reading.shown.append((pair.head, pair.tail, meaning.key, float(scores[place])))
             return
         ends = (pair.head, pair.tail)
-        found = self._relations(reading, ends, scores)
+        result = self._relations(reading, ends, scores)
         without = {} if pictured is None else self._relations(reading, ends, pictured.without)
-        for one, score in found.items():
+        for one, score in result.items():
             if score >= floor and score > reading.relations.get(one, 0.0):
                 reading.relations[one] = score
                 if pictured is not None:
@@ -254,9 +254,9 @@ class PairClassifier:
         """The product's relations between two mentions; of several labels with one meaning the most probable is
         taken."""
         head, tail = (reading.mentions[span] for span in ends)
-        found: dict[tuple[Span, Span, str], float] = {}
+        result: dict[tuple[Span, Span, str], float] = {}
         likely = (scores * head.score * tail.score).tolist()
         for label, meaning in self.permitted.get((head.type, tail.type), ()):
             first, second = reversed(ends) if meaning.turned else ends
-            found[first, second, meaning.key] = max(likely[label], found.get((first, second, meaning.key), 0.0))
-        return found
+            result[first, second, meaning.key] = max(likely[label], result.get((first, second, meaning.key), 0.0))
+        return result

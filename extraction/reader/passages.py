@@ -98,19 +98,19 @@ def batch_rows(features: Sequence[Features]) -> Iterator[list[int]]:
         yield batch
 
 
-def calibrated(manifest: Manifest, passage: Passage, found: DecodedSentence) -> PassageReading:
+def calibrated(manifest: Manifest, passage: Passage, sentence: DecodedSentence) -> PassageReading:
     """The calibrated reading of a decoded passage; relations below the manifest's floor are left out."""
     inventory, calibration = manifest.inventory, manifest.calibration
-    spans = [_code_points(passage.words, one.start, one.end) for one in found.mentions]
-    scores = calibration.mentions(found)
+    spans = [_code_points(passage.words, one.start, one.end) for one in sentence.mentions]
+    scores = calibration.mentions(sentence)
     mentions = {
         span: Mention(*span, inventory.types[one.type], score)
-        for span, one, score in zip(spans, found.mentions, scores, strict=True)
+        for span, one, score in zip(spans, sentence.mentions, scores, strict=True)
     }
     keys = inventory.relation_keys
     relations = {
         (spans[one.head], spans[one.tail], keys[one.relation]): score
-        for one, score in zip(found.relations, calibration.relations(found, keys), strict=True)
+        for one, score in zip(sentence.relations, calibration.relations(sentence, keys), strict=True)
         if score >= manifest.floor
     }
     return PassageReading(mentions, relations)

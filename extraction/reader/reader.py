@@ -167,12 +167,12 @@ class Reader:
             if reason is None:
                 missing: tuple[str, ...] = ("windowed",) if any(passages[index].windowed for index in mine) else ()
                 missing += self._unavailable(document)
-                found = merge(document, [readings[index] for index in mine], language, missing)
+                result = merge(document, [readings[index] for index in mine], language, missing)
                 with self.seconds.timed("depict"):
-                    found = self._with_depictions(document, found)
+                    result = self._with_depictions(document, result)
             else:
-                found = _declined(document, reason, language)
-            results.append(self._with_inputs(document, found))
+                result = _declined(document, reason, language)
+            results.append(self._with_inputs(document, result))
         return results
 
     def _passages(self, documents: Sequence[Document], skipped: set[int]) -> list[Passage]:
@@ -199,17 +199,17 @@ class Reader:
         facts = ("facts",) if self.takes_facts and document.facts is None else ()
         return (*facts, *self.images.unavailable(document))
 
-    def _with_depictions(self, document: Document, found: Extraction) -> Extraction:
+    def _with_depictions(self, document: Document, result: Extraction) -> Extraction:
         """The extraction with the regions that show its mentions, unless a network has found these already."""
         if self.relations is not None and self.relations.finds_depictions:
-            return found
-        shown = depictions.depicted(document, found.mentions, self.grounder)
+            return result
+        shown = depictions.depicted(document, result.mentions, self.grounder)
         new = [one for one in shown if one.score >= self.floor]
-        return replace(found, relations=(*found.relations, *new)) if new else found
+        return replace(result, relations=(*result.relations, *new)) if new else result
 
-    def _with_inputs(self, document: Document, found: Extraction) -> Extraction:
+    def _with_inputs(self, document: Document, result: Extraction) -> Extraction:
         """The extraction with the pictures and facts that the network was given."""
-        selected = self.images.with_selection(found, document)
+        selected = self.images.with_selection(result, document)
         return known_facts.marked(selected, document.facts) if self.takes_facts and document.facts else selected
 
 

@@ -24,18 +24,18 @@ def reached(extraction: Extraction, thresholds: Thresholds) -> list[tuple[Relati
 
     `thresholds` are by relation key; "default" is for the others.
     """
-    found = []
+    result = []
     for relation in extraction.relations:
         if isinstance(relation.tail, Region) or relation.score < thresholds.get(relation.key, thresholds["default"]):
             continue
-        found.append((relation, extraction.mentions[relation.head], extraction.mentions[relation.tail]))
-    return sorted(found, key=lambda row: (row[1].start, row[2].start, row[0].key))
+        result.append((relation, extraction.mentions[relation.head], extraction.mentions[relation.tail]))
+    return sorted(result, key=lambda row: (row[1].start, row[2].start, row[0].key))
 
 
 def as_json(extraction: Extraction, checkpoint: str, thresholds: Thresholds, pictured: bool = False) -> dict[str, Any]:
     """The object on one line of `manage.py read --json`; `pictured`: with the keys for pictures."""
     text = extraction.text
-    found = {
+    result = {
         "schema": SCHEMA,
         "id": extraction.id,
         "checkpoint": checkpoint,
@@ -62,7 +62,7 @@ def as_json(extraction: Extraction, checkpoint: str, thresholds: Thresholds, pic
         "declined": _declined(extraction.declined),
         **({"facts": [_fact(fact) for fact in extraction.facts]} if extraction.facts else {}),
     }
-    return {**found, **_picture_results(extraction)} if pictured else found
+    return {**result, **_picture_results(extraction)} if pictured else result
 
 
 def _by_picture(relation: Relation) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Tagger:
             InputRow(one, regions=selection.regions, image=selection.image)
             for one, selection in zip(features, selections, strict=True)
         ]
-        found: list[DecodedSentence] = [DecodedSentence()] * len(features)
+        decoded: list[DecodedSentence] = [DecodedSentence()] * len(features)
         order = sorted(range(len(features)), key=lambda place: len(features[place].ids))
         for start in range(0, len(order), BATCH_ROWS):
             chosen = order[start : start + BATCH_ROWS]
@@ -60,11 +60,11 @@ class Tagger:
             with watch.timed("decode"):
                 tagged = mentions_of(self.network.decode(output, batch), batch)
             for place, mentions in zip(chosen, tagged, strict=True):
-                found[place] = DecodedSentence(mentions)
-        return [self._reading(*pair) for pair in zip(passages, found, strict=True)]
+                decoded[place] = DecodedSentence(mentions)
+        return [self._reading(*pair) for pair in zip(passages, decoded, strict=True)]
 
-    def _reading(self, passage: Passage, found: DecodedSentence) -> PassageReading:
-        reading = calibrated(self.checkpoint.manifest, passage, found)
+    def _reading(self, passage: Passage, decoded: DecodedSentence) -> PassageReading:
+        reading = calibrated(self.checkpoint.manifest, passage, decoded)
         mentions = {
             span: replace(one, type=self.types.get(one.type, one.type)) for span, one in reading.mentions.items()
         }

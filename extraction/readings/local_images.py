@@ -66,12 +66,12 @@ def analyse(files: Sequence[Path], folder: Path, report: Callable[[str], object]
     regions: list[Region] = []
     scene: list[SceneEdge] = []
     contents = analyser.analyse(pixels)
-    for place, content_found in enumerate(contents):
-        if content_found.error:
-            report(f"{names[place]}: {content_found.error}")
+    for place, result in enumerate(contents):
+        if result.error:
+            report(f"{names[place]}: {result.error}")
         first = len(regions)
-        regions += [replace(one, image=place) for one in content_found.regions]
-        scene += [replace(one, subject=one.subject + first, object=one.object + first) for one in content_found.edges]
-        missing += content_found.missing
-    detected = all(not content_found.error for content_found in contents)
+        regions += [replace(one, image=place) for one in result.regions]
+        scene += [replace(one, subject=one.subject + first, object=one.object + first) for one in result.edges]
+        missing += result.missing
+    detected = all(not result.error for result in contents)
     return LocalImages(tuple(images), tuple(regions), tuple(scene), tuple(missing), detected)

@@ -91,8 +91,8 @@ def answer(reader: TextReader, held: list[ClaimedText], thresholds: Mapping[str,
         except Exception as error:
             _end(one, TextToRead.State.FAILED, error=f"The text could not be analysed: {type(error).__name__}: {error}")
             continue
-        found = result_format.as_json(extraction, reader.name, thresholds)
-        _end(one, TextToRead.State.DONE, answer=found)
+        result = result_format.as_json(extraction, reader.name, thresholds)
+        _end(one, TextToRead.State.DONE, answer=result)
 
 
 def delete_old(now: datetime | None = None) -> int:

@@ -53,8 +53,8 @@ class Parser:
         self.version = "{lang}_{name} {version}".format(**nlp.meta)
         self.pos_labels = UPOS
         parsed = nlp.get_pipe("parser").labels if nlp.has_pipe("parser") else ()  # type: ignore[attr-defined]
-        found = {_dep(label) for label in parsed} - {ROOT, UNKNOWN}
-        self.dep_labels = (ROOT, UNKNOWN, *sorted(found))
+        relations = {_dep(label) for label in parsed} - {ROOT, UNKNOWN}
+        self.dep_labels = (ROOT, UNKNOWN, *sorted(relations))
         self._names = cache(self._name)
 
     @classmethod

@@ -36,15 +36,15 @@ def starts(words: Sequence[str], spaces: Sequence[bool]) -> list[bool | int | No
 
     `spaces[i]`: white space follows word i.
     """
-    found: list[bool | int | None] = [int(index == 0) for index in range(len(words))]
+    result: list[bool | int | None] = [int(index == 0) for index in range(len(words))]
     for index in range(1, len(words)):
         if not (_may_first(words, spaces, index) and _may_end(words, spaces, index)):
-            found[index] = -1
+            result[index] = -1
         elif _quote_between(words, index):
-            found[index] = 1
+            result[index] = 1
     for start, end in _brackets(words):
-        found[start + 1 : end + 1] = [-1] * (end - start)
-    return found
+        result[start + 1 : end + 1] = [-1] * (end - start)
+    return result
 
 
 def _quote_between(words: Sequence[str], index: int) -> bool:

@@ -51,16 +51,16 @@ def clipped(boxes: Sequence[Sequence[float]] | Boxes) -> Boxes:
 def areas(boxes: Sequence[Sequence[float]] | Boxes) -> np.ndarray:
     """(k,) areas as fractions of the picture."""
     array = np.maximum(as_boxes(boxes), 0.0)
-    found: np.ndarray = array[:, 2] * array[:, 3]
-    return found
+    result: np.ndarray = array[:, 2] * array[:, 3]
+    return result
 
 
 def intersections(a: Sequence[Sequence[float]] | Boxes, b: Sequence[Sequence[float]] | Boxes) -> np.ndarray:
     """(k, m) areas that each of `a` has in common with each of `b`."""
     one, other = corners(a)[:, None], corners(b)[None, :]
     sides = np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2])
-    found: np.ndarray = np.prod(np.maximum(sides, 0.0), axis=-1)
-    return found
+    result: np.ndarray = np.prod(np.maximum(sides, 0.0), axis=-1)
+    return result
 
 
 def overlaps(a: Sequence[Sequence[float]] | Boxes, b: Sequence[Sequence[float]] | Boxes) -> np.ndarray:
@@ -76,16 +76,16 @@ def from_patches(weights: np.ndarray, wide: int, boxes: Sequence[Sequence[float]
     high = len(weights) // wide
     y, x = np.mgrid[:high, :wide]
     patches = np.stack([x.ravel() / wide, y.ravel() / high, *np.broadcast_to([[1 / wide], [1 / high]], (2, x.size))], 1)
-    found: np.ndarray = intersections(boxes, patches) * wide * high @ np.asarray(weights)[: high * wide]
-    return found
+    result: np.ndarray = intersections(boxes, patches) * wide * high @ np.asarray(weights)[: high * wide]
+    return result
 
 
 def in_pixels(boxes: Sequence[Sequence[float]] | Boxes, width: int, height: int) -> np.ndarray:
     """(k, 4) whole left, top, right, bottom in a picture of that size, right and bottom exclusive, never empty."""
-    found = np.rint(np.clip(corners(boxes), 0.0, 1.0) * [width, height, width, height]).astype(np.int64)
-    found[:, :2] = np.minimum(found[:, :2], [width - 1, height - 1])
-    found[:, 2:] = np.maximum(found[:, 2:], found[:, :2] + 1)
-    return found
+    result = np.rint(np.clip(corners(boxes), 0.0, 1.0) * [width, height, width, height]).astype(np.int64)
+    result[:, :2] = np.minimum(result[:, :2], [width - 1, height - 1])
+    result[:, 2:] = np.maximum(result[:, 2:], result[:, :2] + 1)
+    return result
 
 
 def best_apart(boxes: Boxes, scores: np.ndarray, classes: np.ndarray, max_overlap: float) -> np.ndarray:

@@ -30,16 +30,16 @@ def depicted(
     document: Document, mentions: Sequence[Mention], grounder: grounding.Grounder | None = None
 ) -> tuple[Relation, ...]:
     """Relations `depicts` of mentions (by index) and regions of the document; their tails are marked as grounded."""
-    found: list[Relation] = []
+    result: list[Relation] = []
     for image in sorted({one.image for one in document.regions}):
         regions = [one for one in document.regions if one.image == image]
         picture = _pixels(document, image) if grounder is not None else None
         if grounder is not None and picture is not None:
-            found += _grounded(document.text, mentions, regions, grounder, picture)
+            result += _grounded(document.text, mentions, regions, grounder, picture)
         else:
             caption = document.captions[image] if image < len(document.captions) else ""
-            found += _persons(document.text, mentions, regions, caption)
-    return tuple(found)
+            result += _persons(document.text, mentions, regions, caption)
+    return tuple(result)
 
 
 def _pixels(document: Document, image: int) -> np.ndarray | None:
@@ -48,8 +48,8 @@ def _pixels(document: Document, image: int) -> np.ndarray | None:
 
     name = document.images[image] if image < len(document.images) else ""
     try:
-        with Image.open(name) as found:
-            return np.asarray(found.convert("RGB"))
+        with Image.open(name) as result:
+            return np.asarray(result.convert("RGB"))
     except (OSError, UnidentifiedImageError, ValueError):
         return None
 
@@ -86,9 +86,9 @@ def _grounded(
     phrases = [
         grounding.Phrase(name, name.split()[-1], mentions[place].type) for name, place in zip(names, named, strict=True)
     ]
-    found = grounding.with_grounder(grounder, picture, phrases, regions)
+    result = grounding.with_grounder(grounder, picture, phrases, regions)
     for phrase, place in enumerate(named):
-        mine = [one for one in found if one.phrase == phrase]
+        mine = [one for one in result if one.phrase == phrase]
         if mine:
             best = max(mine, key=lambda one: one.score)
             known = regions[best.index] if best.index is not None else replace(best.region, image=regions[0].image)

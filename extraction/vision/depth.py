@@ -63,13 +63,13 @@ class Nearness:
 
 def from_boxes(regions: Sequence[Region], side: int = SIDE) -> np.ndarray:
     """(side, side): the estimate from the regions, smoothed and scaled."""
-    found = np.repeat(np.linspace(0.0, GROUND, side)[:, None], side, axis=1)
+    result = np.repeat(np.linspace(0.0, GROUND, side)[:, None], side, axis=1)
     values = [_nearness(region) for region in regions]
     places = in_pixels([region.box for region in regions], side, side)
     for index in np.argsort(values, kind="stable"):
         left, top, right, bottom = places[index]
-        found[top:bottom, left:right] = values[index]
-    return smoothed(found)
+        result[top:bottom, left:right] = values[index]
+    return smoothed(result)
 
 
 def smoothed(depth: np.ndarray, blur: float = BLUR, window: int = WINDOW) -> np.ndarray:
@@ -100,12 +100,12 @@ def scaled(depth: np.ndarray, side: int = SIDE) -> np.ndarray:
 def of_regions(depth: np.ndarray, regions: Sequence[Region]) -> list[Nearness]:
     """Statistics of the map within each region's box."""
     height, width = depth.shape
-    found = []
+    result = []
     for left, top, right, bottom in in_pixels([region.box for region in regions], width, height):
         part = depth[top:bottom, left:right]
         numbers = part.mean(), np.median(part), part.min(), part.max(), part.std()
-        found.append(Nearness(*(float(number) for number in numbers)))
-    return found
+        result.append(Nearness(*(float(number) for number in numbers)))
+    return result
 
 
 def _nearness(region: Region) -> float:
@@ -142,7 +142,7 @@ class TransformersDepth:
         inputs = self.processor(images=list(pictures), return_tensors="pt").to(self.device)
         try:
             with torch.inference_mode():
-                found = self.model(**inputs).predicted_depth
+                result = self.model(**inputs).predicted_depth
         except torch.OutOfMemoryError as error:
             raise OutOfMemory(str(error)[:200]) from error
-        return [one.float().cpu().numpy() for one in found]
+        return [one.float().cpu().numpy() for one in result]

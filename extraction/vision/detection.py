@@ -82,9 +82,9 @@ def geometry(boxes: Boxes) -> np.ndarray:
     return np.concatenate([centre, boxes[:, 2:], boxes[:, 2:3] * boxes[:, 3:]], axis=1)
 
 
-def as_regions(found: Detections, classes: Sequence[str], most: int = OBJECTS) -> tuple[Region, ...]:
+def as_regions(result: Detections, classes: Sequence[str], most: int = OBJECTS) -> tuple[Region, ...]:
     """The regions with the highest scores, most confident first."""
-    rows = zip(found.boxes[:most], found.classes, found.scores, strict=False)
+    rows = zip(result.boxes[:most], result.classes, result.scores, strict=False)
     return tuple(
         Region(
             (round(float(x), 5), round(float(y), 5), round(float(w), 5), round(float(h), 5)),

@@ -48,10 +48,10 @@ def line_width(size: int) -> int:
 def frames(whole: np.ndarray, boxes: Sequence[Sequence[float]] | Boxes, kinds: Sequence[Kind]) -> np.ndarray:
     """(k, 3, size, size): a copy of the scaled picture `whole` for each box, with that box's frame and no other."""
     size, line = whole.shape[-1], line_width(whole.shape[-1])
-    found = np.repeat(whole[None], len(boxes), axis=0)
-    for picture, (left, top, right, bottom), kind in zip(found, in_pixels(boxes, size, size), kinds, strict=True):
+    result = np.repeat(whole[None], len(boxes), axis=0)
+    for picture, (left, top, right, bottom), kind in zip(result, in_pixels(boxes, size, size), kinds, strict=True):
         _outline(picture, (left, top, right, bottom), line, COLOURS[kind])
-    return found
+    return result
 
 
 def crops(picture: np.ndarray, boxes: Sequence[Sequence[float]] | Boxes, size: int) -> np.ndarray:
@@ -64,11 +64,11 @@ def crops(picture: np.ndarray, boxes: Sequence[Sequence[float]] | Boxes, size: i
 def canvas(boxes: Sequence[Sequence[float]] | Boxes, width: int, height: int) -> np.ndarray:
     """(height, width, 3): the outlines of the boxes on grey. It stands for a picture of which boxes are all that is
     known ("text and boxes"), the largest first, so that a small one is seen on a large one."""
-    found = np.full((3, height, width), GREY, np.uint8)
+    result = np.full((3, height, width), GREY, np.uint8)
     places = in_pixels(boxes, width, height)
     for index in np.argsort(-(places[:, 2] - places[:, 0]) * (places[:, 3] - places[:, 1]), kind="stable"):
-        _outline(found, tuple(places[index]), line_width(width), (OUTLINE,) * 3)
-    return np.ascontiguousarray(found.transpose(1, 2, 0))
+        _outline(result, tuple(places[index]), line_width(width), (OUTLINE,) * 3)
+    return np.ascontiguousarray(result.transpose(1, 2, 0))
 
 
 def slots(
@@ -105,8 +105,8 @@ def slots(
     return Slots(pixels, present)
 
 
-def _fill(pixels: np.ndarray, present: np.ndarray, start: int, found: np.ndarray) -> None:
-    pixels[start : start + len(found)], present[start : start + len(found)] = found, True
+def _fill(pixels: np.ndarray, present: np.ndarray, start: int, result: np.ndarray) -> None:
+    pixels[start : start + len(result)], present[start : start + len(result)] = result, True
 
 
 def _outline(picture: np.ndarray, place: Sequence[int], line: int, colour: tuple[int, int, int]) -> None:

@@ -100,24 +100,24 @@ def phrases(
 ) -> tuple[Phrase, ...]:
     """The names (start and end word, type) and the nouns beside them, in the order of the text, each text once."""
     named = {place for start, end, _ in names for place in range(start, end)}
-    found = [(start, Phrase(" ".join(words[start:end]), words[end - 1], kind)) for start, end, kind in names]
-    found += [
+    result = [(start, Phrase(" ".join(words[start:end]), words[end - 1], kind)) for start, end, kind in names]
+    result += [
         (place, Phrase(word, word))
         for place, (word, tag) in enumerate(zip(words, tags, strict=True))
         if tag in NOUNS and place not in named and any(letter.isalpha() for letter in word)
     ]
-    once = {phrase.text.casefold(): phrase for _, phrase in sorted(found, key=lambda one: one[0], reverse=True)}
+    once = {phrase.text.casefold(): phrase for _, phrase in sorted(result, key=lambda one: one[0], reverse=True)}
     return tuple(reversed(once.values()))
 
 
 def by_class(phrases: Sequence[Phrase], regions: Sequence[Region]) -> list[Grounded]:
     """The phrases matched with the classes of detected regions, most confident first."""
     candidates = sorted(_candidates(phrases, regions), key=lambda one: -one.score)
-    found: list[Grounded] = []
+    result: list[Grounded] = []
     for one in candidates:
-        if all(one.index != other.index and one.phrase != other.phrase for other in found):
-            found.append(one)
-    return found
+        if all(one.index != other.index and one.phrase != other.phrase for other in result):
+            result.append(one)
+    return result
 
 
 def _candidates(phrases: Sequence[Phrase], regions: Sequence[Region]) -> Iterator[Grounded]:
@@ -143,17 +143,17 @@ def with_grounder(
     grounder: Grounder, picture: np.ndarray, phrases: Sequence[Phrase], regions: Sequence[Region]
 ) -> list[Grounded]:
     """The regions that the zero-shot detector finds; a box that matches a detected region is that region."""
-    found = []
+    result = []
     for place, region in grounder.find(picture, [phrase.text for phrase in phrases]):
         shares = overlaps([region.box], [known.box for known in regions])[0] if regions else np.zeros(0)
         index = int(shares.argmax()) if len(shares) and shares.max() >= SAME else None
-        found.append(Grounded(place, replace(region, grounded=True), index, region.score))
-    return sorted(found, key=lambda one: -one.score)
+        result.append(Grounded(place, replace(region, grounded=True), index, region.score))
+    return sorted(result, key=lambda one: -one.score)
 
 
-def regions_for(found: Sequence[Grounded], most: int = GROUNDED) -> tuple[Region, ...]:
+def regions_for(result: Sequence[Grounded], most: int = GROUNDED) -> tuple[Region, ...]:
     """The best grounded regions, for a network that takes them beside the detected ones."""
-    return tuple(one.region for one in found[:most])
+    return tuple(one.region for one in result[:most])
 
 
 class ZeroShot:
@@ -181,10 +181,10 @@ class ZeroShot:
         inputs = self.processor(images=picture, text=[list(phrases)], return_tensors="pt").to(self.device)
         with torch.inference_mode():
             output = self.model(**inputs)
-        [found] = self.processor.post_process_grounded_object_detection(
+        [result] = self.processor.post_process_grounded_object_detection(
             output, threshold=MIN_SCORE, target_sizes=[(height, width)], text_labels=[list(phrases)]
         )
-        rows = zip(found["boxes"].tolist(), found["scores"].tolist(), found["text_labels"], strict=True)
+        rows = zip(result["boxes"].tolist(), result["scores"].tolist(), result["text_labels"], strict=True)
         return [
             (_place(label, phrases), Region(_share(box, width, height), str(label), float(score)))
             for box, score, label in rows

@@ -75,7 +75,7 @@ class ImageAnalyser:
         if isinstance(objects, str):
             return ImageContent(missing=("detector",), error=objects)
         regions = as_regions(objects, self.detector.classes, self.objects)
-        missing = [name for name, found in (("faces", faces), ("depth", depth)) if isinstance(found, str)]
+        missing = [name for name, result in (("faces", faces), ("depth", depth)) if isinstance(result, str)]
         if self.faces and isinstance(faces, Detections):
             regions += as_regions(faces, self.faces.classes, self.most_faces)
         near = nearness.scaled(depth) if isinstance(depth, np.ndarray) else nearness.from_boxes(regions)

@@ -139,8 +139,8 @@ def _cells(height: int, width: int) -> int:
 
 
 def _stretched(picture: np.ndarray, width: int, height: int) -> Image.Image:
-    found: Image.Image = Image.fromarray(np.ascontiguousarray(picture))
-    return found.resize((width, height), Image.Resampling.BILINEAR)
+    result: Image.Image = Image.fromarray(np.ascontiguousarray(picture))
+    return result.resize((width, height), Image.Resampling.BILINEAR)
 
 
 @dataclass(frozen=True)
@@ -157,16 +157,16 @@ class Scale:
 
         Plane by plane: over all channels at once the same costs several times as much.
         """
-        found = np.empty((3, height, width), np.float32)
+        result = np.empty((3, height, width), np.float32)
         order = (2, 1, 0) if self.turned else (0, 1, 2)
         bands = picture.split()
-        for plane, channel, mean, deviation in zip(found, order, self.mean, self.deviation, strict=True):
+        for plane, channel, mean, deviation in zip(result, order, self.mean, self.deviation, strict=True):
             inner = plane[: picture.height, : picture.width]
             np.multiply(np.asarray(bands[channel]), np.float32(1 / deviation), out=inner)
             inner -= np.float32(mean / deviation)
             rest = np.float32((PADDING - mean) / deviation)
             plane[picture.height :], plane[:, picture.width :] = rest, rest
-        return found
+        return result
 
 
 def _yolox(session: InferenceSession, height: int, width: int, classes: int) -> Model | None:
@@ -192,8 +192,8 @@ def _yolox(session: InferenceSession, height: int, width: int, classes: int) -> 
         if older:
             rows[:, 4:] = _sigmoid(rows[:, 4:])
         scale = min(width / wide, height / high)
-        found = _decoded(rows[:, :4], cells[likely], strides[likely])
-        boxes = from_centred(found / scale) / [wide, high, wide, high]
+        result = _decoded(rows[:, :4], cells[likely], strides[likely])
+        boxes = from_centred(result / scale) / [wide, high, wide, high]
         per_class = rows[:, 4:5] * rows[:, 5:]
         return chosen(boxes, per_class.max(axis=1), per_class)
 
@@ -220,12 +220,12 @@ def _levels(output: np.ndarray, height: int, width: int) -> list[np.ndarray]:
 
 def _columns(levels: Sequence[np.ndarray], chosen: np.ndarray) -> np.ndarray:
     """(chosen, 5 + classes): these cells, by their numbers over all levels."""
-    found, first = [], 0
+    result, first = [], 0
     for level in levels:
         count = level.shape[1]
-        found.append(level[:, chosen[(chosen >= first) & (chosen < first + count)] - first].T)
+        result.append(level[:, chosen[(chosen >= first) & (chosen < first + count)] - first].T)
         first += count
-    return np.concatenate(found)
+    return np.concatenate(result)
 
 
 def _grid(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -280,5 +280,5 @@ def _faces(height: int, width: int) -> Model:
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:
-    found: np.ndarray = 1 / (1 + np.exp(-np.clip(values, -60, 60)))
-    return found
+    result: np.ndarray = 1 / (1 + np.exp(-np.clip(values, -60, 60)))
+    return result

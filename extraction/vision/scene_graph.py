@@ -73,12 +73,12 @@ def edge_types(
     Interactions go before spatial relations. Without `edges` the boxes' spatial relations alone ("text and boxes").
     """
     regions = [Region((float(x), float(y), float(w), float(h))) for x, y, w, h in as_boxes(boxes)]
-    found = np.zeros((len(regions), len(regions)), np.int64)
+    result = np.zeros((len(regions), len(regions)), np.int64)
     for edge in spatial(regions, aspect) if edges is None else edges:
         place = FIRST_TYPE + PREDICATES.index(edge.predicate)
-        present = found[edge.subject, edge.object]
-        found[edge.subject, edge.object] = min(place, present) if present else place
-    return found
+        present = result[edge.subject, edge.object]
+        result[edge.subject, edge.object] = min(place, present) if present else place
+    return result
 
 
 def spatial(
@@ -167,10 +167,10 @@ def by_rules(regions: Sequence[Region], aspect: float = 1.0) -> Iterator[SceneEd
     best: dict[tuple[str, int], SceneEdge] = {}
     for a, subject in enumerate(regions):
         for b, thing in enumerate(regions):
-            found = None if a == b else _interaction(subject, thing)
-            if found is None:
+            result = None if a == b else _interaction(subject, thing)
+            if result is None:
                 continue
-            rule, fit = found
+            rule, fit = result
             edge = SceneEdge(a, b, rule.predicate, "interaction", fit * subject.score * thing.score)
             key = ("", b) if rule.exclusive else (rule.predicate, a * len(regions) + b)
             if key not in best or best[key].score < edge.score:

@@ -239,15 +239,15 @@ def _caption(tree: HtmlElement, image: str) -> str:
 
 def _others(tree: HtmlElement, lead: str, url: str) -> tuple[tuple[str, str], ...]:
     """The pictures with a caption within the story itself, except the lead picture, in the page's order."""
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     for figure in tree.xpath("(//article | //main)//figure[not(ancestor::aside or ancestor::nav or ancestor::footer)]"):
         caption = next((_line(part.text_content()) for part in figure.iter("figcaption")), "")
         shown = next((image.get("src") or image.get("data-src") or "" for image in figure.iter("img")), "")
         address = _address(url, shown)
         same = address == lead or (_file_name(lead) and _file_name(address) == _file_name(lead))
         if address and not same and len(caption.split()) > 3:
-            found.setdefault(address, clean(caption))
-    return tuple(found.items())[:MOST_OTHERS]
+            result.setdefault(address, clean(caption))
+    return tuple(result.items())[:MOST_OTHERS]
 
 
 def _file_name(url: str) -> str:
@@ -269,14 +269,14 @@ def _is_wall(title: str, text: str, shown: str, url: str, password: bool, story:
 
 def _meta(tree: HtmlElement, *names: str) -> str:
     for name in names:
-        found = _first(tree, f"//meta[@property='{name}' or @name='{name}']/@content")
-        if found:
-            return found
+        result = _first(tree, f"//meta[@property='{name}' or @name='{name}']/@content")
+        if result:
+            return result
     return ""
 
 
 def _first(tree: HtmlElement, path: str) -> str:
-    return next((str(found).strip() for found in tree.xpath(path) if str(found).strip()), "")
+    return next((str(result).strip() for result in tree.xpath(path) if str(result).strip()), "")
 
 
 def _drop(element: HtmlElement) -> None:

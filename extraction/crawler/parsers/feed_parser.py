@@ -85,15 +85,15 @@ def _xml_feed(content: bytes, content_type: str, url: str) -> ParsedFeed:
     content = _NO_CHARACTER.sub(b"", content)
     try:
         # a file object: bytes would be tried as the name of a file first
-        found = feedparser.parse(io.BytesIO(content), response_headers=headers)
+        result = feedparser.parse(io.BytesIO(content), response_headers=headers)
     except Exception as error:  # feedparser passes on what its parsers raise on broken markup: several classes
         raise FeedError(f"The feed cannot be read ({type(error).__name__}: {str(error)[:200]}).") from error
-    feed, entries = found.get("feed", {}), list(found.get("entries", []))
-    if not found.get("version") and not entries:
+    feed, entries = result.get("feed", {}), list(result.get("entries", []))
+    if not result.get("version") and not entries:
         raise FeedError(f"This is not a feed: neither RSS nor Atom nor JSON Feed.{_hint(content, url)}")
     notice = ""
-    if found.get("bozo"):
-        reason = str(found.get("bozo_exception", "")).replace("<unknown>:", "line ")
+    if result.get("bozo"):
+        reason = str(result.get("bozo_exception", "")).replace("<unknown>:", "line ")
         if not entries:
             raise FeedError(f"The feed is damaged and no item could be parsed ({reason[:200]}).")
         notice = f"The feed is not well formed ({reason[:200]})."
@@ -115,8 +115,8 @@ def _hint(content: bytes, url: str) -> str:
     for tag in re.findall(rb"<link\b[^<>]{1,2000}>", content[:200_000], re.I):
         href = re.search(rb"\bhref\s*=\s*[\"']?([^\"'\s>]+)", tag, re.I)
         if href and re.search(rb"application/(rss\+xml|atom\+xml|feed\+json)", tag, re.I):
-            found = _web(unescape(href[1].decode("utf-8", "replace")), url)
-            return f" The page links to this one: {found}" if found else ""
+            result = _web(unescape(href[1].decode("utf-8", "replace")), url)
+            return f" The page links to this one: {result}" if result else ""
     return ""
 
 
@@ -150,10 +150,10 @@ def _time(entry: Any) -> tuple[str, datetime | None]:
 
 def _utc(parsed: Any) -> datetime | None:
     try:
-        found = datetime.fromtimestamp(calendar.timegm(parsed), UTC)
+        result = datetime.fromtimestamp(calendar.timegm(parsed), UTC)
     except (TypeError, ValueError, OverflowError, OSError, IndexError):
         return None
-    return found if 1980 <= found.year <= 2200 else None
+    return result if 1980 <= result.year <= 2200 else None
 
 
 def _xml_image(entry: Any) -> str:
@@ -173,19 +173,19 @@ def _ttl(feed: Any) -> float:
 
 def _json_feed(content: bytes, url: str) -> ParsedFeed:
     try:
-        found = json.loads(content)
+        result = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise FeedError(f"The feed looks like JSON but is not valid JSON ({str(error)[:200]}).") from error
-    if not isinstance(found, dict) or not re.match(r"https?://jsonfeed\.org/version/", _str(found.get("version"))):
+    if not isinstance(result, dict) or not re.match(r"https?://jsonfeed\.org/version/", _str(result.get("version"))):
         raise FeedError("This is JSON, but not a JSON Feed: it has no jsonfeed.org version.")
-    entries = found.get("items")
+    entries = result.get("items")
     if not isinstance(entries, list):
         raise FeedError("This JSON Feed has no list of items.")
     items = _unique(_json_item(entry, url) for entry in entries[:MAX_ITEMS] if isinstance(entry, dict))
-    notice = "The publisher has ended this feed." if found.get("expired") is True else ""
+    notice = "The publisher has ended this feed." if result.get("expired") is True else ""
     notice = notice or _too_many(len(entries))
-    site = _web(_str(found.get("home_page_url")), url)
-    return ParsedFeed(line_of(_str(found.get("title")))[:500], site, items, 0.0, notice)
+    site = _web(_str(result.get("home_page_url")), url)
+    return ParsedFeed(line_of(_str(result.get("title")))[:500], site, items, 0.0, notice)
 
 
 def _json_item(entry: dict[str, Any], url: str) -> FeedItem:
@@ -207,8 +207,8 @@ def _json_item(entry: dict[str, Any], url: str) -> FeedItem:
 
 def _rfc3339(text: str) -> datetime | None:
     try:
-        found = datetime.fromisoformat(text.strip())
-        aware = found if found.tzinfo else found.replace(tzinfo=UTC)
+        result = datetime.fromisoformat(text.strip())
+        aware = result if result.tzinfo else result.replace(tzinfo=UTC)
         return aware.astimezone(UTC) if 1980 <= aware.year <= 2200 else None
     except (ValueError, OverflowError):
         return None
@@ -258,13 +258,13 @@ def _web(address: str, base: str) -> str:
     """`address` as an absolute http or https address without user and password, else ""."""
     address = clean(address).strip()
     try:
-        found = urljoin(base, address) if address else ""
-        parts = urlsplit(found)
+        result = urljoin(base, address) if address else ""
+        parts = urlsplit(result)
         _ = parts.port
     except ValueError:
         return ""
-    fits = parts.scheme in ("http", "https") and parts.hostname and len(found) <= 2000
-    return canonical_urls.without_credentials(found) if fits and not re.search(r"[\s<>\"]", found) else ""
+    fits = parts.scheme in ("http", "https") and parts.hostname and len(result) <= 2000
+    return canonical_urls.without_credentials(result) if fits and not re.search(r"[\s<>\"]", result) else ""
 
 
 def _str(value: object) -> str:

@@ -38,10 +38,10 @@ def _things(script: str) -> Iterator[dict[str, Any]]:
         return
     try:
         # strict=False: publishers leave bare line ends inside their strings
-        found = json.loads(script, strict=False)
+        data = json.loads(script, strict=False)
     except (ValueError, RecursionError):
         return
-    for thing in found if isinstance(found, list) else [found]:
+    for thing in data if isinstance(data, list) else [data]:
         graph = thing.get("@graph") if isinstance(thing, dict) else None
         for part in graph if isinstance(graph, list) else [thing]:
             if isinstance(part, dict) and any(kind in str(part.get("@type")) for kind in _KINDS):

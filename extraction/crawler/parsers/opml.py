@@ -35,14 +35,14 @@ def parse(content: bytes) -> list[Outline]:
         raise OpmlError(f"The file is not OPML: it is not well-formed XML ({error}).") from error
     if root.tag.lower() != "opml":
         raise OpmlError(f"The file is not OPML: it begins with <{str(root.tag)[:50]}>.")
-    found: dict[str, Outline] = {}
+    outlines: dict[str, Outline] = {}
     for element in root.iter("outline"):
         fields = {name.lower(): " ".join(value.split()) for name, value in element.attrib.items()}
         url = fields.get("xmlurl", "")
-        if url and len(found) < MAX_FEEDS:
+        if url and len(outlines) < MAX_FEEDS:
             title = fields.get("title") or fields.get("text") or ""
-            found.setdefault(url, Outline(url, title[:500], fields.get("htmlurl", "")))
-    return list(found.values())
+            outlines.setdefault(url, Outline(url, title[:500], fields.get("htmlurl", "")))
+    return list(outlines.values())
 
 
 def write(outlines: Iterable[Outline], title: str = "kgbuilder feeds") -> bytes:

@@ -105,10 +105,10 @@ class _Parser:
         assert self.process.stdout is not None
         if size > _ANSWER_LIMIT:
             raise ValueError("the answer is too long")
-        found = self.process.stdout.read(size)
-        if len(found) < size:
+        data = self.process.stdout.read(size)
+        if len(data) < size:
             raise EOFError
-        return found
+        return data
 
     def end(self) -> None:
         self.process.kill()

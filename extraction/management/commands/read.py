@@ -191,10 +191,10 @@ def _batches(items: Iterable[inputs.Input]) -> Iterator[list[inputs.Input]]:
 
 def _extractions(reader: Reader, batch: list[inputs.Input]) -> Iterator[tuple[Extraction, bool]]:
     """Each input's extraction in order, and whether it could not be fetched or parsed."""
-    found = iter(reader.read([item.document for item in batch if item.document]))
+    extractions = iter(reader.read([item.document for item in batch if item.document]))
     for item in batch:
         if item.document:
-            extraction = _with_regions(next(found), item)
+            extraction = _with_regions(next(extractions), item)
             yield extraction, extraction.declined is not None and extraction.declined.code == "failed"
         else:
             yield Extraction(id=item.id, text="", declined=item.problem), True

@@ -41,8 +41,8 @@ class Attention(nn.Module):
         absent = ~real[:, None, None, :]
         shares = torch.softmax(scores.masked_fill(absent, torch.finfo(scores.dtype).min), dim=-1)
         shares = shares.masked_fill(absent, 0.0)
-        seen = self.out((self.dropout(shares).to(value.dtype) @ value).transpose(1, 2).flatten(2))
-        return seen.masked_fill(~real.any(1)[:, None, None], 0.0), shares.mean(1)
+        attended = self.out((self.dropout(shares).to(value.dtype) @ value).transpose(1, 2).flatten(2))
+        return attended.masked_fill(~real.any(1)[:, None, None], 0.0), shares.mean(1)
 
 
 class SelfLayer(nn.Module):
@@ -115,15 +115,15 @@ class CrossAttention(nn.Module):
         self.norm, self.attention = nn.LayerNorm(other), Attention(width, other, inner, heads, dropout)
 
     def forward(self, x: Stream, y: Stream) -> tuple[Tensor, Tensor]:
-        seen: tuple[Tensor, Tensor] = self.attention(x.states, self.norm(y.states), y.real)
-        return seen
+        attended: tuple[Tensor, Tensor] = self.attention(x.states, self.norm(y.states), y.real)
+        return attended
 
 
 def _attend(attention: nn.Module | None, x: Stream, y: Stream | None) -> tuple[Tensor, Tensor | None]:
     if attention is None or y is None:
         return torch.zeros_like(x.states), None
-    seen: tuple[Tensor, Tensor] = attention(x, y)
-    return seen
+    attended: tuple[Tensor, Tensor] = attention(x, y)
+    return attended
 
 
 def _answer(attention: nn.Module | None, norm: nn.Module | None, x: Stream | None, text: Stream) -> Stream | None:

@@ -92,8 +92,8 @@ class ObjectAttention(nn.Module):
         """Words (B, n, d), objects (B, k, d) or None, their mask (B, k) with True for real ones -> (B, n, d)."""
         if self.attention is None or objects is None or present is None:
             return self.norm(words)
-        seen, _ = self.attention(words, objects, objects, key_padding_mask=_hidden(present), need_weights=False)
-        return self.norm(words + seen.masked_fill(~present.any(dim=1)[:, None, None], 0.0))
+        attended, _ = self.attention(words, objects, objects, key_padding_mask=_hidden(present), need_weights=False)
+        return self.norm(words + attended.masked_fill(~present.any(dim=1)[:, None, None], 0.0))
 
     def weights(self, words: Tensor, objects: Tensor, present: Tensor) -> Tensor:
         """The share of each object in a word's attention, the mean over heads (B, n, k); 0 for absent ones."""

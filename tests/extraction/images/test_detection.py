@@ -106,7 +106,7 @@ def test_without_a_detector_what_was_seen_before_is_given() -> None:
     assert len(after.document.regions) == 2
 
 
-@pytest.mark.parametrize(("detector", "looked"), [(Fake(), True), (Breaking(), False), (None, False)])
+@pytest.mark.parametrize(("detector", "detected"), [(Fake(), True), (Breaking(), False), (None, False)])
 def test_a_document_records_whether_detection_ran_on_all_pictures(detector: Fake | None, detected: bool) -> None:
     post = make_post()
     shown(post, plain())
