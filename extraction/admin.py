@@ -20,7 +20,7 @@ from extraction.models import (
 )
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no generic in Django
     """Read-only: a change here would not reach the graph, and would lose history."""
 
     show_full_result_count = False

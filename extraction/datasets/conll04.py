@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 from extraction.datasets.load_report import DatasetError, Draft, LoadReport, open_json_list
 from extraction.labels import LabelMode
@@ -26,7 +27,7 @@ def load(split: str, root: Path, labels: LabelMode, report: LoadReport) -> list[
     return examples
 
 
-def _sentence(place: str, row: dict, labels: LabelMode, report: LoadReport) -> Draft:
+def _sentence(place: str, row: dict[str, Any], labels: LabelMode, report: LoadReport) -> Draft:
     draft = Draft("conll04", labels, place, tuple(row["tokens"]))
     if len(row["tags"]) != len(draft.words):
         raise DatasetError(f"{place}: {len(draft.words)} words and {len(row['tags'])} tags")

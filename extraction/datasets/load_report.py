@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from extraction.labels import (
     RELATION_MAP,
@@ -45,7 +46,7 @@ def open_text(path: Path) -> str:
         raise DatasetError(f"{path}: not UTF-8 at byte {problem.start}") from problem
 
 
-def open_json_list(path: Path) -> list[dict]:
+def open_json_list(path: Path) -> list[dict[str, Any]]:
     """A JSON file that holds a list of objects; DatasetError names the line where it does not parse."""
     try:
         rows = json.loads(open_text(path))

@@ -23,6 +23,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 from extraction.datasets.load_report import DatasetError, Draft, LoadReport, open_text
 from extraction.labels import LabelMode
@@ -30,7 +31,7 @@ from extraction.schema import Candidate, Example, Region
 from extraction.vision.boxes import clipped, from_centred
 
 _FILES = {"train": "mnre_train.txt", "dev": "mnre_val.txt", "test": "mnre_test.txt"}
-Row = tuple[str, dict]
+Row = tuple[str, dict[str, Any]]
 
 
 def load_related(split: str, root: Path, labels: LabelMode, report: LoadReport) -> list[Example]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from extraction.datasets.load_report import DatasetError, Draft, LoadReport, open_json_list
 from extraction.labels import LabelMode
@@ -34,7 +35,7 @@ def load(split: str, root: Path, labels: LabelMode, report: LoadReport) -> list[
     return examples
 
 
-def _documents(split: str, folder: Path) -> list[tuple[str, dict]]:
+def _documents(split: str, folder: Path) -> list[tuple[str, dict[str, Any]]]:
     """(place for errors, document) of one split."""
     published_dev, published_test = (
         [
@@ -49,7 +50,7 @@ def _documents(split: str, folder: Path) -> list[tuple[str, dict]]:
     return [row for number, row in enumerate(others, 1) if (number % DEV_EVERY == 0) == (split == "dev")]
 
 
-def _sentences(place: str, document: dict, labels: LabelMode, report: LoadReport) -> list[Example]:
+def _sentences(place: str, document: dict[str, Any], labels: LabelMode, report: LoadReport) -> list[Example]:
     title = document["title"]
     report.add("documents")
     return [
@@ -60,7 +61,7 @@ def _sentences(place: str, document: dict, labels: LabelMode, report: LoadReport
     ]
 
 
-def _sentence(place: str, document: dict, number: int, labels: LabelMode, report: LoadReport) -> Draft:
+def _sentence(place: str, document: dict[str, Any], number: int, labels: LabelMode, report: LoadReport) -> Draft:
     draft = Draft("redocred", labels, place, tuple(document["sents"][number]))
     entities = _mentions(draft, document["vertexSet"], number, report)
     for fact in document["labels"]:
@@ -84,7 +85,7 @@ def _sentence(place: str, document: dict, number: int, labels: LabelMode, report
     return draft
 
 
-def _mentions(draft: Draft, vertices: list, number: int, report: LoadReport) -> dict[int, list[int]]:
+def _mentions(draft: Draft, vertices: list[Any], number: int, report: LoadReport) -> dict[int, list[int]]:
     """Adds the sentence's mentions, each span once, in the order of the text; entity -> indexes of its mentions."""
     result = sorted(
         (tuple(mention["pos"]), entity, mention["type"])

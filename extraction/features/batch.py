@@ -144,7 +144,8 @@ def to_device(value: T, device: str | torch.device) -> T:
     """The same batch or targets with their tensors on another device."""
     parts: Any = value
     moved = {field.name: _moved(getattr(parts, field.name), device) for field in fields(parts)}
-    return replace(parts, **moved)
+    result: T = replace(parts, **moved)
+    return result
 
 
 def _moved(item: Any, device: str | torch.device) -> Any:

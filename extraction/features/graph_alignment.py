@@ -25,7 +25,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,9 @@ class Structure:
     gamma: float = 1.0
 
 
-def align(words: NDArray, objects: NDArray, top: int = 1, structure: Structure | None = None) -> NDArray[np.float32]:
+def align(
+    words: NDArray[Any], objects: NDArray[Any], top: int = 1, structure: Structure | None = None
+) -> NDArray[np.float32]:
     """alpha (n, m) of Eq. 18: each word's `top` most similar objects with their similarity, 0 elsewhere.
 
     `words` (n, n) and `objects` (m, m): a cell that is not 0 is an edge, in either direction; self-loops do not count.
@@ -81,7 +83,7 @@ def align_batch(batch: Batch, top: int, structure: Structure | None = None) -> T
     return torch.from_numpy(alpha).to(batch.ids.device)
 
 
-def similarities(words: NDArray, objects: NDArray, structure: Structure) -> Floats:
+def similarities(words: NDArray[Any], objects: NDArray[Any], structure: Structure) -> Floats:
     """a_ij (n, m) of Eq. 17, before any object is left out."""
     identities = np.concatenate(_identities(_undirected(words), _undirected(objects), structure))
     first, nodes = len(words), len(identities)
@@ -117,7 +119,7 @@ def _identities(words: Bools, objects: Bools, structure: Structure) -> tuple[Flo
     )
 
 
-def _degree_histograms(graph: Bools, degrees: NDArray, bins: int, structure: Structure) -> Floats:
+def _degree_histograms(graph: Bools, degrees: NDArray[Any], bins: int, structure: Structure) -> Floats:
     """sum over k of delta^(k - 1) times the histogram of the degrees of the nodes exactly k hops away (n, bins)."""
     place = np.log2(np.maximum(degrees, 1)).astype(np.int64)
     binned = np.eye(bins)[place]  # (n, bins)
@@ -131,7 +133,7 @@ def _degree_histograms(graph: Bools, degrees: NDArray, bins: int, structure: Str
     return total
 
 
-def _undirected(graph: NDArray) -> Bools:
+def _undirected(graph: NDArray[Any]) -> Bools:
     linked: Bools = (graph != 0) | (graph != 0).T
     np.fill_diagonal(linked, False)
     return linked
@@ -147,7 +149,7 @@ def _distances(left: Floats, right: Floats) -> Floats:
     return np.asarray(((left[:, None] - right[None, :]) ** 2).sum(-1))
 
 
-def _generator(words: NDArray, objects: NDArray) -> np.random.Generator:
+def _generator(words: NDArray[Any], objects: NDArray[Any]) -> np.random.Generator:
     content = hashlib.sha256()
     for graph in (words, objects):
         linked = _undirected(graph)

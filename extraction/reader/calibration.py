@@ -31,7 +31,8 @@ class Calibration:
     def mentions(self, sentence: DecodedSentence) -> list[float]:
         """The probability of each mention's span and type."""
         logits = np.array([mention.logit for mention in sentence.mentions])
-        return sigmoid(clip(logits) * self.mention[0] + self.mention[1]).tolist()
+        result: list[float] = sigmoid(clip(logits) * self.mention[0] + self.mention[1]).tolist()
+        return result
 
     def relations(self, sentence: DecodedSentence, keys: Sequence[str]) -> list[float]:
         """The probability of each relation with both its mentions; `keys[r]` names relation r."""
@@ -39,7 +40,8 @@ class Calibration:
             return []
         own = np.array([self.biases.get(keys[relation.relation], 0.0) for relation in sentence.relations])
         scores = relation_inputs(sentence) @ np.array(self.relation) + own
-        return sigmoid(scores).tolist()
+        result: list[float] = sigmoid(scores).tolist()
+        return result
 
     def labels(self, odds: Floats) -> Floats:
         """The probability of each label of a pair network, from its log odds given that both mentions are right."""

@@ -6,7 +6,7 @@ and news has more of those than its training data.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 ENDS = {".", "!", "?", "…", "...", "....", "?!", "!?", "!!", "!!!", "??", "???", "‽", "。"}
 CLOSERS = {")", "]", "}", '"', "'", "”", "’", "»", "›", "''", "’’"}
@@ -24,7 +24,7 @@ TITLES = (
 )
 BEFORE_NUMBER = "Jan. Feb. Mar. Apr. Jun. Jul. Aug. Sep. Sept. Oct. Nov. Dec. No. Nos. Art. Sec. Fig. Vol. pp. p. ca."
 BEFORE_WORD = "vs. v. e.g. i.e. cf. al. viz. approx. a.k.a. aka."
-ABBREVIATIONS = {
+ABBREVIATIONS: dict[str, Callable[[str], bool]] = {
     **dict.fromkeys(TITLES.split(), str.istitle),
     **dict.fromkeys(BEFORE_NUMBER.split(), lambda word: word[:1].isdigit()),
     **dict.fromkeys(BEFORE_WORD.split(), lambda word: True),

@@ -67,7 +67,8 @@ def overlaps(a: Sequence[Sequence[float]] | Boxes, b: Sequence[Sequence[float]] 
     """(k, m) intersection over union; 0 where both are empty."""
     common = intersections(a, b)
     union = areas(a)[:, None] + areas(b)[None, :] - common
-    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    result: Boxes = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    return result
 
 
 def from_patches(weights: np.ndarray, wide: int, boxes: Sequence[Sequence[float]] | Boxes) -> np.ndarray:
@@ -82,7 +83,8 @@ def from_patches(weights: np.ndarray, wide: int, boxes: Sequence[Sequence[float]
 
 def in_pixels(boxes: Sequence[Sequence[float]] | Boxes, width: int, height: int) -> np.ndarray:
     """(k, 4) whole left, top, right, bottom in a picture of that size, right and bottom exclusive, never empty."""
-    result = np.rint(np.clip(corners(boxes), 0.0, 1.0) * [width, height, width, height]).astype(np.int64)
+    scaled = np.clip(corners(boxes), 0.0, 1.0) * [width, height, width, height]
+    result: np.ndarray = np.rint(scaled).astype(np.int64)
     result[:, :2] = np.minimum(result[:, :2], [width - 1, height - 1])
     result[:, 2:] = np.maximum(result[:, 2:], result[:, :2] + 1)
     return result

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -216,7 +217,13 @@ def measure(rows: Sequence[LinkExample], linker: Linker, index: LocalIndex, abse
 
 
 def _count(
-    score: LinkScore, name: str, ids: list[str], chosen: str, answer: str, absent: Collection[str], candidates: Sequence
+    score: LinkScore,
+    name: str,
+    ids: list[str],
+    chosen: str,
+    answer: str,
+    absent: Collection[str],
+    candidates: Sequence[Any],
 ) -> None:
     from knowledge.sources.local_index import index_key
 

@@ -248,7 +248,8 @@ def _fail(row: Link, error: Exception) -> None:
 
 
 def _next_try(row: Link) -> datetime:
-    return timezone.now() + min(LONGEST_WAIT, RETRY_AFTER * 2 ** min(row.attempts, 12))
+    result: datetime = timezone.now() + min(LONGEST_WAIT, RETRY_AFTER * 2 ** min(row.attempts, 12))
+    return result
 
 
 def _merge_same_links(link: Link) -> int:

@@ -57,7 +57,8 @@ class ContextEncoder:
             return np.zeros(self.width, np.float32)
         summed = ((self._table[ids] - self._middle) * self._rarity[ids, None]).sum(axis=0)
         length = float(np.linalg.norm(summed))
-        return (summed / length if length else summed).astype(np.float32)
+        result: NDArray[np.float32] = (summed / length if length else summed).astype(np.float32)
+        return result
 
 
 def rarity(texts: Iterable[str]) -> Vector:

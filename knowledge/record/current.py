@@ -54,13 +54,15 @@ def assertions(limits: thresholds.Thresholds | None = None) -> QuerySet[Assertio
     """Every active assertion, with `head_now` and `tail_now`."""
     read = Assertion.objects.filter(reading__current_of__state=Post.State.LIVE)
     shown = with_ends(read.filter(thresholds.reached(limits)), "statement__").exclude(head_now=F("tail_now"))
-    return shown.exclude(Exists(_rejecting()))
+    result: QuerySet[Assertion] = shown.exclude(Exists(_rejecting()))
+    return result
 
 
 def accepting() -> QuerySet[Any]:
     """The reviews that support their statement by themselves, with `head_now` and `tail_now`."""
     held = active_reviews().filter(verdict=Review.Verdict.ACCEPT, lost=False, post__state=Post.State.LIVE)
-    return with_ends(held, "statement__").exclude(head_now=F("tail_now"))
+    result: QuerySet[Any] = with_ends(held, "statement__").exclude(head_now=F("tail_now"))
+    return result
 
 
 def supported_statements() -> QuerySet[Any]:
@@ -164,7 +166,8 @@ def _rejecting() -> QuerySet[Review]:
         statement__relation=OuterRef("relation"),
     )
     same = with_ends(rejecting, "statement__").filter(head_now=OuterRef("head_now"), tail_now=OuterRef("tail_now"))
-    return same.order_by()
+    result: QuerySet[Review] = same.order_by()
+    return result
 
 
 @dataclass(slots=True)

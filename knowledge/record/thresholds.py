@@ -28,7 +28,8 @@ def active() -> Thresholds:
     deployment = Deployment.objects.filter(active=True).select_related("checkpoint").first()
     if deployment is None:
         return dict(_UNDEPLOYED)
-    return _UNDEPLOYED | (deployment.thresholds or deployment.checkpoint.thresholds)
+    result: Thresholds = _UNDEPLOYED | (deployment.thresholds or deployment.checkpoint.thresholds)
+    return result
 
 
 def hold() -> None:

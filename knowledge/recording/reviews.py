@@ -118,7 +118,9 @@ def _judged(post: Post, statement: Statement) -> Assertion:
     ends = current.with_ends(Statement.objects.filter(pk=statement.pk)).get()
     read = Assertion.objects.filter(reading=post.current_reading_id, relation=statement.relation)
     same = current.with_ends(read, "statement__").filter(head_now=ends.head_now, tail_now=ends.tail_now)
-    chosen = same.select_related("reading__version", "head_mention", "tail_mention").order_by("-score", "pk").first()
+    chosen: Assertion | None = (
+        same.select_related("reading__version", "head_mention", "tail_mention").order_by("-score", "pk").first()
+    )
     if chosen is None:
         raise NothingToReview("This statement is no longer in the post: the post was analysed again. Reload the page.")
     return chosen
@@ -127,7 +129,8 @@ def _judged(post: Post, statement: Statement) -> Assertion:
 def _same(post: Post, statement: Statement) -> QuerySet[Review]:
     ends = current.with_ends(Statement.objects.filter(pk=statement.pk)).get()
     held = current.active_reviews().filter(post=post, statement__relation=statement.relation)
-    return current.with_ends(held, "statement__").filter(head_now=ends.head_now, tail_now=ends.tail_now)
+    same: QuerySet[Review] = current.with_ends(held, "statement__")
+    return same.filter(head_now=ends.head_now, tail_now=ends.tail_now)
 
 
 def _withdraw(given: Review) -> bool:

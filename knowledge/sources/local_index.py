@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from knowledge.entities import names, spelling_variants
 from knowledge.sources.protocol import Known, KnownFact, SourceUnavailable
@@ -133,7 +134,7 @@ class LocalIndex:
     def _numbers(self, sql: str, *values: object) -> list[int]:
         return [row[0] for row in self._rows(sql, *values)]
 
-    def _rows(self, sql: str, *values: object) -> list[tuple]:
+    def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return self._database.execute(sql, values).fetchall()
 
 
@@ -176,7 +177,7 @@ def _token(stored: str) -> str:
 _KINDS = {spelling_variants.EXACT: "0x", spelling_variants.FROM_LATIN: "0l", spelling_variants.FROM_OTHER: "0o"}
 
 
-def _known(row: tuple, called: list[str]) -> Known:
+def _known(row: tuple[Any, ...], called: list[str]) -> Known:
     number, label, description, types, popularity, links, facts, texts = row
     return Known(
         id=f"Q{number}",

@@ -27,7 +27,7 @@ class SignOut(views.LogoutView):
     http_method_names = ["post", "options"]
 
 
-class Password(SuccessMessageMixin, views.PasswordChangeView):
+class Password(SuccessMessageMixin, views.PasswordChangeView):  # type: ignore[type-arg]  # no generic in Django
     template_name = "accounts/password.html"
     success_url = reverse_lazy("posts")
     success_message = "Your password was changed."

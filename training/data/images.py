@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from extraction.datasets.folders import folder_of
 from extraction.datasets.registry import DatasetError
 from extraction.reader.checkpoint import Checkpoint
 from extraction.schema import Example
-from training.data.uploads import folder_of
 
 CANVAS = "where an example has boxes, they stand on a grey canvas instead"
 

@@ -31,7 +31,8 @@ def decided(logits: NDArray[np.float32], threshold: float | None = None) -> Labe
     """(pairs, labels), none at 0 -> each pair's label: its likeliest relation where that reaches the threshold, else
     none. Without one the most probable label."""
     if threshold is None or not logits.size:
-        return logits.argmax(1).astype(np.int64)
+        result: NDArray[np.int64] = logits.argmax(1).astype(np.int64)
+        return result
     related = probabilities(logits)[:, 1:]
     return np.where(related.max(1) >= threshold, 1 + related.argmax(1), 0).astype(np.int64)
 

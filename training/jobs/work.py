@@ -18,11 +18,11 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from extraction.datasets.folders import folder_of
 from extraction.models import Checkpoint as CheckpointRow
 from extraction.readings import model_registry
 from training.config import TrainConfig
 from training.data.images import beside
-from training.data.uploads import folder_of
 from training.engine.loop import RunProgress
 from training.evaluation.evaluation import evaluate_on
 from training.heads import HEADS

@@ -12,6 +12,7 @@ from django.utils import timezone
 from extraction.feeds import polling
 from extraction.models import Feed, Post
 from extraction.posts import visits
+from extraction.posts.article_page import PATIENCE
 from kgbuilder.celery import ring
 from knowledge.record.projection_queue import mark_posts
 
@@ -55,7 +56,7 @@ class Command(BaseCommand):
             done = visits.visit_due(4, mark=mark_posts, worker="poll_now")
             for outcome, count in sorted(done.outcomes.items()):
                 self.stdout.write(f"{outcome}: {count}")
-            soon = timezone.now() + timedelta(seconds=visits.PATIENCE)
+            soon = timezone.now() + timedelta(seconds=PATIENCE)
             if not done.claimed and not Post.objects.filter(due_at__lte=soon).exists():
                 return
             if not done.claimed:

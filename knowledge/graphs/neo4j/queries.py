@@ -211,7 +211,8 @@ class _Reader:
     def _named(self, part: Any) -> str:
         if isinstance(part, Node):
             return str(self.nodes[part.element_id]["name"])
-        return part.type.replace("_", " ").lower()
+        result: str = part.type.replace("_", " ").lower()
+        return result
 
 
 def _alternating(path: Path) -> Iterator[Any]:

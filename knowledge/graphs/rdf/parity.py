@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pyoxigraph
 
+from extraction.labels import RELATIONS
 from extraction.models import Post
 from knowledge.graphs import unit_builder
 from knowledge.graphs.parity import (
@@ -34,7 +35,7 @@ from knowledge.record import current, projection_queue
 
 Kind = Projection.Kind
 Place = tuple[str, UUID]
-_RELATIONS = {vocabulary.relation_iri(key): key for key in current.RELATIONS}
+_RELATIONS = {vocabulary.relation_iri(key): key for key in RELATIONS}
 _PROPERTIES = {term.value for term in rdf_quads.ENTITY_PROPERTIES}
 
 

@@ -170,7 +170,7 @@ def accuracy(net: Any, given: Prepared) -> float:
     found = given.head.predict(net, given)
     right = 0
     for example, one in zip(given.examples, found, strict=True):
-        if given.head == "tags":
+        if given.head.name == "tags":
             kinds = {(m.start, m.end): given.inventory.types[m.type] for m in one.mentions}
             right += kinds == {(m.start, m.end): m.type for m in example.mentions}
         else:

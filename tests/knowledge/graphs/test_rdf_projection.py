@@ -24,6 +24,7 @@ from extraction.readings import queue as readings_queue
 from extraction.schema import Document
 from knowledge.entities import merges
 from knowledge.graphs import export, projector
+from knowledge.graphs.parity import Report
 from knowledge.graphs.rdf import parity, sparql_store
 from knowledge.graphs.rdf.sparql_store import SparqlStore
 from knowledge.graphs.stores import STORES
@@ -65,7 +66,7 @@ def recorded_post(text: str = TEXT) -> Post:
     return made
 
 
-def check(store: SparqlStore) -> parity.Report:
+def check(store: SparqlStore) -> Report:
     return parity.check(store, "rdf")
 
 
@@ -187,9 +188,9 @@ def test_the_command_waits_for_what_is_marked_while_it_compares(
     recorded_post()
     even(store)
     compare = parity.check
-    reports: list[parity.Report] = []
+    reports: list[Report] = []
 
-    def while_a_post_arrives(*given: object) -> parity.Report:
+    def while_a_post_arrives(*given: object) -> Report:
         if not reports:
             recorded_post(TEXT + " Again.")
         reports.append(compare(*given))  # type: ignore[arg-type]

@@ -17,8 +17,9 @@ from knowledge.graphs import projector, unit_builder
 from knowledge.graphs.neo4j import parity as neo4j_parity
 from knowledge.graphs.neo4j import rows as neo4j_rows
 from knowledge.graphs.neo4j.store import Neo4jStore
+from knowledge.graphs.parity import Report
 from knowledge.graphs.rdf import parity
-from knowledge.graphs.units import StoreRefused, StoreUnavailable
+from knowledge.graphs.units import EntityUnit, StoreRefused, StoreUnavailable
 from knowledge.models import Depiction, Entity, EntityName, Merge, Projection, ProjectorLock, Review, Statement
 from knowledge.record import depictions, projection_queue
 from knowledge.record.projection_queue import stale
@@ -42,7 +43,7 @@ def store(neo4j_server: Neo4jServer, settings: Settings) -> Neo4jStore:
     return opened
 
 
-def check(store: Neo4jStore) -> parity.Report:
+def check(store: Neo4jStore) -> Report:
     return neo4j_parity.check(store, "neo4j")
 
 
@@ -371,7 +372,7 @@ def test_an_update_that_neo4j_refuses_keeps_its_error_while_others_continue(
     recorded_post()
     original = neo4j_rows.entity_row
 
-    def broken(unit: neo4j_rows.EntityUnit) -> neo4j_rows.Row | None:
+    def broken(unit: EntityUnit) -> neo4j_rows.Row | None:
         row = original(unit)
         if row and row["properties"]["name"] == "Ann":
             row["properties"]["key"] = "x" * 40_000  # larger than an index takes
