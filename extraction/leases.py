@@ -1,6 +1,6 @@
-"""Claims under leases: who holds a due row, so that a late or dead worker's result is told from the holder's.
+"""Claim due rows under leases, so that the result of a late worker is distinguished from the holder's.
 
-A worker that dies leaves its leases behind; they run out, or `free` ends them when its successor starts.
+The leases of a worker that died expire, or `free` ends them when its successor starts.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def claim(
 ) -> list[Row]:
     """The rows that are longest due, at most `limit`, claimed for the time of `lease`; they carry their new lease.
 
-    Without a `worker` they are not leased but put off by `lease`: enough where doing the work twice does no harm, and
-    all that a table without leases can have. `choose` takes some of the due rows while all of them are locked;
-    `changes` are written to those that are claimed.
+    Without a `worker` they are not leased but postponed by `lease`: this suffices where doing the work twice does no
+    harm, and it is the only way for a table without leases. `choose` takes some of the due rows while all of them are
+    locked; `changes` are written to those that are claimed.
     """
     now = timezone.now()
     rows = rows.filter(due_at__lte=now)
@@ -45,36 +45,36 @@ def claim(
         rows = rows.filter(is_free(now))
         claimed = {"lease_token": new_token(worker), "lease_until": now + lease}
     with transaction.atomic():
-        # SQLite has no locks on rows; there the transaction is the only one that writes. `of`: what the query joins
-        # stays free for others.
+        # SQLite has no row locks; there the transaction is the only writer. `of`: joined rows are not locked.
         due = rows.order_by("due_at", "pk").select_for_update(skip_locked=True, of=("self",))
-        taken = list(due[:limit])
+        chosen = list(due[:limit])
         if choose is not None:
-            taken = choose(taken)
-        rows.model._default_manager.filter(pk__in=[row.pk for row in taken]).update(**claimed, **changes)
-    for row in taken:
+            chosen = choose(chosen)
+        rows.model._default_manager.filter(pk__in=[row.pk for row in chosen]).update(**claimed, **changes)
+    for row in chosen:
         for name, value in claimed.items():
             setattr(row, name, value)
-    return taken
+    return chosen
 
 
 def free(worker: str) -> int:
-    """Ends the leases that an earlier life of `worker` left behind, in every table; how many. Called as it starts."""
+    """End the leases that an earlier process of `worker` left, in every table; returns how many. Called as it
+    starts."""
     tables = [model for model in apps.get_models() if issubclass(model, Leased)]
     held = {"lease_token__startswith": slot(worker)}
     return sum(table._default_manager.filter(**held).update(**NO_LEASE) for table in tables)
 
 
 def new_token(worker: str) -> str:
-    """A token that no other lease has. `worker` names a slot that one living process fills at a time."""
+    """A token that no other lease has. `worker` names a slot that one process fills at a time."""
     return slot(worker) + secrets.token_hex(8)
 
 
 def slot(worker: str) -> str:
-    """What all tokens of `worker` begin with, in all its lives."""
+    """The prefix of all tokens of `worker`, also of its earlier processes."""
     return f"{hashlib.sha256(worker.encode()).hexdigest()[:12]}:"
 
 
 def is_free(now: datetime) -> Q:
-    """The rows that nobody holds."""
+    """The rows without a valid lease."""
     return Q(lease_until__isnull=True) | Q(lease_until__lt=now)

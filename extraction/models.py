@@ -1,4 +1,4 @@
-"""Feeds, posts, their versions and pictures, and the readings of them. What was read is never changed in place."""
+"""Feeds, posts, their versions and pictures, and readings. A post version is never changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from kgbuilder.conf.encrypted_field import SealedField
 
 
 class Leased(models.Model):
-    """A row that a worker claims: it is due at `due_at`, and while `lease_until` lies ahead it is `lease_token`'s."""
+    """A row that a worker claims: it is due at `due_at`, and until `lease_until` it belongs to the holder of
+    `lease_token`."""
 
     due_at = models.DateTimeField(null=True, blank=True, db_index=True)
     lease_token = models.CharField(max_length=32, blank=True, default="")
@@ -27,7 +28,7 @@ class Leased(models.Model):
 
 
 class Host(models.Model):
-    """What we owe a web host (with its port where unusual): when we may ask again, and what its robots.txt says."""
+    """A web host (with its port where unusual): when it may be requested next, and its robots.txt."""
 
     name = models.CharField(max_length=300, unique=True)
     next_request_at = models.DateTimeField(null=True, blank=True)
@@ -39,16 +40,16 @@ class Host(models.Model):
 
 
 class Feed(Leased):
-    """A news feed. `due_at` is its next poll; null: it is not polled.
+    """A news feed. `due_at` is the time of its next poll; null: it is not polled.
 
-    `credentials` ("user:password") are kept sealed, sent to its host and shown nowhere.
+    `credentials` ("user:password") are stored encrypted, sent to its host only and never shown.
     """
 
     class State(models.TextChoices):
         ACTIVE = "active", "active"
         PAUSED = "paused", "paused"
         GONE = "gone", "gone"
-        SENT = "sent", "sent through the API"  # by programs, with the API: nothing is polled
+        SENT = "sent", "sent through the API"  # posts that programs send: not polled
 
     url = models.URLField(max_length=2000, unique=True)
     credentials = SealedField(blank=True, default="")
@@ -72,7 +73,7 @@ class Feed(Leased):
 
 
 class Post(Leased):
-    """One story of one publisher. `due_at` is when its page is fetched next, first or again."""
+    """One story of one publisher. `due_at` is the time at which its page is fetched next."""
 
     class State(models.TextChoices):
         LIVE = "live", "live"
@@ -110,7 +111,7 @@ class Post(Leased):
 
 
 class Sighting(models.Model):
-    """A feed's item that showed a post. The feed's own words are kept: they are read when the page cannot be had."""
+    """A feed item that leads to a post. Its own text is kept, for the case that the page cannot be fetched."""
 
     feed = models.ForeignKey(Feed, on_delete=models.CASCADE, related_name="sightings")
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="sightings")
@@ -134,10 +135,10 @@ class Sighting(models.Model):
 
 
 class PostVersion(models.Model):
-    """A post's words as they stood at one time: title, blank line, body. Never changed.
+    """A post's text as fetched at one time: title, blank line, body. Never changed.
 
-    All offsets count in `text`, in code points; its first `title_end` are the title. `pruned_at`: since then what no
-    statement rests on is blanks, as many as there were letters.
+    All offsets count code points of `text`; its first `title_end` are the title. `pruned_at`: since then everything but
+    evidence is replaced by as many blanks.
     """
 
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="versions")
@@ -168,7 +169,7 @@ class PostVersion(models.Model):
 
 
 class Tombstone(models.Model):
-    """The hash of a text that was erased with its post: found again under another link it stays away."""
+    """The hash of a text that was erased with its post, so that it cannot come back under another link."""
 
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="tombstones")
     text_hash = models.CharField(max_length=64, db_index=True)
@@ -183,9 +184,9 @@ class Tombstone(models.Model):
 
 
 class PostImage(models.Model):
-    """A picture of a post. `file` is our own copy under MEDIA_ROOT, `thumbnail` a small one; empty: not fetched and
-    `error` says why, or let go at `let_go_at` (PICTURE_DAYS). `look`: the hash of how it looks. `due_at`: when it is
-    looked at for what it shows.
+    """A picture of a post. `file` is the copy under MEDIA_ROOT, `thumbnail` a small one; empty: not fetched for the
+    reason in `error`, or deleted at `let_go_at` (PICTURE_DAYS). `look`: the perceptual hash. `due_at`: when the
+    detector runs on it.
     """
 
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="images")
@@ -218,12 +219,12 @@ class PostImage(models.Model):
 
 
 class RegionSet(models.Model):
-    """What one pass of one detector found in one picture, known by the SHA-256 of what was fetched. Once for however
-    many posts show it and systems use it.
+    """The regions that one detector found in one picture, identified by the SHA-256 of the fetched bytes. One row for
+    all posts that show it and all systems that use it.
 
-    `regions`: {"box": [x, y, w, h], "class", "score", "depth"}, surest first. `scene`: {"subject", "object",
+    `regions`: {"box": [x, y, w, h], "class", "score", "depth"}, most confident first. `scene`: {"subject", "object",
     "predicate", "kind", "score"}. `features`: a safetensors file under FEATURES_ROOT, "" where none was kept. `missing`
-    names parts that were not there; `error`: why nothing was found out at all.
+    names components that were not available; `error`: why detection failed.
     """
 
     sha256 = models.CharField(max_length=64)
@@ -245,8 +246,8 @@ class RegionSet(models.Model):
 
 
 class Checkpoint(models.Model):
-    """A trained network that may read posts. `thresholds`: a number for "default" and for any relation. `facts`: its
-    network is shown what is known of whom a post names."""
+    """A trained network that can analyse posts. `thresholds`: a number for "default" and for any relation. `facts`: its
+    network is shown facts about the entities of a post."""
 
     name = models.CharField(max_length=200)
     digest = models.CharField(max_length=64, unique=True)
@@ -263,14 +264,14 @@ class Checkpoint(models.Model):
 
     @property
     def first_stage(self) -> Reading.Stage:
-        """Where its readings begin: facts are looked up before a reader claims them."""
+        """The first stage of its readings: facts are looked up before a reader claims them."""
         return Reading.Stage.LINK if self.facts else Reading.Stage.READ
 
 
 class Deployment(models.Model):
-    """From `since` on `checkpoint` makes the readings, and assertions count above `thresholds` (empty: its own).
+    """From `since` on `checkpoint` makes the readings, and assertions are active from `thresholds` (empty: its own).
 
-    `promoted`: somebody chose it, so that a start with another CHECKPOINT by default leaves it in force.
+    `promoted`: somebody chose it, so that a start with another default CHECKPOINT leaves it active.
     """
 
     checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="deployments")
@@ -289,7 +290,7 @@ class Deployment(models.Model):
 
 
 class Reading(Leased):
-    """One checkpoint's reading of one version with one set of inputs. `stage` is the next one to do."""
+    """One checkpoint's reading of one version with one set of inputs. `stage` is the next step."""
 
     class Stage(models.TextChoices):
         READ = "read", "queued"
@@ -321,9 +322,9 @@ class Reading(Leased):
 
 
 class TextToRead(Leased):
-    """A text that somebody wants read and nothing recorded of; `answer` is what `manage.py read --json` would print.
+    """A text to analyse without recording anything; `answer` is what `manage.py read --json` would print.
 
-    It is deleted with its answer a day later.
+    It is deleted with its answer after a day.
     """
 
     class State(models.TextChoices):

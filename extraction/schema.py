@@ -1,7 +1,7 @@
-"""The values that the stages pass to one another: plain, frozen, and free of Django and torch.
+"""Values that the stages of extraction pass to each other: plain, frozen, and free of Django and torch.
 
-Offsets are Unicode code points, half-open, and always count in the text that they stand beside. Boxes are
-`(x, y, width, height)` as shares of the picture, 0..1, from its upper left corner.
+Offsets count Unicode code points, half-open, in the text of the same object. Boxes are
+`(x, y, width, height)` as fractions of the picture, 0..1, from its upper left corner.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Stage = Literal["read", "link", "mentions", "relations", "record"]
-# How a reader is given a post's pictures (`reader/image_selection.py`): not at all, the most confident regions of all,
-# the leading one, or each.
+# How a reader takes a post's pictures (`reader/image_selection.py`): not at all, the most confident regions of all of
+# them, the leading picture, or each picture.
 Takes = Literal["words", "regions", "leading", "each"]
 
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A span of text that names something. `type` is a key of `labels.ENTITY_TYPES`, or "" where it is not known."""
+    """A span of text that names an entity. `type` is a key of `labels.ENTITY_TYPES`, or "" where it is not known."""
 
     start: int
     end: int
@@ -27,9 +27,9 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A part of a picture: its box, the detector's class and score, and which of the post's pictures it lies in.
+    """A part of a picture: its box, the detector's class and score, and the index of its picture in the post.
 
-    `depth`: how near it is, 0..1 (0 where not measured). `grounded`: found by the words that name it.
+    `depth`: how near it is, 0..1 (0 where not measured). `grounded`: detected by the words that name it.
     """
 
     box: tuple[float, float, float, float]
@@ -42,9 +42,9 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class SceneEdge:
-    """How one region of a picture stands to another of the same picture. `subject`, `object`: indexes of regions.
+    """A relation between two regions of one picture. `subject`, `object`: indexes of regions.
 
-    `predicate` is one of `vision.scene_graph.PREDICATES`; `kind` says whether it is a matter of place or of doing.
+    `predicate` is one of `vision.scene_graph.PREDICATES`; `kind`: a spatial relation or an interaction.
     """
 
     subject: int
@@ -56,11 +56,12 @@ class SceneEdge:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A typed, directed edge. `head` (and `tail`, unless it is a Region) are indexes into the mentions beside it.
+    """A typed, directed edge. `head` (and `tail`, unless it is a Region) are indexes into the mentions of the same
+    object.
 
-    `key` is a key of `labels.RELATIONS`. `evidence` holds weights over the parts that the edge rests on; a region's
-    reference is {"region": its index in the document's regions}. `without_image`: the score of the same pair with the
-    picture masked, None where the reader took no picture.
+    `key` is a key of `labels.RELATIONS`. `evidence` holds weights of the words, regions and facts that the relation
+    rests on; a region's reference is {"region": its index in the document's regions}. `without_image`: the score of the
+    same pair with the picture masked, None where the reader took no picture.
     """
 
     head: int
@@ -73,7 +74,8 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class EvidencePart:
-    """One thing that an edge rests on: words of the text, a region of a picture, or a fact from a knowledge base."""
+    """One part of the evidence for a relation: words of the text, a region of a picture, or a fact from a knowledge
+    base."""
 
     kind: Literal["word", "region", "fact"]
     reference: dict[str, object] = field(default_factory=dict)
@@ -82,9 +84,10 @@ class EvidencePart:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What a knowledge base says, shown to a network and kept with the reading.
+    """A fact of a knowledge base, shown to a network and stored with the reading.
 
-    `relation`: the key of the relation that its property is, "" for a description, a category or another property.
+    `relation`: the key of the relation that its property corresponds to, "" for a description, a category or another
+    property.
     """
 
     subject: str
@@ -96,13 +99,13 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a reader is given: a text as shown to people, of which the first `title_end` code points are its title.
+    """The input of a reader: a text as shown to people, of which the first `title_end` code points are its title.
 
-    `images`: the files of its pictures, the lead picture first, "" for one of which no pixels are left; `contents` and
-    `captions`, where they are known, are the SHA-256 of each as it was fetched and the words that stand under it.
-    `regions` of all of them (`Region.image` says which), the surest first in each picture; `scene`: how these stand to
-    each other. `looked`: a detector has looked at all of them, so that where there are no regions there is nothing.
-    `facts`: what is known of whom it names; None where nobody has looked, () where nothing is known.
+    `images`: the files of its pictures, the lead picture first, "" for one whose copy is gone; `contents` and
+    `captions`, where known, are the SHA-256 of each as it was fetched and its caption. `regions` of all pictures
+    (`Region.image` gives the picture), the most confident first in each picture; `scene`: the relations between them.
+    `detected`: a detector ran on all of them, so that a picture without regions shows nothing. `facts`: facts about the
+    entities it names; None where they were not looked up, () where there are none.
     """
 
     id: str
@@ -115,12 +118,12 @@ class Document:
     contents: tuple[str, ...] = ()
     captions: tuple[str, ...] = ()
     facts: tuple[Fact, ...] | None = None
-    looked: bool = False
+    detected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """Why a text was not read. `code` is stable (`empty`, `language`, `too_long`, …); `message` is for people."""
+    """Why a text was not analysed. `code` is stable (`empty`, `language`, `too_long`, …); `message` is for people."""
 
     code: str
     message: str
@@ -128,7 +131,7 @@ class Declined:
 
 @dataclass(frozen=True, slots=True)
 class WeightGrid:
-    """What a network's words looked at in a picture: `weights[i][j]` of word i on column j.
+    """Attention weights of words over a picture: `weights[i][j]` of word i on column j.
 
     kind "region": the columns are `columns`, indexes into the document's regions. kind "patch": they are the patches of
     picture `image`, row by row, `wide` of them in a row. `spans[i]` is word i's place in the text, in code points.
@@ -144,12 +147,12 @@ class WeightGrid:
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """What a reader found in one document; `missing` names the parts it had to do without (`image`, `detector`, …).
+    """What a reader found in one document; `missing` names the inputs that were not available (`image`, `detector`, …).
 
-    `regions`, `scene` and `contents` are the document's; `grids`: word-by-region and word-by-patch weights, for people
-    to see. A relation `depicts` has a region for its tail: the mention's entity is shown there.
-    `facts`: those that the reader was shown. `takes`: how it is given pictures, and `given` the numbers of those of
-    which it was given anything.
+    `regions`, `scene` and `contents` are the document's; `grids`: word-by-region and word-by-patch weights, for
+    display. A relation `depicts` has a region for its tail: the region shows the mention's entity.
+    `facts`: those that the reader was shown. `takes`: how it takes pictures, and `used_images` the numbers of those of
+    which it took anything.
     """
 
     id: str
@@ -165,12 +168,12 @@ class Extraction:
     contents: tuple[str, ...] = ()
     facts: tuple[Fact, ...] = ()
     takes: Takes = "words"
-    given: tuple[int, ...] = ()
+    used_images: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A sentence as the parser saw it: `spans[i]` is word i's place in the text, `heads[i]` its governor or itself."""
+    """A sentence as the parser saw it: `spans[i]` is word i's span in the text, `heads[i]` its governor or itself."""
 
     spans: tuple[tuple[int, int], ...]
     words: tuple[str, ...]
@@ -181,7 +184,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class WordSpan:
-    """A mention in word positions, half-open. `type` "": a mention whose type the data set does not say."""
+    """A mention in word positions, half-open. `type` "": the data set does not give the type."""
 
     start: int
     end: int
@@ -200,7 +203,7 @@ class WordRelation:
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A pair that a data set labels: `head` and `tail` are indexes into the mentions; with `region`, `tail` into the
-    regions. `key` "" says that they are not related."""
+    regions. `key` "": they are not related."""
 
     head: int
     tail: int
@@ -212,12 +215,12 @@ class Candidate:
 class Example:
     """One sentence with its gold annotation, from a data set or from reviewed posts.
 
-    `types` and `relation_keys` say what the data set annotates: cells outside them are masked, not negative.
-    `masked_pairs` are (head, tail) indexes into `mentions` whose relations this sentence does not settle, and
-    `masked_relations` the (head, tail, key) that it does not settle for pairs of which it settles others.
-    `complete` says that every mention of `types` is annotated; where it is false, words outside `mentions` are masked.
+    `types` and `relation_keys` are what the data set annotates: cells outside them are masked, not negative.
+    `masked_pairs` are (head, tail) indexes into `mentions` whose relations are unknown for this sentence, and
+    `masked_relations` the (head, tail, key) that are unknown for pairs of which other relations are known.
+    `complete`: every mention of `types` is annotated; where it is false, words outside `mentions` are masked.
     `before` is context shown to the encoder (a headline, say) that carries no labels. `candidates` are the labelled
-    pairs of a data set for pair systems; `regions` are the picture's objects and `facts` what is known of the post.
+    pairs of a data set for pair systems; `regions` are the picture's objects and `facts` the facts about its entities.
     """
 
     id: str
@@ -240,9 +243,10 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A reading that a worker holds under a lease. `token` is the lease's: recording checks that it still holds.
+    """A reading that a worker holds under a lease. `token` is that of the lease: recording checks that it is still
+    valid.
 
-    `attempts` counts the claims so far, this one included: work that is handed back whole does not count.
+    `attempts` counts the claims so far, this one included; a claim that was released untried does not count.
     """
 
     reading_id: int

@@ -11,24 +11,24 @@ from django.contrib.auth.models import Group, User
 from django.db.models import Model
 from django.http import HttpRequest
 
-from extraction.admin import LookedAt
+from extraction.admin import ReadOnlyAdmin
 from kgbuilder.models import Heartbeat, Notice, SignInFailure
 from knowledge.record import audit_log
 
 
 @admin.register(Heartbeat)
-class HeartbeatAdmin(LookedAt):
+class HeartbeatAdmin(ReadOnlyAdmin):
     list_display = ("part", "host", "pid", "version", "doing", "done", "began_at", "seen_at")
 
 
 @admin.register(Notice)
-class NoticeAdmin(LookedAt):
+class NoticeAdmin(ReadOnlyAdmin):
     list_display = ("says", "kind", "began_at", "over_at", "sent_at")
     list_filter = ("kind",)
 
 
 @admin.register(SignInFailure)
-class SignInFailureAdmin(LookedAt):
+class SignInFailureAdmin(ReadOnlyAdmin):
     list_display = ("at", "network")
     fields = ("at", "network")
 

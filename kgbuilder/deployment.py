@@ -90,18 +90,18 @@ def deploy(
         else:
             Deployment.objects.filter(pk=active.pk).update(promoted=active.promoted or promoted)
             if active.thresholds != chosen:
-                thresholds.set_in_force(chosen, by)
+                thresholds.set_active(chosen, by)
     recorder.adopt(checkpoint)
     reading_requests.request_missing(checkpoint, again=again.any, since=again.since)
 
 
 def _replace(active: Deployment | None, new: Deployment, by: audit_log.Who, account: str = "") -> None:
-    before = thresholds.in_force()
+    before = thresholds.active()
     if active is not None:
         Deployment.objects.filter(pk=active.pk).update(active=False)
     new.save()
     reading_requests.supersede(Reading.objects.exclude(checkpoint=new.checkpoint))
-    thresholds.mark_between(before, thresholds.in_force())
+    thresholds.mark_between(before, thresholds.active())
     what = "checkpoint promoted" if new.promoted else "checkpoint deployed"
     after = {"account": account} if account else None
     audit_log.note(by, what, new.checkpoint.digest, active.checkpoint.digest if active else None, after)

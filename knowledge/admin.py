@@ -1,15 +1,15 @@
-"""The administration's plain lists of what is known. Verdicts and merges are given on the pages."""
+"""Read-only lists of the record in the Django admin. Verdicts and merges are given on the pages."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 
-from extraction.admin import LookedAt
+from extraction.admin import ReadOnlyAdmin
 from knowledge.models import Assertion, Entity, Event, Mention, Merge, Projection, Review, SavedQuery, Statement
 
 
 @admin.register(Entity)
-class EntityAdmin(LookedAt):
+class EntityAdmin(ReadOnlyAdmin):
     list_display = ("label", "type", "key", "canonical", "public_id")
     list_select_related = ("canonical",)
     list_filter = ("type",)
@@ -17,13 +17,13 @@ class EntityAdmin(LookedAt):
 
 
 @admin.register(Mention)
-class MentionAdmin(LookedAt):
+class MentionAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "entity", "score")
     list_select_related = ("entity",)
 
 
 @admin.register(Statement)
-class StatementAdmin(LookedAt):
+class StatementAdmin(ReadOnlyAdmin):
     list_display = ("head", "relation", "tail", "public_id")
     list_select_related = ("head", "tail")
     list_filter = ("relation",)
@@ -31,7 +31,7 @@ class StatementAdmin(LookedAt):
 
 
 @admin.register(Assertion)
-class AssertionAdmin(LookedAt):
+class AssertionAdmin(ReadOnlyAdmin):
     list_display = ("public_id", "statement", "score", "asserted_at")
     list_select_related = ("statement__head", "statement__tail")
     list_filter = ("relation",)
@@ -39,27 +39,27 @@ class AssertionAdmin(LookedAt):
 
 
 @admin.register(Review)
-class ReviewAdmin(LookedAt):
+class ReviewAdmin(ReadOnlyAdmin):
     list_display = ("statement", "verdict", "by", "at", "lost", "withdrawn_at")
     list_select_related = ("statement__head", "statement__tail", "by")
     list_filter = ("verdict", "lost")
 
 
 @admin.register(Merge)
-class MergeAdmin(LookedAt):
+class MergeAdmin(ReadOnlyAdmin):
     list_display = ("survivor", "by", "at", "undone_at")
     list_select_related = ("survivor", "by")
 
 
 @admin.register(Projection)
-class ProjectionAdmin(LookedAt):
+class ProjectionAdmin(ReadOnlyAdmin):
     list_display = ("store", "kind", "key", "wanted", "done", "attempts", "error")
     list_filter = ("store", "kind")
     search_fields = ("key",)
 
 
 @admin.register(SavedQuery)
-class SavedQueryAdmin(LookedAt):
+class SavedQueryAdmin(ReadOnlyAdmin):
     list_display = ("title", "language", "by", "shared", "changed_at")
     list_select_related = ("by",)
     list_filter = ("language", "shared")
@@ -67,7 +67,7 @@ class SavedQueryAdmin(LookedAt):
 
 
 @admin.register(Event)
-class EventAdmin(LookedAt):
+class EventAdmin(ReadOnlyAdmin):
     list_display = ("at", "by", "what", "subject")
     list_select_related = ("by",)
     list_filter = ("what",)

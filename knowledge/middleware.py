@@ -1,4 +1,4 @@
-"""What every answer says about where its parts may come from."""
+"""Sets the Content-Security-Policy header of every response."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-Answer = Callable[[HttpRequest], HttpResponse]
+GetResponse = Callable[[HttpRequest], HttpResponse]
 
 _DIRECTIVES = {
     "default-src": "'self'",
@@ -27,7 +27,7 @@ def policy(**changes: str) -> str:
 class ContentSecurityPolicy:
     """Nothing from another host and no inline script. A view that needs more sets the header itself."""
 
-    def __init__(self, get_response: Answer) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""The projection lanes, one task a store: bring the store up to the record, ring again while anything was done."""
+"""Celery tasks for projection (one for each store), linking and retention; each queues itself while work is left."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from knowledge.sources import cached_client
 from knowledge.sources.cached_client import ServiceResponse, Unanswered
 
 NAMES = {"rdf": "RDF graph", "neo4j": "graph in Neo4j"}
-LOOKED_UP = 10  # entities a run: each may wait for several services
-# A service that hangs opens its circuit after four questions of two tries: well within the lease, for several.
+LOOKED_UP = 10  # entities in one run: each may wait for several services
+# A service that hangs opens its circuit after four requests of two tries: well within the lease, for several.
 PATIENCE_SECONDS, SERVICE_SECONDS = 10.0, 20.0
 LEASE_SECONDS = 600.0  # a run ends by itself after a fraction of this; longer means that it hangs
 
@@ -40,13 +40,13 @@ _free = AtStart(projector.free, lambda worker: projector.forget_others(store_nam
 
 @shared_task(bind=True)
 def project_rdf(self: Task[Any, Any]) -> None:
-    """Write the units of the RDF store that are behind."""
+    """Write the stale graph updates of the RDF store."""
     _project("rdf", str(self.request.hostname))
 
 
 @shared_task(bind=True)
 def link(self: Task[Any, Any]) -> None:
-    """Look up what entities are in the sources that KNOWLEDGE names, as many as are due."""
+    """Link entities that are due, by the sources that KNOWLEDGE names."""
     from knowledge.linking import link_queue, linker_from_settings
 
     _show_facts()
@@ -68,7 +68,7 @@ def link(self: Task[Any, Any]) -> None:
 
 
 def _read_again(entities: Collection[int]) -> None:
-    """Requests another reading of the posts that mention one of these entities, where the reader takes facts."""
+    """Request another reading of the posts that mention one of these entities, where the reader takes facts."""
     from knowledge.linking import fact_queue
 
     deployed = Deployment.objects.filter(active=True, checkpoint__facts=True).select_related("checkpoint").first()
@@ -78,7 +78,7 @@ def _read_again(entities: Collection[int]) -> None:
 
 
 def _show_facts() -> None:
-    """Looks up what readers are shown beside their posts. Before any service is asked: no post waits for one."""
+    """Look up the facts that readers are shown, before any service is asked: no post waits for a service."""
     from knowledge.linking import fact_queue, linker_from_settings
 
     if Reading.objects.filter(stage=Reading.Stage.LINK, due_at__lte=timezone.now()).exists():
@@ -89,8 +89,8 @@ def _show_facts() -> None:
 
 
 def send(url: str, accept: str) -> ServiceResponse:
-    """Asks a service of knowledge in its host's turn, which all processes share, by the guarded client. Raises
-    remote.Unanswered."""
+    """Send a request to a knowledge service in its host's turn, which all processes share, by the guarded client.
+    Raises Unanswered."""
     try:
         politeness.wait_turn(url, PATIENCE_SECONDS)
         found = http_client.get(url, accept=accept, deadline=SERVICE_SECONDS)
@@ -107,7 +107,7 @@ def send(url: str, accept: str) -> ServiceResponse:
 
 @shared_task(bind=True)
 def project_neo4j(self: Task[Any, Any]) -> None:
-    """Write the units of Neo4j that are behind."""
+    """Write the stale graph updates of Neo4j."""
     _project("neo4j", str(self.request.hostname))
 
 
@@ -123,11 +123,11 @@ def _project(store: str, worker: str) -> None:
 
 @shared_task
 def prune() -> None:
-    """Let go of bodies and readings that are older than the settings say, and of old answers of services and old
-    texts that people had read, some at a time."""
+    """Delete bodies and readings that are older than the settings, old answers of services and old analysed texts,
+    some at a time."""
     with lease(run_folder(), os.environ.get("KGBUILDER_PART", "io"), LEASE_SECONDS):
         done = retention.prune()
-        text_requests.forget()
-        forgotten = cached_client.forget(timedelta(days=4 * settings.KNOWLEDGE_DAYS))
-    if done or forgotten:
+        text_requests.delete_old()
+        deleted = cached_client.forget(timedelta(days=4 * settings.KNOWLEDGE_DAYS))
+    if done or deleted:
         ring("prune")

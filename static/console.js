@@ -1,5 +1,5 @@
 "use strict";
-// Both consoles: the Cypher editor in the place of its plain field, examples without a reload, keeping what is written.
+// The SPARQL and Cypher pages: the Cypher editor instead of the plain field, examples without a reload, saving queries.
 (() => {
   const form = document.getElementById("ask");
   const field = document.getElementById("id_query");
@@ -33,8 +33,8 @@
 
   for (const keep of document.querySelectorAll("[data-keep]")) {
     keep.addEventListener("submit", () => {
-      const written = window.consoleQuery ? window.consoleQuery() : editor ? editor.state.doc.toString() : field.value;
-      keep.elements.namedItem("query").value = written;
+      const query = window.consoleQuery ? window.consoleQuery() : editor ? editor.state.doc.toString() : field.value;
+      keep.elements.namedItem("query").value = query;
       if (parameters) keep.elements.namedItem("parameters").value = parameters.value;
     });
   }

@@ -1,9 +1,9 @@
 "use strict";
-// The graph around an entity: drawn by sigma, grown by clicks or keys, and told as a table with the same content.
+// The graph around an entity: drawn by sigma, extended by clicks or keys, and shown as a table with the same content.
 (() => {
   const explorer = document.getElementById("explorer");
   if (!explorer || typeof SigmaGraph === "undefined") return;
-  const stage = explorer.querySelector(".stage"), says = document.getElementById("says");
+  const stage = explorer.querySelector(".stage"), status = document.getElementById("graph-status");
   const table = document.querySelector("#statements tbody");
   const first = JSON.parse(document.getElementById("graph").textContent);
   const onWay = new Set(JSON.parse(document.getElementById("paths").textContent).flat());
@@ -24,7 +24,7 @@
   };
   const cut = (text, length) => ([...text].length > length ? `${[...text].slice(0, length - 1).join("")}…` : text);
 
-  // What the server sent, into the graph. A pair of entities is one line, whatever number of statements joins them.
+  // Adds what the server sent to the graph. A pair of entities has one line, however many statements connect it.
   function add({ nodes, edges }, around) {
     const place = around && graph.hasNode(around) ? graph.getNodeAttributes(around) : { x: 0, y: 0 };
     let left = 0;
@@ -47,7 +47,7 @@
 
   const shownStatement = (edge) => !hidden.relation.has(edge.relation) && shownNode(edge.head) && shownNode(edge.tail);
   const shownNode = (key) => key === centre || !hidden.type.has(graph.getNodeAttribute(key, "kind"));
-  // An entity all of whose statements are hidden goes with them.
+  // An entity is hidden when all of its statements are.
   const joined = (key) => key === centre || graph.someEdge(key, (_edge, { keys }) => keys.some((one) => shownStatement(statements.get(one))));
 
   function reduceNode(key, data) {
@@ -88,7 +88,7 @@
     const options = { ...SigmaGraph.forceAtlas2.inferSettings(graph), barnesHutOptimize: graph.order > 150, gravity: 0.4, scalingRatio: 12, slowDown: 4, adjustSizes: false };
     const step = () => {
       const began = performance.now(), until = calm ? Infinity : began + 8;
-      // Some of each frame, so that the page answers while the graph finds its places.
+      // Only a part of each frame, so that the page responds while the layout is computed.
       do { SigmaGraph.forceAtlas2.assign(graph, { iterations: 2, settings: options }); rounds -= 2; } while (rounds > 0 && performance.now() < until);
       if (rounds > 0) frame = requestAnimationFrame(step);
       else explorer.dataset.settled = String(graph.order);
@@ -143,14 +143,14 @@
   function changed() {
     rows();
     sigma?.refresh();
-    tell();
+    report();
   }
 
-  function tell(words = "") {
+  function report(words = "") {
     let drawn = 0;
     graph.forEachNode((key) => { drawn += shownNode(key) && joined(key) ? 1 : 0; });
     const lines = [...statements.values()].filter(shownStatement).length;
-    says.textContent = `${words} ${drawn} entities, ${lines} statements.`.trim();
+    status.textContent = `${words} ${drawn} entities, ${lines} statements.`.trim();
   }
 
   function choose(key) {
@@ -161,20 +161,20 @@
   async function expand(key) {
     choose(key);
     const node = graph.getNodeAttributes(key);
-    if (expanded.has(key)) { tell(`${node.name}: all neighbours are shown.`); return; }
-    tell(`Loading the neighbours of ${node.name}…`);
+    if (expanded.has(key)) { report(`${node.name}: all neighbours are shown.`); return; }
+    report(`Loading the neighbours of ${node.name}…`);
     try {
       const response = await fetch(node.ask, { headers: { Accept: "application/json" } });
       if (!response.ok) throw new Error(response.status === 404 ? "the entity no longer exists" : `the server responded with ${response.status}`);
-      const found = await response.json(), before = graph.order;
-      const left = add(found, key);
+      const answer = await response.json(), before = graph.order;
+      const left = add(answer, key);
       expanded.add(key);
       settle(); filters(); rows(); sigma?.refresh();
-      const more = found.more ? ` ${found.more} more are on the page of the entity.` : "";
+      const more = answer.more ? ` ${answer.more} more are on the page of the entity.` : "";
       const full = left ? ` ${left} are not shown: the graph is limited to ${most} entities. Reset it or start from another entity.` : "";
-      tell(`${node.name}: ${graph.order - before} new neighbours.${more}${full}`);
+      report(`${node.name}: ${graph.order - before} new neighbours.${more}${full}`);
     } catch (error) {
-      tell(`The neighbours of ${node.name} could not be loaded: ${error.message}.`);
+      report(`The neighbours of ${node.name} could not be loaded: ${error.message}.`);
     }
   }
 
@@ -183,12 +183,12 @@
     hidden.type.clear(); hidden.relation.clear();
     chosen = centre;
     add(first, null);
-    settle(); filters(); rows(); tell();
+    settle(); filters(); rows(); report();
     sigma?.refresh();
     sigma?.getCamera().animatedReset({ duration: calm ? 0 : 200 });
   }
 
-  // From entity to entity in the direction of the arrow, else to the next one.
+  // Moves to the nearest entity in the direction of the arrow key.
   function go(dx, dy) {
     const here = graph.getNodeAttributes(chosen);
     let best = null, cost = Infinity;
@@ -200,7 +200,7 @@
     if (!best) return;
     choose(best);
     const node = graph.getNodeAttributes(best), known = graph.neighbors(best).map((key) => graph.getNodeAttribute(key, "name"));
-    says.textContent = `${node.name}, ${node.kind}, next to ${known.slice(0, 5).join(", ")}${known.length > 5 ? " and others" : ""}.`;
+    status.textContent = `${node.name}, ${node.kind}, next to ${known.slice(0, 5).join(", ")}${known.length > 5 ? " and others" : ""}.`;
   }
 
   const keys = {

@@ -1,5 +1,5 @@
 "use strict";
-// Draws an answer's nodes and edges as SVG: springs and repulsion, worked out once, then moved with pointer or keys.
+// Draws the nodes and edges of a result as SVG: a force-directed layout, computed once; nodes can be dragged.
 (() => {
   const SVG = "http://www.w3.org/2000/svg";
   const WIDTH = 1000;
@@ -12,17 +12,17 @@
   };
   const cut = (text, most) => ([...text].length > most ? `${[...text].slice(0, most - 1).join("")}…` : text);
 
-  // Into the drawing; larger only so far that few nodes do not stand at its corners.
-  function fit(nodes, axis, least, most) {
+  // Scales positions to the drawing; the scale is limited, so that a few nodes are not placed at its corners.
+  function fit(nodes, axis, from, to) {
     const values = nodes.map((node) => node[axis]);
     const low = Math.min(...values), high = Math.max(...values), middle = (low + high) / 2;
-    const scale = Math.min((most - least) / Math.max(high - low, 1), 1.25);
-    for (const node of nodes) node[axis] = (least + most) / 2 + (node[axis] - middle) * scale;
+    const scale = Math.min((to - from) / Math.max(high - low, 1), 1.25);
+    for (const node of nodes) node[axis] = (from + to) / 2 + (node[axis] - middle) * scale;
   }
 
   function layout(nodes, edges, height) {
     const by = new Map(nodes.map((node, i) => {
-      // On a spiral at first: the same answer is drawn the same way each time.
+      // Start on a spiral, so that the same result is always drawn the same way.
       const turn = i * 2.399963, radius = 18 * Math.sqrt(i + 0.5);
       node.x = WIDTH / 2 + radius * Math.cos(turn);
       node.y = height / 2 + radius * Math.sin(turn);
@@ -37,10 +37,10 @@
       for (let i = 0; i < nodes.length; i++) {
         for (let j = i + 1; j < nodes.length; j++) {
           const a = nodes[i], b = nodes[j];
-          // Names are wide: apart sidewards counts less.
+          // Names are wide: horizontal distance has less weight.
           const x = (a.x - b.x) / 1.6, y = a.y - b.y;
           const square = Math.max(x * x + y * y, 25);
-          // Only neighbours push: else what is loosely joined is driven to the border.
+          // Only near nodes repel each other; otherwise loosely connected nodes drift to the border.
           if (square > 5 * ideal * ideal) continue;
           const push = (ideal * ideal) / square / 6;
           a.dx += x * push; a.dy += y * push; b.dx -= x * push; b.dy -= y * push;
@@ -81,7 +81,7 @@
       }
       return line;
     });
-    const place_line = ({ edge, nth, path, label }) => {
+    const placeLine = ({ edge, nth, path, label }) => {
       const a = by.get(edge.from), b = by.get(edge.to);
       if (a === b) {
         path.setAttribute("d", `M${a.x - 5} ${a.y - 8} c-30 -40 40 -40 12 0`);
@@ -104,16 +104,16 @@
       make("title", {}, group).textContent = node.name;
       const put = () => group.setAttribute("transform", `translate(${node.x} ${node.y})`);
       put();
-      moved(svg, group, node, () => { put(); lines.forEach(place_line); });
+      makeDraggable(svg, group, node, () => { put(); lines.forEach(placeLine); });
       return group;
     });
-    lines.forEach(place_line);
+    lines.forEach(placeLine);
     place.append(svg);
     return drawn;
   }
 
-  // A node follows the pointer; a click that did not move it opens its page.
-  function moved(svg, group, node, changed) {
+  // A node follows the pointer; a click without a movement opens its page.
+  function makeDraggable(svg, group, node, changed) {
     let from = null, far = false;
     const at = (event) => new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
     group.addEventListener("pointerdown", (event) => { from = at(event); far = false; group.setPointerCapture(event.pointerId); });

@@ -1,5 +1,5 @@
 "use strict";
-// Puts YASGUI in the place of the plain text field. Without this script the form works as it stands.
+// Replaces the plain text field by YASGUI. Without this script the plain form works.
 (() => {
   const place = document.getElementById("yasgui");
   const form = document.getElementById("ask");
@@ -8,11 +8,11 @@
 
   const endpoint = new URL(place.dataset.endpoint, location.href).href;
   const token = form.querySelector("[name=csrfmiddlewaretoken]").value;
-  // Nothing is asked of other hosts: no lookup of prefixes, classes or properties, and one endpoint.
+  // No requests to other hosts: no lookup of prefixes, classes or properties, and a single endpoint.
   Yasgui.Yasqe.defaults.autocompleters = ["variables"];
   Yasgui.Yasqe.defaults.prefixCcApi = null;
   const yasgui = new Yasgui(place, {
-    // Queries and answers are not left behind in the browser for the next person who uses it.
+    // Queries and results are not stored in the browser, where the next person could see them.
     persistenceId: null,
     populateFromUrl: false,
     copyEndpointOnNewTab: true,
@@ -38,9 +38,9 @@
     event.preventDefault();
     tab().query().catch(() => {});
   });
-  // For keeping a query: what stands in the editor now.
+  // The present text of the editor, for saving a query.
   window.consoleQuery = () => tab().getYasqe().getValue();
-  // A download sends the form, with what stands in the editor.
+  // A download sends the form with the text of the editor.
   form.addEventListener("submit", () => { field.value = tab().getYasqe().getValue(); });
   for (const link of document.querySelectorAll(".examples a")) {
     link.addEventListener("click", (event) => {

@@ -1,6 +1,6 @@
 "use strict";
-// Keeps a run's page up to date while it goes on, and loads pages of other work anew until it has ended.
-// Without this script such pages are loaded anew every ten seconds.
+// Updates the page of a run while it is in progress, and refreshes other pages until their work has ended.
+// Without this script such pages are refreshed every ten seconds.
 (() => {
   const EVERY = 4000, SLOWEST = 60000;
 
@@ -22,7 +22,7 @@
     }
   };
 
-  const ask = async () => {
+  const poll = async () => {
     if (document.hidden) return later();
     try {
       const answer = await fetch(live.dataset.live, { headers: { Accept: "text/html" }, redirect: "error" });
@@ -36,10 +36,10 @@
     }
     later();
   };
-  const later = () => setTimeout(ask, wait);
+  const later = () => setTimeout(poll, wait);
   if (live) later();
 
-  // A page is not taken from under somebody who fills in a form.
+  // Do not refresh while somebody fills in a form.
   const reload = () => (document.hidden || document.activeElement?.closest("form") ? setTimeout(reload, EVERY) : location.reload());
   if (document.querySelector("[data-reload]")) setTimeout(reload, EVERY);
 })();

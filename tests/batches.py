@@ -8,7 +8,7 @@ import torch
 from extraction.features.batch import SELF_LOOP, Batch, Needs, Objects
 from extraction.features.cooccurrence import LEVELS
 from extraction.features.featurizer import SHAPES, Features, tree_hops
-from extraction.features.model_inputs import Row, Rows
+from extraction.features.model_inputs import InputRow, InputRows
 from extraction.networks.encoders.text import TextEncoder, tiny
 from extraction.schema import Candidate, Example, Region, WordSpan
 from tests.tiny import tokenizer
@@ -47,7 +47,7 @@ def regions(count: int, seed: int = 0, grounded: bool = False) -> tuple[Region, 
     )
 
 
-def row(needs: Needs, heads: list[int], found: tuple[Region, ...] = (), seed: int = 0) -> Row:
+def row(needs: Needs, heads: list[int], found: tuple[Region, ...] = (), seed: int = 0) -> InputRow:
     """The pair of a sentence's first word (its head) and last word (its tail)."""
     last = len(heads) - 1
     spans = (WordSpan(0, 1, "person"), WordSpan(last, last + 1, "person"))
@@ -55,7 +55,7 @@ def row(needs: Needs, heads: list[int], found: tuple[Region, ...] = (), seed: in
     return _rows(needs).pair(example, features(heads, seed), Candidate(0, 1))
 
 
-def batch(needs: Needs, *rows: Row) -> Batch:
+def batch(needs: Needs, *rows: InputRow) -> Batch:
     return _rows(needs).batch(rows)
 
 
@@ -67,5 +67,5 @@ def objects(vectors: torch.Tensor, edges: torch.Tensor, present: torch.Tensor) -
     return Objects(vectors, edges | loops, present, nothing.long(), torch.zeros(count, most, 4), nothing)
 
 
-def _rows(needs: Needs) -> Rows:
-    return Rows(needs, tokenizer(), MARKERS)
+def _rows(needs: Needs) -> InputRows:
+    return InputRows(needs, tokenizer(), MARKERS)

@@ -30,7 +30,7 @@ _wanting: Counter[str] = Counter()
 
 
 def chromium() -> str | None:
-    """A Chromium to look at pages with."""
+    """A Chromium for tests of pages."""
     named = os.environ.get("CHROMIUM")
     return named or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -72,6 +72,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def neo4j_server() -> Iterator[Neo4jServer]:
-    """It takes long to start: one for all tests that ask for it."""
+    """Slow to start: one for all tests that use it."""
     with serving_neo4j() as server:
         yield server

@@ -83,7 +83,7 @@ def example(number: int, words: str, key: str, **parts: Any) -> Example:
 
 
 def spoken(number: int, letters_used: int = 3) -> str:
-    """A sentence; of few letters its names tell nothing, since the same ones come with everything."""
+    """A sentence; of few letters its names carry no information, since the same ones occur with everything."""
     rng = np.random.default_rng((3, number))
     letters = [LETTERS[place] for place in rng.integers(0, letters_used, 4)]
     return " ".join([letters[0] + letters[1], "met", "of"[: int(rng.integers(1, 3))], letters[2] + letters[3]])
@@ -108,7 +108,7 @@ def eight() -> list[Example]:
 
 
 def drawn(name: str) -> np.ndarray | None:
-    """A picture of a white block on grey: at the left where the name says "left", else at the right."""
+    """A picture of a white block on grey: at the left where the name has "left", else at the right."""
     if not name.endswith(".jpg"):
         return None
     picture = np.full((SIZE, SIZE, 3), 90, np.uint8)

@@ -68,7 +68,7 @@ MOON_RELATIONS = [
 
 
 def open_newsroom(pictures: bool = True) -> dict[str, Post]:
-    """Two feeds and seven posts in the states that the pages tell apart. Returns the posts by a short name."""
+    """Two feeds and seven posts in the states that the pages distinguish. Returns the posts by a short name."""
     make_checkpoint(0.5, "eega-test")
     space = make_feed("Space Desk", site="https://space.example/", polled_at=NOON)
     world = make_feed(

@@ -1,4 +1,4 @@
-"""Posts, versions and readings for tests of the record, written as people write: by words, not by offsets."""
+"""Posts, versions and readings for tests of the record, given by words instead of offsets."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from knowledge.record.projection_queue import stale, store_names
 from knowledge.recording import recorder
 
 Name = tuple[str, str]
-Said = tuple[str, str, str] | tuple[str, str, str, float]
+RelationSpec = tuple[str, str, str] | tuple[str, str, str, float]
 PUBLISHED = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def checkpoint(name: str = "first", *, active: bool = True, default: float = 0.5, **own: float) -> Checkpoint:
-    made = Checkpoint.objects.create(
+    created = Checkpoint.objects.create(
         name=name,
         digest=hashlib.sha256(name.encode()).hexdigest(),
         system="deterministic",
@@ -34,24 +34,24 @@ def checkpoint(name: str = "first", *, active: bool = True, default: float = 0.5
         thresholds={"default": default} | own,
     )
     if active:
-        activate(made)
-    return made
+        activate(created)
+    return created
 
 
-def activate(made: Checkpoint) -> None:
+def activate(created: Checkpoint) -> None:
     Deployment.objects.filter(active=True).update(active=False)
-    Deployment.objects.create(checkpoint=made)
+    Deployment.objects.create(checkpoint=created)
 
 
 def post(text: str, link: str = "", **fields: object) -> Post:
     link = link or f"https://news.example/{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-    made = Post.objects.create(link=link, published_at=PUBLISHED, seen_at=PUBLISHED, **fields)
-    edit(made, text)
-    return made
+    created = Post.objects.create(link=link, published_at=PUBLISHED, seen_at=PUBLISHED, **fields)
+    edit(created, text)
+    return created
 
 
 def edit(changed: Post, text: str) -> PostVersion:
-    """A new version of the post's words, with the deployed checkpoint's reading of it waiting."""
+    """A new version of the post's text, with a due reading of the deployed checkpoint."""
     version = PostVersion.objects.create(
         post=changed,
         ordinal=changed.versions.count() + 1,
@@ -69,25 +69,25 @@ def edit(changed: Post, text: str) -> PostVersion:
     return version
 
 
-def extraction(text: str, names: Iterable[Name], said: Iterable[Said] = (), id: str = "") -> Extraction:
-    """Each name at every place where it stands; each relation between the first places of its ends."""
+def extraction(text: str, names: Iterable[Name], specs: Iterable[RelationSpec] = (), id: str = "") -> Extraction:
+    """Each name at every place of the text; each relation between the first places of its ends."""
     spans = [(place, place + len(name), kind) for name, kind in names for place in _places(text, name)]
     first = {text[start:end]: index for index, (start, end, _) in reversed(list(enumerate(spans)))}
     mentions = tuple(Mention(start, end, kind, 0.9) for start, end, kind in spans)
     relations = tuple(
-        Relation(first[item[0]], first[item[2]], item[1], item[3] if len(item) == 4 else 0.9) for item in said
+        Relation(first[item[0]], first[item[2]], item[1], item[3] if len(item) == 4 else 0.9) for item in specs
     )
     return Extraction(id=id, text=text, language="en", mentions=mentions, relations=relations)
 
 
-def read(what: Post, names: Iterable[Name], said: Iterable[Said] = ()) -> bool:
-    """Claims the reading of the post's present version, and records what it is told was found."""
+def read(what: Post, names: Iterable[Name], relations: Iterable[RelationSpec] = ()) -> bool:
+    """Claim the reading of the post's current version, and record these mentions and relations."""
     claimed = claim_of(what)
-    return recorder.record(claimed, extraction(claimed.document.text, names, said))
+    return recorder.record(claimed, extraction(claimed.document.text, names, relations))
 
 
 def claim_of(what: Post) -> Claimed:
-    """The claim on the post's due reading; the others that were due are handed back."""
+    """The claim on the post's due reading; the others that were due are released."""
     claims = readings_queue.claim("test", 100)
     mine = [claimed for claimed in claims if claimed.document.id == str(what.public_id)]
     readings_queue.release([claimed for claimed in claims if claimed not in mine])
@@ -100,13 +100,13 @@ def entity(name: str) -> Entity:
 
 
 def settle() -> None:
-    """Makes every unit shown, as a projector that has just ended does."""
+    """Mark every graph update as done, as a projector does."""
     for unit in Projection.objects.all():
         Projection.objects.filter(pk=unit.pk).update(done=unit.wanted)
 
 
-class Kept:
-    """A store that keeps what it was given, by key; it refuses what its test says."""
+class MemoryStore:
+    """A store that keeps the units that it was given, by key; it refuses those that its test lists."""
 
     def __init__(self) -> None:
         self.units: dict[UUID, Unit] = {}
@@ -122,7 +122,7 @@ class Kept:
             raise StoreUnavailable("the store is down")
         return self.named
 
-    def name_itself(self, identity: str) -> None:
+    def set_identity(self, identity: str) -> None:
         self.named = identity
 
     def replace(self, units: Sequence[Unit]) -> None:
@@ -137,13 +137,13 @@ class Kept:
         self.units.clear()
 
 
-def project(store: Kept | None = None) -> projector.Projected:
-    """Runs the projector until nothing is due."""
-    return projector.run("rdf", opened=store or Kept())
+def project(store: MemoryStore | None = None) -> projector.Projected:
+    """Run the projector until nothing is due."""
+    return projector.run("rdf", opened=store or MemoryStore())
 
 
 def marked() -> set[tuple[str, str]]:
-    """(kind, name) of the units that are behind; posts by link, statements as `head relation tail`."""
+    """(kind, name) of the stale graph updates; posts by link, statements as `head relation tail`."""
     found = set()
     for unit in stale(store_names()[0]):
         if unit.kind == "post":
@@ -155,7 +155,7 @@ def marked() -> set[tuple[str, str]]:
     return found
 
 
-def said_now() -> set[tuple[str, str, str]]:
+def supported_triples() -> set[tuple[str, str, str]]:
     """The supported triples, by the labels of the entities that stand for their ends; each once."""
     labels = dict(Entity.objects.values_list("pk", "label"))
     triples = current.supported_statements().values_list("head_now", "relation", "tail_now")
@@ -167,5 +167,5 @@ def _places(text: str, name: str) -> Sequence[int]:
     while place >= 0:
         places.append(place)
         place = text.find(name, place + 1)
-    assert places, f"{name!r} does not stand in the text"
+    assert places, f"{name!r} is not in the text"
     return places

@@ -19,7 +19,7 @@ ROOMS = ("kgbuilder", "extraction", "knowledge", "training")
 HEAVY = ("torch", "spacy", "thinc", "ot", "transformers", "sentence_transformers", "numpy", "safetensors")
 WITHOUT_DJANGO = ("crawler.parsers", "datasets", "features", "labels", "networks", "reader", "schema", "text", "vision")
 EDGES = ("tasks", "views", "admin", "api", "management")
-# What compares names and contexts: arrays, and no network. Only the link lane and commands load it.
+# What compares names and contexts: arrays, and no network. Only the link queue and commands load it.
 LINKING = (
     "knowledge.linking.text_similarity",
     "knowledge.linking.candidate_ranking",

@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md says where things are: its table is held to the folders that there are."""
+"""The table of folders in CONTRIBUTING.md lists the folders of the repository."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which network addresses may be fetched from, and connections that reach no other.
+"""Check network addresses, and open connections to permitted ones only.
 
 The name is resolved once and the address that was checked is the one connected to, so a name that answers differently
 the second time gains nothing. Every wait ends at the fetch's deadline, also one that is fed byte by byte.
@@ -20,34 +20,34 @@ import httpcore
 Allowed = Collection[tuple[str, int]]
 
 CONNECT_SECONDS = 10.0
-QUIET_SECONDS = 20.0  # the longest silence in an answer
+QUIET_SECONDS = 20.0  # the longest pause within a response
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _UNICAST6 = ipaddress.ip_network("2000::/3")
 
 
 class ForbiddenAddress(httpcore.ConnectError):
-    """The name leads to an address that is not on the open internet."""
+    """The name resolves to an address that is not on the open internet."""
 
 
 class UnknownHost(httpcore.ConnectError):
-    """The name leads nowhere."""
+    """The name does not resolve."""
 
 
 def is_public(address: str) -> bool:
-    """Whether `address` (v4 or v6, as text) is on the open internet. A v4 address inside a v6 one is judged itself."""
+    """Whether `address` (v4 or v6, as text) is on the open internet. A v4 address inside a v6 one is checked too."""
     try:
-        found = ipaddress.ip_address(address.split("%")[0])
+        parsed = ipaddress.ip_address(address.split("%")[0])
     except ValueError:
         return False
-    if isinstance(found, ipaddress.IPv4Address):
-        return found.is_global and not (found.is_multicast or found.is_reserved)
-    inner = _embedded(found)
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return parsed.is_global and not (parsed.is_multicast or parsed.is_reserved)
+    inner = _embedded(parsed)
     if inner and not all(is_public(str(part)) for part in inner):
         return False
-    if found.ipv4_mapped or found in _NAT64:
+    if parsed.ipv4_mapped or parsed in _NAT64:
         return True
-    return found in _UNICAST6 and (found.is_global or bool(inner))
+    return parsed in _UNICAST6 and (parsed.is_global or bool(inner))
 
 
 def _embedded(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
@@ -71,14 +71,14 @@ def resolve(host: str, port: int, seconds: float) -> list[str]:
     thread that may outlive the wait."""
     answers: queue.SimpleQueue[list[str] | OSError | UnicodeError] = queue.SimpleQueue()
 
-    def ask() -> None:
+    def look_up() -> None:
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            answers.put(list(dict.fromkeys(str(entry[4][0]) for entry in found)))
+            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            answers.put(list(dict.fromkeys(str(entry[4][0]) for entry in entries)))
         except (OSError, UnicodeError) as error:
             answers.put(error)
 
-    threading.Thread(target=ask, name=f"resolve {host}", daemon=True).start()
+    threading.Thread(target=look_up, name=f"resolve {host}", daemon=True).start()
     try:
         answer = answers.get(timeout=max(seconds, 0.001))
     except queue.Empty:
@@ -89,13 +89,13 @@ def resolve(host: str, port: int, seconds: float) -> list[str]:
 
 
 class Deadline:
-    """A moment that all waits of one fetch end at."""
+    """The time at which all waits of one fetch end."""
 
     def __init__(self, seconds: float) -> None:
         self._at = time.monotonic() + seconds
 
-    def excuse(self, seconds: float) -> None:
-        """Time that was spent on manners, not on the fetch."""
+    def extend(self, seconds: float) -> None:
+        """Add the time that was spent on waiting for a host's turn, not on the fetch."""
         self._at += seconds
 
     def left(self, at_most: float | None, late: type[Exception]) -> float:
@@ -145,10 +145,10 @@ class GuardedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Any = None,
     ) -> httpcore.NetworkStream:
-        found = resolve(host, port, self._deadline.left(timeout, httpcore.ConnectTimeout))
-        addresses = permitted(host, port, found, self._allow)
+        resolved = resolve(host, port, self._deadline.left(timeout, httpcore.ConnectTimeout))
+        addresses = permitted(host, port, resolved, self._allow)
         if not addresses:
-            raise ForbiddenAddress(", ".join(found))
+            raise ForbiddenAddress(", ".join(resolved))
         failed: Exception = UnknownHost(host)
         for address in addresses[:4]:
             left = self._deadline.left(timeout, httpcore.ConnectTimeout)

@@ -1,4 +1,4 @@
-"""Addresses of stories: which are one, whose they are, and which host is asked for them."""
+"""Canonical URLs: normal forms, keys by which one story's addresses are equal, hosts and publishers."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def normal(url: str) -> str:
-    """`url` without fragment and tracking parameters, its host in lower case. Raises ValueError for what is no URL."""
+    """`url` without fragment and tracking parameters, its host in lower case. Raises ValueError where it is not a
+    URL."""
     parts = urlsplit(url)
     query = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if not _is_tracking(name)]
     return urlunsplit((parts.scheme.lower(), _netloc(url), parts.path or "/", urlencode(query), ""))
 
 
 def key(url: str) -> str:
-    """The same for two addresses of one page: 64 hexadecimal digits; "" for what is no web address.
+    """A hash (64 hexadecimal digits) that is the same for all addresses of one page; "" where `url` is no web address.
 
-    The scheme, a leading www., a last slash and the order of parameters do not count.
+    The scheme, a leading www., a trailing slash and the order of parameters are ignored.
     """
     try:
         parts = urlsplit(normal(url))
@@ -34,12 +35,12 @@ def key(url: str) -> str:
     if parts.scheme not in _PORTS or not parts.netloc:
         return ""
     query = urlencode(sorted(parse_qsl(parts.query, keep_blank_values=True)))
-    told = f"{parts.netloc.removeprefix('www.')}{parts.path.rstrip('/')}?{query}"
-    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+    compared = f"{parts.netloc.removeprefix('www.')}{parts.path.rstrip('/')}?{query}"
+    return hashlib.sha256(compared.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def host(url: str) -> str:
-    """The host that a request goes to, with its port where it is not the scheme's own; "" for what is no URL."""
+    """The host that a request goes to, with its port where it is not the scheme's own; "" where it is not a URL."""
     try:
         return _netloc(url)
     except ValueError:
@@ -52,7 +53,7 @@ def same_host(one: str, other: str) -> bool:
 
 
 def without_credentials(url: str) -> str:
-    """`url` as it may be shown, whatever else is wrong with it: nothing is left of what stands before an @."""
+    """`url` as it may be shown, also where it is malformed: without everything before an @."""
     return re.sub(r"^(\s*(?:\w+:)?(?://)?)[^/?#]*@", r"\1", url)
 
 
@@ -62,12 +63,12 @@ def is_front_page(url: str) -> bool:
 
 
 def publisher(url: str) -> str:
-    """Whose page this is: its registered domain (bbc.co.uk of www.bbc.co.uk), or the host where it has none."""
+    """The publisher of a page: its registered domain (bbc.co.uk of www.bbc.co.uk), or the host where it has none."""
     from tld import get_fld
 
     name = host(url)
-    found = get_fld(f"https://{name}/", fail_silently=True, search_private=True) if name and ":" not in name else None
-    return str(found or name.removeprefix("www."))[:300]
+    domain = get_fld(f"https://{name}/", fail_silently=True, search_private=True) if name and ":" not in name else None
+    return str(domain or name.removeprefix("www."))[:300]
 
 
 def _is_tracking(name: str) -> bool:

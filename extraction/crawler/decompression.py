@@ -1,4 +1,4 @@
-"""Compressed content, unpacked piece by piece as it comes and never further than a limit."""
+"""Decompression of responses piece by piece, never further than a limit."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _SOME = 4096  # what follows a member is copied at its end, and a member may be 
 class Inflate:
     """gzip and deflate, also several gzip members in a row, at most `limit` bytes at a time.
 
-    `ended`: nothing that still comes is content; whoever unpacks need not fetch it.
+    `ended`: the rest of the stream is not content, so it need not be fetched.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit, self._inflate, self._raw_tried = limit, zlib.decompressobj(47), False
-        self._between = b""  # what came after a member, too little to tell whether it is another
+        self._between = b""  # what followed a member, too short to know whether it is another one
         self.ended = False
 
     def __call__(self, piece: bytes) -> Iterator[bytes]:
@@ -43,7 +43,7 @@ class Inflate:
             piece = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
 
     def _next_member(self, piece: bytes) -> bool:
-        """Whether `piece` begins one; where that cannot be told yet, it is kept for the next call."""
+        """Whether `piece` begins one; where it is too short to know, it is kept for the next call."""
         if piece.startswith(_GZIP):
             self._inflate = zlib.decompressobj(47)
             return True

@@ -1,7 +1,7 @@
-"""The one client for everything that is fetched from outside: guarded, bounded, polite.
+"""The HTTP client for everything that is fetched from outside: guarded, bounded, polite.
 
-`get` follows redirects itself, so that each hop is checked as the first; it keeps no cookies, no proxies and no
-connections, and decodes what it is sent piece by piece, never past the limit.
+`get` follows redirects itself, so that each hop is checked as the first was. It keeps no cookies and no connections,
+uses no proxies, and decodes the content piece by piece, never past the limit.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ _P = ParamSpec("_P")
 
 
 class FetchError(Exception):
-    """Why nothing was had from a URL. `code` is stable; the message is a sentence for people.
+    """Why a URL could not be fetched. `code` is stable; the message is a sentence for people.
 
-    Codes: url, address, name, refused, timeout, tls, redirects, too_big, encoding, protocol, robots (it cannot be had),
-    disallowed (by it), and status (then `status` is the HTTP status, and `retry_after` the seconds that the host asks
-    for, if it does).
+    Codes: url, address, name, refused, timeout, tls, redirects, too_big, encoding, protocol, robots (robots.txt is not
+    available), disallowed (by robots.txt), and status (then `status` is the HTTP status, and `retry_after` the seconds
+    that the host asks for, if any).
     """
 
     def __init__(self, code: str, sentence: str, *, status: int = 0, retry_after: float | None = None) -> None:
@@ -63,7 +63,7 @@ class FetchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer of status 2xx or 304. `url` is where it was found at last; header names are in lower case."""
+    """An answer of status 2xx or 304. `url` is the address after all redirects; header names are in lower case."""
 
     url: str
     status: int
@@ -78,7 +78,7 @@ class Response:
 
 
 def _counted(fetch: Callable[_P, Response]) -> Callable[_P, Response]:
-    """Failures are counted by kind: a code, or the HTTP status."""
+    """Count failures by kind: a code, or the HTTP status."""
 
     @wraps(fetch)
     def counted(*args: _P.args, **kwargs: _P.kwargs) -> Response:
@@ -104,15 +104,15 @@ def get(
     allow: Allowed | None = None,
     samples: bool = False,
     credentials: str = "",
-    ask_leave: Callable[[str], None] | None = None,
+    check_redirect: Callable[[str], None] | None = None,
 ) -> Response:
     """Fetch `url` (http or https) within `deadline` seconds, all redirects included. Raises FetchError.
 
     `allow` are the (host, port) pairs that may lie on private addresses, by default FETCH_ALLOW. `samples`:
     the samples that this product serves itself may be fetched too, and nothing else of it. `credentials`
-    ("user:password") go to the first host only. A status that is neither 2xx nor 304 is an error. `ask_leave` is
-    called with where a redirect leads before another host is asked; what it raises ends the fetch, and the time that
-    it takes does not count.
+    ("user:password") go to the first host only. A status that is neither 2xx nor 304 is an error. `check_redirect` is
+    called with the target of a redirect to another host before it is followed; what it raises ends the fetch, and the
+    time that it takes does not count.
     """
     from django.conf import settings
 
@@ -124,28 +124,28 @@ def get(
     for _ in range(MAX_REDIRECTS + 1):
         _check(here)
         auth = _basic(credentials) if credentials and _origin(here) == first else None
-        # A client for each hop: what one may reach, the next may not, and no cookie goes along.
+        # A client for each hop: the next one may not reach what this one may, and no cookie is sent along.
         allowed = {*allow, _place(here)} if samples and is_own_sample(here) else allow
         with (
             _client(allowed, limit) as client,
-            _said_plainly(here),
+            _as_fetch_errors(here),
             client.stream("GET", here, headers=headers, auth=auth) as answer,
         ):
             if answer.status_code not in _REDIRECTS or "location" not in answer.headers:
                 return _response(answer, here, moved, max_bytes)
             target = split_credentials(urljoin(here, answer.headers["location"]))[0]
             permanent = permanent and answer.status_code in _PERMANENT and _no_weaker(here, target)
-        if ask_leave is not None and _origin(target) != _origin(here):
+        if check_redirect is not None and _origin(target) != _origin(here):
             _check(target)
             began = time.monotonic()
-            ask_leave(target)
-            limit.excuse(time.monotonic() - began)
+            check_redirect(target)
+            limit.extend(time.monotonic() - began)
         moved, here = (target if permanent else moved), target
     raise FetchError("redirects", f"{start[:200]} redirects more than {MAX_REDIRECTS} times.")
 
 
 def post(url: str, content: bytes, content_type: str, *, allow: Allowed, deadline: float = 10.0) -> None:
-    """Send `content` to `url`, which follows no redirect. Raises FetchError, also for a status that is not 2xx."""
+    """Send `content` to `url` without following redirects. Raises FetchError, also for a status that is not 2xx."""
     from django.conf import settings
 
     here, credentials = split_credentials(url)
@@ -154,7 +154,7 @@ def post(url: str, content: bytes, content_type: str, *, allow: Allowed, deadlin
     headers = {"User-Agent": user_agent(settings.CONTACT_URL), "Content-Type": content_type}
     with (
         _client(allow, Deadline(deadline)) as client,
-        _said_plainly(here),
+        _as_fetch_errors(here),
         client.stream("POST", here, content=content, headers=headers, auth=auth) as answer,
     ):
         status = answer.status_code
@@ -171,7 +171,7 @@ def _client(allow: Allowed, limit: Deadline) -> httpx.Client:
 
 
 def is_own_sample(url: str) -> bool:
-    """Whether `url` is the sample feed or one of its pages, as our own web server gives them."""
+    """Whether `url` is the sample feed or one of its pages, as our own web server serves them."""
     from django.conf import settings
 
     parts = urlsplit(url)
@@ -190,7 +190,7 @@ def split_credentials(url: str) -> tuple[str, str]:
         parts = urlsplit(url.strip())
         _ = parts.port
     except ValueError:
-        # The error may quote what it stumbled over, which may be the password.
+        # The error may quote the malformed part, which may be the password.
         raise FetchError("url", f"{canonical_urls.without_credentials(url)[:200]!r} is not a web address.") from None
     user, at, place = parts.netloc.rpartition("@")
     if not at:
@@ -200,11 +200,11 @@ def split_credentials(url: str) -> tuple[str, str]:
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """The seconds that a Retry-After header asks for: a number, or a date that is compared with `now`."""
-    said = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d{1,9}", said):
-        return float(said)
+    value = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,9}", value):
+        return float(value)
     try:
-        date = parsedate_to_datetime(said)
+        date = parsedate_to_datetime(value)
     except (ValueError, TypeError):
         return None
     aware = date if date.tzinfo else date.replace(tzinfo=UTC)
@@ -212,7 +212,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
 
 
 def max_age(headers: Mapping[str, str]) -> float:
-    """The seconds that Cache-Control says an answer stays good for; 0 where it does not say."""
+    """The seconds for which a response is fresh (Cache-Control's max-age); 0 where the header does not give any."""
     found = re.search(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})", headers.get("cache-control", "").lower())
     return float(found[1]) if found else 0.0
 
@@ -271,17 +271,17 @@ def _response(answer: httpx.Response, url: str, moved: str, max_bytes: int) -> R
     if answer.status_code == 304:
         return Response(url, 304, headers, b"", moved, not_modified=True)
     if not 200 <= answer.status_code < 300:
-        said = f"{answer.status_code} {answer.reason_phrase}".strip()
+        status = f"{answer.status_code} {answer.reason_phrase}".strip()
         raise FetchError(
-            "status", f"{url} responded with {said}.", status=answer.status_code, retry_after=retry_after(headers)
+            "status", f"{url} responded with {status}.", status=answer.status_code, retry_after=retry_after(headers)
         )
     content = b"".join(_decoded(answer.iter_raw(), headers.get("content-encoding", ""), url, max_bytes))
     return Response(url, answer.status_code, headers, content, moved)
 
 
 def _decoded(pieces: Iterable[bytes], encoding: str, url: str, limit: int) -> Iterator[bytes]:
-    """The content piece by piece. A compressed one is unpacked only as far as the limit allows, which counts for what
-    is sent too: that may be endless and unpack to nothing."""
+    """Yield the content piece by piece. It is unpacked only as far as the limit allows; the limit also holds for the
+    compressed bytes, which may be endless and unpack to nothing."""
     unpack = _unpacker(encoding.strip().lower(), url, limit)
     too_big = FetchError("too_big", f"{url} is larger than the limit of {limit:,} bytes.")
     sent = size = 0
@@ -310,17 +310,17 @@ def _unpacker(encoding: str, url: str, limit: int) -> Inflate | None:
 
 
 @contextmanager
-def _said_plainly(url: str) -> Iterator[None]:
-    """Turns what a connection raises into a FetchError whose sentence people can act on."""
+def _as_fetch_errors(url: str) -> Iterator[None]:
+    """Turn what a connection raises into a FetchError whose sentence people can act on."""
     try:
         yield
     except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, httpx.HTTPError) as error:
-        raise FetchError(*_plainly(error, urlsplit(url).netloc)) from error
+        raise FetchError(*_code_and_sentence(error, urlsplit(url).netloc)) from error
     except (httpx.InvalidURL, ValueError) as error:
         raise FetchError("url", f"{url[:200]!r} is not a web address that can be fetched ({error}).") from error
 
 
-def _plainly(error: Exception, host: str) -> tuple[str, str]:
+def _code_and_sentence(error: Exception, host: str) -> tuple[str, str]:
     if isinstance(error, ForbiddenAddress):
         return "address", (
             f"{host} is refused: it lies on a private or local network ({error}). An admin can allow its "

@@ -1,4 +1,4 @@
-"""Manners towards web hosts, the same for all processes: how soon we ask again, and what robots.txt allows."""
+"""Politeness towards web hosts, shared by all processes: delays between requests, and robots.txt."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from extraction.text.cleaning import clean
 ROBOTS_FOR = timedelta(hours=24)
 ROBOTS_RETRY = timedelta(hours=1)
 ROBOTS_BYTES = 500_000
-LONGEST_DELAY = 30.0  # seconds; a longer Crawl-delay is taken for this
+LONGEST_DELAY = 30.0  # seconds; a longer Crawl-delay is cut to this
 LOCAL_SECONDS = 0.02
 _UNKNOWN = "# could not be had"
 
 
 class HostBusy(Exception):
-    """The host is not to be asked again so soon; `seconds` says how long to leave it alone."""
+    """The host must not be requested yet; `seconds` is the time until it may be."""
 
     def __init__(self, name: str, seconds: float) -> None:
         super().__init__(f"{name} must not be requested again for {seconds:.0f} seconds.")
@@ -34,8 +34,8 @@ class HostBusy(Exception):
 
 
 def wait_turn(url: str, patience: float) -> None:
-    """Sleeps until the host of `url` may be asked and takes that turn. Raises HostBusy, and takes none, where that
-    is more than `patience` seconds away."""
+    """Wait until the host of `url` may be requested, and take that turn. Raises HostBusy, without taking a turn, where
+    that is more than `patience` seconds away."""
     name = canonical_urls.host(url)
     with transaction.atomic():
         row = lock([name])[name]
@@ -58,7 +58,7 @@ def reserve(row: Host, now: datetime, patience: float) -> float:
 def gap(row: Host) -> float:
     """The seconds between two requests to a host: the setting, or robots.txt's Crawl-delay where that is more.
 
-    This machine's own pages (the samples) need no sparing.
+    This machine's own pages (the samples) need no delay.
     """
     if urlsplit(f"//{row.name}").hostname in ("127.0.0.1", "::1", "localhost"):
         return min(settings.FETCH_HOST_SECONDS, LOCAL_SECONDS)
@@ -68,8 +68,9 @@ def gap(row: Host) -> float:
     return max(settings.FETCH_HOST_SECONDS, min(delay, LONGEST_DELAY))
 
 
-def ask_leave(url: str, patience: float) -> None:
-    """For a redirect to another host: what its robots.txt says, and its turn. Raises HostBusy and FetchError."""
+def check_redirect(url: str, patience: float) -> None:
+    """Check a redirect to another host against its robots.txt, and wait for its turn. Raises HostBusy and
+    FetchError."""
     if not robots_allow(url, patience):
         raise http_client.FetchError(
             "disallowed", f"The robots.txt of {canonical_urls.host(url)} does not allow {url[:200]}."
@@ -78,7 +79,7 @@ def ask_leave(url: str, patience: float) -> None:
 
 
 def hold(url: str, seconds: float) -> None:
-    """Leaves a host alone for as long as it asked (Retry-After), at most a day."""
+    """Request nothing from a host for as long as it asked (Retry-After), at most a day."""
     name, until = canonical_urls.host(url), timezone.now() + timedelta(seconds=min(seconds, 86_400))
     with transaction.atomic():
         row = lock([name])[name]
@@ -87,19 +88,19 @@ def hold(url: str, seconds: float) -> None:
 
 
 def lock(names: Iterable[str]) -> dict[str, Host]:
-    """The rows of hosts, made where they are new and locked in the order of their names. Inside a transaction."""
-    wanted = sorted({name[:300] for name in names})
-    Host.objects.bulk_create([Host(name=name) for name in wanted], ignore_conflicts=True)
-    return {row.name: row for row in Host.objects.select_for_update().filter(name__in=wanted).order_by("name")}
+    """The rows of hosts, created where they are new and locked in the order of their names. Inside a transaction."""
+    sorted_names = sorted({name[:300] for name in names})
+    Host.objects.bulk_create([Host(name=name) for name in sorted_names], ignore_conflicts=True)
+    return {row.name: row for row in Host.objects.select_for_update().filter(name__in=sorted_names).order_by("name")}
 
 
 def robots_allow(url: str, patience: float) -> bool:
-    """Whether the host's robots.txt lets us fetch `url`; it is fetched where ours is a day old.
+    """Whether the host's robots.txt lets us fetch `url`; it is fetched where the stored one is a day old.
 
-    As RFC 9309 has it: no robots.txt (4xx) allows all; where the server fails to give one, nothing is fetched until
-    it does. Raises HostBusy as `wait_turn`, and FetchError.
+    As in RFC 9309: a missing robots.txt (4xx) allows everything; where the server fails to deliver one, nothing is
+    fetched until it does. Raises HostBusy as `wait_turn`, and FetchError.
     """
-    # No robots.txt speaks of our own samples, and nothing but them is fetched from our own web server.
+    # Our own samples have no robots.txt, and nothing else is fetched from our own web server.
     if not settings.FETCH_ROBOTS or http_client.is_own_sample(url):
         return True
     row = Host.objects.filter(name=canonical_urls.host(url)).first()

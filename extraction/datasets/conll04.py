@@ -1,7 +1,7 @@
 """CoNLL04 in SpERT's splits: newswire sentences with BILOU tags and relations between their entities.
 
 `Other` covers names of other kinds, dates and numbers alike: in mapped labels it is a known mention of unknown type,
-and its pairs are masked, since the set gives relations to the three other types only.
+and its pairs are masked, since the set annotates relations of the three other types only.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _sentence(place: str, row: dict, labels: LabelMode, report: LoadReport) -> D
 
 
 def spans(tags: list[str], place: str) -> list[tuple[int, int, str]]:
-    """(start, end, label) of a BILOU sequence; DatasetError at the first tag that does not follow."""
+    """(start, end, label) of a BILOU sequence; DatasetError at the first invalid tag."""
     found: list[tuple[int, int, str]] = []
     start, open_label = 0, ""
     for index, tag in enumerate(tags):

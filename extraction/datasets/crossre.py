@@ -1,8 +1,8 @@
 """CrossRE: sentences of seven domains with typed mentions and 17 broad relations, a JSON object a line.
 
-"crossre" are the five domains whose text is Wikipedia's; each domain is a set of its own too ("crossre_politics", ...).
-The two of news have Reuters' text (CoNLL 2003): for figures of research alone. In mapped labels mentions are all that
-is taken: its relations are broader than any of the inventory.
+"crossre" are the five domains whose text is Wikipedia's; each domain is also a set of its own ("crossre_politics",
+...). The two of news have Reuters' text (CoNLL 2003): for metrics in research only. With mapped labels only mentions
+are used: its relations are broader than any of the inventory.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""What is known of a data set's entities: `<set>/facts.jsonl`, an optional file of the user's own.
+"""Facts about a data set's entities: `<set>/facts.jsonl`, an optional file of the user.
 
-A line is an object of strings, {"subject": "Marie Curie", "property": "occupation", "object": "physicist",
-"source": "Q7186"}. An example is shown the facts whose subject is one of its mentions, in any case, in its order.
+A line is an object of strings, {"subject": "Marie Curie", "property": "occupation", "object": "physicist", "source":
+"Q7186"}. An example gets the facts whose subject is one of its mentions, regardless of case, in the order of the
+mentions.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from extraction.datasets.load_report import DatasetError, LoadReport, open_text
 from extraction.schema import Example, Fact
 
 FILE = "facts.jsonl"
-MOST = 200  # facts of an example; a network reads far fewer
+MOST = 200  # facts of an example; a network takes far fewer
 KEYS = ("subject", "property", "object", "source")
 
 
 def with_facts(examples: list[Example], folder: Path, report: LoadReport) -> list[Example]:
-    """The examples with what the folder's file knows of their mentions; as they are where there is none.
+    """The examples with the facts of the folder's file about their mentions; unchanged where there is no file.
 
-    Raises DatasetError for a line that is no fact.
+    Raises DatasetError for an invalid line.
     """
     if not (folder / FILE).is_file():
         return examples

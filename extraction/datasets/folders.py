@@ -1,4 +1,4 @@
-"""In which folder each data set lies. Apart from the loaders, for pages ask too, and these load no numpy."""
+"""The folder of each data set. Separate from the loaders, because pages need it and must not import numpy."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ MNRE = frozenset({"jmere", "mnre_none", "mnre"})  # one file of pairs, read in t
 
 
 def folder_of(name: str) -> str:
-    """The folder in which a data set's files lie, in the one that holds them all."""
+    """The folder of a data set's files, within the folder of all data sets."""
     return "mnre" if name in MNRE else "crossre" if name.startswith("crossre") else name

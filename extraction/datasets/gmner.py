@@ -1,12 +1,12 @@
-"""GMNER: tweets with typed mentions, and for 5,612 pictures the boxes of the mentions that are to be seen in them.
+"""GMNER: tweets with typed mentions, and for 5,612 pictures the boxes of the mentions that they show.
 
-Text stands as in Twitter2015 (`txt/<split>.txt`); boxes in `xml.zip`, one file in the VOC format for each picture that
-shows a mention, whose objects have a mention's words as their name. Without `xml.zip` the tweets are read for their
-mentions alone.
+The text has the format of Twitter2015 (`txt/<split>.txt`); boxes in `xml.zip`, one file in the VOC format for each
+picture that shows a mention, whose objects have a mention's words as their name. Without `xml.zip` only the mentions of
+the tweets are used.
 
 A picture's regions are these boxes, each once, in the order of their places: the order in the file is the mentions',
-and their names would tell the answer, so regions have no label. Each pair of a mention and a region is a candidate:
-`depicts`, or none. Where two mentions have the same words, both are taken to be shown.
+and the names of the boxes would give the answer away, so regions have no label. Each pair of a mention and a region is
+a candidate: `depicts`, or none. Where two mentions have the same words, both are taken to be shown.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from extraction.schema import Candidate, Example, Region
 
 LARGEST = 1 << 20  # bytes of a picture's file
 Box = tuple[float, float, float, float]
-Shown = dict[Box, set[str]]  # box -> the names of what it shows
+Shown = dict[Box, set[str]]  # box -> the names of the entities it shows
 
 
 def load(split: str, root: Path, labels: LabelMode, report: LoadReport) -> list[Example]:
@@ -34,18 +34,18 @@ def load(split: str, root: Path, labels: LabelMode, report: LoadReport) -> list[
     shown = _boxes(root / "gmner" / "xml.zip", {tweet.image.removesuffix(".jpg") for tweet in found}, report)
     examples = []
     for tweet in found:
-        made, name = draft("gmner", tweet, labels, report), tweet.image.removesuffix(".jpg")
-        example = made.example(f"gmner-{split}-{name}", image=tweet.image)
-        examples.append(_with_regions(example, made, shown.get(name, {}), report))
+        tweet_draft, name = draft("gmner", tweet, labels, report), tweet.image.removesuffix(".jpg")
+        example = tweet_draft.example(f"gmner-{split}-{name}", image=tweet.image)
+        examples.append(_with_regions(example, tweet_draft, shown.get(name, {}), report))
     return examples
 
 
-def _with_regions(example: Example, made: Draft, shown: Shown, report: LoadReport) -> Example:
-    names = [" ".join(made.words[mention.start : mention.end]) for mention in made.mentions]
-    unknown = {name for wanted in shown.values() for name in wanted} - set(names)
+def _with_regions(example: Example, tweet: Draft, shown: Shown, report: LoadReport) -> Example:
+    names = [" ".join(tweet.words[mention.start : mention.end]) for mention in tweet.mentions]
+    unknown = {name for box_names in shown.values() for name in box_names} - set(names)
     if unknown:
         raise DatasetError(
-            f"{made.place}: its picture's boxes name {min(unknown)!r}, which is no mention of this tweet"
+            f"{tweet.place}: its picture's boxes name {min(unknown)!r}, which is no mention of this tweet"
         )
     boxes = sorted(shown)
     candidates = tuple(
@@ -61,7 +61,7 @@ def _with_regions(example: Example, made: Draft, shown: Shown, report: LoadRepor
 def _boxes(path: Path, wanted: set[str], report: LoadReport) -> dict[str, Shown]:
     """Picture (without its ending) -> its boxes, for the pictures `wanted` that have any."""
     if not path.is_file():
-        report.add("files of boxes that are not there: mentions alone")
+        report.add("files of boxes that are missing: mentions only")
         return {}
     try:
         with zipfile.ZipFile(path) as archive:

@@ -1,4 +1,4 @@
-"""What all loaders share: errors that name file and line, counts of what was left out, and the Example they build."""
+"""Parts that all loaders share: errors with file and line, counts of what was left out, and drafts of Examples."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from extraction.schema import Example, WordRelation, WordSpan
 
 
 class DatasetError(Exception):
-    """A data set's file is missing or not in its published format; the message names file, place and what to do."""
+    """A data set's file is missing or not in its published format; the message names file, place and remedy."""
 
 
 @dataclass
 class LoadReport:
-    """What was loaded and what was left out or masked, by reason: nothing is dropped without standing here."""
+    """Counts of what was loaded and what was left out or masked, by reason. Everything left out is counted."""
 
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -36,7 +36,7 @@ class LoadReport:
 
 
 def open_text(path: Path) -> str:
-    """The file's text; DatasetError where it is not there or not UTF-8."""
+    """The file's text; DatasetError where it is missing or not UTF-8."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as problem:
@@ -58,7 +58,7 @@ def open_json_list(path: Path) -> list[dict]:
 
 @dataclass
 class Draft:
-    """An example being built: mentions by span, facts by label, what is masked; `place` stands in every error."""
+    """An example being built: mentions by span, facts by label, what is masked; `place` is part of every error."""
 
     name: str
     labels: LabelMode
@@ -80,7 +80,8 @@ class Draft:
         return len(self.mentions) - 1
 
     def relation_ends(self, head: int, tail: int, label: str) -> tuple[int, int, str]:
-        """A fact in the data set's label as (head, tail, key) of the labels asked for, turned where the map says so."""
+        """A fact in the data set's label as (head, tail, key) of the requested labels, turned where the mapping is
+        turned."""
         if label not in annotated_relations(self.name, "native"):
             raise DatasetError(f"{self.place}: unknown relation {label!r}")
         for index in (head, tail):
@@ -95,7 +96,7 @@ class Draft:
         self.relations[WordRelation(*self.relation_ends(head, tail, label))] = None
 
     def mask_relation(self, head: int, tail: int, label: str) -> None:
-        """This text does not settle that fact: the pair is masked, or the one relation where others are settled."""
+        """The text leaves that fact open: mask the pair, or only the relation where others of the pair are known."""
         ends = self.relation_ends(head, tail, label)
         self.masked_pairs.add(ends[:2])
         self.masked_relations.add(ends)

@@ -3,7 +3,7 @@ JMERE) and "mnre_none".
 
 A sample of "mnre" is an example of two mentions with one candidate pair, its relation or none. Boxes are those of
 `boxes/<split>_detect_box_dict.json` where that file is there: at most three a picture, without classes. The published
-grounding boxes are read for the audit alone (`with_grounding`): their number tells the label.
+grounding boxes are loaded for the audit only (`with_grounding`): their number gives the label away.
 
 "jmere" are the sentences with at least one relation, as the appendix of EEGA describes JMERE: types are read off the
 relation labels. A mention that occurs only in pairs labelled `None` has no type there ("", masked). "mnre_none" are the
@@ -12,7 +12,7 @@ sentences all of whose pairs are `None`; all their mentions are of unknown type.
 MNRE annotates the pairs that it lists and no others, and not every mention. In native labels the examples are what the
 stand-in is scored on: everything not listed is negative. In mapped labels, which train readers together with other
 sets, unlisted pairs are masked and words outside the listed mentions are not negative (`complete=False`). A listed pair
-is settled in both directions.
+is known in both directions.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def load_pairs(split: str, root: Path, labels: LabelMode, report: LoadReport) ->
 
 
 def _boxes(path: Path, report: LoadReport) -> dict[str, tuple[Region, ...]]:
-    """Image (without its ending) -> its boxes in the order of their numbers; empty where the file is not there."""
+    """Image (without its ending) -> its boxes in the order of their numbers; empty where the file is missing."""
     if not path.is_file():
         report.add("files of boxes that are not there: text alone")
         return {}
@@ -84,7 +84,7 @@ def _boxes(path: Path, report: LoadReport) -> dict[str, tuple[Region, ...]]:
 
 
 def with_grounding(examples: Sequence[Example], split: str, root: Path) -> list[Example]:
-    """Samples of a split with the published grounding regions beside the detected ones, where their files are there.
+    """Samples of a split with the published grounding regions beside the detected ones, where their files exist.
 
     `boxes/<split>_vg_box_dict.json` has the boxes by crop, `boxes/<split>_vg_crops.json` the crops of each sample by
     its line, from 0: published as pickles, which can run code and are not read.
@@ -170,7 +170,7 @@ def _draft(name: str, labels: LabelMode, rows: list[Row], report: LoadReport) ->
 
 
 def _types(rows: list[Row]) -> dict[tuple[int, int], str]:
-    """Span -> its type as the relation labels tell it, "" where only `None` pairs have it."""
+    """Span -> its type by the relation labels, "" where it occurs only in `None` pairs."""
     types: dict[tuple[int, int], str] = {}
     for place, row in rows:
         parts = ("", "", "") if row["relation"] == "None" else tuple(row["relation"].split("/"))[:3]

@@ -1,13 +1,13 @@
-"""MORE: headlines of news with their pictures, and the relations of the entities in one to the objects in the other.
+"""MORE: headlines of news with their pictures, and the relations of the headlines' entities to the pictures' objects.
 
 As it is released: `more/txt/<split>.txt` holds a Python dict a line (token, h {name, pos}, t {name, box}, img_id,
 relation), a pair each; `more/rel2id.json` the relations; `more/ent_<split>_dict.pth` each picture's objects {name: (cx,
-cy, width, height)}, normalised, at most ten. That last file is torch's; it is read as plain values, and code in it is
-refused. Where it is not there, a picture's objects are those that its samples name. `more/img_dep/<picture>.npz`
-(`depth_map`: distances) gives the objects' depth where it is there.
+cy, width, height)}, normalised, at most ten. That last file is torch's; it is loaded as plain values, and code in it
+is refused. Where it is missing, a picture's objects are those that its samples name. `more/img_dep/<picture>.npz`
+(`depth_map`: distances) gives the objects' depth where it exists.
 
-Samples of the same headline and picture are one example, each a candidate. MORE does not say what an entity is (it is
-"entity" in its own labels), and annotates those alone that stand in a sample. A relation named "none" is none.
+Samples of the same headline and picture are one example, each a candidate. MORE has no entity types (its own label
+is "entity"), and annotates only mentions that occur in a sample. A relation named "none" is none.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def load(split: str, root: Path, labels: LabelMode, report: LoadReport) -> list[
     groups: dict[tuple[tuple[str, ...], str], list[Sample]] = {}
     for sample in _samples(folder / "txt" / f"{_FILES[split]}.txt"):
         if sample.relation not in known and sample.relation.casefold() != NONE:
-            raise DatasetError(f"{sample.place}: the relation {sample.relation!r} does not stand in rel2id.json")
+            raise DatasetError(f"{sample.place}: the relation {sample.relation!r} is not in rel2id.json")
         groups.setdefault((sample.words, sample.image), []).append(sample)
     return [
         _example(f"more-{split}-{number}", samples, labels, objects.get(image), folder, report)
@@ -74,7 +74,7 @@ def relations(root: Path) -> tuple[str, ...]:
 
 
 def inventory(root: Path, types: tuple[str, ...]) -> Inventory:
-    """What a network for MORE predicts; the relations stand in the data, not in this repository."""
+    """What a network for MORE predicts; the relations are part of the data, not of this repository."""
     heads = frozenset(types)
     return Inventory(types, tuple(RelationType(name, name, None, None, heads, frozenset()) for name in relations(root)))
 
@@ -154,7 +154,7 @@ def _distances(path: Path) -> np.ndarray:
 
 
 def _objects(path: Path, report: LoadReport) -> dict[str, Objects]:
-    """Picture -> its objects; empty where the file is not there."""
+    """Picture -> its objects; empty where the file is missing."""
     if not path.is_file():
         report.add("files of objects that are not there")
         return {}

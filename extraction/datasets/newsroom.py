@@ -1,11 +1,12 @@
-"""Sentences in the manner of news, written for kgbuilder: templates whose slots are filled with names of their kind.
+"""Sentences in the style of news, written for kgbuilder: templates whose slots are filled with names.
 
-The public sets know what an encyclopaedia states and what was picked for its relations. What a newsroom writes all day,
-and what says less than it seems to (a governor and a state, a speaker and the broadcaster that quotes him, one
-politician and another's party), stands in none of them. `samples/newsroom/` holds the templates and the names; CC0.
+The public sets hold statements of an encyclopaedia and sentences chosen for their relations. They lack everyday
+sentences of news, and sentences that state less than they seem to (a governor and a state, a speaker and the
+broadcaster that quotes him, one politician and another's party). `samples/newsroom/` holds the templates and the names;
+CC0.
 
-No root is needed. Every fifth template is dev; there is no test split, for what is written like the training data
-tells nothing about news.
+No root is needed. Every fifth template is dev; there is no test split, because sentences made like the training data
+do not measure anything about news.
 """
 
 from __future__ import annotations
@@ -55,23 +56,23 @@ def _templates() -> tuple[Template, ...]:
 
 
 def _template(path: Path, number: int, line: str) -> Template:
-    text, mark, said = line.partition("|")
+    text, mark, stated = line.partition("|")
     slots = {match[1] + match[2] for match in SLOT.finditer(text)}
-    settled: list[tuple[str, str, str]] = []
+    known: list[tuple[str, str, str]] = []
     unsettled: list[tuple[str, str, str]] = []
-    for part in said.split(";") if said.strip() else []:
+    for part in stated.split(";") if stated.strip() else []:
         fields = part.strip().removeprefix("?").split()
         if len(fields) != 3 or not {fields[0], fields[2]} <= slots:
             raise DatasetError(f"{path}, line {number}: {part.strip()!r} is no relation between slots of the line")
-        (unsettled if part.strip().startswith("?") else settled).append((fields[0], fields[1], fields[2]))
+        (unsettled if part.strip().startswith("?") else known).append((fields[0], fields[1], fields[2]))
     if not mark or not slots:
         raise DatasetError(f"{path}, line {number}: a template has slots, and a | before its relations")
-    return Template(number, tuple(text.split()), tuple(settled), tuple(unsettled))
+    return Template(number, tuple(text.split()), tuple(known), tuple(unsettled))
 
 
 @cache
 def _lists() -> dict[str, tuple[tuple[str, ...], list[tuple[str, ...]]]]:
-    """By name of slot: the kinds of entity that stand in it and the fillers, each a tuple as long as the kinds."""
+    """By name of slot: its entity types and the fillers, each a tuple as long as the types."""
     path, lists = FOLDER / "lists.txt", {}
     for number, line in enumerate(open_text(path).splitlines(), 1):
         if not line or line[0] == "#":
@@ -103,8 +104,8 @@ def _fill(template: Template, number: int, labels: LabelMode) -> Example:
     place = {slot: draft.mention(start, end, kind) for slot, start, end, kind in spans}
     for head, relation, tail in template.relations:
         if relation in INVERSE:
-            there, back = INVERSE[relation]
-            draft.relate(place[head], place[tail], there)
+            forward, back = INVERSE[relation]
+            draft.relate(place[head], place[tail], forward)
             draft.relate(place[tail], place[head], back)
         else:
             draft.relate(place[head], place[tail], relation)
@@ -114,19 +115,19 @@ def _fill(template: Template, number: int, labels: LabelMode) -> Example:
 
 
 def _names(template: Template, draw: random.Random) -> dict[str, tuple[str, str]]:
-    """For each slot its kind of entity and its filler; no two slots of one kind have the same."""
+    """For each slot its entity type and its filler; no two slots of one type have the same."""
     chosen: dict[str, tuple[str, str]] = {}
-    taken: set[str] = set()
+    used: set[str] = set()
     for token in template.words:
         if (match := SLOT.fullmatch(token)) and match[1] + match[2] not in chosen:
-            for slot, kind, name in _draw(match[1], match[2], template, draw, taken):
+            for slot, kind, name in _draw(match[1], match[2], template, draw, used):
                 chosen[slot] = kind, name
-                taken.add(name)
+                used.add(name)
     return chosen
 
 
 def _draw(
-    slot: str, number: str, template: Template, draw: random.Random, taken: set[str]
+    slot: str, number: str, template: Template, draw: random.Random, used: set[str]
 ) -> list[tuple[str, str, str]]:
     if slot in ("p", "P", "Q"):
         return [(slot + number, "person", _person(slot, draw))]
@@ -136,7 +137,7 @@ def _draw(
     if names is None:
         raise DatasetError(f"newsroom template {template.line}: there is no list for {{{slot}}}")
     types, fillers = lists[names]
-    filler = draw.choice([one for one in fillers if not taken & set(one)])
+    filler = draw.choice([one for one in fillers if not used & set(one)])
     if slot == "CITY":
         return [(slot + number, types[0], filler[0].upper())]
     return [(part + number, kind, name) for part, kind, name in zip(names.split("/"), types, filler, strict=True)]

@@ -3,8 +3,8 @@
 A fact is gold in a sentence when both entities have a mention there and the fact's evidence names the sentence. Facts
 between two entities that meet in a sentence without being evidenced there are masked, not negative. Where an entity is
 mentioned several times in the sentence, the pair of mentions with the fewest words between them carries the fact (the
-first such pair), and the other pairs of the same two entities are masked: the sentence says the fact once, and which of
-the pairs says it is not annotated.
+first such pair), and the other pairs of the same two entities are masked: the sentence states the fact once, and which
+of the pairs states it is not annotated.
 
 Splits are ours, since the published train file is not used: "test" is the last 100 documents of `test_revised.json`; of
 the 900 others, taken in file order, every fifteenth is "dev" (60) and the rest "train" (840).

@@ -1,7 +1,7 @@
 """Public data sets as `Example`s: one loader each, in the inventory's labels ("mapped") or the set's own ("native").
 
     load("conll04", "train", Path("data"))            one split of one set
-    training_set(("redocred", "conll04"), Path("data"))   train splits together, without what dev or test sets hold
+    training_set(("redocred", "conll04"), Path("data"))   train splits together, without texts of dev or test sets
 
 No Django; runs in a notebook.
 """
@@ -72,9 +72,9 @@ def load(
 
 
 def inventory(names: Sequence[str], root: Path, labels: LabelMode = "mapped") -> Inventory:
-    """What a network for these sets predicts: as `labels.inventory` has it, with MORE's relations out of its own file.
+    """What a network for these sets predicts: as `labels.inventory`, with MORE's relations from its own file.
 
-    Raises DatasetError where that file is not there, ValueError for sets that do not go together in these labels.
+    Raises DatasetError where that file is missing, ValueError for sets that cannot be combined with these labels.
     """
     known = label_sets.inventory(tuple(names), labels)
     if "more" not in names:
@@ -86,7 +86,7 @@ def inventory(names: Sequence[str], root: Path, labels: LabelMode = "mapped") ->
 def training_set(
     names: Sequence[str], root: Path, labels: LabelMode = "mapped", report: LoadReport | None = None
 ) -> list[Example]:
-    """The train splits of these sets, without any text that a dev or test split of any of them holds."""
+    """The train splits of these sets, without texts of the dev and test splits of any of them."""
     report = LoadReport() if report is None else report
     examples = [example for name in names for example in load(name, "train", root, labels, report)]
     # MNRE's parts share their files: all are held out wherever one is loaded.
@@ -107,14 +107,14 @@ def drop_held_out(examples: Iterable[Example], held_out: Iterable[Example]) -> l
 
 # "http://t.co/x", "http://t. co/x" and what a cut left of one: "htt…"
 _LINK = re.compile(r"\bhtt(?:p|…|\.\.)\S*(?:\s+(?:co|com|ly|gl)/\S+)?")
-_PASSED_ON = re.compile(r"^rt\s*@\s*\w+(?:\s+_+\s*\w*)*\s*:?")  # "RT @name :", the name cut by some tokenizers
+_RETWEET = re.compile(r"^rt\s*@\s*\w+(?:\s+_+\s*\w*)*\s*:?")  # "RT @name :", the name cut by some tokenizers
 
 
 def text_key(words: Sequence[str]) -> str:
-    """A text as compared between data sets: its letters and digits, without links and the "RT @name" of one passed on.
+    """A text as compared between data sets: its letters and digits, without links and the "RT @name" of a retweet.
 
-    Case, punctuation and where words begin do not count: the same tweet is tokenized otherwise in every set.
+    Case, punctuation and word bounds are ignored: the same tweet is tokenized differently in every set.
     """
     text = " ".join(words).casefold()
-    bare = _LINK.sub(" ", _PASSED_ON.sub(" ", text))
+    bare = _LINK.sub(" ", _RETWEET.sub(" ", text))
     return "".join(c for c in bare if c.isalnum()) or text

@@ -15,7 +15,7 @@ _FILES = {"train": "train.txt", "dev": "valid.txt", "test": "test.txt"}
 
 @dataclass(frozen=True)
 class Tweet:
-    """A tweet as it stands in the file: where, its image, its words with their tags."""
+    """A tweet of the file: its place, its image, its words with their tags."""
 
     place: str
     image: str
@@ -68,7 +68,7 @@ def _finished(tweet: Tweet | None, report: LoadReport) -> Iterator[Tweet]:
 def draft(name: str, tweet: Tweet, labels: LabelMode, report: LoadReport) -> Draft:
     """The tweet with its mentions."""
     place, rows = tweet.place, tweet.rows
-    made = Draft(name, labels, place, tuple(word for word, _ in rows))
+    result = Draft(name, labels, place, tuple(word for word, _ in rows))
     start, open_label = 0, ""
     for index, tag in enumerate([tag for _, tag in rows] + ["O"]):
         kind, _, label = tag.partition("-")
@@ -77,9 +77,9 @@ def draft(name: str, tweet: Tweet, labels: LabelMode, report: LoadReport) -> Dra
         if kind == "I" and label == open_label:
             continue
         if open_label:
-            made.mention(start, index, open_label)
+            result.mention(start, index, open_label)
             report.add("mentions")
         if kind == "I":
             report.add("tags I- without a B- before, read as B-")
         start, open_label = index, label
-    return made
+    return result

@@ -1,7 +1,7 @@
-"""What networks are given: features of several sentences as tensors.
+"""The input of networks: features of several sentences as tensors.
 
-A `Batch` has the parts that its network needs (`Needs`); a part that the whole batch lacks is None, and inside a part
-masks say which example has what. Padding is 0 and never moves an answer.
+A `Batch` has the parts that its network needs (`Needs`); a part that the whole batch lacks is None, and within a part
+masks mark the examples that have it. Padding is 0 and never changes a result.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ PictureUse = Literal["", "whole", "objects", "focal", "crops"]
 
 @dataclass(frozen=True)
 class Needs:
-    """What a network must be given; it follows from the network's config.
+    """The inputs that a network needs; they follow from its config.
 
-    `pictures` says what the slots of `Pictures` are: "whole": slot 0, the whole picture. "objects": slot 0 the whole
+    `pictures` gives what the slots of `Pictures` are: "whole": slot 0, the whole picture. "objects": slot 0 the whole
     picture, then one crop for each object. "focal": slot 0 the plain whole picture, slots 1-4 the whole picture with
     one grounded region's frame, slots 5-7 with one detected region's. "crops": the same slots, each region cut out.
     """
 
     markers: bool = False  # entity markers around head and tail
-    objects: int = 0  # at most so many objects; 0 = none
+    objects: int = 0  # the most objects; 0 = none
     pictures: PictureUse = ""
     size: int = 0  # pixels of a picture's sides
     facts: bool = False
@@ -49,12 +49,12 @@ class Needs:
 class Objects:
     """Each example's objects, at most k. Absent ones are zero everywhere, and no edge touches them.
 
-    Of a text with boxes alone, a vector is (cx, cy, w, h, area) and the edges are spatial relations
+    Where only boxes are known, a vector is (cx, cy, w, h, area) and the edges are spatial relations
     (vision/scene_graph).
     """
 
     vectors: Tensor  # (B, k, d_I) float
-    edges: Tensor  # (B, k, k) int: 0 none, 1 self-loop, then types; row looks at column
+    edges: Tensor  # (B, k, k) int: 0 none, 1 self-loop, then types; from row to column
     present: Tensor  # (B, k) bool
     classes: Tensor  # (B, k) int, 0 unknown
     boxes: Tensor  # (B, k, 4) float: cx, cy, w, h in 0..1
@@ -82,7 +82,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Facts:
-    """Each post's small graph of knowledge, m nodes of p word pieces each (0 = padding)."""
+    """Each post's graph of facts, m nodes of p word pieces each (0 = padding)."""
 
     ids: Tensor  # (B, m, p)
     present: Tensor  # (B, m) bool
@@ -107,11 +107,13 @@ class Batch:
     pairs: Pairs | None = None
     pictures: Pictures | None = None
     facts: Facts | None = None
-    alignment: Tensor | None = None  # (B, n, k) of MEGA's Eq. 18, from `align`, made once an example; 0 = not aligned
+    alignment: Tensor | None = (
+        None  # (B, n, k) of MEGA's Eq. 18, from `align`, computed once per example; 0 = not aligned
+    )
 
 
 def collate(features: Sequence[Features]) -> Batch:
-    """Pads to the longest sentence of the batch."""
+    """A batch of these sentences, padded to the longest."""
     count, words = len(features), max(len(one) for one in features)
     pieces = max(len(one.ids) for one in features)
     ids, shapes = np.zeros((2, count, pieces), np.int64)

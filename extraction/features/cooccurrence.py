@@ -1,6 +1,6 @@
 """The co-occurrence channel: pointwise mutual information of word pairs, counted on training texts only.
 
-Words are kept as hashes, so that the table which travels with a checkpoint holds no text.
+Words are stored as hashes, so that the table in a checkpoint contains no text.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ class PmiTable:
         return cls(np.zeros(0, np.uint64), none, none)
 
     @classmethod
-    def count(cls, sentences: Iterable[Sequence[str]], least: int = 3, largest: int = 400_000) -> PmiTable:
-        """Counts pairs at most WINDOW words apart; keeps those seen `least` times, at most the `largest` commonest."""
+    def count(cls, sentences: Iterable[Sequence[str]], minimum: int = 3, largest: int = 400_000) -> PmiTable:
+        """Count pairs at most WINDOW words apart; keep those with `minimum` counts, at most the `largest` commonest."""
         hashed = [hashes(words) for words in sentences]
         if not hashed:
             return cls.empty()
         words, frequencies = np.unique(np.concatenate(hashed), return_counts=True)
         pairs = np.concatenate([_near(codes) for codes in hashed], axis=1)
         keys, first, counts = np.unique(_mix(*pairs), return_index=True, return_counts=True)
-        kept = np.flatnonzero(counts >= least)
+        kept = np.flatnonzero(counts >= minimum)
         if len(kept) > largest:
             kept = np.sort(kept[np.argsort(-counts[kept], kind="stable")[:largest]])
         shares = frequencies / frequencies.sum()
@@ -54,7 +54,7 @@ class PmiTable:
     def look_up(self, words: Sequence[str], own: bool = False) -> NDArray[np.uint8]:
         """Channel indexes (n, n). `own`: the sentence was counted itself, so one occurrence of each pair is left out.
 
-        Without that a network learns that every pair of its training text has been seen, which later fails it.
+        Otherwise a network learns that every pair of a text has been counted, which is not so for other texts.
         """
         size = len(words)
         result = np.zeros((size, size), np.uint8)
@@ -62,10 +62,10 @@ class PmiTable:
             return result
         rows, columns = np.triu_indices(size, 1)
         codes = hashes(words)
-        wanted = _mix(codes[rows], codes[columns])
-        places = np.searchsorted(self.keys, wanted)
+        keys = _mix(codes[rows], codes[columns])
+        places = np.searchsorted(self.keys, keys)
         places[places == len(self.keys)] = 0
-        found = self.keys[places] == wanted
+        found = self.keys[places] == keys
         values = np.where(found, (self.rarer if own else self.levels)[places], UNSEEN)
         result[rows, columns] = result[columns, rows] = values
         return result

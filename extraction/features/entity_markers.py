@@ -1,7 +1,7 @@
-"""Entity markers: four tokens of our own around the head and the tail of a pair, [E1] head [/E1] and [E2] tail [/E2].
+"""Entity markers: four added tokens around the head and the tail of a pair, [E1] head [/E1] and [E2] tail [/E2].
 
-They are new rows behind a tokenizer's vocabulary and never its own special tokens, which some encoders use for
-sentences. They are put into the pieces of a sentence that is tokenized once for all its pairs.
+They are appended to a tokenizer's vocabulary and are never its own special tokens, which some encoders use for
+sentences. They are inserted into the pieces of a sentence, which is tokenized once for all its pairs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a pair stands in its row: pieces of the two start markers, first words, and the tail's region or -1."""
+    """The positions of a pair in its row: pieces of the two start markers, first words, and the tail's region or -1."""
 
     head: int
     tail: int
@@ -40,7 +40,7 @@ def add_markers(tokenizer: Tokenizer) -> tuple[int, ...]:
 def mark(
     features: Features, head: Span, tail: Span | None, ids: tuple[int, ...], region: int = -1
 ) -> tuple[Features, Place]:
-    """The sentence with markers around these word spans (tail None: a region), and where they went.
+    """The sentence with markers around these word spans (tail None: a region), and their positions.
 
     Spans may overlap; where two markers meet, the one that ends a mention comes first.
     """
@@ -63,14 +63,14 @@ def mark(
 
 
 def unmarked(features: Features, head: Span, tail: Span | None, region: int = -1) -> Place:
-    """The place of a pair in a sentence that is shown without markers."""
+    """The place of a pair in a sentence without markers."""
     first = features.first
     words = (head[0], tail[0] if tail is not None else 0)
     return Place(int(first[head[0]]), int(first[tail[0]]) if tail is not None else 0, *words, region)
 
 
 def _shifted(first: Ints, places: Ints) -> Ints:
-    """Pieces of words behind a marker move; a word that has no piece is still read off the first position."""
+    """Pieces of words behind a marker move; a word that has no piece still uses the first position."""
     return np.where(first > 0, first + np.searchsorted(places, first, side="right"), 0)
 
 

@@ -1,7 +1,7 @@
-"""Sentences as a network wants them. The same code serves training and production.
+"""Compute the features of sentences for networks. The same code serves training and production.
 
 A `Features` holds numpy arrays of one sentence: its word pieces, its words' shapes and parts of speech, its dependency
-tree and its co-occurrence channel. `Featurizer` makes them from the parser's `Words`.
+tree and its co-occurrence channel. `Featurizer` computes them from the parser's `Words`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from extraction.features.cooccurrence import PmiTable
 from extraction.schema import Words
 
 UNCONNECTED = 127  # hops between words of two trees
-LONGEST_WORD = 48  # code points of a word that the encoder is shown: a URL would fill it
+LONGEST_WORD = 48  # code points of a word that the encoder takes: a URL would fill its input
 LONGEST_TITLE = 24  # words of the context before a sentence
 
 SHAPES = (
@@ -91,18 +91,18 @@ class Featurizer:
     def make(
         self, sentences: Sequence[Words], before: Sequence[Sequence[str]] | None = None, own: bool = False
     ) -> list[Features]:
-        """Features of each sentence, seen after the context words of the same index. `own`: see `PmiTable.look_up`.
+        """Features of each sentence after the context words of the same index. `own`: see `PmiTable.look_up`.
 
         Raises TooManyPieces, naming the sentence's index in `args[0]`.
         """
         contexts = [tuple(words[:LONGEST_TITLE]) for words in before] if before else [()] * len(sentences)
         encodings = self._pieces(sentences, contexts)
-        made = []
+        features = []
         for index, (words, context, encoding) in enumerate(zip(sentences, contexts, encodings, strict=True)):
             if len(encoding.ids) > self.pieces:
                 raise TooManyPieces(index)
-            made.append(self._make(words, context, encoding, own))
-        return made
+            features.append(self._make(words, context, encoding, own))
+        return features
 
     def _pieces(self, sentences: Sequence[Words], contexts: Sequence[Sequence[str]]) -> list[Encoding]:
         inputs: list[object] = []
@@ -123,7 +123,7 @@ class Featurizer:
             mine = side == part
             shapes[mine] = of_words[word_of[mine]] if len(tokens) else 0
         places = np.flatnonzero(side == text)
-        first = np.zeros(len(words.words), np.int64)  # a word that the tokenizer drops is read off the first position
+        first = np.zeros(len(words.words), np.int64)  # a word that the tokenizer drops uses the first position
         first[word_of[places][::-1]] = places[::-1]
         return Features(ids, shapes, first, *self._grammar(words), self.pmi.look_up(words.words, own))
 
@@ -138,7 +138,7 @@ class Featurizer:
 
 
 def tree_hops(heads: Ints) -> NDArray[np.uint8]:
-    """Hops (n, n) between words on the way through the tree; UNCONNECTED where there is none or it is longer.
+    """Hops (n, n) between words along the tree; UNCONNECTED where there is none or it is longer.
 
     Two words have as many ancestors in common (themselves included) as their lowest common one has ancestors.
     """
@@ -151,7 +151,7 @@ def tree_hops(heads: Ints) -> NDArray[np.uint8]:
         if (above == current).all():
             break
         current = above
-    else:  # some words hang on a ring, which no parser should give: they are roots of their own
+    else:  # some words form a cycle, which no parser should return: they become roots
         return tree_hops(np.where(current == heads[current], heads, words))
     shared = ancestors @ ancestors.T
     depth = np.diag(shared)
@@ -160,7 +160,7 @@ def tree_hops(heads: Ints) -> NDArray[np.uint8]:
 
 
 def shape(word: str) -> int:
-    """The index in SHAPES of a word's shape: what an uncased encoder does not see."""
+    """The index in SHAPES of a word's shape: which an uncased encoder does not distinguish."""
     return _SHAPE[_shape(word)]
 
 

@@ -1,7 +1,7 @@
-"""From examples to the rows that a network of any head is given, and from rows to a Batch.
+"""Make input rows of examples for networks with any head, and batches of rows.
 
 A row is a sentence, or one candidate pair of a sentence, with the objects, the picture and the facts that the network
-needs. Pictures are drawn when a batch is made: they are too large to be kept.
+needs. Pictures are loaded when a batch is made: they are too large to be kept.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from extraction.vision.boxes import as_boxes, centred
 from extraction.vision.focal_frames import Slots, canvas, slots
 from extraction.vision.scene_graph import edge_types
 
-FACT_PIECES = 16  # word pieces of a node of knowledge that are shown
-MOST_FACTS = 24  # nodes of a post's knowledge that are shown
+FACT_PIECES = 16  # word pieces of a node of facts that a network takes
+MOST_FACTS = 24  # nodes of a post's facts that a network takes
 
 Key = tuple[tuple[str, ...], tuple[Region, ...]]
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
-Look = Callable[[str], "Pixels | None"]  # an image's name -> its pixels (height, width, 3), None where there is none
+ImageSource = Callable[[str], "Pixels | None"]  # name -> pixels (height, width, 3) or None
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """What a network is shown of one example or candidate."""
+class InputRow:
+    """The input of a network for one example or candidate."""
 
     features: Features
     place: Place | None = None
     regions: tuple[Region, ...] = ()
     image: str = ""
     facts: FactRow | None = None
-    key: Key | None = None  # under which what was computed once is kept
+    key: Key | None = None  # of the cached structural alignment
 
 
 @dataclass(frozen=True, slots=True)
 class FactRow:
-    """Nodes of knowledge as pieces, their edges (m, m) with self-loops, and which are the head's mention's."""
+    """Nodes of facts as pieces, their edges (m, m) with self-loops, and which are the head's mention's."""
 
     ids: list[list[int]]
     edges: NDArray[np.bool_]
@@ -56,10 +56,10 @@ class FactRow:
 
 
 @dataclass(frozen=True)
-class Rows:
+class InputRows:
     """Makes rows for a network with these needs, and batches of them.
 
-    `look` gives pixels where an image is at hand; elsewhere a grey canvas with the boxes' outlines stands for it, and
+    `look` gives pixels where an image is available; elsewhere a grey canvas with the boxes' outlines replaces it, and
     an example with neither image nor boxes has no picture.
     """
 
@@ -67,15 +67,15 @@ class Rows:
     tokenizer: Tokenizer
     markers: tuple[int, ...] = ()
     classes: tuple[str, ...] = ()
-    look: Look = lambda name: None
+    look: ImageSource = lambda name: None
     aligned: dict[Key, Floats] = field(default_factory=dict)  # structural alignments, by the example's key
 
-    def sentence(self, example: Example, features: Features) -> Row:
+    def sentence(self, example: Example, features: Features) -> InputRow:
         """The row of a whole sentence."""
         facts = self._facts(example.facts, "") if self.needs.facts else None
-        return Row(features, None, self._regions(example), example.image, facts, _key(example))
+        return InputRow(features, None, self._regions(example), example.image, facts, _key(example))
 
-    def pair(self, example: Example, features: Features, candidate: Candidate) -> Row:
+    def pair(self, example: Example, features: Features, candidate: Candidate) -> InputRow:
         """The row of one candidate pair. A region beyond the network's objects takes the last one's place."""
         head = example.mentions[candidate.head]
         regions, region, tail = self._regions(example), -1, None
@@ -90,9 +90,9 @@ class Rows:
             place = unmarked(features, (head.start, head.end), tail, region)
         name = " ".join(example.words[head.start : head.end])
         facts = self._facts(example.facts, name) if self.needs.facts else None
-        return Row(features, place, regions, example.image, facts, _key(example))
+        return InputRow(features, place, regions, example.image, facts, _key(example))
 
-    def batch(self, rows: Sequence[Row]) -> Batch:
+    def batch(self, rows: Sequence[InputRow]) -> Batch:
         """The rows as tensors; a part that no row has is None."""
         batch = collate([row.features for row in rows])
         objects = self._objects(rows)
@@ -106,18 +106,18 @@ class Rows:
         )
 
     def _regions(self, example: Example) -> tuple[Region, ...]:
-        """All regions where a picture must show its boxes; the network's objects are the first of them."""
+        """All regions where a picture has to show its boxes; the network's objects are the first of them."""
         if self.needs.pictures:
             return example.regions
         return example.regions[: self.needs.objects]
 
-    def _with_region(self, regions: tuple[Region, ...], wanted: Region, index: int) -> tuple[tuple[Region, ...], int]:
+    def _with_region(self, regions: tuple[Region, ...], region: Region, index: int) -> tuple[tuple[Region, ...], int]:
         if index < self.needs.objects:
             return regions, index
         last = self.needs.objects - 1
-        return (*regions[:last], wanted, *regions[last + 1 :]), last
+        return (*regions[:last], region, *regions[last + 1 :]), last
 
-    def _objects(self, rows: Sequence[Row]) -> Objects | None:
+    def _objects(self, rows: Sequence[InputRow]) -> Objects | None:
         if not self.needs.objects or not any(row.regions for row in rows):
             return None
         most = max(min(len(row.regions), self.needs.objects) for row in rows)
@@ -133,7 +133,7 @@ class Rows:
             middle = centred(shape)
             boxes[index, :size] = middle
             vectors[index, :size] = np.concatenate([middle, middle[:, 2:3] * middle[:, 3:]], axis=1)
-            # Of two pictures: nothing in one stands in any relation to what is in the other.
+            # Objects of different pictures have no relation.
             image = np.array([region.image for region in regions])
             edges[index, :size, :size] = np.where(image[:, None] == image, edge_types(shape), 0)
             edges[index, range(size), range(size)] = SELF_LOOP
@@ -143,7 +143,7 @@ class Rows:
         parts = (vectors, edges, present, classes, boxes, depth)
         return Objects(*(torch.from_numpy(part) for part in parts))
 
-    def _alignment(self, rows: Sequence[Row], batch: Batch, objects: Objects | None) -> torch.Tensor | None:
+    def _alignment(self, rows: Sequence[InputRow], batch: Batch, objects: Objects | None) -> torch.Tensor | None:
         if not self.needs.alignment or objects is None:
             return None
         found = np.zeros((len(rows), batch.first.shape[1], objects.present.shape[1]), np.float32)
@@ -160,7 +160,7 @@ class Rows:
             found[index, :words, :size] = alpha
         return torch.from_numpy(found)
 
-    def _pictures(self, rows: Sequence[Row]) -> Pictures | None:
+    def _pictures(self, rows: Sequence[InputRow]) -> Pictures | None:
         if not self.needs.pictures:
             return None
         shown = [self._slots(row) for row in rows]
@@ -169,7 +169,7 @@ class Rows:
         pixels, present = (np.stack(part) for part in zip(*shown, strict=True))
         return Pictures(torch.from_numpy(pixels), torch.from_numpy(present))
 
-    def _slots(self, row: Row) -> Slots:
+    def _slots(self, row: InputRow) -> Slots:
         size, boxes = self.needs.size, [region.box for region in row.regions]
         picture = self.look(row.image) if row.image else None
         if picture is None and boxes:
@@ -181,12 +181,12 @@ class Rows:
     def _facts(self, facts: Sequence[Fact], mention: str) -> FactRow | None:
         """The facts as a graph: a node for each subject and each "property object", joined by the fact.
 
-        The mention's own facts come first: there is not room for all.
+        The mention's own facts come first, because there may be too many.
         """
         nodes: dict[str, int] = {}
         joined: list[tuple[int, int]] = []
-        wanted = set(mention.casefold().split())
-        own_first = sorted(facts, key=lambda fact: not (wanted and wanted <= set(fact.subject.casefold().split())))
+        words = set(mention.casefold().split())
+        own_first = sorted(facts, key=lambda fact: not (words and words <= set(fact.subject.casefold().split())))
         for fact in own_first:
             ends = [nodes.setdefault(label, len(nodes)) for label in (fact.subject, f"{fact.property} {fact.object}")]
             if max(ends) < MOST_FACTS:
@@ -197,15 +197,15 @@ class Rows:
         edges = np.eye(len(labels), dtype=bool)
         for one, other in joined:
             edges[one, other] = edges[other, one] = True
-        own = np.array([bool(wanted) and wanted <= set(label.casefold().split()) for label in labels])
+        own = np.array([bool(words) and words <= set(label.casefold().split()) for label in labels])
         encoded = self.tokenizer.encode_batch(labels, add_special_tokens=False)
         return FactRow([one.ids[:FACT_PIECES] for one in encoded], edges, own | edges[own].any(axis=0))
 
 
-def pixels_in(folders: Sequence[Path]) -> Look:
-    """Reads images by name, from the first folder that holds it; None for one that is nowhere or no picture."""
+def pixels_in(folders: Sequence[Path]) -> ImageSource:
+    """A source that reads images by name from the first folder that has it; None for a missing or invalid image."""
 
-    def look(name: str) -> Pixels | None:
+    def read(name: str) -> Pixels | None:
         from PIL import Image, UnidentifiedImageError
 
         for folder in folders:
@@ -216,11 +216,11 @@ def pixels_in(folders: Sequence[Path]) -> Look:
                 continue
         return None
 
-    return look
+    return read
 
 
 def pixels_at(name: str) -> Pixels | None:
-    """Reads an image by its whole path, as `pixels_in` does."""
+    """Read an image by its whole path, as `pixels_in` does."""
     return pixels_in([Path(name).parent])(name) if name else None
 
 

@@ -1,4 +1,4 @@
-"""What the data say of a batch: the training targets of each head."""
+"""The training targets of a batch, for each head."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from extraction.features.batch import block_cells
 from extraction.labels import Inventory
 from extraction.schema import Candidate, Example, WordSpan
 
-NOISE_WEIGHT = 0.3  # of a pair with a word that is no mention, beside a pair of mentions
+NOISE_WEIGHT = 0.3  # of a pair with a word outside mentions, relative to a pair of mentions
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What the data say of a batch's cells. M candidate cells a sentence, each of weight 0 where it is padding."""
+    """Targets of a batch's cells. M candidate cells per sentence, each of weight 0 where it is padding."""
 
     allowed: Tensor  # (B, n, band, 1 + types) bool: tags that the cell (i, i + k) may have; all = nothing is known
     i: Tensor  # (B, M) the head's word
     j: Tensor  # (B, M) the tail's word
     related: Tensor  # (B, M, relations) bool
-    annotated: Tensor  # (B, M, relations) bool: whether the data say yes or no
+    annotated: Tensor  # (B, M, relations) bool: whether the relation is annotated
     weights: Tensor  # (B, M)
 
 
@@ -61,7 +61,7 @@ def word_pair_targets(
 ) -> Targets:
     """Targets of a batch of examples.
 
-    `noise`: how many words outside mentions, drawn by `rng`, stand as mentions without relations.
+    `noise`: how many words outside mentions, drawn by `rng`, are added as mentions without relations.
     """
     words = max(len(example.words) for example in examples)
     allowed = np.ones((len(examples), words, band, 1 + len(inventory.types)), bool)
@@ -74,7 +74,7 @@ def word_pair_targets(
 
 
 def _allowed(example: Example, inventory: Inventory, band: int) -> np.ndarray:
-    """(n, band, 1 + types): which tags a cell may have, given what the data set annotates."""
+    """(n, band, 1 + types): which tags a cell may have, by what the data set annotates."""
     size = len(example.words)
     known = np.array([kind in example.types for kind in inventory.types])
     result = np.ones((size, band, 1 + len(known)), bool)
@@ -97,7 +97,7 @@ def _tags(mention: WordSpan, inventory: Inventory, known: np.ndarray) -> np.ndar
         tags[:] = False
         tags[1 + inventory.types.index(mention.type)] = True
     elif not mention.type:
-        tags[0] = False  # some type, and we are not told which
+        tags[0] = False  # some type, which is not annotated
     return tags
 
 

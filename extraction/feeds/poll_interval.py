@@ -7,11 +7,11 @@ from datetime import datetime
 
 SHORTEST_S = 300
 LONGEST_S = 4 * 3600
-NEWEST = 20  # items that tell how often a feed publishes now
+NEWEST = 20  # items from which the present rate of publishing is estimated
 
 
 def next_interval(times: Sequence[datetime], now: datetime, present_s: int, anything_new: bool) -> int:
-    """The seconds until the next poll, from its items' times; where these tell nothing, from whether any was new.
+    """The seconds until the next poll, from its items' times; where there are too few, from whether any was new.
 
     Half the mean time between the newest items, longer while the feed is silent.
     """
@@ -19,7 +19,7 @@ def next_interval(times: Sequence[datetime], now: datetime, present_s: int, anyt
     if len(newest) >= 3:
         mean = (newest[0] - newest[-1]).total_seconds() / (len(newest) - 1)
         silence = (now - newest[0]).total_seconds()
-        wanted = max(mean, silence / 4) / 2
+        interval = max(mean, silence / 4) / 2
     else:
-        wanted = present_s / 2 if anything_new else present_s * 1.5
-    return int(min(max(wanted, SHORTEST_S), LONGEST_S))
+        interval = present_s / 2 if anything_new else present_s * 1.5
+    return int(min(max(interval, SHORTEST_S), LONGEST_S))

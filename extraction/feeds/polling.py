@@ -1,7 +1,7 @@
-"""Polls of feeds: which are due, what their items make of sightings and posts, and when each is polled next.
+"""Poll feeds: claim those that are due, record their items as sightings and posts, and schedule the next poll.
 
-Each page of items is one short transaction that first makes sure of the poll's lease. What the feed said of itself
-(ETag and all) is stored last, so a poll that dies half-way is simply done again.
+Each page of items is one short transaction that first renews the poll's lease. The feed's metadata (such as its ETag)
+is stored last, so a poll that dies half-way is simply done again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from extraction.crawler import canonical_urls, http_client, politeness
 from extraction.crawler.parsers import sandbox
 from extraction.crawler.parsers.feed_parser import MAX_FEED_BYTES, FeedError, FeedItem, ParsedFeed
 from extraction.feeds.poll_interval import LONGEST_S, SHORTEST_S, next_interval
-from extraction.feeds.sightings import Noted, note, note_vanished
+from extraction.feeds.sightings import ItemChanges, recheck_vanished, record_items
 from extraction.models import Feed, Post
 from extraction.posts.versions import Mark
 from extraction.text.cleaning import clean
@@ -41,7 +41,7 @@ ACCEPT = (
 
 @dataclass(slots=True)
 class Polled:
-    """What a round of polls did: feeds claimed, posts that are new, items that changed, and the errors by feed."""
+    """The result of a round of polls: feeds claimed, new posts, changed items, and the errors by feed."""
 
     claimed: int = 0
     new: int = 0
@@ -54,12 +54,12 @@ class LeaseLost(Exception):
 
 
 def poll_due(limit: int = 4, *, mark: Mark, worker: str = "") -> Polled:
-    """Poll at most `limit` feeds that are due. An error is kept with its feed and does not stop the others."""
+    """Poll at most `limit` feeds that are due. An error is stored with its feed and does not stop the others."""
     return poll_all(claim(limit, worker), mark)
 
 
 def poll_all(feeds: Sequence[Feed], mark: Mark, alive: Callable[[], None] = lambda: None) -> Polled:
-    """Polls claimed feeds one after another, `alive` called before each."""
+    """Poll claimed feeds one after another, `alive` called before each."""
     done = Polled(claimed=len(feeds))
     for feed in feeds:
         alive()
@@ -70,10 +70,10 @@ def poll_all(feeds: Sequence[Feed], mark: Mark, alive: Callable[[], None] = lamb
 
 def _poll(feed: Feed, done: Polled, mark: Mark) -> None:
     try:
-        noted = poll_feed(feed, mark)
-        done.new += noted.new
-        done.changed += noted.changed
-        logger.info("Polled: %d new, %d changed.", noted.new, noted.changed)
+        recorded = poll_feed(feed, mark)
+        done.new += recorded.new
+        done.changed += recorded.changed
+        logger.info("Polled: %d new, %d changed.", recorded.new, recorded.changed)
     except LeaseLost:
         return
     except (http_client.FetchError, FeedError) as error:
@@ -90,10 +90,10 @@ def claim(limit: int, worker: str = "") -> list[Feed]:
     return leases.claim(Feed.objects.filter(state=Feed.State.ACTIVE), limit, LEASE, worker)
 
 
-def poll_feed(feed: Feed, mark: Mark) -> Noted:
+def poll_feed(feed: Feed, mark: Mark) -> ItemChanges:
     """Poll one claimed feed; `mark` is called with posts whose link changed.
 
-    What goes wrong is kept with the feed, then raised: FetchError, FeedError, LeaseLost.
+    An error is stored with the feed, then raised: FetchError, FeedError, LeaseLost.
     """
     try:
         politeness.wait_turn(feed.url, PATIENCE)
@@ -105,12 +105,12 @@ def poll_feed(feed: Feed, mark: Mark) -> Noted:
             max_bytes=MAX_FEED_BYTES,
             samples=feed.sample,
             credentials=encrypted_field.open_sealed(feed.credentials),
-            ask_leave=partial(politeness.ask_leave, patience=PATIENCE),
+            check_redirect=partial(politeness.check_redirect, patience=PATIENCE),
         )
         parsed = None if answer.not_modified else sandbox.parse_feed(answer.content, answer.content_type, answer.url)
     except politeness.HostBusy as busy:
         _put_off(feed, busy.seconds)
-        return Noted()
+        return ItemChanges()
     except encrypted_field.Unreadable as error:
         reason = f"The feed's user and password cannot be read: {error} Add the feed again with both in its address."
         _fail(feed, reason)
@@ -122,55 +122,57 @@ def poll_feed(feed: Feed, mark: Mark) -> Noted:
         _fail(feed, str(error))
         raise
     now = timezone.now()
-    noted = _note_all(feed, parsed, now, mark) if parsed is not None else Noted()
-    _succeed(feed, answer, parsed, noted, now)
-    return noted
+    recorded = _record_all(feed, parsed, now, mark) if parsed is not None else ItemChanges()
+    _succeed(feed, answer, parsed, recorded, now)
+    return recorded
 
 
-def _note_all(feed: Feed, parsed: ParsedFeed, now: datetime, mark: Mark) -> Noted:
-    noted = Noted()
+def _record_all(feed: Feed, parsed: ParsedFeed, now: datetime, mark: Mark) -> ItemChanges:
+    recorded = ItemChanges()
     for start in range(0, len(parsed.items), PAGE_OF_ITEMS):
-        noted += _note_page(feed, parsed.items[start : start + PAGE_OF_ITEMS], now, mark)
+        recorded += _record_page(feed, parsed.items[start : start + PAGE_OF_ITEMS], now, mark)
     with transaction.atomic():
         _hold(feed)
-        note_vanished(feed, parsed.items, now)
-    return noted
+        recheck_vanished(feed, parsed.items, now)
+    return recorded
 
 
-def _note_page(feed: Feed, items: Sequence[FeedItem], now: datetime, mark: Mark) -> Noted:
+def _record_page(feed: Feed, items: Sequence[FeedItem], now: datetime, mark: Mark) -> ItemChanges:
     for last_try in (False, True):
         try:
             with transaction.atomic():
                 _hold(feed)
-                noted = note(feed, items, now)
-                if noted.moved:
-                    mark(Post.objects.filter(pk__in=noted.moved))
-                return noted
+                recorded = record_items(feed, items, now)
+                if recorded.moved:
+                    mark(Post.objects.filter(pk__in=recorded.moved))
+                return recorded
         except IntegrityError:
-            # a visit folded a post into another while its item was written: at the second try the other is found
+            # a fetch merged the post into another while its item was written: the second try finds that one
             if last_try:
                 raise
-    return Noted()
+    return ItemChanges()
 
 
 def _hold(feed: Feed) -> None:
-    """The first statement of each of a poll's transactions: the lease goes on, or the poll ends."""
+    """Renew the lease, as the first statement of each of a poll's transactions; where it is lost the poll ends."""
     held = Feed.objects.filter(pk=feed.pk, lease_token=feed.lease_token)
     if not held.update(lease_until=timezone.now() + LEASE):
         raise LeaseLost
 
 
-def _succeed(feed: Feed, answer: http_client.Response, parsed: ParsedFeed | None, noted: Noted, now: datetime) -> None:
+def _succeed(
+    feed: Feed, answer: http_client.Response, parsed: ParsedFeed | None, recorded: ItemChanges, now: datetime
+) -> None:
     items = parsed.items if parsed is not None else []
     times = [item.published for item in items if item.published is not None]
-    interval = next_interval(times, now, feed.interval_s, bool(noted.new))
-    asked = max(http_client.max_age(answer.headers), parsed.ttl if parsed is not None else 0.0)
-    rest = max(timedelta(seconds=interval), min(timedelta(seconds=asked), LONGEST_REST))
+    interval = next_interval(times, now, feed.interval_s, bool(recorded.new))
+    requested = max(http_client.max_age(answer.headers), parsed.ttl if parsed is not None else 0.0)
+    rest = max(timedelta(seconds=interval), min(timedelta(seconds=requested), LONGEST_REST))
     values: dict[str, object] = {"polled_at": now, "failures": 0, "error": "", "error_at": None}
     values |= {"interval_s": interval, "due_at": timezone.now() + rest}
     if parsed is not None:
         values |= _metadata(feed, answer, parsed, now)
-    if noted.new:
+    if recorded.new:
         values["new_at"] = now
     with transaction.atomic():
         values |= _moved(feed, answer.moved_permanently_to)
@@ -189,14 +191,14 @@ def _metadata(feed: Feed, answer: http_client.Response, parsed: ParsedFeed, now:
 
 
 def _moved(feed: Feed, to: str) -> dict[str, object]:
-    """A 301 moves the feed; where that address is a feed of ours already, this one ends. A password stays behind when
-    the host is another: it was given for the old one."""
+    """A 301 moves the feed; where that address is already one of the feeds, this one ends. The password is dropped when
+    the host changes: it was entered for the old one."""
     if not to or to == feed.url:
         return {}
     other = Feed.objects.filter(url=to).exclude(pk=feed.pk).first()
     if other is None:
-        kept = {} if canonical_urls.same_host(feed.url, to) else {"credentials": ""}
-        return {"url": to, "notice": f"The publisher moved this feed from {feed.url}.", **kept}
+        credentials = {} if canonical_urls.same_host(feed.url, to) else {"credentials": ""}
+        return {"url": to, "notice": f"The publisher moved this feed from {feed.url}.", **credentials}
     return {
         "state": Feed.State.GONE,
         "due_at": None,
@@ -216,7 +218,7 @@ def _fetch_failed(feed: Feed, error: http_client.FetchError) -> None:
 
 
 def _fail(feed: Feed, reason: str, rest_s: float = 0.0) -> None:
-    """Keep the error and poll later: twice as late with each failure, at most a day."""
+    """Store the error and poll later: the delay doubles with each failure, up to a day."""
     now, failures = timezone.now(), feed.failures + 1
     backoff = min(max(feed.interval_s, SHORTEST_S) * 2.0 ** min(failures - 1, 12), 86_400.0)
     due = now + max(timedelta(seconds=backoff), min(timedelta(seconds=rest_s), LONGEST_REST))
@@ -228,6 +230,6 @@ def _put_off(feed: Feed, seconds: float) -> None:
 
 
 def _end(feed: Feed, values: dict[str, object]) -> None:
-    """Write what came of a poll and give up the lease, unless it is lost already."""
+    """Write the result of a poll and end the lease, unless it is lost already."""
     held = Feed.objects.filter(pk=feed.pk, lease_token=feed.lease_token)
     held.update(**values, **leases.NO_LEASE)

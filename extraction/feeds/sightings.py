@@ -1,4 +1,4 @@
-"""A feed's items as sightings of posts: decided first, as data, then written in few statements."""
+"""Record a feed's items as sightings of posts, in few statements."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ _CHANGED = ("link", "link_key", "title", "text", "image", "item_hash")
 
 
 @dataclass(slots=True)
-class Noted:
-    """How many posts are new, how many known items changed, and which posts have another link now."""
+class ItemChanges:
+    """The number of new posts and of changed items, and the posts whose link changed."""
 
     new: int = 0
     changed: int = 0
     moved: list[int] = field(default_factory=list)
 
-    def __iadd__(self, other: Noted) -> Noted:
+    def __iadd__(self, other: ItemChanges) -> ItemChanges:
         self.new += other.new
         self.changed += other.changed
         self.moved += other.moved
         return self
 
 
-def note(feed: Feed, items: Sequence[FeedItem], now: datetime) -> Noted:
+def record_items(feed: Feed, items: Sequence[FeedItem], now: datetime) -> ItemChanges:
     """Write a page of a feed's items: new posts, due now; sightings of known posts; changed items, whose posts are
-    visited again. Of an erased post's items only the links are kept. Inside a transaction."""
+    fetched again. Of an erased post's items only the links are kept. Inside a transaction."""
     known = {row.guid: row for row in Sighting.objects.filter(feed=feed, guid__in=[item.guid for item in items])}
     fresh = [item for item in items if item.guid not in known]
-    posts, made = _posts(feed, fresh, now)
+    posts, created = _posts(feed, fresh, now)
     erased = _erased([*posts.values(), *(row.post_id for row in known.values())])
     changed = [
         item
@@ -50,7 +50,7 @@ def note(feed: Feed, items: Sequence[FeedItem], now: datetime) -> Noted:
                 guid=item.guid,
                 first_seen=now,
                 last_seen=now,
-                **(_words(item) | (NO_TEXT if posts[item.guid] in erased else {})),
+                **(_fields(item) | (NO_TEXT if posts[item.guid] in erased else {})),
             )
             for item in fresh
         ],
@@ -58,20 +58,20 @@ def note(feed: Feed, items: Sequence[FeedItem], now: datetime) -> Noted:
     )
     Sighting.objects.filter(feed=feed, guid__in=list(known)).update(last_seen=now)
     moved = _rewrite([(known[item.guid], item) for item in changed], now)
-    return Noted(made, len(changed), moved)
+    return ItemChanges(created, len(changed), moved)
 
 
-def note_vanished(feed: Feed, items: Sequence[FeedItem], now: datetime) -> None:
-    """Visit again what left the feed from its midst: it did not roll off the end, so something may have happened.
+def recheck_vanished(feed: Feed, items: Sequence[FeedItem], now: datetime) -> None:
+    """Recheck posts that left the feed before older ones did: they did not roll off the end, so they may be withdrawn.
 
-    The visit decides; leaving a feed withdraws nothing. Inside a transaction.
+    The fetch decides; leaving a feed alone withdraws nothing. Inside a transaction.
     """
     dated = [item.published for item in items if item.published is not None]
     if feed.listed_at is None or not dated:
         return
     left = Sighting.objects.filter(feed=feed, last_seen__gte=feed.listed_at, last_seen__lt=now)
     left = left.filter(post__published_at__gt=min(dated), post__published_notice="")
-    _visit_again(list(left.values_list("post_id", flat=True)), now)
+    _recheck(list(left.values_list("post_id", flat=True)), now)
 
 
 def _posts(feed: Feed, items: Sequence[FeedItem], now: datetime) -> tuple[dict[str, int], int]:
@@ -82,15 +82,15 @@ def _posts(feed: Feed, items: Sequence[FeedItem], now: datetime) -> tuple[dict[s
     for item in items:
         if names[item.guid] not in found:
             drafts.setdefault(names[item.guid], _draft(feed, item, now))
-    # in the order of their keys: two polls with common links wait for each other and never in a ring
+    # in the order of their keys, so that two polls with common links cannot deadlock
     Post.objects.bulk_create(sorted(drafts.values(), key=lambda post: post.link_key or ""), ignore_conflicts=True)
     ids = dict(
         Post.objects.filter(public_id__in=[post.public_id for post in drafts.values()]).values_list("public_id", "pk")
     )
-    made = {name: ids[post.public_id] for name, post in drafts.items() if post.public_id in ids}
-    # another feed's poll may have made the same post meanwhile
-    found |= made | _known({name for name in drafts if name not in made})
-    return {guid: found[name] for guid, name in names.items()}, len(made)
+    created = {name: ids[post.public_id] for name, post in drafts.items() if post.public_id in ids}
+    # another feed's poll may have created the same post meanwhile
+    found |= created | _known({name for name in drafts if name not in created})
+    return {guid: found[name] for guid, name in names.items()}, len(created)
 
 
 def _erased(posts: Sequence[int]) -> set[int]:
@@ -98,7 +98,7 @@ def _erased(posts: Sequence[int]) -> set[int]:
 
 
 def _known(keys: set[str]) -> dict[str, int]:
-    """The posts of link keys: their own, or those that a feed has shown them under before."""
+    """Posts by link key: their own link, or one under which a feed has listed them before."""
     if not keys:
         return {}
     sighted = Sighting.objects.filter(link_key__in=keys).order_by("-pk").values_list("link_key", "post_id")
@@ -106,7 +106,7 @@ def _known(keys: set[str]) -> dict[str, int]:
     return dict(sighted) | {key: pk for key, pk in named if key}
 
 
-def _visit_again(posts: Sequence[int], now: datetime) -> None:
+def _recheck(posts: Sequence[int], now: datetime) -> None:
     """Make posts due, locked in the order of their ids."""
     live = Post.objects.filter(pk__in=posts).exclude(state=Post.State.ERASED).order_by("pk")
     locked = list(live.select_for_update(no_key=True).values_list("pk", flat=True))
@@ -133,27 +133,27 @@ def _draft(feed: Feed, item: FeedItem, now: datetime) -> Post:
 
 
 def _rewrite(changed: Sequence[tuple[Sighting, FeedItem]], now: datetime) -> list[int]:
-    """Store a changed item's words. A link that is new leads the post there, unless it is another post's; the posts
-    of which that is so."""
+    """Store changed items. A new link becomes that of the post, unless it is another post's. Returns the posts whose
+    link changed."""
     moved_posts: list[int] = []
     if not changed:
         return moved_posts
     taken = _known({canonical_urls.key(item.link) for _, item in changed} - {""})
     for sighting, item in changed:
-        words = _words(item)
-        key, moved = words["link_key"], words["link_key"] != sighting.link_key
-        for name, value in words.items():
+        fields = _fields(item)
+        key, moved = fields["link_key"], fields["link_key"] != sighting.link_key
+        for name, value in fields.items():
             setattr(sighting, name, value)
         if key and moved and key not in taken:
             taken[key] = sighting.post_id
             Post.objects.filter(pk=sighting.post_id).update(link=item.link, link_key=key, etag="", last_modified="")
             moved_posts.append(sighting.post_id)
     Sighting.objects.bulk_update([sighting for sighting, _ in changed], _CHANGED)
-    _visit_again([sighting.post_id for sighting, _ in changed], now)
+    _recheck([sighting.post_id for sighting, _ in changed], now)
     return moved_posts
 
 
-def _words(item: FeedItem) -> dict[str, str]:
+def _fields(item: FeedItem) -> dict[str, str]:
     return {
         "link": item.link,
         "link_key": canonical_urls.key(item.link),

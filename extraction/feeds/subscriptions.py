@@ -1,4 +1,4 @@
-"""What people do with feeds: subscribe, import and export lists, try again, pause, go on, leave."""
+"""Subscriptions to feeds: subscribe, import and export lists, retry, pause and resume."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from kgbuilder.conf import encrypted_field
 
 
 class NoFeedAddress(ValueError):
-    """What was given cannot be the address of a feed; the message is a sentence for people."""
+    """The address cannot be that of a feed; the message is a sentence for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """What came of a subscription. Of a feed that was known: `resumed_from` is the state that it was taken up from, ""
-    where it was polled already, and `new_credentials` says that others than before were given.
+    """The result of a subscription. For a known feed: `resumed_from` is the state from which it was resumed, "" where
+    it was polled already, and `new_credentials` that the user or password changed.
     """
 
     feed: Feed
@@ -33,7 +33,7 @@ class Subscribed:
 
 @dataclass(slots=True)
 class Imported:
-    """What came of an import: each subscription, and what was refused, with why."""
+    """The result of an import: each subscription, and the reasons by refused address."""
 
     subscribed: list[Subscribed] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
@@ -48,9 +48,9 @@ class Imported:
 
 
 def subscribe(url: str, *, title: str = "", sample: bool = False) -> Subscribed:
-    """The feed at `url`, polled from now on. A user and password in the URL are kept apart.
+    """The feed at `url`, polled from now on. A user and password in the URL are stored separately.
 
-    A feed that was paused or had ended is taken up again. Raises NoFeedAddress.
+    A feed that was paused or had ended is resumed. Raises NoFeedAddress.
     """
     address, credentials = _checked(url)
     feed, new = Feed.objects.get_or_create(
@@ -59,18 +59,18 @@ def subscribe(url: str, *, title: str = "", sample: bool = False) -> Subscribed:
     )
     if new:
         return Subscribed(feed, new)
-    others = bool(credentials) and credentials != _opened(feed)
-    if others:
+    changed = bool(credentials) and credentials != _opened(feed)
+    if changed:
         Feed.objects.filter(pk=feed.pk).update(credentials=credentials)
     resumed_from = feed.state if feed.state in (Feed.State.PAUSED, Feed.State.GONE) else ""
     if resumed_from:
         retry(feed)
     feed.refresh_from_db()
-    return Subscribed(feed, new, resumed_from, others)
+    return Subscribed(feed, new, resumed_from, changed)
 
 
 def _opened(feed: Feed) -> str | None:
-    """A feed's user and password; None where they were sealed with a key that is gone."""
+    """A feed's user and password; None where they were encrypted with a key that is gone."""
     try:
         return encrypted_field.open_sealed(feed.credentials)
     except encrypted_field.Unreadable:
@@ -78,17 +78,17 @@ def _opened(feed: Feed) -> str | None:
 
 
 def retry(feed: Feed) -> None:
-    """Poll a feed now, whatever it failed with; its error stays until a poll has succeeded."""
+    """Poll a feed now, whatever its last error; the error stays until a poll has succeeded."""
     _polled(feed).update(state=Feed.State.ACTIVE, due_at=timezone.now())
 
 
 def pause(feed: Feed) -> None:
-    """Poll a feed no more until it is retried; its posts stay."""
+    """Stop polling a feed until it is retried; its posts stay."""
     _polled(feed).update(state=Feed.State.PAUSED, due_at=None)
 
 
 def _polled(feed: Feed) -> QuerySet[Feed]:
-    """What programs send has no address to poll."""
+    """The row of a feed that can be polled; a source of posts sent through the API cannot be."""
     return Feed.objects.filter(pk=feed.pk).exclude(state=Feed.State.SENT)
 
 
@@ -108,19 +108,19 @@ def import_outlines(outlines: Iterable[opml.Outline]) -> Imported:
 
 
 def export_opml() -> bytes:
-    """All feeds but the samples, and what is sent to us, as OPML, without anybody's password."""
+    """All feeds as OPML, without passwords, the samples and the sources of posts sent through the API."""
     feeds = Feed.objects.filter(sample=False).exclude(state=Feed.State.SENT).order_by("title", "url")
     return opml.write(opml.Outline(feed.url, feed.title, feed.site) for feed in feeds)
 
 
 def _checked(url: str) -> tuple[str, str]:
-    said = url.strip()
-    if said.startswith("feed:"):
-        said = said.removeprefix("feed:").removeprefix("//")
-    if "://" not in said:
-        said = f"https://{said.removeprefix('//')}"
+    entered = url.strip()
+    if entered.startswith("feed:"):
+        entered = entered.removeprefix("feed:").removeprefix("//")
+    if "://" not in entered:
+        entered = f"https://{entered.removeprefix('//')}"
     try:
-        address, credentials = http_client.split_credentials(said)
+        address, credentials = http_client.split_credentials(entered)
         parts = urlsplit(address)
     except http_client.FetchError as error:
         raise NoFeedAddress(error.sentence) from error

@@ -1,8 +1,8 @@
-"""What posts' pictures show: looked at once, kept by content and detector, and given to readers with the words.
+"""Detection in posts' pictures: once per content and detector, stored, and passed to readers with the text.
 
-Pictures are due when their copy is kept (`PostImage.due_at`), and those of a post that is read are looked at first. A
-claim puts a picture off by LEASE and counts: one whose looker died TRIED times is left alone and says so, so that no
-picture keeps a post from being read.
+A picture is due once its copy is kept (`PostImage.due_at`); those of a post that is being analysed go first. A claim
+postpones a picture by LEASE and counts an attempt: after MAX_ATTEMPTS at which the worker died, the picture gets an
+error and is not tried again, so that no picture keeps a post from being analysed.
 """
 
 from __future__ import annotations
@@ -29,26 +29,31 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-    from extraction.vision.image_analysis import Seen, Sight
+    from extraction.vision.image_analysis import ImageAnalyser, ImageContent
 
 logger = logging.getLogger(__name__)
 
 BATCH = 16
 LEASE = timedelta(minutes=10)
-TRIED = 3
+MAX_ATTEMPTS = 3
 READING_SIDE = 512  # pixels of the longer side of the copy that networks read
-LOOKED_AT = 640  # pixels of the longer side that detectors take at most: a larger copy is decoded at a fraction
-DIED = f"The detector stopped unexpectedly {TRIED} times on this picture. `manage.py see_pictures --again` retries it."
+DETECTOR_SIDE = (
+    640  # pixels of the longer side that detectors take at most: a larger copy is scaled down while decoding
+)
+DIED = (
+    f"The detector stopped unexpectedly {MAX_ATTEMPTS} times on this picture. "
+    "`manage.py see_pictures --again` retries it."
+)
 
 
 def due() -> bool:
-    """Whether any picture waits to be looked at."""
+    """Whether any picture waits for detection."""
     return PostImage.objects.filter(due_at__lte=timezone.now()).exclude(file="").exists()
 
 
-def again(images: QuerySet[PostImage]) -> int:
-    """Makes these pictures due, and forgets what went wrong with them; how many."""
-    # First: which pictures failed is read off the rows that are deleted next.
+def make_due(images: QuerySet[PostImage]) -> int:
+    """Make these pictures due and delete their errors; returns how many."""
+    # First, because which pictures failed is known by the rows that are deleted next.
     count = images.exclude(file="").update(due_at=timezone.now(), attempts=0)
     RegionSet.objects.filter(sha256__in=PostImage.objects.filter(due_at__isnull=False).values("sha256")).exclude(
         error=""
@@ -56,59 +61,61 @@ def again(images: QuerySet[PostImage]) -> int:
     return count
 
 
-def look_at_due(sight: Sight, limit: int = BATCH) -> int:
-    """Claims due pictures and looks at them; how many were claimed."""
+def detect_due(analyser: ImageAnalyser, limit: int = BATCH) -> int:
+    """Claim due pictures and run the detector on them; returns how many were claimed."""
     rows = leases.claim(PostImage.objects.exclude(file=""), limit, LEASE, attempts=F("attempts") + 1)
-    _look(sight, rows)
+    _detect(analyser, rows)
     return len(rows)
 
 
-def with_pictures(claims: Sequence[Claimed], sight: Sight | None) -> list[Claimed]:
-    """The claims, their documents with pictures and what these show, looked at now where nobody has yet."""
-    shown = _shown([claimed.document.id for claimed in claims])
-    images = [image for found in shown.values() for image in found]
+def with_pictures(claims: Sequence[Claimed], analyser: ImageAnalyser | None) -> list[Claimed]:
+    """The claims, their documents with pictures, regions and scene graphs; detection runs now where it has not yet."""
+    pictures = _pictures([claimed.document.id for claimed in claims])
+    images = [image for rows in pictures.values() for image in rows]
     if not images:
         return list(claims)
-    known = _known(images, sight)
-    if sight is not None:
-        unseen = [image for image in images if image.sha256 not in known and image.file]
-        PostImage.objects.filter(pk__in=[image.pk for image in unseen]).update(
+    known = _known(images, analyser)
+    if analyser is not None:
+        undetected = [image for image in images if image.sha256 not in known and image.file]
+        PostImage.objects.filter(pk__in=[image.pk for image in undetected]).update(
             due_at=timezone.now() + LEASE, attempts=F("attempts") + 1
         )
-        known |= _look(sight, unseen)
-    return [replace(claimed, document=_with(claimed.document, shown[claimed.document.id], known)) for claimed in claims]
+        known |= _detect(analyser, undetected)
+    return [
+        replace(claimed, document=_with(claimed.document, pictures[claimed.document.id], known)) for claimed in claims
+    ]
 
 
 def features_of(row: RegionSet) -> dict[str, np.ndarray]:
-    """What was kept of a picture beside its regions: `vectors` (objects, d), `depth` (side, side); {} where nothing."""
+    """The stored features of a picture: `vectors` (objects, d), `depth` (side, side); {} where there are none."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
         return load_file(Path(settings.FEATURES_ROOT) / row.features) if row.features else {}
     except (OSError, SafetensorError) as error:
-        logger.warning("What was kept of picture %s cannot be read: %s", row.sha256, error)
+        logger.warning("The features of picture %s cannot be read: %s", row.sha256, error)
         return {}
 
 
 def reading_copy(sha256: str) -> Path:
-    """Where the small copy lies that networks read, whatever becomes of the one that is shown."""
+    """The path of the small copy that networks read, which is kept when the one for display is deleted."""
     return Path(settings.FEATURES_ROOT) / sha256[:2] / f"{sha256}.jpg"
 
 
 def make_reading_copy(image: PostImage) -> Path | None:
-    """The small copy, made where it is not there; None where the picture cannot be opened any more."""
+    """The small copy, created where it does not exist; None where the picture cannot be opened any more."""
     place = reading_copy(image.sha256)
     if place.is_file():
         return place
-    whole = _opened(image)
-    return None if whole is None else _small(whole, image)
+    picture = _opened(image)
+    return None if picture is None else _small(picture, image)
 
 
-def _small(whole: Image.Image, image: PostImage) -> Path:
+def _small(picture: Image.Image, image: PostImage) -> Path:
     place = reading_copy(image.sha256)
     if not place.is_file():
-        small = whole.copy()
+        small = picture.copy()
         small.thumbnail((READING_SIDE, READING_SIDE))
         place.parent.mkdir(parents=True, exist_ok=True)
         small.save(draft := place.with_suffix(f".{image.pk}.draft"), "JPEG", quality=90)
@@ -117,13 +124,12 @@ def _small(whole: Image.Image, image: PostImage) -> Path:
 
 
 def _opened(image: PostImage) -> Image.Image | None:
-    """The kept copy, upright in RGB, a large one at the fraction of its size that is still LOOKED_AT; None where it is
-    gone."""
+    """The kept copy, upright in RGB, a large one scaled down to about DETECTOR_SIDE; None where it is gone."""
     from PIL import Image
 
     try:
         with Image.open(Path(settings.MEDIA_ROOT) / image.file, formats=("JPEG",)) as found:
-            share = LOOKED_AT / max(found.size)
+            share = DETECTOR_SIDE / max(found.size)
             found.draft("RGB", (max(1, round(found.width * share)), max(1, round(found.height * share))))
             return found.convert("RGB")
     except (OSError, ValueError) as error:
@@ -131,8 +137,8 @@ def _opened(image: PostImage) -> Image.Image | None:
         return None
 
 
-def _shown(posts: Iterable[str]) -> dict[str, list[PostImage]]:
-    """The pictures of each post by its public id, the lead picture first; those of which something is left."""
+def _pictures(posts: Iterable[str]) -> dict[str, list[PostImage]]:
+    """The pictures of each post by its public id, the lead picture first; only those that have been fetched."""
     found: dict[str, list[PostImage]] = defaultdict(list)
     rows = PostImage.objects.filter(post__public_id__in=list(posts)).exclude(sha256="").select_related("post")
     for row in rows.order_by("position", "pk"):
@@ -141,75 +147,82 @@ def _shown(posts: Iterable[str]) -> dict[str, list[PostImage]]:
     return found
 
 
-def _known(images: Iterable[PostImage], sight: Sight | None) -> dict[str, RegionSet]:
-    """What was seen in these pictures by this sight; without one, and of those let go, by the last that looked."""
+def _known(images: Iterable[PostImage], analyser: ImageAnalyser | None) -> dict[str, RegionSet]:
+    """Stored detections of this analyser by picture; without one, and for deleted copies, those of the latest
+    detector."""
     rows = RegionSet.objects.filter(sha256__in={image.sha256 for image in images}).order_by("seen_at")
     gone = {image.sha256 for image in images if not image.file}
-    return {row.sha256: row for row in rows if sight is None or row.detector == sight.version or row.sha256 in gone}
+    return {
+        row.sha256: row for row in rows if analyser is None or row.detector == analyser.version or row.sha256 in gone
+    }
 
 
-def _look(sight: Sight, images: Sequence[PostImage]) -> dict[str, RegionSet]:
-    """Looks at each content once and keeps what it shows, all in one go; nothing is held open meanwhile."""
-    from extraction.vision.image_analysis import Seen
+def _detect(analyser: ImageAnalyser, images: Sequence[PostImage]) -> dict[str, RegionSet]:
+    """Run detection once per content and store the results in one transaction, which is not open meanwhile."""
+    from extraction.vision.image_analysis import ImageContent
 
     first = {image.sha256: image for image in images}
-    found = _known(first.values(), sight)
-    wanted = [image for sha256, image in first.items() if sha256 not in found]
-    tried = [image for image in wanted if image.attempts < TRIED]
-    pixels = {image.sha256: array for image in tried if (array := _pixels(image)) is not None}
-    looked = zip(pixels, sight.look(list(pixels.values())), strict=True)
-    made = [_row(sha256, sight.version, seen) for sha256, seen in looked]
-    for image in wanted:
-        if image.attempts >= TRIED:
-            made.append(_row(image.sha256, sight.version, Seen(missing=("detector",), error=DIED)))
+    found = _known(first.values(), analyser)
+    missing = [image for sha256, image in first.items() if sha256 not in found]
+    to_try = [image for image in missing if image.attempts < MAX_ATTEMPTS]
+    pixels = {image.sha256: array for image in to_try if (array := _pixels(image)) is not None}
+    results = zip(pixels, analyser.analyse(list(pixels.values())), strict=True)
+    rows = [_row(sha256, analyser.version, content) for sha256, content in results]
+    for image in missing:
+        if image.attempts >= MAX_ATTEMPTS:
+            rows.append(_row(image.sha256, analyser.version, ImageContent(missing=("detector",), error=DIED)))
     with transaction.atomic():
         RegionSet.objects.bulk_create(
-            made, update_conflicts=True, unique_fields=["sha256", "detector"], update_fields=list(_SEEN)
+            rows, update_conflicts=True, unique_fields=["sha256", "detector"], update_fields=list(_DETECTED)
         )
         PostImage.objects.filter(sha256__in=list(first)).update(due_at=None, attempts=0)
-    return found | {row.sha256: row for row in made}
+    return found | {row.sha256: row for row in rows}
 
 
 def _pixels(image: PostImage) -> np.ndarray | None:
-    """The copy that is shown, upright (height, width, 3), decoded once for this and the small one; None: it is gone."""
+    """The copy that is shown, upright (height, width, 3), decoded once for this and the small copy; None: it is
+    gone."""
     import numpy as np
 
-    whole = _opened(image)
-    if whole is None:
+    picture = _opened(image)
+    if picture is None:
         return None
-    _small(whole, image)
-    return np.asarray(whole)
+    _small(picture, image)
+    return np.asarray(picture)
 
 
-_SEEN = ("regions", "scene", "features", "missing", "error", "seen_at")
+_DETECTED = ("regions", "scene", "features", "missing", "error", "seen_at")
 
 
-def _row(sha256: str, version: str, seen: Seen) -> RegionSet:
-    """What is kept of it; its features are written to their file, the row is not saved."""
+def _row(sha256: str, version: str, content: ImageContent) -> RegionSet:
+    """An unsaved row of the results; the features are written to their file."""
     return RegionSet(
         sha256=sha256,
         detector=version,
         seen_at=timezone.now(),
         regions=[
-            {"box": list(one.box), "class": one.label, "score": one.score, "depth": one.depth} for one in seen.regions
+            {"box": list(one.box), "class": one.label, "score": one.score, "depth": one.depth}
+            for one in content.regions
         ],
         scene=[
             {
                 **{"subject": edge.subject, "object": edge.object, "predicate": edge.predicate},
                 **{"kind": edge.kind, "score": round(edge.score, 4)},
             }
-            for edge in seen.edges
+            for edge in content.edges
         ],
-        features=_keep_features(sha256, version, seen),
-        missing=list(seen.missing),
-        error=seen.error,
+        features=_keep_features(sha256, version, content),
+        missing=list(content.missing),
+        error=content.error,
     )
 
 
-def _keep_features(sha256: str, version: str, seen: Seen) -> str:
+def _keep_features(sha256: str, version: str, content: ImageContent) -> str:
     from safetensors.numpy import save_file
 
-    arrays = {name: array for name, array in (("vectors", seen.vectors), ("depth", seen.depth)) if array is not None}
+    arrays = {
+        name: array for name, array in (("vectors", content.vectors), ("depth", content.depth)) if array is not None
+    }
     if not arrays:
         return ""
     name = f"{sha256[:2]}/{sha256}-{hashlib.sha256(version.encode()).hexdigest()[:12]}.safetensors"
@@ -222,7 +235,7 @@ def _keep_features(sha256: str, version: str, seen: Seen) -> str:
 
 
 def _with(document: Document, images: Sequence[PostImage], known: dict[str, RegionSet]) -> Document:
-    """The document with the pictures' small copies, regions and scene; indexes count over all its pictures."""
+    """The document with its pictures' small copies, regions and scene; indexes count over all its pictures."""
     files: list[str] = []
     contents, captions = tuple(one.sha256 for one in images), tuple(one.caption for one in images)
     regions: list[Region] = []
@@ -242,7 +255,7 @@ def _with(document: Document, images: Sequence[PostImage], known: dict[str, Regi
         scene=tuple(scene),
         contents=contents,
         captions=captions,
-        looked=all(row is not None and not row.error for row in map(known.get, contents)),
+        detected=all(row is not None and not row.error for row in map(known.get, contents)),
     )
 
 

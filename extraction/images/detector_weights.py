@@ -1,8 +1,8 @@
-"""Weights of detectors and other networks for pictures: what can be had, from where, how large, under which licence.
+"""Weights of detectors and other networks for pictures: their addresses, sizes and licences, and fetching them.
 
-Nothing is shipped and nothing is fetched unless a setting or `manage.py fetch_weights` names it. What is fetched lies
-in WEIGHTS_ROOT, and is used only if its SHA-256 is the one written here; where none is known, the first fetch's is
-written down beside the file, and a later one must be the same.
+Nothing is shipped and nothing is fetched unless a setting or `manage.py fetch_weights` names it. Fetched files lie in
+WEIGHTS_ROOT, and are used only if their SHA-256 is the one written here; where none is known, that of the first fetch
+is stored beside the file, and a later one must be the same.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ SUM = ".sha256"  # beside a file: its digest
 
 
 class WeightsMissing(Exception):
-    """The weights cannot be had; the message says what to do."""
+    """The weights are not available; the message names the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One file: where from, about how large, and its SHA-256 ("": not known)."""
+class WeightsFile:
+    """One file: its address, its approximate size, and its SHA-256 ("": not known)."""
 
     name: str
     url: str
@@ -37,30 +37,30 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What a setting may name. Several files make a folder."""
+    """Weights that a setting may name. Several files make a folder."""
 
     name: str
     what: str
     licence: str
-    parts: tuple[Part, ...]
+    files: tuple[WeightsFile, ...]
     needs: str = ""
 
     @property
     def size(self) -> int:
-        return sum(part.size for part in self.parts)
+        return sum(file.size for file in self.files)
 
     def path(self) -> Path:
-        """Where it lies when it has been fetched."""
+        """The path of the fetched file or folder."""
         folder = Path(settings.WEIGHTS_ROOT)
-        return folder / self.name if len(self.parts) > 1 else folder / self.parts[0].name
+        return folder / self.name if len(self.files) > 1 else folder / self.files[0].name
 
 
 _YOLOX = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/"
 _HUB = "https://huggingface.co/"
 
 
-def _folder(repository: str, *files: tuple[str, int]) -> tuple[Part, ...]:
-    return tuple(Part(name, f"{_HUB}{repository}/resolve/main/{name}", size) for name, size in files)
+def _folder(repository: str, *sizes: tuple[str, int]) -> tuple[WeightsFile, ...]:
+    return tuple(WeightsFile(name, f"{_HUB}{repository}/resolve/main/{name}", size) for name, size in sizes)
 
 
 WEIGHTS: dict[str, Weights] = {
@@ -71,7 +71,7 @@ WEIGHTS: dict[str, Weights] = {
             "objects of 80 kinds (COCO); small and fast",
             "Apache-2.0",
             (
-                Part(
+                WeightsFile(
                     "yolox_nano.onnx",
                     _YOLOX + "yolox_nano.onnx",
                     3_659_407,
@@ -83,14 +83,14 @@ WEIGHTS: dict[str, Weights] = {
             "yolox-s",
             "objects of 80 kinds (COCO); better and slower",
             "Apache-2.0",
-            (Part("yolox_s.onnx", _YOLOX + "yolox_s.onnx", 35_900_000),),
+            (WeightsFile("yolox_s.onnx", _YOLOX + "yolox_s.onnx", 35_900_000),),
         ),
         Weights(
             "fastestdet",
-            "objects of 80 kinds (COCO); the fastest and the least sure",
+            "objects of 80 kinds (COCO); the fastest and least accurate",
             "BSD-3-Clause",
             (
-                Part(
+                WeightsFile(
                     "FastestDet.onnx",
                     "https://raw.githubusercontent.com/dog-qiuqiu/FastestDet/main/example/onnx-runtime/FastestDet.onnx",
                     998_169,
@@ -103,7 +103,7 @@ WEIGHTS: dict[str, Weights] = {
             "faces (FACE_WEIGHTS)",
             "MIT",
             (
-                Part(
+                WeightsFile(
                     "version-RFB-320.onnx",
                     "https://raw.githubusercontent.com/Linzaer/Ultra-Light-Fast-Generic-Face-Detector-1MB/"
                     "0f9ca4a9fc80170fd505168fd1132b837141f7df/models/onnx/version-RFB-320.onnx",
@@ -117,7 +117,7 @@ WEIGHTS: dict[str, Weights] = {
             "objects of 80 kinds (COCO), ultralytics",
             "AGPL-3.0",
             (
-                Part(
+                WeightsFile(
                     "yolo11n.pt",
                     "https://github.com/ultralytics/assets/releases/download/v8.3.0/yolo11n.pt",
                     5_613_764,
@@ -156,15 +156,15 @@ WEIGHTS: dict[str, Weights] = {
 }
 
 
-def there(setting: str | Path) -> Path:
+def path_of(setting: str | Path) -> Path:
     """The file or folder that a setting names; a name's weights are fetched on first use. Raises WeightsMissing."""
     if isinstance(setting, Path):
         return setting
     one = named(setting)
     if not complete(one):
         return fetch_weights(one)
-    for part in one.parts:
-        _check(_place(one, part), part)
+    for file in one.files:
+        _check(_place(one, file), file)
     return one.path()
 
 
@@ -179,48 +179,48 @@ def named(name: str) -> Weights:
 
 def complete(one: Weights) -> bool:
     """Whether all files have been fetched. A file is renamed to its name when it is whole and its digest right."""
-    return all(_place(one, part).is_file() for part in one.parts)
+    return all(_place(one, file).is_file() for file in one.files)
 
 
 def fetch_weights(one: Weights) -> Path:
-    """Fetch what is not there. Raises WeightsMissing, with nothing half written."""
-    for part in one.parts:
-        if not _place(one, part).is_file():
-            _fetch(one, part)
+    """Fetch the files that do not exist. Raises WeightsMissing, with no file half written."""
+    for file in one.files:
+        if not _place(one, file).is_file():
+            _fetch(one, file)
     return one.path()
 
 
-def _place(one: Weights, part: Part) -> Path:
-    return one.path() / part.name if len(one.parts) > 1 else one.path()
+def _place(one: Weights, file: WeightsFile) -> Path:
+    return one.path() / file.name if len(one.files) > 1 else one.path()
 
 
-def _check(place: Path, part: Part) -> None:
-    """A file that somebody put there by hand is the one that is meant."""
-    with place.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest() if part.sha256 else ""
-    if found != part.sha256:
+def _check(place: Path, file: WeightsFile) -> None:
+    """Check the digest of a file, which somebody may have put there by hand."""
+    with place.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest() if file.sha256 else ""
+    if found != file.sha256:
         raise WeightsMissing(
-            f"{place} has the SHA-256 {found} and not {part.sha256}: remove it, and it is fetched again."
+            f"{place} has the SHA-256 {found} and not {file.sha256}: remove it, and it is fetched again."
         )
 
 
-def _fetch(one: Weights, part: Part) -> None:
-    place = _place(one, part)
+def _fetch(one: Weights, file: WeightsFile) -> None:
+    place = _place(one, file)
     beside = place.with_name(place.name + SUM)
     try:
-        content = http_client.get(part.url, max_bytes=2 * part.size + (1 << 20), deadline=FETCH_SECONDS).content
+        content = http_client.get(file.url, max_bytes=2 * file.size + (1 << 20), deadline=FETCH_SECONDS).content
     except http_client.FetchError as error:
         raise WeightsMissing(
-            f"The weights {one.name} could not be fetched: {error.sentence} Fetch {part.url} elsewhere and put it at "
+            f"The weights {one.name} could not be fetched: {error.sentence} Fetch {file.url} elsewhere and put it at "
             f"{place}, or name another file in the setting."
         ) from error
     digest = hashlib.sha256(content).hexdigest()
-    noted = beside.read_text(encoding="ascii").split()[:1] if beside.is_file() else []
-    known = part.sha256 or "".join(noted)
+    stored = beside.read_text(encoding="ascii").split()[:1] if beside.is_file() else []
+    known = file.sha256 or "".join(stored)
     if known and digest != known:
         raise WeightsMissing(
-            f"What {part.url} gives has the SHA-256 {digest} and not {known}: it was not kept. Its publisher has "
-            "changed it, or somebody on the way has."
+            f"What {file.url} gives has the SHA-256 {digest} and not {known}: it was not kept. Its publisher has "
+            "changed it, or it was altered on the way."
         )
     _write(place, content)
     beside.write_text(f"{digest}  {place.name}\n", encoding="ascii")

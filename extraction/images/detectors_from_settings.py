@@ -1,4 +1,4 @@
-"""What looks at pictures here, as the settings choose it (DETECTOR_WEIGHTS and those beside it)."""
+"""Load the detectors that the settings choose (DETECTOR_WEIGHTS and related ones)."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ if TYPE_CHECKING:
     from extraction.vision.depth import Estimator
     from extraction.vision.detection import Detector
     from extraction.vision.grounding import Grounder
-    from extraction.vision.image_analysis import Sight
+    from extraction.vision.image_analysis import ImageAnalyser
     from extraction.vision.scene_graph import Interactions
 
 logger = logging.getLogger(__name__)
 
-AGAIN_SECONDS = 600.0  # after a failure: weights may have been put there meanwhile
+RETRY_SECONDS = 600.0  # after a failure: weights may have been put there meanwhile
 
-_kept: Sight | None = None
-_failed_at = -AGAIN_SECONDS
+_kept: ImageAnalyser | None = None
+_failed_at = -RETRY_SECONDS
 
 
-def load() -> Sight | None:
-    """The sight of the settings, loaded once a process; None where no detector is set. Raises WeightsMissing."""
+def load() -> ImageAnalyser | None:
+    """The image analyser of the settings, loaded once per process; None where no detector is set. Raises
+    WeightsMissing."""
     global _kept
     if settings.DETECTOR_WEIGHTS is None:
         return None
@@ -37,23 +38,23 @@ def load() -> Sight | None:
     return _kept
 
 
-def load_or_say() -> Sight | None:
-    """As `load`; what is missing is logged, and tried again some time later."""
+def load_or_log() -> ImageAnalyser | None:
+    """As `load`, but missing weights are logged, and loading is tried again after some time."""
     global _failed_at
-    if time.monotonic() - _failed_at < AGAIN_SECONDS:
+    if time.monotonic() - _failed_at < RETRY_SECONDS:
         return None
     try:
         return load()
     except WeightsMissing as error:
         _failed_at = time.monotonic()
-        logger.warning("Pictures are shown and not looked into: %s", error)
+        logger.warning("Pictures are shown, but nothing is detected in them: %s", error)
         return None
 
 
-def forget() -> None:
-    """Loads anew the next time."""
+def reset() -> None:
+    """Load again the next time."""
     global _kept, _failed_at
-    _kept, _failed_at = None, -AGAIN_SECONDS
+    _kept, _failed_at = None, -RETRY_SECONDS
 
 
 def grounder() -> Grounder | None:
@@ -62,19 +63,19 @@ def grounder() -> Grounder | None:
         return None
     from extraction.vision.grounding import ZeroShot
 
-    folder = detector_weights.there(settings.GROUNDING_MODEL)
+    folder = detector_weights.path_of(settings.GROUNDING_MODEL)
     try:
         return ZeroShot.load(folder, settings.DEVICE)
     except (ImportError, OSError, ValueError) as error:
         raise WeightsMissing(f"No zero-shot detector can be read from {folder} ({str(error)[:200]}).") from error
 
 
-def _load() -> Sight:
-    from extraction.vision.image_analysis import Sight
+def _load() -> ImageAnalyser:
+    from extraction.vision.image_analysis import ImageAnalyser
 
     detector = _detector(settings.DETECTOR_WEIGHTS)
     assert detector is not None
-    return Sight(
+    return ImageAnalyser(
         detector,
         faces=_detector(settings.FACE_WEIGHTS),
         depth=_depth(),
@@ -91,7 +92,7 @@ def _detector(setting: object) -> Detector | None:
     if setting is None:
         return None
     try:
-        return load_detector.load(detector_weights.there(setting), settings.DEVICE)  # type: ignore[arg-type]
+        return load_detector.load(detector_weights.path_of(setting), settings.DEVICE)  # type: ignore[arg-type]
     except DetectorMissing as error:
         raise WeightsMissing(str(error)) from error
 
@@ -102,7 +103,7 @@ def _depth() -> Estimator | None:
     if settings.DEPTH_MODEL is None:
         return None
     try:
-        return depth.TransformersDepth.load(detector_weights.there(settings.DEPTH_MODEL), settings.DEVICE)
+        return depth.TransformersDepth.load(detector_weights.path_of(settings.DEPTH_MODEL), settings.DEVICE)
     except depth.DepthMissing as error:
         raise WeightsMissing(str(error)) from error
 
@@ -112,7 +113,7 @@ def _interactions() -> Interactions | None:
         return None
     module, _, name = settings.PREDICATE_CLASSIFIER.partition(":")
     try:
-        made: Interactions = getattr(import_module(module), name)
+        classifier: Interactions = getattr(import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise WeightsMissing(f"PREDICATE_CLASSIFIER cannot be loaded ({error}): it takes module:callable.") from error
-    return made
+    return classifier

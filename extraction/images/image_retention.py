@@ -1,5 +1,5 @@
-"""Lets the copies of pictures go after PICTURE_DAYS. What was seen in them stays, and the small copy that networks read
-and nobody is shown: so a post is read again as it was read first."""
+"""Delete the copies of pictures after PICTURE_DAYS. Detections stay, and so does the small copy that networks read and
+that is never shown: a post can be analysed again with the same inputs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from django.utils import timezone
 from extraction.images.detection import make_reading_copy
 from extraction.models import PostImage, RegionSet
 
-SOME = 50
+BATCH = 50
 
 
 def old_pictures() -> QuerySet[PostImage]:
-    """Those whose copies are due to go; where a detector is set, only what was looked at; none if PICTURE_DAYS is 0."""
+    """Pictures whose copies are to be deleted; where a detector is set, only after detection; none if PICTURE_DAYS is
+    0."""
     if not settings.PICTURE_DAYS:
         return PostImage.objects.none()
     old = timezone.now() - timedelta(days=settings.PICTURE_DAYS)
@@ -28,8 +29,8 @@ def old_pictures() -> QuerySet[PostImage]:
     return rows.order_by("pk")
 
 
-def let_go(limit: int = SOME) -> int:
-    """Lets at most `limit` copies go; how many."""
+def delete_old_copies(limit: int = BATCH) -> int:
+    """Delete the copies of at most `limit` pictures; returns how many."""
     chosen = list(old_pictures()[:limit])
     for image in chosen:
         make_reading_copy(image)
@@ -39,8 +40,8 @@ def let_go(limit: int = SOME) -> int:
         )
     files = {name for image in chosen for name in (image.file, image.thumbnail) if name}
     # A younger post may show the same picture.
-    held = set(PostImage.objects.filter(file__in=files).values_list("file", flat=True))
-    held |= set(PostImage.objects.filter(thumbnail__in=files).values_list("thumbnail", flat=True))
-    for name in sorted(files - held):
+    in_use = set(PostImage.objects.filter(file__in=files).values_list("file", flat=True))
+    in_use |= set(PostImage.objects.filter(thumbnail__in=files).values_list("thumbnail", flat=True))
+    for name in sorted(files - in_use):
         default_storage.delete(name)
     return len(chosen)

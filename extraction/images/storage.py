@@ -1,8 +1,8 @@
-"""A post's picture: fetched, known by its content, and kept as copies of our own making.
+"""Fetch pictures, identify them by their content, and store re-encoded copies.
 
-What publishers send is never stored or served: a picture is decoded within limits and written anew as JPEG, upright and
-in sRGB's three channels, so that neither a hidden payload nor a location in its metadata comes along. The limits are
-read off the header, before a pixel is decoded, so a file that declares 50,000 x 50,000 pixels costs nothing.
+The bytes of publishers are never stored or served: a picture is decoded within limits and encoded again as JPEG,
+upright and with three channels, so that no hidden payload and no location in its metadata is copied. The limits are
+checked with the header, before a pixel is decoded, so a file that declares 50,000 x 50,000 pixels costs nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_BYTES = 15 << 20
 MAX_PIXELS = 50_000_000  # of a JPEG, which is decoded at a fraction of its size
 MAX_PIXELS_WHOLE = 25_000_000  # of others, which are decoded whole: 100 MB at most
 MAX_SCANS = 100  # of a progressive JPEG; cameras and editors write about ten, each costs a pass over all pixels
-SMALLEST = 64  # pixels a side; smaller ones are logos and tracking dots
+SMALLEST = 64  # pixels a side; smaller ones are logos and tracking pixels
 LARGEST = 1600  # pixels of the kept copy's longer side
 THUMBNAIL = 320
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
@@ -60,7 +60,7 @@ class NotAPicture(ValueError):
 @dataclass(frozen=True, slots=True)
 class Picture:
     """A kept copy: `file` and `thumbnail` under the media folder, the copy's size in pixels, the SHA-256 of what was
-    fetched, and the hash of how it looks ("" for a plain surface)."""
+    fetched, and its perceptual hash ("" for a plain surface)."""
 
     file: str
     width: int
@@ -71,13 +71,13 @@ class Picture:
     look: str = ""
 
 
-def fetch_picture(url: str, media: Path, ask_leave: Callable[[str], None] | None = None) -> Picture:
-    """Fetch and keep the picture at `url`. Raises FetchError, NotAPicture, and what `ask_leave` raises."""
-    return keep(http_client.get(url, accept=ACCEPT, max_bytes=MAX_BYTES, ask_leave=ask_leave).content, media)
+def fetch_picture(url: str, media: Path, check_redirect: Callable[[str], None] | None = None) -> Picture:
+    """Fetch and keep the picture at `url`. Raises FetchError, NotAPicture, and what `check_redirect` raises."""
+    return keep(http_client.get(url, accept=ACCEPT, max_bytes=MAX_BYTES, check_redirect=check_redirect).content, media)
 
 
 def keep(content: bytes, media: Path) -> Picture:
-    """Write copies of a picture under `media`, named by what was fetched: the same one twice is kept once."""
+    """Write copies of a picture under `media`, named by the hash of its bytes: the same picture is kept once."""
     digest = hashlib.sha256(content).hexdigest()
     upright = decoded(content)
     name = f"pictures/{digest[:2]}/{digest}"
@@ -141,7 +141,7 @@ def look_alike(one: str, other: str) -> bool:
 
 
 def _check_kind(content: bytes) -> None:
-    """Says what else it is, where it is something else that is known."""
+    """Raise NotAPicture for content of another known kind, which the message names."""
     if not content:
         raise NotAPicture("The file is empty.")
     beginning = content[:1000].lstrip().lower()
@@ -160,7 +160,7 @@ def _check_size(kind: str | None, width: int, height: int) -> None:
 
 
 def _flat(picture: Image.Image) -> Image.Image:
-    """Three channels of eight bits, what shines through on white."""
+    """The picture with three channels of eight bits, transparency on white."""
     from PIL import Image
 
     if picture.mode.startswith("I"):  # 16 bits a pixel, which convert() would cut off at 255
@@ -174,15 +174,15 @@ def _flat(picture: Image.Image) -> Image.Image:
 
 
 def _jpeg(picture: Image.Image) -> bytes:
-    written = io.BytesIO()
+    buffer = io.BytesIO()
     clean = picture.copy()
-    clean.info.clear()  # comments and profiles would be written along
-    clean.save(written, "JPEG", quality=85, optimize=True)
-    return written.getvalue()
+    clean.info.clear()  # else comments and profiles would be written too
+    clean.save(buffer, "JPEG", quality=85, optimize=True)
+    return buffer.getvalue()
 
 
 def _write(path: Path, content: bytes) -> None:
-    """A draft that is renamed: a killed worker leaves no half picture."""
+    """Write a draft and rename it, so that a killed worker leaves no half picture."""
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)

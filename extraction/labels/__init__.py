@@ -1,4 +1,4 @@
-"""Entity types, relations, and what each data set's labels mean in them. No Django, no numpy."""
+"""Entity types, relations, and the mapping of each data set's labels to them. No Django, no numpy."""
 
 from extraction.labels.mappings import (
     CROSSRE_DOMAINS,

@@ -1,4 +1,4 @@
-"""`docs/labels.md`, made from the inventory of entity types and relations. No Django."""
+"""Write `docs/labels.md` from the inventory of entity types and relations. No Django."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RELATIONS_INTRODUCTION = """\
 ## Relations
 
 Head and tail are the entity types that the ends of a relation may have. *exact* means that the relation is the
-same as the Wikidata property, *close* nearly the same, *broad* that the property says more. A symmetric relation
+same as the Wikidata property, *close* nearly the same, *broad* that the property covers more. A symmetric relation
 holds in both directions; an inverse is the same relation from the tail's side.
 """
 

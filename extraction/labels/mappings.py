@@ -1,7 +1,7 @@
-"""Each data set's labels, mapped to the inventory with their direction, or kept as they are ("native").
+"""Map each data set's labels to the inventory, with their direction, or keep them as they are ("native").
 
-A mapped relation label gives `(key, turned, match)`: `turned` means that the data set's head is our tail. `match` says
-how the data set's label stands to our key, in the same words as for Wikidata's properties.
+A mapped relation label gives `(key, turned, match)`: `turned` means that the data set's head is our tail. `match`
+compares the data set's label with our key, in the same terms as for Wikidata's properties.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class MappedLabel(NamedTuple):
     match: Match = "exact"
 
 
-# "" means: a mention is annotated, but its type is none that can be told from the label.
+# "" means: a mention is annotated, but the label does not give its type.
 _MNRE_TYPES = {"per": "person", "org": "organization", "loc": "location", "misc": "miscellaneous"}
 _TWITTER2015_TYPES = {"PER": "person", "ORG": "organization", "LOC": "location", "OTHER": "miscellaneous"}
 
@@ -66,7 +66,7 @@ TYPE_MAP: dict[str, dict[str, str]] = {
     "twitter2015": _TWITTER2015_TYPES,
     "twitter2017": {"PER": "person", "ORG": "organization", "LOC": "location", "MISC": "miscellaneous"},
     "gmner": _TWITTER2015_TYPES,
-    "more": {"entity": ""},  # what a mention is stands nowhere in it
+    "more": {"entity": ""},  # it does not annotate the types of mentions
     **dict.fromkeys(CROSSRE, _CROSSRE_TYPES),
 }
 
@@ -101,8 +101,8 @@ _MNRE_RELATIONS = {
     "/misc/loc/held_on": MappedLabel("location"),
 }
 
-# What the newsroom's sentences say of people and their neighbours is written out for these relations no more than for
-# those that nobody agrees on: a post, a role, a part of something.
+# Relations that the newsroom's sentences do not annotate completely, or on which annotators do not agree (a post, a
+# role, a part of something).
 _NOT_IN_NEWSROOM = frozenset(
     [
         "applies_to_jurisdiction",
@@ -147,7 +147,7 @@ RELATION_MAP: dict[str, dict[str, MappedLabel]] = {
     **{name: {} for name in CROSSRE},
 }
 
-# Relations that a set has in its own labels alone: CrossRE's are broader than any of ours, so in ours it gives none.
+# Relations with native labels only: CrossRE's are broader than any of ours, so none is mapped.
 NATIVE_RELATIONS: dict[str, dict[str, RelationType]] = {
     name: {
         label: RelationType(label, label.replace("-", " "), None, None, *(frozenset(_CROSSRE_TYPES),) * 2)
@@ -156,7 +156,7 @@ NATIVE_RELATIONS: dict[str, dict[str, RelationType]] = {
     for name in CROSSRE
 }
 
-# Relations of mentions to regions of the picture, by data set, in both kinds of labels. MORE's stand in its own file.
+# Relations of mentions to regions of the picture, by data set, in both kinds of labels. MORE's are in its own file.
 REGIONS: dict[str, tuple[str, ...]] = {"gmner": ("depicts",)}
 
 DATASETS: tuple[str, ...] = tuple(TYPE_MAP)
@@ -202,7 +202,7 @@ class Inventory:
 
     @classmethod
     def from_dict(cls, values: dict[str, object]) -> Inventory:
-        """Rebuild what `as_dict` wrote. It may come from anywhere: ValueError says what is wrong with it."""
+        """Rebuild what `as_dict` wrote. The values are not trusted: ValueError names the error."""
         types, rows = values.get("types"), values.get("relations")
         if not _are_texts(types) or not isinstance(rows, list):
             raise ValueError("this is no inventory: `types` and `relations` are lists")
@@ -233,14 +233,14 @@ def _relation_from(row: object, types: frozenset[str]) -> RelationType:
 def inventory(names: tuple[str, ...] | list[str], labels: LabelMode = "mapped") -> Inventory:
     """The types and relations that these data sets annotate, in the inventory's own order.
 
-    Native labels belong to one data set alone: ValueError where several sets are asked for in their own labels.
+    Native labels belong to one data set alone: ValueError where several sets are requested with native labels.
     """
     unknown = [name for name in names if name not in TYPE_MAP]
     if unknown:
         raise ValueError(f"unknown data set {unknown[0]!r}; there are {', '.join(DATASETS)}")
     if labels == "native":
         if len(names) != 1:
-            raise ValueError("native labels are those of one data set; ask for one, or for mapped labels")
+            raise ValueError("native labels are those of one data set; request one, or mapped labels")
         return _native(names[0])
     types = {mapped for name in names for mapped in TYPE_MAP[name].values()}
     keys = {mapped.key for name in names for mapped in RELATION_MAP[name].values()}
@@ -251,7 +251,7 @@ def inventory(names: tuple[str, ...] | list[str], labels: LabelMode = "mapped") 
 
 
 def _of_regions(names: Iterable[str]) -> tuple[RelationType, ...]:
-    """Each once, between the types that all of our inventory has."""
+    """The relations to regions, each once, between all types of the inventory."""
     keys = {key for name in names for key in REGIONS.get(name, ())}
     return tuple(relation for key, relation in REGION_RELATIONS.items() if key in keys)
 
@@ -294,13 +294,13 @@ def annotated_relations(name: str, labels: LabelMode) -> frozenset[str]:
 
 
 def native_type(name: str, type_key: str) -> str:
-    """The data set's label for an entity type of ours, "" if it has none. CoNLL04's Other stands for all the rest."""
+    """The data set's label for an entity type of ours, "" if it has none. CoNLL04's Other covers all the rest."""
     back = {ours: theirs for theirs, ours in TYPE_MAP[name].items()}
     return back.get(type_key) or back.get("", "")
 
 
 def to_native(name: str, key: str, head_type: str, tail_type: str) -> tuple[str, bool] | None:
-    """The data set's label for a mapped relation between ends of these types of ours, and whether it is turned round.
+    """The data set's label for a mapped relation between ends of these types of ours, and whether it is turned.
 
     None where the set has no such label. Two of its labels may share a key, but then their ends differ in type.
     """

@@ -1,6 +1,6 @@
-"""What news adds to the inventory: three entity types, the relations of news, and wider ends of what is there.
+"""Additions to the inventory for news: three entity types, relations of news, and more ends of existing relations.
 
-The reader that ships extracts none of this. The corpora are annotated with it; when the reader is trained on them,
+The shipped reader extracts none of these. The corpora are annotated with them; when the reader is trained on them,
 these types and relations are merged into ENTITY_TYPES and RELATIONS. Until then only `training/corpora` uses them.
 """
 
@@ -21,7 +21,7 @@ ADDED_TYPES: dict[str, EntityType] = {
 
 NEWS_TYPES: dict[str, EntityType] = ENTITY_TYPES | ADDED_TYPES
 
-# The letter by which the notation and the tables below name a type.
+# The letter of each type in the notation and the tables below.
 LETTERS: dict[str, str] = {
     "P": "person",
     "O": "organization",
@@ -39,7 +39,7 @@ LETTER_OF: dict[str, str] = {key: letter for letter, key in LETTERS.items()}
 
 @dataclass(frozen=True, slots=True)
 class AddedRelation:
-    """A relation of news. `inverse_property` is the Wikidata property that says the same from the tail to the head;
+    """A relation of news. `inverse_property` is the Wikidata property for the direction from the tail to the head;
     `also` holds further properties that `relation.match` compares with."""
 
     relation: RelationType
@@ -117,10 +117,10 @@ _INVERSE_PROPERTIES = {
 
 _ALSO = {"role_at": ("P2389",)}
 
-# The record already knows `killed` from the other end.
+# The record already has `killed` from the other end.
 _INVERSES = {"killed": "killed_by", "killed_by": "killed"}
 
-# Facts of which a wrong one harms somebody. `killed_by` is `killed` from the other end.
+# Relations of which a wrong statement harms somebody. `killed_by` is `killed` from the other end.
 SENSITIVE: frozenset[str] = frozenset(
     {
         *("killed", "killed_by", "attacked", "accuses", "charged_with", "convicted_of", "arrested", "sued"),

@@ -1,12 +1,11 @@
 """The inventory: entity types, and relations with their Wikidata properties and permitted ends. No Django, no numpy.
 
 A relation's `key` is what the record stores, so a key is never renamed. Labels are Wikidata's English ones at the time
-of writing; the property's number is what identifies it. `match` says how our relation stands to that property, in
-SKOS's sense: "exact" means the same, "close" nearly the same, "broad" that the property says more than our relation
-does.
+of writing; the property's number is what identifies it. `match` compares our relation with that property, in SKOS's
+sense: "exact" means the same, "close" nearly the same, "broad" that the property covers more than our relation.
 
-Permitted ends are what the training sets show, counted over Re-DocRED's facts; a type that makes up less than about
-one end in eighty, or that is plainly a slip of annotation, is left out.
+Permitted ends are those of the training sets, counted over Re-DocRED's facts; a type of less than about one end in
+eighty, or that is clearly an annotation error, is left out.
 """
 
 from __future__ import annotations
@@ -155,7 +154,7 @@ _ROWS: tuple[_Row, ...] = (
     ("languages_spoken", "languages spoken, written or signed", "P1412", "exact", "PL", "ML"),
     ("present_in_work", "present in work", "P1441", "exact", "PLMO", "M"),
     ("sibling", "sibling", "P3373", "exact", "P", "P"),
-    # What CoNLL04 and MNRE add.
+    # Relations that only CoNLL04 and MNRE have.
     ("killed_by", "killed by", "P157", "exact", "P", "P"),
     ("couple", "couple with", "P26", "close", "P", "P"),
     ("peer", "peer of", "P3342", "broad", "P", "P"),
@@ -194,7 +193,7 @@ def _table() -> dict[str, RelationType]:
         )
         for key, label, property_id, match, heads, tails in _ROWS
     }
-    assert len(table) == len(_ROWS), "a relation key stands twice in the table"
+    assert len(table) == len(_ROWS), "a relation key occurs twice in the table"
     return table
 
 

@@ -107,7 +107,7 @@ class EEGAConfig:
 
 @dataclass(frozen=True)
 class WordStates:
-    """What `relate` needs of the first stage: words S (B, n, d), type logits (B, n, band, 1 + types), channels."""
+    """The first stage's results for `relate`: words S (B, n, d), type logits (B, n, band, 1 + types), channels."""
 
     words: Tensor
     type_logits: Tensor
@@ -121,7 +121,7 @@ class WordStates:
 
 
 class LinearRelations(nn.Module):
-    """The paper's Eq. 11 for relations: W [S_i; S_j] + b, for the cells given."""
+    """The paper's Eq. 11 for relations: W [S_i; S_j] + b, for chosen cells."""
 
     def __init__(self, width: int, relations: int) -> None:
         super().__init__()
@@ -240,8 +240,8 @@ class EEGA(nn.Module):
         """Everything after the encoder that needs no mentions: Eq. 3-4, 8, 9-10, and the types of Eq. 11."""
         return self._tag(batch, *self._graphs(batch, hidden))
 
-    def looked_at(self, batch: Batch, hidden: Tensor) -> Tensor | None:
-        """The share of each object in what a word sees in Eq. 8 (B, n, k); None where there is nothing to see."""
+    def attention_weights(self, batch: Batch, hidden: Tensor) -> Tensor | None:
+        """The share of each object in a word's attention of Eq. 8 (B, n, k); None where there are no objects."""
         words, objects = self._graphs(batch, hidden)
         if objects is None:
             return None

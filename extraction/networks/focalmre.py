@@ -9,7 +9,7 @@ Focus & Gating: A Multimodal Approach for Unveiling Relations in Noisy Social Me
                                                                                                     ▼
        relation ◀─ MLP (Eq. 7) ◀─ [VG at E1; VG at E2; OD at E1; OD at E2] (Eq. 6) ◀─ mean over frames (Eq. 5)
 
-VG are regions grounded by the sentence's nouns and entities, OD detected objects. How frames are drawn stands in
+VG are regions grounded by the sentence's nouns and entities, OD detected objects. How frames are drawn is described in
 extraction/vision/focal_frames.py.
 
 Differences from the paper, numbered.
@@ -68,7 +68,7 @@ class FocalMREConfig:
 
 
 class FocalAttention(nn.Module):
-    """Words look at the patches of one frame: one head, d_k the words' width (Eq. 3)."""
+    """Attention of words over the patches of one frame: one head, d_k the words' width (Eq. 3)."""
 
     def __init__(self, width: int, patches: int, config: FocalMREConfig) -> None:
         """`patches`: the width of a patch's state."""
@@ -79,13 +79,13 @@ class FocalAttention(nn.Module):
         self.dropout = nn.Dropout(config.attention_dropout)
 
     def forward(self, words: Tensor, patches: Tensor) -> Tensor:
-        """Words (F, w, d) and their frame's patches (F, P, d_v) -> what each word sees (F, w, d)."""
+        """Words (F, w, d) and their frame's patches (F, P, d_v) -> attended states (F, w, d)."""
         weights = self.weights(words, patches).to(patches.dtype)
         seen: Tensor = self.dropout(weights) @ self.value(patches)
         return seen
 
     def weights(self, words: Tensor, patches: Tensor) -> Tensor:
-        """The share of each patch in what a word sees (F, w, P); without attention the same for all."""
+        """The share of each patch in a word's attention (F, w, P); without attention the same for all."""
         if self.query is None or self.key is None:
             return patches.new_full((len(words), words.shape[1], patches.shape[1]), 1.0 / patches.shape[1])
         scores = self.query(words) @ self.key(patches).transpose(1, 2) / math.sqrt(words.shape[-1])
@@ -120,7 +120,7 @@ class FocalFusion(nn.Module):
         self.weight = nn.Parameter(torch.ones(slots))
 
     def forward(self, frames: Tensor, present: Tensor, stand_in: Tensor) -> Tensor:
-        """Frames (B, s, w, d), which exist (B, s), and what counts where none does (B, w, d) -> (B, w, d)."""
+        """Frames (B, s, w, d), which exist (B, s), and the state to use where none does (B, w, d) -> (B, w, d)."""
         weights = self.weight * present  # (B, s)
         total = weights.sum(1, keepdim=True)
         safe = torch.where(total.abs() < SMALLEST, torch.ones_like(total), total)
@@ -168,9 +168,9 @@ class FocalMRE(nn.Module):
         return pair_loss(self(batch), targets)
 
     @torch.no_grad()
-    def looked_at(self, batch: Batch) -> Tensor | None:
-        """The share of each patch in what a word sees, the mean over the frames that it sees (B, n, P), for people to
-        see; 0 where there is no picture, None where no row has one."""
+    def attention_weights(self, batch: Batch) -> Tensor | None:
+        """The share of each patch in a word's attention, the mean over the frames (B, n, P), for
+        display; 0 where there is no picture, None where no row has one."""
         if batch.pictures is None:
             return None
         hidden = self.encoder(batch.ids, batch.shapes, batch.pieces)
@@ -205,7 +205,7 @@ class FocalMRE(nn.Module):
         return fused, present
 
     def _shown(self, pictures: Pictures) -> Tensor:
-        """The frames to look at (B, f): those that count, and the plain picture where it stands in for a kind."""
+        """The frames to encode (B, f): those that are used, and the plain picture where it stands in for a kind."""
         shown = torch.zeros_like(pictures.present)
         both = torch.ones_like(shown[:, 0])
         for fusion, kind in ((self.grounded, GROUNDED), (self.detected, DETECTED)):

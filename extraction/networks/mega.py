@@ -140,16 +140,16 @@ class MEGA(nn.Module):
         weights = self._weights(batch, hidden)  # alpha^T + beta (B, k, L)
         aligned = weights.to(values.dtype) @ values  # Y* (B, k, d_a)
         logits = self._classify(values, pairs, aligned.sum(1))
-        return PairOutput(logits, *_looked_at(weights.detach(), batch))
+        return PairOutput(logits, *_alignment_shares(weights.detach(), batch))
 
     def loss(self, batch: Batch, targets: PairTargets) -> dict[str, Tensor]:
         """The cross-entropy of the pairs' labels."""
         return pair_loss(self(batch), targets)
 
     @torch.no_grad()
-    def looked_at(self, batch: Batch) -> Tensor | None:
-        """What each word and object have to do with one another, structure and meaning together (B, n, k), for people
-        to see: alpha^T + beta at the words' first pieces. None where the network sees no objects."""
+    def attention_weights(self, batch: Batch) -> Tensor | None:
+        """The alignment of words and objects, structural and semantic (B, n, k), for display: alpha^T + beta at the
+        words' first pieces. None where the network takes no objects."""
         if batch.objects is None or not (self.config.image and self.config.attention):
             return None
         hidden = self.encoder(batch.ids, batch.shapes, batch.pieces)
@@ -192,7 +192,7 @@ def _at_pieces(alpha: Tensor, batch: Batch) -> Tensor:
     return rows.new_zeros(len(rows), batch.ids.shape[1], rows.shape[-1]).scatter_add(1, places, rows)
 
 
-def _looked_at(weights: Tensor, batch: Batch) -> tuple[Tensor | None, Tensor | None]:
+def _alignment_shares(weights: Tensor, batch: Batch) -> tuple[Tensor | None, Tensor | None]:
     """Shares of all alignment that words (B, n) and objects (B, k) have; None without objects."""
     if batch.objects is None:
         return None, None

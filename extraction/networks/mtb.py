@@ -11,7 +11,7 @@ Differences from the paper, numbered.
     matching blanks needs a linked corpus of Wikipedia and is not done.
  2. Section 4.3 chooses between a linear layer and a layer norm behind the states by development set; ours is the norm
     (`transform`).
- 3. The encoder is told the shape of each word (case, digits, punctuation) beside its pieces, as in all systems here.
+ 3. The encoder also takes the shape of each word (case, digits, punctuation) beside its pieces, as in all systems here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What networks answer, by head. The word-pair head's answer is `eega.WordStates`."""
+"""The outputs of networks, by head. That of the word-pair head is `eega.WordStates`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class TagOutput:
 
 @dataclass(frozen=True)
 class BestTags:
-    """The best tags of a sentence and how sure each is: the tag's marginal probability. 0 beyond the sentence."""
+    """The best tags of a sentence and their confidence: the tag's marginal probability. 0 beyond the sentence."""
 
     tags: Tensor  # (B, n) int
     certainty: Tensor  # (B, n) float
@@ -24,10 +24,10 @@ class BestTags:
 
 @dataclass(frozen=True)
 class PairOutput:
-    """Logits of the pair's relation, index 0 for none; and, where the network can say, what the answer looked at.
+    """Logits of the pair's relation, index 0 for none; and, where the network has them, attention weights.
 
-    The weights are shares of attention for people to see, without gradient: of words, objects, facts. `tags` where the
-    network tags mentions beside (RelFormer).
+    The weights are shares of attention for display, without gradient: of words, objects, facts. `tags` where the
+    network also tags mentions (RelFormer).
     """
 
     logits: Tensor  # (B, labels)

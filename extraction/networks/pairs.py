@@ -1,4 +1,4 @@
-"""What networks of given pairs share: the pairs, the states at their markers, and the loss of their labels."""
+"""Functions of pair networks: the pairs, the states at their markers, and the loss of their labels."""
 
 from __future__ import annotations
 

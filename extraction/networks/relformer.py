@@ -11,15 +11,15 @@ Equation numbers are the paper's.
 
 Differences from the paper, numbered. Those that can be switched off name their field of RelFormerConfig.
 
- 1. The text says that text asks and vision answers (and so with facts); Eq. 2 and 3 have it the other way round and add
+ 1. The text of the paper has queries from text and keys from vision (and facts); Eq. 2 and 3 have the reverse and add
     rows of two lengths. Built both ways, as "bidirectional" and "dual path" say: H_t = LN(H_t + CA(H_t; H_v) +
     CA(H_t; H_k)), H_v = LN(H_v + CA(H_v; H_t)), H_k = LN(H_k + CA(H_k; H_t)), each after its own self-attention. An
     absent modality drops its term.
  2. The paper has twelve layers in every modality. Here the text encoder's number counts: its last third crosses
-    (`crossing` says how many), and a vision encoder of another depth is split in the same proportion. Facts, and
+    (`crossing` is their number), and a vision encoder of another depth is split in the same proportion. Facts, and
     objects without pictures, have layers of their own, as many as the text, with random weights. Widths may differ;
-    keys and values are normalised before they are looked at.
- 3. Mentions are tagged from H_t after the layers within the text: they must be known before facts can be asked for.
+    keys and values are normalised before attention.
+ 3. Mentions are tagged from H_t after the layers within the text: they must be known before facts can be requested.
     Only beside regions: the sets of pairs of mentions do not annotate all mentions.
  4. Patches are a ViT's (the introduction says CLIP's), the class token among them. Objects stand in the same sequence.
     An object is the sum of three embeddings (3.1); the depth of what was not measured is 0 and adds nothing.
@@ -30,8 +30,8 @@ Differences from the paper, numbered. Those that can be switched off name their 
     highest threshold that keeps 99 % of dev's related pairs (`settle`). A mention of which nothing is known is never
     filtered. Off unless `filter` is on.
  8. The loss is open: cross-entropy of the pair, plus the CRF's for each word and the filter's, by their weights.
- 9. `head="pair"` tells the relation of two mentions, for the graph: the tail's first piece stands for the object. The
-    paper has no such relations.
+ 9. `head="pair"` classifies the relation of two mentions, for the graph: the tail's first piece stands for the object.
+    The paper has no such relations.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class RelFormerConfig:
 
 @dataclass(frozen=True)
 class RelFormerOutput(PairOutput):
-    """With the filter's scores (B,), and of which pairs' mentions anything is known (B,)."""
+    """With the filter's scores (B,), and which pairs' mentions have facts (B,)."""
 
     related: tuple[Tensor, Tensor] | None = None
 
@@ -110,7 +110,7 @@ class Fusion(nn.Module):
 
 
 class RelFormer(nn.Module):
-    """Tells the relation of a mention and a region (`head="region_pair"`) or of two mentions (`head="pair"`)."""
+    """Classifies the relation of a mention and a region (`head="region_pair"`) or of two mentions (`head="pair"`)."""
 
     def __init__(self, config: RelFormerConfig, encoder: TextEncoder, vision: ViT | None = None) -> None:
         super().__init__()
@@ -121,10 +121,10 @@ class RelFormer(nn.Module):
         if not 0 <= count <= layers:
             raise ValueError(f"the text encoder has {layers} layers, so {count} of them cannot cross")
         of_regions = config.head == "region_pair"
-        looks = (config.objects or (config.image and vision is not None)) and (of_regions or count > 0)
+        has_vision = (config.objects or (config.image and vision is not None)) and (of_regions or count > 0)
         own = Own(layers, width, heads, config.dropout)
         classes = config.classes if config.objects else 0
-        self.vision = Vision(vision if config.image else None, classes, config.depth, own) if looks else None
+        self.vision = Vision(vision if config.image else None, classes, config.depth, own) if has_vision else None
         self.knowledge = Knowledge(config.graph_layers, own) if config.knowledge else None
         sight, facts = self.vision.width if self.vision else 0, width if config.knowledge else 0
         self.cross = nn.ModuleList(
@@ -177,7 +177,7 @@ class RelFormer(nn.Module):
         return self.crf.decode(output.emissions, batch.real)
 
     def loss(self, batch: Batch, targets: PairTargets) -> dict[str, Tensor]:
-        """Cross-entropy of the pairs; the CRF's -log p a word and the filter's cross-entropy where asked for."""
+        """Cross-entropy of the pairs; the CRF's -log p a word and the filter's cross-entropy where it is used."""
         output = self(batch)
         losses = {"relations": nn.functional.cross_entropy(output.logits.float(), targets.labels)}
         total = losses["relations"]
@@ -195,7 +195,7 @@ class RelFormer(nn.Module):
 
     @torch.no_grad()
     def settle(self, batches: Iterable[tuple[Batch, PairTargets]]) -> None:
-        """Sets the filter's threshold by those pairs of dev of whose mentions something is known."""
+        """Set the filter's threshold by the pairs of dev whose mentions have facts."""
         if self.filter is None:
             return
         scores, related = [], []
@@ -248,7 +248,7 @@ class RelFormer(nn.Module):
         return emissions
 
     def _tail(self, text: Stream, sight: Stream | None, batch: Batch) -> Tensor | None:
-        """What stands for the tail (B, d): its object, the mean of what is seen without objects, or its mention."""
+        """The state of the tail (B, d): its object, the mean of all visual states without objects, or its mention."""
         pairs = _pairs(batch)
         if self.config.head == "pair":
             return _at(text.states, _first_piece(batch, pairs.tail_word))
@@ -256,11 +256,11 @@ class RelFormer(nn.Module):
             return None
         if self.vision is None or self.vision.embed is None or batch.objects is None:
             return _mean(sight.states, sight.real)
-        there = pairs.region >= 0
-        return _at(sight.states, pairs.region.clamp(min=0)) * there.unsqueeze(1)
+        has_region = pairs.region >= 0
+        return _at(sight.states, pairs.region.clamp(min=0)) * has_region.unsqueeze(1)
 
     def _related(self, text: Stream, batch: Batch) -> tuple[Tensor, Tensor] | None:
-        """The filter's scores (B,), and of which pairs' mentions anything is known (B,)."""
+        """The filter's scores (B,), and which pairs' mentions have facts (B,)."""
         graph = self._graph(batch) if self.filter is not None else None
         if self.filter is None or graph is None or batch.facts is None:
             return None
@@ -272,17 +272,19 @@ class RelFormer(nn.Module):
         return self.filter(_known(graph, batch), tail), known
 
     def _shares(self, crossed: Crossed, batch: Batch) -> tuple[Tensor | None, Tensor | None]:
-        """What the mention looked at in the last crossing: shares of objects (B, k) and of facts (B, m)."""
+        """The mention's attention in the last crossing: shares of objects (B, k) and of facts (B, m)."""
         place, shares = _first_piece(batch, _pairs(batch).head_word), crossed.sight_shares
         objects = batch.objects if self.vision is not None and self.vision.embed is not None else None
-        seen = None if shares is None or objects is None else _at(shares, place)[:, : objects.present.shape[1]].detach()
-        asked = None if crossed.fact_shares is None else _at(crossed.fact_shares, place).detach()
-        return seen, asked
+        of_objects = (
+            None if shares is None or objects is None else _at(shares, place)[:, : objects.present.shape[1]].detach()
+        )
+        of_facts = None if crossed.fact_shares is None else _at(crossed.fact_shares, place).detach()
+        return of_objects, of_facts
 
 
 def _pairs(batch: Batch) -> Pairs:
     if batch.pairs is None:
-        raise ValueError("RelFormer was asked for a relation, but the batch names no pairs")
+        raise ValueError("RelFormer cannot predict a relation: the batch has no pairs")
     return batch.pairs
 
 

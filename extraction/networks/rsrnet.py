@@ -17,9 +17,9 @@ Differences from the paper, numbered. Those that can be switched off name their 
 
  1. Eq. 4 leaves the last stage at 7 x 7 while the sizes given after Eq. 5 are 2 x 2 for all: every stage is pooled to
     2 x 2. Those sizes keep 256 to 2048 channels, which Eq. 6 cannot average: the convolution maps to the encoder's
-    width, as its purpose says.
+    width, as its purpose implies.
  2. The paper's relations name no entity markers, without which all pairs of a sentence look alike: four new tokens mark
-    head and tail. `state="starts"` reads the relation off their start tokens, as HVPNeT does, `"cls"` off [CLS].
+    head and tail. `state="starts"` predicts the relation from their start tokens, as HVPNeT does, `"cls"` from [CLS].
  3. The prefix shifts no position of the text: with a masked prefix, and so without a picture, the network is exactly
     the stock encoder. What is absent (a picture, one of its objects) is masked out of every layer's attention.
  4. A word has its tag at its first piece (the paper does not say; HVPNeT tags the other pieces X). A sequence that is
@@ -128,7 +128,7 @@ class VisualPrefix(nn.Module):
         self.keys_values = nn.ModuleList(nn.Linear(width, 2 * width, bias=False) for _ in range(layers))  # W_l (Eq. 11)
 
     def forward(self, pictures: Pictures) -> Prefix | None:
-        """The prefix of 4 positions a picture, absent pictures masked; None where no picture is there at all."""
+        """The prefix of 4 positions a picture, absent pictures masked; None where the batch has no picture."""
         present = pictures.present
         if not present.any():
             return None
@@ -142,14 +142,14 @@ class VisualPrefix(nn.Module):
         return Prefix([keys for keys, _ in pairs], [values for _, values in pairs], positions)
 
     def choose(self, v: Tensor) -> Tensor:
-        """V (N, stages, 4, d) -> what each layer is shown (N, L, 4, d): the gated sum of stages (Eq. 8), or one."""
+        """V (N, stages, 4, d) -> the input of each layer (N, L, 4, d): the gated sum of stages (Eq. 8), or one."""
         if self.gate is None:
             return v[:, self.place]
         return torch.einsum("nls,nspd->nlpd", self.gate(v), v)
 
 
 class RSRNeT(nn.Module):
-    """Tags mentions (`head="tags"`) or tells the relation of a pair (`head="pair"`)."""
+    """Tags mentions (`head="tags"`) or classifies the relation of a pair (`head="pair"`)."""
 
     def __init__(self, config: RSRNeTConfig, encoder: TextEncoder, vision: Pyramid | None = None) -> None:
         super().__init__()
@@ -177,9 +177,9 @@ class RSRNeT(nn.Module):
             return TagOutput(self.emit(self.dropout(gather_words(hidden, batch.first))))
         return PairOutput(self.classify(self.dropout(self._pair(hidden, batch))))
 
-    def looked_at(self, batch: Batch) -> Tensor | None:
-        """What each word gives to each object of what it gives to all of them in the prefix (B, n, m), the mean over
-        layers, for people to see; 0 where there is no object, None where no picture is there at all."""
+    def attention_weights(self, batch: Batch) -> Tensor | None:
+        """The share of each object in a word's attention to all objects of the prefix (B, n, m), the mean over layers,
+        for display; 0 where there is no object, None where the batch has no picture."""
         prefix = self.see(batch.pictures) if self.see is not None and batch.pictures is not None else None
         if prefix is None:
             return None
@@ -189,11 +189,11 @@ class RSRNeT(nn.Module):
         return words * batch.real.unsqueeze(-1)
 
     def _pair(self, hidden: Tensor, batch: Batch) -> Tensor:
-        """What the relation is read off: (B, d), or (B, 2 d) from the two start markers."""
+        """The state that the relation is predicted from: (B, d), or (B, 2 d) from the two start markers."""
         if self.config.state == "cls":
             return hidden[:, 0]
         if batch.pairs is None:
-            raise ValueError("RSRNeT was asked for a relation, but the batch names no pairs")
+            raise ValueError("RSRNeT cannot predict a relation: the batch has no pairs")
         rows = torch.arange(len(hidden), device=hidden.device)
         return torch.cat([hidden[rows, batch.pairs.head], hidden[rows, batch.pairs.tail]], dim=-1)
 

@@ -1,10 +1,10 @@
-"""The systems that can be trained and used, and what a network of any of them must offer.
+"""The systems that can be trained and used, and the interface of their networks.
 
 A network is a module made of a frozen config dataclass (the paper's defaults; values that the paper leaves open are
 marked "ours"), a text encoder and, where its system has one, a vision encoder. A config's fields named as in `Sizes`
 are filled from the vocabularies of the run; all others have defaults.
 
-Vision encoders stand in `vit.VISION`, a class by kind ("vit", "pyramid"), each with `pretrained(source)`,
+Vision encoders are in `vit.VISION`, a class by kind ("vit", "pyramid"), each with `pretrained(source)`,
 `blank(architecture)`, `architecture` (plain JSON), and `forward(pixels)` over uint8 pictures (N, 3, s, s), which it
 normalises itself.
 """
@@ -35,7 +35,7 @@ Vision = Literal["", "vit", "pyramid"]
 
 
 class Network(Protocol):
-    """What the loop, the evaluation and the reader ask of a network.
+    """The interface of a network for training, evaluation and the reader.
 
     `forward(batch)` gives a PairOutput (heads "pair" and "region_pair"), a TagOutput ("tags") or eega.WordStates.
     `loss` gives named scalars and their weighted sum as "total". A network with tags has `decode(output, batch)`, which
@@ -55,7 +55,7 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class Sizes:
-    """What the vocabularies of a run decide: a config's fields of these names are filled with them."""
+    """The sizes of a run's vocabularies: a config's fields of these names are filled with them."""
 
     pos: int  # parts of speech, with padding at 0
     edges: int  # dependency types, with "not adjacent" at 0 and the self-loop at 1
@@ -78,7 +78,7 @@ def sizes_of(featurizer: Featurizer, names: Inventory, classes: Sequence[str] = 
 
 @dataclass(frozen=True)
 class System:
-    """One entry of SYSTEMS. `heads[0]` is the default; a config with a `head` field is told which one is wanted."""
+    """One entry of SYSTEMS. `heads[0]` is the default; a config with a `head` field gets the chosen one."""
 
     config: type
     network: type[nn.Module]  # (config, text encoder) or, with `vision`, (config, text encoder, vision encoder | None)

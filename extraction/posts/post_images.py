@@ -1,4 +1,4 @@
-"""A post's pictures: the lead picture and some others, their rows, and the copies that are kept of them."""
+"""Fetch the pictures of posts: the lead picture and some others, with their rows and the copies that are kept."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from django.db.models import Q
 from django.utils import timezone
 
 from extraction.crawler import http_client, politeness
-from extraction.crawler.parsers.article_parser import Article
+from extraction.crawler.parsers.article_parser import ParsedArticle
 from extraction.images.storage import NotAPicture, Picture, fetch_picture
 from extraction.models import Post, PostImage, Sighting
 from extraction.posts.article_page import PATIENCE
 
 
-def take_pictures(post: Post, article: Article, still_ours: Callable[[], bool] = lambda: True) -> None:
-    """Keep the article's lead picture and up to PICTURES_PER_POST - 1 others with their captions; where the page has or
-    gives none, the feed's picture. `still_ours` is asked before each further one: a post has its lease to keep.
+def fetch_pictures(post: Post, article: ParsedArticle, still_ours: Callable[[], bool] = lambda: True) -> None:
+    """Fetch the article's lead picture and up to PICTURES_PER_POST - 1 others with their captions; where the page has
+    none, the feed's picture. `still_ours` is called before each further one: it renews the post's lease.
 
-    What goes wrong is kept with the picture, and the next visit tries again. No transaction is open while it is
-    fetched.
+    An error is stored with the picture, and the next fetch of the post tries again. No transaction is open while a
+    picture is fetched.
     """
-    url = article.image or _shown_by_feeds(post)
+    url = article.image or _feed_picture(post)
     shown = [(url, article.caption)] if url else []
     shown += [(other, caption) for other, caption in article.others if other != url]
     for place, (address, caption) in enumerate(shown[: settings.PICTURES_PER_POST]):
         if place and not still_ours():
             return
-        _take(post, address, caption, place)
+        _fetch(post, address, caption, place)
 
 
-def _take(post: Post, url: str, caption: str, place: int) -> None:
+def _fetch(post: Post, url: str, caption: str, place: int) -> None:
     with transaction.atomic():
         row, _ = PostImage.objects.get_or_create(post=post, url=url, defaults={"position": place})
         if place == 0:
@@ -49,19 +49,19 @@ def _take(post: Post, url: str, caption: str, place: int) -> None:
     except (http_client.FetchError, NotAPicture, politeness.HostBusy) as error:
         PostImage.objects.filter(pk=row.pk).update(error=str(error))
     else:
-        kept = asdict(picture)
-        if not PostImage.objects.filter(pk=row.pk).update(error="", attempts=0, due_at=timezone.now(), **kept):
-            _forget(picture)
+        values = asdict(picture)
+        if not PostImage.objects.filter(pk=row.pk).update(error="", attempts=0, due_at=timezone.now(), **values):
+            _delete_files(picture)
 
 
-def _forget(picture: Picture) -> None:
-    """The post was erased while its picture was fetched: no copy of it stays behind."""
+def _delete_files(picture: Picture) -> None:
+    """Delete the copies of a picture whose post was erased while it was fetched."""
     if not PostImage.objects.filter(file=picture.file).exists():
         for file in filter(None, (picture.file, picture.thumbnail)):
             (Path(settings.MEDIA_ROOT) / file).unlink(missing_ok=True)
 
 
-def _shown_by_feeds(post: Post) -> str:
+def _feed_picture(post: Post) -> str:
     if post.images.exists():
         return ""
     shown = Sighting.objects.filter(post=post).exclude(image="").order_by("first_seen", "pk")

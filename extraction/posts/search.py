@@ -1,6 +1,6 @@
-"""Search in the posts' current words: FTS5 on SQLite, tsvector on PostgreSQL, one way to ask.
+"""Full-text search in the posts' current texts: FTS5 on SQLite, tsvector on PostgreSQL, with one syntax.
 
-Triggers keep the index in step with `Post.current_version` (`search_index`), so no writer can forget it.
+Triggers update the index with `Post.current_version` (`search_index`), so no writer can forget it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _WORD = re.compile(r"[^\W_]")
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Words that stand side by side. `begins`: the last one may go on (what somebody is still typing)."""
+    """Adjacent words. `begins`: the last one may be a prefix (while somebody is still typing)."""
 
     words: str
     excluded: bool = False
@@ -42,7 +42,7 @@ def terms(query: str) -> list[Term]:
 
 
 def search(query: str) -> QuerySet[Post]:
-    """The posts whose current words hold every term of `query`, or that have the address it is; all for none."""
+    """The posts whose current text has every term of `query`, or whose link it is; all posts for an empty query."""
     posts = Post.objects.all()
     address = query.strip()
     if address.startswith(("http://", "https://")):
@@ -57,8 +57,8 @@ def _matching(term: Term) -> RawSQL:
     if connection.vendor == "postgresql":
         phrase = "phraseto_tsquery('simple', extraction_search_fold(%s))"
         # An empty query (words that the parser drops) takes no suffix.
-        asked = f"CASE numnode({phrase}) WHEN 0 THEN {phrase} ELSE ({phrase}::text || ':*')::tsquery END"
-        sql = f"SELECT post_id FROM extraction_search WHERE words @@ {asked if term.begins else phrase}"  # noqa: S608
+        prefix = f"CASE numnode({phrase}) WHEN 0 THEN {phrase} ELSE ({phrase}::text || ':*')::tsquery END"
+        sql = f"SELECT post_id FROM extraction_search WHERE words @@ {prefix if term.begins else phrase}"  # noqa: S608
         return RawSQL(sql, [term.words] * (3 if term.begins else 1))  # noqa: S611
     match = '"{}"{}'.format(term.words.replace('"', '""'), "*" if term.begins else "")
     return RawSQL("SELECT rowid FROM extraction_search WHERE extraction_search MATCH %s", [match])

@@ -1,7 +1,7 @@
-"""The index that `search` asks, and the triggers that keep it in step, as SQL for both databases.
+"""The full-text index of `search` and the triggers that update it, as SQL for both databases.
 
 A migration that makes SQLite rebuild the tables of posts or versions loses their triggers: it must call `install` again
-(the search tests fail where one did not).
+(the search tests fail where one does not).
 """
 
 # The SQL is made of this file's own constants.
@@ -35,7 +35,7 @@ _SQLITE_BODIES = {
     f"(SELECT id FROM extraction_post WHERE current_version_id = NEW.id); {_SQLITE_ADD} v.id = NEW.id;",
 }
 
-# They become spaces, so that "COVID-19", hosts, decimals and tags fall into the same words as on SQLite.
+# Replaced by spaces, so that "COVID-19", hosts, decimals and tags fall into the same words as on SQLite.
 _SEPARATORS = string.punctuation + "’‘“”…–—«»"
 _QUOTED_SEPARATORS = _SEPARATORS.replace("'", "''")
 _POSTGRES = f"""
@@ -95,7 +95,7 @@ DROP TABLE IF EXISTS extraction_search;
 
 
 def install(connection: BaseDatabaseWrapper) -> None:
-    """Make the index and its triggers, and index what is there; again where they exist already."""
+    """Create the index and its triggers, and index all posts; idempotent."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(_POSTGRES.replace("%", "%%"), [])

@@ -1,4 +1,4 @@
-"""A post's words over time: a new version and its reading, withdrawal, return.
+"""Post versions: create a version with its reading, withdraw a post and revive it.
 
 Callers hold the post's row locked, and mark the post in the same transaction where its link or state changed.
 """
@@ -16,25 +16,25 @@ from extraction.models import Post, PostVersion, Reading, Sighting, Tombstone
 from extraction.readings import reading_requests
 from extraction.text.cleaning import clean
 
-NO_TEXT = {"title": "", "text": "", "image": "", "item_hash": ""}  # of an erased post's feed items the links stay
+NO_TEXT = {"title": "", "text": "", "image": "", "item_hash": ""}  # of an erased post's feed items only the links stay
 Mark = Callable[[Iterable[Post]], None]
-"""Marks that the graph is stale where it shows these posts, inside the transaction that changes them. What is marked
-is known above this package: `knowledge.record.projection_queue.mark_posts`."""
+"""Marks the graph as stale where it shows these posts, inside the transaction that changes them. Passed in as a
+parameter, because it is defined above this package: `knowledge.record.projection_queue.mark_posts`."""
 
 
 def text_hash(text: str) -> str:
-    """The same for two texts of the same words in the same order: white space alone makes no reprint another text."""
+    """A hash that is the same for texts with the same words in the same order, whatever their white space."""
     return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()
 
 
 def new_version(
     post: Post, title: str, body: str, source: str, *, language: str = "", fetched_at: datetime | None = None
 ) -> PostVersion | None:
-    """Make a version of a post, its current one from now on, with its reading, due now. None: the words are those of
-    its present version, or there are none.
+    """Create a version of a post, its current one from now on, with its reading, due now. None where the text is that
+    of its present version, or empty.
 
-    `source`: "page", "feed" for the feed's own words, "sent" for what a program gave us. An older version's
-    reading that still waits is superseded.
+    `source`: "page", "feed" for the feed's own text, "sent" for a text sent through the API. The queued readings of
+    older versions are superseded.
     """
     title, body = " ".join(clean(title).split()), clean(body).strip()
     text = f"{title}\n\n{body}".strip()
@@ -61,17 +61,17 @@ def new_version(
 
 
 def _same(present: PostVersion, text: str) -> bool:
-    """Whether a version says this already; one that was pruned only remembers what it said by its hash."""
+    """Whether a version has this text; of one that was pruned only the hash is left."""
     return present.text_hash == text_hash(text) if present.pruned_at else present.text == text
 
 
 def was_erased(text: str) -> bool:
-    """Whether an erased post said exactly this."""
+    """Whether an erased post had this text."""
     return Tombstone.objects.filter(text_hash=text_hash(clean(text))).exists()
 
 
-def bury(post: Post) -> None:
-    """A post that was never read and says what was erased, under another link: it is erased as it comes in."""
+def erase_unread(post: Post) -> None:
+    """Erase a post without a reading, because its text was erased under another link."""
     Sighting.objects.filter(post=post).update(**NO_TEXT)
     post.state, post.state_reason = Post.State.ERASED, "Its text had been erased under another link."
     post.due_at = None
@@ -79,7 +79,7 @@ def bury(post: Post) -> None:
 
 
 def withdraw(post: Post, reason: str) -> bool:
-    """What a post supports is active no longer; it stays in the history. False: it was not live."""
+    """Withdraw a post: its assertions are no longer active and stay in the history. False: it was not live."""
     if post.state != Post.State.LIVE:
         return False
     _set_state(post, Post.State.WITHDRAWN, reason)
@@ -87,12 +87,12 @@ def withdraw(post: Post, reason: str) -> bool:
 
 
 def revive(post: Post) -> bool:
-    """A withdrawn post that is there again supports what it supported. False: it was not withdrawn."""
+    """Make a withdrawn post live again, with its assertions. False: it was not withdrawn."""
     if post.state != Post.State.WITHDRAWN:
         return False
     _set_state(post, Post.State.LIVE, "")
     if post.current_version is not None:
-        # a checkpoint that was deployed meanwhile has not read it
+        # a checkpoint that was deployed meanwhile has not analysed it
         reading_requests.request_first(post.current_version)
     return True
 

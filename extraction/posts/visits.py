@@ -1,7 +1,7 @@
-"""Visits to posts' pages: which are due, and what follows from what was found.
+"""Fetch the article pages of due posts, and update the posts by the results.
 
-No transaction is open while a page is fetched. A visit ends in one transaction, whose first statement makes sure that
-the visit's lease still holds; a result that comes too late is dropped, and the post is visited again.
+No transaction is open while a page is fetched. A visit (one fetch of one post) ends in one transaction, whose first
+statement checks that its lease still holds; a result that comes too late is discarded, and the page is fetched again.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from django.utils import timezone
 from extraction import leases
 from extraction.crawler import canonical_urls, politeness
 from extraction.models import Host, Post, Sighting
-from extraction.posts.article_page import PATIENCE, Found, look
-from extraction.posts.duplicates import fold_into, same_story
-from extraction.posts.post_images import take_pictures
-from extraction.posts.versions import Mark, bury, new_version, revive, was_erased, withdraw
+from extraction.posts.article_page import PATIENCE, PageResult, fetch_page
+from extraction.posts.duplicates import merge_into, same_story
+from extraction.posts.post_images import fetch_pictures
+from extraction.posts.versions import Mark, erase_unread, new_version, revive, was_erased, withdraw
 from extraction.text.cleaning import clean
 from kgbuilder.supervision import telemetry
 
@@ -33,9 +33,9 @@ LEASE = timedelta(minutes=3)  # a visit: robots.txt, page and picture, each with
 MISSING_AGAIN = timedelta(hours=24)
 FIRST_RETRY = timedelta(minutes=5)
 LONGEST_RETRY = timedelta(hours=24)
-FEED_TEXT_AFTER = 3  # failed visits, before the feed's own words are read in the page's stead
-_WITH_PICTURE = ("new", "edited", "back", "feed", "unchanged")
-TRIED_FOR = timedelta(days=2)  # how long after its last planned visit a page that fails is still tried
+FEED_TEXT_AFTER = 3  # failed fetches before the feed's own text is used in place of the page's
+_WITH_PICTURES = ("new", "edited", "back", "feed", "unchanged")
+TRIED_FOR = timedelta(days=2)  # how long after its last planned fetch a page that fails is still tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +49,20 @@ class Visit:
 
 @dataclass(slots=True)
 class Visited:
-    """What a round of visits did: how many posts were claimed, and how many of them came to what."""
+    """The result of a round: how many posts were claimed, and the number of each outcome."""
 
     claimed: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
 
 
 def visit_due(limit: int = 4, *, mark: Mark, worker: str = "") -> Visited:
-    """Claim at most `limit` due posts and visit them."""
+    """Claim at most `limit` due posts and fetch their pages."""
     return visit_all(claim(limit, worker), mark)
 
 
 def visit_all(visits: Sequence[Visit], mark: Mark, alive: Callable[[], None] = lambda: None) -> Visited:
-    """Visit claimed posts one after another, `alive` called before each. An error of ours is kept with its post and
-    does not stop the others."""
+    """Fetch the pages of claimed posts one after another, `alive` called before each. An error is stored with its post
+    and does not stop the others."""
     done = Visited(claimed=len(visits))
     for visit in visits:
         alive()
@@ -78,35 +78,36 @@ def _visited(visit: Visit, mark: Mark) -> str:
         return _visit(visit, mark)
     except Exception as error:
         logger.exception("The visit to post %s failed", visit.post_id)
-        _conclude(visit, Found("failed", f"{type(error).__name__}: {error}"), mark)
+        _conclude(visit, PageResult("failed", f"{type(error).__name__}: {error}"), mark)
         return "failed"
 
 
 def claim(limit: int, worker: str = "") -> list[Visit]:
-    """The oldest due posts, at most `limit`, whose hosts may be asked soon; those of busy hosts are put off."""
+    """The oldest due posts, at most `limit`, whose hosts may be requested soon; those of busy hosts are postponed."""
     posts = Post.objects.exclude(state=Post.State.ERASED)
     rows = leases.claim(posts, limit * 8, LEASE, worker, choose=partial(_by_turn, limit))
     return [Visit(row.pk, row.lease_token, row.due_at) for row in rows]
 
 
 def _by_turn(limit: int, rows: list[Post]) -> list[Post]:
-    """Which posts to take now; those of busy hosts are put off: a host's queue must not hold up the others' posts."""
+    """The posts to fetch now. Those of busy hosts are postponed: one host's queue must not delay the posts of
+    others."""
     now = timezone.now()
     names = {canonical_urls.host(row.link) for row in rows}
     known = {name: Host(name=name) for name in names} | Host.objects.in_bulk(list(names), field_name="name")
     queued: dict[str, float] = defaultdict(float)
-    taken: list[Post] = []
+    chosen: list[Post] = []
     for row in rows:
         host = known[canonical_urls.host(row.link)]
         wait = queued[host.name] + max(((host.next_request_at or now) - now).total_seconds(), 0.0)
         if wait > PATIENCE:
             Post.objects.filter(pk=row.pk).update(due_at=now + timedelta(seconds=wait))
-        elif len(taken) < limit:
-            taken.append(row)
+        elif len(chosen) < limit:
+            chosen.append(row)
         else:
-            continue  # due as before: the next claim takes it
+            continue  # still due: the next claim takes it
         queued[host.name] += politeness.gap(host)
-    return taken
+    return chosen
 
 
 def _visit(visit: Visit, mark: Mark) -> str:
@@ -114,16 +115,16 @@ def _visit(visit: Visit, mark: Mark) -> str:
     post = claimed.filter(pk=visit.post_id, lease_token=visit.token).first()
     if post is None or not _renew(visit):
         return "lost"
-    found = look(post)
-    outcome = _conclude(visit, found, mark)
-    if outcome in _WITH_PICTURE and _renew(visit):
-        take_pictures(post, found.article, lambda: _renew(visit))
+    result = fetch_page(post)
+    outcome = _conclude(visit, result, mark)
+    if outcome in _WITH_PICTURES and _renew(visit):
+        fetch_pictures(post, result.article, lambda: _renew(visit))
     _release(visit)
     return outcome
 
 
-def _conclude(visit: Visit, found: Found, mark: Mark) -> str:
-    """Write what follows from a look, and when the next one is."""
+def _conclude(visit: Visit, result: PageResult, mark: Mark) -> str:
+    """Update the post by the result of a fetch, and schedule the next one."""
     for last_try in (False, True):
         try:
             with transaction.atomic():
@@ -132,28 +133,28 @@ def _conclude(visit: Visit, found: Found, mark: Mark) -> str:
                 if post is None:
                     return "lost"
                 shown = post.link, post.state
-                outcome = _apply(post, found, asked_again=post.due_at != visit.due_at)
+                outcome = _apply(post, result, requested_again=post.due_at != visit.due_at)
                 if (post.link, post.state) != shown:
                     mark([post])
                 return outcome
         except IntegrityError:
-            # a poll made a post of this story's canonical link meanwhile: at the second try it is found
+            # a poll created a post with this story's canonical link meanwhile: the second try finds it
             if last_try:
                 raise
     return "lost"
 
 
-def _apply(post: Post, found: Found, *, asked_again: bool) -> str:
-    """`asked_again`: a feed showed a change while the page was fetched, perhaps too early to have it."""
+def _apply(post: Post, result: PageResult, *, requested_again: bool) -> str:
+    """`requested_again`: a feed reported a change during the fetch, which may have come too early to include it."""
     now = timezone.now()
-    if found.kind == "busy":
-        Post.objects.filter(pk=post.pk).update(due_at=now + timedelta(seconds=found.again_in))
+    if result.kind == "busy":
+        Post.objects.filter(pk=post.pk).update(due_at=now + timedelta(seconds=result.retry_in))
         return "busy"
-    outcome = _DECISIONS[found.kind](post, found, now)
+    outcome = _DECISIONS[result.kind](post, result, now)
     if outcome != "folded":
         post.visits += 1
-        post.error = clean(found.says)
-        if not asked_again:
+        post.error = clean(result.reason)
+        if not requested_again:
             post.due_at = _next(post, now)
         if post.state == Post.State.ERASED:
             post.due_at = None
@@ -161,55 +162,55 @@ def _apply(post: Post, found: Found, *, asked_again: bool) -> str:
     return outcome
 
 
-def _page(post: Post, found: Found, now: datetime) -> str:
-    article = found.article
+def _page(post: Post, result: PageResult, now: datetime) -> str:
+    article = result.article
     if post.current_version is None:
         if was_erased(article.whole):
-            bury(post)
+            erase_unread(post)
             return "erased"
-        twin = same_story(post, found.url, article)
+        twin = same_story(post, result.url, article)
         if twin is not None:
-            fold_into(twin, post)
+            merge_into(twin, post)
             return "folded"
-    if found.moved_to and found.moved_to != post.link:
-        post.link = found.moved_to
-    post.etag, post.last_modified = found.etag, found.last_modified
+    if result.moved_to and result.moved_to != post.link:
+        post.link = result.moved_to
+    post.etag, post.last_modified = result.etag, result.last_modified
     post.attempts, post.missing_since = 0, None
     post.first_fetched_at = post.first_fetched_at or now
-    made = new_version(post, article.title, article.text, "page", language=article.language, fetched_at=now)
+    version = new_version(post, article.title, article.text, "page", language=article.language, fetched_at=now)
     back = revive(post)
-    if made is None:
+    if version is None:
         return "back" if back else "unchanged"
-    return "new" if made.ordinal == 1 else "edited"
+    return "new" if version.ordinal == 1 else "edited"
 
 
-def _unchanged(post: Post, found: Found, now: datetime) -> str:
+def _unchanged(post: Post, result: PageResult, now: datetime) -> str:
     post.attempts, post.missing_since = 0, None
     return "back" if revive(post) else "unchanged"
 
 
-def _gone(post: Post, found: Found, now: datetime) -> str:
+def _gone(post: Post, result: PageResult, now: datetime) -> str:
     post.attempts = 0
     post.missing_since = post.missing_since or now
-    return "withdrawn" if withdraw(post, found.says) else "gone"
+    return "withdrawn" if withdraw(post, result.reason) else "gone"
 
 
-def _missing(post: Post, found: Found, now: datetime) -> str:
-    """404: perhaps a slip of the publisher's; a day later it counts."""
+def _missing(post: Post, result: PageResult, now: datetime) -> str:
+    """404: the post is withdrawn when the page is still missing a day later; it may be a mistake."""
     post.attempts = 0
     post.missing_since = post.missing_since or now
     if now - post.missing_since >= MISSING_AGAIN:
-        return "withdrawn" if withdraw(post, found.says) else "missing"
+        return "withdrawn" if withdraw(post, result.reason) else "missing"
     _take_feed_text(post, now)
     return "missing"
 
 
-def _refused(post: Post, found: Found, now: datetime) -> str:
+def _refused(post: Post, result: PageResult, now: datetime) -> str:
     post.attempts = 0
     return "feed" if _take_feed_text(post, now) else "refused"
 
 
-def _failed(post: Post, found: Found, now: datetime) -> str:
+def _failed(post: Post, result: PageResult, now: datetime) -> str:
     post.attempts += 1
     if post.attempts >= FEED_TEXT_AFTER and _take_feed_text(post, now):
         return "feed"
@@ -227,22 +228,22 @@ _DECISIONS = {
 
 
 def _take_feed_text(post: Post, now: datetime) -> bool:
-    """Make a version of what the feeds themselves say, unless the page's own words are there."""
+    """Create a version of the feed item's text, unless the post has one from the page."""
     present = post.current_version
     if present is not None and present.source != "feed":
         return False
     sightings = Sighting.objects.filter(post=post).order_by("first_seen", "pk")
     fullest = max(sightings, key=lambda sighting: len(sighting.text), default=None)
     if present is not None and present.pruned_at and present.body and fullest is not None and not fullest.text:
-        return False  # the feed's words were let go of as the version's were: a title alone would look like an edit
+        return False  # the feed's text was pruned with the version's: a title alone would look like an edit
     if fullest is not None and was_erased(f"{fullest.title}\n\n{fullest.text}"):
-        bury(post)
+        erase_unread(post)
         return False
     return fullest is not None and new_version(post, fullest.title, fullest.text, "feed", fetched_at=now) is not None
 
 
 def _next(post: Post, now: datetime) -> datetime | None:
-    """When the page is visited next: by plan, sooner after a failure, a day after a 404; None after the last."""
+    """The time of the next fetch: as planned, sooner after a failure, a day after a 404; None after the last."""
     since = post.first_fetched_at or post.seen_at
     if post.state == Post.State.WITHDRAWN and post.missing_since is not None:
         since = post.missing_since

@@ -1,4 +1,4 @@
-"""From a network's logits to probabilities: of a mention being right, of a relation being right with both its ends."""
+"""Calibration: from logits to the probability that a mention, or a relation with both its mentions, is right."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from extraction.reader.decoding import Decoded, logit
+from extraction.reader.decoding import DecodedSentence, logit
 
 Floats = NDArray[np.float64]
-LARGEST = 12.0  # logits beyond this say no more
+LARGEST = 12.0  # logits are clipped at this value
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Platt scaling, fitted on dev. A relation's logit is joined by those of its two mentions, how far apart they are
-    (a network is surer of far ones than it should be), and the relation's own bias.
+    """Platt scaling, fitted on dev. The inputs for a relation are its logit, those of its two mentions, their distance
+    (a network is overconfident about distant ones), and the relation's own bias.
 
     `mention` is (slope, bias); `relation` holds the slopes of the relation's logit, the weaker mention's, the stronger
     one's, and log(1 + words between the mentions), then the bias.
@@ -28,12 +28,12 @@ class Calibration:
     relation: tuple[float, float, float, float, float] = (1.0, 0.0, 0.0, 0.0, 0.0)
     biases: dict[str, float] = field(default_factory=dict)
 
-    def mentions(self, found: Decoded) -> list[float]:
+    def mentions(self, found: DecodedSentence) -> list[float]:
         """The probability of each mention's span and type."""
         logits = np.array([mention.logit for mention in found.mentions])
         return sigmoid(clip(logits) * self.mention[0] + self.mention[1]).tolist()
 
-    def relations(self, found: Decoded, keys: Sequence[str]) -> list[float]:
+    def relations(self, found: DecodedSentence, keys: Sequence[str]) -> list[float]:
         """The probability of each relation with both its mentions; `keys[r]` names relation r."""
         if not found.relations:
             return []
@@ -42,18 +42,18 @@ class Calibration:
         return sigmoid(scores).tolist()
 
     def labels(self, odds: Floats) -> Floats:
-        """The probability of each label of a pair network, from its log odds and with both ends taken for right."""
+        """The probability of each label of a pair network, from its log odds given that both mentions are right."""
         slope, *_, bias = self.relation
         return sigmoid(clip(odds) * slope + bias)
 
-    def least_logit(self, floor: float) -> float:
+    def lowest_logit(self, floor: float) -> float:
         """The lowest logit of a relation that may still have the probability `floor`, whatever its mentions' logits."""
         slope, weak, strong, gap, bias = self.relation
         best = LARGEST * (max(weak, 0.0) + max(strong, 0.0) + max(gap, 0.0)) + bias + max([0.0, *self.biases.values()])
         return (logit(max(floor, 1e-6)) - best) / slope if slope > 0 else -math.inf
 
 
-def relation_inputs(found: Decoded) -> Floats:
+def relation_inputs(found: DecodedSentence) -> Floats:
     """(relations, 5): the relation's logit, its weaker mention's, its stronger mention's, log(1 + gap), 1."""
     rows = []
     for one in found.relations:

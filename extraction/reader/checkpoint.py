@@ -1,4 +1,4 @@
-"""A checkpoint's folder: written by training, loaded by readers; nothing in it is trusted.
+"""Checkpoint folders: written by training, loaded by readers, and checked as untrusted input.
 
 model.safetensors  weights, fp16          config.json     labels, sizes, thresholds, calibration, figures
 pmi.safetensors    co-occurrence table    tokenizer.json  the encoder's word pieces         README.md  model card
@@ -39,7 +39,7 @@ BROKEN = (OSError, SafetensorError, KeyError, ValueError, RuntimeError, TypeErro
 
 
 class CheckpointError(Exception):
-    """A checkpoint is missing, broken or not ours; the message says what to do."""
+    """A checkpoint is missing, broken or of another program; the message names the remedy."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Manifest:
 
     `thresholds` are probabilities by relation key, "default" for the others; a relation below `floor` is not kept.
     `classes` are the objects' classes that the network knows. `mentions`: path and digest of the checkpoint that finds
-    the mentions for a system that is given them; empty = the one shipped with kgbuilder.
+    the mentions for a pair system; empty = the one shipped with kgbuilder.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Manifest:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Manifest:
-        """Raises CheckpointError where a part is missing or does not fit."""
+        """Parse what `as_dict` wrote. Raises CheckpointError where a value is missing or does not fit."""
         schema, system = values.get("schema"), values.get("system")
         if schema not in (SCHEMA, FIRST_SCHEMA) or system not in (SYSTEMS if schema == SCHEMA else ("eega",)):
             raise CheckpointError(
@@ -114,14 +114,14 @@ class Manifest:
         if self.head not in SYSTEMS[self.system].heads:
             raise CheckpointError(f"config.json: {self.system} has no head {self.head!r}")
         types, relations = len(self.inventory.types), len(self.inventory.relations)
-        wanted = {"types": types, "relations": relations, "labels": 1 + relations, "tags": 1 + 2 * types}
+        expected = {"types": types, "relations": relations, "labels": 1 + relations, "tags": 1 + 2 * types}
         used = {"word_pairs": ("types", "relations"), "tags": ("tags",)}.get(self.head, ("labels",))
         for name in used:
-            has = getattr(self.network, name, wanted[name])
-            if has != wanted[name]:
+            has = getattr(self.network, name, expected[name])
+            if has != expected[name]:
                 raise CheckpointError(
                     f"config.json lists {types} types and {relations} relations, but its network has {has} {name} "
-                    f"where these make {wanted[name]}"
+                    f"where these make {expected[name]}"
                 )
         if (len(self.calibration.mention), len(self.calibration.relation)) != (2, 5):
             raise CheckpointError("config.json: a calibration has 2 numbers for mentions and 5 for relations")
@@ -140,25 +140,25 @@ class Checkpoint:
     digest: str = ""
 
     def save(self, folder: Path) -> Path:
-        """Writes the folder's files (the model card is the trainer's); weights as fp16. Raises OSError."""
+        """Write the folder's files, weights as fp16; training adds the model card. Raises OSError."""
         folder.mkdir(parents=True, exist_ok=True)
-        weights = {name: _small(tensor) for name, tensor in self.network.state_dict().items()}
+        weights = {name: _as_fp16(tensor) for name, tensor in self.network.state_dict().items()}
         pmi = self.featurizer.pmi
         try:
             save_file(weights, folder / "model.safetensors")
             save_arrays({"keys": pmi.keys, "levels": pmi.levels}, folder / "pmi.safetensors")
-        except SafetensorError as error:  # what it makes of a disk that is full
+        except SafetensorError as error:  # raised for a full disk, for example
             raise OSError(f"The checkpoint cannot be written to {folder}: {error}") from error
         self.featurizer.tokenizer.save(str(folder / "tokenizer.json"))
         for name in ("model.safetensors", "pmi.safetensors"):
-            (folder / name).chmod(0o644)  # safetensors writes them for their owner alone
+            (folder / name).chmod(0o644)  # safetensors makes them readable for their owner only
         text = json.dumps(self.manifest.as_dict(), indent=1, ensure_ascii=False)
         (folder / "config.json").write_text(text + "\n", encoding="utf-8")
         return folder
 
     @classmethod
     def load(cls, folder: Path) -> Checkpoint:
-        """Reads and checks a checkpoint's folder. Raises CheckpointError with a sentence for people."""
+        """Read and check a checkpoint's folder. Raises CheckpointError with a sentence for people."""
         if not (folder / "config.json").is_file():
             raise CheckpointError(
                 f"There is no checkpoint in {folder}. Set CHECKPOINT to a checkpoint's folder, leave it empty for the "
@@ -190,20 +190,20 @@ def digest(folder: Path) -> str:
 def build(system: str, network: Any, encoder: dict[str, Any], vision: dict[str, Any] | None = None) -> Any:
     """A network of these sizes with random weights."""
     entry = SYSTEMS[system]
-    seeing: Any = VISION[entry.vision] if entry.vision and vision else None
-    eyes = seeing.blank(vision["architecture"]) if seeing and vision else None
-    return entry.build(network, TextEncoder.blank(encoder["architecture"], len(SHAPES)), eyes)
+    vision_class: Any = VISION[entry.vision] if entry.vision and vision else None
+    vision_encoder = vision_class.blank(vision["architecture"]) if vision_class and vision else None
+    return entry.build(network, TextEncoder.blank(encoder["architecture"], len(SHAPES)), vision_encoder)
 
 
-def _small(tensor: torch.Tensor) -> torch.Tensor:
-    """A weight as it is written: numbers as fp16, counters as they are."""
-    kept = tensor.detach().cpu()
-    return (kept.half() if kept.is_floating_point() else kept).contiguous()
+def _as_fp16(tensor: torch.Tensor) -> torch.Tensor:
+    """A weight as it is stored: floats as fp16, integers unchanged."""
+    weight = tensor.detach().cpu()
+    return (weight.half() if weight.is_floating_point() else weight).contiguous()
 
 
 def _manifest(path: Path) -> Manifest:
     if path.stat().st_size > LARGEST_CONFIG:
-        raise CheckpointError(f"{path} is larger than {LARGEST_CONFIG} bytes: this is no checkpoint of ours")
+        raise CheckpointError(f"{path} is larger than {LARGEST_CONFIG} bytes: this is not a checkpoint of kgbuilder")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:

@@ -1,4 +1,4 @@
-"""From a network's scores to mentions and relations: the reading of the grid.
+"""Decode a network's scores of word pairs, or tags, to mentions and relations.
 
 Mentions: of all ways to cut a sentence into mentions and other words, the one whose grid (a type in each mention's
 upper triangle, N elsewhere) is the most probable, cells taken as independent. A span's gain is the sum of log p(type) -
@@ -52,8 +52,8 @@ class DecodedRelation:
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
-    """What the network sees in one sentence, in word positions, not yet calibrated."""
+class DecodedSentence:
+    """The mentions and relations of one sentence, in word positions, not yet calibrated."""
 
     mentions: tuple[DecodedMention, ...] = ()
     relations: tuple[DecodedRelation, ...] = ()
@@ -74,12 +74,12 @@ def find_mentions(logits: Floats, lengths: Sequence[int]) -> list[tuple[DecodedM
         for size in range(band):
             gains[row, max(0, length - size) :, size] = -np.inf
     kinds, best = gains.argmax(-1), gains.max(-1)  # (B, n, band)
-    taken = _best_cut(best)  # (B, n + 1): size of the mention that ends before this word, 0 = none
+    sizes = _best_cut(best)  # (B, n + 1): size of the mention that ends before this word, 0 = none
     found = []
     for row, length in enumerate(lengths):
         spans, end = [], length
         while end > 0:
-            size = int(taken[row, end])
+            size = int(sizes[row, end])
             if not size:
                 end -= 1
                 continue
@@ -105,7 +105,7 @@ def _block_gains(logits: Floats) -> Floats:
 def _best_cut(best: Floats) -> NDArray[np.int64]:
     count, words, band = best.shape
     total = np.zeros((count, words + 1), np.float64)
-    taken = np.zeros((count, words + 1), np.int64)
+    chosen = np.zeros((count, words + 1), np.int64)
     rows = np.arange(count)
     for end in range(1, words + 1):
         sizes = np.arange(1, min(band, end) + 1)
@@ -114,8 +114,8 @@ def _best_cut(best: Floats) -> NDArray[np.int64]:
         value = scores[rows, choice]
         better = value > total[:, end - 1]
         total[:, end] = np.where(better, value, total[:, end - 1])
-        taken[:, end] = np.where(better, sizes[choice], 0)
-    return taken
+        chosen[:, end] = np.where(better, sizes[choice], 0)
+    return chosen
 
 
 @dataclass(frozen=True)
@@ -145,30 +145,32 @@ def logit(probability: float) -> float:
 
 
 class Decoder:
-    """Reads a network's output for a batch. `least` is the lowest relation logit that is worth keeping."""
+    """Decodes a network's output for a batch. `minimum` is the lowest relation logit to keep."""
 
-    def __init__(self, inventory: Inventory, least: float = -6.0) -> None:
+    def __init__(self, inventory: Inventory, minimum: float = -6.0) -> None:
         self.permitted = permitted(inventory)
         self.possible: NDArray[np.bool_] = np.asarray(self.permitted.any(-1))
         self.symmetric = np.array([relation.symmetric for relation in inventory.relations], bool)
-        self.least = least
+        self.minimum = minimum
 
-    def __call__(self, network: EEGA, batch: Batch, states: WordStates) -> list[Decoded]:
+    def __call__(self, network: EEGA, batch: Batch, states: WordStates) -> list[DecodedSentence]:
         """Mentions and relations of each sentence, in the batch's order."""
         mentions = find_mentions(states.type_logits.float().cpu().numpy(), batch.real.sum(1).tolist())
         return self.relate(network, states, mentions)
 
-    def relate(self, network: EEGA, states: WordStates, mentions: Sequence[Sequence[DecodedMention]]) -> list[Decoded]:
-        """Relations between mentions that are already known (found, or given)."""
+    def relate(
+        self, network: EEGA, states: WordStates, mentions: Sequence[Sequence[DecodedMention]]
+    ) -> list[DecodedSentence]:
+        """Relations between known mentions, decoded or annotated."""
         candidates = [_candidates(found, self.possible) for found in mentions]
         rows = [row for row, one in enumerate(candidates) if one.cells]
         if not rows:
-            return [Decoded(tuple(found)) for found in mentions]
+            return [DecodedSentence(tuple(found)) for found in mentions]
         scores = network.relate(states.rows(rows), *_pad([candidates[row].cells for row in rows], states.words.device))
         relations: list[tuple[DecodedRelation, ...]] = [()] * len(mentions)
         for row, cells in zip(rows, scores.float().cpu().numpy(), strict=True):
             relations[row] = self._relations(mentions[row], candidates[row], cells)
-        return [Decoded(tuple(found), related) for found, related in zip(mentions, relations, strict=True)]
+        return [DecodedSentence(tuple(found), related) for found, related in zip(mentions, relations, strict=True)]
 
     def _relations(
         self, mentions: Sequence[DecodedMention], candidates: _Candidates, cells: Floats
@@ -184,7 +186,7 @@ class Decoder:
             logits[np.ix_(backward, self.symmetric)] = -np.inf
         heads = [mentions[head].type for head, _ in candidates.pairs]
         tails = [mentions[tail].type for _, tail in candidates.pairs]
-        pairs, kinds = np.nonzero((logits > self.least) & self.permitted[heads, tails])
+        pairs, kinds = np.nonzero((logits > self.minimum) & self.permitted[heads, tails])
         return tuple(
             DecodedRelation(*candidates.pairs[pair], int(kind), float(logits[pair, kind]))
             for pair, kind in zip(pairs.tolist(), kinds.tolist(), strict=True)
@@ -212,7 +214,7 @@ def _spans(tags: Sequence[int], certainty: Sequence[float]) -> tuple[DecodedMent
         if tag and tag % 2 == 0 and (tag - 2) // 2 == kind:
             continue
         if kind >= 0:
-            least = min(max(min(certainty[start:place]), 1e-5), 1 - 1e-5)
-            spans.append(DecodedMention(start, place, kind, math.log(least / (1 - least))))
+            lowest = min(max(min(certainty[start:place]), 1e-5), 1 - 1e-5)
+            spans.append(DecodedMention(start, place, kind, math.log(lowest / (1 - lowest))))
         start, kind = place, (tag - 1) // 2 if tag else -1
     return tuple(spans)

@@ -1,9 +1,9 @@
-"""What of a document's pictures a network is given. No Django.
+"""Select the pictures and regions of a document for a network. No Django.
 
-The papers read one text beside one picture; a post may have several. So that as much of them counts as each paper
-allows: a network of objects alone (MEGA, EEGA) is given the surest of all pictures together, each in a scene of its
-own; one that joins a mention and a region (RelFormer) is asked about each picture by itself; one that looks at a whole
-picture (FocalMRE, RSRNeT) is given the leading one.
+The papers take one text with one picture; a post may have several. To use as much of them as each paper allows: a
+network of objects alone (MEGA, EEGA) takes the most confident regions of all pictures, each in a scene of its own; one
+that relates a mention and a region (RelFormer) takes each picture by itself; one that takes a whole picture (FocalMRE,
+RSRNeT) takes the leading one.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from extraction.schema import Document, Extraction, Region, Takes
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """One look: the regions with each one's index in the document, and the picture that is seen whole beside them, by
-    its number and its file ("" where no pixels are at hand)."""
+class SelectedImages:
+    """One selection: regions with their indexes in the document, and the picture that is taken whole, by its number and
+    its file ("" where it has no pixels)."""
 
     regions: tuple[Region, ...] = ()
     places: tuple[int, ...] = ()
@@ -27,7 +27,7 @@ class Given:
 
 
 def takes(needs: Needs, head: str) -> Takes:
-    """How a network with these needs and this head is given pictures."""
+    """How a network with these needs and this head takes pictures."""
     if not needs.objects and not needs.pictures:
         return "words"
     if head == "region_pair":
@@ -37,55 +37,56 @@ def takes(needs: Needs, head: str) -> Takes:
 
 @dataclass(frozen=True, slots=True)
 class ImageSelection:
-    """Which pictures and regions of documents a network with these needs is given."""
+    """Selects the pictures and regions of documents for a network with these needs."""
 
     takes: Takes
     needs: Needs
 
-    def given(self, document: Document) -> list[Given]:
-        """One look for each row that is made of a pair, never none."""
+    def select(self, document: Document) -> list[SelectedImages]:
+        """One selection for each row that is made of a pair, at least one."""
         if self.takes == "words":
-            return [Given()]
+            return [SelectedImages()]
         if self.takes == "regions":
-            order = surest(document.regions)[: self.needs.objects]
-            return [Given(tuple(document.regions[place] for place in order), tuple(order))]
-        looks = [_picture(document, number) for number in _left(document)]
-        return (looks if self.takes == "each" else looks[:1]) or [Given()]
+            order = by_confidence(document.regions)[: self.needs.objects]
+            return [SelectedImages(tuple(document.regions[place] for place in order), tuple(order))]
+        selections = [_picture(document, number) for number in _available(document)]
+        return (selections if self.takes == "each" else selections[:1]) or [SelectedImages()]
 
-    def noted(self, found: Extraction, document: Document) -> Extraction:
-        """The extraction with how its reader takes pictures, and of which ones it was given anything."""
-        looks = self.given(document)
-        regions = {region.image for look in looks for region in look.regions}
-        whole = {look.picture for look in looks if look.image}
-        return replace(found, takes=self.takes, given=tuple(sorted(regions | whole)))
+    def with_selection(self, found: Extraction, document: Document) -> Extraction:
+        """The extraction with how its reader takes pictures, and which ones it used."""
+        selections = self.select(document)
+        regions = {region.image for one in selections for region in one.regions}
+        whole = {one.picture for one in selections if one.image}
+        return replace(found, takes=self.takes, used_images=tuple(sorted(regions | whole)))
 
     def unavailable(self, document: Document) -> tuple[str, ...]:
-        """The inputs from the document's pictures that the network needs and cannot be given."""
+        """The names of the picture inputs that the network needs and the document lacks."""
         needs = self.needs
         if not document.images or not (needs.objects or needs.pictures):
             return ()
-        if not document.regions and not document.looked and (needs.objects or needs.pictures != "whole"):
+        if not document.regions and not document.detected and (needs.objects or needs.pictures != "whole"):
             return ("detector",)
-        return ("image",) if needs.pictures and not any(look.image for look in self.given(document)) else ()
+        return ("image",) if needs.pictures and not any(one.image for one in self.select(document)) else ()
 
 
-def surest(regions: Sequence[Region]) -> list[int]:
-    """Indexes, the surest first over all pictures; those of one picture stay in their order, faces after objects."""
-    least: dict[int, float] = {}
+def by_confidence(regions: Sequence[Region]) -> list[int]:
+    """Indexes, the most confident first over all pictures; those of one picture keep their order, faces after
+    objects."""
+    lowest: dict[int, float] = {}
     ranks = []
     for region in regions:
-        least[region.image] = min(region.score, least.get(region.image, 1.0))
-        ranks.append(-least[region.image])
+        lowest[region.image] = min(region.score, lowest.get(region.image, 1.0))
+        ranks.append(-lowest[region.image])
     return sorted(range(len(regions)), key=ranks.__getitem__)
 
 
-def _left(document: Document) -> list[int]:
-    """The numbers of the pictures of which pixels or regions are left, the leading one first."""
+def _available(document: Document) -> list[int]:
+    """The numbers of the pictures with pixels or regions, the leading one first."""
     files = {number for number, name in enumerate(document.images) if name}
     return sorted(files | {region.image for region in document.regions})
 
 
-def _picture(document: Document, number: int) -> Given:
+def _picture(document: Document, number: int) -> SelectedImages:
     places = tuple(place for place, region in enumerate(document.regions) if region.image == number)
     image = document.images[number] if number < len(document.images) else ""
-    return Given(tuple(document.regions[place] for place in places), places, number, image)
+    return SelectedImages(tuple(document.regions[place] for place in places), places, number, image)

@@ -1,8 +1,8 @@
 """Joint networks as mention detectors: EEGA's word pairs give mentions and their relations in one pass. No Django.
 
-With a visual side a network is shown the most confident regions of a document's pictures. Evidence of a relation are
-the shares that its words gave the regions (Eq. 8). Its score without the picture is what the same network gives when
-it is shown no region, 0 where it then does not find the relation.
+With a visual side a network is shown the most confident regions of a document's pictures. The evidence of a relation
+are the shares that its words gave the regions (Eq. 8). Its score without the picture is that of the same network
+without regions, 0 where it then does not find the relation.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ import torch
 
 from extraction.features.batch import collate, to_device
 from extraction.features.featurizer import Features
-from extraction.features.model_inputs import Row, Rows
+from extraction.features.model_inputs import InputRow, InputRows
 from extraction.reader import attribution
 from extraction.reader.checkpoint import Checkpoint
-from extraction.reader.decoding import Decoded, Decoder
-from extraction.reader.image_selection import Given, ImageSelection
+from extraction.reader.decoding import DecodedSentence, Decoder
+from extraction.reader.image_selection import ImageSelection, SelectedImages
 from extraction.reader.passages import Passage, PassageReading, Span, batch_rows, calibrated, fit
 from extraction.reader.stopwatch import Stopwatch
 from extraction.schema import Document
 
 
 class JointDetector:
-    """Finds mentions and relations with a word-pair network that is shown the words alone."""
+    """Finds mentions and relations with a word-pair network that takes the text alone."""
 
     def __init__(self, checkpoint: Checkpoint, device: str = "cpu") -> None:
         self.checkpoint, self.device = checkpoint, device
         self.network = checkpoint.network.to(device).eval()
         self.images = ImageSelection("words", self.network.needs)
         manifest = checkpoint.manifest
-        self.decoder = Decoder(manifest.inventory, manifest.calibration.least_logit(manifest.floor))
+        self.decoder = Decoder(manifest.inventory, manifest.calibration.lowest_logit(manifest.floor))
 
     def fit(self, passages: Sequence[Passage]) -> tuple[list[Features], list[Passage]]:
         return fit(self.checkpoint.featurizer, passages)
@@ -46,7 +46,7 @@ class JointDetector:
         features: Sequence[Features],
         watch: Stopwatch,
     ) -> list[PassageReading]:
-        found: list[Decoded] = [Decoded()] * len(features)
+        found: list[DecodedSentence] = [DecodedSentence()] * len(features)
         for rows in batch_rows(features):
             with watch.timed("features"):
                 batch = to_device(collate([features[row] for row in rows]), self.device)
@@ -62,13 +62,13 @@ class JointDetector:
 
 
 class VisualJointDetector:
-    """Finds mentions and relations with a word-pair network that is shown a picture's regions beside the words."""
+    """Finds mentions and relations with a word-pair network that takes regions of pictures beside the text."""
 
     def __init__(self, checkpoint: Checkpoint, device: str = "cpu") -> None:
         self.blind = JointDetector(checkpoint, device)
         self.checkpoint, self.device, self.network = checkpoint, device, self.blind.network
         self.images = ImageSelection("regions", self.network.needs)
-        self.rows = Rows(self.network.needs, checkpoint.featurizer.tokenizer, classes=checkpoint.manifest.classes)
+        self.rows = InputRows(self.network.needs, checkpoint.featurizer.tokenizer, classes=checkpoint.manifest.classes)
 
     def fit(self, passages: Sequence[Passage]) -> tuple[list[Features], list[Passage]]:
         return self.blind.fit(passages)
@@ -80,34 +80,36 @@ class VisualJointDetector:
         features: Sequence[Features],
         watch: Stopwatch,
     ) -> list[PassageReading]:
-        given = [self.images.given(document)[0] for document in documents]
-        looks = [given[passage.document] for passage in passages]
-        shown = [Row(one, regions=look.regions) for one, look in zip(features, looks, strict=True)]
-        found, attended = self._attended(shown, watch)
+        selected = [self.images.select(document)[0] for document in documents]
+        selections = [selected[passage.document] for passage in passages]
+        rows = [InputRow(one, regions=selection.regions) for one, selection in zip(features, selections, strict=True)]
+        found, attended = self._attended(rows, watch)
         readings = [calibrated(self.checkpoint.manifest, *pair) for pair in zip(passages, found, strict=True)]
-        related = [place for place, one in enumerate(readings) if one.relations and looks[place].regions]
+        related = [place for place, one in enumerate(readings) if one.relations and selections[place].regions]
         with watch.timed("picture"):
             chosen = [passages[place] for place in related]
             bare = self.blind.detect(documents, chosen, [features[place] for place in related], watch)
         for place, alone in zip(related, bare, strict=True):
             weights = attended[place]
             if weights is not None:
-                readings[place] = _supported(passages[place], readings[place], alone, weights, looks[place])
+                readings[place] = _supported(passages[place], readings[place], alone, weights, selections[place])
         return readings
 
     @torch.inference_mode()
-    def _attended(self, shown: Sequence[Row], watch: Stopwatch) -> tuple[list[Decoded], list[np.ndarray | None]]:
-        """What is found in each row, and the weights of its words over the regions (n, k)."""
-        found: list[Decoded] = [Decoded()] * len(shown)
-        attended: list[np.ndarray | None] = [None] * len(shown)
-        for chosen in batch_rows([row.features for row in shown]):
+    def _attended(
+        self, rows: Sequence[InputRow], watch: Stopwatch
+    ) -> tuple[list[DecodedSentence], list[np.ndarray | None]]:
+        """The decoded sentence of each row, and the attention of its words over the regions (n, k)."""
+        found: list[DecodedSentence] = [DecodedSentence()] * len(rows)
+        attended: list[np.ndarray | None] = [None] * len(rows)
+        for chosen in batch_rows([row.features for row in rows]):
             with watch.timed("features"):
-                batch = to_device(self.rows.batch([shown[place] for place in chosen]), self.device)
+                batch = to_device(self.rows.batch([rows[place] for place in chosen]), self.device)
             with watch.timed("encode"):
                 hidden = self.network.encode(batch)
             with watch.timed("head"):
                 states = self.network.tag(batch, hidden)
-                weights = self.network.looked_at(batch, hidden)
+                weights = self.network.attention_weights(batch, hidden)
             with watch.timed("decode"):
                 results = self.blind.decoder(self.network, batch, states)
             for number, place in enumerate(chosen):
@@ -117,17 +119,19 @@ class VisualJointDetector:
 
 
 def _supported(
-    passage: Passage, reading: PassageReading, alone: PassageReading, weights: np.ndarray, given: Given
+    passage: Passage, reading: PassageReading, alone: PassageReading, weights: np.ndarray, selection: SelectedImages
 ) -> PassageReading:
     """The reading with the evidence for its relations in the picture; `alone` was made without it."""
     supports = {
         relation: attribution.Support(
-            attribution.evidence(_shares(weights, _words(passage, relation[:2]), len(given.regions)), given.places),
+            attribution.evidence(
+                _shares(weights, _words(passage, relation[:2]), len(selection.regions)), selection.places
+            ),
             alone.relations.get(relation, 0.0),
         )
         for relation in reading.relations
     }
-    grid = attribution.grid(weights, passage.words.spans, given, patches=False)
+    grid = attribution.grid(weights, passage.words.spans, selection, patches=False)
     return replace(reading, supports=supports, grids=[grid] if grid else [])
 
 
@@ -141,6 +145,6 @@ def _words(passage: Passage, ends: tuple[Span, Span]) -> list[int]:
 
 
 def _shares(weights: np.ndarray, words: Sequence[int], regions: int) -> np.ndarray | None:
-    given = weights[list(words), :regions].mean(axis=0)
-    total = float(given.sum())
-    return given / total if total > 0 else None
+    shares = weights[list(words), :regions].mean(axis=0)
+    total = float(shares.sum())
+    return shares / total if total > 0 else None

@@ -1,4 +1,4 @@
-"""From the labels of a network's inventory to the product's relations and entity types. No Django."""
+"""Map the labels of a network's inventory to the product's relations and entity types. No Django."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Meaning:
 
 
 def meanings(names: Inventory, data: Sequence[str]) -> list[Meaning | None]:
-    """The meaning of each relation of the inventory; None for one that the product has no relation for.
+    """The meaning of each relation of the inventory; None for one without a relation in the product.
 
     `data` names the data sets whose labels the inventory may have.
     """

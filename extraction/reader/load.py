@@ -1,4 +1,4 @@
-"""From a checkpoint's folder to a Reader: `reader().read([Document("1", "…")])`. No Django."""
+"""Load the Reader of a checkpoint folder: `reader().read([Document("1", "…")])`. No Django."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def reader(
 def reader_of(checkpoint: Checkpoint, parser: Parser, device: str = "cpu", grounder: Grounder | None = None) -> Reader:
     """The reader of a checkpoint of any system. Raises CheckpointError."""
     if checkpoint.manifest.head in FINDS_MENTIONS:
-        return Reader(parser, _alone(checkpoint, device), grounder=grounder)
-    detector = _in_front(_detector_of(checkpoint), device)
+        return Reader(parser, _single_detector(checkpoint, device), grounder=grounder)
+    detector = _mention_detector(_detector_of(checkpoint), device)
     return Reader(parser, detector, PairClassifier(checkpoint, device, grounder), grounder)
 
 
-def _alone(checkpoint: Checkpoint, device: str) -> MentionDetector:
+def _single_detector(checkpoint: Checkpoint, device: str) -> MentionDetector:
     if checkpoint.manifest.head == "tags":
         return Tagger(checkpoint, device)
     visual = checkpoint.network.needs.objects
     return VisualJointDetector(checkpoint, device) if visual else JointDetector(checkpoint, device)
 
 
-def _in_front(checkpoint: Checkpoint, device: str) -> MentionDetector:
-    """The detector for a pair network: a joint network that stands in front of one is shown the words alone."""
+def _mention_detector(checkpoint: Checkpoint, device: str) -> MentionDetector:
+    """The mention detector for a pair network: a joint network takes the text alone then."""
     return Tagger(checkpoint, device) if checkpoint.manifest.head == "tags" else JointDetector(checkpoint, device)
 
 
@@ -51,10 +51,10 @@ def _detector_of(checkpoint: Checkpoint) -> Checkpoint:
     named = checkpoint.manifest.mentions
     found = Checkpoint.load(Path(named.get("path") or SHIPPED))
     if found.manifest.head not in FINDS_MENTIONS:
-        raise CheckpointError(f"{named['path']} finds no mentions: it is itself asked about those of another one")
+        raise CheckpointError(f"{named['path']} finds no mentions: it is a pair network itself")
     if named.get("digest", found.digest) != found.digest:
         raise CheckpointError(
-            f"the checkpoint in {named['path']} is not the one that {checkpoint.manifest.name} was put behind: train "
-            "it again, or put the right one back"
+            f"the checkpoint in {named['path']} is not the one that {checkpoint.manifest.name} was trained with: train "
+            "it again, or restore the right one"
         )
     return found

@@ -1,4 +1,4 @@
-"""From the readings of a document's passages to one Extraction. Pure functions, no Django and no networks."""
+"""Merge the readings of a document's passages into one Extraction. Pure functions, no Django and no networks."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def merge(
         for (head, tail, key), score in reading.relations.items():
             if head in index and tail in index and _same_ends(reading, head, tail, mentions):
                 place = (*_in_order(index[head], index[tail], key), key)
-                held = reading.supports.get((head, tail, key), Support())
+                support = reading.supports.get((head, tail, key), Support())
                 best[place] = _more_confident(
-                    best.get(place), Relation(*place, score, held.evidence, held.without_image)
+                    best.get(place), Relation(*place, score, support.evidence, support.without_image)
                 )
     both = with_inverses(best, kept)
     relations = tuple(both[place] for place in sorted(both)) + _with_regions(readings, index)
@@ -61,7 +61,7 @@ def with_inverses(
 ) -> dict[tuple[int, int, str], Relation]:
     """The relations with their inverses (what lies in a place is contained by it), both at the higher score.
 
-    A network scores the two apart. Without this a query for one of them would miss what was extracted as the other
+    A network scores the two separately. Without this a query for one of them would miss what was extracted as the other
     alone. A relation with an inverse cannot hold in both directions: of two such results the less confident is wrong.
     """
     both = dict(best)

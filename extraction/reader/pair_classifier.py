@@ -1,8 +1,8 @@
-"""Pair networks as relation classifiers: asked about pairs of the mentions that a detector has found. No Django.
+"""Pair networks as relation classifiers for the mentions that a detector has found. No Django.
 
-A network of mentions alone is asked about all ordered pairs of a sentence's mentions that some relation may join. One
-of mentions and regions is asked about every mention with every region of each picture, and the relations between
-mentions stay the detector's. The labels of its data set are turned into the product's relations.
+A network of mentions alone classifies all ordered pairs of a sentence's mentions that some relation permits. One of
+mentions and regions classifies every mention with every region of each picture, and the relations between mentions stay
+the detector's. The labels of its data set are mapped to the product's relations.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from numpy.typing import NDArray
 from extraction.features.batch import Batch, to_device
 from extraction.features.entity_markers import add_markers
 from extraction.features.featurizer import Features
-from extraction.features.model_inputs import Row, Rows, pixels_at
+from extraction.features.model_inputs import InputRow, InputRows, pixels_at
 from extraction.labels import REGION_RELATIONS
 from extraction.networks.outputs import PairOutput
 from extraction.reader import attribution
 from extraction.reader.calibration import log_odds
 from extraction.reader.checkpoint import Checkpoint
-from extraction.reader.image_selection import Given, ImageSelection, takes
+from extraction.reader.image_selection import ImageSelection, SelectedImages, takes
 from extraction.reader.label_mapping import by_types, meanings
 from extraction.reader.passages import Passage, PassageReading, Span, fit, word_spans
 from extraction.reader.stopwatch import Stopwatch
 from extraction.schema import Candidate, Document, Example, Region, WordSpan
 from extraction.vision import grounding
 
-MOST_MENTIONS = 24  # of a sentence, whose pairs are asked about: a list of names has hundreds of pairs
+MOST_MENTIONS = 24  # of a sentence, whose pairs are classified: a list of names has hundreds of pairs
 BATCH_ROWS = 64
 
 Floats = NDArray[np.float64]
@@ -39,19 +39,19 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class PairRow:
-    """One row of the network's input: a mention, with another one or with a region of what was given, of a passage."""
+    """One row of the network's input: a mention of a passage with another one, or with a selected region."""
 
     passage: int
     head: Span
     tail: Span | Region
-    row: Row
-    given: Given
+    row: InputRow
+    selection: SelectedImages
 
 
 @dataclass(frozen=True, slots=True)
-class PictureAttribution:
-    """What the picture adds to one row: its scores without it, the row's weights over the regions that were given, and
-    those of each word of the sentence over regions or patches. None where the network does not tell."""
+class ImageEvidence:
+    """The picture's part in one row: its scores without the picture, the row's weights over the selected regions, and
+    those of each word of the sentence over regions or patches. None where the network does not report them."""
 
     without: Floats
     weights: Floats | None
@@ -62,7 +62,7 @@ class PairClassifier:
     """Finds the relations of mentions, or of mentions and regions, with a pair network."""
 
     def __init__(self, checkpoint: Checkpoint, device: str = "cpu", grounder: grounding.Grounder | None = None) -> None:
-        """`grounder` is a zero-shot detector for the words of a sentence, in the place of classes' names."""
+        """`grounder` is a zero-shot detector for the words of a sentence, in place of the classes' names."""
         self.checkpoint, self.device, self.grounder = checkpoint, device, grounder
         self.manifest = manifest = checkpoint.manifest
         self.network = checkpoint.network.to(device).eval()
@@ -70,7 +70,7 @@ class PairClassifier:
         self.images = ImageSelection(takes(needs, manifest.head), needs)
         self.meanings = meanings(manifest.inventory, manifest.data)
         self.permitted = by_types(self.meanings)
-        self.rows = Rows(needs, tokenizer, add_markers(tokenizer), manifest.classes, pixels_at)
+        self.rows = InputRows(needs, tokenizer, add_markers(tokenizer), manifest.classes, pixels_at)
 
     @property
     def finds_depictions(self) -> bool:
@@ -113,32 +113,34 @@ class PairClassifier:
         features: Sequence[Features],
         detected: Sequence[PassageReading],
     ) -> Iterator[PairRow]:
-        given = [self.images.given(document) for document in documents]
+        selected = [self.images.select(document) for document in documents]
         for place, (passage, shown, reading) in enumerate(zip(passages, features, detected, strict=True)):
             spans = sorted(reading.mentions)[:MOST_MENTIONS]
             ends = zip(word_spans(passage, spans), spans, strict=True)
             mentions = tuple(WordSpan(*words, reading.mentions[span].type) for words, span in ends)
             facts = (documents[passage.document].facts or ()) if self.images.needs.facts else ()
-            for look in given[passage.document]:
-                regions = look.regions
+            for selection in selected[passage.document]:
+                regions = selection.regions
                 if self.images.needs.pictures in ("focal", "crops"):
-                    regions += self._grounded(passage, mentions, regions, look.image)
-                example = Example("", "", passage.words.words, mentions, image=look.image, regions=regions, facts=facts)
+                    regions += self._grounded(passage, mentions, regions, selection.image)
+                example = Example(
+                    "", "", passage.words.words, mentions, image=selection.image, regions=regions, facts=facts
+                )
                 for one in self._candidates(mentions, regions):
                     tail = regions[one.tail] if one.region else spans[one.tail]
-                    yield PairRow(place, spans[one.head], tail, self.rows.pair(example, shown, one), look)
+                    yield PairRow(place, spans[one.head], tail, self.rows.pair(example, shown, one), selection)
 
     def _grounded(
         self, passage: Passage, mentions: Sequence[WordSpan], regions: Sequence[Region], image: str
     ) -> tuple[Region, ...]:
-        """The regions that show the nouns and names of the sentence; which pair is asked about plays no part."""
+        """The regions that show the nouns and names of the sentence; independent of the pair that is classified."""
         names = [(one.start, one.end, one.type) for one in mentions]
-        wanted = grounding.phrases(passage.words.words, passage.words.tags, names)
+        phrases = grounding.phrases(passage.words.words, passage.words.tags, names)
         pixels = self.rows.look(image) if self.grounder and image else None
         if self.grounder is not None and pixels is not None:
-            found = grounding.with_grounder(self.grounder, pixels, wanted, regions)
+            found = grounding.with_grounder(self.grounder, pixels, phrases, regions)
         else:
-            found = grounding.by_class(wanted, regions)
+            found = grounding.by_class(phrases, regions)
         return grounding.regions_for(found)
 
     def _candidates(self, mentions: Sequence[WordSpan], regions: Sequence[Region]) -> Iterator[Candidate]:
@@ -161,7 +163,7 @@ class PairClassifier:
         readings: Sequence[PassageReading],
         watch: Stopwatch,
     ) -> None:
-        """Adds what the network answers about these rows to the readings of their passages."""
+        """Add the network's results for these rows to the readings of their passages."""
         order = sorted(range(len(rows)), key=lambda place: len(rows[place].row.features.ids))
         for start in range(0, len(order), BATCH_ROWS):
             chosen = [rows[place] for place in order[start : start + BATCH_ROWS]]
@@ -178,13 +180,13 @@ class PairClassifier:
                     self._add(readings[one.passage], one, scores[place], pictured.get(place))
 
     def _scores(self, output: PairOutput) -> Floats:
-        """(rows, labels without none): the calibrated probability of each label, both ends taken for right."""
+        """(rows, labels without none): the calibrated probability of each label, given that both mentions are right."""
         return self.manifest.calibration.labels(log_odds(output.logits.double().cpu().numpy())[:, 1:])
 
     def _pictured(
         self, chosen: Sequence[PairRow], batch: Batch, output: PairOutput, scores: Floats
-    ) -> dict[int, PictureAttribution]:
-        """What the picture adds to the rows that reach the floor; {} for a network that sees none."""
+    ) -> dict[int, ImageEvidence]:
+        """The picture's part in the rows that reach the floor; {} for a network without pictures."""
         if self.manifest.head == "region_pair" or not attribution.sees_pictures(batch):
             return {}
         above = np.flatnonzero(scores.max(axis=1, initial=0.0) >= self.manifest.floor).tolist()
@@ -194,9 +196,9 @@ class PairClassifier:
         bare = self._scores(self.network(to_device(self.rows.batch(masked), self.device)))
         attended = attribution.attention(self.network, batch)
         return {
-            place: PictureAttribution(
+            place: ImageEvidence(
                 without=alone,
-                weights=attribution.weights_of(place, batch, output, attended, chosen[place].given.regions),
+                weights=attribution.weights_of(place, batch, output, attended, chosen[place].selection.regions),
                 attended=None if attended is None else attended[place],
             )
             for place, alone in zip(above, bare, strict=True)
@@ -206,28 +208,28 @@ class PairClassifier:
         self,
         chosen: Sequence[PairRow],
         batch: Batch,
-        pictured: Mapping[int, PictureAttribution],
+        pictured: Mapping[int, ImageEvidence],
         passages: Sequence[Passage],
         readings: Sequence[PassageReading],
     ) -> None:
-        """Gives each passage the weights of its words, or else of its mentions, over the picture, once."""
+        """Add the attention of its words, or else of its mentions, over the picture to each passage, once."""
         for place, one in pictured.items():
-            passage, given = chosen[place].passage, chosen[place].given
+            passage, selection = chosen[place].passage, chosen[place].selection
             reading, spans = readings[passage], passages[passage].words.spans
             if not reading.grids and one.attended is not None:
-                made = attribution.grid(one.attended, spans, given, patches=batch.objects is None)
+                grid = attribution.grid(one.attended, spans, selection, patches=batch.objects is None)
             elif not reading.grids and batch.pairs is not None:
                 heads = batch.pairs.head_word.tolist()
                 mine = [
                     (spans[heads[at]], its.weights) for at, its in pictured.items() if chosen[at].passage == passage
                 ]
-                made = attribution.mention_grid(mine, given)
+                grid = attribution.mention_grid(mine, selection)
             else:
                 continue
-            reading.grids.extend([made] if made else [])
+            reading.grids.extend([grid] if grid else [])
 
-    def _add(self, reading: PassageReading, pair: PairRow, scores: Floats, pictured: PictureAttribution | None) -> None:
-        """Adds what the network answers about one pair, where it reaches the floor with both ends right."""
+    def _add(self, reading: PassageReading, pair: PairRow, scores: Floats, pictured: ImageEvidence | None) -> None:
+        """Add the network's result for one pair, where its probability with both mentions reaches the floor."""
         floor, head = self.manifest.floor, reading.mentions[pair.head]
         if isinstance(pair.tail, Region):
             scores = scores * head.score
@@ -243,13 +245,14 @@ class PairClassifier:
             if score >= floor and score > reading.relations.get(one, 0.0):
                 reading.relations[one] = score
                 if pictured is not None:
-                    evidence = attribution.evidence(pictured.weights, pair.given.places)
+                    evidence = attribution.evidence(pictured.weights, pair.selection.places)
                     reading.supports[one] = attribution.Support(evidence, without[one])
 
     def _relations(
         self, reading: PassageReading, ends: tuple[Span, Span], scores: Floats
     ) -> dict[tuple[Span, Span, str], float]:
-        """The product's relations between two mentions; of several labels with one meaning the most probable counts."""
+        """The product's relations between two mentions; of several labels with one meaning the most probable is
+        taken."""
         head, tail = (reading.mentions[span] for span in ends)
         found: dict[tuple[Span, Span, str], float] = {}
         likely = (scores * head.score * tail.score).tolist()

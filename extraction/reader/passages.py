@@ -1,4 +1,4 @@
-"""Passages: sentences of documents, or windows of long ones, as networks take them; and what was found in each.
+"""Passages (sentences of documents, or windows of long ones), and their readings.
 
 No Django.
 """
@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from extraction.features.featurizer import Features, Featurizer, TooManyPieces, by_length
 from extraction.reader.attribution import Support
 from extraction.reader.checkpoint import Manifest
-from extraction.reader.decoding import Decoded
+from extraction.reader.decoding import DecodedSentence
 from extraction.schema import Document, Mention, Region, WeightGrid, Words
 from extraction.text import parser as text_parser
 
-WINDOW, OVERLAP = 100, 20  # words of a sentence that are read at once, and that neighbouring windows share
+WINDOW, OVERLAP = 100, 20  # words of a window, and words that neighbouring windows share
 BATCH_PIECES = 1600  # padded word pieces a batch: larger gains nothing on a processor
 
 Span = tuple[int, int]
@@ -33,7 +33,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class PassageReading:
-    """What was found in one passage, with calibrated scores and in code points."""
+    """The mentions and relations of one passage, with calibrated scores and spans in code points."""
 
     mentions: dict[Span, Mention]
     relations: dict[tuple[Span, Span, str], float]
@@ -45,9 +45,9 @@ class PassageReading:
 def passages_of(
     parser: text_parser.Parser, documents: Sequence[Document], titled: bool, skipped: Collection[int] = ()
 ) -> list[Passage]:
-    """The sentences of all documents but the skipped ones, the title's apart from the body's.
+    """The sentences of all documents but the skipped ones, those of the title separate from those of the body.
 
-    `titled`: a body's passages are shown the title. `skipped` holds numbers of documents.
+    `titled`: a body's passages get the title as context. `skipped` holds numbers of documents.
     """
     parts = []
     for index, document in enumerate(documents):
@@ -98,8 +98,8 @@ def batch_rows(features: Sequence[Features]) -> Iterator[list[int]]:
         yield batch
 
 
-def calibrated(manifest: Manifest, passage: Passage, found: Decoded) -> PassageReading:
-    """What a network found in the passage; relations below the manifest's floor are left out."""
+def calibrated(manifest: Manifest, passage: Passage, found: DecodedSentence) -> PassageReading:
+    """The calibrated reading of a decoded passage; relations below the manifest's floor are left out."""
     inventory, calibration = manifest.inventory, manifest.calibration
     spans = [_code_points(passage.words, one.start, one.end) for one in found.mentions]
     scores = calibration.mentions(found)
@@ -124,7 +124,7 @@ def word_spans(passage: Passage, spans: Collection[Span]) -> list[Span]:
 
 
 def _moved(words: Words, start: int) -> Words:
-    """The same words in a text where theirs begins at `start`."""
+    """The words with spans moved by `start`."""
     return replace(words, spans=tuple((a + start, b + start) for a, b in words.spans)) if start else words
 
 

@@ -1,8 +1,8 @@
-"""The Reader: documents in, mentions and relations out; `load.reader()` makes one from a checkpoint. No Django.
+"""The Reader: extracts mentions and relations from documents; `load.reader()` loads one. No Django.
 
 A Reader holds a mention detector and, for a pair system, a relation classifier. A joint network is a detector that
-finds relations in the same pass; a tagger is a detector alone. Neither knows the other or the Reader: what they work on
-is passed to them, and they keep nothing from one call to the next.
+finds relations in the same pass; a tagger is a detector alone. Neither knows the other or the Reader: their inputs are
+passed to them, and they keep no state between calls.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class RelationClassifier(LoadedNetwork, Protocol):
 
     @property
     def finds_depictions(self) -> bool:
-        """Whether its answer says which regions show which mentions."""
+        """Whether its results include which regions show which mentions."""
 
     def thresholds(self, detector: Mapping[str, float]) -> dict[str, float]:
         """Its thresholds by the product's relations, with those of the detector's relations that it keeps."""
@@ -81,7 +81,7 @@ class RelationClassifier(LoadedNetwork, Protocol):
 
 
 class Reader:
-    """Reads documents in batches. `seconds` is where the time went since it was last cleared, by stage."""
+    """Extracts from documents in batches. `seconds`: the time by stage since it was last cleared."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Reader:
         relations: RelationClassifier | None = None,
         grounder: Grounder | None = None,
     ) -> None:
-        """`grounder` is a zero-shot detector that depictions are found with, in the place of classes' names."""
+        """`grounder` is a zero-shot detector that finds depictions, in place of the classes' names."""
         self.parser, self.mentions, self.relations, self.grounder = parser, mentions, relations, grounder
         leading: LoadedNetwork = relations or mentions
         self.checkpoint, self.images = leading.checkpoint, leading.images
@@ -104,7 +104,7 @@ class Reader:
 
     @property
     def digest(self) -> str:
-        """Tells this checkpoint from every other one."""
+        """The digest that identifies the checkpoint."""
         return self.checkpoint.digest
 
     @property
@@ -114,7 +114,7 @@ class Reader:
 
     @property
     def thresholds(self) -> dict[str, float]:
-        """The probability from which a relation is asserted, by its key; "default" for those not named."""
+        """The thresholds of relations by their keys; "default" for those not named."""
         detector = dict(self.mentions.checkpoint.manifest.thresholds)
         return detector if self.relations is None else self.relations.thresholds(detector)
 
@@ -129,12 +129,12 @@ class Reader:
         return known.get(key, known["default"])
 
     def read(self, documents: Sequence[Document]) -> list[Extraction]:
-        """One Extraction for each document, in their order; one that cannot be read is declined with the reason."""
+        """One Extraction for each document, in their order; one that cannot be analysed is declined with the reason."""
         try:
             return self._read(documents)
         except Exception as error:
             if len(documents) == 1:
-                logger.exception("document %s could not be read", documents[0].id)
+                logger.exception("document %s could not be analysed", documents[0].id)
                 message = f"The reader failed on this text ({type(error).__name__}: {error})."
                 return [_declined(documents[0], Declined("failed", message))]
             return [one for document in documents for one in self.read([document])]
@@ -209,15 +209,15 @@ class Reader:
 
     def _with_inputs(self, document: Document, found: Extraction) -> Extraction:
         """The extraction with the pictures and facts that the network was given."""
-        noted = self.images.noted(found, document)
-        return known_facts.marked(noted, document.facts) if self.takes_facts and document.facts else noted
+        selected = self.images.with_selection(found, document)
+        return known_facts.marked(selected, document.facts) if self.takes_facts and document.facts else selected
 
 
 def _check_parser(checkpoint: Checkpoint, parser: Parser) -> None:
-    """Warns where a network meets other trees than it was trained with; one without a parser takes any."""
+    """Warn where the parser is not the one that the network was trained with; one without a parser takes any."""
     if checkpoint.manifest.parser not in ("none", parser.version):
         logger.warning(
-            "checkpoint %s was trained with the parser %s and now reads with %s: its figures may not hold",
+            "checkpoint %s was trained with the parser %s and now runs with %s: its metrics may not hold",
             checkpoint.manifest.name,
             checkpoint.manifest.parser,
             parser.version,
@@ -225,7 +225,7 @@ def _check_parser(checkpoint: Checkpoint, parser: Parser) -> None:
 
 
 def _decline(document: Document) -> tuple[Declined | None, str]:
-    """Why a document is not read, if it is not; and its language, "" where that is not known."""
+    """The reason to decline a document, if any, and its language, "" where that is not known."""
     if not any(letter.isalnum() for letter in document.text):
         return Declined("empty", "This text is empty."), document.language
     if len(document.text) > LONGEST_TEXT:

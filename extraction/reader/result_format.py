@@ -1,4 +1,4 @@
-"""An Extraction as `manage.py read` gives it: one JSON object of schema `kgbuilder.read/1`, or a table for people.
+"""The output format of `manage.py read`: one JSON object of schema `kgbuilder.read/1`, or a table for people.
 
 The JSON object's keys never change; later versions of the schema only add some. Offsets count code points of its
 `text`.
@@ -22,7 +22,7 @@ Thresholds = Mapping[str, float]
 def reached(extraction: Extraction, thresholds: Thresholds) -> list[tuple[Relation, Mention, Mention]]:
     """The relations between two mentions that reach their threshold, with head and tail, in the order of the text.
 
-    `thresholds` are by relation key; "default" is for those that have none of their own.
+    `thresholds` are by relation key; "default" is for the others.
     """
     found = []
     for relation in extraction.relations:
@@ -33,7 +33,7 @@ def reached(extraction: Extraction, thresholds: Thresholds) -> list[tuple[Relati
 
 
 def as_json(extraction: Extraction, checkpoint: str, thresholds: Thresholds, pictured: bool = False) -> dict[str, Any]:
-    """The object that stands on one line of `manage.py read --json`; `pictured`: with what a picture adds."""
+    """The object on one line of `manage.py read --json`; `pictured`: with the keys for pictures."""
     text = extraction.text
     found = {
         "schema": SCHEMA,
@@ -54,7 +54,7 @@ def as_json(extraction: Extraction, checkpoint: str, thresholds: Thresholds, pic
                 "property": _property(relation.key),
                 "score": _rounded(relation.score),
                 **(_by_picture(relation) if pictured else {}),
-                **({"echoes": _echoed(relation)} if extraction.facts else {}),
+                **({"echoes": _repeats_fact(relation)} if extraction.facts else {}),
             }
             for relation, head, tail in reached(extraction, thresholds)
         ],
@@ -62,7 +62,7 @@ def as_json(extraction: Extraction, checkpoint: str, thresholds: Thresholds, pic
         "declined": _declined(extraction.declined),
         **({"facts": [_fact(fact) for fact in extraction.facts]} if extraction.facts else {}),
     }
-    return {**found, **_seen(extraction)} if pictured else found
+    return {**found, **_picture_results(extraction)} if pictured else found
 
 
 def _by_picture(relation: Relation) -> dict[str, Any]:
@@ -70,16 +70,16 @@ def _by_picture(relation: Relation) -> dict[str, Any]:
 
 
 def _fact(fact: Fact) -> dict[str, str]:
-    """One that the reader was shown."""
+    """A fact that the reader was shown."""
     return {"subject": fact.subject, "property": fact.property, "object": fact.object, "source": fact.source}
 
 
-def _echoed(relation: Relation) -> bool:
-    """Whether it merely says one of the facts that the reader was shown."""
+def _repeats_fact(relation: Relation) -> bool:
+    """Whether it repeats a fact that the reader was shown."""
     return any(part.kind == "fact" for part in relation.evidence)
 
 
-def _seen(extraction: Extraction) -> dict[str, Any]:
+def _picture_results(extraction: Extraction) -> dict[str, Any]:
     return {
         "depicted": [
             {
@@ -108,9 +108,9 @@ def _seen(extraction: Extraction) -> dict[str, Any]:
 
 
 def _place(region: Region, regions: Sequence[Region]) -> int | None:
-    """Its number in `regions`; None for one that only a search for the name found."""
-    wanted = (region.image, region.box, region.label)
-    return next((place for place, one in enumerate(regions) if (one.image, one.box, one.label) == wanted), None)
+    """Its index in `regions`; None for one that only a search for the name found."""
+    key = (region.image, region.box, region.label)
+    return next((place for place, one in enumerate(regions) if (one.image, one.box, one.label) == key), None)
 
 
 def _end(mention: Mention, text: str) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def _end(mention: Mention, text: str) -> dict[str, Any]:
 
 
 def _evidence(relation: Relation) -> list[dict[str, Any]]:
-    """The regions that it rests on, by their number in `regions`; [] where the reader took no picture."""
+    """The regions of its evidence, by their index in `regions`; [] where the reader took no picture."""
     parts = [part for part in relation.evidence if part.kind == "region" and "region" in part.reference]
     return [{"region": part.reference["region"], "weight": _rounded(part.weight)} for part in parts]
 
@@ -151,7 +151,7 @@ def _rounded(score: float) -> float:
 
 
 def as_table(extraction: Extraction, thresholds: Thresholds) -> Iterator[str]:
-    """Lines for people: what was read, its mentions by type, its quintuples, the surest first."""
+    """Lines for people: the text, its mentions by type, and its quintuples, the most confident first."""
     text = extraction.text
     yield f"{shown(extraction.id)}: {_cut(shown(text), 100)}" if text else shown(extraction.id)
     if extraction.declined:
@@ -185,7 +185,7 @@ def as_table(extraction: Extraction, thresholds: Thresholds) -> Iterator[str]:
 
 
 def shown(text: str) -> str:
-    """`text` on one line and without characters that a terminal would obey (escapes, direction marks)."""
+    """`text` on one line and without control characters for terminals (escapes, direction marks)."""
     return " ".join("".join(_harmless(character) for character in text).split())
 
 

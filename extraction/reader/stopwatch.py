@@ -1,4 +1,4 @@
-"""Where the time of reading goes."""
+"""The time that extraction takes, by stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tagger as a mention detector: it is shown the words and the leading picture, and finds no relations. No Django."""
+"""A tagger as a mention detector: it takes the text and the leading picture, and finds no relations. No Django."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 
 from extraction.features.batch import to_device
 from extraction.features.featurizer import Features
-from extraction.features.model_inputs import Row, Rows, pixels_at
+from extraction.features.model_inputs import InputRow, InputRows, pixels_at
 from extraction.reader.checkpoint import Checkpoint
-from extraction.reader.decoding import Decoded, mentions_of
+from extraction.reader.decoding import DecodedSentence, mentions_of
 from extraction.reader.image_selection import ImageSelection, takes
 from extraction.reader.label_mapping import types_of
 from extraction.reader.passages import Passage, PassageReading, calibrated, fit
@@ -29,7 +29,7 @@ class Tagger:
         self.network = checkpoint.network.to(device).eval()
         manifest, needs = checkpoint.manifest, self.network.needs
         self.images = ImageSelection(takes(needs, manifest.head), needs)
-        self.rows = Rows(needs, checkpoint.featurizer.tokenizer, classes=manifest.classes, look=pixels_at)
+        self.rows = InputRows(needs, checkpoint.featurizer.tokenizer, classes=manifest.classes, look=pixels_at)
         self.types = types_of(manifest.data)
 
     def fit(self, passages: Sequence[Passage]) -> tuple[list[Features], list[Passage]]:
@@ -43,24 +43,27 @@ class Tagger:
         features: Sequence[Features],
         watch: Stopwatch,
     ) -> list[PassageReading]:
-        given = [self.images.given(document)[0] for document in documents]
-        looks = [given[passage.document] for passage in passages]
-        shown = [Row(one, regions=look.regions, image=look.image) for one, look in zip(features, looks, strict=True)]
-        found: list[Decoded] = [Decoded()] * len(features)
+        selected = [self.images.select(document)[0] for document in documents]
+        selections = [selected[passage.document] for passage in passages]
+        rows = [
+            InputRow(one, regions=selection.regions, image=selection.image)
+            for one, selection in zip(features, selections, strict=True)
+        ]
+        found: list[DecodedSentence] = [DecodedSentence()] * len(features)
         order = sorted(range(len(features)), key=lambda place: len(features[place].ids))
         for start in range(0, len(order), BATCH_ROWS):
             chosen = order[start : start + BATCH_ROWS]
             with watch.timed("features"):
-                batch = to_device(self.rows.batch([shown[place] for place in chosen]), self.device)
+                batch = to_device(self.rows.batch([rows[place] for place in chosen]), self.device)
             with watch.timed("encode"):
                 output = self.network(batch)
             with watch.timed("decode"):
                 tagged = mentions_of(self.network.decode(output, batch), batch)
             for place, mentions in zip(chosen, tagged, strict=True):
-                found[place] = Decoded(mentions)
+                found[place] = DecodedSentence(mentions)
         return [self._reading(*pair) for pair in zip(passages, found, strict=True)]
 
-    def _reading(self, passage: Passage, found: Decoded) -> PassageReading:
+    def _reading(self, passage: Passage, found: DecodedSentence) -> PassageReading:
         reading = calibrated(self.checkpoint.manifest, passage, found)
         mentions = {
             span: replace(one, type=self.types.get(one.type, one.type)) for span, one in reading.mentions.items()

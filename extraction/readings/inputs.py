@@ -1,4 +1,4 @@
-"""What `manage.py read` is given, as documents: lines of JSON, a file, or a page; and what is wrong with a bad one."""
+"""Inputs of `manage.py read` as documents: lines of JSON, a file, or a page, with the problems of invalid ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONGEST_LINE = 16 << 20  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input: its document, or why there is none. `missing`: what of its pictures could not be had."""
+    """One input: its document, or why there is none. `missing`: the picture inputs that were not available."""
 
     id: str
     document: Document | None = None
@@ -24,7 +24,7 @@ class Input:
 
 
 def document(id: str, text: str, title: str = "", language: str = "") -> Document:
-    """Title, blank line, text, as a post's version holds them: without NUL and lone surrogates, else as given."""
+    """Title, blank line, text, as a post's version holds them: without NUL and lone surrogates."""
     title, text = clean(title), clean(text)
     whole = f"{title}\n\n{text}" if title and text else title or text
     return Document(id=id, text=whole, title_end=len(title), language=language)
@@ -35,22 +35,22 @@ def from_text(id: str, text: str) -> Input:
 
 
 def from_bytes(id: str, content: bytes) -> Input:
-    """A text file's content."""
+    """The input of a text file's content."""
     try:
         return from_text(id, content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        return _bad(id, "encoding", f"{id} is not UTF-8 (byte {error.start}): save it as UTF-8 and try again.")
+        return _invalid(id, "encoding", f"{id} is not UTF-8 (byte {error.start}): save it as UTF-8 and try again.")
 
 
 def from_jsonl(stream: IO[bytes]) -> Iterator[Input]:
-    """One input a line, in order; blank lines are passed over. A bad line gives an Input with its problem."""
+    """One input a line, in order; blank lines are skipped. An invalid line gives an Input with its problem."""
     number = 0
     while line := stream.readline(LONGEST_LINE + 1):
         number += 1
         if len(line) > LONGEST_LINE:
             while line and not line.endswith(b"\n"):
                 line = stream.readline(LONGEST_LINE)
-            yield _bad(str(number), "input", f"Line {number} is longer than {LONGEST_LINE >> 20} MB.")
+            yield _invalid(str(number), "input", f"Line {number} is longer than {LONGEST_LINE >> 20} MB.")
         elif line.strip():
             yield _from_line(line, number)
 
@@ -59,23 +59,23 @@ def _from_line(line: bytes, number: int) -> Input:
     try:
         row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
     except UnicodeDecodeError as error:
-        return _bad(str(number), "input", f"Line {number} is not UTF-8 (byte {error.start}).")
+        return _invalid(str(number), "input", f"Line {number} is not UTF-8 (byte {error.start}).")
     except (ValueError, RecursionError) as error:
-        return _bad(str(number), "input", f"Line {number} is not JSON ({str(error)[:100]}).")
+        return _invalid(str(number), "input", f"Line {number} is not JSON ({str(error)[:100]}).")
     if not isinstance(row, dict):
-        return _bad(str(number), "input", f"Line {number} is no JSON object with `id` and `text`.")
+        return _invalid(str(number), "input", f"Line {number} is no JSON object with `id` and `text`.")
     return _from_row(row, number)
 
 
 def _from_row(row: dict[str, Any], number: int) -> Input:
     id, text, title = row.get("id", number), row.get("text"), row.get("title")
     if isinstance(id, bool) or not isinstance(id, str | int):
-        return _bad(str(number), "input", f"Line {number}: `id` is neither a text nor a whole number.")
+        return _invalid(str(number), "input", f"Line {number}: `id` is neither a text nor a whole number.")
     id = clean(str(id))
     if not isinstance(text, str):
-        return _bad(id, "input", f"Line {number}: `text` is {'missing' if text is None else 'not a text'}.")
+        return _invalid(id, "input", f"Line {number}: `text` is {'missing' if text is None else 'not a text'}.")
     if title is not None and not isinstance(title, str):
-        return _bad(id, "input", f"Line {number}: `title` is not a text.")
+        return _invalid(id, "input", f"Line {number}: `title` is not a text.")
     return Input(id, document(id, text, title or ""))
 
 
@@ -87,17 +87,17 @@ def from_url(url: str) -> Input:
     try:
         response = http_client.get(url, accept=http_client.PAGE)
     except http_client.FetchError as error:
-        return _bad(url, "fetch", f"{url} could not be fetched: {error.sentence}")
+        return _invalid(url, "fetch", f"{url} could not be fetched: {error.sentence}")
     try:
         article = sandbox.extract_article(response.content, response.url)
     except sandbox.Overrun as error:
-        return _bad(url, "no_article", f"The page at {url} could not be read: {error}")
+        return _invalid(url, "no_article", f"The page at {url} could not be read: {error}")
     if article.login_wall:
-        return _bad(url, "login_wall", f"{url} asks visitors to sign in, to subscribe or to solve a captcha.")
+        return _invalid(url, "login_wall", f"{url} asks visitors to sign in, to subscribe or to solve a captcha.")
     if not article.text:
-        return _bad(url, "no_article", f"No article was found in the page at {url}.")
+        return _invalid(url, "no_article", f"No article was found in the page at {url}.")
     return Input(url, document(url, article.text, article.title))
 
 
-def _bad(id: str, code: str, message: str) -> Input:
+def _invalid(id: str, code: str, message: str) -> Input:
     return Input(id, problem=Declined(code, clean(message)))

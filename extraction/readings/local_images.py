@@ -1,4 +1,4 @@
-"""Pictures given on the command line: decoded, looked at, and put beside a text. Needs no database."""
+"""Analyse pictures named on the command line, and add them to a text. Needs no database."""
 
 from __future__ import annotations
 
@@ -14,64 +14,64 @@ from extraction.schema import Region, SceneEdge
 
 
 @dataclass(frozen=True)
-class Pictured:
-    """Small copies of the pictures, what they show, and what was missing."""
+class LocalImages:
+    """Small copies of the pictures, their regions and scene graph, and the names of missing inputs."""
 
     images: tuple[str, ...]
     regions: tuple[Region, ...] = ()
     scene: tuple[SceneEdge, ...] = ()
     missing: tuple[str, ...] = ()
-    looked: bool = False
+    detected: bool = False
 
     def added_to(self, item: Input) -> Input:
         if item.document is None:
             return item
         document = replace(
-            item.document, images=self.images, regions=self.regions, scene=self.scene, looked=self.looked
+            item.document, images=self.images, regions=self.regions, scene=self.scene, detected=self.detected
         )
         return replace(item, document=document, missing=self.missing)
 
 
-def look(files: Sequence[Path], folder: Path, say: Callable[[str], object]) -> Pictured:
-    """Decodes the files within the limits of fetched pictures, copies them into `folder` and looks at them.
+def analyse(files: Sequence[Path], folder: Path, report: Callable[[str], object]) -> LocalImages:
+    """Decode the files within the limits of fetched pictures, copy them into `folder` and detect regions.
 
-    What cannot be read or looked at is told to `say`. Raises OSError for a file that cannot be opened.
+    `report` is called with the problems. Raises OSError for a file that cannot be opened.
     """
     import numpy as np
 
-    images, whole, names, missing = [], [], [], []
+    images, pixels, names, missing = [], [], [], []
     for place, file in enumerate(files):
         content = file.read_bytes()
         try:
             upright = storage.decoded(content)
         except storage.NotAPicture as error:
-            say(f"{file}: {error}")
+            report(f"{file}: {error}")
             missing.append("image")
             continue
         names.append(file)
-        whole.append(np.asarray(upright))
+        pixels.append(np.asarray(upright))
         upright.thumbnail((READING_SIDE, READING_SIDE))
         copy = folder / f"{place}.jpg"
         upright.save(copy, "JPEG", quality=90)
         images.append(str(copy))
     try:
-        sight = detectors_from_settings.load()
-        if sight is None and images:
-            say("DETECTOR_WEIGHTS is empty: nothing was detected in the pictures.")
+        analyser = detectors_from_settings.load()
+        if analyser is None and images:
+            report("DETECTOR_WEIGHTS is empty: nothing was detected in the pictures.")
     except WeightsMissing as error:
-        say(str(error))
-        sight = None
-    if sight is None:
-        return Pictured(tuple(images), missing=(*missing, *(["detector"] if images else [])))
+        report(str(error))
+        analyser = None
+    if analyser is None:
+        return LocalImages(tuple(images), missing=(*missing, *(["detector"] if images else [])))
     regions: list[Region] = []
     scene: list[SceneEdge] = []
-    looks = sight.look(whole)
-    for place, seen in enumerate(looks):
-        if seen.error:
-            say(f"{names[place]}: {seen.error}")
+    contents = analyser.analyse(pixels)
+    for place, content_found in enumerate(contents):
+        if content_found.error:
+            report(f"{names[place]}: {content_found.error}")
         first = len(regions)
-        regions += [replace(one, image=place) for one in seen.regions]
-        scene += [replace(one, subject=one.subject + first, object=one.object + first) for one in seen.edges]
-        missing += seen.missing
-    looked = all(not seen.error for seen in looks)
-    return Pictured(tuple(images), tuple(regions), tuple(scene), tuple(missing), looked)
+        regions += [replace(one, image=place) for one in content_found.regions]
+        scene += [replace(one, subject=one.subject + first, object=one.object + first) for one in content_found.edges]
+        missing += content_found.missing
+    detected = all(not content_found.error for content_found in contents)
+    return LocalImages(tuple(images), tuple(regions), tuple(scene), tuple(missing), detected)

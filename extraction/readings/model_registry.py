@@ -1,4 +1,4 @@
-"""A checkpoint's folder as a row. Reads its config.json and hashes its files; imports no network."""
+"""Register checkpoint folders as rows: reads config.json and hashes the files, without importing a network."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 
 from extraction.models import Checkpoint
 
-WEIGHED = ("model.safetensors", "config.json")
+HASHED = ("model.safetensors", "config.json")
 LARGEST_CONFIG = 4_000_000  # bytes
 
 
 class NoCheckpoint(Exception):
-    """The folder holds no checkpoint; the message says what to do."""
+    """The folder holds no checkpoint; the message names the remedy."""
 
 
 def register(folder: Path) -> Checkpoint:
-    """The row of the checkpoint in a folder, made where there is none; one that was moved is found again by its digest.
+    """The row of the checkpoint in a folder, created where there is none; a moved one is recognized by its digest.
 
     Raises NoCheckpoint.
     """
@@ -39,7 +39,7 @@ def register(folder: Path) -> Checkpoint:
 
 
 def finds_mentions(checkpoint: Checkpoint) -> bool:
-    """Whether its files are there and it finds the mentions of a text by itself."""
+    """Whether its files exist and it finds the mentions of a text by itself."""
     try:
         return _config(Path(checkpoint.path)).get("head") not in ("pair", "region_pair")
     except NoCheckpoint:
@@ -49,7 +49,7 @@ def finds_mentions(checkpoint: Checkpoint) -> bool:
 def digest(folder: Path) -> str:
     """SHA-256 over the weights and the config, in hexadecimal: the digest of its reader."""
     hashed = hashlib.sha256()
-    for name in WEIGHED:
+    for name in HASHED:
         path = folder / name
         if not path.is_file():
             raise NoCheckpoint(f"{path} is missing: the checkpoint was not copied whole.")

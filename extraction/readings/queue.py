@@ -1,8 +1,8 @@
-"""Which readings are due, and who holds them: the read lane's claims, under leases.
+"""The queue of readings: claims under leases, releases and failures.
 
-A worker that dies leaves its leases behind; they run out and others claim the readings again. Deaths in a batch may be
-a neighbour's fault, so a reading that was claimed twice is claimed alone from then on, and only what happens to it
-alone counts against it.
+The leases of a worker that died expire, and others claim the readings again. Another reading of the same batch may have
+caused the crash, so a reading that was claimed twice is claimed alone from then on, and only failures alone count
+against it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from extraction import leases
 from extraction.models import Checkpoint, Reading
 from extraction.schema import Claimed, Document, Fact
 
-LEASE = timedelta(minutes=10)  # at least five times the slowest batch: a lease that runs out early wastes the work
-ALONE_FROM = 2  # a reading that was claimed this often is claimed without company
-GIVEN_UP_AT = 5  # three deaths alone after two in company
+LEASE = timedelta(minutes=10)  # at least five times the slowest batch: a lease that expires early wastes the work
+ALONE_FROM = 2  # a reading that was claimed this often is claimed alone
+GIVEN_UP_AT = 5  # three crashes alone after two in a batch
 RETRY_AFTER = timedelta(seconds=30)
 
 
 def claim(worker: str, limit: int, *, checkpoint: Checkpoint | None = None) -> list[Claimed]:
-    """The oldest due readings, at most `limit`, leased to `worker`; only `checkpoint`'s where one is given."""
+    """The oldest due readings, at most `limit`, leased to `worker`; only those of `checkpoint`, if given."""
     rows = Reading.objects.filter(stage=Reading.Stage.READ).select_related("version__post")
     if checkpoint is not None:
         rows = rows.filter(checkpoint=checkpoint)
@@ -44,20 +44,20 @@ def claim(worker: str, limit: int, *, checkpoint: Checkpoint | None = None) -> l
 
 
 def renew(claims: Iterable[Claimed]) -> None:
-    """Holds on to the claims for a whole lease from now; those that were lost stay lost."""
+    """Renew the leases of the claims; those that were lost stay lost."""
     for token, ids in _by_token(claims).items():
         Reading.objects.filter(pk__in=ids, lease_token=token).update(lease_until=timezone.now() + LEASE)
 
 
 def release(claims: Iterable[Claimed]) -> None:
-    """Hands claims back untried: the readings are due as before, and the attempt does not count."""
+    """Release claims untried: the readings are due as before, and the attempt does not count."""
     for token, ids in _by_token(claims).items():
         Reading.objects.filter(pk__in=ids, lease_token=token).update(**leases.NO_LEASE, attempts=F("attempts") - 1)
 
 
 def fail(claimed: Claimed, error: BaseException | str) -> None:
-    """Keeps the error with the reading. Alone too often, it fails for good until somebody retries it; else it is
-    due again, later if it was alone."""
+    """Store the error with the reading. After too many attempts it fails until somebody retries it; else it is due
+    again, with a delay if it was alone."""
     message = str(error) if isinstance(error, str) else f"{type(error).__name__}: {error}"
     alone = claimed.attempts > ALONE_FROM
     held = Reading.objects.filter(pk=claimed.reading_id, lease_token=claimed.token)
@@ -69,12 +69,12 @@ def fail(claimed: Claimed, error: BaseException | str) -> None:
 
 
 def _give_up(now: datetime) -> None:
-    """A worker that dies cannot say so: what it held alone, once too often, fails here."""
+    """Fail the readings that workers died of too often, since a dead worker cannot do it."""
     Reading.objects.filter(leases.is_free(now), stage=Reading.Stage.READ, attempts__gte=GIVEN_UP_AT).update(
         stage=Reading.Stage.FAILED,
         **leases.NO_LEASE,
-        error=f"The worker died {GIVEN_UP_AT - ALONE_FROM} times while it read this post alone. Retry it from its page "
-        "after a look at the worker's log.",
+        error=f"The worker died {GIVEN_UP_AT - ALONE_FROM} times while it analysed this post alone. Retry it from its "
+        "page after checking the worker's log.",
     )
 
 

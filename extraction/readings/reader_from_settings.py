@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class PartMissing(Exception):
-    """A checkpoint, a parser or a package is missing or broken; the message says what to do."""
+class ComponentMissing(Exception):
+    """A checkpoint, a parser or a package is missing or broken; the message names the remedy."""
 
 
 def load(folder: str | Path | None = None) -> Reader:
-    """The reader of the checkpoint in `folder`, or of the setting's. Raises PartMissing."""
+    """The reader of the checkpoint in `folder`, by default of the setting CHECKPOINT. Raises ComponentMissing."""
     path = Path(folder) if folder else settings.CHECKPOINT
     if not path.is_dir():
-        raise PartMissing(
+        raise ComponentMissing(
             f"There is no checkpoint at {path}. Name another with --checkpoint or the setting CHECKPOINT, "
             "or make one with `manage.py train eega`."
         )
@@ -38,15 +38,15 @@ def load(folder: str | Path | None = None) -> Reader:
         from extraction.reader.load import reader
         from extraction.text.parser import Parser, ParserMissing
     except ImportError as error:
-        raise PartMissing(f"A package is not installed ({error}): run `make install`.") from error
+        raise ComponentMissing(f"A package is not installed ({error}): run `make install`.") from error
     try:
         return reader(path, settings.DEVICE, Parser.load(settings.PARSER or None), _grounder())
     except (CheckpointError, ParserMissing) as error:
-        raise PartMissing(str(error)) from error
+        raise ComponentMissing(str(error)) from error
 
 
 def _grounder() -> Grounder | None:
-    """The zero-shot detector; where its weights are missing a warning is logged, and words are matched with classes."""
+    """The zero-shot detector; where its weights are missing, a warning is logged and words are matched with classes."""
     try:
         return detectors_from_settings.grounder()
     except WeightsMissing as error:
@@ -55,13 +55,14 @@ def _grounder() -> Grounder | None:
 
 
 def _named(name: str, path: Path) -> Reader:
-    """What the class of this name, written as module:class, loads."""
+    """A reader of the class with this name, written as module:class."""
     module, _, attribute = name.partition(":")
     loaded: Reader = getattr(import_module(module), attribute).load(path, device=settings.DEVICE)
     return loaded
 
 
 def thresholds(reader: Reader) -> dict[str, float]:
-    """THRESHOLD where it holds a number for all; where it only names relations, the checkpoint's own but for these."""
-    wanted: dict[str, float] = settings.THRESHOLD
-    return dict(wanted) if "default" in wanted else {**reader.thresholds, **wanted}
+    """THRESHOLD where it has a default; where it only names relations, the checkpoint's thresholds with these
+    changed."""
+    configured: dict[str, float] = settings.THRESHOLD
+    return dict(configured) if "default" in configured else {**reader.thresholds, **configured}

@@ -1,4 +1,4 @@
-"""Which readings are wanted: the one place that makes readings due, and that supersedes those nobody waits for."""
+"""Request readings: the one place that makes readings due, and that supersedes queued ones."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ WAITING = (Reading.Stage.READ, Reading.Stage.LINK)
 
 
 class Why(StrEnum):
-    """Why a reading is wanted: the first of a version, or one more because it would be given more than the last one.
+    """Why a reading is requested: the first of a version, or another one with more inputs than the last.
 
-    It names the reading's inputs, with the time unless it is the first.
+    It is part of the name of the reading's inputs, with the time unless it is the first.
     """
 
     FIRST = "text"
@@ -28,32 +28,32 @@ class Why(StrEnum):
 
 
 def request(versions: Iterable[int], checkpoint: Checkpoint, why: Why = Why.FIRST) -> int:
-    """Makes a reading of each of these versions by `checkpoint` due now; how many.
+    """Make a reading of each of these versions by `checkpoint` due now; returns how many.
 
-    None of a version whose text was pruned, nor where one waits already: that one is given all that there is when its
-    turn comes. A first reading that was superseded while it waited is due again.
+    None for a version whose text was pruned, nor where one is queued already: that one gets all inputs that exist when
+    its turn comes. A first reading that was superseded in the queue is due again.
     """
     ids, now = sorted(set(versions)), timezone.now()
     inputs = why.value if why is Why.FIRST else f"{why} {now:%Y-%m-%d %H:%M:%S}"
-    readings, made = Reading.objects.filter(checkpoint=checkpoint), 0
-    held = readings.filter(Q(inputs=inputs) | Q(stage__in=WAITING), version=OuterRef("pk"))
+    readings, requested = Reading.objects.filter(checkpoint=checkpoint), 0
+    existing = readings.filter(Q(inputs=inputs) | Q(stage__in=WAITING), version=OuterRef("pk"))
     for start in range(0, len(ids), TOGETHER):
         readable = PostVersion.objects.filter(pk__in=ids[start : start + TOGETHER], pruned_at__isnull=True)
         if why is Why.FIRST:
             superseded = readings.filter(stage=Reading.Stage.DROPPED, version__in=readable)
-            made += superseded.update(stage=checkpoint.first_stage, due_at=now, attempts=0)
-        chosen = readable.exclude(Exists(held)).order_by("pk")
+            requested += superseded.update(stage=checkpoint.first_stage, due_at=now, attempts=0)
+        chosen = readable.exclude(Exists(existing)).order_by("pk")
         rows = [
             Reading(version=one, checkpoint=checkpoint, inputs=inputs, stage=checkpoint.first_stage, due_at=now)
             for one in chosen.only("pk")
         ]
         Reading.objects.bulk_create(rows, ignore_conflicts=True)
-        made += len(rows)
-    return made
+        requested += len(rows)
+    return requested
 
 
 def request_first(version: PostVersion) -> None:
-    """The deployed checkpoint's reading of a version. Without a deployment there is none yet."""
+    """Request the deployed checkpoint's reading of a version. Without a deployment there is none yet."""
     deployed = Deployment.objects.filter(active=True).select_related("checkpoint").first()
     if deployed is not None:
         request([version.pk], deployed.checkpoint)
@@ -62,10 +62,10 @@ def request_first(version: PostVersion) -> None:
 def request_missing(
     checkpoint: Checkpoint, *, again: bool = True, since: datetime | None = None, chunk: int = 1000
 ) -> int:
-    """Requests `checkpoint`'s reading of live posts' current versions where it has none; how many. In chunks.
+    """Request `checkpoint`'s reading of live posts' current versions where it has none, in chunks; returns how many.
 
-    Of every post; with `since` only of those published then or later; without `again` of none that has been read
-    before. A post whose present version nobody has read is always due.
+    Of every post; with `since` only of those published then or later; without `again` of none that has been analysed
+    before. A post whose current version has not been analysed is always included.
     """
     posts = Post.objects.filter(state=Post.State.LIVE, current_version__pruned_at__isnull=True)
     unread = Q(current_reading__isnull=True) | ~Q(current_reading__version=F("current_version"))
@@ -76,23 +76,23 @@ def request_missing(
     own = Reading.objects.filter(checkpoint=checkpoint, version=OuterRef("current_version"))
     missing = posts.filter(current_version__isnull=False)
     missing = missing.filter(~Exists(own) | Exists(own.filter(stage=Reading.Stage.DROPPED)))
-    made, last = 0, 0
+    requested, last = 0, 0
     while versions := list(missing.filter(pk__gt=last).order_by("pk").values_list("pk", "current_version_id")[:chunk]):
-        made += request([version for _, version in versions], checkpoint)
+        requested += request([version for _, version in versions], checkpoint)
         last = versions[-1][0]
-    return made
+    return requested
 
 
 def request_lacking(parts: Collection[str], checkpoint: Checkpoint) -> int:
-    """Requests another reading of every post whose current one had to do without one of these parts; how many."""
+    """Request another reading of every post whose current one lacked one of these inputs; returns how many."""
     rows = Reading.objects.filter(current_of__isnull=False, checkpoint=checkpoint).exclude(missing=[])
     lacking = rows.filter(version=F("version__post__current_version")).values_list("version", "missing")
     return request([version for version, missing in lacking if set(missing) & set(parts)], checkpoint, Why.AGAIN)
 
 
 def request_after_pictures(checkpoint: Checkpoint, since: datetime | None = None) -> int:
-    """Requests another reading of every post that was read before something was detected in one of its pictures; how
-    many. `since`: only for what was detected then or later."""
+    """Request another reading of every post that was analysed before regions were detected in one of its pictures;
+    returns how many. `since`: only for regions detected then or later."""
     detected = RegionSet.objects.filter(
         sha256=OuterRef("version__post__images__sha256"), seen_at__gt=OuterRef("read_at"), error=""
     ).exclude(regions=[])
@@ -106,12 +106,12 @@ def request_after_pictures(checkpoint: Checkpoint, since: datetime | None = None
 
 
 def retry(readings: QuerySet[Reading]) -> int:
-    """Makes failed readings due now, with a clean sheet; how many."""
+    """Make failed readings due now, without their attempts and errors; returns how many."""
     return readings.filter(stage=Reading.Stage.FAILED).update(
         stage=Reading.Stage.READ, attempts=0, error="", due_at=timezone.now(), **leases.NO_LEASE
     )
 
 
 def supersede(readings: QuerySet[Reading]) -> int:
-    """Takes those of the readings that still wait off the queue; how many. Whoever reads one has lost it."""
+    """Supersede those of the readings that are queued; returns how many. A worker that holds one loses its lease."""
     return readings.filter(stage__in=WAITING).update(stage=Reading.Stage.DROPPED, **leases.NO_LEASE)

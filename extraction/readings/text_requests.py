@@ -1,7 +1,7 @@
-"""Texts that people want read and nothing recorded of: asked by the web process, answered by the readers, forgotten.
+"""Analyse texts from people without recording anything: queued by the web process, answered by readers, deleted later.
 
-A text waits in the record under a lease like a reading does, so a slow network never holds up a page, and a worker that
-dies loses nothing. Readers take texts before posts: somebody waits for them.
+A text is claimed under a lease as a reading is, so a slow network never delays a page, and nothing is lost when a
+worker dies. Readers take texts before posts: somebody waits for them.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ GIVEN_UP_AT = 3
 KEPT = timedelta(days=1)
 
 
-class TooMany(Exception):
-    """The person has enough texts waiting; the message says so."""
+class TooManyQueued(Exception):
+    """The person has too many texts in the queue; the message is a sentence for them."""
 
 
-class Reads(Protocol):
-    """What answers: a Reader."""
+class TextReader(Protocol):
+    """The part of a Reader that is used here."""
 
     @property
     def name(self) -> str: ...
@@ -43,7 +43,7 @@ class Reads(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ClaimedText:
     """A text that a worker holds under the lease `token`."""
 
     pk: int
@@ -51,13 +51,13 @@ class Held:
     document: Document
 
 
-def ask(by: int, text: str, title: str = "") -> TextToRead:
-    """Puts a text on the lane, for the person with the id `by`. Raises TooMany."""
+def enqueue(by: int, text: str, title: str = "") -> TextToRead:
+    """Queue a text for the person with the id `by`. Raises TooManyQueued."""
     document = inputs.document("", text, " ".join(title.split()))
     with transaction.atomic():
         waiting = TextToRead.objects.filter(by=by, state=TextToRead.State.WAITING).count()
         if waiting >= MOST_WAITING:
-            raise TooMany(f"{waiting} of your texts are queued already. Fetch some results first.")
+            raise TooManyQueued(f"{waiting} of your texts are queued already. Fetch some results first.")
         return TextToRead.objects.create(
             by_id=by, text=document.text, title_end=document.title_end, due_at=timezone.now()
         )
@@ -67,24 +67,24 @@ def due() -> bool:
     return TextToRead.objects.filter(state=TextToRead.State.WAITING, due_at__lte=timezone.now()).exists()
 
 
-def claim(worker: str, limit: int = BATCH) -> list[Held]:
-    """The oldest texts that wait, at most `limit`; one that a worker died of before is claimed alone."""
+def claim(worker: str, limit: int = BATCH) -> list[ClaimedText]:
+    """The oldest queued texts, at most `limit`; one that a worker died of before is claimed alone."""
     now, waiting = timezone.now(), TextToRead.objects.filter(state=TextToRead.State.WAITING)
     with transaction.atomic():
         waiting.filter(leases.is_free(now), due_at__lte=now, attempts__gte=GIVEN_UP_AT).update(
             state=TextToRead.State.FAILED, error=f"The reader died {GIVEN_UP_AT} times while analysing this text."
         )
         rows = leases.claim(waiting, limit, LEASE, worker, choose=_alone, attempts=F("attempts") + 1)
-    return [Held(row.pk, row.lease_token, Document(str(row.public_id), row.text, row.title_end)) for row in rows]
+    return [ClaimedText(row.pk, row.lease_token, Document(str(row.public_id), row.text, row.title_end)) for row in rows]
 
 
 def _alone(rows: list[TextToRead]) -> list[TextToRead]:
-    """The first that a worker died of, without company; all where there is none."""
+    """The first text that a worker died of, alone; all texts where there is none."""
     return next(([row] for row in rows if row.attempts), rows)
 
 
-def answer(reader: Reads, held: list[Held], thresholds: Mapping[str, float]) -> None:
-    """Reads what is held and keeps each answer. What breaks over one text is that text's error, for good."""
+def answer(reader: TextReader, held: list[ClaimedText], thresholds: Mapping[str, float]) -> None:
+    """Analyse the claimed texts and store each answer. A text that fails keeps its error and is not retried."""
     for one in held:
         try:
             (extraction,) = reader.read([one.document])
@@ -95,12 +95,12 @@ def answer(reader: Reads, held: list[Held], thresholds: Mapping[str, float]) -> 
         _end(one, TextToRead.State.DONE, answer=found)
 
 
-def forget(now: datetime | None = None) -> int:
-    """Deletes texts and answers that are a day old; how many."""
+def delete_old(now: datetime | None = None) -> int:
+    """Delete texts and answers that are a day old; returns how many."""
     old = TextToRead.objects.filter(asked_at__lt=(now or timezone.now()) - KEPT)
     return old.delete()[0]
 
 
-def _end(held: Held, state: str, **values: Any) -> None:
+def _end(held: ClaimedText, state: str, **values: Any) -> None:
     still_ours = TextToRead.objects.filter(pk=held.pk, lease_token=held.token)
     still_ours.update(state=state, due_at=None, **leases.NO_LEASE, **values)

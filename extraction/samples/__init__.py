@@ -1,7 +1,7 @@
-"""The sample posts: short accounts of well-known public events, written for kgbuilder and given away under CC0.
+"""The sample posts: short accounts of well-known public events, written for kgbuilder and published under CC0.
 
-The product serves them as a feed of its own, so that a first start has something to read. They are not news: the feed
-says so, and their dates are the dates of the samples. The same people, bodies and places return in several of them.
+The product serves them as a feed of its own, so that a first start has posts to analyse. They are not news: the feed
+states it, and their dates are the dates of the samples. The same people, bodies and places return in several of them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ DESCRIPTION = "Accounts of well-known public events, written as samples for kgbu
 
 @dataclass(frozen=True, slots=True)
 class SamplePost:
-    """`id` is also the end of its page's address; `published` is UTC."""
+    """`id` is also part of its page's address; `published` is UTC."""
 
     id: str
     title: str

@@ -1,4 +1,4 @@
-"""The samples' addresses; no one needs to sign in for them, a feed reader cannot."""
+"""URLs of the samples, without sign-in, because feed readers cannot sign in."""
 
 from django.urls import path
 

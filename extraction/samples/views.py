@@ -1,4 +1,5 @@
-"""The sample feed and its pages, served as a publisher would: public, with ETags, nothing of the product on them."""
+"""The sample feed and its pages, served as by a publisher: public, with ETags, without the product's pages around
+them."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ def _posts() -> Sequence[SamplePost]:
 
 
 def _etag(request: HttpRequest, post_id: str = "") -> str:
-    """Of all samples: a later edition of the product changes feed and pages alike. The host is part of the feed."""
+    """An ETag of all samples: a later version of the product changes feed and pages. The host is part of the feed."""
     return f'"{hashlib.sha256(repr((_posts(), request.get_host())).encode()).hexdigest()[:32]}"'
 
 
@@ -62,7 +63,7 @@ def _rss(request: HttpRequest) -> bytes:
         date = http_date(post.published.timestamp())
         item = ElementTree.SubElement(channel, "item")
         _add(item, title=post.title, link=link, pubDate=date, description=post.paragraphs[0])
-        # Not the link: the same post is known again when the product has moved to another port.
+        # Not the link: the same post is recognized when the product has moved to another port.
         ElementTree.SubElement(item, "guid", isPermaLink="false").text = f"kgbuilder-sample:{post.id}"
     return bytes(ElementTree.tostring(rss, encoding="utf-8", xml_declaration=True))
 

@@ -1,4 +1,4 @@
-"""Which language a text is in."""
+"""Detect the language of a text."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-ENOUGH = 5_000  # code points tell what language a text is in
+ENOUGH = 5_000  # code points suffice to detect the language
 # words that few other languages share
 ENGLISH = {"the", "and", "with", "from", "that", "which", "were", "has", "his", "their", "for"}
 LOOKS_ENGLISH = {"en", "pcm", "sco"}  # the identifier takes English tweets for Nigerian Pidgin and Scots
 
 
 def detect_language(text: str) -> tuple[str, float]:
-    """The text's language as an ISO 639 code and how sure (0..1), or ("", …) where it cannot be told.
+    """The text's language as an ISO 639 code with the confidence (0..1), or ("", …) where it is uncertain.
 
-    A headline of names looks like any language. So text in Latin script is called foreign only when it is sure, the
-    surer the shorter, never below six words, and never with English function words in it (a quoted foreign name).
+    A headline of names looks like any language. So a text in Latin script is foreign only with high confidence (higher
+    for shorter texts), from six words, and without English function words (it may quote a foreign name).
     """
     text = text[:ENOUGH]
     letters = [letter for letter in text if letter.isalpha()]
@@ -25,13 +25,13 @@ def detect_language(text: str) -> tuple[str, float]:
     language, score = _identifier().classify(text)
     latin = 2 * sum(letter < "\u0250" for letter in letters) > len(letters)
     if language in LOOKS_ENGLISH:
-        sure = latin and language == "en" and score >= 0.5
+        certain = latin and language == "en" and score >= 0.5
     else:
-        sure = not latin or _surely_foreign(text.lower().split(), score)
-    return (str(language) if sure else "", float(score))
+        certain = not latin or _certainly_foreign(text.lower().split(), score)
+    return (str(language) if certain else "", float(score))
 
 
-def _surely_foreign(words: Sequence[str], score: float) -> bool:
+def _certainly_foreign(words: Sequence[str], score: float) -> bool:
     english = sum(word in ENGLISH for word in words)
     return len(words) >= 6 and score >= (0.9 if len(words) >= 12 else 0.95) and english < max(2, len(words) / 20)
 

@@ -1,8 +1,8 @@
-"""From a text to sentences of words with parts of speech and a dependency tree.
+"""Parse texts into sentences of words with parts of speech and a dependency tree.
 
-Any spaCy pipeline will do. Ours (`weights/parser-en`, made by `manage.py train_parser`) gives Universal Dependencies:
-UPOS tags, UD relations, and sentence bounds that the parser finds with the tree. What it is measured to do is in
-`docs/parser.md`. All offsets are Unicode code points of the text as given: nothing here normalises a text.
+Any spaCy pipeline works. The shipped one (`weights/parser-en`, made by `manage.py train_parser`) gives Universal
+Dependencies: UPOS tags, UD relations, and sentence bounds that the parser finds with the tree. Its metrics are in
+`docs/parser.md`. All offsets are Unicode code points of the original text: nothing here normalises a text.
 """
 
 from __future__ import annotations
@@ -31,20 +31,21 @@ UPOS: tuple[str, ...] = (
 ROOT, UNKNOWN = "root", "dep"
 BATCH = 256  # texts a parser call
 LONGEST_LINE = 20_000  # code points; all of a line is held at once
-LONGEST_RUN = 250  # code points without white space; on a run of marks spaCy's tokenizer takes time by its square
-REMEMBERED = 100_000  # words kept with their features, which is faster; some 50 MB
+LONGEST_RUN = 250  # code points without white space; spaCy's tokenizer takes quadratic time on a run of marks
+REMEMBERED = 100_000  # words kept with their features for speed; some 50 MB
 _RUN = re.compile(rf"\S{{{LONGEST_RUN}}}(?=\S)")
 _LINE = re.compile(r"[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 
 
 class ParserMissing(Exception):
-    """The parser's pipeline is not there or cannot be read; the message says what to do."""
+    """The parser's pipeline is missing or cannot be loaded; the message names the remedy."""
 
 
 class Parser:
-    """A loaded pipeline, for one thread. `version` names it in checkpoints: another gives a network other trees.
+    """A loaded pipeline, for one thread. `version` identifies it in checkpoints, because another pipeline gives other
+    trees.
 
-    A worker that reads for weeks would only grow, so past `REMEMBERED` words a call forgets those it met.
+    The memory of a worker would grow for weeks, so from `REMEMBERED` words on a call releases those that it adds.
     """
 
     def __init__(self, nlp: Language) -> None:
@@ -64,12 +65,12 @@ class Parser:
         try:
             nlp = spacy.load(path or SHIPPED, exclude=["ner", "lemmatizer", "attribute_ruler"])
         except (OSError, ValueError) as error:
-            todo = (
+            remedy = (
                 "Name an installed spaCy pipeline, or leave the setting empty for the one shipped with kgbuilder."
                 if path
                 else "It belongs to kgbuilder: get a whole copy, or make it with `manage.py train_parser`."
             )
-            raise ParserMissing(f"The parser {path or SHIPPED} cannot be loaded ({error}). {todo}") from error
+            raise ParserMissing(f"The parser {path or SHIPPED} cannot be loaded ({error}). {remedy}") from error
         if not {"parser", "senter", "sentencizer"} & set(nlp.pipe_names):
             nlp.add_pipe("sentencizer")
         return cls(nlp)
@@ -86,7 +87,7 @@ class Parser:
         return sentences
 
     def parse_words(self, sentences: Sequence[Sequence[str]]) -> list[Words]:
-        """One `Words` for each sentence given as words; spans count in the words joined by single spaces."""
+        """One `Words` for each tokenized sentence; spans count in the words joined by single spaces."""
         from spacy.tokens import Doc
 
         with self._memory():
@@ -104,7 +105,7 @@ class Parser:
         return self._nlp.memory_zone() if len(self._nlp.vocab.strings) > REMEMBERED else nullcontext()
 
     def _tokenize(self, piece: str) -> tuple[Doc, list[tuple[int, int]]]:
-        """A Doc of the words of `piece` without its white space, told where no sentence starts; the words' places."""
+        """A Doc of the words of `piece` without its white space, marked where no sentence starts; the words' spans."""
         from spacy.tokens import Doc
 
         tokens = [token for token in self._nlp.make_doc(_printable(piece)) if not token.is_space]
@@ -199,5 +200,5 @@ def _joined(words: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def _dep(label: str) -> str:
-    """A label as UD writes it: spaCy says ROOT, and marks lifted arcs with "||" and the governor's label."""
+    """A label as UD writes it: spaCy writes ROOT, and marks lifted arcs with "||" and the governor's label."""
     return ROOT if label == "ROOT" else label.split("||")[0]

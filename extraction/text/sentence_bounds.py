@@ -1,4 +1,4 @@
-"""Where a sentence cannot start, told to the parser before it looks: it then finds the rest better than rules do.
+"""Mark words at which no sentence can start, before the parser runs: it finds the other bounds better than rules do.
 
 The bounds themselves are the parser's. A small parser sometimes opens a sentence after "Jan." or inside brackets,
 and news has more of those than its training data.
@@ -11,12 +11,12 @@ from collections.abc import Sequence
 ENDS = {".", "!", "?", "…", "...", "....", "?!", "!?", "!!", "!!!", "??", "???", "‽", "。"}
 CLOSERS = {")", "]", "}", '"', "'", "”", "’", "»", "›", "''", "’’"}
 OPENERS = {"(": ")", "[": "]", "{": "}"}
-QUOTES = {'"', "'", "''"}  # open or close: the spaces beside them tell
+QUOTES = {'"', "'", "''"}  # opening or closing, depending on the spaces beside them
 OPENING_QUOTES = {"“", '"'}
 ENDING_QUOTES = {(".", '"'), (".", "”")}
 NEVER_FIRST = CLOSERS - QUOTES | ENDS - {"...", "…"} | {",", ":", ";", "%", "n't", "n’t", "'s", "’s"}
 NEVER_LAST = {"“", "‘", "«", "‹", *OPENERS}
-LONGEST_BRACKET = 60  # words; a bracket that is never closed, or closed far off, says nothing about sentences
+LONGEST_BRACKET = 60  # words; a bracket that is never closed, or closed far away, is ignored
 
 TITLES = (
     "Mr. Mrs. Ms. Dr. Prof. Rev. Hon. Gen. Lt. Col. Maj. Capt. Cmdr. Sgt. Cpl. Adm. Sen. Rep. Gov. Pres. Supt. St. "

@@ -1,5 +1,5 @@
-"""Boxes as arrays (k, 4) of `schema.Region`'s kind: x, y, width, height as shares of the picture, 0..1, from its upper
-left corner. Others are named: corners are (left, top, right, bottom), centred ones (cx, cy, width, height).
+"""Boxes as arrays (k, 4) of `schema.Region`'s kind: x, y, width, height as fractions of the picture, 0..1, from its
+upper left corner. Other forms are named: corners are (left, top, right, bottom), centred ones (cx, cy, width, height).
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ def from_centred(boxes: Sequence[Sequence[float]] | Boxes) -> Boxes:
 
 
 def clipped(boxes: Sequence[Sequence[float]] | Boxes) -> Boxes:
-    """What of each box lies within the picture; a box outside has no width or no height."""
+    """The part of each box within the picture; a box outside has no width or no height."""
     return from_corners(np.clip(corners(boxes), 0.0, 1.0))
 
 
 def areas(boxes: Sequence[Sequence[float]] | Boxes) -> np.ndarray:
-    """(k,) shares of the picture."""
+    """(k,) areas as fractions of the picture."""
     array = np.maximum(as_boxes(boxes), 0.0)
     found: np.ndarray = array[:, 2] * array[:, 3]
     return found
@@ -71,8 +71,8 @@ def overlaps(a: Sequence[Sequence[float]] | Boxes, b: Sequence[Sequence[float]] 
 
 
 def from_patches(weights: np.ndarray, wide: int, boxes: Sequence[Sequence[float]] | Boxes) -> np.ndarray:
-    """(k,) weight of each box: the sum over the patches (row by row, `wide` in a row), each by the share of it that
-    lies in the box."""
+    """(k,) weight of each box: the sum over the patches (row by row, `wide` in a row), each by the fraction of it
+    that lies in the box."""
     high = len(weights) // wide
     y, x = np.mgrid[:high, :wide]
     patches = np.stack([x.ravel() / wide, y.ravel() / high, *np.broadcast_to([[1 / wide], [1 / high]], (2, x.size))], 1)
@@ -88,13 +88,13 @@ def in_pixels(boxes: Sequence[Sequence[float]] | Boxes, width: int, height: int)
     return found
 
 
-def best_apart(boxes: Boxes, scores: np.ndarray, classes: np.ndarray, most_overlap: float) -> np.ndarray:
-    """Indexes of the boxes that stay when of two of one class that overlap more the surer is kept; surest first."""
+def best_apart(boxes: Boxes, scores: np.ndarray, classes: np.ndarray, max_overlap: float) -> np.ndarray:
+    """Non-maximum suppression by class: indexes of the boxes that stay, the most confident first."""
     order = np.argsort(-scores, kind="stable")
     kept: list[int] = []
     shares = overlaps(boxes, boxes)
     for index in order:
         rivals = [other for other in kept if classes[other] == classes[index]]
-        if not rivals or shares[index, rivals].max() <= most_overlap:
+        if not rivals or shares[index, rivals].max() <= max_overlap:
             kept.append(int(index))
     return np.array(kept, np.int64)

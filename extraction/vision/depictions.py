@@ -1,10 +1,10 @@
-"""Which region of a picture shows an entity that the text names, where no network was asked. No Django.
+"""Depictions without a network's answer: which region of a picture shows an entity of the text. No Django.
 
-A detector knows persons and no names, so only persons are joined, and never surely: the score is the region's, divided
-by how many people the picture shows and by how many of the text's persons could be meant. One person in the picture and
-one in the text is a likely pair; a crowd, or a text with many names, is not. Where the picture's caption names some of
-the persons, only these can be meant. A zero-shot detector (`grounding.Grounder`), where one is given, looks for every
-name instead, and its score is divided by how many boxes it found for the name.
+A detector knows persons but no names, so only persons are matched, and with low confidence: the score is the region's,
+divided by the number of people in the picture and by the number of the text's persons that it may show. One person in
+the picture and one in the text is a likely pair; a crowd, or a text with many names, is not. Where the caption names
+some of the persons, only these are candidates. A zero-shot detector (`grounding.Grounder`), if there is one, searches
+for every name instead, and its score is divided by the number of boxes that it found for the name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from extraction.vision.boxes import areas, intersections
 
 DEPICTS = "depicts"
 PERSON = "person"
-WITHIN = 0.8  # share of a face that lies in a person's box from which it is that person's
+WITHIN = 0.8  # fraction of a face within a person's box from which it is that person's
 ANIMALS = ("bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "teddy bear")
 _WORD = re.compile(r"\w+")
 
@@ -35,7 +35,7 @@ def depicted(
         regions = [one for one in document.regions if one.image == image]
         picture = _pixels(document, image) if grounder is not None else None
         if grounder is not None and picture is not None:
-            found += _looked_for(document.text, mentions, regions, grounder, picture)
+            found += _grounded(document.text, mentions, regions, grounder, picture)
         else:
             caption = document.captions[image] if image < len(document.captions) else ""
             found += _persons(document.text, mentions, regions, caption)
@@ -43,7 +43,7 @@ def depicted(
 
 
 def _pixels(document: Document, image: int) -> np.ndarray | None:
-    """The picture that networks are given; None where nothing is left of it."""
+    """The pixels of a picture; None where its copy is gone."""
     from PIL import Image, UnidentifiedImageError
 
     name = document.images[image] if image < len(document.images) else ""
@@ -55,7 +55,7 @@ def _pixels(document: Document, image: int) -> np.ndarray | None:
 
 
 def people(regions: Sequence[Region]) -> list[Region]:
-    """One region for each person that is seen: a face in a person's box is that person's, one in a dog's the dog's."""
+    """One region for each person: a face in a person's box belongs to that person, one in a dog's box to the dog."""
     persons = [one for one in regions if one.label == PERSON]
     faces = [one for one in regions if one.label == "face"]
     owners = persons + [one for one in regions if one.label in ANIMALS]
@@ -67,26 +67,26 @@ def people(regions: Sequence[Region]) -> list[Region]:
 
 
 def _persons(text: str, mentions: Sequence[Mention], regions: Sequence[Region], caption: str) -> Iterator[Relation]:
-    seen, called = people(regions), _called(text, mentions)
+    persons, named = people(regions), _representatives(text, mentions)
     words = set(_words(caption))
-    meant = [place for place in called if set(_words(_name(text, mentions[place]))[-1:]) & words] or called
-    if not seen or not meant:
+    candidates = [place for place in named if set(_words(_name(text, mentions[place]))[-1:]) & words] or named
+    if not persons or not candidates:
         return
-    surest = max(seen, key=lambda one: one.score)
-    score = surest.score / len(seen) / len(meant)
-    for place in meant:
-        yield Relation(place, replace(surest, grounded=True), DEPICTS, score)
+    most_confident = max(persons, key=lambda one: one.score)
+    score = most_confident.score / len(persons) / len(candidates)
+    for place in candidates:
+        yield Relation(place, replace(most_confident, grounded=True), DEPICTS, score)
 
 
-def _looked_for(
+def _grounded(
     text: str, mentions: Sequence[Mention], regions: Sequence[Region], grounder: grounding.Grounder, picture: np.ndarray
 ) -> Iterator[Relation]:
-    named = _called(text, mentions, all_types=True)
+    named = _representatives(text, mentions, all_types=True)
     names = [_name(text, mentions[place]) for place in named]
-    wanted = [
+    phrases = [
         grounding.Phrase(name, name.split()[-1], mentions[place].type) for name, place in zip(names, named, strict=True)
     ]
-    found = grounding.with_grounder(grounder, picture, wanted, regions)
+    found = grounding.with_grounder(grounder, picture, phrases, regions)
     for phrase, place in enumerate(named):
         mine = [one for one in found if one.phrase == phrase]
         if mine:
@@ -96,9 +96,9 @@ def _looked_for(
             yield Relation(place, replace(known, grounded=True), DEPICTS, score)
 
 
-def _called(text: str, mentions: Sequence[Mention], all_types: bool = False) -> list[int]:
-    """The mention that stands for each entity of the text, by index: its longest name, and of these the surest. Short
-    names that are part of one longer name are that one's."""
+def _representatives(text: str, mentions: Sequence[Mention], all_types: bool = False) -> list[int]:
+    """The index of one mention per entity of the text: that of its longest name, and of these the most confident. A
+    short name that is part of a longer one belongs to that entity."""
     best: dict[frozenset[str], int] = {}
     order = sorted(range(len(mentions)), key=lambda place: (-mentions[place].score, place))
     for place in order:

@@ -1,11 +1,11 @@
-"""How near things are in a picture: a map in 0..1, 1 the nearest, smoothed as RelFormer says; a number for each region.
+"""Depth of pictures: a map in 0..1, 1 the nearest, smoothed as in RelFormer, and a value for each region.
 
 Where a depth network is set (`DEPTH_MODEL`, a folder that transformers reads), the map is its. Otherwise the map is an
 estimate from the regions: things that stand lower in the picture stand nearer, and a thing that looks large for what it
 is stands nearer. For a region of height h and lower edge b (shares of the picture's height) whose class is typically H
 metres high, nearness = 0.5 b + 0.5 s with s = (h / H) / (h / H + 0.3); without a typical height s = sqrt(area). The
 background is a ramp from 0 at the upper to 0.5 at the lower edge, and regions lie on it, the farthest first. Such a
-map tells front from behind; its differences are no metres.
+map distinguishes front from behind; its differences are not metres.
 
 Either map is smoothed (Gaussian, then median, RelFormer's order) and scaled to 0..1.
 """
@@ -34,16 +34,16 @@ TYPICAL = {
     **{"toilet": 0.75, "tv": 0.6, "laptop": 0.25, "cell phone": 0.14, "microwave": 0.3, "oven": 0.85, "sink": 0.3},
     **{"refrigerator": 1.7, "book": 0.22, "clock": 0.3, "vase": 0.3, "teddy bear": 0.3},
 }
-LARGE = 0.3  # of h / H, where a thing counts as half as near as can be told
+LARGE = 0.3  # of h / H, at which a thing counts as half as near as possible
 GROUND = 0.5  # the background's nearness at the lower edge
 
 
 class DepthMissing(Exception):
-    """The depth network cannot be had; the message says what to do."""
+    """The depth network is not available; the message names the remedy."""
 
 
 class Estimator(Protocol):
-    """`version` tells it from every other one; a map is (height, width) float, larger is nearer, of any scale."""
+    """`version` identifies it; a map is (height, width) float, larger is nearer, of any scale."""
 
     version: str
 
@@ -52,7 +52,7 @@ class Estimator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Nearness:
-    """Of a region: mean, median, lowest and highest of the map, and how it spreads (standard deviation)."""
+    """Statistics of a region's part of the map: mean, median, lowest, highest and standard deviation."""
 
     mean: float
     median: float
@@ -73,9 +73,10 @@ def from_boxes(regions: Sequence[Region], side: int = SIDE) -> np.ndarray:
 
 
 def smoothed(depth: np.ndarray, blur: float = BLUR, window: int = WINDOW) -> np.ndarray:
-    """Gaussian and median filter, then scaled to 0..1; a map without differences is 0. What is no number counts as far.
+    """Gaussian and median filter, then scaled to 0..1; a map without differences is 0. Values that are not finite count
+    as far.
 
-    Raises ValueError for what is no map.
+    Raises ValueError for an array that is not a map.
     """
     from scipy.ndimage import gaussian_filter, median_filter
 
@@ -89,7 +90,7 @@ def smoothed(depth: np.ndarray, blur: float = BLUR, window: int = WINDOW) -> np.
 
 
 def scaled(depth: np.ndarray, side: int = SIDE) -> np.ndarray:
-    """The map at the size in which it is kept, smoothed there."""
+    """The map scaled to the size in which it is stored, then smoothed."""
     from PIL import Image
 
     image = Image.fromarray(depth.astype(np.float32)).resize((side, side), Image.Resampling.BILINEAR)
@@ -97,7 +98,7 @@ def scaled(depth: np.ndarray, side: int = SIDE) -> np.ndarray:
 
 
 def of_regions(depth: np.ndarray, regions: Sequence[Region]) -> list[Nearness]:
-    """The map cut by each region's box."""
+    """Statistics of the map within each region's box."""
     height, width = depth.shape
     found = []
     for left, top, right, bottom in in_pixels([region.box for region in regions], width, height):
@@ -138,10 +139,10 @@ class TransformersDepth:
 
         from extraction.vision.detection import OutOfMemory
 
-        given = self.processor(images=list(pictures), return_tensors="pt").to(self.device)
+        inputs = self.processor(images=list(pictures), return_tensors="pt").to(self.device)
         try:
             with torch.inference_mode():
-                found = self.model(**given).predicted_depth
+                found = self.model(**inputs).predicted_depth
         except torch.OutOfMemoryError as error:
             raise OutOfMemory(str(error)[:200]) from error
         return [one.float().cpu().numpy() for one in found]

@@ -1,6 +1,6 @@
-"""Objects in pictures: the Protocol of every detector, and what it finds.
+"""Object detection: the protocol of detectors, their results, and what they share.
 
-Every detector counts its boxes in shares of the upright picture that it was given. `load_detector.load` opens one.
+Every detector gives boxes as fractions of the upright picture. `load_detector.load` opens one.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import numpy as np
 from extraction.schema import Region
 from extraction.vision.boxes import Boxes, best_apart, clipped
 
-LEAST_SCORE = 0.3
-MOST_OVERLAP = 0.45  # of two boxes of one class
+MIN_SCORE = 0.3
+MAX_OVERLAP = 0.45  # of two boxes of one class
 FACE = "face"
-# How many regions the systems are given: MEGA and EEGA 10 objects, RSRNeT 3, FocalMRE 4 grounded and 3 detected.
+# The number of regions that the systems take: MEGA and EEGA 10 objects, RSRNeT 3, FocalMRE 4 grounded and 3 detected.
 OBJECTS = 10
 T = TypeVar("T")
 
 
 class DetectorMissing(Exception):
-    """No detector can be had from the weights, or its package is not installed; the message says what to do."""
+    """The weights hold no known detector, or its package is not installed; the message names the remedy."""
 
 
 class OutOfMemory(Exception):
@@ -34,8 +34,8 @@ class OutOfMemory(Exception):
 
 @dataclass(frozen=True)
 class Detections:
-    """What a detector finds in one picture, surest first: boxes (k, 4), scores (k,), places in its classes (k,), and
-    for each region a vector (k, d): what the detector thinks of every class, then cx, cy, width, height, area."""
+    """The detections in one picture, most confident first: boxes (k, 4), scores (k,), indexes of classes (k,), and for
+    each region a vector (k, d): the score of every class, then cx, cy, width, height, area."""
 
     boxes: Boxes
     scores: np.ndarray
@@ -47,13 +47,14 @@ class Detections:
 
 
 class Detector(Protocol):
-    """`version` tells one detector with its weights and thresholds from every other; `classes` are names by place."""
+    """`version` identifies the detector with its weights and thresholds; `classes` are names by index."""
 
     version: str
     classes: tuple[str, ...]
 
     def detect(self, pictures: Sequence[np.ndarray]) -> list[Detections]:
-        """One for each upright picture (height, width, 3) uint8. Raises OutOfMemory where a smaller batch may do."""
+        """Detections of each upright picture (height, width, 3) uint8. Raises OutOfMemory where the batch is too
+        large."""
         ...
 
 
@@ -61,16 +62,16 @@ def chosen(
     boxes: Boxes,
     scores: np.ndarray,
     per_class: np.ndarray,
-    least: float = LEAST_SCORE,
-    most_overlap: float = MOST_OVERLAP,
+    min_score: float = MIN_SCORE,
+    max_overlap: float = MAX_OVERLAP,
 ) -> Detections:
-    """From all candidates (boxes (n, 4), scores (n,), what the network thinks of each class (n, c)) to regions."""
-    likely = np.flatnonzero(np.isfinite(boxes).all(axis=1) & (scores >= least))
+    """Select regions from all candidates: boxes (n, 4), scores (n,), scores by class (n, c)."""
+    likely = np.flatnonzero(np.isfinite(boxes).all(axis=1) & (scores >= min_score))
     boxes, scores, per_class = clipped(boxes[likely]), scores[likely], per_class[likely]
-    there = np.flatnonzero((boxes[:, 2] > 0) & (boxes[:, 3] > 0))
-    boxes, scores, per_class = boxes[there], scores[there], per_class[there]
+    not_empty = np.flatnonzero((boxes[:, 2] > 0) & (boxes[:, 3] > 0))
+    boxes, scores, per_class = boxes[not_empty], scores[not_empty], per_class[not_empty]
     classes = per_class.argmax(axis=1) if len(per_class) else np.zeros(0, np.int64)
-    kept = best_apart(boxes, scores, classes, most_overlap)
+    kept = best_apart(boxes, scores, classes, max_overlap)
     boxes, scores, per_class, classes = boxes[kept], scores[kept], per_class[kept], classes[kept]
     return Detections(boxes, scores, classes, np.concatenate([per_class, geometry(boxes)], axis=1).astype(np.float32))
 
@@ -82,7 +83,7 @@ def geometry(boxes: Boxes) -> np.ndarray:
 
 
 def as_regions(found: Detections, classes: Sequence[str], most: int = OBJECTS) -> tuple[Region, ...]:
-    """The best-scored regions, surest first."""
+    """The regions with the highest scores, most confident first."""
     rows = zip(found.boxes[:most], found.classes, found.scores, strict=False)
     return tuple(
         Region(

@@ -1,6 +1,6 @@
-"""What a network is shown of a picture: the whole, focal frames on the whole, its objects cut out, or a grey canvas.
+"""Views of a picture for networks: the whole, focal frames on the whole, its objects cut out, or a grey canvas.
 
-FocalMRE (3.3) gives a region by one copy of the WHOLE picture with its frame, resized and not cropped: context
+FocalMRE (3.3) shows a region as one copy of the WHOLE picture with the region's frame, resized and not cropped: context
 stays, and attention is led to the region. The paper leaves the line's width and colours open. Ours: 3 pixels at a width
 of 800, red for grounded and blue for detected regions, drawn after scaling, or large pictures would lose the line; so
 all pixels inside and outside the line are those of the plain picture.
@@ -23,7 +23,7 @@ View = Literal["", "whole", "objects", "focal", "crops"]
 
 COLOURS: dict[str, tuple[int, int, int]] = {"grounded": (255, 0, 0), "detected": (0, 0, 255)}
 LINE, LINE_AT = 3, 800  # pixels of a frame's line in a picture of that width
-GREY, OUTLINE = 128, 32  # of the canvas that stands for an unseen picture, and of the boxes on it
+GREY, OUTLINE = 128, 32  # of the canvas that replaces a missing picture, and of the boxes on it
 GROUNDED, DETECTED = 4, 3  # frames of each kind, at most (FocalMRE, 4.3)
 FOCAL = 1 + GROUNDED + DETECTED
 
@@ -36,7 +36,7 @@ class Slots(NamedTuple):
 
 
 def scaled(picture: np.ndarray, size: int) -> np.ndarray:
-    """(3, size, size): the whole picture (height, width, 3), its sides scaled each by itself."""
+    """(3, size, size): the whole picture (height, width, 3), each side scaled separately."""
     image = Image.fromarray(np.ascontiguousarray(picture)).resize((size, size), Image.Resampling.BILINEAR)
     return _channels_first(np.asarray(image))
 
@@ -55,7 +55,7 @@ def frames(whole: np.ndarray, boxes: Sequence[Sequence[float]] | Boxes, kinds: S
 
 
 def crops(picture: np.ndarray, boxes: Sequence[Sequence[float]] | Boxes, size: int) -> np.ndarray:
-    """(k, 3, size, size): what lies in each box of the picture (height, width, 3), scaled as the whole is."""
+    """(k, 3, size, size): the content of each box of the picture (height, width, 3), scaled as the whole is."""
     height, width = picture.shape[:2]
     parts = [picture[top:bottom, left:right] for left, top, right, bottom in in_pixels(boxes, width, height)]
     return np.stack([scaled(part, size) for part in parts]) if parts else np.zeros((0, 3, size, size), np.uint8)
@@ -81,10 +81,10 @@ def slots(
 ) -> Slots:
     """A post's picture as a network of this `view` needs it; `picture` None: there is none, nothing is present.
 
-    whole: slot 0 the picture. objects: slot 0 the picture, 1 to `objects` what lies in the best detected boxes. focal:
-    slot 0 the plain picture, 1-4 grounded frames, 5-7 detected frames. crops: the same, each region cut out instead. A
-    picture that is known by its boxes alone is given as `canvas`. Boxes are surest first; those beyond the slots are
-    left out.
+    whole: slot 0 the picture. objects: slot 0 the picture, 1 to `objects` the contents of the best detected boxes.
+    focal: slot 0 the plain picture, 1-4 grounded frames, 5-7 detected frames. crops: the same, each region cut out
+    instead. A picture that is known by its boxes alone is passed as `canvas`. Boxes are most confident first; those
+    beyond the slots are left out.
     """
     count = {"": 0, "whole": 1, "objects": 1 + objects, "focal": FOCAL, "crops": FOCAL}[view]
     pixels, present = np.zeros((count, 3, size, size), np.uint8), np.zeros(count, bool)

@@ -1,12 +1,12 @@
-"""Which region of the picture shows what the text names.
+"""Grounding: match the nouns and names of a text with regions of its picture.
 
-Phrases are the nouns of a sentence and the names in it, with the type that was read for a name; never a label of a data
-set, nor anything made from one. Where a zero-shot detector is set (`GROUNDING_MODEL`, a folder that transformers reads:
-Grounding DINO, OWLv2) it looks for the phrases; otherwise phrases are matched with what the detector found:
+Phrases are the nouns of a sentence and the names in it, with the predicted type of a name; never a label of a data set,
+nor anything made from one. Where a zero-shot detector is set (`GROUNDING_MODEL`, a folder that transformers reads:
+Grounding DINO, OWLv2) it searches for the phrases; otherwise phrases are matched with the detected regions:
 
 * a noun with a class, by the noun's own form or a word for the same thing (WORDS); score: the region's;
-* a name that was read as a person with a person or a face. Which of several persons bears the name the picture does not
-  say: the surest region is taken, and the score is divided by how many there are;
+* a name of a person with a person or a face. The picture does not show which of several persons bears the name: the
+most confident region is taken, and the score is divided by their number;
 * names of other types with nothing: no detector's class is a town or a company.
 
 Each region is grounded once, by the phrase that fits best.
@@ -26,8 +26,8 @@ from extraction.vision.boxes import overlaps
 from extraction.vision.focal_frames import GROUNDED
 
 NOUNS = ("NOUN", "PROPN", "NN", "NNS", "NNP", "NNPS")
-SAME = 0.6  # overlap from which a box that was found for a phrase is a region that is known already
-LEAST = 0.2
+SAME = 0.6  # overlap from which a box that was found for a phrase is an already detected region
+MIN_SCORE = 0.2
 # Words for a detector's class beside its own name.
 WORDS: dict[str, tuple[str, ...]] = {
     "person": (
@@ -70,7 +70,7 @@ _CLASS = {word: kind for kind, words in WORDS.items() for word in words}
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A noun, or a name with the type that was read for it ("" for a noun). `head`: the word that says what it is."""
+    """A noun, or a name with its predicted type ("" for a noun). `head`: its syntactic head."""
 
     text: str
     head: str
@@ -79,7 +79,7 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Grounded:
-    """`phrases[phrase]` is shown by `region`; `index` is the region's place among those that were known, or None."""
+    """`phrases[phrase]` is shown by `region`; `index` is the region's index among the detected ones, or None."""
 
     phrase: int
     region: Region
@@ -88,7 +88,7 @@ class Grounded:
 
 
 class Grounder(Protocol):
-    """Looks for phrases in one picture; `version` tells it from every other one."""
+    """Searches for phrases in one picture; `version` identifies it."""
 
     version: str
 
@@ -110,9 +110,9 @@ def phrases(
     return tuple(reversed(once.values()))
 
 
-def by_class(wanted: Sequence[Phrase], regions: Sequence[Region]) -> list[Grounded]:
-    """The phrases matched with the classes of known regions, surest first."""
-    candidates = sorted(_candidates(wanted, regions), key=lambda one: -one.score)
+def by_class(phrases: Sequence[Phrase], regions: Sequence[Region]) -> list[Grounded]:
+    """The phrases matched with the classes of detected regions, most confident first."""
+    candidates = sorted(_candidates(phrases, regions), key=lambda one: -one.score)
     found: list[Grounded] = []
     for one in candidates:
         if all(one.index != other.index and one.phrase != other.phrase for other in found):
@@ -120,8 +120,8 @@ def by_class(wanted: Sequence[Phrase], regions: Sequence[Region]) -> list[Ground
     return found
 
 
-def _candidates(wanted: Sequence[Phrase], regions: Sequence[Region]) -> Iterator[Grounded]:
-    for place, phrase in enumerate(wanted):
+def _candidates(phrases: Sequence[Phrase], regions: Sequence[Region]) -> Iterator[Grounded]:
+    for place, phrase in enumerate(phrases):
         kinds = _kinds(phrase)
         alike = [index for index, region in enumerate(regions) if region.label in kinds]
         for index in alike:
@@ -140,11 +140,11 @@ def _kinds(phrase: Phrase) -> tuple[str, ...]:
 
 
 def with_grounder(
-    grounder: Grounder, picture: np.ndarray, wanted: Sequence[Phrase], regions: Sequence[Region]
+    grounder: Grounder, picture: np.ndarray, phrases: Sequence[Phrase], regions: Sequence[Region]
 ) -> list[Grounded]:
-    """What the zero-shot detector finds; a box that is a known region's is that region."""
+    """The regions that the zero-shot detector finds; a box that matches a detected region is that region."""
     found = []
-    for place, region in grounder.find(picture, [phrase.text for phrase in wanted]):
+    for place, region in grounder.find(picture, [phrase.text for phrase in phrases]):
         shares = overlaps([region.box], [known.box for known in regions])[0] if regions else np.zeros(0)
         index = int(shares.argmax()) if len(shares) and shares.max() >= SAME else None
         found.append(Grounded(place, replace(region, grounded=True), index, region.score))
@@ -152,7 +152,7 @@ def with_grounder(
 
 
 def regions_for(found: Sequence[Grounded], most: int = GROUNDED) -> tuple[Region, ...]:
-    """The best grounded regions, as a network is given them beside the detected ones."""
+    """The best grounded regions, for a network that takes them beside the detected ones."""
     return tuple(one.region for one in found[:most])
 
 
@@ -172,17 +172,17 @@ class ZeroShot:
         return cls(model, processor, f"{model.config.model_type}-{folder.name}", device)
 
     def find(self, picture: np.ndarray, phrases: Sequence[str]) -> list[tuple[int, Region]]:
-        """(place of the phrase, region), for boxes that score at least LEAST."""
+        """(place of the phrase, region), for boxes that score at least MIN_SCORE."""
         import torch
 
         if not phrases:
             return []
         height, width = picture.shape[:2]
-        given = self.processor(images=picture, text=[list(phrases)], return_tensors="pt").to(self.device)
+        inputs = self.processor(images=picture, text=[list(phrases)], return_tensors="pt").to(self.device)
         with torch.inference_mode():
-            output = self.model(**given)
+            output = self.model(**inputs)
         [found] = self.processor.post_process_grounded_object_detection(
-            output, threshold=LEAST, target_sizes=[(height, width)], text_labels=[list(phrases)]
+            output, threshold=MIN_SCORE, target_sizes=[(height, width)], text_labels=[list(phrases)]
         )
         rows = zip(found["boxes"].tolist(), found["scores"].tolist(), found["text_labels"], strict=True)
         return [
@@ -192,9 +192,9 @@ class ZeroShot:
 
 
 def _place(label: str, phrases: Sequence[str]) -> int:
-    """Grounding DINO may give back a part of a phrase."""
-    said = label.casefold().strip()
-    return next((place for place, phrase in enumerate(phrases) if said and said in phrase.casefold()), 0)
+    """The index of the phrase of a label: Grounding DINO may return a part of a phrase."""
+    part = label.casefold().strip()
+    return next((place for place, phrase in enumerate(phrases) if part and part in phrase.casefold()), 0)
 
 
 def _share(box: Sequence[float], width: int, height: int) -> tuple[float, float, float, float]:

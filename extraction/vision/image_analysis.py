@@ -1,7 +1,7 @@
-"""One pass over pictures: regions, faces, depth and scene graph, in batches, whatever fails along the way.
+"""Analyse pictures in batches: regions, faces, depth and scene graph, whatever fails along the way.
 
-`Sight.version` names all that what is found depends on, so that it can be kept and found again. A picture that breaks a
-detector costs only itself; too little memory halves the batch; what was missing is said with each picture.
+`ImageAnalyser.version` covers everything that the results depend on, so that they can be stored and found again. A
+picture that breaks a detector affects no other; too little memory halves the batch; the result names what was missing.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What one picture shows. `vectors` (objects, d) float32 belong to the regions that are no faces; `depth` is the
-    smoothed map. `missing`: parts that were not there. `error`: why nothing was found out."""
+class ImageContent:
+    """The results for one picture. `vectors` (objects, d) float32 belong to the regions that are not faces; `depth` is
+    the smoothed map. `missing`: components that were not available. `error`: why detection failed."""
 
     regions: tuple[Region, ...] = ()
     edges: tuple[SceneEdge, ...] = ()
@@ -38,8 +38,8 @@ class Seen:
 
 
 @dataclass
-class Sight:
-    """The detector and what stands beside it. `interactions`: a learnt classifier in place of the rules."""
+class ImageAnalyser:
+    """A detector with its optional companions. `interactions`: a learnt classifier in place of the rules."""
 
     detector: Detector
     faces: Detector | None = None
@@ -56,23 +56,24 @@ class Sight:
         parts += [getattr(self.interactions, "version", "learnt")] if self.interactions else []
         return "+".join(parts)[:200]
 
-    def look(self, pictures: Sequence[np.ndarray]) -> list[Seen]:
-        """One for each upright picture (height, width, 3) uint8; never raises for what a picture does to a network."""
+    def analyse(self, pictures: Sequence[np.ndarray]) -> list[ImageContent]:
+        """The content of each upright picture (height, width, 3) uint8. Never raises: an error is part of the
+        result."""
         objects = self._each("the detector", self.detector.detect, pictures)
         faces = self._each("the face detector", self.faces.detect, pictures) if self.faces else [None] * len(pictures)
         maps = self._each("the depth network", self.depth.maps, pictures) if self.depth else [None] * len(pictures)
         rows = zip(pictures, objects, faces, maps, strict=True)
-        return [self._seen(*row) for row in rows]
+        return [self._content(*row) for row in rows]
 
-    def _seen(
+    def _content(
         self,
         picture: np.ndarray,
         objects: Detections | str,
         faces: Detections | str | None,
         depth: np.ndarray | str | None,
-    ) -> Seen:
+    ) -> ImageContent:
         if isinstance(objects, str):
-            return Seen(missing=("detector",), error=objects)
+            return ImageContent(missing=("detector",), error=objects)
         regions = as_regions(objects, self.detector.classes, self.objects)
         missing = [name for name, found in (("faces", faces), ("depth", depth)) if isinstance(found, str)]
         if self.faces and isinstance(faces, Detections):
@@ -82,18 +83,18 @@ class Sight:
         regions = tuple(replace(one, depth=round(deep, 4)) for one, deep in zip(regions, depths, strict=True))
         height, width = picture.shape[:2]
         edges = scene_graph.build(regions, width / height, depths, self.interactions)
-        return Seen(regions, edges, objects.vectors[: self.objects], near.astype(np.float16), tuple(missing))
+        return ImageContent(regions, edges, objects.vectors[: self.objects], near.astype(np.float16), tuple(missing))
 
     def _each(
         self, what: str, run: Callable[[Sequence[np.ndarray]], list[T]], pictures: Sequence[np.ndarray]
     ) -> list[T | str]:
-        """What `run` gives for each picture, or why it gives nothing: tried in a batch, then one by one."""
+        """The result of `run` for each picture, or an error message: tried in a batch, then one at a time."""
         try:
             return [*halved(run, pictures)]
         except Exception as error:
             if len(pictures) != 1:
                 return [one for picture in pictures for one in self._each(what, run, [picture])]
-            logger.warning("A picture could not be looked at: %s failed with %r", what, error)
+            logger.warning("A picture could not be analysed: %s failed with %r", what, error)
             if isinstance(error, OutOfMemory):
                 return [f"There is too little memory for {what}: {error}"]
             return [f"{what[0].upper()}{what[1:]} failed on this picture ({type(error).__name__}: {str(error)[:200]})."]

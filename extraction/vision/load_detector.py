@@ -1,7 +1,7 @@
-"""A detector from a file of weights, which tells by its name what it holds.
+"""Load a detector from a file of weights, whose suffix gives its kind.
 
 An ONNX file holds YOLOX, FastestDet or UltraFace (`onnx_detectors`), a `.pt` file an ultralytics YOLO
-(`ultralytics_yolo`; AGPL-3.0, to be installed by whoever wants it).
+(`ultralytics_yolo`; AGPL-3.0, installed by those who want it).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from extraction.vision.detection import Detector, DetectorMissing
 
 
 def load(weights: Path | str, device: str = "cpu", threads: int = 0) -> Detector:
-    """The detector whose weights these are. Raises DetectorMissing."""
+    """The detector with these weights. Raises DetectorMissing."""
     path = Path(weights)
     if not path.is_file():
         raise DetectorMissing(

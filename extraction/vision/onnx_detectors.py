@@ -1,7 +1,7 @@
-"""YOLOX, FastestDet and UltraFace through onnxruntime: for those who cannot take AGPL, and for faces.
+"""YOLOX, FastestDet and UltraFace through onnxruntime: for those who cannot use AGPL software, and for faces.
 
-Which of them a file holds is read off its outputs. No ONNX file runs code of its own: onnxruntime is given no library
-of custom operators. Files with a fixed batch of one, as most are published, are run picture by picture.
+Which of them a file holds is recognized by its outputs. No ONNX file runs code of its own: onnxruntime is given no
+library of custom operators. Files with a fixed batch of one, as most are published, are run picture by picture.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from extraction.vision.boxes import from_centred, from_corners
 from extraction.vision.detection import (
     COCO,
     FACE,
-    LEAST_SCORE,
+    MIN_SCORE,
     Detections,
     DetectorMissing,
     OutOfMemory,
@@ -33,25 +33,25 @@ QUIET = 3  # onnxruntime's own log: errors only; old files make it warn once for
 PADDING = 114  # grey beside a picture that is not square, as YOLOX was trained
 STRIDES = (8, 16, 32)
 MEAN, DEVIATION = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # ImageNet's, of 0..255
-FASTEST_LEAST = 0.5  # scores of FastestDet run high
-FACE_LEAST, FACE_OVERLAP = 0.7, 0.3
+FASTEST_MIN_SCORE = 0.5  # scores of FastestDet run high
+FACE_MIN_SCORE, FACE_MAX_OVERLAP = 0.7, 0.3
 
 
 def load(path: Path, device: str = "cpu", threads: int = 0) -> OnnxDetector:
-    """Raises DetectorMissing where the file is no detector that is known, or onnxruntime is not installed."""
+    """Load a detector. Raises DetectorMissing where the file holds no known one, or onnxruntime is not installed."""
     session = _session(path, device, threads)
     shapes = [tuple(output.shape) for output in session.get_outputs()]
     model = _model(session, shapes)
     if model is None:
         raise DetectorMissing(
-            f"{path} is no detector that is known here: its outputs have the shapes {shapes}. YOLOX, FastestDet and "
+            f"{path} is not a known detector: its outputs have the shapes {shapes}. YOLOX, FastestDet and "
             "UltraFace are."
         )
     return OnnxDetector(session, model, f"{model.name}-{digest(path)[:12]}")
 
 
 class OnnxDetector:
-    """See `detection.Detector`."""
+    """A `detection.Detector`."""
 
     def __init__(self, session: InferenceSession, model: Model, version: str) -> None:
         self.session, self.model, self.version = session, model, version
@@ -68,16 +68,16 @@ class OnnxDetector:
         return [one for at in range(0, len(pictures), step) for one in self._detect(pictures[at : at + step], step)]
 
     def prepare(self, pictures: Sequence[np.ndarray], batch: int = 1) -> np.ndarray:
-        """What the network is given: (batch, 3, height, width) float32."""
+        """The network's input: (batch, 3, height, width) float32."""
         rows = [self.model.prepare(picture) for picture in pictures]
         if len(rows) == batch == 1:
             return rows[0][None]
         return np.stack(rows + rows[-1:] * (batch - len(rows)))
 
-    def forward(self, given: np.ndarray) -> list[np.ndarray]:
+    def forward(self, inputs: np.ndarray) -> list[np.ndarray]:
         """The bare network. Raises OutOfMemory."""
         try:
-            outputs: list[np.ndarray] = self.session.run(None, {self._name: given})
+            outputs: list[np.ndarray] = self.session.run(None, {self._name: inputs})
         except Exception as error:  # onnxruntime's errors have no common class and no code
             if any(word in str(error).lower() for word in ("out of memory", "failed to allocate", "bad_alloc")):
                 raise OutOfMemory(str(error)[:200]) from error
@@ -94,7 +94,7 @@ class OnnxDetector:
 
 @dataclass(frozen=True)
 class Model:
-    """A kind of detector: how a picture is given to it and how its outputs for one (without batch) are read."""
+    """A kind of detector: how its input is made of a picture, and how its outputs for one picture are read."""
 
     name: str
     classes: tuple[str, ...]
@@ -112,9 +112,9 @@ def _session(path: Path, device: str, threads: int) -> InferenceSession:
     options.intra_op_num_threads = threads
     # Threads that wait for work must not take the processor from the other processes.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    there = onnxruntime.get_available_providers()
-    wanted = ["CUDAExecutionProvider"] if device.startswith("cuda") else []
-    providers = [name for name in (*wanted, "CPUExecutionProvider") if name in there]
+    available = onnxruntime.get_available_providers()
+    preferred = ["CUDAExecutionProvider"] if device.startswith("cuda") else []
+    providers = [name for name in (*preferred, "CPUExecutionProvider") if name in available]
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:
@@ -145,8 +145,8 @@ def _stretched(picture: np.ndarray, width: int, height: int) -> Image.Image:
 
 @dataclass(frozen=True)
 class Scale:
-    """What a network is given instead of a channel's 0..255, for its channels in its order, the first of them red
-    where `turned` is not set: (value - mean) / deviation."""
+    """Normalisation of pixels: (value - mean) / deviation for the network's channels in their order, which is RGB, or
+    BGR where `turned` is set."""
 
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     deviation: tuple[float, float, float] = (1.0, 1.0, 1.0)
@@ -170,13 +170,13 @@ class Scale:
 
 
 def _yolox(session: InferenceSession, height: int, width: int, classes: int) -> Model | None:
-    """YOLOX (Ge et al., 2021). Two exports go round: the present one, which takes BGR in 0..255 and gives rows of
+    """YOLOX (Ge et al., 2021). There are two exports: the present one, which takes BGR in 0..255 and gives rows of
     probabilities, and an older one, which takes normalised RGB and gives, level by level, planes of logits."""
     if classes != len(COCO):
         return None
     probe = np.full((1, 3, height, width), float(PADDING), np.float32)
-    given = session.run(None, {session.get_inputs()[0].name: probe})[0]
-    older = bool(given[..., 4:].min() < 0 or given[..., 4:].max() > 1)
+    output = session.run(None, {session.get_inputs()[0].name: probe})[0]
+    older = bool(output[..., 4:].min() < 0 or output[..., 4:].max() > 1)
     scaled = Scale(MEAN, DEVIATION) if older else Scale(turned=True)
     cells, strides = _grid(height, width)
 
@@ -185,9 +185,9 @@ def _yolox(session: InferenceSession, height: int, width: int, classes: int) -> 
 
     def read(outputs: list[np.ndarray], wide: int, high: int) -> Detections:
         planes = _levels(outputs[0], height, width) if older else [outputs[0].T]
-        # What no class can lift over the least score is not looked at: nearly all of the cells.
-        certain = np.concatenate([_sigmoid(level[4]) if older else level[4] for level in planes])
-        likely = np.flatnonzero(certain >= LEAST_SCORE)
+        # Nearly all cells are skipped: those that no class can lift over the minimum score.
+        objectness = np.concatenate([_sigmoid(level[4]) if older else level[4] for level in planes])
+        likely = np.flatnonzero(objectness >= MIN_SCORE)
         rows = _columns(planes, likely)
         if older:
             rows[:, 4:] = _sigmoid(rows[:, 4:])
@@ -259,7 +259,7 @@ def _fastest(height: int, width: int) -> Model:
         centres = (np.tanh(cells[:, 1:3]) + np.stack([x.ravel(), y.ravel()], axis=1)) / [columns, rows]
         boxes = from_centred(np.concatenate([centres, _sigmoid(cells[:, 3:5])], axis=1))
         per_class = cells[:, :1] * cells[:, 5:]
-        return chosen(boxes, per_class.max(axis=1), per_class, FASTEST_LEAST)
+        return chosen(boxes, per_class.max(axis=1), per_class, FASTEST_MIN_SCORE)
 
     return Model("fastestdet", COCO, prepare, read)
 
@@ -274,7 +274,7 @@ def _faces(height: int, width: int) -> Model:
 
     def read(outputs: list[np.ndarray], wide: int, high: int) -> Detections:
         scores = outputs[0][:, 1]
-        return chosen(from_corners(outputs[1]), scores, scores[:, None], FACE_LEAST, FACE_OVERLAP)
+        return chosen(from_corners(outputs[1]), scores, scores[:, None], FACE_MIN_SCORE, FACE_MAX_OVERLAP)
 
     return Model("ultraface", (FACE,), prepare, read)
 

@@ -1,4 +1,4 @@
-"""How the regions of a picture stand to each other: typed, directed edges with a score, by rules that are written here.
+"""Scene graphs: typed, directed edges with a score between the regions of a picture, by rules.
 
 Spatial, from the boxes. For two regions a and b, at most one of these, the first that holds:
 
@@ -16,8 +16,8 @@ most 1. Distances are measured in the picture's true proportions.
 Interactions, from the classes, the geometry and the overlap: the table INTERACTIONS. The score is the geometric fit
 (0..1) times both detections' scores. An object is held, worn or ridden by the person who fits best, by nobody else.
 
-A learnt classifier of predicates takes the rules' place through `Interactions`: any callable from regions and aspect to
-edges. Self-loops are the networks' affair: `edge_types` leaves the diagonal 0.
+A learnt classifier of predicates replaces the rules through `Interactions`: any callable from regions and aspect to
+edges. Networks add self-loops themselves: `edge_types` leaves the diagonal 0.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def edge_types(
 def spatial(
     regions: Sequence[Region], aspect: float = 1.0, depths: Sequence[float] | None = None
 ) -> Iterator[SceneEdge]:
-    """Both directions of each relation. An empty box stands in none."""
+    """Both directions of each relation. An empty box has none."""
     boxes = as_boxes([region.box for region in regions])
     room = areas(boxes)
     common = intersections(boxes, boxes)
@@ -102,7 +102,7 @@ def spatial(
 
 
 def _placed(room_a: float, room_b: float, common: float, offset: np.ndarray) -> tuple[str, float]:
-    """The one relation of place of a to b, and its score; `offset` is b's centre seen from a's."""
+    """The spatial relation of a to b, and its score; `offset` leads from a's centre to b's."""
     if common >= INSIDE * room_a and room_a < SMALLER * room_b:
         return "inside", common / room_a
     if common >= INSIDE * room_b and room_b < SMALLER * room_a:
@@ -119,7 +119,7 @@ def _placed(room_a: float, room_b: float, common: float, offset: np.ndarray) -> 
 
 
 def _both(a: int, b: int, predicate: str, score: float) -> Iterator[SceneEdge]:
-    score = min(1.0, float(score))  # of a sliver of a box, rounding lets more lie in another than it has
+    score = min(1.0, float(score))  # rounding lets more than the whole of a very thin box lie in another
     yield SceneEdge(a, b, predicate, "spatial", score)
     yield SceneEdge(b, a, OPPOSITE[predicate], "spatial", score)
 
@@ -136,7 +136,7 @@ def _distances(boxes: Boxes, aspect: float) -> tuple[np.ndarray, np.ndarray, np.
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Subject and object of a possible interaction, in numbers that the rules are written in.
+    """Measures of a possible interaction's subject and object, in which the rules are written.
 
     x, y: the object's centre within the subject's box, 0 its left and upper edge, 1 its right and lower one. size: the
     object's area over the subject's. common: the share of the smaller box that both have in common. foot: where the
@@ -153,13 +153,13 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`subjects` do `predicate` to `objects` as far as `fit` says, 0 (not at all) to 1."""
+    """`subjects` do `predicate` to `objects` with a confidence of `fit`, 0 to 1."""
 
     predicate: str
     subjects: frozenset[str]
     objects: frozenset[str]
     fit: Callable[[Pair], float]
-    exclusive: bool = True  # the object is one subject's only
+    exclusive: bool = True  # an object has at most one such subject
 
 
 def by_rules(regions: Sequence[Region], aspect: float = 1.0) -> Iterator[SceneEdge]:
@@ -183,7 +183,7 @@ def _interaction(subject: Region, thing: Region) -> tuple[Rule, float] | None:
     if not rules or not (min(subject.box[2:]) > 0 and min(thing.box[2:]) > 0):
         return None
     pair = _pair(subject.box, thing.box)
-    return next(((rule, fit) for rule in rules if (fit := rule.fit(pair)) >= LEAST_FIT), None)
+    return next(((rule, fit) for rule in rules if (fit := rule.fit(pair)) >= MIN_FIT), None)
 
 
 def _pair(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> Pair:
@@ -199,7 +199,7 @@ def _pair(a: tuple[float, float, float, float], b: tuple[float, float, float, fl
     )
 
 
-LEAST_FIT = 0.25
+MIN_FIT = 0.25
 
 
 def _around(value: float, low: float, high: float, soft: float) -> float:

@@ -1,8 +1,9 @@
-"""An ultralytics YOLO behind `detection.Detector`. The one module that imports ultralytics, and only when it is used.
+"""An ultralytics YOLO as a `detection.Detector`. The one module that imports ultralytics, and only when it is used.
 
-ultralytics is under AGPL-3.0: it comes with no part of kgbuilder, and whoever installs it (`make install-yolo`) takes
-on its terms. Its telemetry, its look for a network and its installing of packages are off before it is imported. A
-`.pt` file is a pickle, which can run code when it is loaded: only a file whose SHA-256 somebody vouched for is.
+ultralytics is under AGPL-3.0: it is not part of kgbuilder, and those who install it (`make install-yolo`) accept its
+terms. Its telemetry, its check for a network and its installation of packages are turned off before it is imported. A
+`.pt` file is a pickle, which can run code when it is loaded: only a file whose SHA-256 somebody has confirmed is
+loaded.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from PIL import Image
 
 from extraction.vision.boxes import from_corners
 from extraction.vision.detection import (
-    LEAST_SCORE,
-    MOST_OVERLAP,
+    MAX_OVERLAP,
+    MIN_SCORE,
     Detections,
     DetectorMissing,
     OutOfMemory,
@@ -27,13 +28,13 @@ from extraction.vision.detection import (
     geometry,
 )
 
-VOUCHED = ".sha256"  # beside the weights: the digest that they must have
+DIGEST_SUFFIX = ".sha256"  # beside the weights: the digest that they must have
 
 
 def load(path: Path, device: str = "cpu") -> UltralyticsYolo:
-    """Raises DetectorMissing where ultralytics is not installed or the weights are not vouched for."""
+    """Load a detector. Raises DetectorMissing where ultralytics is not installed or the weights are not confirmed."""
     found = digest(path)
-    _check_vouched(path, found)
+    _check_digest(path, found)
     model = _model(path)
     if getattr(model, "task", "detect") != "detect":
         raise DetectorMissing(f"{path} is a YOLO for {model.task}, not for detection.")
@@ -41,7 +42,7 @@ def load(path: Path, device: str = "cpu") -> UltralyticsYolo:
 
 
 class UltralyticsYolo:
-    """See `detection.Detector`. What the network thinks of classes other than the one it names is not told: 0."""
+    """A `detection.Detector`. The network reports the score of one class only; those of the others are 0."""
 
     def __init__(self, model: Any, version: str, device: str = "cpu") -> None:
         self.model, self.version, self.device = model, version, device
@@ -51,16 +52,16 @@ class UltralyticsYolo:
         """All pictures in one batch."""
         if not pictures:
             return []
-        given = [np.ascontiguousarray(picture[:, :, ::-1]) for picture in pictures]  # arrays are taken for BGR
+        inputs = [np.ascontiguousarray(picture[:, :, ::-1]) for picture in pictures]  # arrays are taken for BGR
         try:
             results = self.model.predict(
-                given,
+                inputs,
                 device=self.device,
-                conf=LEAST_SCORE,
-                iou=MOST_OVERLAP,
+                conf=MIN_SCORE,
+                iou=MAX_OVERLAP,
                 verbose=False,
                 save=False,
-                batch=len(given),
+                batch=len(inputs),
             )
         except RuntimeError as error:
             if "out of memory" in str(error).lower():
@@ -81,24 +82,24 @@ class UltralyticsYolo:
         )
 
 
-def _check_vouched(path: Path, found: str) -> None:
-    beside = path.with_name(path.name + VOUCHED)
-    said = beside.read_text(encoding="ascii", errors="replace").split()[:1] if beside.is_file() else []
-    if said != [found]:
-        why = "has another SHA-256 than" if said else "is not vouched for by"
+def _check_digest(path: Path, found: str) -> None:
+    beside = path.with_name(path.name + DIGEST_SUFFIX)
+    confirmed = beside.read_text(encoding="ascii", errors="replace").split()[:1] if beside.is_file() else []
+    if confirmed != [found]:
+        why = "has another SHA-256 than" if confirmed else "is not confirmed by"
         raise DetectorMissing(
             f"{path} {why} {beside.name} beside it. Weights of this kind can run code when they are loaded, so "
-            f"only those are that you know: if this file is what its publisher gives, write `{found}` into {beside}."
+            f"only confirmed files are loaded. If this is its publisher's file, write `{found}` into {beside}."
         )
 
 
 def _model(path: Path) -> Any:
-    """The import and the load, with everything off that reaches out; Pillow stays as it is."""
+    """Import and load, with all network access off, and Pillow unchanged."""
     opening = Image.open
     try:
         return _loaded(path)
     finally:
-        # ultralytics puts an opener of its own in its place, which wants another package for a picture that is broken.
+        # ultralytics replaces it by its own opener, which requires another package for a broken picture.
         Image.open = opening
 
 

@@ -47,12 +47,12 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callable[[str], object]) -> None:
     from extraction.readings.model_registry import NoCheckpoint
-    from extraction.readings.reader_from_settings import PartMissing
+    from extraction.readings.reader_from_settings import ComponentMissing
 
     checkpoint, threads = options["checkpoint"] or settings.CHECKPOINT, options["threads"]
     try:
         shares = measure(checkpoint, _texts(options["texts"]), options["posts"], threads)
-    except (PartMissing, NoCheckpoint) as error:
+    except (ComponentMissing, NoCheckpoint) as error:
         raise NotMeasured(str(error)) from error
     each = 1000 / shares.sentences
     counts = f"{shares.posts} posts, {shares.sentences} sentences, {shares.assertions} assertions"
@@ -100,7 +100,7 @@ class Shares:
 def measure(checkpoint: Path, texts: Sequence[tuple[str, str]], posts: int, threads: int) -> Shares:
     """Reads `posts` posts, made of the (title, body) texts over and over, on a database and a server of their own.
 
-    Raises NoCheckpoint or PartMissing.
+    Raises NoCheckpoint or ComponentMissing.
     """
     import torch
 

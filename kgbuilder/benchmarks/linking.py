@@ -53,9 +53,12 @@ def calibration(score: LinkScore, write: Callable[[str], object]) -> None:
     """Whether links are right as often as their confidence predicts."""
     from training.evaluation.metrics import calibration_error, reliability
 
-    error = calibration_error(score.sure, score.held)
-    write(f"of these, {len(score.sure)} mentions with candidates, expected calibration error of the best: {error:.3f}")
-    for row in reliability(score.sure, score.held):
+    error = calibration_error(score.confidences, score.correct)
+    write(
+        f"of these, {len(score.confidences)} mentions with candidates, "
+        f"expected calibration error of the best: {error:.3f}"
+    )
+    for row in reliability(score.confidences, score.correct):
         bounds = f"{row.low:.1f} to {row.high:.1f}"
         write(f"  confidence {bounds}: {row.count} mentions, {row.score:.1%} on average, right {row.right:.1%}")
 

@@ -34,7 +34,7 @@ from kgbuilder.install.scratch_database import scratch_database
 if TYPE_CHECKING:
     import numpy as np
 
-    from extraction.vision.image_analysis import Sight
+    from extraction.vision.image_analysis import ImageAnalyser
 
 HELP = "pictures detected a second, and the bare detector's share of the time"
 POSTS = 16
@@ -79,7 +79,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callable[[str], object]) -> None:
-    from extraction.readings.reader_from_settings import PartMissing
+    from extraction.readings.reader_from_settings import ComponentMissing
 
     checkpoint = options["checkpoint"] or settings.CHECKPOINT
     try:
@@ -88,7 +88,7 @@ def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callab
             write(f"published boxes that overlap by half: {found} of {total}, {100 * found / total:.1f} %")
             return
         speeds = measure(options["pictures"], checkpoint, options["rounds"], options["threads"])
-    except (PartMissing, NoCheckpoint, WeightsMissing) as error:
+    except (ComponentMissing, NoCheckpoint, WeightsMissing) as error:
         raise NotMeasured(str(error)) from error
     write(f"{speeds.detector}, {speeds.pictures} pictures, {settings.DEVICE}")
     for together in speeds.whole:
@@ -100,24 +100,24 @@ def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callab
 
 
 def measure(folder: Path, checkpoint: Path, rounds: int, threads: int, sizes: Sequence[int] = (1, 16)) -> Speeds:
-    """Detects in the folder's pictures `rounds` times. Raises NotMeasured, WeightsMissing, PartMissing."""
+    """Detects in the folder's pictures `rounds` times. Raises NotMeasured, WeightsMissing, ComponentMissing."""
     import torch
 
     torch.set_num_threads(threads)
-    sight = detectors_from_settings.load()
-    if sight is None:
+    analyser = detectors_from_settings.load()
+    if analyser is None:
         raise NotMeasured("DETECTOR_WEIGHTS is empty: name a detector, as `manage.py fetch_weights` lists them.")
     with scratch_database("bench"), _folders():
         kept = _keep(folder)
-        sight.look([pixels for image in kept[:1] if (pixels := _pixels(image)) is not None])  # what happens once
+        analyser.analyse([pixels for image in kept[:1] if (pixels := _pixels(image)) is not None])  # what happens once
         whole, bare = ({size: Seconds() for size in sizes} for _ in range(2))
         for _ in range(rounds):
             for size in sizes:
-                _whole(sight, size, whole[size])
-                _bare(sight, kept, size, bare[size])
+                _whole(analyser, size, whole[size])
+                _bare(analyser, kept, size, bare[size])
         count = rounds * len(kept)
-        posts = _posts_a_second(checkpoint, sight, kept)
-    return Speeds(sight.version, count, whole, bare, *posts)
+        posts = _posts_a_second(checkpoint, analyser, kept)
+    return Speeds(analyser.version, count, whole, bare, *posts)
 
 
 def found_again(folder: Path, boxes: Path) -> tuple[int, int]:
@@ -127,8 +127,8 @@ def found_again(folder: Path, boxes: Path) -> tuple[int, int]:
 
     from extraction.vision.boxes import from_centred, overlaps
 
-    sight = detectors_from_settings.load()
-    if sight is None:
+    analyser = detectors_from_settings.load()
+    if analyser is None:
         raise NotMeasured("DETECTOR_WEIGHTS is empty: name a detector, as `manage.py fetch_weights` lists them.")
     published: dict[str, list[float]] = {}
     for file in sorted(boxes.glob("*_detect_box_dict.json")):
@@ -136,8 +136,8 @@ def found_again(folder: Path, boxes: Path) -> tuple[int, int]:
     found = total = 0
     for path in sorted(folder.glob("*.jpg")):
         wanted = [box[:4] for key, box in published.items() if key.startswith(f"{path.stem}_crop_")]
-        [seen] = sight.detector.detect([np.asarray(Image.open(path).convert("RGB"))])
-        shares = overlaps(from_centred(wanted), seen.boxes[: sight.objects])
+        [seen] = analyser.detector.detect([np.asarray(Image.open(path).convert("RGB"))])
+        shares = overlaps(from_centred(wanted), seen.boxes[: analyser.objects])
         found, total = found + int((shares.max(axis=1, initial=0.0) >= 0.5).sum()), total + len(wanted)
     if not total:
         raise NotMeasured(f"No box in {boxes} is one of a picture in {folder}.")
@@ -169,18 +169,18 @@ def _keep(folder: Path) -> list[PostImage]:
     return found
 
 
-def _whole(sight: Sight, size: int, seconds: Seconds) -> None:
+def _whole(analyser: ImageAnalyser, size: int, seconds: Seconds) -> None:
     """All pictures, `size` at a time, as if they were new."""
     RegionSet.objects.all().delete()
     PostImage.objects.update(due_at=timezone.now(), attempts=0)
     with seconds.counted():
-        while detection.look_at_due(sight, size):
+        while detection.detect_due(analyser, size):
             pass
 
 
-def _bare(sight: Sight, kept: Sequence[PostImage], size: int, seconds: Seconds) -> None:
+def _bare(analyser: ImageAnalyser, kept: Sequence[PostImage], size: int, seconds: Seconds) -> None:
     """The detector's network over the same pictures, made ready beforehand."""
-    detector: Any = sight.detector
+    detector: Any = analyser.detector
     for start in range(0, len(kept), size):
         given = [pixels for image in kept[start : start + size] if (pixels := _pixels(image)) is not None]
         ready = [detector.prepare([one]) for one in given] if hasattr(detector, "prepare") else [given]
@@ -193,7 +193,7 @@ def _pixels(image: PostImage) -> np.ndarray | None:
     return detection._pixels(image)
 
 
-def _posts_a_second(checkpoint: Path, sight: Sight, kept: Sequence[PostImage]) -> tuple[float, float]:
+def _posts_a_second(checkpoint: Path, analyser: ImageAnalyser, kept: Sequence[PostImage]) -> tuple[float, float]:
     """Claimed posts read with a new picture each, and without any."""
     from extraction.readings.reader_from_settings import load
     from extraction.samples import load_posts
@@ -214,5 +214,5 @@ def _posts_a_second(checkpoint: Path, sight: Sight, kept: Sequence[PostImage]) -
         post = Post.objects.get(public_id=one.document.id)
         PostImage.objects.create(post=post, url=f"https://news.example/of/{place}", **values)
     began = time.perf_counter()
-    reader.read([one.document for one in detection.with_pictures(pictured, sight)])
+    reader.read([one.document for one in detection.with_pictures(pictured, analyser)])
     return len(pictured) / (time.perf_counter() - began), text_only

@@ -154,7 +154,7 @@ def _fill(bench: Bench, statements: int, note: Say) -> None:
 
 def _supported(unit: Unit, post: Any) -> Unit:
     if isinstance(unit, StatementUnit):
-        return replace(unit, support=tuple(TripleSupport((post,), (0.9,)) for _ in unit.there))
+        return replace(unit, support=tuple(TripleSupport((post,), (0.9,)) for _ in unit.present))
     return unit
 
 

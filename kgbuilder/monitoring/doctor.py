@@ -144,7 +144,7 @@ def _neo4j(name: str) -> Component:
     from knowledge.graphs.units import StoreRefused, StoreUnavailable
 
     try:
-        found = server_settings.look()
+        found = server_settings.inspect()
     except (StoreUnavailable, StoreRefused) as error:
         cost = "Its graph updates wait; everything else continues. Correct NEO4J_URL, NEO4J_USER and NEO4J_PASSWORD."
         return Component(name, "missing", str(error), cost, needed=False)
@@ -203,7 +203,7 @@ def _checkpoint(name: str) -> Component:
 
 def _knowledge(name: str) -> Component:
     found = source_status.standing()
-    return Component(name, found.state, found.says, found.costs, needed=False)
+    return Component(name, found.state, found.message, found.consequences, needed=False)
 
 
 def _base_iri(name: str) -> Component:

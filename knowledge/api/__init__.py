@@ -1,1 +1,1 @@
-"""The REST API for programs, at /api/v1/: what the pages show, as JSON, to whoever has a token."""
+"""The REST API at /api/v1/: the content of the pages as JSON, for programs with a token."""

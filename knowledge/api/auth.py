@@ -1,7 +1,7 @@
-"""The API's door: who comes in, how often, within which scopes; and what is said of every operation in the schema.
+"""Authentication of the API: tokens, scopes and rate limits, and their description in the OpenAPI schema.
 
-Only a bearer token lets anybody in, never a cookie: so no other site can make a browser ask here in somebody's name,
-and no form's mark is needed.
+Only bearer tokens are accepted, never cookies: no other site can make a browser send requests in a user's name, so no
+CSRF token is needed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PROBLEMS = {"401": "the token is missing or not valid", "403": "the token lacks
 
 
 class Token(HttpBearer):
-    """Lets in a token that has the scope. The request is made in its owner's name then."""
+    """Accept a token that has the scope, and set the user of the request to its owner."""
 
     def __init__(self, scope: str) -> None:
         super().__init__()
@@ -52,32 +52,32 @@ class Token(HttpBearer):
             raise RequestProblem(
                 401, "Send a token as `Authorization: Bearer …`. Create a token on the page /tokens/.", ask
             )
-        found = api_tokens.found(token)
-        if found is None:
+        row = api_tokens.found(token)
+        if row is None:
             ask = {"WWW-Authenticate": 'Bearer realm="kgbuilder", error="invalid_token"'}
             raise RequestProblem(401, "The token is not valid: it is mistyped, has expired or was revoked.", ask)
-        if wait := _pace.wait(found.pk, settings.API_PER_MINUTE):
+        if wait := _pace.wait(row.pk, settings.API_PER_MINUTE):
             detail = f"A token may make {settings.API_PER_MINUTE} requests a minute. Wait and retry."
             raise RequestProblem(429, detail, {"Retry-After": str(ceil(wait))})
-        if not api_tokens.allows(found, self.scope):
+        if not api_tokens.allows(row, self.scope):
             ask = {"WWW-Authenticate": f'Bearer realm="kgbuilder", error="insufficient_scope", scope="{self.scope}"'}
-            raise RequestProblem(403, _lacking(found, self.scope), ask)
-        request.user = found.by
-        return found
+            raise RequestProblem(403, _lacking(row, self.scope), ask)
+        request.user = row.by
+        return row
 
 
 class Api(NinjaAPI):
-    """With problems as RFC 9457 has them, in its answers and in its schema."""
+    """An API whose responses and schema describe errors as problems of RFC 9457."""
 
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
-        """The schema, with each operation's problems and the scope that it asks for."""
+        """The schema, with the problems of each operation and the scope that it requires."""
         schema = super().get_openapi_schema(path_prefix=PREFIX)
         schema["components"]["schemas"]["Problem"] = _PROBLEM
         scopes = self._scopes()
         for operations in schema["paths"].values():
             for operation in operations.values():
                 operation["x-scope"] = scopes[operation["operationId"]]
-                _tell_problems(operation)
+                _add_problems(operation)
         return schema
 
     def _scopes(self) -> dict[str, str]:
@@ -87,7 +87,7 @@ class Api(NinjaAPI):
         return {self.get_openapi_operation_id(one): _scope(one) for one in operations}
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
-        """The function's name: the methods of generated clients are called by it."""
+        """The name of the function, which generated clients use as the name of the method."""
         return operation.view_func.__name__
 
     def on_exception(self, request: HttpRequest, exc: Any) -> Any:
@@ -95,13 +95,13 @@ class Api(NinjaAPI):
 
 
 def _scope(operation: Operation) -> str:
-    (asks,) = operation.auth_callbacks
-    assert isinstance(asks, Token), f"{operation.view_func.__name__} lets in whoever comes: give it auth=Token(scope)"
-    return asks.scope
+    (auth,) = operation.auth_callbacks
+    assert isinstance(auth, Token), f"{operation.view_func.__name__} requires no token: give it auth=Token(scope)"
+    return auth.scope
 
 
 def guarded(view: View) -> View:
-    """A view of the API as the site's own rules must see it: no sign-in page, no form's mark, problems as JSON."""
+    """Wrap a view of the API: no sign-in page, no CSRF token, and errors as JSON problems."""
 
     @login_not_required
     @csrf_exempt
@@ -122,23 +122,23 @@ def guarded(view: View) -> View:
 
 
 def nothing(request: HttpRequest, rest: str = "") -> HttpResponseBase:
-    """For addresses below the API's that lead nowhere."""
+    """The response for unknown addresses below that of the API."""
     return problems.answer(
-        RequestProblem(404, "There is nothing at this address. /api/v1/openapi.json lists what there is.")
+        RequestProblem(404, "There is nothing at this address. /api/v1/openapi.json lists all addresses.")
     )
 
 
 def patterns(api: NinjaAPI) -> list[URLPattern]:
-    """The API's addresses, each guarded; its own front page is left out."""
-    found: list[URLPattern] = []
+    """The URL patterns of the API, each guarded, without the root page of Ninja."""
+    patterns: list[URLPattern] = []
     for pattern in api.urls[0]:
         assert isinstance(pattern, URLPattern)
         if pattern.name == "api-root" or not pattern.name:
             continue
         pattern.name = f"api_{pattern.name.replace('-', '_')}"
         pattern.callback = guarded(pattern.callback)
-        found.append(pattern)
-    return found
+        patterns.append(pattern)
+    return patterns
 
 
 def _lacking(token: ApiToken, scope: str) -> str:
@@ -150,7 +150,7 @@ def _lacking(token: ApiToken, scope: str) -> str:
 _PROBLEM = {
     "type": "object",
     "title": "Problem",
-    "description": "RFC 9457: what went wrong, with a sentence for people in `detail`.",
+    "description": "RFC 9457: the error, with a sentence for people in `detail`.",
     "required": ["type", "title", "status", "detail"],
     "properties": {
         "type": {"type": "string"},
@@ -159,7 +159,7 @@ _PROBLEM = {
         "detail": {"type": "string"},
         "errors": {
             "type": "array",
-            "description": "For 422: what is wrong with which field.",
+            "description": "For 422: the invalid fields and their errors.",
             "items": {
                 "type": "object",
                 "properties": {"where": {"type": "string"}, "says": {"type": "string"}},
@@ -170,27 +170,27 @@ _PROBLEM = {
 _CONTENT = {"content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 
 
-def _tell_problems(operation: dict[str, Any]) -> None:
-    said = dict(_PROBLEMS)
+def _add_problems(operation: dict[str, Any]) -> None:
+    descriptions = dict(_PROBLEMS)
     if operation.get("parameters") or operation.get("requestBody"):
-        said["422"] = "a field has an invalid value"
+        descriptions["422"] = "a field has an invalid value"
     if operation.get("requestBody"):
-        said |= {"400": "the body cannot be parsed", "413": "the body is too large"}
+        descriptions |= {"400": "the body cannot be parsed", "413": "the body is too large"}
     if any(parameter["in"] == "path" for parameter in operation.get("parameters", [])):
-        said["404"] = "no such object"
-    responses = {str(status): told for status, told in operation["responses"].items()}
-    for status, says in {**said, "503": "a component is unavailable"}.items():
-        responses.setdefault(status, {"description": says})
-    for status, told in responses.items():
+        descriptions["404"] = "no such object"
+    responses = {str(status): response for status, response in operation["responses"].items()}
+    for status, description in {**descriptions, "503": "a component is unavailable"}.items():
+        responses.setdefault(status, {"description": description})
+    for status, response in responses.items():
         if status >= "400":
-            told.update(_CONTENT)
+            response.update(_CONTENT)
     operation["responses"] = responses
 
 
 def info() -> dict[str, Any]:
-    """What `NinjaAPI` is told of this API."""
+    """The arguments of `NinjaAPI` that describe this API."""
     return {
         "title": "kgbuilder",
         "version": kgbuilder.VERSION,
-        "description": "Posts in, statements out. Every request needs a token: `Authorization: Bearer kgb_…`.",
+        "description": "Send posts, get statements. Every request needs a token: `Authorization: Bearer kgb_…`.",
     }

@@ -1,4 +1,4 @@
-"""What the API offers, as a page of our own: made from its schema, without a script and without another host."""
+"""The documentation page of the API, generated from its schema, without scripts and without other hosts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FieldDoc:
     name: str
     type: str
     required: bool
-    says: str
+    description: str
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Operation:
     method: str
     path: str
     summary: str
-    says: list[str]
+    description: list[str]
     scope: str
     parameters: list[FieldDoc]
     bodies: list[Body]
-    answers: list[tuple[str, str, str]]
-    """Status, what it means, and the name of the object in it."""
+    responses: list[tuple[str, str, str]]
+    """Status, description, and the name of the object in the response."""
 
 
 @dataclass
@@ -57,9 +57,9 @@ class Section:
 
 @page(READ)
 def api_docs(request: HttpRequest) -> HttpResponse:
-    parts, objects = _read()
+    sections, objects = _read()
     context = {
-        "parts": parts,
+        "sections": sections,
         "objects": objects,
         "schema": reverse("api_openapi_json"),
         "root": request.build_absolute_uri("/").rstrip("/"),
@@ -69,55 +69,57 @@ def api_docs(request: HttpRequest) -> HttpResponse:
 
 @lru_cache(maxsize=1)
 def _read() -> tuple[list[Section], list[tuple[str, str, list[FieldDoc]]]]:
-    """The schema's operations by part, and its objects; it is the same for as long as the process lives."""
-    schema = json.loads(json.dumps(api.get_openapi_schema(), default=str))
-    components = schema["components"]["schemas"]
-    parts: dict[str, Section] = {}
-    for path, operations in schema["paths"].items():
+    """The operations by section, and the objects; the schema does not change while the process runs."""
+    openapi = json.loads(json.dumps(api.get_openapi_schema(), default=str))
+    components = openapi["components"]["schemas"]
+    sections: dict[str, Section] = {}
+    for path, operations in openapi["paths"].items():
         for method in METHODS:
             if method in operations:
                 one = operations[method]
                 title = one.get("tags", ["others"])[0]
-                parts.setdefault(title, Section(title)).operations.append(_operation(path, method, one, components))
+                sections.setdefault(title, Section(title)).operations.append(_operation(path, method, one, components))
     objects = [
-        (name, told.get("description", ""), list(_fields(told)))
-        for name, told in sorted(components.items())
-        if told.get("type") == "object" and told.get("properties")
+        (name, schema.get("description", ""), list(_fields(schema)))
+        for name, schema in sorted(components.items())
+        if schema.get("type") == "object" and schema.get("properties")
     ]
-    return list(parts.values()), objects
+    return list(sections.values()), objects
 
 
-def _operation(path: str, method: str, told: dict[str, Any], components: dict[str, Any]) -> Operation:
+def _operation(path: str, method: str, described: dict[str, Any], components: dict[str, Any]) -> Operation:
     return Operation(
-        id=told["operationId"],
+        id=described["operationId"],
         method=method.upper(),
         path=path,
-        summary=told["summary"],
-        says=[" ".join(part.split()) for part in told.get("description", "").split("\n\n")],
-        scope=told.get("x-scope", ""),
+        summary=described["summary"],
+        description=[" ".join(part.split()) for part in described.get("description", "").split("\n\n")],
+        scope=described.get("x-scope", ""),
         parameters=[
             FieldDoc(one["name"], _type(one["schema"]), one.get("required", False), one.get("description", ""))
-            for one in told.get("parameters", [])
+            for one in described.get("parameters", [])
         ],
-        bodies=list(_bodies(told.get("requestBody", {}), components)),
-        answers=[(status, one["description"], _object(one)) for status, one in sorted(told["responses"].items())],
+        bodies=list(_bodies(described.get("requestBody", {}), components)),
+        responses=[
+            (status, one["description"], _object(one)) for status, one in sorted(described["responses"].items())
+        ],
     )
 
 
-def _bodies(told: dict[str, Any], components: dict[str, Any]) -> Iterator[Body]:
-    for media_type, one in told.get("content", {}).items():
+def _bodies(request: dict[str, Any], components: dict[str, Any]) -> Iterator[Body]:
+    for media_type, one in request.get("content", {}).items():
         schema = one.get("schema", {})
         schema = components.get(schema.get("$ref", "").rpartition("/")[2], schema)
         examples = schema.get("examples", [])
-        shown = examples[0] if examples else ""
-        example = shown if isinstance(shown, str) else json.dumps(shown, indent=2, ensure_ascii=False)
+        first = examples[0] if examples else ""
+        example = first if isinstance(first, str) else json.dumps(first, indent=2, ensure_ascii=False)
         yield Body(media_type, list(_fields(schema)), example)
 
 
 def _fields(schema: dict[str, Any]) -> Iterator[FieldDoc]:
     required = set(schema.get("required", []))
-    for name, told in schema.get("properties", {}).items():
-        yield FieldDoc(name, _type(told), name in required, told.get("description", ""))
+    for name, field_schema in schema.get("properties", {}).items():
+        yield FieldDoc(name, _type(field_schema), name in required, field_schema.get("description", ""))
 
 
 def _object(response: dict[str, Any]) -> str:
@@ -131,7 +133,7 @@ def _named(schema: dict[str, Any]) -> str:
 
 
 def _type(schema: dict[str, Any]) -> str:
-    """A type in few words: `string (uuid)`, `list of MentionShown`, `integer or null`."""
+    """A type as short text: `string (uuid)`, `list of MentionShown`, `integer or null`."""
     if "$ref" in schema:
         return _named(schema)
     if "anyOf" in schema:

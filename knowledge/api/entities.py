@@ -1,4 +1,4 @@
-"""Entities: searched, and one with its names and what it is elsewhere."""
+"""Entities: the list with search, and one entity with its names and link."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ninja import Query, Router
 from extraction.labels import ENTITY_TYPES
 from knowledge.api import pagination, schemas
 from knowledge.api.auth import PREFIX, Token
-from knowledge.api.problems import RequestProblem, not_there
+from knowledge.api.problems import RequestProblem, not_found
 from knowledge.api.serializers import entity_ref
 from knowledge.models import Entity, Link
 from knowledge.views.entities import index as listed
@@ -21,20 +21,20 @@ _MERGED = {"responses": {"307": {"description": "The entity was merged into the 
 
 
 @router.get("", auth=Token("read"), response=schemas.Entities, summary="List or search entities")
-def list_entities(request: HttpRequest, wanted: Query[schemas.EntityFilter]) -> Any:
-    """Those that live posts mention, in the order of their names; without dates and figures unless asked for."""
+def list_entities(request: HttpRequest, filters: Query[schemas.EntityFilter]) -> Any:
+    """The entities that live posts mention, by name. Dates and numbers are left out unless `type` requests them."""
     pagination.refuse_unknown(request, schemas.EntityFilter)
-    if wanted.type and wanted.type != "any" and wanted.type not in ENTITY_TYPES:
+    if filters.type and filters.type != "any" and filters.type not in ENTITY_TYPES:
         raise RequestProblem(422, f"`type` takes an entity type, {', '.join(ENTITY_TYPES)}, or `any`.")
-    found = listed.filtered(wanted.q, wanted.type)
-    rows, following = pagination.page(found, listed.KEY, wanted.after, wanted.limit)
+    matching = listed.filtered(filters.q, filters.type)
+    rows, following = pagination.page(matching, listed.KEY, filters.after, filters.limit)
     return {"items": rows_of(rows), "next": following}
 
 
-def rows_of(found: list[Entity]) -> list[dict[str, Any]]:
+def rows_of(entities: list[Entity]) -> list[dict[str, Any]]:
     return [
         {**entity_ref(row.entity), "names": row.names, "posts": row.posts, "statements": row.statements}
-        for row in listed.rows(found)
+        for row in listed.rows(entities)
     ]
 
 
@@ -46,19 +46,19 @@ def rows_of(found: list[Entity]) -> list[dict[str, Any]]:
     openapi_extra=_MERGED,
 )
 def show_entity(request: HttpRequest, entity_id: UUID) -> Any:
-    """Its names, what was merged into it, and what it is in Wikidata. 307: it was merged into another."""
+    """Its names, the entities merged into it, and its link to Wikidata. 307: it was merged into another entity."""
     entity = Entity.objects.select_related("canonical").filter(public_id=entity_id).first()
     if entity is None:
-        raise not_there("entity")
+        raise not_found("entity")
     if entity.canonical:
-        return elsewhere(f"{PREFIX}entities/{entity.canonical.public_id}")
+        return _redirect(f"{PREFIX}entities/{entity.canonical.public_id}")
     (row,) = rows_of([entity])
     merged = [entity_ref(one) for one in Entity.objects.filter(canonical=entity).order_by("pk")]
     return {**row, "merged": merged, "link": _link(entity)}
 
 
-def elsewhere(address: str) -> HttpResponse:
-    """Merges may be undone: what leads to the survivor now may not do so for ever."""
+def _redirect(address: str) -> HttpResponse:
+    """A temporary redirect, since merges can be undone."""
     return HttpResponse(status=307, headers={"Location": address})
 
 

@@ -1,4 +1,4 @@
-"""The whole graph as a file, made from the record while it is sent; a few at a time, since each holds a thread."""
+"""Exports: the whole graph as a file, streamed from the record; few at a time, since each occupies a thread."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ MEDIA_TYPES = {
     "graphml": "application/graphml+xml",
     "csv": "text/csv; charset=utf-8",
 }
-_places = threading.BoundedSemaphore(AT_ONCE)
+_slots = threading.BoundedSemaphore(AT_ONCE)
 _FILE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-_TOLD = {
+_RESPONSES = {
     "responses": {
         200: {"description": "The file.", "content": {kind.split(";")[0]: _FILE for kind in MEDIA_TYPES.values()}}
     }
 }
 
 
-@router.get("/{str:form}", auth=Token("export"), summary="The graph as a file", openapi_extra=_TOLD)
+@router.get("/{str:form}", auth=Token("export"), summary="The graph as a file", openapi_extra=_RESPONSES)
 def export_graph(request: HttpRequest, form: Literal["turtle", "nquads", "jsonld", "graphml", "csv"]) -> Any:
-    """All that the graph holds now. Streamed: a connection that breaks off leaves half a file.
+    """The whole graph as a file. It is streamed: a broken connection leaves an incomplete file.
 
-    503: two are being sent already.
+    503: two exports are running already.
     """
     from knowledge.graphs import export
 
-    if not _places.acquire(blocking=False):
+    if not _slots.acquire(blocking=False):
         detail = f"{AT_ONCE} exports are running already. Try again in a minute."
         raise RequestProblem(503, detail, {"Retry-After": "60"})
     name = f"kgbuilder.{export.ENDINGS[form]}"
@@ -48,10 +48,10 @@ def export_graph(request: HttpRequest, form: Literal["turtle", "nquads", "jsonld
 
 
 class Download:
-    """A file on its way. Its place is free again when it has been sent, or when nobody takes any more of it."""
+    """A streamed export. It releases its slot when it has been sent or the connection is closed."""
 
     def __init__(self, chunks: Iterator[tuple[int, bytes]]) -> None:
-        self._chunks, self._held = chunks, threading.Lock()
+        self._chunks, self._lock = chunks, threading.Lock()
         self._open = True
 
     def __iter__(self) -> Iterator[bytes]:
@@ -59,8 +59,8 @@ class Download:
             yield body
 
     def close(self) -> None:
-        """Django calls it at the response's end, however that came about."""
-        with self._held:
+        """Release the slot; Django calls this at the end of the response, whatever ended it."""
+        with self._lock:
             if self._open:
                 self._open = False
-                _places.release()
+                _slots.release()

@@ -1,4 +1,4 @@
-"""Pages of lists for programs: by key, so that nothing is passed over or given twice while rows are added."""
+"""Keyset pagination of the API, so that no row is skipped or repeated while rows are added."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ Row = TypeVar("Row", bound=Model)
 
 
 def page(rows: QuerySet[Row], key: Key, after: str, limit: int) -> tuple[list[Row], str | None]:
-    """At most `limit` rows after the key `after`, and the key to go on with. Raises RequestProblem for a bad one."""
+    """Up to `limit` rows after the key `after`, and the key of the next page. Raises RequestProblem for a bad key."""
     if after:
         values = key.read(after)
         if values is None:
             raise bad_key()
         rows = rows.filter(key.beyond(values, backward=False))
-    found = list(rows.order_by(*key.order(backward=False))[: limit + 1])
-    return found[:limit], key.write(found[limit - 1]) if len(found) > limit else None
+    taken = list(rows.order_by(*key.order(backward=False))[: limit + 1])
+    return taken[:limit], key.write(taken[limit - 1]) if len(taken) > limit else None
 
 
-def refuse_unknown(request: HttpRequest, wanted: type[Schema]) -> None:
-    """A filter whose name is mistyped would give everything, silently. Raises RequestProblem."""
+def refuse_unknown(request: HttpRequest, filters: type[Schema]) -> None:
+    """Raise RequestProblem for an unknown parameter: a mistyped filter would silently return everything."""
     for name in request.GET:
-        if name not in wanted.model_fields:
-            known = ", ".join(wanted.model_fields)
+        if name not in filters.model_fields:
+            known = ", ".join(filters.model_fields)
             raise RequestProblem(422, f"There is no parameter {name[:60]!r} here. There are {known}.")
 
 

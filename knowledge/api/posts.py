@@ -1,4 +1,4 @@
-"""Posts: sent, listed, and one with what was read in it."""
+"""Posts: send one, list them, and get one with its mentions, statements and readings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kgbuilder.celery import ring, ring_projectors
 from kgbuilder.models import ApiToken
 from knowledge.api import pagination, schemas
 from knowledge.api.auth import PREFIX, Token
-from knowledge.api.problems import RequestProblem, not_there
+from knowledge.api.problems import RequestProblem, not_found
 from knowledge.api.serializers import entity_ref, relation
 from knowledge.models import Mention, Review
 from knowledge.record import audit_log, projection_queue
@@ -36,25 +36,25 @@ _ERASED = {"responses": {"410": {"description": "the post was erased here"}}}
     openapi_extra=_ERASED,
 )
 def send_post(request: HttpRequest, sent: schemas.NewPost) -> Any:
-    """Takes a post as a feed's item is taken. It is read within seconds, as soon as a reader is free.
+    """Send a post, which is processed like a feed item and analysed as soon as a reader is free.
 
-    The same `id` of the same `source` is the same post: sent unchanged nothing happens, with other words they become
-    its next version. 201 for a new post, 200 for a known one. 410: it, or the very same words, had been erased here.
+    The same `id` of the same `source` is the same post: unchanged, nothing happens; a changed text becomes its next
+    version. 201 for a new post, 200 for a known one. 410: the post, or one with the same text, was erased.
     """
-    found = sent.model_dump(exclude={"source"})
+    fields = sent.model_dump(exclude={"source"})
     try:
         with transaction.atomic():
-            taken = submission.take(sent.source, submission.Sending(**found))
-            if taken.touched:
-                projection_queue.mark_posts([taken.post])
-    except submission.NotTaken as error:
+            submitted = submission.submit(sent.source, submission.Submission(**fields))
+            if submitted.touched:
+                projection_queue.mark_posts([submitted.post])
+    except submission.InvalidSubmission as error:
         raise RequestProblem(422, str(error)) from error
-    except submission.Erased as error:
+    except submission.AlreadyErased as error:
         raise RequestProblem(410, str(error)) from error
-    post = taken.post
-    if taken.new or taken.changed:
+    post = submitted.post
+    if submitted.new or submitted.changed:
         token: ApiToken = request.auth  # type: ignore[attr-defined]
-        what = "post sent" if taken.new else "sent post changed"
+        what = "post sent" if submitted.new else "sent post changed"
         audit_log.note(
             token.by, what, str(post.public_id), None, {"token": str(token.public_id), "source": sent.source}
         )
@@ -63,42 +63,42 @@ def send_post(request: HttpRequest, sent: schemas.NewPost) -> Any:
         ring_projectors()
     answer = {
         "id": post.public_id,
-        "new": taken.new,
-        "changed": taken.changed,
+        "new": submitted.new,
+        "changed": submitted.changed,
         "state": post.state,
         "address": f"{PREFIX}posts/{post.public_id}",
     }
-    return Status(201 if taken.new else 200, answer)
+    return Status(201 if submitted.new else 200, answer)
 
 
 @router.get("", auth=Token("read"), response=schemas.Posts, summary="List posts")
-def list_posts(request: HttpRequest, wanted: Query[schemas.PostFilter]) -> Any:
-    """The newest first, by their time of publication."""
+def list_posts(request: HttpRequest, filters: Query[schemas.PostFilter]) -> Any:
+    """By publication time, the newest first."""
     pagination.refuse_unknown(request, schemas.PostFilter)
-    rows, following = pagination.page(listed.with_parts(filtered(wanted)), listed.KEY, wanted.after, wanted.limit)
+    rows, following = pagination.page(listed.with_parts(filtered(filters)), listed.KEY, filters.after, filters.limit)
     return {"items": rows_of(rows), "next": following}
 
 
-def filtered(wanted: schemas.PostFilter) -> QuerySet[Post]:
-    if wanted.mentions and wanted.mentions not in ENTITY_TYPES:
+def filtered(filters: schemas.PostFilter) -> QuerySet[Post]:
+    if filters.mentions and filters.mentions not in ENTITY_TYPES:
         raise RequestProblem(422, f"`mentions` takes an entity type: {', '.join(ENTITY_TYPES)}.")
-    if wanted.relation and wanted.relation not in RELATIONS:
-        raise RequestProblem(422, f"There is no relation {wanted.relation!r}; /api/v1/vocabulary lists them.")
-    form = {"q": wanted.q, "state": "" if wanted.state == "live" else wanted.state, "publisher": wanted.publisher}
-    form |= {"type": wanted.mentions, "relation": wanted.relation}
-    found = listed.filtered(form)
-    if wanted.feed is not None:
-        found = found.filter(Exists(Sighting.objects.filter(post=OuterRef("pk"), feed=wanted.feed)))
-    if wanted.since is not None:
-        found = found.filter(published_at__gte=wanted.since)
-    if wanted.until is not None:
-        found = found.filter(published_at__lt=wanted.until)
-    return found
+    if filters.relation and filters.relation not in RELATIONS:
+        raise RequestProblem(422, f"There is no relation {filters.relation!r}; /api/v1/vocabulary lists them.")
+    form = {"q": filters.q, "state": "" if filters.state == "live" else filters.state, "publisher": filters.publisher}
+    form |= {"type": filters.mentions, "relation": filters.relation}
+    posts = listed.filtered(form)
+    if filters.feed is not None:
+        posts = posts.filter(Exists(Sighting.objects.filter(post=OuterRef("pk"), feed=filters.feed)))
+    if filters.since is not None:
+        posts = posts.filter(published_at__gte=filters.since)
+    if filters.until is not None:
+        posts = posts.filter(published_at__lt=filters.until)
+    return posts
 
 
-def rows_of(found: list[Post]) -> list[dict[str, Any]]:
+def rows_of(posts: list[Post]) -> list[dict[str, Any]]:
     """Posts, from `listed.with_parts`, as rows of a list."""
-    return [_row(row.post, row.title) | _counts(row) for row in listed.rows(found, "")]
+    return [_row(row.post, row.title) | _counts(row) for row in listed.rows(posts, "")]
 
 
 def _counts(row: listed.PostListItem) -> dict[str, int]:
@@ -121,35 +121,35 @@ def _row(post: Post, title: str) -> dict[str, Any]:
     "/{uuid:post_id}", auth=Token("read"), response=schemas.PostShown, summary="One post", openapi_extra=_ERASED
 )
 def show_post(request: HttpRequest, post_id: UUID) -> Any:
-    """Its words as they were read, with mentions, statements and readings. 410: it was erased."""
+    """The text of a post as it was analysed, with mentions, statements and readings. 410: it was erased."""
     post = _with_parts().filter(public_id=post_id).first()
     if post is None:
-        raise not_there("post")
+        raise not_found("post")
     if post.state == Post.State.ERASED:
         raise RequestProblem(410, "This post was erased here and cannot be added again.")
-    # What was read, not what was fetched last: an edit's statements take over when it has been read.
+    # The analysed version, not the last fetched one: an edit's statements are shown once it has been analysed.
     version = post.current_reading.version if post.current_reading else post.current_version
-    found = quintuples_of(post, version)
-    stated = [*found.counted, *found.rejected, *found.unsure]
+    quintuples = quintuples_of(post, version)
+    every = [*quintuples.active, *quintuples.rejected, *quintuples.below_threshold]
     mentions = _mentions(post, version.text if version else "")
     return {
         **_row(post, version.title if version else post.link),
         "mentions": len(mentions),
-        "statements": len(found.counted),
+        "statements": len(quintuples.active),
         "version": version.ordinal if version else None,
         "text": version.text if version else "",
         "title_end": version.title_end if version else 0,
         "mentioned": mentions,
-        "stated": [_stated(quintuple) for quintuple in stated],
+        "stated": [_stated(quintuple) for quintuple in every],
         "readings": _readings(post),
     }
 
 
 def _with_parts() -> QuerySet[Post]:
-    in_force = Review.objects.filter(withdrawn_at__isnull=True)
-    ends = in_force.select_related("statement__head__canonical", "statement__tail__canonical")
+    active = Review.objects.filter(withdrawn_at__isnull=True)
+    reviews = active.select_related("statement__head__canonical", "statement__tail__canonical")
     return Post.objects.select_related("current_version", "current_reading__version").prefetch_related(
-        Prefetch("reviews", ends)
+        Prefetch("reviews", reviews)
     )
 
 
@@ -179,7 +179,7 @@ def _stated(quintuple: Quintuple) -> dict[str, Any]:
         "tail": entity_ref(quintuple.tail.entity),
         "tail_type": quintuple.tail.type,
         "score": quintuple.score,
-        "counts": quintuple.counts,
+        "counts": quintuple.active,
         "review": quintuple.review.verdict if quintuple.review else None,
         "places": [
             {

@@ -1,4 +1,4 @@
-"""What went wrong, as RFC 9457 has it: application/problem+json, with a sentence for people in `detail`."""
+"""Errors as RFC 9457 defines them: application/problem+json, with a sentence for people in `detail`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ RETRY_SECONDS = 5
 
 
 class RequestProblem(Exception):
-    """Answered as it stands. `headers` are the response's; `also` are further members of the object."""
+    """An error that becomes the response. `headers` are those of the response; `members` extend the object."""
 
-    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None, **also: Any) -> None:
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None, **members: Any) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.headers, self.also = status, detail, dict(headers or {}), also
+        self.status, self.detail, self.headers, self.members = status, detail, dict(headers or {}), members
 
 
-def not_there(what: str) -> RequestProblem:
+def not_found(what: str) -> RequestProblem:
     return RequestProblem(404, f"There is no {what} with this id here, or it was removed.")
 
 
@@ -38,13 +38,13 @@ def answer(problem: RequestProblem) -> HttpResponse:
         "title": HTTPStatus(problem.status).phrase,
         "status": problem.status,
         "detail": problem.detail,
-        **problem.also,
+        **problem.members,
     }
     return HttpResponse(json.dumps(body), status=problem.status, content_type=MEDIA_TYPE, headers=problem.headers)
 
 
 def of(error: BaseException, request: HttpRequest) -> HttpResponse:
-    """Whatever a view raised, as a response; what nobody foresaw is logged, and its words stay here."""
+    """Any exception of a view as a response; an unexpected one is logged, and its message is not sent."""
     match error:
         case RequestProblem():
             return answer(error)
@@ -67,7 +67,7 @@ def of(error: BaseException, request: HttpRequest) -> HttpResponse:
 
 
 def _not_valid(errors: Sequence[Mapping[str, Any]]) -> RequestProblem:
-    """What is wrong with which field; what was sent is not repeated."""
-    wrong = [{"where": ".".join(str(part) for part in e["loc"]), "says": str(e["msg"])} for e in errors]
-    told = "; ".join(f"{one['where']}: {one['says']}" for one in wrong[:5])
-    return RequestProblem(422, f"The request is not valid. {told}."[:2000], errors=wrong[:50])
+    """The invalid fields and their errors, without the values that were sent."""
+    invalid = [{"where": ".".join(str(part) for part in e["loc"]), "says": str(e["msg"])} for e in errors]
+    summary = "; ".join(f"{one['where']}: {one['says']}" for one in invalid[:5])
+    return RequestProblem(422, f"The request is not valid. {summary}."[:2000], errors=invalid[:50])

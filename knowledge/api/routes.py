@@ -1,4 +1,4 @@
-"""The API as a whole: its parts, and their addresses below /api/v1/."""
+"""The API: its routers, and their addresses below /api/v1/."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API takes and gives. Offsets count code points of the version's text, half-open; times are UTC."""
+"""Schemas of the API's requests and responses. Offsets are half-open, in code points of the text; times are UTC."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ Moment = Annotated[datetime, AfterValidator(_in_time)]
 
 
 class PageQuery(Schema):
-    """A list is given in pages."""
+    """The parameters of a page of a list."""
 
-    limit: int = Field(50, ge=1, le=MOST, description="How many there are on a page, at most.")
-    after: Words = Field("", max_length=600, description="`next` of the page before; the first page without.")
+    limit: int = Field(50, ge=1, le=MOST, description="The largest number of items on a page.")
+    after: Words = Field("", max_length=600, description="`next` of the previous page; empty for the first page.")
 
 
 class NewPost(Schema):
-    """A post to be read and recorded."""
+    """A post to be analysed and recorded."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -59,8 +59,10 @@ class NewPost(Schema):
     text: Words = Field(
         "", max_length=MAX_TEXT, description="The text, as plain text; the article page is not fetched then."
     )
-    image: Words = Field("", max_length=2000, description="The address of its picture.")
-    published: Moment | None = Field(None, description="When it was published; without a time zone: UTC. Else: now.")
+    image: Words = Field("", max_length=2000, description="The address of a picture.")
+    published: Moment | None = Field(
+        None, description="When it was published, in UTC if without a time zone; now if empty."
+    )
     language: str = Field("", pattern=r"^([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*)?$", max_length=35, description="BCP 47.")
 
     model_config["json_schema_extra"] = {
@@ -77,7 +79,7 @@ class NewPost(Schema):
 
 
 class SubmittedPost(Schema):
-    """What became of a post that was sent."""
+    """The result of sending a post."""
 
     id: UUID = Field(description="The post's id here.")
     new: bool
@@ -90,8 +92,10 @@ class PostFilter(PageQuery):
     q: Words = Field("", max_length=300, description='Words, "adjacent words", -excluded; or an address.')
     publisher: Words = Field("", max_length=300)
     feed: int | None = Field(None, ge=1, le=2**62, description="The number of a feed.")
-    mentions: Words = Field("", max_length=40, description="An entity type that it mentions: person, organization, …")
-    relation: Words = Field("", max_length=60, description="A relation that it states, by key: place_of_birth, …")
+    mentions: Words = Field(
+        "", max_length=40, description="The type of an entity that it mentions: person, organization, …"
+    )
+    relation: Words = Field("", max_length=60, description="The key of a relation that it states: place_of_birth, …")
     state: Literal["live", "waiting", "declined", "failed", "withdrawn", "all"] = "live"
     since: Moment | None = Field(None, description="Published then or later.")
     until: Moment | None = Field(None, description="Published before then.")
@@ -105,13 +109,13 @@ class PostRow(Schema):
     published: datetime
     state: str
     language: str
-    mentions: int = Field(description="How many mentions its current reading has.")
-    statements: int = Field(description="How many statements it supports now.")
+    mentions: int = Field(description="The number of mentions of its current reading.")
+    statements: int = Field(description="The number of statements that it supports.")
 
 
 class Posts(Schema):
     items: list[PostRow]
-    next: str | None = Field(description="Ask with `after` set to it for what follows; null at the end.")
+    next: str | None = Field(description="The value of `after` for the next page; null on the last page.")
 
 
 class EntityRef(Schema):
@@ -158,7 +162,7 @@ class OntologyRelation(Schema):
 
 
 class StatedHere(Schema):
-    """A statement as one post has it; head and tail in the order that was read."""
+    """A statement of one post, with head and tail in the extracted order."""
 
     id: UUID = Field(description="The statement's id.")
     head: EntityRef
@@ -166,25 +170,25 @@ class StatedHere(Schema):
     relation: OntologyRelation
     tail: EntityRef
     tail_type: str
-    score: float | None = Field(description="null where only an editor's acceptance supports it.")
+    score: float | None = Field(description="null if only an editor's acceptance supports it.")
     counts: bool = Field(description="It is in the graph: its score reaches the threshold, or an editor accepted it.")
     review: Literal["accept", "reject"] | None
     places: list[AssertionSpans]
 
 
 class PostShown(PostRow):
-    version: int | None = Field(description="The number of the version that `text` is and all offsets count in.")
+    version: int | None = Field(description="The version number of `text`, to which all offsets refer.")
     text: str
     title_end: int
     mentioned: list[MentionShown]
     stated: list[StatedHere]
-    readings: list[ReadingShown] = Field(description="Of its present version.")
+    readings: list[ReadingShown] = Field(description="Those of its current version.")
 
 
 class EntityFilter(PageQuery):
     q: Words = Field("", max_length=200, description="Words of one of its names.")
     type: Words = Field(
-        "", max_length=40, description="person, organization, location, …; `any`: dates and figures too."
+        "", max_length=40, description="person, organization, location, …; `any`: also dates and numbers."
     )
 
 
@@ -236,18 +240,18 @@ class StatementRow(Schema):
     head: EntityRef
     relation: OntologyRelation
     tail: EntityRef
-    posts: int = Field(description="How many posts support it.")
-    score: float | None = Field(description="The best assertion's; null where only an editor's acceptance supports it.")
+    posts: int = Field(description="The number of posts that support it.")
+    score: float | None = Field(description="Of its best assertion; null if only an editor's acceptance supports it.")
     standing: FactComparison
 
 
 class Statements(Schema):
-    items: list[StatementRow] = Field(description="At most `limit`; fewer may come although there is a `next`.")
+    items: list[StatementRow] = Field(description="At most `limit`; a page can have fewer although there is a `next`.")
     next: str | None
 
 
 class SupportingAssertion(Schema):
-    """One assertion, or an editor's acceptance where no reading finds it any more."""
+    """One assertion, or an editor's acceptance where no reading extracts it any more."""
 
     post: UUID
     title: str
@@ -279,7 +283,7 @@ class SearchResults(Schema):
 
 
 class Text(Schema):
-    """A text to be read, of which nothing is recorded."""
+    """A text to be analysed without being recorded."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"text": "Marie Curie was born in Warsaw."}]}
@@ -294,7 +298,7 @@ class TextAsked(Schema):
     state: Literal["waiting", "done", "failed"]
     address: str = Field(description="The address of the result.")
     error: str = Field(description="Why it failed; empty otherwise.")
-    answer: dict[str, Any] | None = Field(description="As `manage.py read --json` gives it; null until it is done.")
+    answer: dict[str, Any] | None = Field(description="In the form of `manage.py read --json`; null until it is done.")
 
 
 SupportingAssertion.model_rebuild()

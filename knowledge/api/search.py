@@ -1,4 +1,4 @@
-"""Search over posts and entities at once, and the words that everything here is said in."""
+"""Search in posts and entities, and the vocabulary: the entity types and relations."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ class Vocabulary(Schema):
 
 
 @router.get("/search", auth=Token("read"), response=schemas.SearchResults, summary="Search posts and entities")
-def search(request: HttpRequest, wanted: Query[Search]) -> Any:
-    """The newest live posts whose words hold all of `q`, and entities with a name that does."""
+def search(request: HttpRequest, filters: Query[Search]) -> Any:
+    """The newest live posts that contain all words of `q`, and the entities with such a name."""
     pagination.refuse_unknown(request, Search)
-    found = listed_posts.filtered({"q": wanted.q}).filter(state=Post.State.LIVE)
-    newest = listed_posts.with_parts(found).order_by("-published_at", "-id")[: wanted.limit]
-    named = listed_entities.filtered(wanted.q).order_by("key")[: wanted.limit]
+    matching = listed_posts.filtered({"q": filters.q}).filter(state=Post.State.LIVE)
+    newest = listed_posts.with_parts(matching).order_by("-published_at", "-id")[: filters.limit]
+    named = listed_entities.filtered(filters.q).order_by("key")[: filters.limit]
     return {"posts": posts.rows_of(list(newest)), "entities": entities.rows_of(list(named))}
 
 
 @router.get("/vocabulary", auth=Token("read"), response=Vocabulary, summary="Entity types and relations")
 def vocabulary(request: HttpRequest) -> Any:
-    """The keys that filters take and answers give. They never change their meaning."""
+    """The keys in filters and responses. Their meaning never changes."""
     types = [{"key": one.key, "label": one.label} for one in ENTITY_TYPES.values()]
     return {"types": types, "relations": [relation(key) | {"symmetric": RELATIONS[key].symmetric} for key in RELATIONS]}

@@ -1,4 +1,4 @@
-"""Entities and relations as every answer of the API writes them."""
+"""Entities and relations in the form of all responses of the API."""
 
 from __future__ import annotations
 

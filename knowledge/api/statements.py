@@ -1,4 +1,4 @@
-"""Statements: what the graph holds, by its ends, relation, post and standing; and one with all that supports it."""
+"""Statements: the list by head, tail, relation, post and comparison, and one statement with its support."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from extraction.models import PostVersion
 from knowledge.api import schemas
 from knowledge.api.auth import Token
 from knowledge.api.pagination import bad_key, refuse_unknown
-from knowledge.api.problems import RequestProblem, not_there
+from knowledge.api.problems import RequestProblem, not_found
 from knowledge.api.serializers import entity_ref, relation
 from knowledge.linking import fact_comparison
 from knowledge.models import Assertion, Entity, Review, Statement
@@ -25,62 +25,62 @@ from knowledge.record.current import Edge
 router = Router(tags=["statements"])
 
 AT_ONCE = 200
-MOST_LOOKED_AT = 2000  # rows for one page: some have lost their support, and standing is worked out and no column
+MOST_EXAMINED = 2000  # rows for one page: some have no support any more, and `standing` is computed, not a column
 MOST_SUPPORT = 200
 Row = Any  # a Statement with head_now and tail_now
 
 
 @router.get("", auth=Token("read"), response=schemas.Statements, summary="List statements")
-def list_statements(request: HttpRequest, wanted: Query[schemas.StatementFilter]) -> Any:
-    """What the graph holds now, in the order in which it was first found; merged entities are one."""
+def list_statements(request: HttpRequest, filters: Query[schemas.StatementFilter]) -> Any:
+    """The statements of the graph, in the order in which they were first extracted; merged entities are one."""
     refuse_unknown(request, schemas.StatementFilter)
-    if wanted.relation and wanted.relation not in RELATIONS:
-        raise RequestProblem(422, f"There is no relation {wanted.relation!r}; /api/v1/vocabulary lists them.")
-    rows = _filtered(wanted)
-    after = _number(wanted.after)
-    found: list[dict[str, Any]] = []
-    looked_at, more = 0, True
-    # Rows first, then what supports just these: in one query, databases search the support of all statements.
-    while more and len(found) < wanted.limit and looked_at < MOST_LOOKED_AT:
-        some = list(rows.filter(pk__gt=after).order_by("pk")[: AT_ONCE + 1])
-        some, more = some[:AT_ONCE], len(some) > AT_ONCE
-        looked_at += len(some)
-        for pk, item in _items(some):
-            if item and wanted.standing in (None, item["standing"]["standing"]):
-                found.append(item)
+    if filters.relation and filters.relation not in RELATIONS:
+        raise RequestProblem(422, f"There is no relation {filters.relation!r}; /api/v1/vocabulary lists them.")
+    rows = _filtered(filters)
+    after = _number(filters.after)
+    items: list[dict[str, Any]] = []
+    examined, more = 0, True
+    # Rows first, then their support: in a single query, databases search the support of all statements.
+    while more and len(items) < filters.limit and examined < MOST_EXAMINED:
+        batch = list(rows.filter(pk__gt=after).order_by("pk")[: AT_ONCE + 1])
+        batch, more = batch[:AT_ONCE], len(batch) > AT_ONCE
+        examined += len(batch)
+        for pk, item in _items(batch):
+            if item and filters.standing in (None, item["standing"]["standing"]):
+                items.append(item)
             after = pk
-            if len(found) == wanted.limit:
-                more = more or pk != some[-1].pk
+            if len(items) == filters.limit:
+                more = more or pk != batch[-1].pk
                 break
-    return {"items": found, "next": str(after) if more else None}
+    return {"items": items, "next": str(after) if more else None}
 
 
-def _filtered(wanted: schemas.StatementFilter) -> QuerySet[Any]:
+def _filtered(filters: schemas.StatementFilter) -> QuerySet[Any]:
     rows: QuerySet[Any] = current.with_ends(Statement.objects.all())
-    if wanted.relation:
-        rows = rows.filter(relation=wanted.relation)
-    if wanted.entity:
-        ids = _ids(wanted.entity)
+    if filters.relation:
+        rows = rows.filter(relation=filters.relation)
+    if filters.entity:
+        ids = _ids(filters.entity)
         rows = rows.filter(Q(head__in=ids) | Q(tail__in=ids))
-    if wanted.head:
-        rows = rows.filter(_at_end("head", _ids(wanted.head)))
-    if wanted.tail:
-        rows = rows.filter(_at_end("tail", _ids(wanted.tail)))
-    if wanted.post:
-        read = current.assertions().filter(reading__current_of__public_id=wanted.post).order_by()
-        accepted = current.accepting().filter(post__public_id=wanted.post).order_by()
-        rows = rows.filter(Q(pk__in=read.values("statement")) | Q(pk__in=accepted.values("statement")))
+    if filters.head:
+        rows = rows.filter(_at_end("head", _ids(filters.head)))
+    if filters.tail:
+        rows = rows.filter(_at_end("tail", _ids(filters.tail)))
+    if filters.post:
+        asserted = current.assertions().filter(reading__current_of__public_id=filters.post).order_by()
+        accepted = current.accepting().filter(post__public_id=filters.post).order_by()
+        rows = rows.filter(Q(pk__in=asserted.values("statement")) | Q(pk__in=accepted.values("statement")))
     return rows
 
 
 def _at_end(end: str, ids: list[int]) -> Q:
-    """A symmetric relation has no head and no tail: both ends are both."""
+    """The condition for one end; symmetric relations have no direction, so either end matches."""
     other = {"head": "tail", "tail": "head"}[end]
     return Q(**{f"{end}__in": ids}) | Q(**{f"{other}__in": ids}, relation__in=current.SYMMETRIC)
 
 
 def _ids(public_id: UUID) -> list[int]:
-    """The rows of an entity and of those merged with it; none for an id that nobody has."""
+    """The rows of an entity and of those merged with it; none for an unknown id."""
     row = Entity.objects.filter(public_id=public_id).values_list("pk", "canonical").first()
     return list(current.members([row[1] or row[0]])) if row else []
 
@@ -94,17 +94,17 @@ def _number(after: str) -> int:
 
 
 def _items(rows: Sequence[Row]) -> Iterable[tuple[int, dict[str, Any] | None]]:
-    """Each row's key, and its statement; None where an earlier row says the same triple."""
+    """The key of each row, and its statement; None where an earlier row has the same triple."""
     edges = {edge.statements[0]: edge for edge in current.edges_of(_whole(rows))}
     standing = fact_comparison.agreements(_ends(edge) for edge in edges.values())
     ids = dict(Statement.objects.filter(pk__in=list(edges)).values_list("pk", "public_id"))
     for row in rows:
         edge = edges.get(row.pk)
-        yield row.pk, written(edge, ids[row.pk], standing[_ends(edge)]) if edge else None
+        yield row.pk, _statement(edge, ids[row.pk], standing[_ends(edge)]) if edge else None
 
 
 def _whole(rows: Sequence[Row]) -> list[Row]:
-    """The rows, and those that say the same triples by merged entities: an edge has the support of all of them."""
+    """The rows, and those with the same triples through merged entities: a statement has the support of all of them."""
     ends = {end for row in rows for end in (row.head_now, row.tail_now)}
     merged = set(Entity.objects.filter(canonical__in=ends).values_list("canonical", flat=True))
     triples = {(r.head_now, r.relation, r.tail_now) for r in rows if {r.head_now, r.tail_now} & merged}
@@ -119,15 +119,15 @@ def _whole(rows: Sequence[Row]) -> list[Row]:
         same |= Q(head__in=one, relation=key, tail__in=other)
         if key in current.SYMMETRIC:
             same |= Q(head__in=other, relation=key, tail__in=one)
-    found = {row.pk: row for row in (*rows, *current.with_ends(Statement.objects.filter(same)))}
-    return list(found.values())
+    whole = {row.pk: row for row in (*rows, *current.with_ends(Statement.objects.filter(same)))}
+    return list(whole.values())
 
 
 def _ends(edge: Edge) -> tuple[int, str, int]:
     return edge.head.pk, edge.relation, edge.tail.pk
 
 
-def written(edge: Edge, public_id: UUID, stands: fact_comparison.StatementComparison) -> dict[str, Any]:
+def _statement(edge: Edge, public_id: UUID, agreement: fact_comparison.StatementComparison) -> dict[str, Any]:
     return {
         "id": public_id,
         "head": entity_ref(edge.head),
@@ -135,24 +135,24 @@ def written(edge: Edge, public_id: UUID, stands: fact_comparison.StatementCompar
         "tail": entity_ref(edge.tail),
         "posts": edge.posts,
         "score": edge.score,
-        "standing": {"standing": stands.standing, "source": stands.source, "fact": stands.fact},
+        "standing": {"standing": agreement.standing, "source": agreement.source, "fact": agreement.fact},
     }
 
 
 @router.get("/{uuid:statement_id}", auth=Token("read"), response=schemas.StatementShown, summary="One statement")
 def show_statement(request: HttpRequest, statement_id: UUID) -> Any:
-    """With the posts and the words that support it. 404 also for one that nothing supports any more."""
+    """A statement with the posts and the words that support it. 404 also for one without support."""
     row = current.with_ends(Statement.objects.filter(public_id=statement_id)).first()
     edge = next(iter(current.edges_of(_whole([row]))), None) if row else None
     if edge is None:
-        raise not_there("statement")
-    stands = fact_comparison.agreements([_ends(edge)])[_ends(edge)]
-    return {**written(edge, row.public_id, stands), "support": _support(edge)}
+        raise not_found("statement")
+    agreement = fact_comparison.agreements([_ends(edge)])[_ends(edge)]
+    return {**_statement(edge, row.public_id, agreement), "support": _support(edge)}
 
 
 def _support(edge: Edge) -> list[dict[str, Any]]:
-    counting = current.assertions().filter(statement__in=edge.statements).order_by("-asserted_at", "-score", "pk")
-    keys = list(counting.values_list("pk", flat=True)[:MOST_SUPPORT])
+    active = current.assertions().filter(statement__in=edge.statements).order_by("-asserted_at", "-score", "pk")
+    keys = list(active.values_list("pk", flat=True)[:MOST_SUPPORT])
     rows = Assertion.objects.filter(pk__in=keys).select_related(
         "reading__version__post", "reading__checkpoint", "head_mention", "tail_mention"
     )
@@ -160,13 +160,13 @@ def _support(edge: Edge) -> list[dict[str, Any]]:
         (review.post_id, review.statement_id): review
         for review in current.accepting().filter(statement__in=edge.statements).select_related("post__current_version")
     }
-    found = []
+    support = []
     for row in rows.order_by("-asserted_at", "-score", "pk"):
         review = accepted.get((row.reading.version.post_id, row.statement_id))
-        found.append(_asserted(row) | {"review": review.verdict if review else None})
-    read = {(row.reading.version.post_id, row.statement_id) for row in rows}
-    found += [_accepted(review) for key, review in accepted.items() if key not in read]
-    return found[:MOST_SUPPORT]
+        support.append(_asserted(row) | {"review": review.verdict if review else None})
+    asserted = {(row.reading.version.post_id, row.statement_id) for row in rows}
+    support += [_accepted(review) for key, review in accepted.items() if key not in asserted]
+    return support[:MOST_SUPPORT]
 
 
 def _of_post(version: PostVersion | None, post: Any) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def _asserted(row: Assertion) -> dict[str, Any]:
 
 
 def _accepted(review: Review) -> dict[str, Any]:
-    said = review.quintuple
+    quintuple = review.quintuple
     return {
         **_of_post(review.post.current_version, review.post),
         "version": None,
@@ -198,7 +198,7 @@ def _accepted(review: Review) -> dict[str, Any]:
         "score": None,
         "score_without_image": None,
         **{
-            end: {"text": said[end], "type": said[f"{end}_type"], "start": None, "end": None}
+            end: {"text": quintuple[end], "type": quintuple[f"{end}_type"], "start": None, "end": None}
             for end in ("head", "tail")
         },
         "review": review.verdict,

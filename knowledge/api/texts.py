@@ -1,4 +1,4 @@
-"""Quintuples of a text, of which nothing is recorded. A reader answers, not the web process: ask, then fetch."""
+"""Analyse a text without recording it: a reader, not the web process, does it, so clients send and then fetch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kgbuilder.celery import ring
 from kgbuilder.models import ApiToken
 from knowledge.api import schemas
 from knowledge.api.auth import PREFIX, Token
-from knowledge.api.problems import RequestProblem, not_there
+from knowledge.api.problems import RequestProblem, not_found
 
 router = Router(tags=["texts"])
 POLL_SECONDS = 2
@@ -22,16 +22,16 @@ POLL_SECONDS = 2
 
 @router.post("", auth=Token("extract"), response={202: schemas.TextAsked}, summary="Analyse a text")
 def ask_text(request: HttpRequest, response: HttpResponse, text: schemas.Text) -> Any:
-    """Puts the text before the readers. Ask the `address` in the answer until its `state` is no longer `waiting`.
+    """Queue a text for the readers. Poll the `address` of the response until its `state` is no longer `waiting`.
 
-    Nothing is recorded but the text and its answer, for a day, for you alone. 429: 20 texts of yours wait already.
+    Only the text and its result are stored, for a day, for you alone. 429: 20 texts of yours are queued already.
     """
     token: ApiToken = request.auth  # type: ignore[attr-defined]
     if not Deployment.objects.filter(active=True).exists():
         raise RequestProblem(503, "No checkpoint is deployed yet. An admin can promote one on the training pages.")
     try:
-        row = text_requests.ask(token.by_id, text.text, text.title)
-    except text_requests.TooMany as error:
+        row = text_requests.enqueue(token.by_id, text.text, text.title)
+    except text_requests.TooManyQueued as error:
         raise RequestProblem(429, str(error), {"Retry-After": str(POLL_SECONDS)}) from error
     ring("read")
     response.headers["Location"] = _address(row)
@@ -41,11 +41,11 @@ def ask_text(request: HttpRequest, response: HttpResponse, text: schemas.Text) -
 
 @router.get("/{uuid:text_id}", auth=Token("extract"), response=schemas.TextAsked, summary="Quintuples of a text")
 def show_text(request: HttpRequest, response: HttpResponse, text_id: UUID) -> Any:
-    """The answer, as soon as it is there: mentions and quintuples as `manage.py read --json` gives them."""
+    """The result, once it is available: mentions and quintuples in the form of `manage.py read --json`."""
     token: ApiToken = request.auth  # type: ignore[attr-defined]
     row = TextToRead.objects.filter(public_id=text_id, by=token.by_id).first()
     if row is None:
-        raise not_there("text of yours")
+        raise not_found("text of yours")
     if row.state == TextToRead.State.WAITING:
         response.headers["Retry-After"] = str(POLL_SECONDS)
     return _written(row)
@@ -57,5 +57,5 @@ def _address(row: TextToRead) -> str:
 
 def _written(row: TextToRead) -> dict[str, Any]:
     answer = row.answer and {**row.answer, "id": str(row.public_id)}
-    said = {"id": row.public_id, "state": row.state, "address": _address(row)}
-    return {**said, "error": row.error if row.state == TextToRead.State.FAILED else "", "answer": answer}
+    fields = {"id": row.public_id, "state": row.state, "address": _address(row)}
+    return {**fields, "error": row.error if row.state == TextToRead.State.FAILED else "", "answer": answer}

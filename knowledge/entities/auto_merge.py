@@ -1,7 +1,7 @@
-"""Entities that are one by their names, made one: as an editor would merge them, to be undone like that.
+"""Automatic merges of entities by their names, which an editor can undo like any merge.
 
-Those whose names are spelt alike, where nothing known of them says otherwise; two that an editor confirmed to be called
-by both names. What an editor has parted is never joined.
+Entities are merged whose names are spelt alike and whose links do not differ, and two of which an editor confirmed that
+one is also known as the other. Entities that an editor has split are never merged.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from knowledge.record import audit_log, current
 
 
 def by_spelling(entity: Entity) -> int:
-    """Makes the entity one with each other of its type whose name is spelt alike; how many went into another.
+    """Merge the entity with each other of its type whose name is spelt alike; the number of merges.
 
-    Not with one that is linked to something else, nor with one that somebody has parted from it.
+    Not with one that is linked to another entry, nor with one that an editor has split from it.
     """
-    joined = 0
+    merged = 0
     with transaction.atomic():
         row = Entity.objects.filter(pk=entity.pk).first()
         if row is None:
@@ -29,25 +29,25 @@ def by_spelling(entity: Entity) -> int:
             ids = members(row, found)
             targets = Link.objects.filter(entity__in=ids).exclude(target="").values_list("target", flat=True)
             if len(set(targets)) < 2 and not parted(ids):
-                joined += _joined(row, found, None)
-    return joined
+                merged += _merged(row, found, None)
+    return merged
 
 
-def by_word(statement: Statement, by: audit_log.Who) -> int:
-    """As above, for the ends of a statement that one is also called as the other, which an editor confirmed."""
+def by_accepted_alias(statement: Statement, by: audit_log.Who) -> int:
+    """Merge the ends of a statement that one is also known as the other, which an editor accepted; how many."""
     head, tail = statement.head, statement.tail
     if head.type != tail.type or parted(members(head, tail)):
         return 0
-    return _joined(head, tail, by)
+    return _merged(head, tail, by)
 
 
 def members(*entities: Entity) -> set[int]:
-    """The ids of all that is one with any of these now."""
+    """The ids of all entities that are merged with any of these now."""
     return set(current.members(one.canonical_id or one.pk for one in entities))
 
 
 def parted(ids: set[int]) -> bool:
-    """Whether an editor took a merge among these back, or split one out of another: whoever did that knew better."""
+    """Whether an editor undid a merge among these or split one out of another; either decision is respected."""
     if len(ids) < 2:
         return False
     if Split.objects.filter(undone_at__isnull=True, origin__in=ids, target__in=ids).exists():
@@ -57,7 +57,7 @@ def parted(ids: set[int]) -> bool:
 
 
 def _spelt_alike(entity: Entity) -> list[Entity]:
-    """Those that stand for the others that are spelt alike, the oldest first."""
+    """The entities that stand for others whose names are spelt alike, the oldest first."""
     keys, plain = set[str](), set[str]()
     for name in entity.names.values_list("name", flat=True):
         if names.resolution_key(name, entity.type) == entity.key:
@@ -71,7 +71,7 @@ def _spelt_alike(entity: Entity) -> list[Entity]:
     return list(Entity.objects.filter(pk__in=roots).order_by("pk"))
 
 
-def _joined(one: Entity, other: Entity, by: audit_log.Who) -> int:
+def _merged(one: Entity, other: Entity, by: audit_log.Who) -> int:
     oldest, newer = sorted((one, other), key=lambda row: row.canonical_id or row.pk)
     try:
         merges.merge(oldest, [newer], by)

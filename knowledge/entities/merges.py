@@ -1,8 +1,8 @@
-"""Entities that are one thing, made one, and made several again.
+"""Merges of entities, and their undo.
 
-`Entity.canonical` points straight at the survivor. It is worked out from the merges in force, oldest first, so undoing
-an earlier merge under a later one is as sound as undoing the last. Mentions and statements keep the rows that they
-were resolved to; new posts go on resolving to those rows and are seen with the survivor.
+`Entity.canonical` points straight at the survivor. It is derived from the active merges, oldest first, so undoing an
+earlier merge under a later one is as sound as undoing the last. Mentions and statements keep the rows that they were
+resolved to; new posts still resolve to those rows and are shown with the survivor.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from extraction.models import Post
 from knowledge.models import Entity, Merge, Statement
 from knowledge.record import audit_log, current, projection_queue
 
-MARKED_AT_ONCE = 1000  # units: more would keep an editor, and on SQLite everybody, waiting
+MARKED_AT_ONCE = 1000  # graph updates: more would keep an editor, and on SQLite everybody, waiting
 
 
 class NothingToMerge(ValueError):
-    """The entities are one already, or there is only one."""
+    """The entities are merged already, or there is only one."""
 
 
 def merge(survivor: Entity, others: Sequence[Entity], by: audit_log.Who) -> Merge:
-    """Makes `others` one with `survivor`; what was merged into any of them comes along. Raises NothingToMerge."""
+    """Merge `others` into `survivor`, with everything that was merged into them. Raises NothingToMerge."""
     with transaction.atomic():
         rows = _locked([survivor.pk, *(other.pk for other in others)])
         root = rows[survivor.pk].canonical_id or survivor.pk
@@ -36,19 +36,19 @@ def merge(survivor: Entity, others: Sequence[Entity], by: audit_log.Who) -> Merg
         moved = Entity.objects.filter(Q(pk__in=roots) | Q(canonical__in=roots)).order_by("pk")
         former = dict(moved.values_list("pk", "canonical"))
         pointers = {str(pk): was for pk, was in former.items()}
-        made = Merge.objects.create(survivor_id=root, former=pointers, by_id=_id(by))
+        created = Merge.objects.create(survivor_id=root, former=pointers, by_id=_id(by))
         Entity.objects.filter(pk__in=former).update(canonical=root)
-        _mark(made, {root, *former})
-        audit_log.note(by, "merge", str(rows[survivor.pk].public_id), made.former, root)
-    return made
+        _mark(created, {root, *former})
+        audit_log.note(by, "merge", str(rows[survivor.pk].public_id), created.former, root)
+    return created
 
 
-def undo(made: Merge, by: audit_log.Who) -> None:
-    """Takes a merge back: each entity stands where the merges still in force put it. Undone already: nothing."""
+def undo(given: Merge, by: audit_log.Who) -> None:
+    """Undo a merge: each entity points where the merges that are still active put it. Undone already: nothing."""
     with transaction.atomic():
-        if not Merge.objects.filter(pk=made.pk, undone_at__isnull=True).update(undone_at=timezone.now()):
+        if not Merge.objects.filter(pk=given.pk, undone_at__isnull=True).update(undone_at=timezone.now()):
             return
-        ids = {made.survivor_id, *(int(pk) for pk in made.former)}
+        ids = {given.survivor_id, *(int(pk) for pk in given.former)}
         rows = _locked(ids | {row.canonical_id for row in Entity.objects.filter(pk__in=ids) if row.canonical_id})
         cluster = {*rows, *Entity.objects.filter(canonical__in=rows).values_list("pk", flat=True)}
         before = dict(Entity.objects.filter(pk__in=cluster).values_list("pk", "canonical"))
@@ -56,14 +56,14 @@ def undo(made: Merge, by: audit_log.Who) -> None:
         changed = {pk for pk in before if before[pk] != after.get(pk)}
         for pk in sorted(changed):
             Entity.objects.filter(pk=pk).update(canonical=after.get(pk))
-        _mark(made, cluster)
-        subject = str(made.survivor.public_id)
+        _mark(given, cluster)
+        subject = str(given.survivor.public_id)
         was = {str(pk): before[pk] for pk in changed}
         audit_log.note(by, "merge undone", subject, was, {str(pk): after.get(pk) for pk in changed})
 
 
 def _replayed(cluster: Iterable[int]) -> dict[int, int]:
-    """Where the merges in force put the entities of a cluster; those that stand for themselves are left out."""
+    """Where the active merges put the entities of a cluster; those that stand for themselves are left out."""
     root: dict[int, int] = {}
     ids = set(cluster)
     for done in Merge.objects.filter(undone_at__isnull=True, survivor__in=ids).order_by("pk"):
@@ -80,15 +80,15 @@ def _locked(ids: Iterable[int]) -> dict[int, Entity]:
     return {row.pk: row for row in Entity.objects.select_for_update(no_key=True).filter(pk__in=set(ids)).order_by("pk")}
 
 
-def _mark(made: Merge, ids: set[int]) -> None:
-    """Every unit that shows one of these entities, also what a merge has just made a loop and so hidden. Of very many
-    statements only the entities here: nobody waits for the rest, which the projectors mark before they project."""
+def _mark(given: Merge, ids: set[int]) -> None:
+    """Mark every graph update of these entities, also of statements that the merge turned into loops. Of very many
+    statements only the entities are marked here: the projectors mark the rest before they project."""
     posts, statements = _touched(ids)
     if len(statements.values_list("pk")[: MARKED_AT_ONCE + 1]) <= MARKED_AT_ONCE:
         projection_queue.mark_rows(projection_queue.Kind.POST, posts)
         projection_queue.mark_rows(projection_queue.Kind.STATEMENT, statements)
     else:
-        Merge.objects.filter(pk=made.pk).update(wanted=F("wanted") + 1)
+        Merge.objects.filter(pk=given.pk).update(wanted=F("wanted") + 1)
     projection_queue.mark_rows(projection_queue.Kind.ENTITY, Entity.objects.filter(pk__in=ids))
 
 
@@ -96,31 +96,31 @@ def _touched(ids: Iterable[int]) -> tuple[QuerySet[Post], QuerySet[Statement]]:
     """The posts and statements that show one of these entities."""
     ends = Q(head__in=ids) | Q(tail__in=ids)
     mentioned = current.mentions().filter(entity__in=ids).values("reading__current_of")
-    reviewed = current.reviews_in_force().filter(statement__in=Statement.objects.filter(ends)).values("post")
+    reviewed = current.active_reviews().filter(statement__in=Statement.objects.filter(ends)).values("post")
     return Post.objects.filter(Q(pk__in=mentioned) | Q(pk__in=reviewed)), Statement.objects.filter(ends)
 
 
 def unmarked() -> QuerySet[Merge]:
-    """The merges whose units are not all marked yet."""
+    """The merges whose graph updates are not all marked yet."""
     return Merge.objects.filter(marked__lt=F("wanted"))
 
 
 def mark_rest(go_on: Callable[[], bool] = lambda: True) -> None:
-    """Marks what merges left to be marked, some rows in a transaction; `go_on` is asked before each. A death, or two
-    at once, only repeats work: a unit that is marked again is projected again."""
-    for made in list(unmarked().order_by("pk")):
-        ids = {made.survivor_id, *(int(pk) for pk in made.former)}
+    """Mark what merges left to be marked, some rows in a transaction; `go_on` is called before each. A crash, or two
+    at once, only repeats work: a graph update that is marked again is projected again."""
+    for given in list(unmarked().order_by("pk")):
+        ids = {given.survivor_id, *(int(pk) for pk in given.former)}
         around = Entity.objects.filter(Q(canonical__in=ids) | Q(pk__in=ids)).values_list("pk", "canonical")
         ids |= {pk for pair in around for pk in pair if pk is not None}
         posts, statements = _touched(ids)
         for kind, rows in ((projection_queue.Kind.POST, posts), (projection_queue.Kind.STATEMENT, statements)):
-            if not _marked_by_and_by(kind, rows, go_on):
+            if not _mark_in_batches(kind, rows, go_on):
                 return
-        Merge.objects.filter(pk=made.pk, marked__lt=made.wanted).update(marked=made.wanted)
+        Merge.objects.filter(pk=given.pk, marked__lt=given.wanted).update(marked=given.wanted)
 
 
-def _marked_by_and_by(kind: projection_queue.Kind, rows: QuerySet[Any], go_on: Callable[[], bool]) -> bool:
-    # All keys first: one walk along the index of each end, instead of one for every portion.
+def _mark_in_batches(kind: projection_queue.Kind, rows: QuerySet[Any], go_on: Callable[[], bool]) -> bool:
+    # All keys first: one walk along the index of each end, instead of one for every batch.
     keys = list(rows.order_by().values_list("public_id", flat=True))
     for start in range(0, len(keys), MARKED_AT_ONCE):
         if not go_on():

@@ -1,4 +1,4 @@
-"""The names of entities, kept up as they are read, and how else the name may be spelt that leads to each."""
+"""Maintains the names of entities as posts are read, and the other spellings by which an entity is found."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from django.utils import timezone
 from knowledge.entities import names, spelling_variants
 from knowledge.models import Entity, EntityName, EntitySpelling, Link
 
-Spoken = tuple[str, str]  # name, language
+NameAndLanguage = tuple[str, str]  # name, language
 
 
-def keep(entities: Mapping[str, Entity], spoken: Mapping[str, set[Spoken]]) -> None:
-    """Adds the names that entities, by their keys, were called; their labels follow."""
+def keep(entities: Mapping[str, Entity], names_by_key: Mapping[str, set[NameAndLanguage]]) -> None:
+    """Add the names by which texts mention entities, by the entities' keys, and update their labels."""
     rows = EntityName.objects.filter(entity__in=[entity.pk for entity in entities.values()], source="text")
     known = set(rows.values_list("entity", "name", "language"))
     new = {
         key: unknown
-        for key in sorted(spoken)
-        if (unknown := sorted(one for one in spoken[key] if (entities[key].pk, *one) not in known))
+        for key in sorted(names_by_key)
+        if (unknown := sorted(one for one in names_by_key[key] if (entities[key].pk, *one) not in known))
     }
     EntityName.objects.bulk_create(
         [
@@ -38,28 +38,28 @@ def keep(entities: Mapping[str, Entity], spoken: Mapping[str, set[Spoken]]) -> N
             Entity.objects.filter(pk=entity.pk).update(label=label)
 
 
-def spellings(key: str, entity_type: str, called: set[str]) -> frozenset[str]:
-    """Of the names of an entity with this key those that lead to it count: a part of a longer name leads elsewhere."""
-    leading = (name for name in called if names.resolution_key(name, entity_type) == key)
+def spellings(key: str, entity_type: str, known: set[str]) -> frozenset[str]:
+    """The stored spellings of those names that resolve to this key: a part of a longer name leads elsewhere."""
+    leading = (name for name in known if names.resolution_key(name, entity_type) == key)
     return frozenset[str]().union(*map(spelling_variants.stored, leading))
 
 
 def spelt(name: str) -> Q:
-    """Those of Entity that have this name, or one that may be spelt so, as a whole."""
+    """The condition on Entity for this name or another spelling of it, as a whole."""
     stored, plain = spelling_variants.sought(name)
     named = EntityName.objects.filter(key__in={names.name_key(name), *plain}).values("entity")
     return Q(pk__in=named) | Q(pk__in=EntitySpelling.objects.filter(key__in=stored).values("entity"))
 
 
-def _keep_spellings(called: Mapping[Entity, set[str]]) -> None:
-    """What is spelt in a new way is looked up again, for it may be another entity's name."""
-    found = {entity: spellings(entity.key, entity.type, said) for entity, said in called.items()}
+def _keep_spellings(new_names: Mapping[Entity, set[str]]) -> None:
+    """Add spellings. An entity with a new spelling is linked again, for it may be another entity's name."""
+    found = {entity: spellings(entity.key, entity.type, added) for entity, added in new_names.items()}
     known = set(EntitySpelling.objects.filter(entity__in=found).values_list("entity", "key"))
     new = [(entity.pk, key) for entity, keys in found.items() for key in sorted(keys) if (entity.pk, key) not in known]
     if new:
         rows = [EntitySpelling(entity_id=pk, key=key) for pk, key in new]
         EntitySpelling.objects.bulk_create(rows, ignore_conflicts=True)
         done = Link.objects.filter(entity__in={pk for pk, _ in new}, due_at__isnull=True)
-        # In one order, as all rows are locked here: two workers never wait for each other.
+        # In one order, as all code locks these rows: two workers cannot deadlock.
         held = list(done.order_by("pk").select_for_update().values_list("pk", flat=True))
         Link.objects.filter(pk__in=held).update(due_at=timezone.now())

@@ -1,4 +1,4 @@
-"""What counts as the same name, and which of an entity's names stands for it. No Django."""
+"""Keys by which names are equal, and the choice of an entity's label among its names. No Django."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def fitted(key: str) -> str:
 
 
 def resolution_key(name: str, entity_type: str) -> str:
-    """What makes two mentions one entity while nothing better is known: the name's key and the type."""
+    """The key by which mentions resolve to one entity until linking decides: the name's key and the type."""
     return f"{name_key(name)}|{entity_type}"
 
 
 def longer(keys: Iterable[str]) -> dict[str, str]:
-    """Which names of people in one text are parts of a longer one there: "merkel" of "angela merkel".
+    """Names of people in one text that are parts of a longer one there, with that: "merkel" of "angela merkel".
 
     By `name_key`, a key's words at the beginning or the end of the longer one's. A name that is part of several longer
     ones, of which none is part of another, means any of them and is left out: "smith" beside "ann smith", "bob smith".
@@ -59,7 +59,7 @@ def _is_end(part: list[str], whole: list[str]) -> bool:
 
 
 def best(names: Iterable[str]) -> str:
-    """The name that stands for an entity: the same whatever order they were read in.
+    """The name for an entity's label, independent of the order in which the names were read.
 
     Neither all capitals nor all small letters, rather with its diacritics, rather longer; then by the alphabet.
     """

@@ -1,4 +1,4 @@
-"""Which entity a mention means in a post, after the entity splits that are active there."""
+"""Resolves mentions in a post by the entity splits that are active there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from knowledge.models import Parting
 
 
 def of_posts(posts: Iterable[int]) -> dict[int, dict[int, int]]:
-    """For each of these posts, which entities mean another there: of the entity splits that are active."""
+    """For each of these posts, the entities that mean another there by active entity splits."""
     found: dict[int, dict[int, int]] = defaultdict(dict)
     rows = Parting.objects.filter(post__in=list(posts))
     for post, entity, target in rows.values_list("post", "entity", "target"):
@@ -18,7 +18,7 @@ def of_posts(posts: Iterable[int]) -> dict[int, dict[int, int]]:
 
 
 def follow(parted: Mapping[int, int], entity: int) -> int:
-    """Where one post's partings lead from an entity: split after split, never round and round."""
+    """The entity that one post's partings lead to, split after split; a cycle ends at its start."""
     seen = {entity}
     while (following := parted.get(entity)) is not None and following not in seen:
         entity = following

@@ -1,10 +1,10 @@
-"""How else a name may be spelt: "Mueller" for "Müller", "Zelenskyy" for "Zelensky" or "Зеленский". No Django.
+"""Other spellings of a name: "Mueller" for "Müller", "Zelenskyy" for "Zelensky" or "Зеленский". No Django.
 
-One folding for the record and the local index. Coarser than `names.name_key`, under which a name is the same name, and
-meant to find what may be one thing written otherwise. Letters become plain Latin ones (anyascii). Two names in Latin
-letters are alike where one of their plain spellings is the same; across alphabets where their rough keys are, which
-fold what the ways of romanising one name differ in. Scripts whose signs stand for words or leave vowels out say too
-little about sounds, and one name in several scripts is somebody's trick: those are like nothing but themselves.
+One folding for the record and the local index. Coarser than `names.name_key`, under which names are equal: it finds
+names that may be one written differently. Letters become plain Latin ones (anyascii). Two names in Latin letters are
+alike where one of their plain spellings is the same; across alphabets where their rough keys are, which fold the
+differences between romanisations. Scripts whose signs stand for words or leave vowels out carry too little about
+sounds, and a name in several scripts may be a deception: those are like nothing but themselves.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Spelt = tuple[frozenset[str], str, bool]
 
 
 def stored(name: str) -> frozenset[str]:
-    """The keys that a name is found by, each with its kind before it; those that are its `name_key` are left out."""
+    """The keys by which a name is found, each prefixed with its kind; those equal to its `name_key` are left out."""
     plain, rough, latin = _spelt(name)
     own = names.name_key(name)
     keys = {EXACT + key for key in plain if key != own}
@@ -91,5 +91,5 @@ def _plain(folded: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _letter(sign: str) -> str:
-    """Of a letter nothing but letters: what softens it is written as an apostrophe or a quote by some."""
+    """The letters of a transliterated letter: some write a soft sign as an apostrophe or a quote."""
     return "".join(filter(str.isalnum, anyascii(sign).casefold())) if sign.isalpha() else sign

@@ -1,4 +1,4 @@
-"""The graph as a file, made from the record: what a rebuilt store would hold. Streamed by ranges of ids."""
+"""Exports the graph as a file from the record, as a rebuilt store would hold it. Streamed by ranges of ids."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ _KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class ExportedStatement:
-    """A triple that is in the graph. `rejected`: in how many other posts an editor rejected it; `compared`: what a
-    source says to it, None where it is only said here."""
+    """A triple that is in the graph. `rejected`: in how many other posts an editor rejected it; `compared`: its
+    comparison with a source, None where it is extracted only."""
 
     triple: Triple
     support: TripleSupport
@@ -68,7 +68,7 @@ class ExportedStatement:
 
 
 def write(to: IO[bytes], form: str) -> int:
-    """Writes everything; how many quads, rows or elements."""
+    """Write everything; how many quads, rows or elements."""
     count = 0
     for some, body in chunks(form):
         count += some
@@ -77,7 +77,7 @@ def write(to: IO[bytes], form: str) -> int:
 
 
 def chunks(form: str) -> Iterator[tuple[int, bytes]]:
-    """The file piece by piece, each with the number of things in it."""
+    """The chunks of the file, each with the number of quads, rows or elements in it."""
     if form == "csv":
         return _csv()
     if form == "graphml":
@@ -86,7 +86,7 @@ def chunks(form: str) -> Iterator[tuple[int, bytes]]:
 
 
 def _rdf(form: str) -> Iterator[tuple[int, bytes]]:
-    """Turtle has no graphs: there each assertion still names its post."""
+    """Chunks of quads, or of triples in Turtle, which has no graphs: there each assertion still names its post."""
     for quads in _quads():
         some: list[Any] = [quad.triple for quad in quads] if form == "turtle" else quads
         prefixes = vocabulary.PREFIXES if form == "turtle" else None
@@ -94,7 +94,7 @@ def _rdf(form: str) -> Iterator[tuple[int, bytes]]:
 
 
 def _jsonld() -> Iterator[tuple[int, bytes]]:
-    """One array. A thing may have several objects in it, which JSON-LD takes together by their @id."""
+    """One array. A resource may have several objects in it, which JSON-LD merges by their @id."""
     before = b"["
     for quads in _quads():
         if quads:
@@ -107,9 +107,9 @@ def _jsonld() -> Iterator[tuple[int, bytes]]:
 def _csv() -> Iterator[tuple[int, bytes]]:
     """One row a statement; `posts` are the ids of those that support it, with spaces between."""
     yield 0, _rows([COLUMNS])
-    for stated in _stated():
-        known = _entities(stated)
-        yield len(stated), _rows(_row(one, known) for one in stated)
+    for exported in _exported():
+        known = _entities(exported)
+        yield len(exported), _rows(_row(one, known) for one in exported)
 
 
 def _row(one: ExportedStatement, known: dict[UUID, tuple[str, str]]) -> Iterator[Any]:
@@ -127,8 +127,8 @@ def _graphml() -> Iterator[tuple[int, bytes]]:
         units = [unit for unit in unit_builder.entities(keys_) if unit.content and not unit.content.survivor]
         nodes = [_node(str(u.key), u.content.label, u.content.type) for u in units if u.content]
         yield len(nodes), "".join(nodes).encode()
-    for stated in _stated():
-        yield len(stated), "".join(map(_edge, stated)).encode()
+    for exported in _exported():
+        yield len(exported), "".join(map(_edge, exported)).encode()
     yield 0, b"</graph>\n</graphml>\n"
 
 
@@ -165,14 +165,14 @@ def _end(key: UUID, known: dict[UUID, tuple[str, str]]) -> tuple[str, str, str]:
     return (str(key), *known.get(key, ("", "")))
 
 
-def _entities(stated: list[ExportedStatement]) -> dict[UUID, tuple[str, str]]:
-    keys = {end for one in stated for end in (one.triple.head, one.triple.tail)}
+def _entities(exported: list[ExportedStatement]) -> dict[UUID, tuple[str, str]]:
+    keys = {end for one in exported for end in (one.triple.head, one.triple.tail)}
     rows = Entity.objects.filter(public_id__in=keys).values_list("public_id", "label", "type")
     return {key: (label, kind) for key, label, kind in rows}
 
 
-def _stated() -> Iterator[list[ExportedStatement]]:
-    """Every triple once, with its support: where its first row comes, since several rows may say it."""
+def _exported() -> Iterator[list[ExportedStatement]]:
+    """Every triple once, with its support, at the place of its first row, as several rows may have it."""
     written: set[Triple] = set()
     rejected = _rejected()
     for keys in key_ranges(Statement):
@@ -180,7 +180,7 @@ def _stated() -> Iterator[list[ExportedStatement]]:
         found = {
             triple: ExportedStatement(triple, support, dict(unit.comparisons).get(triple), rejected[triple])
             for unit in units
-            for triple, support in zip(unit.there, unit.support, strict=True)
+            for triple, support in zip(unit.present, unit.support, strict=True)
             if triple not in written
         }
         written |= found.keys()
@@ -189,7 +189,7 @@ def _stated() -> Iterator[list[ExportedStatement]]:
 
 def _rejected() -> Counter[Triple]:
     """In how many posts editors reject a triple: as many rows as they have judged."""
-    rejecting = current.reviews_in_force().filter(verdict=Review.Verdict.REJECT, post__state=Post.State.LIVE)
+    rejecting = current.active_reviews().filter(verdict=Review.Verdict.REJECT, post__state=Post.State.LIVE)
     ends = current.with_ends(rejecting, "statement__").order_by()
     rows = set(ends.values_list("head_now", "statement__relation", "tail_now", "post"))
     public = Entity.objects.only("public_id").in_bulk({end for head, _, tail, _ in rows for end in (head, tail)})
@@ -204,7 +204,7 @@ def _quads() -> Iterator[list[pyoxigraph.Quad]]:
     for model, builder in builders:
         for keys in key_ranges(model):
             yield [quad for unit in builder(keys) for quad in rdf_quads.quads(unit)]
-    # Several statements may say one triple: each is written where its first row comes.
+    # Several statements may have one triple: each is written where its first row comes.
     written: set[pyoxigraph.Quad] = set()
     for keys in key_ranges(Statement):
         new = {quad for unit in unit_builder.statements(keys) for quad in rdf_quads.quads(unit)} - written

@@ -1,4 +1,4 @@
-"""Parts of pictures as media fragments: one spelling for every store."""
+"""Regions of pictures as media fragments, in one form for every store."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""What comparisons of a store with the record have in common, both ways: what is missing there, what stands there
-without reason.
+"""The common parts of comparing a store with the record, both ways: what is missing in the store, what is extra there.
 
-Both sides are streamed: only sums of their hashes are kept. What differs is then looked at by itself: it may only wait
-to be projected (pending), or have changed since it was streamed. The rest is wrong.
+Both sides are streamed: only sums of their hashes are kept. Each difference is then examined by itself: the graph
+update may be pending, or have changed since it was streamed. The rest is wrong.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ Sides = tuple[set[str], set[str]]
 
 @dataclass(frozen=True, slots=True)
 class StoreDifference:
-    """A unit that is not as it should be. `pending`: it is known to be behind; then `error` is its last one, if any."""
+    """A post, entity or statement that differs. `pending`: its graph update is stale; `error`: its last one, if any."""
 
     kind: str
     key: str
@@ -33,12 +32,12 @@ class StoreDifference:
     extra: tuple[str, ...] = ()
     pending: bool = False
     error: str = ""
-    ends: tuple[str, str, str] = ("", "", "")  # of a relationship that belongs to no unit: head, type, tail
+    ends: tuple[str, str, str] = ("", "", "")  # of a relationship that the record lacks: head, type, tail
 
 
 @dataclass(slots=True)
 class Report:
-    """What was compared, and what differs."""
+    """The numbers of what was compared, and the differences."""
 
     units: int = 0
     triples: int = 0
@@ -59,16 +58,14 @@ class Report:
 
 
 def add(sums: dict[Any, Sum], place: Any, line: str) -> None:
-    """Counts a line at a place."""
+    """Add a line to the sum of a place."""
     count, total = sums.get(place, (0, 0))
     sums[place] = (count + 1, (total + hash(line)) & 0xFFFFFFFFFFFFFFFF)
 
 
 def compare_unit(name: str, kind: str, key: UUID, sides: Callable[[], Sides]) -> Iterator[StoreDifference]:
-    """One unit, as it is now on both sides: its mark is read before, so that a change in between shows as pending.
-
-    `sides` looks, and gives the lines that are missing in the store and those that it has without reason.
-    """
+    """Compare one post, entity or statement as it is now on both sides: its mark is read before, so that a change in
+    between shows as pending. `sides` returns the lines that are missing in the store and those that are extra there."""
     row = Projection.objects.filter(store=name, kind=kind, key=key).first()
     missing, extra = sides()
     stale = projection_queue.stale(name).filter(kind=kind, key=key).first()
@@ -81,15 +78,16 @@ def compare_unit(name: str, kind: str, key: UUID, sides: Callable[[], Sides]) ->
     yield StoreDifference(kind, str(key), *lines, pending=bool(stale or moved), error=error)
 
 
-def may_have_stood_as(triple: Triple) -> Any:
-    heads, tails = _ever_under(triple.head), _ever_under(triple.tail)
+def statements_ever_as(triple: Triple) -> Any:
+    """The statements that may have been this triple now or before a merge or its undo."""
+    heads, tails = _ever_merged_into(triple.head), _ever_merged_into(triple.tail)
     ends = Q(head__in=heads, tail__in=tails)
     if triple.relation in current.SYMMETRIC:
         ends |= Q(head__in=tails, tail__in=heads)
     return Statement.objects.filter(ends, relation=triple.relation)
 
 
-def _ever_under(key: UUID) -> set[int]:
+def _ever_merged_into(key: UUID) -> set[int]:
     """The entity, and those that were merged into it at any time."""
     ids = set(Entity.objects.filter(public_id=key).values_list("pk", flat=True))
     for former in Merge.objects.filter(survivor__in=ids).values_list("former", flat=True):

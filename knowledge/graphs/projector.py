@@ -1,9 +1,10 @@
-"""Brings a store up to the record: takes the units that are behind, builds each as it stands now, replaces it.
+"""Projects the record into a store: takes stale graph updates, builds each from the record's current state, writes it.
 
-A unit's `wanted` is read before it is built and written to `done` after it was replaced: a change in between leaves it
-behind, and it is taken again. A unit that the store refuses keeps its error and waits longer each time while others go
-on; a store that does not answer holds all of them up and costs no unit an attempt. One projector a store, by a lease
-in ProjectorLock: otherwise an older graph could land last and stay. A death at any place only repeats work.
+The `wanted` of an update is read before it is built and written to `done` after it was written: after a change in
+between it is still stale, and is taken again. An update that the store refuses keeps its error and waits longer each
+time while others continue; a store that does not answer delays all of them and counts as no attempt. One projector for
+each store, by a lease in ProjectorLock: otherwise an older graph could be written last and stay. A crash at any point
+only repeats work.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ from knowledge.recording import erasure
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 512  # units built at once and in one request to the store: the record is asked once for all of them
-RUN_SECONDS = 20.0  # then the lane gives its thread back and is rung again
+CHUNK = 512  # updates built at once and in one request to the store: the record is queried once for all of them
+RUN_SECONDS = 20.0  # then the task gives its thread back and is queued again
 LEASE = timedelta(seconds=120)  # longer than a request to a store may take; renewed before each
 LANDS_WITHIN = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(hours=1)
@@ -44,7 +45,7 @@ LONGEST_WAIT = timedelta(hours=1)
 
 @dataclass(slots=True)
 class Projected:
-    """What a run did. False where there was nothing to do, or nothing could be done."""
+    """The counts of a run. False where there was nothing to do, or nothing could be done."""
 
     done: int = 0
     failed: int = 0
@@ -62,7 +63,7 @@ def run(
     chunk: int = CHUNK,
     worker: str = "",
 ) -> Projected:
-    """Projects due units of a store until none is left or the time is up. Another projector at work: nothing.
+    """Project due graph updates of a store until none is left or the time is up. Nothing where another projector runs.
 
     `worker` names a slot that one living process fills at a time; see `free`.
     """
@@ -72,12 +73,12 @@ def run(
             return result
         try:
             target = opened or open_store(store)
-            # A request of an earlier run that timed out, or whose sender died, must not land after this one's.
+            # A request of an earlier run that timed out, or whose sender crashed, must not be applied after this one's.
             target.fence = _turn(store, token)
-            _recognise(store, target, token)
+            _check_identity(store, target, token)
             until = time.monotonic() + seconds
-            while _take(store, token):
-                merges.mark_rest(lambda: _take(store, token))
+            while _take_lease(store, token):
+                merges.mark_rest(lambda: _take_lease(store, token))
                 if time.monotonic() >= until:
                     break
                 rows = _due(store, chunk)
@@ -91,65 +92,65 @@ def run(
 
 
 def start_over(store: str, opened: Store, earlier_base: str = "") -> bool:
-    """Empties a store after marking every unit; False while another projector is at work. Projecting is the caller's.
+    """Empty a store after marking everything; False while another projector runs. The caller projects afterwards.
 
-    In this order, and in small transactions: a death anywhere leaves units behind, never a store that is empty
-    unnoticed. Until all are projected again people see a part of the graph. Raises StoreUnavailable.
+    In this order, and in small transactions: a crash anywhere leaves stale updates, never a store that is empty
+    unnoticed. Until all are projected again users see a part of the graph. Raises StoreUnavailable.
     """
     with _holding(store) as token:
         if not token:
             return False
-        _want_everything(store, token)
+        _mark_everything(store, token)
         opened.clear(earlier_base)
-        _name(store, opened)
+        _set_identity(store, opened)
     return True
 
 
-def _recognise(store: str, target: Store, token: str) -> None:
-    """A store that does not call itself what it did is new, was wiped or is another: it gets everything."""
+def _check_identity(store: str, target: Store, token: str) -> None:
+    """Mark everything for a store whose identity is not the stored one: it is new, was wiped or was replaced."""
     identity = target.identity()
     if identity and ProjectorLock.objects.filter(store=store, identity=identity).exists():
         return
     logger.warning("The store %s is new or was emptied: everything is projected to it.", store)
-    _want_everything(store, token)
-    _name(store, target)
+    _mark_everything(store, token)
+    _set_identity(store, target)
 
 
-def _want_everything(store: str, token: str) -> None:
+def _mark_everything(store: str, token: str) -> None:
     for ids in _ranges(Projection.objects.filter(store=store)):
         Projection.objects.filter(store=store, pk__range=ids).update(done=0, due_at=timezone.now())
-        _take(store, token)
-    # Statements that nothing supports stand nowhere, and whatever comes to support one marks it.
+        _take_lease(store, token)
+    # Statements without support are in no store, and whatever comes to support one marks it.
     shown = {"post": Post.objects.all(), "statement": supported_statements(), "entity": Entity.objects.all()}
     for kind, rows in shown.items():
         for ids in _ranges(rows.model.objects.all()):
             mark_everything(store, Projection.Kind(kind), rows.filter(pk__range=ids))
-            _take(store, token)
+            _take_lease(store, token)
 
 
-def _name(store: str, target: Store) -> None:
-    """In this order: a death in between only repeats the work."""
+def _set_identity(store: str, target: Store) -> None:
+    """Give the store a new identity. In this order: a crash in between only repeats the work."""
     identity = str(uuid4())
-    target.name_itself(identity)
+    target.set_identity(identity)
     ProjectorLock.objects.filter(store=store).update(identity=identity)
 
 
 def forget_others(stores: Collection[str]) -> None:
-    """Has every store that is not set up now count as new when it comes back: what changes meanwhile is not marked."""
+    """Treat every store that is not set up now as new when it comes back: changes in the meantime are not marked."""
     ProjectorLock.objects.exclude(store__in=stores).exclude(identity="").update(identity="")
 
 
 def free(worker: str) -> None:
-    """Ends soon what an earlier life of `worker` left held. Not at once: a request that it had sent may still land."""
+    """End leases of an earlier process of `worker` soon. Not at once: a request that it sent may still be applied."""
     held = ProjectorLock.objects.filter(token__startswith=leases.slot(worker), until__gt=timezone.now() + LANDS_WITHIN)
     held.update(until=timezone.now() + LANDS_WITHIN)
 
 
 @contextmanager
 def _holding(store: str, worker: str = "") -> Iterator[str]:
-    """The store's lease for the time of the block; "" while another projector has it."""
+    """The token of the store's lease, held during the block; "" while another projector has it."""
     token = leases.new_token(worker)
-    if not _take(store, token):
+    if not _take_lease(store, token):
         yield ""
         return
     try:
@@ -166,7 +167,7 @@ def _turn(store: str, token: str) -> int:
     mine = ProjectorLock.objects.filter(store=store, token=token)
     now = Value(time.time_ns() // 1000, output_field=BigIntegerField())
     mine.update(fence=Greatest(F("fence") + 1, now))
-    return mine.values_list("fence", flat=True).first() or 1  # lost meanwhile: no store takes anything of this turn
+    return mine.values_list("fence", flat=True).first() or 1  # lost meanwhile: no store accepts anything of this turn
 
 
 def _ranges(rows: QuerySet[Any], step: int = 1000) -> Iterator[tuple[int, int]]:
@@ -179,7 +180,7 @@ def _due(store: str, chunk: int) -> list[Projection]:
 
 
 def _project(target: Store, rows: Sequence[Projection], result: Projected) -> None:
-    """Replaces these units at once, or, where the store will not take them together, half by half."""
+    """Write these graph updates at once, or, where the store does not take them together, in halves."""
     try:
         units = unit_builder.units(rows, with_support=target.shows_support)
         target.replace(units)
@@ -200,9 +201,9 @@ def _project(target: Store, rows: Sequence[Projection], result: Projected) -> No
 
 
 def _mark_done(rows: Sequence[Projection]) -> None:
-    """`done` becomes the `wanted` that was read before the unit was built, and never less than it is.
+    """Set `done` to the `wanted` that was read before the update was built, and never to less than it is.
 
-    In the order in which recorders mark: in any other, PostgreSQL ends one of two transactions that share two units.
+    In the order in which recorders mark: otherwise two transactions that share rows could deadlock.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.executemany(
@@ -216,21 +217,21 @@ def _keep_error(row: Projection, error: Exception) -> None:
         logger.exception("The graph update %s could not be built", row, exc_info=error)
     message = str(error) if isinstance(error, StoreRefused) else f"{type(error).__name__}: {error}"
     wait = min(LONGEST_WAIT, timedelta(seconds=5 * 2 ** min(row.attempts, 12)))
-    # Only if nobody wanted it anew meanwhile: then it is due at once.
+    # Only if it was not marked again meanwhile: then it is due at once.
     Projection.objects.filter(pk=row.pk, wanted=row.wanted).update(due_at=timezone.now() + wait)
     Projection.objects.filter(pk=row.pk).update(attempts=row.attempts + 1, error=message[:2000])
 
 
 def _sweep(units: Sequence[Unit]) -> None:
-    """Rows that an erasure left for the store's sake can go once the store shows nothing of them."""
-    statements = [unit.key for unit in units if isinstance(unit, StatementUnit) and not unit.there]
+    """Delete rows that an erasure left for the store, once the store holds nothing of them."""
+    statements = [unit.key for unit in units if isinstance(unit, StatementUnit) and not unit.present]
     entities = [unit.key for unit in units if isinstance(unit, EntityUnit) and unit.content is None]
     if statements or entities:
         erasure.sweep(statements, entities)
 
 
-def _take(store: str, token: str) -> bool:
-    """Takes or renews the store's lease; False while another projector holds it."""
+def _take_lease(store: str, token: str) -> bool:
+    """Take or renew the store's lease; False while another projector holds it."""
     now = timezone.now()
     ProjectorLock.objects.get_or_create(store=store)
     free = Q(token=token) | Q(token="") | Q(until__isnull=True) | Q(until__lt=now)
@@ -238,7 +239,7 @@ def _take(store: str, token: str) -> bool:
 
 
 def wait_until_even(store: str, seconds: float, *, poll_seconds: float = 0.2) -> bool:
-    """Waits while units are behind that are not held up by an error; whether none is left. Another process projects."""
+    """Wait while there are stale graph updates without an error; whether none is left. Another process projects."""
     until = time.monotonic() + seconds
     while stale(store).filter(attempts=0).exists() or merges.unmarked().exists():
         if time.monotonic() > until:

@@ -1,4 +1,4 @@
-"""Which posts support a triple now, and how surely: for the stores that show it beside the triple."""
+"""The posts that support a triple now, with their scores: for the stores that show them with the triple."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ MOST_ROWS, TOGETHER = 20_000, 500
 Best = dict[UUID, float | None]
 
 
-def rows_saying(forms: Collection[Ends], members: Mapping[int, int]) -> list[int] | None:
-    """The statement rows that may say these triples now, whichever of their ends' merged entities they name; None where
-    those are too many to be listed.
+def rows_of_triples(forms: Collection[Ends], members: Mapping[int, int]) -> list[int] | None:
+    """The statement rows of these triples now, whichever of their ends' merged entities they name; None where there
+    are too many to list.
 
-    Each by its three columns, which one index has: asked for by either end alone, an entity with very many statements
-    would have all of them looked at, for each portion of its units again.
+    Each by its three columns, which one index has: a query by either end alone would read all statements of an entity
+    with very many, again for each chunk of its graph updates.
     """
     under: dict[int, list[int]] = defaultdict(list)
     for member, survivor in members.items():
@@ -45,8 +45,7 @@ def rows_saying(forms: Collection[Ends], members: Mapping[int, int]) -> list[int
 
 
 def of(forms: Collection[Ends], only: Collection[int] | None = None) -> dict[Ends, TripleSupport]:
-    """The support of those of these triples, by ids of entities, that have any; `only`: the statement rows that can say
-    them."""
+    """The support of these triples, by ids of entities, where they have any; `only`: the statement rows to search."""
     if not forms:
         return {}
     wanted = set(forms)
@@ -56,9 +55,9 @@ def of(forms: Collection[Ends], only: Collection[int] | None = None) -> dict[End
         relations = {relation for _, relation, _ in wanted}
         rows = {"statement__head__in": heads, "statement__tail__in": heads, "statement__relation__in": relations}
     best: dict[Ends, Best] = defaultdict(dict)
-    said = current.assertions().filter(**rows).order_by()
+    active = current.assertions().filter(**rows).order_by()
     columns = ("head_now", "statement__relation", "tail_now", "reading__version__post__public_id", "score")
-    for head, relation, tail, post, score in said.values_list(*columns):
+    for head, relation, tail, post, score in active.values_list(*columns):
         ends = (head, relation, tail)
         if ends in wanted:
             best[ends][post] = max(score, best[ends].get(post) or 0.0)

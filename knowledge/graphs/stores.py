@@ -24,5 +24,5 @@ STORES: dict[str, Callable[[], Store]] = {"rdf": _rdf, "neo4j": _neo4j}
 
 
 def open_store(name: str) -> Store:
-    """The store, ready to be asked. It is reached on its first use, not here."""
+    """The store, ready for use. The connection is opened on its first use, not here."""
     return STORES[name]()

@@ -1,4 +1,4 @@
-"""Builds units from the record as it stands now, many at a time, in a fixed number of queries."""
+"""Builds graph updates from the record's current state, many at a time, in a fixed number of queries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 
 from extraction.models import Post
 from knowledge.graphs.statement_support import of as support_of
-from knowledge.graphs.statement_support import rows_saying
+from knowledge.graphs.statement_support import rows_of_triples
 from knowledge.graphs.units import (
     AssertionContent,
     Comparison,
@@ -42,7 +42,7 @@ Ends = tuple[int, str, int]
 
 
 def units(rows: Iterable[Projection], *, with_support: bool = False) -> list[Unit]:
-    """The present state of these units. A unit whose row is gone from the record has no content."""
+    """The current state of these graph updates. One whose row was deleted from the record has no content."""
     keys: dict[str, list[UUID]] = defaultdict(list)
     for row in rows:
         keys[row.kind].append(row.key)
@@ -59,12 +59,12 @@ def posts(keys: Sequence[UUID]) -> list[PostUnit]:
     }
     ids = [post.pk for post in found.values()]
     accepted = _accepted(ids)
-    said = _assertions(ids, accepted)
+    by_post = _assertions(ids, accepted)
     mentioned, shown = _mentions(ids), depictions.of_posts(ids)
     for post in found.values():
-        said[post.pk] += _by_review_alone(post, accepted[post.pk], said[post.pk])
+        by_post[post.pk] += _by_review_alone(post, accepted[post.pk], by_post[post.pk])
     return [
-        PostUnit(key, _post(post, said[post.pk], mentioned[post.pk], shown.get(post.pk, [])) if post else None)
+        PostUnit(key, _post(post, by_post[post.pk], mentioned[post.pk], shown.get(post.pk, [])) if post else None)
         for key in keys
         for post in [found.get(key)]
     ]
@@ -87,7 +87,7 @@ def entities(keys: Sequence[UUID]) -> list[EntityUnit]:
 
 
 def _same(link: LinkedFacts | None) -> tuple[str, ...]:
-    """Its addresses elsewhere."""
+    """Its addresses in Wikidata and DBpedia."""
     if link is None:
         return ()
     dbpedia = link.addresses.get("dbpedia", "")
@@ -98,19 +98,19 @@ def _known(link: LinkedFacts | None) -> KnownContent | None:
     if link is None:
         return None
     about = (link.description, link.abstract, link.categories, link.facts)
-    others = {source_of(said_as) for *_, said_as in link.facts} - {WIKIDATA}
+    others = {source_of(own) for *_, own in link.facts} - {WIKIDATA}
     return KnownContent(link.target, *about, sources=(WIKIDATA, *sorted(others)))
 
 
 def statements(keys: Sequence[UUID], *, with_support: bool = False) -> list[StatementUnit]:
-    """Also, for each, the triples that it may have stood as while a merge was in force that no longer is, or before
-    one that is: the store may still hold them."""
+    """Statements as triples, each also with its earlier triples, by merges that were undone or before active ones: the
+    store may still hold these."""
     if not keys:
         return []
     columns = ("pk", "public_id", "head", "relation", "tail")
     found = list(Statement.objects.filter(public_id__in=keys).values_list(*columns))
     rows = [row[1:] for row in found]
-    ever = _stood_for({end for _, head, _, tail in rows for end in (head, tail)})
+    ever = _ever_survivors({end for _, head, _, tail in rows for end in (head, tail)})
     forms = {
         key: {_ordered(h, relation, t) for h in ever[head] for t in ever[tail] if h != t}
         for key, head, relation, tail in rows
@@ -118,9 +118,9 @@ def statements(keys: Sequence[UUID], *, with_support: bool = False) -> list[Stat
     every = {form for found in forms.values() for form in found}
     ids = {end for head, _, tail in every for end in (head, tail)}
     members = current.members(ids)
-    # Where no merge has touched their ends, no other row says the same: these rows alone are asked for.
+    # Where no merge has touched their ends, no other row has the same triple: only these rows are queried.
     alone = all(len(some) == 1 for some in ever.values()) and len(members) == len(ids)
-    only = [row[0] for row in found] if alone else rows_saying(every, members)
+    only = [row[0] for row in found] if alone else rows_of_triples(every, members)
     support = support_of(every, only) if with_support else {}
     supported = every & support.keys() if with_support else supported_among(every, only)
     public = dict(Entity.objects.filter(pk__in=ids).values_list("pk", "public_id"))
@@ -129,12 +129,12 @@ def statements(keys: Sequence[UUID], *, with_support: bool = False) -> list[Stat
     standing = agreements(supported)
 
     def unit(key: UUID) -> StatementUnit:
-        there = sorted(forms.get(key, set()) & supported, key=shown.__getitem__)
+        present = sorted(forms.get(key, set()) & supported, key=shown.__getitem__)
         gone = sorted(shown[form] for form in forms.get(key, set()) - supported)
         return StatementUnit(
-            *(key, tuple(shown[one] for one in there), tuple(gone)),
-            support=tuple(support[one] for one in there if with_support),
-            compared=_compared([standing[one] for one in there]),
+            *(key, tuple(shown[one] for one in present), tuple(gone)),
+            support=tuple(support[one] for one in present if with_support),
+            compared=_compared([standing[one] for one in present]),
         )
 
     return [unit(key) for key in keys]
@@ -154,18 +154,18 @@ def supported_among(forms: set[Ends], only: Sequence[int] | None = None) -> set[
     if not forms:
         return set()
     if only is not None:
-        said = Statement.objects.filter(pk__in=only)
+        rows = Statement.objects.filter(pk__in=only)
     else:
         heads = current.members(end for head, _, tail in forms for end in (head, tail))
         relations = {relation for _, relation, _ in forms}
-        said = Statement.objects.filter(head__in=heads, tail__in=heads, relation__in=relations)
-    rows = current.with_ends(said).values_list("pk", "head_now", "relation", "tail_now")
-    among = {pk: (head, relation, tail) for pk, head, relation, tail in rows if (head, relation, tail) in forms}
+        rows = Statement.objects.filter(head__in=heads, tail__in=heads, relation__in=relations)
+    ends = current.with_ends(rows).values_list("pk", "head_now", "relation", "tail_now")
+    among = {pk: (head, relation, tail) for pk, head, relation, tail in ends if (head, relation, tail) in forms}
     return {among[pk] for pk in current.supported_among(among)}
 
 
-def _stood_for(ids: set[int]) -> dict[int, set[int]]:
-    """For each entity: itself and every entity that ever stood for it."""
+def _ever_survivors(ids: set[int]) -> dict[int, set[int]]:
+    """For each entity: itself and every entity that it was ever merged into."""
     ever = {pk: {pk} for pk in ids}
     wanted = sorted(map(str, ids)) if Merge.objects.exists() else []
     # Some at a time: each key is a condition of its own, and SQLite takes no more than a thousand.
@@ -198,7 +198,7 @@ _SPANS = tuple(f"{end}_mention__{part}" for end in ("head", "tail") for part in 
 
 
 def _assertions(ids: list[int], accepted: dict[int, dict[Ends, Review]]) -> dict[int, list[AssertionContent]]:
-    said: dict[int, list[AssertionContent]] = defaultdict(list)
+    found: dict[int, list[AssertionContent]] = defaultdict(list)
     rows = current.assertions().filter(reading__current_of__in=ids).annotate(read_head=_HEAD, read_tail=_TAIL)
     shown, echoes = _regions(ids), _echoes(ids)
     for row in rows.order_by("pk").values_list("pk", *_COLUMNS, *_SPANS):
@@ -214,25 +214,25 @@ def _assertions(ids: list[int], accepted: dict[int, dict[Ends, Review]]) -> dict
             echo=pk in echoes,
             regions=shown.get(pk, ()),
         )
-        said[post].append(content)
-    return said
+        found[post].append(content)
+    return found
 
 
 def _regions(ids: list[int]) -> dict[int, tuple[RegionContent, ...]]:
-    """The parts of pictures that assertions rest on. Of the record alone, so that a graph made anew is the same."""
+    """The regions that are evidence of assertions. From the record alone, so that a rebuilt graph is the same."""
     found: dict[int, tuple[RegionContent, ...]] = {}
     rows = Evidence.objects.filter(assertion__reading__current_of__in=ids, kind=Evidence.Kind.REGION)
-    for assertion, said in rows.order_by("pk").values_list("assertion", "reference"):
-        if "box" not in said:
+    for assertion, reference in rows.order_by("pk").values_list("assertion", "reference"):
+        if "box" not in reference:
             continue
-        x, y, w, h = said["box"]
-        region = RegionContent(said.get("image", 0), (x, y, w, h), said.get("class", ""))
+        x, y, w, h = reference["box"]
+        region = RegionContent(reference.get("image", 0), (x, y, w, h), reference.get("class", ""))
         found[assertion] = (*found.get(assertion, ()), region)
     return found
 
 
 def _echoes(ids: list[int]) -> set[int]:
-    """The assertions that merely say what their reader was shown."""
+    """The assertions that are repeated facts: their reader was shown the very same fact."""
     rows = Evidence.objects.filter(assertion__reading__current_of__in=ids, kind=Evidence.Kind.FACT)
     return set(rows.values_list("assertion", flat=True))
 
@@ -244,16 +244,16 @@ def _accepted(ids: list[int]) -> dict[int, dict[Ends, Review]]:
     return found
 
 
-def _by_review_alone(post: Post, accepted: dict[Ends, Review], said: list[AssertionContent]) -> list[AssertionContent]:
-    """What an editor saw and this reading does not say, at the place where the quoted words stand now."""
+def _by_review_alone(post: Post, accepted: dict[Ends, Review], read: list[AssertionContent]) -> list[AssertionContent]:
+    """Accepted statements that this reading lacks, at the place where the quoted words are now."""
     ends = {end for head, _, tail in accepted for end in (head, tail)}
     public = dict(Entity.objects.filter(pk__in=ends).values_list("pk", "public_id")) if ends else {}
-    read = {(one.triple.head, one.triple.relation, one.triple.tail) for one in said}
-    read |= {(tail, relation, head) for head, relation, tail in read if relation in current.SYMMETRIC}
+    triples = {(one.triple.head, one.triple.relation, one.triple.tail) for one in read}
+    triples |= {(tail, relation, head) for head, relation, tail in triples if relation in current.SYMMETRIC}
     found = []
     for (head, relation, tail), given in accepted.items():
         triple = Triple(public[head], relation, public[tail])
-        if (triple.head, relation, triple.tail) not in read:
+        if (triple.head, relation, triple.tail) not in triples:
             key = uuid5(post.public_id, f"review|{given.statement.public_id}")
             spans = [_quoted(post, given, end) for end in ("head", "tail")]
             found.append(AssertionContent(key, triple, head=spans[0], tail=spans[1], accepted=True))
@@ -292,7 +292,7 @@ def _depiction(one: depictions.ReviewedDepiction) -> DepictionContent:
 
 
 def _post(
-    post: Post, said: list[AssertionContent], mentions: list[UUID], shown: list[depictions.ReviewedDepiction]
+    post: Post, assertions: list[AssertionContent], mentions: list[UUID], shown: list[depictions.ReviewedDepiction]
 ) -> PostContent:
     reading = post.current_reading
     assert reading is not None
@@ -304,7 +304,7 @@ def _post(
         version=reading.version.ordinal,
         checkpoint=reading.checkpoint.digest,
         read_at=reading.read_at,
-        assertions=tuple(said),
+        assertions=tuple(assertions),
         mentions=tuple(sorted(mentions)),
         publisher=post.publisher,
         depictions=tuple(_depiction(one) for one in shown if one.counts),

@@ -1,7 +1,8 @@
-"""What a graph store is given, and what it must do. Units are data: a store knows nothing of the tables.
+"""The data that a graph store is given, and the protocol of a store. Units are graph updates as data: a store knows
+nothing of the tables.
 
-Each unit is replaced whole, in one transaction of the store, so that nobody sees half of one; a unit without content
-is taken out.
+Each unit is replaced whole, in one transaction of the store, so that no query sees half of one; a unit without content
+is deleted.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from uuid import UUID
 
 
 class StoreUnavailable(Exception):
-    """The store did not answer, or could not: everything waits. The message says which store and what to do."""
+    """The store did not answer, or could not: everything waits. The message names the store and what to do."""
 
 
 class StoreRefused(Exception):
-    """The store will not take this unit as it is; others may go on."""
+    """The store does not accept this unit; others may continue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,9 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class KnownContent:
-    """What sources say of an entity, which is `target` in Wikidata. `facts`: property (P…), value (another entity's id,
-    or words), the value's name, "" where it is not known, and where Wikidata does not say it the property of who does
-    (dbo:…)."""
+    """The sources' data on an entity, which is `target` in Wikidata. `facts`: property (P…), value (another entity's
+    id, or words), the value's name, "" where it is not known, and the property of another source than Wikidata (dbo:…).
+    """
 
     target: str
     description: str = ""
@@ -43,7 +44,7 @@ class KnownContent:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How a triple stands to what `source` says of `target`, one of its ends: Wikidata's id or an address.
+    """The comparison of a triple with the facts of `source` on `target`, one of its ends: Wikidata's id or an address.
 
     `standing`: known, or conflict where the source has `value` instead, an entity's id or words, called `name`.
     """
@@ -59,7 +60,7 @@ class Comparison:
 class EntityContent:
     """An entity as the graph shows it: with its names, or, once merged, as a pointer to its survivor.
 
-    `same`: its addresses elsewhere, Wikidata's first. `known`: what is said of it there.
+    `same`: its addresses in Wikidata and DBpedia. `known`: the data of these sources.
     """
 
     label: str
@@ -81,7 +82,7 @@ class Triple:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceSpan:
-    """Where a post says it, in code points of the version's text, and the type that was read there."""
+    """The place of a mention, in code points of the version's text, and the type that was read there."""
 
     start: int
     end: int
@@ -90,8 +91,8 @@ class EvidenceSpan:
 
 @dataclass(frozen=True, slots=True)
 class RegionContent:
-    """A part of the post's picture of that number: x, y, width, height as shares of the upright picture, and what it
-    shows."""
+    """A region of the post's picture of that number: x, y, width, height as shares of the upright picture, and its
+    class."""
 
     image: int
     box: tuple[float, float, float, float]
@@ -100,7 +101,7 @@ class RegionContent:
 
 @dataclass(frozen=True, slots=True)
 class DepictionContent:
-    """A part of a picture shows an entity that stands for itself. `text` is the mention's place."""
+    """The claim that a region shows an entity that stands for itself. `text` is the mention's place."""
 
     key: UUID
     entity: UUID
@@ -122,13 +123,13 @@ class AssertionContent:
     tail: EvidenceSpan | None = None
     accepted: bool = False
     without_image: float | None = None
-    echo: bool = False  # it merely says what its reader was shown
+    echo: bool = False  # a repeated fact: its reader was shown the very same fact
     regions: tuple[RegionContent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PostContent:
-    """A live post: where it is, when it was published, which reading by which checkpoint these are."""
+    """A live post: its address, its time of publication, and its current reading with the checkpoint."""
 
     link: str
     title: str
@@ -166,22 +167,22 @@ class TripleSupport:
 
 @dataclass(frozen=True, slots=True)
 class StatementUnit:
-    """`there` stand in the graph now; `gone` are the triples that this statement may have stood as before merges.
+    """`present`: the triples in the graph now; `gone`: the triples that this statement may have been before merges.
 
-    `support`, of each of `there`, is filled in only for a store that shows it. `compared`, likewise of each: None for
-    what is only said here; empty where that is so of all.
+    `support`, of each of `present`, is set only for a store that shows it. `compared`, likewise of each: None for one
+    that is extracted only; empty where all are.
     """
 
     key: UUID
-    there: tuple[Triple, ...]
+    present: tuple[Triple, ...]
     gone: tuple[Triple, ...]
     support: tuple[TripleSupport, ...] = ()
     compared: tuple[Comparison | None, ...] = ()
 
     @property
     def comparisons(self) -> tuple[tuple[Triple, Comparison], ...]:
-        """Those of its triples that a source has something to say to."""
-        return tuple((triple, one) for triple, one in zip(self.there, self.compared, strict=False) if one)
+        """Its triples that are known to a source or in conflict with one, with the comparison."""
+        return tuple((triple, one) for triple, one in zip(self.present, self.compared, strict=False) if one)
 
 
 Unit = PostUnit | EntityUnit | StatementUnit
@@ -190,21 +191,21 @@ Unit = PostUnit | EntityUnit | StatementUnit
 class Store(Protocol):
     """A graph store. Both methods raise StoreUnavailable; `replace` raises StoreRefused for a unit it cannot take.
 
-    `fence` grows with each projector that takes its turn; a store that can tells an earlier one's late request by it,
-    and refuses that. `shows_support`: it wants `StatementUnit.support`.
+    `fence` grows with each projector that takes its turn; a store that can recognises an earlier one's late request by
+    it, and refuses that. `shows_support`: it needs `StatementUnit.support`.
     """
 
     fence: int
     shows_support: bool
 
     def identity(self) -> str:
-        """What the store calls itself; "" for one that is new or was wiped."""
+        """The identity that the store keeps; "" for one that is new or was wiped."""
 
-    def name_itself(self, identity: str) -> None:
-        """Has the store call itself so from now on."""
+    def set_identity(self, identity: str) -> None:
+        """Store this identity from now on."""
 
     def replace(self, units: Sequence[Unit]) -> None:
-        """Makes the store show these units as they are given, all or none."""
+        """Write these units, all or none."""
 
     def clear(self, earlier_base: str = "") -> None:
-        """Takes everything out that this product wrote, also what it wrote under an earlier BASE_IRI."""
+        """Delete everything that this product wrote, also under an earlier BASE_IRI."""

@@ -1,9 +1,9 @@
-"""Which of several entities a name means here, and whether it means any of them.
+"""Ranks the candidates of a name, and decides whether the name means any of them.
 
-A candidate's score is linear in what is compared below; the scores of a mention's candidates make a softmax
-(conditional logit). A second, logistic function of the best candidate's score, its lead and its likeness says how sure
-that choice is: where it is less than even, the name stands for none of them (NIL). Both are fitted on texts whose
-names were linked by hand (`manage.py train_linker`), the second with a fifth of the entities taken away.
+A candidate's score is linear in the features below; the scores of a mention's candidates make a softmax (conditional
+logit). A second, logistic function of the best candidate's score, its lead and its likeness gives the confidence of
+that choice: where it is below the threshold, the name stands for none of them (NIL). Both are fitted on texts whose
+names were linked by hand (`manage.py train_linker`), the second with a fifth of the entities left out.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ FEATURES = (
     "type agrees",
     "type disagrees",
 )
-# Not in the texts that the rest was fitted on, which say no types: set so that a wrong type weighs as much as a wrong
+# Not in the texts that the rest was fitted on, which have no types: set so that a wrong type weighs as much as a wrong
 # last word, and a right one half of that.
 BY_HAND = {"type agrees": 1.2, "type disagrees": -2.4}
-SURE = ("bias", "score", "lead", "likeness", "called exactly so", "log of candidates")
+CONFIDENCE_FEATURES = ("bias", "score", "lead", "likeness", "called exactly so", "log of candidates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +64,27 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class LinkWeights:
-    """`ranking` by FEATURES, `sure` by SURE; `threshold`: from which sureness on the best candidate is meant."""
+    """`ranking` by FEATURES, `confidence` by CONFIDENCE_FEATURES; `threshold`: the confidence from which the best
+    candidate is chosen."""
 
     ranking: Floats
-    sure: Floats
+    confidence: Floats
     threshold: float = 0.5
 
     @classmethod
     def load(cls, path: Path = WEIGHTS) -> LinkWeights:
         values = json.loads(path.read_text(encoding="utf-8"))
         ranking = np.array([values["ranking"][name] for name in FEATURES])
-        return cls(ranking, np.array([values["sure"][name] for name in SURE]), float(values["threshold"]))
+        return cls(
+            ranking, np.array([values["sure"][name] for name in CONFIDENCE_FEATURES]), float(values["threshold"])
+        )
 
     def save(self, path: Path, about: dict[str, object]) -> None:
         values = {
             "ranking": {name: round(float(value), 4) for name, value in zip(FEATURES, self.ranking, strict=True)},
-            "sure": {name: round(float(value), 4) for name, value in zip(SURE, self.sure, strict=True)},
+            "sure": {
+                name: round(float(value), 4) for name, value in zip(CONFIDENCE_FEATURES, self.confidence, strict=True)
+            },
             "threshold": self.threshold,
             "about": about,
         }
@@ -87,25 +92,25 @@ class LinkWeights:
 
 
 class Comparer:
-    """Compares a name in its context with what is known of candidates."""
+    """Compares a name in its context with its candidates."""
 
     def __init__(self, encoder: ContextEncoder) -> None:
         self._encoder = encoder
 
-    def compare(self, asked: Question, candidates: Sequence[Known]) -> Floats:
+    def compare(self, question: Question, candidates: Sequence[Known]) -> Floats:
         """(candidates, FEATURES)."""
-        written = words(asked.name)
-        said = [word.key for word in written]
-        pieces = set(self._encoder.pieces(asked.name))
-        around = self._encoder.vector(asked.context, pieces)
-        context = set(index_key(asked.context).split()) - set(said)
-        others = {word for name in asked.others for word in index_key(name).split()} - SMALL
-        rows = [self._row(asked, written, pieces, around, context, others, one) for one in candidates]
+        written = words(question.name)
+        name_words = [word.key for word in written]
+        pieces = set(self._encoder.pieces(question.name))
+        around = self._encoder.vector(question.context, pieces)
+        context = set(index_key(question.context).split()) - set(name_words)
+        others = {word for name in question.others for word in index_key(name).split()} - SMALL
+        rows = [self._row(question, written, pieces, around, context, others, one) for one in candidates]
         return np.array(rows, np.float64).reshape(len(candidates), len(FEATURES))
 
     def _row(
         self,
-        asked: Question,
+        question: Question,
         written: list[Word],
         pieces: set[int],
         around: Vector,
@@ -113,36 +118,36 @@ class Comparer:
         others: set[str],
         one: Known,
     ) -> list[float]:
-        said = [word.key for word in written]
-        called = _closest(said, written, one)
+        name_words = [word.key for word in written]
+        called = _closest(name_words, written, one)
         texts = [text for text in (one.description, *one.texts, *(fact.label for fact in one.facts)) if text][:TEXTS]
         alike = [float(around @ self._encoder.vector(text, pieces)) for text in texts]
         described = set(index_key(one.description).split()) - SMALL
-        told = {word for text in texts for word in index_key(text).split()}
+        text_words = {word for text in texts for word in index_key(text).split()}
         return [
-            called == said,
-            len(said) / max(1, len(called)),
-            called[-1:] == said[-1:],
-            called[:1] == said[:1],
-            any(word.isdigit() or word in _RANKS for word in called) and called != said,
+            called == name_words,
+            len(name_words) / max(1, len(called)),
+            called[-1:] == name_words[-1:],
+            called[:1] == name_words[:1],
+            any(word.isdigit() or word in _RANKS for word in called) and called != name_words,
             math.log1p(one.popularity),
             bool(one.texts),
             max(alike, default=0.0),
             sum(alike) / len(alike) if alike else 0.0,
             len(described & context) / max(1, len(described)),
-            bool((set(called) - set(said)) & context),
-            len(others & told) / max(1, len(others)),
+            bool((set(called) - set(name_words)) & context),
+            len(others & text_words) / max(1, len(others)),
             bool(others & set(called)),
-            bool(one.types) and asked.type in one.types,
-            bool(one.types and asked.type) and asked.type not in one.types,
+            bool(one.types) and question.type in one.types,
+            bool(one.types and question.type) and question.type not in one.types,
         ]
 
 
 _RANKS = frozenset("i ii iii iv v vi vii viii ix x jr sr".split())  # noqa: SIM905
 
 
-def sureness(features: Floats, scores: Floats) -> Floats:
-    """What says how sure the best of these candidates is (SURE,)."""
+def confidence_features(features: Floats, scores: Floats) -> Floats:
+    """The features for the confidence of the best of these candidates (CONFIDENCE_FEATURES,)."""
     order = np.argsort(-scores)
     best = order[0]
     lead = float(scores[best] - scores[order[1]]) if len(scores) > 1 else 6.0
@@ -152,14 +157,16 @@ def sureness(features: Floats, scores: Floats) -> Floats:
     )
 
 
-def _closest(said: list[str], written: list[Word], one: Known) -> list[str]:
-    """The words of the entity's name that fits best: the one with the fewest words beside those that were said. A word
-    that is spelt alike is the one that was said."""
-    called = [[_as_said(word, said, written) for word in words(name)] for name in (*one.names, one.label)]
-    return min(called, key=lambda one: (len(set(one) - set(said)) + 3 * len(set(said) - set(one)), len(one)))
+def _closest(name_words: list[str], written: list[Word], one: Known) -> list[str]:
+    """The words of the entity's name that fits best: the one with the fewest words that the given name lacks. A word
+    that is spelt alike counts as the given name's word."""
+    called = [[_as_in_name(word, name_words, written) for word in words(name)] for name in (*one.names, one.label)]
+    return min(
+        called, key=lambda one: (len(set(one) - set(name_words)) + 3 * len(set(name_words) - set(one)), len(one))
+    )
 
 
-def _as_said(word: Word, said: list[str], written: list[Word]) -> str:
-    if word.key in said:
+def _as_in_name(word: Word, name_words: list[str], written: list[Word]) -> str:
+    if word.key in name_words:
         return word.key
     return next((mine.key for mine in written if spelling_variants.alike(mine.written, word.written)), word.key)

@@ -1,4 +1,4 @@
-"""What services add on an entity that is linked: facts with names, categories, an abstract."""
+"""Details that services add to a linked entity: facts with names, categories, an abstract."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FACTS, CATEGORIES = 200, 60
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """`about`: of all who answered. `away`: why the others did not, a sentence for each; ask again later."""
+    """`about`: the details of all services that answered. `away`: why the others did not, a sentence for each."""
 
     about: EntityDetails = field(default_factory=EntityDetails)
     away: tuple[str, ...] = ()
@@ -22,7 +22,7 @@ class Learned:
 
 
 def learn(target: str, encyclopedias: Sequence[Encyclopedia]) -> Learned:
-    """Asks them all; one that is away holds up no other."""
+    """Request details from all of them; one that is unavailable does not stop the others."""
     found, away = EntityDetails(), []
     for one in encyclopedias if target else ():
         try:
@@ -33,19 +33,20 @@ def learn(target: str, encyclopedias: Sequence[Encyclopedia]) -> Learned:
 
 
 def with_names(known: Iterable[Sequence[str]], learned: Iterable[KnownFact]) -> list[list[str]]:
-    """Facts as rows of property, value, label, and where it is not Wikidata's who says it how (`KnownFact.said_as`):
-    those of `known`, named where they can be, then what is new. What both sources say Wikidata says."""
+    """Facts as rows of property, value, label, and for another source than Wikidata its `KnownFact.source_property`:
+    those of `known`, named where possible, then new ones. A fact of both sources counts as Wikidata's."""
     found: dict[tuple[str, str], tuple[str, str]] = {}
-    told = [(row[0], row[1], row[2], said_as(row)) for row in known]
-    for name, value, label, how in [*told, *((one.property, one.value, one.label, one.said_as) for one in learned)]:
+    rows = [(row[0], row[1], row[2], source_property_of(row)) for row in known]
+    rows += ((one.property, one.value, one.label, one.source_property) for one in learned)
+    for name, value, label, own in rows:
         before = found.get((name, value))
-        found[name, value] = (before[0] or label, before[1] and how) if before else (label, how)
-    return [[*fact, label, *([how] if how else [])] for fact, (label, how) in found.items()][:FACTS]
+        found[name, value] = (before[0] or label, before[1] and own) if before else (label, own)
+    return [[*fact, label, *([own] if own else [])] for fact, (label, own) in found.items()][:FACTS]
 
 
-def said_as(kept: Sequence[str]) -> str:
-    """Of a fact as a link keeps it; before DBpedia's came, rows had three values."""
-    return kept[3] if len(kept) > 3 else ""
+def source_property_of(row: Sequence[str]) -> str:
+    """The source's own property of a fact as a link stores it; rows had three values before DBpedia was added."""
+    return row[3] if len(row) > 3 else ""
 
 
 def _both(one: EntityDetails, other: EntityDetails) -> EntityDetails:

@@ -1,8 +1,8 @@
-"""What is known of a post before it is read: a small graph of facts, from its headline's and its text's likely names.
+"""Selects the facts shown to a reader: a small graph of facts on the likely names of a post's headline and text.
 
-Names are runs of capitalised words that somebody is called exactly so, in the record or in the local index; which of
-several bearers is meant the linker says. Nobody is asked over the network: what services told of an entity once stands
-in its link. No Django here; `showing` hands in what is looked up.
+Names are runs of capitalised words that are exactly the name of an entity, in the record or in the local index; the
+linker decides between several bearers. No service is asked over the network: what services answered on an entity is
+stored in its link. No Django here; `fact_queue` passes in what it looks up.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from extraction.schema import Fact
 from knowledge.entities import names
 from knowledge.sources.protocol import WIKIDATA, source_of
 
-MOST_NAMES = 60  # of a post that are looked for, in the text's order
-MOST_SUBJECTS = 10  # of whom facts are told
+MOST_NAMES = 60  # of a post that are looked up, in the text's order
+MOST_SUBJECTS = 10  # entities of a post that facts are given of
 MOST_EACH, MOST = 8, 60  # facts of one, facts of a post
 CATEGORIES = 2
 LONGEST = 4  # words of a name
 LONGEST_TEXT = 120  # code points of a description
-READ_FROM = 4000  # code points of a text in which names are looked for
+READ_FROM = 4000  # code points of a text in which names are searched
 AROUND = 200
 _WORD = re.compile(r"[^\W\d_](?:[\w'’.-]*\w)?")
 _ITEM = re.compile(r"Q[1-9][0-9]*")
@@ -35,8 +35,8 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """An entity that the post names: Wikidata's id, its label there and what is known; `facts`: property, value, name
-    of the value, and how another source than Wikidata says it. `source`: whose the rest is."""
+    """An entity that the post names: Wikidata's id, its label there and its facts: property, value, name of the value,
+    and the property of another source than Wikidata. `source`: the source of description and categories."""
 
     target: str
     label: str
@@ -48,14 +48,14 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class NameInContext:
-    """A name of the post and the words around it, which tell its bearers apart."""
+    """A name of the post and the words around it, by which its bearers are distinguished."""
 
     name: str
     around: str
 
 
 def windows(text: str) -> dict[str, list[Span]]:
-    """By `names.name_key` where each run of at most LONGEST capitalised words stands, for the first MOST_NAMES runs."""
+    """The places of runs of at most LONGEST capitalised words, by `names.name_key`; for the first MOST_NAMES runs."""
     found: dict[str, list[Span]] = {}
     for run in list(_runs(text[:READ_FROM]))[:MOST_NAMES]:
         for first in range(len(run)):
@@ -66,14 +66,14 @@ def windows(text: str) -> dict[str, list[Span]]:
 
 
 def named(text: str, places: Mapping[str, Sequence[Span]], known: Collection[str]) -> list[NameInContext]:
-    """The names among these that somebody bears: the longest where several begin at one word, none within another."""
+    """The names among these that are known: the longest where several begin at one word, none within another."""
     spans = sorted((span for key in known for span in places.get(key, ())), key=lambda span: (span[0], -span[1]))
-    taken, found = 0, dict[str, NameInContext]()
+    covered, found = 0, dict[str, NameInContext]()
     for start, end in spans:
-        if start >= taken:
+        if start >= covered:
             name = text[start:end]
             found.setdefault(names.name_key(name), NameInContext(name, text[max(0, start - AROUND) : end + AROUND]))
-            taken = end
+            covered = end
     return list(found.values())[:MOST_SUBJECTS]
 
 
@@ -94,8 +94,8 @@ def facts_about(
 
 
 def _facts(name: str, subject: Subject, labels: Mapping[str, str], here: Collection[str]) -> Iterator[Fact]:
-    """What leads to others of the post first, then what it is, then the rest."""
-    # By the post's own name where the source's does not hold it: a network finds a mention's nodes by its words.
+    """Facts on other entities of the post first, then description and categories, then the rest."""
+    # By the post's own name where the source's label lacks it: a network finds a mention's nodes by its words.
     own = subject.label if set(_key(name)) <= set(_key(subject.label)) else name
     ordered = sorted(subject.facts, key=lambda fact: fact[1] not in here)
     near = [fact for fact in ordered if fact[1] in here]
@@ -108,13 +108,13 @@ def _facts(name: str, subject: Subject, labels: Mapping[str, str], here: Collect
 
 
 def _rows_as_facts(own: str, rows: Sequence[Row], labels: Mapping[str, str]) -> Iterator[Fact]:
-    for name, value, label, said_as in rows:
+    for name, value, label, source_property in rows:
         shown = label or labels.get(value, "")
         if not shown and not _ITEM.fullmatch(value):
             shown = value.removesuffix("T00:00:00Z")
         if name in _LABELS and shown:
             relation, words = _LABELS[name]
-            yield Fact(own, words, shown[:LONGEST_TEXT], source_of(said_as), relation)
+            yield Fact(own, words, shown[:LONGEST_TEXT], source_of(source_property), relation)
 
 
 def _nameless(value: str, label: str) -> bool:

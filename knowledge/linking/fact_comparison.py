@@ -1,8 +1,8 @@
-"""How a statement stands to what Wikidata and DBpedia say of its ends: said here, already known, or in conflict.
+"""Compares statements with the facts of Wikidata and DBpedia on their ends: extracted only, known, or in conflict.
 
-Known: one of them has the same fact. In conflict: none has, the property is one that a thing has once, one of them has
-another value for it, and we know what our value is there. Everything else is only said here. Works on what links
-hold: asks nobody. Whoever changes a link's target or facts marks its entity's statements (`identities`).
+Known: one of them has the same fact. In conflict: none has, the property takes one value, one of them has another
+value for it, and our value is linked there. Everything else is extracted only (`said`). Works on what links hold,
+without any request. Code that changes a link's target or facts marks its entity's statements (`link_queue.mark`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from knowledge.sources.protocol import DBPEDIA, source_of
 Standing = Literal["said", "known", "conflict"]
 Ends = tuple[int, str, int]
 
-# Properties that a thing has one value of; a place of birth may be told as city or as country, so places are left out.
+# Properties with one value; a place of birth may be given as city or as country, so places are left out.
 ONCE = frozenset({"P22", "P25", "P36", "P569", "P570"})
 _YEAR = re.compile(r"\b(\d{4})\b")
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
@@ -31,8 +31,9 @@ _MONTHS = "january february march april may june july august september october n
 
 @dataclass(frozen=True, slots=True)
 class StatementComparison:
-    """`fact` is the source's value where it says something else, or the same, in words; `value` its id or the words
-    themselves, `target` the end that the source says it of: Wikidata's id, or its address in DBpedia."""
+    """The comparison of a statement with a source. `fact`: the source's value in words, whether the same or another;
+    `value`: its id or the words themselves; `target`: the end that has the fact, by Wikidata's id or DBpedia's address.
+    """
 
     standing: Standing
     source: str = ""
@@ -43,16 +44,16 @@ class StatementComparison:
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """`time`: its words, where it is a date. `facts`: by property what is known, in the order of trust."""
+    """`time`: its words, where it is a date. `facts`: by property, Wikidata's first."""
 
     target: str = ""
     time: str | None = None
-    facts: Mapping[str, tuple[_Told, ...]] = field(default_factory=dict)
+    facts: Mapping[str, tuple[_SourceFact, ...]] = field(default_factory=dict)
     address: str = ""  # in DBpedia
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _SourceFact:
     value: str
     label: str
     source: str
@@ -62,10 +63,10 @@ class _Told:
         return StatementComparison(standing, self.source, self.label or self.value, self.value, target)
 
 
-def agreements(said: Iterable[Ends]) -> dict[Ends, StatementComparison]:
-    """For each (head, relation, tail), by the ids of entities that stand for themselves, how it stands; only said here
+def agreements(triples: Iterable[Ends]) -> dict[Ends, StatementComparison]:
+    """The comparison of each (head, relation, tail), by the ids of entities that stand for themselves; extracted only
     where nothing is linked."""
-    wanted = set(said)
+    wanted = set(triples)
     found = dict.fromkeys(wanted, StatementComparison("said"))
     comparable = [one for one in wanted if one[1] in COMPARABLE]
     ends = _ends({end for head, _, tail in comparable for end in (head, tail)})
@@ -76,7 +77,7 @@ def agreements(said: Iterable[Ends]) -> dict[Ends, StatementComparison]:
 
 
 def _ends(ids: set[int]) -> dict[int, _End]:
-    """Of those of which anything can be compared; none where nothing is linked, so that this costs little then."""
+    """The ends of which anything can be compared; none where nothing is linked, so that this is cheap then."""
     links = linked_facts.links_of(current.members(ids)) if ids else {}
     if not links:
         return {}
@@ -87,10 +88,10 @@ def _ends(ids: set[int]) -> dict[int, _End]:
     }
 
 
-def _by_property(facts: Iterable[linked_facts.Fact]) -> dict[str, tuple[_Told, ...]]:
-    found: dict[str, list[_Told]] = {}
-    for name, value, label, said_as in facts:
-        found.setdefault(name, []).append(_Told(value, label, source_of(said_as)))
+def _by_property(facts: Iterable[linked_facts.Fact]) -> dict[str, tuple[_SourceFact, ...]]:
+    found: dict[str, list[_SourceFact]] = {}
+    for name, value, label, source_property in facts:
+        found.setdefault(name, []).append(_SourceFact(value, label, source_of(source_property)))
     return {name: tuple(values) for name, values in found.items()}
 
 
@@ -105,12 +106,12 @@ def _agreement(head: _End, relation: str, tail: _End) -> StatementComparison:
     for one in known:
         if _same(one.value, tail):
             return one.agreement("known", head)
-    if known and kind.property in ONCE and _told(tail) and all(_other(one.value, tail) for one in known):
+    if known and kind.property in ONCE and _is_identified(tail) and all(_other(one.value, tail) for one in known):
         return known[0].agreement("conflict", head)
     return StatementComparison("said")
 
 
-def _told(tail: _End) -> bool:
+def _is_identified(tail: _End) -> bool:
     return bool(tail.target) if tail.time is None else bool(_date(tail.time))
 
 
@@ -122,7 +123,7 @@ def _same(value: str, tail: _End) -> bool:
 
 
 def _other(value: str, tail: _End) -> bool:
-    """Whether the value is surely another: a date that we cannot read speaks against nothing."""
+    """Whether the value is certainly another: a date that cannot be parsed conflicts with nothing."""
     return not _same(value, tail) and (tail.time is None or bool(_date(value)))
 
 

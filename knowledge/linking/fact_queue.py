@@ -1,8 +1,9 @@
-"""Facts for readings that are shown them: looked up by the I/O lane before a reader claims the reading.
+"""Looks up the facts shown to readers, in the I/O worker, before a reader claims the reading.
 
-A reading by a checkpoint whose network takes facts begins at the stage LINK. Here it gets the facts of those whom its
-post names, kept with the reading (`results["facts"]`), and goes on to READ; where nothing can be looked up it goes on
-without, and says so once it is read. Works on the record and the local index alone, so no post waits for a service.
+A reading by a checkpoint whose network takes facts begins at the stage LINK. Here it gets the facts on the entities
+that its post names, stored with the reading (`results["facts"]`), and moves on to READ; where nothing can be looked up
+it moves on without, which its result reports. Uses the record and the local index alone, so no post waits for a
+service.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BATCH = 16
-CLAIMED_FOR = timedelta(minutes=2)  # far longer than a batch takes; a death only delays
+CLAIMED_FOR = timedelta(minutes=2)  # far longer than a batch takes; a crash only delays
 
 
 def prepare(local: tuple[Linker, LocalIndex] | None, limit: int = BATCH) -> int:
-    """Gives facts to readings that wait for them and hands them to the readers; how many. `local`: the linker over the
-    local index; without, only what the record holds is told."""
+    """Store facts with readings that wait for them and queue these for the readers; how many. `local`: the linker over
+    the local index; without it, only facts of the record are used."""
     waiting = Reading.objects.filter(stage=Reading.Stage.LINK).select_related("version")
     rows = leases.claim(waiting, limit, CLAIMED_FOR)
     for row in rows:
@@ -54,17 +55,19 @@ def prepare(local: tuple[Linker, LocalIndex] | None, limit: int = BATCH) -> int:
 
 
 def facts_of(text: str, local: tuple[Linker, LocalIndex] | None, *, recorded: bool = False) -> tuple[Fact, ...]:
-    """What is known of those whom a text names. `recorded`: by the record's entities and their links too, first."""
+    """Facts on the entities that a text names. `recorded`: by the record's entities and their links too, first."""
     places = fact_candidates.windows(text)
     by_record = _recorded(places) if recorded else {}
     known = set(by_record)
     if local is not None:
         known |= local[1].called(places)
     subjects: dict[str, Subject] = {}
-    asked = [one for one in fact_candidates.named(text, places, known) if not _take(one, by_record, subjects)]
+    unresolved = [
+        one for one in fact_candidates.named(text, places, known) if not _add_recorded(one, by_record, subjects)
+    ]
     if local is None:
         return fact_candidates.facts_about(subjects)
-    for one, subject in zip(asked, _linked(asked, local[0]), strict=True):
+    for one, subject in zip(unresolved, _linked(unresolved, local[0]), strict=True):
         if subject is not None:
             subjects[one.name] = subject
     index = local[1]
@@ -81,7 +84,7 @@ def versions_that_mention(entities: Collection[int], checkpoint: Checkpoint) -> 
 
 
 def _recorded(keys: Collection[str]) -> dict[str, Subject]:
-    """By name key, those of the record's linked entities that bear one of these names: of several none."""
+    """By name key, the record's linked entities with one of these names; none where several differ."""
     rows = EntityName.objects.filter(key__in=list(keys)).values_list("key", "entity", "entity__canonical")
     bearers: dict[str, set[int]] = {}
     for key, entity, canonical in rows:
@@ -96,23 +99,23 @@ def _recorded(keys: Collection[str]) -> dict[str, Subject]:
     return found
 
 
-def _take(one: NameInContext, by_record: Mapping[str, Subject], subjects: dict[str, Subject]) -> bool:
+def _add_recorded(one: NameInContext, by_record: Mapping[str, Subject], subjects: dict[str, Subject]) -> bool:
     subject = by_record.get(name_key(one.name))
     if subject is not None:
         subjects[one.name] = subject
     return subject is not None
 
 
-def _linked(asked: Collection[NameInContext], linker: Linker) -> list[Subject | None]:
+def _linked(mentioned: Collection[NameInContext], linker: Linker) -> list[Subject | None]:
     from knowledge.linking.candidate_ranking import Question
 
-    others = [one.name for one in asked]
+    others = [one.name for one in mentioned]
     questions = [
-        Question(one.name, "", one.around, tuple(name for name in others if name != one.name)) for one in asked
+        Question(one.name, "", one.around, tuple(name for name in others if name != one.name)) for one in mentioned
     ]
     found: list[Subject | None] = []
     for linked in linker.link(questions):
         best = linked.candidates[0].known if linked.chosen else None
-        rows = tuple((one.property, one.value, one.label, one.said_as) for one in best.facts) if best else ()
+        rows = tuple((one.property, one.value, one.label, one.source_property) for one in best.facts) if best else ()
         found.append(Subject(best.id, best.label, best.description, (), rows) if best else None)
     return found

@@ -1,4 +1,4 @@
-"""Fits the linker's weights on texts whose names were linked by hand, and says how well a linker does on others.
+"""Fits the linker's weights on texts whose names were linked by hand, and evaluates a linker on others.
 
 The texts come in MELBench's form: an object of records, each with a sentence, its mentions, and for each mention an
 entity's name and Wikidata id. A name's part in parentheses serves as its description; what describes an entity beside
@@ -18,13 +18,13 @@ import numpy as np
 
 from knowledge.linking.candidate_ranking import (
     BY_HAND,
+    CONFIDENCE_FEATURES,
     FEATURES,
-    SURE,
     Comparer,
     Floats,
     LinkWeights,
     Question,
-    sureness,
+    confidence_features,
 )
 from knowledge.linking.linker import CANDIDATES, Linker
 from knowledge.sources.local_index import LocalIndex
@@ -87,8 +87,8 @@ def entities(named: Sequence[LinkExample], described_by: Sequence[LinkExample]) 
     for row in named:
         for name, answer in zip(row.names, row.answers, strict=True):
             base, _, rest = name.partition(" (")
-            said = tuple(texts[answer])
-            found[answer] = Known(answer, base, rest.rstrip(")"), (base,), popularity=len(said), texts=said)
+            sentences = tuple(texts[answer])
+            found[answer] = Known(answer, base, rest.rstrip(")"), (base,), popularity=len(sentences), texts=sentences)
     return found
 
 
@@ -112,7 +112,7 @@ def fit(rows: Sequence[LinkExample], index: LocalIndex, known: Mapping[str, Know
     for features, gold in _groups(rows, index, known, comparer, absent):
         if len(features):
             scores = features @ ranking
-            inputs.append(sureness(features, scores))
+            inputs.append(confidence_features(features, scores))
             right.append(gold == int(np.argmax(scores)))
     return LinkWeights(ranking, _logistic(np.array(inputs), np.array(right, np.float64)))
 
@@ -130,12 +130,12 @@ def _groups(
     comparer: Comparer,
     absent: Collection[str],
 ) -> Iterator[tuple[Floats, int | None]]:
-    """For each mention its candidates' features, and which of them is meant (None: none of them)."""
+    """For each mention its candidates' features, and the index of the right one (None: none of them)."""
     for row in rows:
-        for asked, answer in zip(questions(row), row.answers, strict=True):
-            ids = [one for one in index.search(asked.name, CANDIDATES) if one not in absent]
+        for question, answer in zip(questions(row), row.answers, strict=True):
+            ids = [one for one in index.search(question.name, CANDIDATES) if one not in absent]
             candidates = [_without(known[one], row.sentence) for one in ids]
-            yield comparer.compare(asked, candidates), ids.index(answer) if answer in ids else None
+            yield comparer.compare(question, candidates), ids.index(answer) if answer in ids else None
 
 
 def _without(known: Known, sentence: str) -> Known:
@@ -170,7 +170,7 @@ def _logistic(inputs: Floats, right: Floats) -> Floats:
         total = -(right * np.log(predicted + 1e-12) + (1 - right) * np.log(1 - predicted + 1e-12)).sum()
         return float(total + 0.5 * weights @ weights), inputs.T @ (predicted - right) + weights
 
-    found: Floats = minimize(loss, np.zeros(len(SURE)), jac=True, method="L-BFGS-B").x
+    found: Floats = minimize(loss, np.zeros(len(CONFIDENCE_FEATURES)), jac=True, method="L-BFGS-B").x
     return found
 
 
@@ -179,7 +179,7 @@ class LinkScore:
     """Shares of mentions that went to the right entity; of those with several candidates too, each beside a baseline
     that takes the candidate with the shortest name. NIL: precision, recall and F1 are of "none of them".
 
-    `sure` and `held`, of each mention with candidates: how sure the best one was, and whether it was the right one.
+    `confidences` and `correct`, of each mention with candidates: the confidence of the best, and whether it was right.
     """
 
     mentions: int = 0
@@ -189,29 +189,29 @@ class LinkScore:
     baseline: int = 0
     several_baseline: int = 0
     nil_right: int = 0
-    nil_said: int = 0
+    nil_predicted: int = 0
     nil_true: int = 0
     exact_right: int = 0
-    exact_said: int = 0
-    sure: list[float] = field(default_factory=list)
-    held: list[bool] = field(default_factory=list)
+    exact_predicted: int = 0
+    confidences: list[float] = field(default_factory=list)
+    correct: list[bool] = field(default_factory=list)
 
     def nil_f1(self, exact: bool = False) -> float:
-        right, said = (self.exact_right, self.exact_said) if exact else (self.nil_right, self.nil_said)
-        return 2 * right / max(1, said + self.nil_true)
+        right, predicted = (self.exact_right, self.exact_predicted) if exact else (self.nil_right, self.nil_predicted)
+        return 2 * right / max(1, predicted + self.nil_true)
 
 
 def measure(rows: Sequence[LinkExample], linker: Linker, index: LocalIndex, absent: Collection[str] = ()) -> LinkScore:
-    """With `absent` entities the index lacks them: mentions of theirs are NIL. Without, every mention gets its best
-    candidate whatever the sureness."""
+    """Score a linker. With `absent` entities, which the index lacks, their mentions are NIL. Without, every mention
+    gets its best candidate whatever the confidence."""
     score = LinkScore()
     for row in rows:
         for linked, answer in zip(linker.link(questions(row)), row.answers, strict=True):
             ids = [one.known.id for one in linked.candidates]
-            _count(score, linked.asked.name, ids, linked.chosen, answer, absent, linked.candidates)
+            _count(score, linked.question.name, ids, linked.chosen, answer, absent, linked.candidates)
             if ids:
-                score.sure.append(linked.sure)
-                score.held.append(ids[0] == answer)
+                score.confidences.append(linked.confidence)
+                score.correct.append(ids[0] == answer)
     return score
 
 
@@ -233,7 +233,7 @@ def _count(
         score.several_baseline += simple
     nil = answer in absent
     score.nil_true += nil
-    score.nil_said += not chosen
+    score.nil_predicted += not chosen
     score.nil_right += nil and not chosen
-    score.exact_said += not exact
+    score.exact_predicted += not exact
     score.exact_right += nil and not exact

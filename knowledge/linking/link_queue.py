@@ -1,8 +1,8 @@
-"""What entities are in Wikidata: looked up by the link lane, decided by editors, shown in the graph.
+"""Links entities to Wikidata: by the link queue, corrected by editors, shown in the graph.
 
-A row of `Link` is made with its entity and is due until it was looked up. The lane claims due rows by moving their time
-on, so that a worker's death only delays them; looking an entity up twice gives the same row. Two entities of one type
-that are surely one thing there become one here, unless an editor has parted them.
+A row of `Link` is created with its entity and is due until it was looked up. Due rows are claimed by moving their time
+on, so that a worker's crash only delays them; looking an entity up twice gives the same row. Two entities of one type
+that are linked to one entry with high confidence are merged, unless an editor has split them.
 """
 
 from __future__ import annotations
@@ -32,46 +32,46 @@ if TYPE_CHECKING:
 
 BATCH = 40
 CLAIMED_FOR = timedelta(minutes=15)  # far longer than a batch takes
-TRIED_AGAIN_AFTER = timedelta(minutes=1)
+RETRY_AFTER = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(days=1)
 UNLINKED = frozenset({"time", "number"})
 AROUND = 250  # code points before and after a mention that are compared
 PLACES = 3  # mentions of an entity, of as many posts, whose words are compared
 OTHERS = 20
-KEPT_WHOLE = 10  # candidates, with their facts; the rest with name and score, and more is asked for when one is chosen
+KEPT_WHOLE = 10  # candidates with their facts; the rest with name and score, more is requested when one is chosen
 FACTS = 200
-MERGED_FROM = 0.8  # how sure both links must be for two entities to be made one
+MERGE_THRESHOLD = 0.8  # confidence of both links from which two entities are merged
 
 
 @dataclass(slots=True)
 class LookedUp:
-    """What a batch did."""
+    """The counts of a batch of look-ups."""
 
     linked: int = 0
     nil: int = 0
     merged: int = 0
     failed: int = 0
-    entities: set[int] = field(default_factory=set)  # of which something else is known now
+    entities: set[int] = field(default_factory=set)  # whose link changed
 
     def __bool__(self) -> bool:
         return bool(self.linked or self.nil or self.failed)
 
 
 def due(entities: Iterable[int]) -> None:
-    """New entities' rows: to be looked up. In the transaction that makes the entities."""
+    """Queue new entities for linking, in the transaction that creates them."""
     now = timezone.now()
     Link.objects.bulk_create([Link(entity_id=pk, due_at=now) for pk in entities], ignore_conflicts=True)
 
 
 def look_up(linker: Linker, source: str, limit: int = BATCH, encyclopedias: Sequence[Encyclopedia] = ()) -> LookedUp:
-    """Looks up what is due, at most `limit`, and learns more of what is linked. Raises nothing for one entity's sake:
-    its error stays in its row, and it is looked up again later; likewise where a service was away."""
+    """Link at most `limit` due entities, and fetch details on those linked. One entity's error is not raised: it is
+    stored in its row, and the entity is looked up again later; likewise where a service was unavailable."""
     rows = leases.claim(Link.objects.select_related("entity"), limit, CLAIMED_FOR)
-    asked = _asked([row.entity for row in rows])
+    questions = _questions([row.entity for row in rows])
     done = LookedUp()
     for row in rows:
         try:
-            _look_up_one(row, asked.get(row.entity_id), linker, source, encyclopedias, done)
+            _look_up_one(row, questions.get(row.entity_id), linker, source, encyclopedias, done)
         except Exception as error:
             _fail(row, error)
             done.failed += 1
@@ -98,12 +98,12 @@ def _look_up_one(
 
 
 def degraded() -> QuerySet[Link]:
-    """The links that a source was away for, or that failed: what they show is not all that could be known."""
+    """The links with an error: a source was unavailable, or the look-up failed, so they are incomplete."""
     return Link.objects.exclude(error="")
 
 
 def again(entities: Iterable[int] | None = None) -> int:
-    """Makes links due that nobody decided: after another index, say; how many."""
+    """Make links due again that no editor decided, for example after a new index was built; how many."""
     rows = Link.objects.filter(by__isnull=True)
     if entities is not None:
         rows = rows.filter(entity__in=entities)
@@ -111,7 +111,7 @@ def again(entities: Iterable[int] | None = None) -> int:
 
 
 def decide(entity: Entity, target: str, by: audit_log.Who) -> None:
-    """An editor's word on what the entity is: one of its candidates, or "" for none of them. Raises ValueError."""
+    """Set an editor's choice of the entity's link: one of its candidates, or "" for none. Raises ValueError."""
     with transaction.atomic():
         row = Link.objects.select_for_update().get_or_create(entity=entity)[0]
         chosen = next((one for one in row.candidates if one["id"] == target), None)
@@ -120,7 +120,7 @@ def decide(entity: Entity, target: str, by: audit_log.Who) -> None:
         before, row.target, row.by_id = row.target, target, by.pk if by else None
         row.label, row.description = (chosen["label"], chosen["description"]) if chosen else ("", "")
         row.addresses, row.facts = (chosen["addresses"], chosen["facts"]) if chosen else ({}, [])
-        # What services know of another entity is still to be asked.
+        # The details of another target have yet to be fetched.
         row.categories, row.abstract = ([], "") if target != before else (row.categories, row.abstract)
         row.sure, row.due_at = 1.0, timezone.now() if target else None
         row.save()
@@ -128,7 +128,7 @@ def decide(entity: Entity, target: str, by: audit_log.Who) -> None:
         mark(entity)
 
 
-def _asked(entities: Sequence[Entity]) -> dict[int, Question]:
+def _questions(entities: Sequence[Entity]) -> dict[int, Question]:
     """The question for each entity that a current reading mentions: its name, and the words of its first posts."""
     from knowledge.linking.candidate_ranking import Question
 
@@ -174,7 +174,7 @@ def _keep(row: Link, linked: LinkResult | None, source: str, done: LookedUp, lea
             return
         before, shown = held.target, _shown(held)
         chosen = candidates[0] if linked and linked.chosen else None
-        held.target, held.sure = (chosen or {}).get("id", ""), linked.sure if linked else 0.0
+        held.target, held.sure = (chosen or {}).get("id", ""), linked.confidence if linked else 0.0
         held.source = (linked.source if linked else "") or source
         held.label, held.description = (chosen or {}).get("label", ""), (chosen or {}).get("description", "")
         held.addresses, held.facts = (chosen or {}).get("addresses", {}), (chosen or {}).get("facts", [])
@@ -186,12 +186,12 @@ def _keep(row: Link, linked: LinkResult | None, source: str, done: LookedUp, lea
             done.entities.add(row.entity_id)
     done.linked += bool(held.target)
     done.nil += not held.target
-    if held.target and held.sure >= MERGED_FROM:
-        done.merged += _unite(held)
+    if held.target and held.sure >= MERGE_THRESHOLD:
+        done.merged += _merge_same_links(held)
 
 
 def _keep_learned(row: Link, known: Known | None, learned: Learned) -> None:
-    """For a link that somebody decided: only what is known of its target. `known`: by the sources of candidates, where
+    """Store details for a link that an editor decided. `known`: from the sources of candidates, where
     the chosen one was kept without facts."""
     with transaction.atomic():
         held = Link.objects.select_for_update().filter(pk=row.pk, target=row.target, by__isnull=False).first()
@@ -205,14 +205,14 @@ def _keep_learned(row: Link, known: Known | None, learned: Learned) -> None:
 
 
 def _shown(held: Link) -> tuple[Any, ...]:
-    """What graphs and pages show of a link."""
+    """The parts of a link that graphs and pages show."""
     about = (held.target, held.description, held.abstract, held.categories, held.facts, held.addresses)
     return about if held.target else ()
 
 
 def _take_in(held: Link, learned: Learned, *, fresh: bool) -> None:
-    """What services said; where one was away, the row stays due and what it said before stays too, of the same
-    target."""
+    """Merge services' details into a link; where a service was unavailable, the row stays due and keeps what it had, if
+    the target is the same."""
     about = learned.about
     held.facts = enrichment.with_names(held.facts, about.facts)
     held.addresses = {**about.links, **held.addresses}
@@ -248,13 +248,13 @@ def _fail(row: Link, error: Exception) -> None:
 
 
 def _next_try(row: Link) -> datetime:
-    return timezone.now() + min(LONGEST_WAIT, TRIED_AGAIN_AFTER * 2 ** min(row.attempts, 12))
+    return timezone.now() + min(LONGEST_WAIT, RETRY_AFTER * 2 ** min(row.attempts, 12))
 
 
-def _unite(link: Link) -> int:
-    """Makes the entity one with the oldest that is surely the same there; how many went into it. None are, where
-    somebody has parted any of them."""
-    same = Link.objects.filter(target=link.target, sure__gte=MERGED_FROM, entity__type=link.entity.type)
+def _merge_same_links(link: Link) -> int:
+    """Merge entities with the same link into the oldest; how many were merged. None are, where an editor has split any
+    of them."""
+    same = Link.objects.filter(target=link.target, sure__gte=MERGE_THRESHOLD, entity__type=link.entity.type)
     rows = same.filter(entity__canonical__isnull=True).order_by("entity").select_related("entity")
     entities = [one.entity for one in rows]
     if len(entities) < 2 or auto_merge.parted({one.pk for one in entities}):
@@ -267,7 +267,7 @@ def _unite(link: Link) -> int:
 
 
 def mark(entity: Entity) -> None:
-    """The entity, and its statements that can be compared with what is known of it."""
+    """Mark the entity and its statements that can be compared with its facts."""
     one = projection_queue.with_survivors(Entity.objects.filter(pk=entity.pk))
     members = Entity.objects.filter(Q(pk__in=one.values("pk")) | Q(canonical__in=one.values("pk")))
     ends = Q(head__in=members.values("pk")) | Q(tail__in=members.values("pk"))

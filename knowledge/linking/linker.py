@@ -1,4 +1,4 @@
-"""From the names of a post to entities of knowledge sources, or to none (NIL), with every candidate kept.
+"""Links the names of a post to entities of knowledge sources, or to none (NIL), and keeps every candidate.
 
     Linker.shipped([LocalIndex(path)]).link(names)
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from knowledge.entities import names
-from knowledge.linking.candidate_ranking import RARITY, Comparer, LinkWeights, Question, sureness
+from knowledge.linking.candidate_ranking import RARITY, Comparer, LinkWeights, Question, confidence_features
 from knowledge.linking.text_similarity import ContextEncoder
 from knowledge.sources.protocol import Known, Source
 
@@ -31,64 +31,64 @@ class RankedCandidate:
 
 @dataclass(frozen=True, slots=True)
 class LinkResult:
-    """`chosen` is the best candidate's id where `sure` reaches the threshold, else "" (NIL). Best candidate first."""
+    """`chosen`: the best candidate's id where `confidence` reaches the threshold, else "" (NIL). Best one first."""
 
-    asked: Question
+    question: Question
     candidates: tuple[RankedCandidate, ...]
-    sure: float
+    confidence: float
     chosen: str
-    through: str = ""  # the longer name of the post whose link this is
-    source: str = ""  # whose candidates these are
+    through: str = ""  # the longer name of the post that this link was found by
+    source: str = ""  # the source of the candidates
 
 
 class Linker:
-    """Asks its sources in their order until one has an entity that is surely meant."""
+    """Searches its sources in their order until one has a candidate that reaches the threshold."""
 
     def __init__(self, sources: Sequence[Source], comparer: Comparer, weights: LinkWeights) -> None:
         self._sources, self._comparer, self._weights = sources, comparer, weights
 
     @classmethod
     def shipped(cls, sources: Sequence[Source]) -> Linker:
-        """With the weights that ship. Raises context.ContextMissing."""
+        """With the weights that ship. Raises ContextMissing."""
         return cls(sources, Comparer(ContextEncoder(np.load(RARITY).astype(np.float32))), LinkWeights.load())
 
-    def link(self, asked: Sequence[Question]) -> list[LinkResult]:
-        """One answer for each name of a post, in their order. Raises SourceUnavailable."""
-        by_key = {names.name_key(one.name): one for one in asked if one.type == "person"}
+    def link(self, questions: Sequence[Question]) -> list[LinkResult]:
+        """One result for each name of a post, in their order. Raises SourceUnavailable."""
+        by_key = {names.name_key(one.name): one for one in questions if one.type == "person"}
         longer = names.longer(by_key)
-        found = {one: self._link(one) for one in asked}
-        return [self._through(one, longer, by_key, found) for one in asked]
+        found = {one: self._link(one) for one in questions}
+        return [self._through(one, longer, by_key, found) for one in questions]
 
     def known(self, target: str) -> Known | None:
-        """What the first of its sources that knows this entity says of it. Raises SourceUnavailable."""
+        """The entity as described by the first source that has it. Raises SourceUnavailable."""
         for source in self._sources:
             if found := source.describe([target]).get(target):
                 return found
         return None
 
-    def _link(self, asked: Question) -> LinkResult:
-        best = LinkResult(asked, (), 0.0, "")
+    def _link(self, question: Question) -> LinkResult:
+        best = LinkResult(question, (), 0.0, "")
         for source in self._sources:
-            found = self._ranked(asked, _candidates(source, asked), source.name)
+            found = self._ranked(question, _candidates(source, question), source.name)
             if found.chosen:
                 return found
-            best = found if found.candidates and found.sure >= best.sure else best
+            best = found if found.candidates and found.confidence >= best.confidence else best
         return best
 
-    def _ranked(self, asked: Question, candidates: list[Known], source: str) -> LinkResult:
+    def _ranked(self, question: Question, candidates: list[Known], source: str) -> LinkResult:
         if not candidates:
-            return LinkResult(asked, (), 0.0, "")
-        features = self._comparer.compare(asked, candidates)
+            return LinkResult(question, (), 0.0, "")
+        features = self._comparer.compare(question, candidates)
         scores = features @ self._weights.ranking
         shares = np.exp(scores - scores.max())
         shares /= shares.sum()
-        sure = 1 / (1 + float(np.exp(-(sureness(features, scores) @ self._weights.sure))))
+        confidence = 1 / (1 + float(np.exp(-(confidence_features(features, scores) @ self._weights.confidence))))
         ranked = [
             RankedCandidate(candidates[i], float(scores[i]), float(shares[i]))
             for i in np.argsort(-scores, kind="stable")
         ]
-        chosen = ranked[0].known.id if sure >= self._weights.threshold else ""
-        return LinkResult(asked, tuple(ranked), sure, chosen, source=source)
+        chosen = ranked[0].known.id if confidence >= self._weights.threshold else ""
+        return LinkResult(question, tuple(ranked), confidence, chosen, source=source)
 
     @staticmethod
     def _through(
@@ -98,16 +98,16 @@ class Linker:
         if whole is None:
             return found[one]
         chief = found[by_key[whole]]
-        return LinkResult(one, chief.candidates, chief.sure, chief.chosen, chief.asked.name, chief.source)
+        return LinkResult(one, chief.candidates, chief.confidence, chief.chosen, chief.question.name, chief.source)
 
 
-def _candidates(source: Source, asked: Question) -> list[Known]:
-    ids = source.search(asked.name, CANDIDATES)
+def _candidates(source: Source, question: Question) -> list[Known]:
+    ids = source.search(question.name, CANDIDATES)
     known = source.describe(ids) if ids else {}
-    return [known[one] for one in ids if one in known and _may_be(asked.type, known[one])]
+    return [known[one] for one in ids if one in known and _may_be(question.type, known[one])]
 
 
 def _may_be(entity_type: str, known: Known) -> bool:
-    """A person is nothing else, and nothing else is a person; the other types are not told apart so surely."""
+    """Whether types agree: persons and others exclude each other; the other types are not distinguished so reliably."""
     persons = {"person" in known.types, entity_type == "person"}
     return not known.types or not entity_type or len(persons) == 1

@@ -1,4 +1,4 @@
-"""The linker in use, over the sources that KNOWLEDGE names, and the services that tell more of what is linked.
+"""The linker over the sources that KNOWLEDGE names, and the services that give details on linked entities.
 
 The index is DATA_DIR's where one was built, else the small one that ships for the samples.
 """
@@ -39,8 +39,8 @@ def index_path() -> Path:
 
 
 def linker(send: Send) -> Linker | None:
-    """None where no source can be asked or the vectors are missing; that is logged. Another index is noticed. `send`
-    is used for services alone."""
+    """None where no source is available or the vectors are missing; that is logged. A new index is loaded. `send` is
+    used for services alone."""
     global _in_use
     from knowledge.linking.linker import Linker
     from knowledge.linking.text_similarity import ContextMissing
@@ -61,8 +61,8 @@ def linker(send: Send) -> Linker | None:
 
 
 def local() -> tuple[Linker, LocalIndex] | None:
-    """The linker over the local index alone, and the index: for what may wait for no service. None as for `linker`, and
-    where KNOWLEDGE does not name the index."""
+    """The linker over the local index alone, and the index: for work that may not wait for a service. None as for
+    `linker`, and where KNOWLEDGE does not name the index."""
     global _local_in_use
     from knowledge.linking.linker import Linker
     from knowledge.linking.text_similarity import ContextMissing

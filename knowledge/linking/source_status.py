@@ -1,4 +1,4 @@
-"""How the sources that KNOWLEDGE names stand, for people. Nobody is asked: what is told is how they answered last."""
+"""The state of the sources that KNOWLEDGE names, for people: from their last answers, without any request."""
 
 from __future__ import annotations
 
@@ -21,22 +21,24 @@ BUILD = "Few entities can be linked. Build a larger index with `manage.py build_
 @dataclass(frozen=True, slots=True)
 class SourceState:
     state: Literal["there", "missing", "wrong"]
-    says: str
-    costs: str = ""
+    message: str
+    consequences: str = ""
 
 
 def standing() -> SourceState:
-    told = [_index() if source == linker_from_settings.NAME else _service(source) for source in settings.KNOWLEDGE]
-    told += _away()
-    worst = max((one.state for one in told), key=("there", "missing", "wrong").index)
-    costs = dict.fromkeys(one.costs for one in told if one.costs)
-    return SourceState(worst, " ".join(one.says for one in told), " ".join(costs))
+    states = [_index() if source == linker_from_settings.NAME else _service(source) for source in settings.KNOWLEDGE]
+    states += _away()
+    worst = max((one.state for one in states), key=("there", "missing", "wrong").index)
+    consequences = dict.fromkeys(one.consequences for one in states if one.consequences)
+    return SourceState(worst, " ".join(one.message for one in states), " ".join(consequences))
 
 
 def _index() -> SourceState:
     if not linker_from_settings.index_path().is_file():
-        costs = BUILD if settings.KNOWLEDGE == (linker_from_settings.NAME,) else ""
-        return SourceState("missing" if costs else "there", "The local index covers only the sample posts.", costs)
+        consequences = BUILD if settings.KNOWLEDGE == (linker_from_settings.NAME,) else ""
+        return SourceState(
+            "missing" if consequences else "there", "The local index covers only the sample posts.", consequences
+        )
     try:
         size = LocalIndex(linker_from_settings.index_path()).size()
         return SourceState("there", f"The local index has {size:,} entities.")
@@ -50,17 +52,17 @@ def _service(source: str) -> SourceState:
         "dbpedia": ("DBpedia", settings.DBPEDIA_SPARQL_URL),
     }[source]
     unnamed = source == "wikidata" and not settings.CONTACT_URL
-    says = f"{name} is used at {urlsplit(address).netloc}."
-    return SourceState("wrong", says, CONTACT) if unnamed else SourceState("there", says)
+    message = f"{name} is used at {urlsplit(address).netloc}."
+    return SourceState("wrong", message, CONTACT) if unnamed else SourceState("there", message)
 
 
 def _away() -> list[SourceState]:
     waiting = Link.objects.exclude(error="").count()
-    costs = f"{waiting} entities have incomplete links and are retried automatically; everything else continues."
+    consequences = f"{waiting} entities have incomplete links and are retried automatically; everything else continues."
     troubled = KnowledgeService.objects.filter(open_until__gt=timezone.now()).exclude(error="").order_by("name")
     return [
         SourceState(
-            "missing", f"{one.name} is unavailable and retried at {one.open_until:%H:%M} UTC: {one.error}", costs
+            "missing", f"{one.name} is unavailable and retried at {one.open_until:%H:%M} UTC: {one.error}", consequences
         )
         for one in troubled
     ]

@@ -1,4 +1,4 @@
-"""How much two short texts are about the same: vectors of their words, without a network.
+"""The similarity of two short texts by vectors of their words, without a network.
 
 A text's vector is the mean of its word pieces' input vectors in the shipped text encoder, each weighted by how rare
 the piece is and freed of what all have in common (after Arora, Liang and Ma: A Simple but Tough-to-Beat Baseline for
@@ -25,7 +25,7 @@ Vector = NDArray[np.float32]
 
 
 class ContextMissing(Exception):
-    """The package with the encoder's vectors is not there."""
+    """The package with the encoder's vectors is missing."""
 
 
 class ContextEncoder:

@@ -1,4 +1,4 @@
-"""The tables of what is known: Django finds them here."""
+"""The models of the record: Django finds them here."""
 
 from knowledge.models.depictions import Depiction, DepictionReview
 from knowledge.models.knowledge_services import KnowledgeService, ServiceAnswer

@@ -1,4 +1,4 @@
-"""Who is shown where in a post's pictures, and what editors say of it."""
+"""Depictions of entities in a post's pictures, and editors' verdicts on them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from django.db.models import Q
 
 
 class Depiction(models.Model):
-    """One reading says that a mention's entity is shown in a region of a picture of its post.
+    """One reading's claim that a region of a picture of its post shows a mention's entity.
 
     `picture`: the SHA-256 of the picture as it was fetched, "" where the reader did not know it; `image`: which of the
-    post's pictures it was. `box`: [x, y, w, h], shares of the upright picture. `grounded`: joined by the mention's type
-    and the region's class, not told by a network.
+    post's pictures it was. `box`: [x, y, w, h], shares of the upright picture. `grounded`: matched by the mention's
+    type and the region's class, without a network's answer.
     """
 
     public_id = models.UUIDField(unique=True, editable=False)
@@ -35,7 +35,7 @@ class Depiction(models.Model):
 
 
 class DepictionReview(models.Model):
-    """An editor's verdict on whether a part of a post's picture shows an entity. It holds for every reading of the
+    """An editor's verdict on whether a region of a post's picture shows an entity. It holds for every reading of the
     post: for the same picture, by its content, and a box that is mostly the same."""
 
     class Verdict(models.TextChoices):

@@ -1,4 +1,4 @@
-"""How services of knowledge answer, and what they answered. A part of `models`, from where it is imported."""
+"""The state of knowledge services and their cached answers. A part of `models`, from where it is imported."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from django.db import models
 
 
 class KnowledgeService(models.Model):
-    """How a service of knowledge has answered of late, by host: its circuit. While `open_until` lies ahead, nobody
-    asks it."""
+    """The circuit breaker of a knowledge service, by host. While `open_until` lies ahead, no request is sent to it."""
 
     host = models.CharField(max_length=300, unique=True)
     name = models.CharField(max_length=60)
@@ -22,7 +21,7 @@ class KnowledgeService(models.Model):
 
 
 class ServiceAnswer(models.Model):
-    """What a service answered, as we read it, and when; `key` is the SHA-256 of the address that was asked."""
+    """A cached answer of a service, as parsed, and its time; `key` is the SHA-256 of the requested address."""
 
     key = models.CharField(max_length=64, unique=True)
     service = models.CharField(max_length=300)

@@ -1,4 +1,4 @@
-"""What is known and where it came from: mentions, entities, statements, the assertions that support them, reviews."""
+"""The record: mentions, entities, statements, the assertions that support them, reviews, and graph updates."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class EntityName(models.Model):
 
 
 class EntitySpelling(models.Model):
-    """How else the name may be spelt that leads to an entity; `key` as `spelling_variants.stored` gives it."""
+    """Another spelling of the name that leads to an entity; `key` as `spelling_variants.stored` gives it."""
 
     entity = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="spellings")
     key = models.CharField(max_length=510, db_index=True)
@@ -67,9 +67,9 @@ class EntitySpelling(models.Model):
 
 
 class Mention(models.Model):
-    """A span of a version's text, with the type as read. `entity` is what it was resolved to, before any merge.
+    """A span of a version's text, with the type as read. `entity` is the one that it was resolved to, before any merge.
 
-    `resolved`: what its name led to, where an editor's split made it another; else null.
+    `resolved`: the entity that its name leads to, where an editor's split assigned it to another; else null.
     """
 
     reading = models.ForeignKey(Reading, on_delete=models.CASCADE, related_name="mentions")
@@ -111,7 +111,7 @@ class Statement(models.Model):
 
 
 class Assertion(models.Model):
-    """One reading says one statement, at one place. Head and tail mentions keep the order that was read.
+    """The claim of one statement by one reading at one place. Head and tail mentions keep the order that was read.
 
     `score_without_image`: the score of the same pair with the picture masked; null where no picture was read.
     `asserted_at` is the post's time of publication; `valid_from` and `valid_to` stay empty until read from the text.
@@ -142,7 +142,7 @@ class Assertion(models.Model):
 
 
 class Evidence(models.Model):
-    """What an assertion rests on: words of the text, a region of a picture, or a fact."""
+    """The evidence of an assertion: words of the text, a region of a picture, or a fact."""
 
     class Kind(models.TextChoices):
         WORD = "word", "words"
@@ -162,10 +162,10 @@ class Evidence(models.Model):
 
 
 class Link(models.Model):
-    """What an entity is in a knowledge source: `target` is Wikidata's id, "" where it is none of theirs (NIL).
+    """The link of an entity to an entry of a knowledge base: `target` is Wikidata's id, "" where no entry fits (NIL).
 
-    Made with its entity, and due until it has been looked up; every candidate is kept with its score, for editors.
-    `by` is who decided; where nobody did, the linker chose, and may choose anew.
+    Created with its entity, and due until it has been looked up; every candidate is kept with its score, for editors.
+    `by` is the editor who decided; where it is null, the linker chose, and may choose again.
     """
 
     entity = models.OneToOneField(Entity, on_delete=models.CASCADE, related_name="link")
@@ -190,7 +190,7 @@ class Link(models.Model):
 
 
 class Review(models.Model):
-    """An editor's verdict on a statement in a post: holds for every reading of it, follows edits by its quotes.
+    """An editor's verdict on a statement in a post: holds for every reading of the post, follows edits by its quotes.
 
     `quotes`: for head and tail the exact words with 32 characters before and after. `lost`: the words are gone.
     """
@@ -221,9 +221,9 @@ class Review(models.Model):
 
 
 class Merge(models.Model):
-    """Entities made one. `former`: what each row pointed to ({entity id: canonical id or null}), for the undo.
+    """A merge of entities. `former`: what each row pointed to ({entity id: canonical id or null}), for the undo.
 
-    While `marked < wanted` not all units that it touches are marked yet: of many, the projectors mark them.
+    While `marked < wanted` not all graph updates that it touches are marked yet: of many, the projectors mark them.
     """
 
     survivor = models.ForeignKey(Entity, on_delete=models.PROTECT, related_name="merges")
@@ -244,7 +244,7 @@ class Merge(models.Model):
 
 
 class Projection(models.Model):
-    """One unit of one store: it is behind while `done < wanted`. Its key is a public id."""
+    """One graph update for one store: it is stale while `done < wanted`. Its key is a public id."""
 
     class Kind(models.TextChoices):
         POST = "post", "post"
@@ -273,10 +273,10 @@ class Projection(models.Model):
 
 
 class ProjectorLock(models.Model):
-    """Who projects into a store: one at a time, or an older graph could land last and stay.
+    """The lock of a store's projector: one at a time, or an older graph could be written last and stay.
 
-    `identity`: what the store that was last written to calls itself. One that calls itself otherwise was wiped or is
-    another, and gets everything. `fence`: the number of the last turn; a store refuses what an earlier one still sends.
+    `identity`: the name that the store that was last written to keeps. A store with another name was wiped or replaced,
+    and gets everything. `fence`: the number of the last turn; a store refuses late requests of an earlier one.
     """
 
     store = models.CharField(max_length=20, unique=True)
@@ -290,7 +290,7 @@ class ProjectorLock(models.Model):
 
 
 class Event(models.Model):
-    """Who changed what, when, from what to what."""
+    """An entry of the audit log: who changed what, when, from what to what."""
 
     at = models.DateTimeField(auto_now_add=True, db_index=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
@@ -331,7 +331,8 @@ class SavedQuery(models.Model):
 
 
 class Split(models.Model):
-    """Mentions of `origin` that an editor moved to `target`, post by post: the two are not one. Never joined by us."""
+    """An entity split: mentions of `origin` that an editor assigned to `target`, post by post. The two are never merged
+    automatically."""
 
     origin = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="splits")
     target = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="split_from")
@@ -344,7 +345,7 @@ class Split(models.Model):
 
 
 class Parting(models.Model):
-    """In this post, what resolves to `entity` means `target`: of a split in force, for each reading to come too."""
+    """In this post, mentions that resolve to `entity` mean `target`, in later readings too; part of an active split."""
 
     split = models.ForeignKey(Split, on_delete=models.CASCADE, related_name="partings")
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="partings")

@@ -1,4 +1,4 @@
-"""What relations are called on pages. The graph, the API and the ontology keep Wikidata's labels."""
+"""The names of relations on pages. The graph, the API and the ontology keep Wikidata's labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SHACL shapes: what every post's graph and every entity in RDF looks like. `shapes.ttl` is made from these."""
+"""SHACL shapes of the graph of every post and of every entity. `shapes.ttl` is generated from these."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ kg:ReadingShape a sh:NodeShape ;
     sh:property [ sh:path prov:endedAtTime ; sh:maxCount 1 ; sh:datatype xsd:dateTime ] .
 
 kg:AssertionShape a sh:NodeShape ;
-    rdfs:comment "One place where a post says a statement, with its provenance; without a score an editor's alone." ;
+    rdfs:comment "The claim of a statement at one place of a post; without a score it is an editor's alone." ;
     sh:targetClass rdf:Statement ;
     sh:property [ sh:path rdf:subject ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] ;
     sh:property [ sh:path rdf:predicate ; sh:minCount 1 ; sh:maxCount 1 ; sh:in ({relations}) ] ;
@@ -65,7 +65,7 @@ kg:AssertionShape a sh:NodeShape ;
     ) .
 
 kg:DepictionShape a sh:NodeShape ;
-    rdfs:comment "That a part of a post's picture shows an entity, with the words that name it." ;
+    rdfs:comment "The claim that a region of a post's picture shows an entity, with the words that name it." ;
     sh:targetClass kg:Depiction ;
     sh:property [ sh:path kg:region ; sh:minCount 1 ; sh:maxCount 1 ; sh:class schema:ImageObject ] ;
     sh:property [ sh:path schema:about ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] ;
@@ -81,7 +81,7 @@ kg:DepictionShape a sh:NodeShape ;
     sh:property [ sh:path prov:wasGeneratedBy ; sh:minCount 1 ; sh:maxCount 1 ; sh:class prov:Activity ] .
 
 kg:PictureShape a sh:NodeShape ;
-    rdfs:comment "A picture of a post, or a part of one: a media fragment in percent of the upright picture." ;
+    rdfs:comment "A picture of a post, or a region of one: a media fragment in percent of the upright picture." ;
     sh:targetClass schema:ImageObject ;
     sh:nodeKind sh:IRI ;
     sh:pattern "/picture/[0-9]+(#xywh=percent:[0-9.]+,[0-9.]+,[0-9.]+,[0-9.]+)?$" ;
@@ -90,7 +90,7 @@ kg:PictureShape a sh:NodeShape ;
     sh:property [ sh:path kg:depicts ; sh:nodeKind sh:IRI ] .
 
 kg:ComparisonShape a sh:NodeShape ;
-    rdfs:comment "How a statement stands to what a source says of one of its ends, with the source's fact beside it." ;
+    rdfs:comment "The comparison of a statement with a source's fact on one of its ends, with that fact." ;
     sh:targetClass kg:Comparison ;
     sh:property [ sh:path kg:comparedSubject ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] ;
     sh:property [ sh:path kg:comparedRelation ; sh:minCount 1 ; sh:maxCount 1 ; sh:in ({relations}) ] ;
@@ -102,7 +102,7 @@ kg:ComparisonShape a sh:NodeShape ;
     sh:property [ sh:path prov:wasDerivedFrom ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] .
 
 kg:KnownFactsShape a sh:NodeShape ;
-    rdfs:comment "A graph of what a source says of an entity: of whom, and from where." ;
+    rdfs:comment "A graph of a source's facts on an entity, with the entity and the source." ;
     sh:targetClass kg:KnownFacts ;
     sh:property [ sh:path schema:about ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] ;
     sh:property [ sh:path dcterms:source ; sh:minCount 1 ; sh:datatype xsd:string ] ;
@@ -111,7 +111,7 @@ kg:KnownFactsShape a sh:NodeShape ;
 
 
 def turtle() -> str:
-    """`shapes.ttl`: made from the labels and the shapes above."""
+    """`shapes.ttl`, generated from the labels and the shapes above."""
     from extraction.labels import ENTITY_TYPES, RELATIONS
 
     classes = [_short(vocabulary.type_iri(key)) for key in sorted(ENTITY_TYPES)]
@@ -122,7 +122,7 @@ def turtle() -> str:
         .replace("{strings}", "[ sh:datatype xsd:string ] [ sh:datatype rdf:langString ]")
     )
     prefixes = "".join(f"@prefix {name}: <{iri}> .\n" for name, iri in {**PREFIXES, "sh": SHACL}.items())
-    return f"# Made by `manage.py ontology`; a test holds what is written against it.\n{prefixes}{body}"
+    return f"# Made by `manage.py ontology`; a test validates the graph against it.\n{prefixes}{body}"
 
 
 def _short(iri: str) -> str:

@@ -1,6 +1,6 @@
-"""How the record is named in RDF: IRIs, the vocabularies used, and our own ontology, made from `extraction.labels`.
+"""The RDF terms of the record: IRIs, the vocabularies used, and our own ontology, generated from `extraction.labels`.
 
-Here, and only here, head and tail become subject and object. IRIs of posts, entities and assertions begin with
+Only here do head and tail become subject and object. IRIs of posts, entities and assertions begin with
 BASE_IRI; the ontology's namespace is the same in every installation.
 """
 
@@ -24,7 +24,7 @@ PROV = "http://www.w3.org/ns/prov#"
 SCHEMA = "https://schema.org/"
 DCTERMS = "http://purl.org/dc/terms/"
 WIKIDATA = "http://www.wikidata.org/entity/"
-DIRECT = "http://www.wikidata.org/prop/direct/"  # Wikidata's own properties: what it says is never taken for said here
+DIRECT = "http://www.wikidata.org/prop/direct/"  # Wikidata's own properties, for its facts alone
 
 PREFIXES = {
     "kg": NAMESPACE,
@@ -40,7 +40,7 @@ PREFIXES = {
     "wdt": DIRECT,
 }
 
-# What our own properties of an assertion say, and what their values are; the rest is RDF, PROV-O and schema.org.
+# Our own properties of an assertion: label, comment, datatype; the rest is RDF, PROV-O and schema.org.
 ASSERTION_TERMS: dict[str, tuple[str, str, str]] = {
     "score": ("score", "The confidence of the reader, from 0 to 1, calibrated.", "decimal"),
     "scoreWithoutImage": ("score without image", "The score of the same pair with the picture masked.", "decimal"),
@@ -49,29 +49,29 @@ ASSERTION_TERMS: dict[str, tuple[str, str, str]] = {
     "tailStart": ("tail start", "Where the object's words begin in the post's text, in code points.", "integer"),
     "tailEnd": ("tail end", "Where the object's words end, exclusive.", "integer"),
     "accepted": ("accepted", "True where an editor has confirmed the assertion.", "boolean"),
-    "echo": ("echo", "True where the reader was shown this very fact: no independent word for it.", "boolean"),
+    "echo": ("echo", "True where the reader was shown this very fact: no independent evidence.", "boolean"),
     "textVersion": ("text version", "Which version of the post's text the offsets count in, from 1.", "integer"),
 }
-# Said of what a picture shows, and of some terms above too.
+# Our own properties of a depiction, besides some of the above.
 DEPICTION_TERMS: dict[str, tuple[str, str, str]] = {
     "nameStart": ("name start", "Where the words that name the depicted entity begin, in code points.", "integer"),
     "nameEnd": ("name end", "Where the words that name the depicted entity end, exclusive.", "integer"),
-    "grounded": ("grounded", "True where type and class were matched and no network told it.", "boolean"),
+    "grounded": ("grounded", "True where type and class were matched without a network's answer.", "boolean"),
 }
 OF_BOTH = ("score", "accepted")
 _DEPICTION = """kg:Depiction a owl:Class ;
     rdfs:label "depiction"@en ;
-    rdfs:comment "That a part of a post's picture shows an entity, as a reading says or an editor confirms."@en .
+    rdfs:comment "The claim of a reading or an editor that a region of a post's picture shows an entity."@en .
 
 kg:region a owl:ObjectProperty ;
     rdfs:label "region"@en ;
-    rdfs:comment "The part of a picture, by a media fragment, that a depiction is about."@en ;
+    rdfs:comment "The region of a picture, as a media fragment, that a depiction is about."@en ;
     rdfs:domain kg:Depiction ;
     rdfs:range schema:ImageObject .
 
 kg:depicts a owl:ObjectProperty ;
     rdfs:label "depicts"@en ;
-    rdfs:comment "The entity that a part of a picture shows."@en ;
+    rdfs:comment "The entity that a region of a picture shows."@en ;
     skos:closeMatch wd:P180 ;
     rdfs:domain schema:ImageObject .
 """
@@ -79,24 +79,27 @@ TYPE_TERMS: dict[str, tuple[str, str]] = {
     "headType": ("head type", "The entity type that was read for the subject at this place."),
     "tailType": ("tail type", "The entity type that was read for the object at this place."),
 }
-# What stands beside a statement that a source has something to say to: label, comment, what its values are.
+# Properties of the comparison of a statement with a source: label, comment, datatype.
 COMPARISON_TERMS: dict[str, tuple[str, str, str]] = {
     "comparedSubject": ("compared subject", "The subject of the statement that is compared.", ""),
     "comparedRelation": ("compared relation", "Its relation.", ""),
     "comparedObject": ("compared object", "Its object.", ""),
     "standing": ("standing", "Whether the source has the same (kg:AlreadyKnown) or another value (kg:InConflict).", ""),
-    "knownValue": ("known value", "What the source has: one of its entities, or words.", ""),
+    "knownValue": ("known value", "The source's value: one of its entities, or words.", ""),
     "knownName": ("known name", "The name of that value, or the value itself.", "string"),
 }
 OUTSIDE_CLASSES: dict[str, tuple[str, str]] = {
-    "Comparison": ("Comparison", "How a statement stands to what a knowledge source says of one of its ends."),
-    "KnownFacts": ("Known facts", "A graph of what a knowledge source says of one entity; nobody said it here."),
+    "Comparison": ("Comparison", "The comparison of a statement with a knowledge source's fact on one of its ends."),
+    "KnownFacts": (
+        "Known facts",
+        "A graph of a knowledge source's facts on one entity, not extracted from posts.",
+    ),
 }
 STANDINGS: dict[str, tuple[str, str]] = {
     "known": ("AlreadyKnown", "already known"),
     "conflict": ("InConflict", "in conflict with what is known"),
 }
-# Relations that are the same as one of Wikidata's properties: only what they say can be compared with it.
+# Relations that are the same as one of Wikidata's properties: only their statements can be compared with it.
 COMPARABLE = frozenset(key for key, kind in RELATIONS.items() if kind.property and kind.match == "exact")
 _MATCHES = {"exact": "exactMatch", "close": "closeMatch", "broad": "broadMatch"}
 
@@ -106,7 +109,7 @@ def entity_iri(public_id: UUID) -> str:
 
 
 def post_iri(public_id: UUID) -> str:
-    """The post, and the named graph that holds what it says."""
+    """The post, and the named graph of its assertions."""
     return f"{settings.BASE_IRI}id/post/{public_id}"
 
 
@@ -119,12 +122,12 @@ def checkpoint_iri(digest: str) -> str:
 
 
 def known_iri(public_id: UUID) -> str:
-    """The named graph of what sources say of an entity."""
+    """The named graph of the sources' facts on an entity."""
     return f"{entity_iri(public_id)}#known"
 
 
 def comparison_iri(head: UUID, relation: str, tail: UUID) -> str:
-    """A triple's comparison with what is known, and the named graph that holds it."""
+    """A triple's comparison with a source's fact, and the named graph that holds it."""
     return f"{entity_iri(head)}#{relation}-{tail}"
 
 
@@ -139,7 +142,7 @@ def relation_iri(key: str) -> str:
 
 
 def turtle() -> str:
-    """`ontology.ttl`: the classes, properties and terms, with what each corresponds to in Wikidata."""
+    """`ontology.ttl`: the classes, properties and terms, with their counterparts in Wikidata."""
     blocks = [_heading(), *map(_class, sorted(ENTITY_TYPES))]
     blocks += [_property(key, RELATIONS[key]) for key in sorted(RELATIONS)]
     blocks += [_term(name, *about) for name, about in sorted(ASSERTION_TERMS.items())]
@@ -149,7 +152,7 @@ def turtle() -> str:
     blocks += [_comparison_term(name, *about) for name, about in sorted(COMPARISON_TERMS.items())]
     blocks += [_block(f"kg:{name}", [_label("rdfs:label", label)]) for name, label in sorted(STANDINGS.values())]
     prefixes = "".join(f"@prefix {name}: <{iri}> .\n" for name, iri in PREFIXES.items())
-    return "# Made by `manage.py ontology` from extraction/labels; a test holds the two together.\n" + "\n".join(
+    return "# Made by `manage.py ontology` from extraction/labels; a test keeps the two in step.\n" + "\n".join(
         [prefixes, *blocks]
     )
 
@@ -167,7 +170,7 @@ def _class(key: str) -> str:
 def _property(key: str, relation: RelationType) -> str:
     kinds = "a owl:ObjectProperty, owl:SymmetricProperty" if relation.symmetric else "a owl:ObjectProperty"
     lines = [kinds, _label("rdfs:label", relation.label)]
-    # schema.org's, not RDFS's: a permitted end is what the reader may say, nothing to infer a type from
+    # schema.org's, not RDFS's: permitted ends limit the reader, and no type may be inferred from them
     lines += [f"schema:domainIncludes {_classes(relation.heads)}", f"schema:rangeIncludes {_classes(relation.tails)}"]
     if relation.inverse:
         lines.append(f"owl:inverseOf {_short(relation_iri(relation.inverse))}")

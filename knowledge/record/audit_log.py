@@ -1,4 +1,4 @@
-"""Who changed what, when, from what to what: a row for every change that a person or a command made."""
+"""The audit log: a row for every change that a person or a command made, with the values before and after."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Who = AbstractBaseUser | AnonymousUser | None
 
 
 def note(by: Who, what: str, subject: str, before: Any = None, after: Any = None) -> Event:
-    """Keeps one change. `subject` is a public id; `before` and `after` hold ids and numbers, never a post's words:
-    an erased post's would live on here. Call it in the change's own transaction.
+    """Records one change. `subject` is a public id; `before` and `after` hold ids and numbers, never a post's text:
+    the text of an erased post would survive here. Call it in the change's own transaction.
     """
     return Event.objects.create(by_id=by.pk if by else None, what=what, subject=subject, before=before, after=after)
 
 
 def note_subscribed(by: Who, done: Subscribed) -> None:
-    """Keeps what a subscription changed, if anything; of credentials only that there are others now."""
+    """Records what a subscription changed, if anything; of credentials only the fact that they changed."""
     subject = str(done.feed.pk)
     if done.new:
         note(by, "feed added", subject)

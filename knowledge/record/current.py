@@ -1,10 +1,10 @@
-"""What counts now: the one query behind every page, graph and figure.
+"""The queries for active assertions and supported statements, which every page, graph and metric uses.
 
-An assertion counts when its reading is its post's current one, the post is live, its score reaches the threshold in
-force and no review rejects it. An accepting review counts by itself while its words are in the post. Rows keep the
-entities that they were resolved to; here they are seen with the survivors of merges: `head_now` and `tail_now` are
-the ids of the entities that stand for a statement's ends, ordered by id where the relation is symmetric. What a merge
-made a loop is left out.
+An assertion is active when its reading is its post's current one, the post is live, its score reaches the active
+threshold and no review rejects it. An accepting review supports its statement by itself while its words are in the
+post. Rows keep the entities that they were resolved to; these queries replace them by the survivors of merges:
+`head_now` and `tail_now` are the ids of the entities that stand for a statement's ends, ordered by id where the
+relation is symmetric. Statements that a merge turned into loops are left out.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Row = TypeVar("Row", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A supported statement between entities that stand for themselves; `statements` are the rows that say it.
+    """A supported statement between entities that stand for themselves; `statements` are its rows.
 
     `posts` counts the posts that support it; `score` is the best assertion's, None where only a review supports it;
     `reviews` are the ids of those that accept it.
@@ -50,21 +50,21 @@ class Neighbour:
     edges: tuple[Edge, ...]
 
 
-def assertions(in_force: thresholds.Thresholds | None = None) -> QuerySet[Assertion]:
-    """Every assertion that counts, with `head_now` and `tail_now`."""
+def assertions(limits: thresholds.Thresholds | None = None) -> QuerySet[Assertion]:
+    """Every active assertion, with `head_now` and `tail_now`."""
     read = Assertion.objects.filter(reading__current_of__state=Post.State.LIVE)
-    shown = with_ends(read.filter(thresholds.counts(in_force)), "statement__").exclude(head_now=F("tail_now"))
+    shown = with_ends(read.filter(thresholds.reached(limits)), "statement__").exclude(head_now=F("tail_now"))
     return shown.exclude(Exists(_rejecting()))
 
 
 def accepting() -> QuerySet[Any]:
     """The reviews that support their statement by themselves, with `head_now` and `tail_now`."""
-    held = reviews_in_force().filter(verdict=Review.Verdict.ACCEPT, lost=False, post__state=Post.State.LIVE)
+    held = active_reviews().filter(verdict=Review.Verdict.ACCEPT, lost=False, post__state=Post.State.LIVE)
     return with_ends(held, "statement__").exclude(head_now=F("tail_now"))
 
 
 def supported_statements() -> QuerySet[Any]:
-    """The statements that are in the graph, with `head_now` and `tail_now`; several rows may say one triple."""
+    """The statements that are in the graph, with `head_now` and `tail_now`; several rows may have one triple."""
     asserted = assertions().filter(statement=OuterRef("pk")).order_by()
     accepted = accepting().filter(statement=OuterRef("pk")).order_by()
     supported: QuerySet[Any] = with_ends(Statement.objects.all()).filter(Q(Exists(asserted)) | Q(Exists(accepted)))
@@ -72,12 +72,12 @@ def supported_statements() -> QuerySet[Any]:
 
 
 def supported_among(rows: Iterable[int]) -> set[int]:
-    """Those of these statement rows that are in the graph. Asked of `supported_statements()`, databases search the
+    """Those of these statement rows that are in the graph. By `supported_statements()`, databases would search the
     support of every statement there is."""
-    asked, found = list(rows), set[int]()
-    for start in range(0, len(asked), AT_ONCE):
+    candidates, found = list(rows), set[int]()
+    for start in range(0, len(candidates), AT_ONCE):
         for support in (assertions(), accepting()):
-            supporting = support.filter(statement__in=asked[start : start + AT_ONCE]).order_by()
+            supporting = support.filter(statement__in=candidates[start : start + AT_ONCE]).order_by()
             found.update(supporting.values_list("statement", flat=True).distinct())
     return found
 
@@ -97,7 +97,7 @@ def entities() -> QuerySet[Entity]:
     return Entity.objects.filter(Q(Exists(own)) | Q(Exists(merged)) | reviewed, canonical__isnull=True)
 
 
-def reviews_in_force() -> QuerySet[Review]:
+def active_reviews() -> QuerySet[Review]:
     return Review.objects.filter(withdrawn_at__isnull=True)
 
 
@@ -117,7 +117,7 @@ def statements_of(entity: Entity, limit: int = 1000) -> list[Edge]:
     touching = with_ends(Statement.objects.filter(Q(head__in=ids) | Q(tail__in=ids))).order_by("-pk")
     rows: list[Any] = []
     support = StatementSupport()
-    # Rows first, then what supports just these: asked in one query, databases search the support of all statements.
+    # Rows first, then the support of just these: in one query, databases would search the support of all statements.
     chunk = list(touching[:limit])
     while chunk:
         support.find([row.pk for row in chunk])
@@ -129,7 +129,7 @@ def statements_of(entity: Entity, limit: int = 1000) -> list[Edge]:
 
 
 def neighbours(entity: Entity, limit: int = 24, edges: Iterable[Edge] | None = None) -> tuple[list[Neighbour], int]:
-    """The entities one statement away, those with the most support first; and how many there are in all.
+    """The entities one statement away, those with the most support first, and their total number.
 
     `edges`: its statements, where the caller has them already.
     """
@@ -146,7 +146,7 @@ def neighbours(entity: Entity, limit: int = 24, edges: Iterable[Edge] | None = N
 
 
 def with_ends(rows: QuerySet[Row], path: str = "") -> Any:
-    """`rows` of Statement, or of what has one at `path`, with the ends that stand for its ends now."""
+    """`rows` of Statement, or of a model with one at `path`, annotated with the entities that stand for its ends."""
     head = Coalesce(f"{path}head__canonical_id", f"{path}head_id")
     tail = Coalesce(f"{path}tail__canonical_id", f"{path}tail_id")
     symmetric = {f"{path}relation__in": SYMMETRIC}
@@ -157,8 +157,8 @@ def with_ends(rows: QuerySet[Row], path: str = "") -> Any:
 
 
 def _rejecting() -> QuerySet[Review]:
-    """The reviews that reject what the outer assertion says, by whatever row: a merge may have made rows one triple."""
-    rejecting = reviews_in_force().filter(
+    """The reviews that reject the outer assertion's triple, by any statement row: a merge may give rows one triple."""
+    rejecting = active_reviews().filter(
         verdict=Review.Verdict.REJECT,
         post=OuterRef("reading__version__post"),
         statement__relation=OuterRef("relation"),
@@ -169,14 +169,14 @@ def _rejecting() -> QuerySet[Review]:
 
 @dataclass(slots=True)
 class StatementSupport:
-    """What supports statement rows, by their ids: the posts, the best assertion's score, the accepting reviews."""
+    """The support of statement rows, by their ids: the posts, the best assertion's score, the accepting reviews."""
 
     posts: dict[int, set[int]] = field(default_factory=dict)
     scores: dict[int, float] = field(default_factory=dict)
     reviews: dict[int, list[int]] = field(default_factory=dict)
 
     def find(self, rows: list[int]) -> None:
-        """Adds that of these rows; one without any stays unknown to `posts`."""
+        """Add the support of these rows; a row without any gets no key in `posts`."""
         asserted = assertions().filter(statement__in=rows).order_by().values_list("statement", "reading__version__post")
         for statement, post, score in asserted.annotate(best=Max("score")):
             self.posts.setdefault(statement, set()).add(post)
@@ -188,14 +188,14 @@ class StatementSupport:
 
 
 def edges_of(rows: Iterable[Any]) -> list[Edge]:
-    """Of statement rows `with_ends` those that are supported, as edges: rows that say one triple make one edge."""
+    """The supported ones of statement rows `with_ends`, as edges: rows of one triple make one edge."""
     support, found = StatementSupport(), list(rows)
     support.find([row.pk for row in found])
     return _edges([row for row in found if row.pk in support.posts and row.head_now != row.tail_now], support)
 
 
 def _edges(rows: Iterable[Any], support: StatementSupport) -> list[Edge]:
-    """Supported statement rows with their ends as edges: rows that say one triple make one edge."""
+    """Supported statement rows with their ends as edges: rows of one triple make one edge."""
     grouped: dict[tuple[int, str, int], list[int]] = defaultdict(list)
     for row in rows:
         grouped[row.head_now, row.relation, row.tail_now].append(row.pk)

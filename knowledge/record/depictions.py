@@ -1,8 +1,9 @@
-"""Who is shown where, as it counts now, and editors' verdicts on it.
+"""The depictions of live posts, which of them are active, and editors' verdicts on them.
 
-A depiction counts when its reading is its post's current one, the post is live, and its score reaches the threshold of
-`depicts` in force or an editor has confirmed it; never where an editor rejects it. A verdict is addressed to a post, an
-entity and a part of a picture: it holds for whatever reading joins the entity (as merges stand) to mostly that part.
+A depiction is active when its reading is its post's current one, the post is live, and its score reaches the active
+threshold of `depicts` or an editor has confirmed it; never where an editor rejects it. A verdict refers to a post, an
+entity and a region of a picture: it holds for every reading that joins the entity (as merges stand) to mostly that
+region.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from extraction.models import Post
 from knowledge.models import Depiction, DepictionReview, Entity
 from knowledge.record import audit_log, projection_queue, thresholds
 
-SAME = 0.5  # overlap from which two boxes are one part of a picture
+SAME = 0.5  # overlap from which two boxes are one region of a picture
 Box = Sequence[float]
 
 
 class NothingToJudge(ValueError):
-    """The post's present reading does not say that."""
+    """The post's current reading does not hold that depiction."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewedDepiction:
-    """A depiction, the entity that stands for its mention's now, and the verdict in force on it."""
+    """A depiction, the entity that stands for its mention's entity now, and the active verdict on it."""
 
     depiction: Depiction
     entity: Entity
@@ -38,26 +39,26 @@ class ReviewedDepiction:
 
 
 def of_posts(ids: Collection[int]) -> dict[int, list[ReviewedDepiction]]:
-    """Of each of these posts, by its id, what its current reading says, the surest first; also what does not count."""
+    """By post id, the depictions of its current reading, the most confident first, including those not active."""
     found: dict[int, list[ReviewedDepiction]] = defaultdict(list)
-    for one in _judged(_said().filter(reading__current_of__in=ids)):
+    for one in _judged(_of_live_posts().filter(reading__current_of__in=ids)):
         found[one.depiction.reading.version.post_id].append(one)
     return found
 
 
 def of_entities(members: Collection[int], most: int = 200) -> list[ReviewedDepiction]:
-    """What counts now for these entities, the newest posts first; at most `most` are looked at."""
-    rows = _said().filter(mention__entity__in=members)
+    """The active depictions of these entities, the newest posts first; at most `most` are examined."""
+    rows = _of_live_posts().filter(mention__entity__in=members)
     newest = rows.order_by("-reading__version__post__published_at", "-score", "pk")[:most]
     return [one for one in _judged(newest) if one.counts]
 
 
 def review(given: Depiction, verdict: DepictionReview.Verdict | str, by: audit_log.Who) -> DepictionReview:
-    """Puts a verdict in force; an earlier one on the same part and entity is withdrawn. Raises NothingToJudge."""
+    """Activate a verdict; an earlier one on the same region and entity is withdrawn. Raises NothingToJudge."""
     with transaction.atomic():
         post, one = _held(given)
         _withdraw(one, post)
-        made = DepictionReview.objects.create(
+        created = DepictionReview.objects.create(
             post=post,
             entity=one.entity,
             picture=given.picture,
@@ -66,12 +67,12 @@ def review(given: Depiction, verdict: DepictionReview.Verdict | str, by: audit_l
             verdict=DepictionReview.Verdict(verdict),
             by_id=by.pk if by else None,
         )
-        _mark(post, one, by, made.verdict)
-    return made
+        _mark(post, one, by, created.verdict)
+    return created
 
 
 def withdraw(given: Depiction, by: audit_log.Who) -> None:
-    """Takes the verdict on it back; where there is none, nothing happens. Raises NothingToJudge."""
+    """Undo the verdict on a depiction; where there is none, nothing happens. Raises NothingToJudge."""
     with transaction.atomic():
         post, one = _held(given)
         if _withdraw(one, post):
@@ -79,7 +80,7 @@ def withdraw(given: Depiction, by: audit_log.Who) -> None:
 
 
 def overlap(one: Box, other: Box) -> float:
-    """Area in common by area of both together, 0..1."""
+    """Intersection over union of two boxes, 0..1."""
     wide = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
     high = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
     common = max(wide, 0.0) * max(high, 0.0)
@@ -87,7 +88,7 @@ def overlap(one: Box, other: Box) -> float:
     return common / both if both > 0 else float(list(one) == list(other))
 
 
-def _said() -> QuerySet[Depiction]:
+def _of_live_posts() -> QuerySet[Depiction]:
     live = Depiction.objects.filter(reading__current_of__state=Post.State.LIVE)
     return live.select_related("mention__entity__canonical", "reading__version__post").order_by("-score", "pk")
 
@@ -98,19 +99,19 @@ def _judged(rows: Iterable[Depiction]) -> list[ReviewedDepiction]:
         return []
     posts = {row.reading.version.post_id for row in found}
     held: dict[int, list[DepictionReview]] = defaultdict(list)
-    for given in _in_force(posts).select_related("entity", "by"):
+    for given in _active_reviews(posts).select_related("entity", "by"):
         held[given.post_id].append(given)
-    least = thresholds.of(thresholds.in_force(), thresholds.DEPICTS)
-    made = []
+    threshold = thresholds.of(thresholds.active(), thresholds.DEPICTS)
+    reviewed = []
     for row in found:
         entity = row.mention.entity.canonical or row.mention.entity
         about = next((one for one in held[row.reading.version.post_id] if _is_about(one, row, entity)), None)
         accepted = about is not None and about.verdict == DepictionReview.Verdict.ACCEPT
-        made.append(ReviewedDepiction(row, entity, about, accepted or (about is None and row.score >= least)))
-    return made
+        reviewed.append(ReviewedDepiction(row, entity, about, accepted or (about is None and row.score >= threshold)))
+    return reviewed
 
 
-def _in_force(posts: Collection[int]) -> QuerySet[DepictionReview]:
+def _active_reviews(posts: Collection[int]) -> QuerySet[DepictionReview]:
     return DepictionReview.objects.filter(post__in=posts, withdrawn_at__isnull=True).order_by("-pk")
 
 
@@ -125,7 +126,7 @@ def _held(given: Depiction) -> tuple[Post, ReviewedDepiction]:
     post = Post.objects.select_for_update(no_key=True).filter(current_reading=given.reading_id).first()
     if post is None:
         raise NothingToJudge("This depiction no longer exists: the post was analysed again. Reload the page.")
-    one = next(iter(_judged(_said().filter(pk=given.pk))), None)
+    one = next(iter(_judged(_of_live_posts().filter(pk=given.pk))), None)
     if one is None:
         raise NothingToJudge("This post was withdrawn, so its pictures cannot be reviewed.")
     return post, one
@@ -134,7 +135,7 @@ def _held(given: Depiction) -> tuple[Post, ReviewedDepiction]:
 def _withdraw(one: ReviewedDepiction, post: Post) -> bool:
     if one.review is None:
         return False
-    ids = [given.pk for given in _in_force([post.pk]).select_related("entity") if _same(given, one)]
+    ids = [given.pk for given in _active_reviews([post.pk]).select_related("entity") if _same(given, one)]
     return bool(DepictionReview.objects.filter(pk__in=ids).update(withdrawn_at=timezone.now()))
 
 

@@ -1,6 +1,6 @@
-"""Whether the record is whole: nothing begun without an end, nothing held past its time, no post left out unsaid.
+"""Checks of the record: no unfinished work, no lease held past its time, no post left out without a reason.
 
-For `manage.py check_record`. What merely waits its turn is `pending`; what no waiting will mend is `wrong`.
+For `manage.py check_record`. Work that is still due is `pending`; what waiting will not fix is `wrong`.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from knowledge.models import Projection, ProjectorLock
 from knowledge.record.projection_queue import store_names
 
 GRACE = timedelta(minutes=2)  # a lease this long past its end should have been taken up by somebody
-LONGEST_NAMES = 5  # of the rows that a finding is about, so many are named
+LONGEST_NAMES = 5  # how many of the rows that a finding is about are named
 JPEG_END = b"\xff\xd9"
 ENDED = (Reading.Stage.DONE, Reading.Stage.DECLINED, Reading.Stage.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`says`: a sentence of what was found, and what to do; `about` names some of the rows."""
+    """`message`: what was found and what to do; `about` names some of the rows."""
 
     kind: str
     count: int
-    says: str
+    message: str
     about: tuple[str, ...] = ()
     pending: bool = False
 
     def __str__(self) -> str:
         more = ", …" if self.count > len(self.about) else ""
         named = f" ({', '.join(self.about)}{more})" if self.about else ""
-        return f"{'pending' if self.pending else 'WRONG'}: {self.count} {self.says}{named}"
+        return f"{'pending' if self.pending else 'WRONG'}: {self.count} {self.message}{named}"
 
 
 def findings() -> list[Finding]:
@@ -48,12 +48,12 @@ def findings() -> list[Finding]:
 
 
 def _unread(now: datetime) -> Iterator[Finding]:
-    """Readings without an end. Without a deployed checkpoint none is made."""
+    """Unfinished readings. Without a deployed checkpoint none is created."""
     waiting = Reading.objects.exclude(stage__in=(*ENDED, Reading.Stage.DROPPED))
     yield _finding("unread", waiting, "readings are not finished", pending=True)
     deployed = Deployment.objects.filter(active=True).values("checkpoint")
-    nobody = waiting.exclude(checkpoint__in=deployed)
-    yield _finding("nobody's", nobody, "readings wait for a checkpoint that is not deployed; deploy it again")
+    orphaned = waiting.exclude(checkpoint__in=deployed)
+    yield _finding("nobody's", orphaned, "readings wait for a checkpoint that is not deployed; deploy it again")
 
 
 def _leases(now: datetime) -> Iterator[Finding]:
@@ -67,9 +67,10 @@ def _leases(now: datetime) -> Iterator[Finding]:
 
 
 def _projectors(now: datetime) -> Iterator[Finding]:
-    """Locks of stores past their time. The next projector takes such a lock over by itself, so one that a killed
-    process left is no fault while nothing waits behind it; nor is that of a store that is no longer set up, nor while
-    all that is behind was refused and is to be tried later. Else one should have come by within the grace.
+    """Locks of stores past their lease. The next projector takes such a lock over by itself, so one that a killed
+    process left is not wrong while no graph update waits for it; nor is that of a store that is no longer set up, nor
+    while all stale graph updates were refused and are due later. Otherwise a projector should have come within the
+    grace.
     """
     due = Projection.objects.filter(store=OuterRef("store"), done__lt=F("wanted"), due_at__lte=now)
     held = ProjectorLock.objects.filter(store__in=store_names()).exclude(token="")
@@ -97,8 +98,8 @@ def _posts(now: datetime) -> Iterator[Finding]:
             "without", unread.exclude(excused), "live posts have a text but no reading, and no reason for it"
         )
     read = live.filter(current_version__isnull=False, current_reading__isnull=False)
-    behind = read.exclude(current_reading__version=F("current_version"))
-    yield _finding("older", behind.exclude(excused), "live posts show the reading of an older version for no reason")
+    older = read.exclude(current_reading__version=F("current_version"))
+    yield _finding("older", older.exclude(excused), "live posts show the reading of an older version for no reason")
     gone = Post.objects.filter(state=Post.State.ERASED).filter(
         Q(versions__isnull=False) | Q(images__isnull=False) | Q(current_reading__isnull=False)
     )
@@ -106,21 +107,21 @@ def _posts(now: datetime) -> Iterator[Finding]:
 
 
 def _units(now: datetime) -> Iterator[Finding]:
-    behind = Projection.objects.filter(done__lt=F("wanted"))
-    yield _finding("unit", behind.filter(attempts=0), "graph updates are pending", pending=True)
+    stale = Projection.objects.filter(done__lt=F("wanted"))
+    yield _finding("unit", stale.filter(attempts=0), "graph updates are pending", pending=True)
     refused = "graph updates were refused; `manage.py check_parity` shows why"
-    yield _finding("refused", behind.filter(attempts__gt=0), refused)
+    yield _finding("refused", stale.filter(attempts__gt=0), refused)
 
 
 def _pictures(now: datetime) -> Iterator[Finding]:
     broken = list(broken_pictures())
     names = tuple(row.file for row in broken[:LONGEST_NAMES])
-    says = "stored pictures are missing or truncated on disk; with --repair they are fetched again"
-    yield Finding("picture", len(broken), says, names)
+    message = "stored pictures are missing or truncated on disk; with --repair they are fetched again"
+    yield Finding("picture", len(broken), message, names)
 
 
 def broken_pictures() -> Iterator[PostImage]:
-    """The pictures of which a copy is not there or has no end. They are ours, so they are JPEGs."""
+    """The pictures with a missing or truncated copy. The copies are ours, so they are JPEGs."""
     for row in PostImage.objects.exclude(file="").order_by("pk").iterator(chunk_size=500):
         if not all(map(_is_whole, _copies(row))):
             yield row
@@ -140,24 +141,24 @@ def _is_whole(path: Path) -> bool:
 
 
 def fetch_pictures_again() -> int:
-    """Lets go of broken pictures and makes their posts due; how many."""
+    """Delete broken pictures and make their posts due; the number of pictures."""
     broken = list(broken_pictures())
     for row in broken:
         for path in _copies(row):
             path.unlink(missing_ok=True)
         same = PostImage.objects.filter(file=row.file)
         posts = Post.objects.filter(images__in=same.values("pk")).exclude(state=Post.State.ERASED)
-        # without the tag the page is had whole, and its picture with it
+        # without the ETag the whole page is fetched, and its picture with it
         due = list(posts.values_list("pk", flat=True))
         Post.objects.filter(pk__in=due).update(due_at=timezone.now(), etag="", last_modified="")
         same.update(file="", thumbnail="", error="The stored copy was damaged; it is fetched again.")
     return len(broken)
 
 
-def _finding(kind: str, rows: QuerySet[Any], says: str, pending: bool = False) -> Finding:
+def _finding(kind: str, rows: QuerySet[Any], message: str, pending: bool = False) -> Finding:
     count = rows.count()
     about = tuple(str(row)[:200] for row in rows.order_by("pk")[:LONGEST_NAMES]) if count else ()
-    return Finding(kind, count, says, about, pending)
+    return Finding(kind, count, message, about, pending)
 
 
 CHECKS: tuple[Callable[[datetime], Iterator[Finding]], ...] = (

@@ -1,4 +1,4 @@
-"""How two entities are connected: the shortest paths of statements between them, found from both ends at once."""
+"""The shortest paths of statements between two entities, by a search from both ends at once."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from knowledge.record.current import Edge
 
 LONGEST = 5  # statements in a row
 MOST_PATHS = 5
-MOST_ROWS = 5000  # statements looked at in one step: beyond them a hub's neighbours are left out
+MOST_ROWS = 5000  # statements read in one step: beyond them a hub's neighbours are left out
 AT_ONCE = 500
 Path = tuple[Edge, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ShortestPaths:
-    """Paths of one length, the shortest there are. `whole`: nothing was left out on the way, so none is shorter."""
+    """The shortest paths, all of one length. `whole`: nothing was left out of the search, so none is shorter."""
 
     paths: tuple[Path, ...]
     whole: bool
@@ -30,7 +30,7 @@ class ShortestPaths:
 
 @dataclass(slots=True)
 class _Side:
-    """What is reached from one end: of each entity the statements over which, and from whom."""
+    """The entities reached from one end, each with the statements that lead to it and where these come from."""
 
     frontier: set[int]
     reached: dict[int, list[tuple[int, Edge]]] = field(default_factory=dict)
@@ -58,7 +58,7 @@ def between(one: Entity, other: Entity) -> ShortestPaths:
 
 
 def _step(side: _Side) -> None:
-    """Goes one statement further from everything that the last step reached."""
+    """Extend the search by one statement from everything that the last step reached."""
     beyond: dict[int, list[tuple[int, Edge]]] = defaultdict(list)
     for edge in _edges(side):
         for near, far in ((edge.head.pk, edge.tail.pk), (edge.tail.pk, edge.head.pk)):
@@ -84,7 +84,7 @@ def _edges(side: _Side) -> Iterator[Edge]:
 
 
 def _chains(side: _Side, last: int) -> Iterator[list[Edge]]:
-    """The ways from `last` back to the side's end, each as statements from there on."""
+    """The paths from `last` back to the side's start, each as statements from there on."""
     before = side.reached[last]
     if not before:
         yield []

@@ -1,9 +1,9 @@
-"""Marks units of the graph as wanted anew: a plain upsert in the transaction that changes what they show.
+"""Queues graph updates: a plain upsert in the transaction that changes what they show.
 
-A unit's row counts up: `wanted` is raised here, and the projector sets `done` to the `wanted` that it had read before
-it built the unit. So marks that come together make one projection, and one that comes during a projection is kept.
-Whoever marks several kinds marks posts, then statements, then entities: with one order for all, transactions that
-touch the same units wait for each other and never in a ring.
+A row of Projection counts up: `wanted` is raised here, and the projector sets `done` to the `wanted` that it had read
+before it built the update. So marks that come together make one projection, and one that comes during a projection is
+kept. Code that marks several kinds marks posts, then statements, then entities: with one order for all, transactions
+that touch the same rows wait for each other without a deadlock.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Kind = Projection.Kind
 CHUNK = 500
 
 _INSERT = "INSERT INTO knowledge_projection (store, kind, key, wanted, done, due_at, attempts, error) "
-# A unit that is wanted anew is tried anew at once, whatever its last failure was.
+# A graph update that is marked again is retried at once, whatever its last failure was.
 _COUNT_UP = (
     " ON CONFLICT (store, kind, key) DO UPDATE SET wanted = knowledge_projection.wanted + 1, due_at = excluded.due_at"
 )
@@ -37,9 +37,9 @@ def store_names() -> tuple[str, ...]:
 
 
 def mark(kind: Projection.Kind, keys: Iterable[UUID]) -> None:
-    """Raises `wanted` of these units in every store; rows are made where there are none.
+    """Raise `wanted` of these graph updates in every store; missing rows are created.
 
-    In the keys' order, so that two workers with common units wait for each other and never in a ring.
+    In the keys' order, so that two workers with common rows wait for each other without a deadlock.
     """
     for store in store_names():
         ordered = sorted(set(keys))
@@ -61,17 +61,17 @@ def mark_rows(kind: Projection.Kind, rows: QuerySet[Any]) -> None:
 
 
 def mark_everything(store: str, kind: Projection.Kind, rows: QuerySet[Any]) -> None:
-    """Makes every unit of these rows behind in one store, whether it was known there or not."""
+    """Make the graph update of each of these rows stale in one store, whether it has a row there or not."""
     sql, params = rows.order_by().values("public_id").query.sql_with_params()
     select = f"SELECT %s, %s, marked.public_id, 1, 0, %s, 0, '' FROM ({sql}) AS marked WHERE true"  # noqa: S608
-    # Its `wanted` stays: whoever is about to mark it done does so for the state that was read.
+    # `wanted` stays: a projector that is about to mark it done does so for the state that it read.
     again = " ON CONFLICT (store, kind, key) DO UPDATE SET done = 0, due_at = excluded.due_at"
     with connection.cursor() as cursor:
         cursor.execute(_INSERT + select + again, [store, kind.value, _now(), *params])
 
 
 def mark_posts(posts: Iterable[Post]) -> None:
-    """Marks the posts and all that their current readings and reviews touch: for withdrawals and returns.
+    """Mark the posts and all that their current readings and reviews touch, when posts are withdrawn or restored.
 
     Call it inside the transaction that changes the posts.
     """
@@ -101,12 +101,12 @@ def with_survivors(entities: QuerySet[Entity]) -> QuerySet[Entity]:
 
 
 def in_order(unit: Projection) -> tuple[int, UUID]:
-    """The order in which everybody takes units' rows: posts, statements, entities, each by their keys."""
+    """The order in which all code locks rows of Projection: posts, statements, entities, each by their keys."""
     return (Kind.POST, Kind.STATEMENT, Kind.ENTITY).index(Kind(unit.kind)), unit.key
 
 
 def stale(store: str) -> QuerySet[Projection]:
-    """The units of a store that do not show the present state."""
+    """The graph updates of a store that are not projected yet."""
     return Projection.objects.filter(store=store, done__lt=F("wanted"))
 
 

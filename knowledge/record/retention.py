@@ -1,11 +1,11 @@
-"""Lets go of what is older than the settings say: bodies of posts (BODY_DAYS) and superseded readings (READINGS_KEPT).
+"""Deletes the bodies of posts (BODY_DAYS) and superseded readings (READINGS_KEPT) that are older than the settings.
 
-A pruned body keeps its length: what goes becomes blanks, so that every offset still points at its words. The title
-stays, and so do the words that readings name, and around each statement that counts the words that it was read in.
-What feeds themselves said of a post goes with its body, all but the title and the item's hash: that nothing changed is
-still seen.
-Posts with an editor's verdict keep all of their present words: verdicts follow edits by them, and readers learn from
-them. Copies of pictures have a lane's work of their own (PICTURE_DAYS).
+A pruned body keeps its length: what is deleted becomes blanks, so that every offset still points at its words. The
+title stays, and so do the words of mentions, and the text around each active assertion.
+The text that feeds give of a post is deleted with its body, except for the title and the item's hash, by which an
+unchanged item is still recognised.
+Posts with an editor's verdict keep all of their current text: verdicts follow edits by it, and readers learn from it.
+Copies of pictures are deleted by `image_retention` (PICTURE_DAYS).
 """
 
 from __future__ import annotations
@@ -33,37 +33,37 @@ Part = tuple[int, int]
 
 @dataclass(slots=True)
 class Pruned:
-    """How many bodies, feeds' own words and readings went. False: there was nothing to let go of."""
+    """How many bodies, feed texts and readings were deleted. False: there was nothing to delete."""
 
     bodies: int = 0
-    feed_words: int = 0
+    feed_texts: int = 0
     readings: int = 0
 
     def __iadd__(self, other: Pruned) -> Pruned:
         self.bodies += other.bodies
-        self.feed_words += other.feed_words
+        self.feed_texts += other.feed_texts
         self.readings += other.readings
         return self
 
     def __bool__(self) -> bool:
-        return bool(self.bodies or self.feed_words or self.readings)
+        return bool(self.bodies or self.feed_texts or self.readings)
 
 
 def prune(now: datetime | None = None, most: int = 1000) -> Pruned:
-    """Lets go of at most `most` bodies, `most` feeds' words and the readings of `most` posts, in short transactions."""
+    """Delete at most `most` bodies, `most` feed texts and the readings of `most` posts, in short transactions."""
     now = now or timezone.now()
     done = Pruned()
     for ids in _chunks(list(old_bodies(now).values_list("pk", flat=True)[:most])):
         done.bodies += _prune_bodies(ids, now)
-    for ids in _chunks(list(_old_feed_words(now).values_list("pk", flat=True)[:most])):
-        done.feed_words += _prune_feed_words(ids, now)
+    for ids in _chunks(list(_old_feed_texts(now).values_list("pk", flat=True)[:most])):
+        done.feed_texts += _prune_feed_texts(ids, now)
     for ids in _chunks(list(_overfull().values_list("pk", flat=True)[:most])):
         done.readings += _prune_readings(ids)
     return done
 
 
 def old_bodies(now: datetime) -> QuerySet[PostVersion]:
-    """The versions whose body is due to go; none where BODY_DAYS is 0."""
+    """The versions whose body is due for deletion; none where BODY_DAYS is 0."""
     if not settings.BODY_DAYS:
         return PostVersion.objects.none()
     old = PostVersion.objects.filter(fetched_at__lt=now - timedelta(days=settings.BODY_DAYS), pruned_at__isnull=True)
@@ -76,7 +76,7 @@ def old_bodies(now: datetime) -> QuerySet[PostVersion]:
 
 def _prune_bodies(ids: list[int], now: datetime) -> int:
     with transaction.atomic():
-        # Posts first, as visits and recordings lock them.
+        # Posts first, as fetches and recordings lock them.
         posts = PostVersion.objects.filter(pk__in=ids).values("post")
         list(Post.objects.select_for_update(no_key=True).filter(pk__in=posts).order_by("pk").values_list("pk"))
         versions = list(old_bodies(now).filter(pk__in=ids))
@@ -86,31 +86,31 @@ def _prune_bodies(ids: list[int], now: datetime) -> int:
     return len(versions)
 
 
-def _old_feed_words(now: datetime) -> QuerySet[Sighting]:
-    """What feeds said of posts whose present body has gone; not where a visit is due, which may be to read it."""
+def _old_feed_texts(now: datetime) -> QuerySet[Sighting]:
+    """Feed items with text of posts whose current body was pruned; not where a fetch is due, which may need it."""
     if not settings.BODY_DAYS:
         return Sighting.objects.none()
-    told = Sighting.objects.filter(post__current_version__pruned_at__isnull=False).exclude(text="")
-    return told.exclude(post__due_at__isnull=False, post__due_at__lte=now).order_by("pk")
+    items = Sighting.objects.filter(post__current_version__pruned_at__isnull=False).exclude(text="")
+    return items.exclude(post__due_at__isnull=False, post__due_at__lte=now).order_by("pk")
 
 
-def _prune_feed_words(ids: list[int], now: datetime) -> int:
+def _prune_feed_texts(ids: list[int], now: datetime) -> int:
     with transaction.atomic():
-        # A poll that holds some waits for others, and for their posts; we wait for none of it: the next turn has them.
-        due = _old_feed_words(now).filter(pk__in=ids).select_for_update(skip_locked=True, of=("self",))
-        held = list(due.values_list("pk", flat=True))
-        # Asked again: a poll may have written other words and made the post due just before we held them.
-        return Sighting.objects.filter(pk__in=_old_feed_words(now).filter(pk__in=held)).update(text="")
+        # A poll that holds some waits for others, and for their posts; we wait for none: the next run has them.
+        due = _old_feed_texts(now).filter(pk__in=ids).select_for_update(skip_locked=True, of=("self",))
+        locked = list(due.values_list("pk", flat=True))
+        # Queried again: a poll may have written other text and made the post due just before we locked the rows.
+        return Sighting.objects.filter(pk__in=_old_feed_texts(now).filter(pk__in=locked)).update(text="")
 
 
 def blanked(text: str, kept: Iterable[Part]) -> str:
-    """`text` with blanks for every sign outside the `kept` parts. Lines stay lines, so paragraphs stay apart."""
-    made, at = [], 0
+    """`text` with every character outside the `kept` parts blanked. Lines stay lines, so paragraphs stay apart."""
+    pieces, at = [], 0
     for start, end in sorted(kept):
-        made.append(_blanks(text[at:start]))
-        made.append(text[max(at, start) : end])
+        pieces.append(_blanks(text[at:start]))
+        pieces.append(text[max(at, start) : end])
         at = max(at, end)
-    return "".join([*made, _blanks(text[at:])])
+    return "".join([*pieces, _blanks(text[at:])])
 
 
 def _blanks(text: str) -> str:
@@ -120,8 +120,8 @@ def _blanks(text: str) -> str:
 def _kept(version: PostVersion) -> Iterator[Part]:
     yield 0, version.title_end
     yield from Mention.objects.filter(reading__version=version).values_list("start", "end").distinct()
-    said = current.assertions().filter(reading__version=version).select_related("head_mention", "tail_mention")
-    for assertion in said:
+    active = current.assertions().filter(reading__version=version).select_related("head_mention", "tail_mention")
+    for assertion in active:
         ends = sorted((m.start, m.end) for m in (assertion.head_mention, assertion.tail_mention))
         (start, first_end), (last_start, end) = ends
         if end - start <= FAR:
@@ -132,7 +132,7 @@ def _kept(version: PostVersion) -> Iterator[Part]:
 
 
 def _with_surroundings(text: str, start: int, end: int) -> Part:
-    """The part with what stands around it in its paragraph, whole words only."""
+    """The part with the text around it in its paragraph, whole words only."""
     left = max(start - AROUND, text.rfind("\n", 0, start) + 1, 0)
     stop = text.find("\n", end)
     right = min(end + AROUND, len(text) if stop < 0 else stop)
@@ -152,7 +152,7 @@ def _overfull() -> QuerySet[Post]:
 
 
 def _superseded() -> QuerySet[Reading]:
-    """Readings that may go: ended, nobody's current one, and with no statement that a verdict in force is about."""
+    """Readings that may be deleted: ended, no post's current one, and no active verdict on their statements."""
     named = Assertion.objects.filter(
         reading=OuterRef("pk"),
         statement__reviews__post=F("reading__version__post"),
@@ -162,7 +162,7 @@ def _superseded() -> QuerySet[Reading]:
 
 
 def spare_readings() -> int:
-    """How many readings are due to go."""
+    """How many readings are due for deletion."""
     return sum(len(_spare(post)) for post in _overfull().iterator())
 
 
@@ -175,9 +175,9 @@ def _prune_readings(ids: list[int]) -> int:
 
 
 def _spare(post: Post) -> list[int]:
-    """The oldest go, until as many are left as are kept; the current one counts among these."""
+    """The oldest readings beyond READINGS_KEPT; the current one counts among those kept."""
     ended = Reading.objects.filter(version__post=post).exclude(stage__in=_WAITING)
-    # Dropped ones said nothing, so they go first; then the oldest.
+    # Dropped ones hold no results, so they are deleted first; then the oldest.
     superseded = list(_superseded().filter(version__post=post).order_by("-read_at", "-pk"))
     superseded.sort(key=lambda one: one.stage == Reading.Stage.DROPPED)
     spare = ended.count() - settings.READINGS_KEPT

@@ -1,7 +1,7 @@
-"""Above which score an assertion counts. In force is what the active deployment says; the processes all read it there.
+"""The thresholds above which an assertion is active. All processes read them from the active deployment.
 
-Assertions are recorded above a lower floor, so another threshold reads nothing again: it marks the units whose
-assertions lie between the old and the new one.
+Assertions are recorded above a lower floor, so a change of thresholds needs no new reading: it marks the graph updates
+whose assertions lie between the old and the new one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Thresholds = dict[str, float]
 _UNDEPLOYED: Thresholds = {DEFAULT: 0.5}
 
 
-def in_force() -> Thresholds:
+def active() -> Thresholds:
     """A number for "default" and for each relation that has its own. Before any deployment: 0.5."""
     deployment = Deployment.objects.filter(active=True).select_related("checkpoint").first()
     if deployment is None:
@@ -32,9 +32,9 @@ def in_force() -> Thresholds:
 
 
 def hold() -> None:
-    """Keeps what is in force as it is until the caller's transaction ends.
+    """Lock the active thresholds until the caller's transaction ends.
 
-    A transaction that marks only what counts begins with this: else a change of thresholds could miss what it writes.
+    A transaction that marks only active assertions begins with this: else a change of thresholds could miss its rows.
     Several may hold at once. On SQLite transactions take turns anyway.
     """
     if connection.vendor == "postgresql":
@@ -54,33 +54,33 @@ def checked(thresholds: Mapping[str, float]) -> Thresholds:
 
 
 def of(thresholds: Mapping[str, float], key: str) -> float:
-    """One relation's."""
+    """The threshold of one relation."""
     return thresholds.get(key, thresholds[DEFAULT])
 
 
-def counts(thresholds: Mapping[str, float] | None = None) -> Q:
+def reached(thresholds: Mapping[str, float] | None = None) -> Q:
     """The condition on an Assertion that its score is at least its relation's threshold."""
-    return Q(score__gte=_of_relation(thresholds or in_force()))
+    return Q(score__gte=_of_relation(thresholds or active()))
 
 
-def set_in_force(thresholds: Mapping[str, float], by: audit_log.Who = None) -> None:
-    """Puts thresholds in force (none: the checkpoint's own) and marks what they change. Raises ValueError."""
+def set_active(thresholds: Mapping[str, float], by: audit_log.Who = None) -> None:
+    """Activate thresholds (none: the checkpoint's own) and mark what they change. Raises ValueError."""
     with transaction.atomic():
         deployment = Deployment.objects.select_for_update().filter(active=True).first()
         if deployment is None:
             raise ValueError("No checkpoint is deployed yet, so there is nothing that a threshold could apply to.")
-        before = in_force()
+        before = active()
         deployment.thresholds = checked(thresholds)
         deployment.save(update_fields=["thresholds"])
-        after = in_force()
+        after = active()
         if before != after:
             mark_between(before, after)
             audit_log.note(by, "thresholds set", str(deployment.pk), before, after)
 
 
 def mark_between(before: Mapping[str, float], after: Mapping[str, float]) -> None:
-    """Marks the units that show an assertion under one set of thresholds and not under the other."""
-    shown_then, shown_now = counts(before), counts(after)
+    """Mark the graph updates of assertions that are active under one set of thresholds and not under the other."""
+    shown_then, shown_now = reached(before), reached(after)
     changed = Assertion.objects.filter((shown_then & ~shown_now) | (shown_now & ~shown_then))
     changed = changed.filter(reading__current_of__isnull=False)
     posts = Q(pk__in=changed.values("reading__current_of")) | Q(pk__in=_shown_between(before, after))
@@ -94,7 +94,7 @@ def mark_between(before: Mapping[str, float], after: Mapping[str, float]) -> Non
 
 
 def _shown_between(before: Mapping[str, float], after: Mapping[str, float]) -> QuerySet[Depiction, int]:
-    """The posts, by their ids, whose pictures show somebody under one set of thresholds and not under the other."""
+    """The ids of posts with a depiction that is active under one set of thresholds and not under the other."""
     low, high = sorted(of(each, DEPICTS) for each in (before, after))
     changed = Depiction.objects.filter(score__gte=low, score__lt=high, reading__current_of__isnull=False)
     return changed.values_list("reading__current_of", flat=True)

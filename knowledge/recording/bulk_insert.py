@@ -1,4 +1,4 @@
-"""Inserts many plain rows of one table at once: as `bulk_create` does, at a fraction of its cost in Python.
+"""Bulk inserts of plain rows into one table: like `bulk_create`, at a fraction of its cost in Python.
 
 Recording writes some hundred rows a post, and Django's own way spends most of the time on turning each value of each
 row into an expression. Here a column's values are prepared and put into one INSERT … RETURNING.
@@ -16,7 +16,7 @@ PARAMETERS = 20_000  # values in one statement; SQLite takes 32,766, PostgreSQL 
 
 
 def insert(model: type[Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[int]:
-    """Inserts rows given as values of `columns` (names of fields, a foreign key's with `_id`); their ids, in order.
+    """Insert rows of values of `columns` (names of fields, a foreign key's with `_id`); their ids in order.
 
     Raises IntegrityError as usual; fields that are not named must have a default in the database or be null.
     """
@@ -41,7 +41,7 @@ def insert(model: type[Model], columns: Sequence[str], rows: Sequence[Sequence[A
 
 
 def _prepared(field: Any, values: Sequence[Any]) -> list[Any]:
-    """The values as the database takes them; equal ones, of which most columns are full, are prepared once."""
+    """The values as the database takes them. Equal values, which most columns have many of, are prepared once."""
     try:
         by_value = {value: field.get_db_prep_save(value, connection) for value in set(values)}
     except TypeError:  # values that have no hash

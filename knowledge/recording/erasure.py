@@ -1,9 +1,9 @@
-"""Takes posts out for good: their words, pictures, readings and all that only they supported.
+"""Erasure of posts: their texts, pictures, readings and everything that only they supported.
 
-A withdrawn post keeps its history; an erased one keeps a row that says that it was erased, with its links, and the
-hashes of its texts: a feed that shows it again, or its words under another link, does not bring it back. Removing (the
-samples) takes that row too. Statements and entities that nothing supports any more stay as bare ids, without a name,
-until the stores have let go of them; then `sweep` deletes them.
+A withdrawn post keeps its history; an erased one keeps a row in the state erased, with its links and the hashes of its
+texts: neither a feed that lists it again nor its text under another link brings it back. Removing (the samples)
+deletes that row too. Statements and entities that nothing supports any more stay as bare ids, without a name, until
+the stores have deleted them; then `sweep` deletes the rows.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ SHORTEST_KNOWN = 200  # code points: shorter texts ("Live updates") are alike by
 
 
 def erase(post: Post, by: audit_log.Who, reason: str = "") -> None:
-    """Erases a post: nothing that it said is left, in the record now, in the graph once its units are projected."""
+    """Erase a post: its content is deleted from the record now, from the graph once its updates are projected."""
     with transaction.atomic():
         held = Post.objects.select_for_update(no_key=True).get(pk=post.pk)
         _leave_tombstones(held)
         _take_out(held)
-        # The feed's words go too, and the item's hash: the row alone keeps the feed from bringing the post back.
+        # The feed's text is deleted too, and the item's hash: the row alone keeps the feed from bringing the post back.
         held.sightings.update(title="", text="", image="", item_hash="")
         Post.objects.filter(pk=held.pk).update(
             state=Post.State.ERASED,
@@ -52,7 +52,7 @@ def erase(post: Post, by: audit_log.Who, reason: str = "") -> None:
             due_at=None,
             current_version=None,
             error="",
-            # A visit that is under way finds its lease gone, and writes nothing.
+            # A fetch that is under way finds its lease gone, and writes nothing.
             lease_token="",
             lease_until=None,
         )
@@ -60,7 +60,7 @@ def erase(post: Post, by: audit_log.Who, reason: str = "") -> None:
 
 
 def _leave_tombstones(post: Post) -> None:
-    """Of texts long enough not to be alike by chance. A pruned version's hash is that of what it once said."""
+    """Keep the hashes of texts long enough not to be equal by chance. A pruned version keeps its full text's hash."""
     long = post.versions.annotate(length=Length("text")).filter(length__gte=SHORTEST_KNOWN)
     Tombstone.objects.bulk_create(
         [Tombstone(post=post, text_hash=digest) for digest in set(long.values_list("text_hash", flat=True))],
@@ -69,7 +69,7 @@ def _leave_tombstones(post: Post) -> None:
 
 
 def remove_samples(by: audit_log.Who = None) -> int:
-    """Takes the sample feed and all that came of it away; how many posts. A post that other feeds show too stays."""
+    """Delete the sample feed and all that came of it; the number of posts. A post that other feeds list too stays."""
     feeds = list(Feed.objects.filter(sample=True))
     elsewhere = Sighting.objects.filter(post=OuterRef("pk")).exclude(feed__in=feeds)
     posts = Post.objects.filter(Q(sample=True) | Q(sightings__feed__in=feeds)).exclude(Exists(elsewhere)).distinct()
@@ -91,12 +91,12 @@ def remove_samples(by: audit_log.Who = None) -> int:
 
 
 def _take_out(post: Post) -> None:
-    """Deletes what a post holds, and the names of entities that nothing else has; marks the units of all it touched."""
+    """Delete a post's content and the names of entities that only it has; mark the graph updates of all it touched."""
     versions = post.versions.values_list("pk", flat=True)
     mentions = Mention.objects.filter(reading__version__in=versions)
     entities = set(mentions.values_list("entity", flat=True))
-    said = Q(assertions__reading__version__in=versions) | Q(reviews__post=post)
-    statements = set(Statement.objects.filter(said).values_list("pk", flat=True))
+    named = Q(assertions__reading__version__in=versions) | Q(reviews__post=post)
+    statements = set(Statement.objects.filter(named).values_list("pk", flat=True))
     ends = Statement.objects.filter(pk__in=statements).values_list("head", "tail")
     entities |= {end for pair in ends for end in pair}
     _mark(post, statements, entities)
@@ -112,7 +112,7 @@ def _take_out(post: Post) -> None:
 
 
 def _mark(post: Post, statements: set[int], entities: set[int]) -> None:
-    """The units of what the post said: the projector finds them without support and takes them out."""
+    """Mark the post, its statements and entities: the projector finds them without support and deletes them."""
     projection_queue.mark(projection_queue.Kind.POST, [post.public_id])
     projection_queue.mark_rows(projection_queue.Kind.STATEMENT, Statement.objects.filter(pk__in=statements))
     projection_queue.mark_rows(
@@ -121,7 +121,7 @@ def _mark(post: Post, statements: set[int], entities: set[int]) -> None:
 
 
 def _delete_pictures(post: Post) -> None:
-    """Its copies and what was seen in them, unless another post shows the same picture."""
+    """Delete its copies and what was detected in them, unless another post shows the same picture."""
     held = set(post.images.values_list("sha256", "file", "thumbnail"))
     post.images.all().delete()
     files = {name for _, *both in held for name in both if name}
@@ -134,19 +134,19 @@ def _delete_pictures(post: Post) -> None:
 
 
 def _forget_contents(contents: set[str]) -> None:
-    """What was seen in pictures, and the small copies that networks read."""
-    seen = RegionSet.objects.filter(sha256__in=contents)
+    """Delete what was detected in pictures, and the small copies that networks read."""
+    detected = RegionSet.objects.filter(sha256__in=contents)
     names = {f"{sha256[:2]}/{sha256}.jpg" for sha256 in contents}
-    names |= set(seen.exclude(features="").values_list("features", flat=True))
-    seen.delete()
+    names |= set(detected.exclude(features="").values_list("features", flat=True))
+    detected.delete()
     for name in sorted(names):
         transaction.on_commit(partial(Path(settings.FEATURES_ROOT, name).unlink, missing_ok=True))
 
 
 def _drop_names(entities: set[int]) -> None:
-    """Names read from texts that no remaining mention of the entity has, and the label if it was one of them."""
+    """Delete names extracted from texts that no remaining mention has, and replace the label if it is one of them."""
     for entity in Entity.objects.filter(pk__in=entities).prefetch_related("names"):
-        gone = [name for name in entity.names.all() if name.source == "text" and not _still_read(entity, name.name)]
+        gone = [name for name in entity.names.all() if name.source == "text" and not _mentioned(entity, name.name)]
         left = [name for name in entity.names.all() if name not in gone]
         EntityName.objects.filter(pk__in=[name.pk for name in gone]).delete()
         kept = name_index.spellings(entity.key, entity.type, {name.name for name in left})
@@ -155,21 +155,21 @@ def _drop_names(entities: set[int]) -> None:
             Entity.objects.filter(pk=entity.pk).update(label=names.best(name.name for name in left))
 
 
-def _still_read(entity: Entity, name: str) -> bool:
+def _mentioned(entity: Entity, name: str) -> bool:
     words = Substr("reading__version__text", F("start") + 1, F("end") - F("start"))
     read = Mention.objects.filter(entity=entity).annotate(words=words)
     if read.filter(words=name).exists():
         return True
-    # A name is shown with its white space collapsed; a mention over a line's end is rare, so it is looked at last.
+    # A name is shown with its white space collapsed; a mention over a line's end is rare, so it is checked last.
     broken = read.filter(Q(words__contains="\n") | Q(words__contains="  ") | Q(words__contains="\t"))
     return any(names.shown(words) == name for words in broken.values_list("words", flat=True).iterator())
 
 
 def _blank_entities(ids: set[int]) -> None:
-    """Takes the name off entities that nothing mentions any more. The rows stay until the stores have let go of them;
-    one that took part in a merge stays for good, so that its id goes on redirecting."""
+    """Remove the names of entities that nothing mentions any more. The rows stay until the stores have deleted them;
+    one that took part in a merge stays for good, so that its id continues to redirect."""
     idle = Entity.objects.filter(pk__in=ids).exclude(Exists(Mention.objects.filter(entity=OuterRef("pk"))))
-    # A split's rows find their way by this name when its posts are read again.
+    # Mentions of a split are resolved by this name when its posts are analysed again.
     idle = idle.exclude(Exists(Mention.objects.filter(resolved=OuterRef("pk"))))
     for entity in idle:
         others = EntityName.objects.filter(Q(entity__canonical=entity) | Q(entity=entity)).values_list(
@@ -181,7 +181,7 @@ def _blank_entities(ids: set[int]) -> None:
 
 
 def sweep(statements: Sequence[UUID], entities: Sequence[UUID]) -> None:
-    """Deletes those of these rows that an erasure left empty and that every store has let go of."""
+    """Delete those of these rows that an erasure left empty and that every store has deleted."""
     with transaction.atomic():
         empty = Statement.objects.filter(public_id__in=statements).exclude(
             Exists(Assertion.objects.filter(statement=OuterRef("pk")))
@@ -200,10 +200,10 @@ def sweep(statements: Sequence[UUID], entities: Sequence[UUID]) -> None:
 
 
 def _delete_shown(kind: Projection.Kind, rows: QuerySet[Statement] | QuerySet[Entity]) -> None:
-    """Deletes rows, and their units, of which no store is behind."""
-    units = Projection.objects.filter(kind=kind)
-    behind = units.filter(key=OuterRef("public_id"), done__lt=F("wanted"))
-    keys = list(rows.exclude(Exists(behind)).values_list("public_id", flat=True))
+    """Delete the rows whose graph updates no store has still to do, and these updates."""
+    updates = Projection.objects.filter(kind=kind)
+    stale = updates.filter(key=OuterRef("public_id"), done__lt=F("wanted"))
+    keys = list(rows.exclude(Exists(stale)).values_list("public_id", flat=True))
     if keys:
         rows.model.objects.filter(public_id__in=keys).delete()
-        units.filter(key__in=keys).delete()
+        updates.filter(key__in=keys).delete()

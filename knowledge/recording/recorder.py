@@ -1,8 +1,8 @@
-"""What a reader found becomes rows: first as data (`row_plan.plan`), then in one transaction.
+"""Writes extractions to the record: first planned as data (`row_plan.plan`), then written in one transaction.
 
 Recording twice does nothing the second time: the lease's token is used up, and every row has a unique key. Rows are
-locked and inserted in the order of their keys, so that two workers with common entities wait for each other and never
-in a ring. Posts of a batch are recorded some at a time: looking up what they have in common once is most of the cost.
+locked and inserted in the order of their keys, so that two workers with common entities wait for each other without a
+deadlock. Posts of a batch are recorded some at a time: most of the cost are look-ups that they share.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from knowledge.models import Assertion, Depiction, Entity, Evidence, Mention, St
 from knowledge.record import projection_queue, thresholds
 from knowledge.recording import reviews
 from knowledge.recording.bulk_insert import insert
-from knowledge.recording.row_plan import Record, Unplannable, called_alike, looked, plan
+from knowledge.recording.row_plan import Record, Unplannable, plan, results_of, with_keys
 
 __all__ = ["Record", "Unplannable", "adopt", "make_current", "plan", "record", "record_many"]
 
@@ -49,7 +49,7 @@ class _Item:
 
 
 def record(claimed: Claimed, extraction: Extraction) -> bool:
-    """Writes what was read, makes it the post's current reading if it is of its present version by the deployed
+    """Write an extraction, make its reading the post's current one if it is of the current version by the deployed
     checkpoint, and marks what that touches: one transaction. False: the lease was lost, nothing was written.
 
     Raises Unplannable, or the database's error, with nothing written.
@@ -61,9 +61,9 @@ def record(claimed: Claimed, extraction: Extraction) -> bool:
 
 
 def record_many(pairs: Sequence[Pair]) -> list[Outcome]:
-    """As `record`, for a batch: for each True, False where its lease was lost, or what stood in its way.
+    """As `record`, for a batch: for each True, False where its lease was lost, or the error.
 
-    A post that cannot be recorded holds up no other: those that were to be written with it are written by themselves.
+    A post that cannot be recorded does not stop the others: those of its transaction are written one by one.
     """
     outcomes: list[Outcome] = []
     for start in range(0, len(pairs), TOGETHER):
@@ -114,7 +114,7 @@ def _write_all(items: Sequence[_Item]) -> set[int]:
     """One transaction; the ids of the readings whose lease still held and which are recorded now."""
     with transaction.atomic():
         thresholds.hold()
-        # Posts before readings, as the visits lock them: a visit and a recording never wait in a ring.
+        # Posts before readings, as fetches lock them: a fetch and a recording cannot deadlock.
         locked = Post.objects.select_for_update(no_key=True).order_by("pk")
         posts = {post.pk: post for post in locked.filter(pk__in={item.reading.version.post_id for item in items})}
         held = _finish(items)
@@ -125,7 +125,7 @@ def _write_all(items: Sequence[_Item]) -> set[int]:
             [
                 (posts[item.reading.version.post_id], item.reading, item.extraction.text)
                 for item in items
-                # Another checkpoint's reading is a shadow, an older version's is history.
+                # A candidate checkpoint's reading never becomes current, nor one of an older version.
                 if deployed in (None, item.reading.checkpoint_id)
                 and posts[item.reading.version.post_id].current_version_id == item.reading.version_id
             ]
@@ -134,7 +134,7 @@ def _write_all(items: Sequence[_Item]) -> set[int]:
 
 
 def adopt(checkpoint: Checkpoint, chunk: int = 200) -> int:
-    """Makes the readings that `checkpoint` already has of posts' present versions their current ones; how many."""
+    """Make the readings that `checkpoint` already has of posts' current versions their current ones; how many."""
     done = (Reading.Stage.DONE, Reading.Stage.DECLINED)
     waiting = Reading.objects.filter(checkpoint=checkpoint, stage__in=done, version=F("version__post__current_version"))
     other = Q(version__post__current_reading__isnull=True) | ~Q(version__post__current_reading=F("pk"))
@@ -148,9 +148,9 @@ def adopt(checkpoint: Checkpoint, chunk: int = 200) -> int:
 
 
 def make_current(post: Post, reading: Reading) -> None:
-    """Points the post at one of its readings, follows its reviews into that text, marks what either reading says.
+    """Set a post's current reading, follow its reviews into that text, mark the graph updates of both readings.
 
-    Inside a transaction that holds the thresholds in force and the post's row.
+    Inside a transaction that holds the active thresholds and the post's row.
     """
     _make_current([(post, reading, reading.version.text)])
 
@@ -169,7 +169,7 @@ def _make_current(moves: Sequence[tuple[Post, Reading, str]]) -> None:
 
 
 def _finish(items: Sequence[_Item]) -> set[int]:
-    """Uses up the leases; the readings whose lease held. One that is not among them ran out, or an edit dropped it."""
+    """End the leases; the readings whose lease was still valid. The others ran out, or an edit dropped the reading."""
     waiting = Reading.objects.select_for_update(no_key=True).filter(
         pk__in=[item.reading.pk for item in items], stage=Reading.Stage.READ
     )
@@ -192,7 +192,7 @@ def _finish(items: Sequence[_Item]) -> set[int]:
         )
     held = {pk for ids in ends.values() for pk in ids}
     for item in items:
-        if item.reading.pk in held and (kept := looked(item.extraction)):
+        if item.reading.pk in held and (kept := results_of(item.extraction)):
             Reading.objects.filter(pk=item.reading.pk).update(results={**item.reading.results, **kept})
     return held
 
@@ -203,17 +203,17 @@ def _write(items: Sequence[_Item], posts: dict[int, Post]) -> None:
     parted = partings.of_posts(posts)
 
     def meant(item: _Item, place: int) -> int:
-        """Whom a planned mention means: what its name leads to, but where an editor's split says otherwise."""
+        """The entity of a planned mention: the one of its name, unless an editor's split assigns it to another."""
         return partings.follow(parted[item.reading.version.post_id], entities[item.planned.mentions[place].key])
 
     mentions = _mentions(items, entities, meant)
-    said = [
+    planned = [
         (item, one, mentions[item.reading.pk][one.head], mentions[item.reading.pk][one.tail])
         for item in items
         for one in item.planned.assertions
     ]
     statements = statements_of(
-        [(meant(item, one.head), one.relation, meant(item, one.tail)) for item, one, _, _ in said]
+        [(meant(item, one.head), one.relation, meant(item, one.tail)) for item, one, _, _ in planned]
     )
     published = {item.reading.pk: posts[item.reading.version.post_id].published_at for item in items}
     assertions = insert(
@@ -224,12 +224,12 @@ def _write(items: Sequence[_Item], posts: dict[int, Post]) -> None:
                 *(one.public_id, item.reading.pk, statement, head, tail, one.relation, one.score),
                 *([], published[item.reading.pk], "", "", one.without_image),
             )
-            for (item, one, head, tail), statement in zip(said, statements, strict=True)
+            for (item, one, head, tail), statement in zip(planned, statements, strict=True)
         ],
     )
     Evidence.objects.bulk_create(
         Evidence(assertion_id=assertion, kind=part.kind, reference=part.reference, weight=part.weight)
-        for assertion, (_, one, _, _) in zip(assertions, said, strict=True)
+        for assertion, (_, one, _, _) in zip(assertions, planned, strict=True)
         for part in one.evidence
     )
     Depiction.objects.bulk_create(
@@ -284,43 +284,43 @@ def _mentions(
 
 
 def _under_one_name(items: Sequence[_Item]) -> Sequence[_Item]:
-    """What a post calls by several names has the key of the oldest entity among them, or of the best name; no key where
-    an editor has parted what the names lead to."""
+    """Give the names that a post uses for one entity the key of the oldest entity among them, or of the best name;
+    names whose entities an editor has split keep their keys."""
     keys = {key for item in items for group in item.planned.aliases for key in group}
     if not keys:
         return items
     known = {row.key: row for row in Entity.objects.filter(key__in=keys)}
-    return [replace(item, planned=called_alike(item.planned, _chiefs(item.planned, known))) for item in items]
+    return [replace(item, planned=with_keys(item.planned, _chiefs(item.planned, known))) for item in items]
 
 
 def _chiefs(planned: Record, known: Mapping[str, Entity]) -> dict[str, str]:
     chiefs: dict[str, str] = {}
     for group in planned.aliases:
-        there = [known[key] for key in group if key in known]
-        if not auto_merge.parted(auto_merge.members(*there)):
-            oldest = min(there, key=lambda row: row.pk, default=None)
+        present = [known[key] for key in group if key in known]
+        if not auto_merge.parted(auto_merge.members(*present)):
+            oldest = min(present, key=lambda row: row.pk, default=None)
             chiefs |= dict.fromkeys(group, oldest.key if oldest else group[0])
     return chiefs
 
 
 def _entities(items: Sequence[_Item]) -> dict[str, Entity]:
-    """The entity of each key: made where there is none, its names and its label kept up."""
-    spoken: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    """The entity of each key, created where there is none; its names and its label are updated."""
+    names_by_key: dict[str, set[tuple[str, str]]] = defaultdict(set)
     types: dict[str, str] = {}
     for item in items:
         for mention in item.planned.mentions:
-            spoken[mention.key].add((mention.name, item.planned.language))
+            names_by_key[mention.key].add((mention.name, item.planned.language))
             types[mention.key] = mention.type
-    found = _by_key(spoken)
+    found = _by_key(names_by_key)
     new = [
-        Entity(key=key, type=types[key], label=names.best({name for name, _ in spoken[key]}))
-        for key in sorted(spoken.keys() - found)
+        Entity(key=key, type=types[key], label=names.best({name for name, _ in names_by_key[key]}))
+        for key in sorted(names_by_key.keys() - found)
     ]
     if new:
         Entity.objects.bulk_create(new, ignore_conflicts=True)
         found |= _by_key(entity.key for entity in new)
         link_queue.due(found[entity.key].pk for entity in new)
-    name_index.keep(found, spoken)
+    name_index.keep(found, names_by_key)
     return found
 
 
@@ -331,9 +331,9 @@ def _by_key(keys: Iterable[str]) -> dict[str, Entity]:
 Ends = tuple[int, str, int]
 
 
-def statements_of(said: Sequence[Ends]) -> list[int]:
-    """For each head, relation and tail as read the id of its statement, made where there is none."""
-    wanted = [_ordered(*ends) for ends in said]
+def statements_of(triples: Sequence[Ends]) -> list[int]:
+    """For each head, relation and tail as read the id of its statement, created where there is none."""
+    wanted = [_ordered(*ends) for ends in triples]
     found = _existing(set(wanted))
     new = sorted(set(wanted) - found.keys())
     if new:
@@ -362,10 +362,10 @@ def _ordered(head: int, relation: str, tail: int) -> Ends:
 
 
 def _statement_keys(readings: list[int], reviewed: set[int]) -> QuerySet[Statement, UUID]:
-    """Only of what counts, or did until now: most assertions lie under the thresholds, and no graph shows them."""
-    counted = Assertion.objects.filter(thresholds.counts(), reading__in=readings)
-    said = Q(pk__in=counted.values("statement"))
-    return Statement.objects.filter(said | Q(pk__in=reviewed)).values_list("public_id", flat=True)
+    """Of active assertions alone: most assertions lie below the thresholds, and no graph shows them."""
+    active = Assertion.objects.filter(thresholds.reached(), reading__in=readings)
+    asserted = Q(pk__in=active.values("statement"))
+    return Statement.objects.filter(asserted | Q(pk__in=reviewed)).values_list("public_id", flat=True)
 
 
 def _entity_keys(readings: list[int], reviewed: set[int]) -> set[UUID]:

@@ -1,7 +1,7 @@
-"""Editors' verdicts on what posts say, and how a verdict follows a post through its edits.
+"""Editors' verdicts on statements in posts, and how a verdict follows a post through its edits.
 
-A verdict is addressed to a post and a statement. It holds for whatever reading of the post yields that statement, by
-whatever row after merges. It carries the words that were judged: head and tail, with what stood around them.
+A verdict refers to a post and a statement. It holds for every reading of the post that yields that statement, by any
+row after merges. It keeps the words that were reviewed: head and tail, with the text around them.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ Quote = dict[str, str]
 
 
 class NothingToReview(ValueError):
-    """The post's present text was not read as saying that statement."""
+    """No assertion of the post's current reading makes that statement."""
 
 
 def review(post: Post, statement: Statement, verdict: Review.Verdict | str, by: audit_log.Who) -> Review:
-    """Puts a verdict in force; an earlier one on the same triple in the same post is withdrawn.
+    """Activate a verdict; an earlier one on the same triple in the same post is withdrawn.
 
-    Accepting that something is also called otherwise makes the two one. Raises NothingToReview where no reading of the
-    post's present text yields the statement, at whatever score.
+    Accepting that an entity is also known as another merges the two. Raises NothingToReview where no assertion of the
+    post's current reading makes the statement, at any score.
     """
     with transaction.atomic():
         locked = Post.objects.select_for_update(no_key=True).get(pk=post.pk)
@@ -39,7 +39,7 @@ def review(post: Post, statement: Statement, verdict: Review.Verdict | str, by: 
         former = list(_same(locked, statement))
         for earlier in former:
             _withdraw(earlier)
-        made = Review.objects.create(
+        created = Review.objects.create(
             post=locked,
             statement=statement,
             verdict=Review.Verdict(verdict),
@@ -47,16 +47,16 @@ def review(post: Post, statement: Statement, verdict: Review.Verdict | str, by: 
             quotes=_quotes(assertion),
             by_id=by.pk if by else None,
         )
-        _mark(locked, [made, *former])
+        _mark(locked, [created, *former])
         subject = f"{locked.public_id} {statement.public_id}"
-        audit_log.note(by, "review", subject, [earlier.verdict for earlier in former], made.verdict)
-        if made.verdict == Review.Verdict.ACCEPT and statement.relation == ALSO_CALLED:
-            auto_merge.by_word(statement, by)
-    return made
+        audit_log.note(by, "review", subject, [earlier.verdict for earlier in former], created.verdict)
+        if created.verdict == Review.Verdict.ACCEPT and statement.relation == ALSO_CALLED:
+            auto_merge.by_accepted_alias(statement, by)
+    return created
 
 
 def withdraw_review(given: Review, by: audit_log.Who) -> None:
-    """Takes a verdict back; withdrawn already, it stays as it is."""
+    """Undo a verdict; one that is withdrawn already stays as it is."""
     with transaction.atomic():
         post = Post.objects.select_for_update(no_key=True).get(pk=given.post_id)
         if not _withdraw(given):
@@ -67,12 +67,12 @@ def withdraw_review(given: Review, by: audit_log.Who) -> None:
 
 
 def follow(texts: Mapping[int, str]) -> set[int]:
-    """Looks for the judged words of posts' reviews in their new texts, given by the posts' ids; the ids of the
+    """Find the reviewed words of posts' reviews in their new texts, by the posts' ids, and return the ids of the
     statements that the reviews are about.
 
     Inside a transaction that holds the posts' rows; the caller marks the units.
     """
-    held = list(current.reviews_in_force().filter(post__in=texts))
+    held = list(current.active_reviews().filter(post__in=texts))
     for given in held:
         lost = any(find(texts[given.post_id], quote) is None for quote in given.quotes.values())
         if lost != given.lost:
@@ -81,7 +81,7 @@ def follow(texts: Mapping[int, str]) -> set[int]:
 
 
 def find(text: str, quote: Quote) -> int | None:
-    """Where the quote's exact words stand in a text, at the place whose surroundings are most like the quote's.
+    """The offset of the quote's exact words in a text, at the place whose surroundings are most like the quote's.
 
     None where the words are gone, or stand only amid other words: at least half of what the quote has around them,
     and no more than 16 code points of it, must touch them unchanged.
@@ -126,7 +126,7 @@ def _judged(post: Post, statement: Statement) -> Assertion:
 
 def _same(post: Post, statement: Statement) -> QuerySet[Review]:
     ends = current.with_ends(Statement.objects.filter(pk=statement.pk)).get()
-    held = current.reviews_in_force().filter(post=post, statement__relation=statement.relation)
+    held = current.active_reviews().filter(post=post, statement__relation=statement.relation)
     return current.with_ends(held, "statement__").filter(head_now=ends.head_now, tail_now=ends.tail_now)
 
 
@@ -136,7 +136,7 @@ def _withdraw(given: Review) -> bool:
 
 
 def _mark(post: Post, touched: list[Review]) -> None:
-    """The post, every row that may say the triple, and its ends: an accepting review alone can hold an entity up."""
+    """Mark the post, every row of the triple, and its ends: an accepting review alone can support an entity."""
     judged = Statement.objects.filter(pk__in=[given.statement_id for given in touched])
     relations = set(judged.values_list("relation", flat=True))
     read = Q(assertions__reading=post.current_reading_id, relation__in=relations)

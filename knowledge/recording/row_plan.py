@@ -1,4 +1,4 @@
-"""What recording an extraction will write, worked out as data with nothing looked up. No Django."""
+"""The rows that recording an extraction will write, planned as data without any database. No Django."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from knowledge.entities import names
 
 PERSON = "person"
 ALSO_CALLED = "alternate_names"
-ALIAS_FROM = 0.8  # how sure it must be that a post says so for the two names to mean one there
+ALIAS_THRESHOLD = 0.8  # confidence from which two names that a post gives for one entity mean one there
 EDGE = 1e-3  # by which a box may stick out of its picture: a share is rounded
-GRIDS = 24  # of one post: what its words looked at, for the page
+GRIDS = 24  # grids of attention that are kept for one post, for its page
 Span = tuple[int, int, str]
 ASSERTIONS = UUID("0a3c7a52-9b5f-5c1e-8d0b-6c6f0a7f4d11")  # the namespace of assertions' ids, the same everywhere
 
@@ -50,7 +50,7 @@ class PlannedAssertion:
 
 @dataclass(frozen=True, slots=True)
 class PlannedDepiction:
-    """The mention of that index is shown in this part of a picture; `picture`: its SHA-256, "" where unknown."""
+    """The mention of that index is shown in this region of a picture; `picture`: its SHA-256, "" where unknown."""
 
     public_id: UUID
     mention: int
@@ -61,9 +61,9 @@ class PlannedDepiction:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that recording an extraction will write, with nothing looked up yet.
+    """All that recording an extraction will write, before any look-up in the database.
 
-    `aliases`: keys of mentions that the post says are names of one, that of the best name first.
+    `aliases`: keys of mentions that the post gives as names of one entity, the best name's first.
     """
 
     mentions: tuple[PlannedMention, ...]
@@ -80,8 +80,8 @@ def plan(
 
     A span read twice with one type is one mention, a relation read twice between two mentions one assertion, each with
     the higher score. A person's name that is part of one longer name in the text is that person's ("Merkel" beside
-    "Angela Merkel"). A relation that scores below `floor` is left out. One whose tail is a region of a picture says who
-    is shown there (`depicts`); any other is about an object that has no name, so there is nothing to state of it.
+    "Angela Merkel"). A relation that scores below `floor` is left out. One whose tail is a region of a picture becomes
+    a depiction (`depicts`); other relations to a region are dropped, as an unnamed object has no entity.
     """
     best: dict[tuple[int, int, str], float] = {}
     spans = [(mention.start, mention.end, mention.type) for mention in extraction.mentions]
@@ -118,7 +118,7 @@ def plan(
     return Record(mentions, assertions, extraction.language, depictions, _aliases(mentions, assertions))
 
 
-def called_alike(planned: Record, chiefs: Mapping[str, str]) -> Record:
+def with_keys(planned: Record, chiefs: Mapping[str, str]) -> Record:
     """The record with these keys of mentions in place of others."""
     mentions = tuple(replace(one, key=chiefs.get(one.key, one.key)) for one in planned.mentions)
     return replace(planned, mentions=mentions)
@@ -126,9 +126,9 @@ def called_alike(planned: Record, chiefs: Mapping[str, str]) -> Record:
 
 def _aliases(mentions: Sequence[PlannedMention], assertions: Iterable[PlannedAssertion]) -> tuple[tuple[str, ...], ...]:
     groups: list[set[str]] = []
-    for said in assertions:
-        head, tail = mentions[said.head], mentions[said.tail]
-        if said.relation == ALSO_CALLED and said.score >= ALIAS_FROM and head.type == tail.type:
+    for one in assertions:
+        head, tail = mentions[one.head], mentions[one.tail]
+        if one.relation == ALSO_CALLED and one.score >= ALIAS_THRESHOLD and head.type == tail.type:
             pair = {head.key, tail.key}
             joined = pair.union(*(group for group in groups if group & pair))
             groups = [*(group for group in groups if not group & pair), joined]
@@ -144,7 +144,7 @@ def _best_first(group: set[str], mentions: Sequence[PlannedMention]) -> tuple[st
 def _depictions(
     extraction: Extraction, spans: list[Span], order: list[Span], reading: str, floor: float
 ) -> Iterator[PlannedDepiction]:
-    """Each mention and region once, the surest; in the order of the text and of the pictures."""
+    """Each mention and region once, with the highest score; in the order of the text and of the pictures."""
     best: dict[tuple[int, Region], float] = {}
     for relation in extraction.relations:
         if isinstance(relation.tail, int) or relation.key not in REGION_RELATIONS:
@@ -171,7 +171,7 @@ def _check_box(region: Region) -> None:
 
 
 def _shown(part: EvidencePart, extraction: Extraction) -> EvidencePart:
-    """A region by what it is, not by its place in a list that another detector would make otherwise. Unplannable."""
+    """Evidence with its region described by value, as detectors number regions differently. Raises Unplannable."""
     if part.kind != "region" or "box" in part.reference:
         return part
     place = part.reference.get("region")
@@ -181,7 +181,7 @@ def _shown(part: EvidencePart, extraction: Extraction) -> EvidencePart:
 
 
 def _reference(place: int, extraction: Extraction) -> dict[str, Any]:
-    """What region number `place` of the extraction is, and of which picture."""
+    """Region number `place` of the extraction by value: box, class, score and picture."""
     region = extraction.regions[place]
     known = {"box": list(region.box), "class": region.label, "image": region.image, "score": region.score}
     return known | _content(region.image, extraction)
@@ -191,17 +191,17 @@ def _content(image: int, extraction: Extraction) -> dict[str, Any]:
     return {"picture": extraction.contents[image]} if image < len(extraction.contents) else {}
 
 
-def looked(extraction: Extraction) -> dict[str, Any]:
-    """What is kept with the reading for the post's page, beside its rows; {} of a reader that takes no pictures.
+def results_of(extraction: Extraction) -> dict[str, Any]:
+    """What is stored with the reading for the post's page, beside its rows; {} for a reader that takes no pictures.
 
-    "grids": what words looked at, regions by what they are as in `_shown`. "pictures": how the reader takes pictures,
-    and the SHA-256 of those of which it was given anything.
+    "grids": attention of words to regions, these described as in `_shown`. "pictures": how the reader takes pictures,
+    and the SHA-256 of those of which it received anything.
     """
     found: dict[str, Any] = {}
     if extraction.grids:
         found["grids"] = [_kept(asdict(grid), extraction) for grid in extraction.grids[:GRIDS]]
     if extraction.takes != "words" and extraction.contents:
-        given = [extraction.contents[number] for number in extraction.given]
+        given = [extraction.contents[number] for number in extraction.used_images]
         found["pictures"] = {"takes": extraction.takes, "given": given}
     return found
 

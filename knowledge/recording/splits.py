@@ -1,9 +1,8 @@
-"""Taking apart what one name made one: in chosen posts, the mentions of an entity mean another.
+"""Entity splits: in chosen posts, the mentions of an entity are assigned to another entity.
 
-Whoever reads such a post again finds the same: a `Parting` holds for the post, not for a reading. A mention that was
-moved remembers in `resolved` the row that its name led to; everything else is worked out from that and the partings in
-force, so splits can be undone in any order. The statements that its assertions make, and the verdicts in that post,
-move with it.
+Later readings of such a post give the same: a `Parting` holds for the post, not for a reading. A mention that was
+moved keeps in `resolved` the row that its name leads to; everything else is derived from that and the active partings,
+so splits can be undone in any order. The statements of its assertions, and the verdicts in that post, move with it.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from knowledge.models import Assertion, Entity, EntityName, Mention, Parting, Re
 from knowledge.record import audit_log, current, projection_queue, thresholds
 from knowledge.recording.recorder import statements_of
 
-Followed = Mapping[int, Mapping[int, int]]
+PartingsByPost = Mapping[int, Mapping[int, int]]
 LONGEST_CHAIN = 50
 
 
@@ -45,26 +44,26 @@ def split(origin: Entity, posts: Sequence[Post], target: Entity | None, by: audi
                 "Choose posts that mention this entity, and another entity (or none to create a new one)."
             )
         target = target or _new(origin, mentions)
-        made = Split.objects.create(origin=origin, target=target, by_id=by.pk if by else None)
+        created = Split.objects.create(origin=origin, target=target, by_id=by.pk if by else None)
         for post, entity in sorted(places):
-            _part(made, post, entity, target.pk)
+            _part(created, post, entity, target.pk)
         _settle({post for post, _ in places})
         posts_moved = sorted({post for post, _ in places})
         audit_log.note(by, "split", str(origin.public_id), origin.pk, {"to": target.pk, "posts": posts_moved})
-    return made
+    return created
 
 
-def undo(made: Split, by: audit_log.Who) -> None:
-    """The mentions are again what their names led to, or what other splits make of them. Undone already: nothing."""
+def undo(given: Split, by: audit_log.Who) -> None:
+    """Undo a split: its mentions mean what their names or other splits lead to. Undone already: nothing."""
     with transaction.atomic():
         thresholds.hold()
-        posts = list(Post.objects.filter(partings__split=made).distinct())
+        posts = list(Post.objects.filter(partings__split=given).distinct())
         ids = _locked(posts)
-        if not Split.objects.filter(pk=made.pk, undone_at__isnull=True).update(undone_at=timezone.now()):
+        if not Split.objects.filter(pk=given.pk, undone_at__isnull=True).update(undone_at=timezone.now()):
             return
-        made.partings.all().delete()
+        given.partings.all().delete()
         _settle(ids)
-        audit_log.note(by, "split undone", str(made.origin.public_id), made.target_id, made.origin_id)
+        audit_log.note(by, "split undone", str(given.origin.public_id), given.target_id, given.origin_id)
 
 
 def _locked(posts: Iterable[Post]) -> set[int]:
@@ -72,22 +71,22 @@ def _locked(posts: Iterable[Post]) -> set[int]:
     return {row.pk for row in rows}
 
 
-def _part(made: Split, post: int, entity: int, target: int) -> None:
-    """What comes back to where it went from was moved there by an earlier split, whose parting is what goes."""
+def _part(row: Split, post: int, entity: int, target: int) -> None:
+    """Add a parting. One that reverses an earlier split's parting only deletes that."""
     if Parting.objects.filter(post=post, entity=target, target=entity).delete()[0]:
         return
-    Parting.objects.update_or_create(post_id=post, entity_id=entity, defaults={"split": made, "target_id": target})
+    Parting.objects.update_or_create(post_id=post, entity_id=entity, defaults={"split": row, "target_id": target})
 
 
 def _new(origin: Entity, mentions: Iterable[Mention]) -> Entity:
-    """An entity of the names that the mentions bear. Its key is no name's: no reading finds it but by a parting."""
+    """A new entity with the names of the mentions. Its key is no name's: readings reach it only by a parting."""
     called = {names.shown(one.reading.version.text[one.start : one.end]) for one in _with_words(mentions)} - {""}
     label = names.best(called) if called else origin.label
-    made = Entity.objects.create(type=origin.type, label=label, key=f"split:{uuid.uuid4()}")
-    rows = [EntityName(entity=made, name=name, key=names.name_key(name)) for name in sorted(called or {label})]
+    created = Entity.objects.create(type=origin.type, label=label, key=f"split:{uuid.uuid4()}")
+    rows = [EntityName(entity=created, name=name, key=names.name_key(name)) for name in sorted(called or {label})]
     EntityName.objects.bulk_create(rows)
-    link_queue.due([made.pk])
-    return made
+    link_queue.due([created.pk])
+    return created
 
 
 def _with_words(mentions: Iterable[Mention]) -> Iterable[Mention]:
@@ -95,7 +94,7 @@ def _with_words(mentions: Iterable[Mention]) -> Iterable[Mention]:
 
 
 def _settle(posts: set[int]) -> None:
-    """Brings all mentions of the posts, what they state and what was judged there to the partings in force."""
+    """Apply the active partings to all mentions of the posts, their statements and verdicts."""
     parted = partings.of_posts(posts)
     moved: set[int] = set()
     touched: set[int] = set()
@@ -116,7 +115,7 @@ def _settle(posts: set[int]) -> None:
 
 
 def _restate(mentions: set[int]) -> set[int]:
-    """Assertions of moved mentions support the statement between the entities that they are now; all it touches."""
+    """Move assertions of moved mentions to the statement between their entities now; the statements touched."""
     ends = Q(head_mention__in=mentions) | Q(tail_mention__in=mentions)
     rows = list(Assertion.objects.filter(ends).select_related("head_mention", "tail_mention"))
     wanted = statements_of([(row.head_mention.entity_id, row.relation, row.tail_mention.entity_id) for row in rows])
@@ -128,32 +127,32 @@ def _restate(mentions: set[int]) -> set[int]:
     return touched
 
 
-def _rejudge(posts: set[int], parted: Followed) -> set[int]:
-    """A verdict is about what its post states: where no assertion of the post makes its statement any more, and one
-    makes it with the entities that are meant now, it is about that."""
+def _rejudge(posts: set[int], parted: PartingsByPost) -> set[int]:
+    """Move verdicts along: where no assertion of the post makes a verdict's statement any more, and one makes it with
+    the entities that are meant now, the verdict is on that statement."""
     touched: set[int] = set()
-    made = Assertion.objects.filter(reading__version__post__in=posts).order_by()
+    asserted = Assertion.objects.filter(reading__version__post__in=posts).order_by()
     by_post: dict[int, set[int]] = defaultdict(set)
-    for post, statement in made.values_list("reading__version__post", "statement").distinct():
+    for post, statement in asserted.values_list("reading__version__post", "statement").distinct():
         by_post[post].add(statement)
-    told = Statement.objects.in_bulk({pk for ids in by_post.values() for pk in ids})
-    for review in current.reviews_in_force().filter(post__in=posts).select_related("statement"):
+    by_id = Statement.objects.in_bulk({pk for ids in by_post.values() for pk in ids})
+    for review in current.active_reviews().filter(post__in=posts).select_related("statement"):
         if review.statement_id in by_post[review.post_id]:
             continue
-        meant = _meant(review, [told[pk] for pk in by_post[review.post_id]], parted[review.post_id])
-        taken = Review.objects.filter(post=review.post_id, statement=meant, withdrawn_at__isnull=True)
-        if meant is not None and not taken.exists():
+        meant = _meant(review, [by_id[pk] for pk in by_post[review.post_id]], parted[review.post_id])
+        existing = Review.objects.filter(post=review.post_id, statement=meant, withdrawn_at__isnull=True)
+        if meant is not None and not existing.exists():
             touched |= {review.statement_id, meant}
             Review.objects.filter(pk=review.pk).update(statement=meant)
     return touched
 
 
-def _meant(review: Review, told: Sequence[Statement], parted: Mapping[int, int]) -> int | None:
-    """The one statement of the post that is the review's but for entities that a split parts or once parted."""
+def _meant(review: Review, stated: Sequence[Statement], parted: Mapping[int, int]) -> int | None:
+    """The one statement of the post that differs from the review's only by entities of a split, active or undone."""
     was = review.statement
-    alike = [one.pk for one in told if one.relation == was.relation and _one_end(one, was)]
+    alike = [one.pk for one in stated if one.relation == was.relation and _one_end(one, was)]
     followed = (partings.follow(parted, was.head_id), partings.follow(parted, was.tail_id))
-    exact = [one.pk for one in told if one.relation == was.relation and (one.head_id, one.tail_id) == followed]
+    exact = [one.pk for one in stated if one.relation == was.relation and (one.head_id, one.tail_id) == followed]
     found = exact or alike
     return found[0] if len(found) == 1 else None
 
@@ -162,7 +161,7 @@ def _one_end(one: Statement, was: Statement) -> bool:
     return bool({one.head_id, one.tail_id} & {was.head_id, was.tail_id})
 
 
-def in_force(entity: Entity) -> list[Split]:
-    """The splits that took something out of the entity, or put something into it, with how many posts each."""
+def active(entity: Entity) -> list[Split]:
+    """The active splits that moved mentions out of the entity or into it, oldest first."""
     rows = Split.objects.filter(undone_at__isnull=True).filter(Q(origin=entity) | Q(target=entity))
     return list(rows.select_related("origin", "target", "by").exclude(origin=F("target")).order_by("pk"))

@@ -1,1 +1,1 @@
-"""What others know: a local index, Wikidata, DBpedia. One protocol for all (`protocol.Source`)."""
+"""Knowledge sources: a local index, Wikidata, DBpedia. One protocol for all (`protocol.Source`)."""

@@ -1,10 +1,9 @@
-"""Asks services over HTTP, politely: what was answered is kept, what fails is tried again, and what stays away is left
-alone.
+"""A client for knowledge services over HTTP, with a cache, retries and a circuit breaker.
 
-Who sends is handed in (`Send`): an edge gives the guarded client, which waits for the host's turn and names the
-product. Failures in a row open the service's circuit: for a while nobody asks it, then one question is let through to
-see whether it is back. Circuit and answers are rows, so that all processes share them. Never on a worker that reads
-posts.
+The function that sends is passed in (`Send`): callers give the guarded client, which waits for the host's turn and
+names the product. Failures in a row open the service's circuit: for a while no request is sent, then one is let
+through to see whether the service is back. Circuit and answers are rows, so that all processes share them. Never used
+on a worker that reads posts.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ from knowledge.sources.protocol import SourceUnavailable
 
 TRIES = 2
 FIRST_WAIT, LONGEST_WAIT = 1.0, 8.0  # seconds between tries; a host that asks for more is not waited for
-FAILURES = 4  # questions in a row that fail before the circuit opens
+FAILURES = 4  # requests in a row that fail before the circuit opens
 OPEN_FOR, LONGEST_OPEN = timedelta(minutes=1), timedelta(hours=1)
-TRIAL = timedelta(minutes=2)  # far longer than one question takes with all its tries
-OUR_FAULT = frozenset({400, 404, 405, 413, 414, 422})  # says something about the question, nothing about the service
+TRIAL = timedelta(minutes=2)  # far longer than one request takes with all its tries
+OUR_FAULT = frozenset({400, 404, 405, 413, 414, 422})  # wrong requests; they do not open the circuit
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +39,14 @@ class ServiceResponse:
 
 
 class Unanswered(Exception):
-    """Why a service gave no answer; the message is a sentence. `retry_after`: the seconds that it asks to be left."""
+    """A request without an answer; the message is a sentence. `retry_after`: the service's wait in seconds."""
 
     def __init__(
         self, sentence: str, *, status: int = 0, retry_after: float | None = None, final: bool = False
     ) -> None:
         super().__init__(sentence)
         self.status, self.retry_after = status, retry_after
-        self.final = final or status in OUR_FAULT  # asking again gives the same
+        self.final = final or status in OUR_FAULT  # a retry gives the same
 
 
 class Send(Protocol):
@@ -57,41 +56,41 @@ class Send(Protocol):
 
 
 class Remote:
-    """Asks questions of services. `fresh_for`: how old an answer may be before it is asked for anew."""
+    """Sends requests to services. `fresh_for`: how old a cached answer may be before it is requested again."""
 
     def __init__(self, send: Send, fresh_for: timedelta, wait: Callable[[float], None] = time.sleep) -> None:
         self._send, self._fresh_for, self._wait = send, fresh_for, wait
 
     def ask(self, name: str, url: str, accept: str, parse: Callable[[ServiceResponse], Any]) -> Any:
-        """What `parse` makes of the answer, which JSON can hold; asked once while it is fresh. `name` is the service's,
-        for people. What `parse` raises (ValueError, KeyError, TypeError) says that it is no answer; Unanswered that
-        there is none. Raises SourceUnavailable.
+        """The answer as `parse` returns it, as JSON values; requested once while it is fresh. `name` is the service's,
+        for people. An error of `parse` (ValueError, KeyError, TypeError) means that the response is not valid. Raises
+        SourceUnavailable.
 
-        Where the service is away, an older answer does.
+        Where the service is unavailable, an older answer is used.
         """
         key = hashlib.sha256(url.encode()).hexdigest()
-        kept = ServiceAnswer.objects.filter(key=key).first()
-        if kept and kept.asked_at >= timezone.now() - self._fresh_for:
-            return kept.content
+        cached = ServiceAnswer.objects.filter(key=key).first()
+        if cached and cached.asked_at >= timezone.now() - self._fresh_for:
+            return cached.content
         try:
-            content = self._asked(name, url, accept, parse)
+            content = self._request(name, url, accept, parse)
         except SourceUnavailable:
-            if kept is None:
+            if cached is None:
                 raise
-            return kept.content
+            return cached.content
         values = {"service": _host(url), "content": content, "asked_at": timezone.now()}
         ServiceAnswer.objects.update_or_create(key=key, defaults=values)
         return content
 
-    def _asked(self, name: str, url: str, accept: str, parse: Callable[[ServiceResponse], Any]) -> Any:
+    def _request(self, name: str, url: str, accept: str, parse: Callable[[ServiceResponse], Any]) -> Any:
         service = KnowledgeService.objects.get_or_create(host=_host(url), defaults={"name": name})[0]
-        if not _let_through(service):
+        if not _may_send(service):
             raise SourceUnavailable(
                 f"{name} is not used until {service.open_until:%H:%M} UTC, after {service.failures} failures in a "
                 f"row: {service.error}"
             )
         try:
-            content = self._tried(url, accept, parse)
+            content = self._send_with_retries(url, accept, parse)
         except Unanswered as error:
             if error.status not in OUR_FAULT:
                 _failed(service, str(error), error.retry_after)
@@ -101,7 +100,7 @@ class Remote:
         )
         return content
 
-    def _tried(self, url: str, accept: str, parse: Callable[[ServiceResponse], Any]) -> Any:
+    def _send_with_retries(self, url: str, accept: str, parse: Callable[[ServiceResponse], Any]) -> Any:
         for attempt in range(1, TRIES + 1):
             try:
                 return _parsed(self._send(url, accept), parse)
@@ -115,7 +114,7 @@ class Remote:
 
 
 def forget(older_than: timedelta, most: int = 1000) -> int:
-    """Lets go of at most `most` answers that nobody asked for again in that time; how many."""
+    """Delete at most `most` answers that were not requested again in that time; how many."""
     old = ServiceAnswer.objects.filter(asked_at__lt=timezone.now() - older_than).values_list("pk", flat=True)
     return ServiceAnswer.objects.filter(pk__in=list(old[:most])).delete()[0]
 
@@ -125,12 +124,12 @@ def _parsed(answer: ServiceResponse, parse: Callable[[ServiceResponse], Any]) ->
         return parse(answer)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         start = answer.content[:60].decode("utf-8", "replace")
-        said = f"The response is not valid ({type(error).__name__}: {error}). It begins with {start!r}."
-        raise Unanswered(said) from error
+        message = f"The response is not valid ({type(error).__name__}: {error}). It begins with {start!r}."
+        raise Unanswered(message) from error
 
 
-def _let_through(service: KnowledgeService) -> bool:
-    """Whether the service may be asked. Once its circuit has been open long enough, one asker is let through."""
+def _may_send(service: KnowledgeService) -> bool:
+    """Whether a request may be sent. Once the circuit has been open long enough, one request is let through."""
     if service.open_until is None:
         return True
     now = timezone.now()
@@ -145,7 +144,7 @@ def _failed(service: KnowledgeService, sentence: str, retry_after: float | None)
     if retry_after is not None and retry_after > LONGEST_WAIT:
         row.update(open_until=now + timedelta(seconds=min(retry_after, LONGEST_OPEN.total_seconds())))
         return
-    # The trial of an open circuit failed, or there were too many in a row: the longer, the more often it happened.
+    # The trial of an open circuit failed, or too many failed in a row: each time the wait is longer.
     if row.filter(failures__gte=FAILURES).exists() or service.open_until is not None:
         wait = min(LONGEST_OPEN, OPEN_FOR * 2 ** min(service.opened, 10))
         row.update(open_until=now + wait, opened=F("opened") + 1)

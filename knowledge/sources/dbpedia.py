@@ -1,4 +1,4 @@
-"""DBpedia as a source: candidates by its Lookup; which items of Wikidata they are, and more, by SPARQL."""
+"""DBpedia as a source: candidates by its Lookup; their Wikidata items and details by SPARQL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from knowledge.sources.protocol import DBPEDIA, EntityDetails, Known
 from knowledge.sources.wikidata import ENTITY
 from knowledge.sources.wikidata_json import is_item
 
-MOST = 8  # candidates: as many of their addresses stand in one question
+MOST = 8  # candidates: as many addresses fit in one query
 LONGEST_NAME = 150
 LONGEST_TEXT, LONGEST_ABSTRACT = 400, 4000
 MOST_CATEGORIES = 60
@@ -26,7 +26,7 @@ _PREFIXES = (
     "PREFIX dbo: <http://dbpedia.org/ontology/> "
 )
 _ITEMS = "SELECT ?r ?w WHERE { VALUES ?r { %s } ?r owl:sameAs ?w FILTER(STRSTARTS(STR(?w), %s)) }"
-# A resource has one link for each language that has an article on it: as good a measure as Wikidata's sitelinks.
+# A resource has one link for each language with an article on it: as good a measure as Wikidata's sitelinks.
 _KNOWN = (
     "SELECT ?w ?r ?label (SAMPLE(?c) AS ?comment) (COUNT(DISTINCT ?s) AS ?known) "
     '(GROUP_CONCAT(DISTINCT STR(?t); SEPARATOR=" ") AS ?types) WHERE { VALUES ?w { %s } '
@@ -76,7 +76,7 @@ class DBpedia:
         return found
 
     def about(self, target: str) -> EntityDetails:
-        """Its abstract, its articles' categories, and the facts of its ontology that ours can be compared with."""
+        """Its abstract, its article's categories, and its facts that can be compared with ours."""
         if not is_item(target):
             return EntityDetails()
         rows = [row for row in self._select(_ABOUT % f"<{ENTITY}{target}>") if row.get("r", "").startswith(RESOURCE)]
@@ -92,7 +92,7 @@ class DBpedia:
 
 
 def _resources(answer: ServiceResponse) -> list[str]:
-    """Of Lookup's answer the resources, the best first; what is no resource of DBpedia's is left out."""
+    """The resources in Lookup's answer, the best first; other addresses are left out."""
     found = []
     for one in json.loads(answer.content)["docs"]:
         for resource in one["resource"][:1]:

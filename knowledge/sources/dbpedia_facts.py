@@ -1,7 +1,7 @@
-"""Facts of DBpedia's own ontology, as facts under Wikidata's properties: those that one of our relations is.
+"""Facts of DBpedia's ontology, as facts under Wikidata's properties, for properties that match one of our relations.
 
-Only what the two ontologies mean alike stands here. `dbo:parent` is neither father nor mother, `dbo:nationality` no
-citizenship, `dbo:leader` no one office: they are left out.
+Only properties with the same meaning in both ontologies are mapped. `dbo:parent` is neither father nor mother,
+`dbo:nationality` not citizenship, `dbo:leader` not one office: they are left out.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ENTITY = "http://www.wikidata.org/entity/"
 MOST = 100  # facts of one entity
 LONGEST = 400
 
-# By relation, that whoever adds one sees what it is compared with.
+# By relation, so that adding a relation shows what it is compared with.
 _PROPERTIES: dict[str, tuple[str, ...]] = {
     "author": ("author",),
     "award_received": ("award",),
@@ -79,17 +79,17 @@ _DATE = re.compile(r"-?\d{4}-\d{2}-\d{2}")
 
 
 def query(item: str) -> str:
-    """What it says of an item of Wikidata's, in the columns that `facts` takes."""
-    asked = " ".join(f"dbo:{name}" for name in PROPERTIES)
+    """The query for the facts on a Wikidata item, in the columns that `facts` takes."""
+    properties = " ".join(f"dbo:{name}" for name in PROPERTIES)
     return (
-        f"SELECT ?p ?v ?w ?label WHERE {{ VALUES ?p {{ {asked} }} ?r owl:sameAs <{ENTITY}{item}> ; ?p ?v "
+        f"SELECT ?p ?v ?w ?label WHERE {{ VALUES ?p {{ {properties} }} ?r owl:sameAs <{ENTITY}{item}> ; ?p ?v "
         f'OPTIONAL {{ ?v owl:sameAs ?w FILTER(STRSTARTS(STR(?w), "{ENTITY}Q")) }} '
         "OPTIONAL { ?v rdfs:label ?label FILTER(LANG(?label) = 'en') } } LIMIT 400"
     )
 
 
 def facts(rows: Iterable[dict[str, str]]) -> tuple[KnownFact, ...]:
-    """What can be compared of it: what leads to an item of Wikidata's, and dates. The rest has no meaning here."""
+    """The facts that can be compared: those that lead to a Wikidata item, and dates."""
     return tuple(dict.fromkeys(_facts(rows)))[:MOST]
 
 
@@ -102,5 +102,5 @@ def _facts(rows: Iterable[dict[str, str]]) -> Iterator[KnownFact]:
         if is_item(item):
             yield KnownFact(PROPERTIES[name], item, " ".join(row.get("label", "").split())[:LONGEST], DBO + name)
         elif _DATE.fullmatch(value):
-            # As Wikidata writes it, so that the same date is the same fact.
+            # In Wikidata's format, so that the same date is the same fact.
             yield KnownFact(PROPERTIES[name], f"{value}T00:00:00Z", "", DBO + name)

@@ -1,7 +1,7 @@
-"""Builds a local index: entities stream into a staging file, from which the index is made in one go and put in place.
+"""Builds a local index: entities stream into a staging file, from which the index is written and put in place.
 
-A build that is killed goes on where it was: the staging file knows how many lines of the dump it has taken, in the
-same transaction as what they gave. The index that is in use stays until the new one is whole.
+A build that was killed resumes where it was: the staging file stores how many lines of the dump it has taken, in the
+same transaction as their entities. The index that is in use stays until the new one is complete.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ CREATE TABLE IF NOT EXISTS progress (one INTEGER PRIMARY KEY CHECK (one = 1), so
 
 
 class OtherSource(Exception):
-    """The staging file beside the index is of another dump; the message says what to do."""
+    """The staging file beside the index is from another dump; the message tells the user what to do."""
 
 
 class Builder:
-    """Takes entities in, in any number of lives, and makes the index of them."""
+    """Collects entities, over any number of runs, and writes the index."""
 
     def __init__(self, path: Path, source: str) -> None:
         self.path = path
@@ -41,13 +41,13 @@ class Builder:
         known = self._database.execute("SELECT source, lines FROM progress").fetchone()
         if known and known[0] != source:
             raise OtherSource(
-                f"{self._staging} holds a part of {known[0]}. Go on with that one, or delete the file to start anew."
+                f"{self._staging} holds a part of {known[0]}. Continue with that, or delete the file to start again."
             )
         self._source = source
         self.lines = int(known[1]) if known else 0
 
     def take(self, entities: Iterable[tuple[int, Known | None]], report: Callable[[int], None]) -> None:
-        """Pairs of a line's number and what it held, if anything; every BATCH of them are kept for good."""
+        """Take pairs of a line's number and its entity, if any; every BATCH of them is committed."""
         batch: list[tuple[int, int, str]] = []
         line = self.lines
         for line, known in entities:
@@ -60,9 +60,9 @@ class Builder:
         self._keep(batch, line)
 
     def finish(self, whole: bool = True) -> int:
-        """Makes the index of all that was taken and puts it in place; how many entities it holds.
+        """Write the index of all that was taken and put it in place; how many entities it holds.
 
-        `whole`: it has most of whom news names. Otherwise a part of a name finds nobody in it.
+        `whole`: it has most entities that news names. Otherwise a part of a name finds no entity in it.
         """
         rows = self._database.execute("SELECT number, row FROM staged ORDER BY popularity DESC, number")
         fresh = self.path.with_suffix(".new")
@@ -81,17 +81,17 @@ class Builder:
 
 
 def renew(path: Path) -> int:
-    """The index at `path`, of whatever version, made anew of what it holds; how many entities that are. The one in use
-    stays until then. Raises SourceUnavailable for what is no index."""
+    """Rewrite the index at `path`, of any version, in this version's form; the number of entities. The one in use stays
+    until then. Raises SourceUnavailable where there is no index."""
     if not path.is_file():
-        raise SourceUnavailable(f"There is no index at {path}. `manage.py build_index DUMP` makes one.")
+        raise SourceUnavailable(f"There is no index at {path}. `manage.py build_index DUMP` builds one.")
     old = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
         about = dict(old.execute("SELECT key, value FROM about").fetchall())
         fresh = path.with_suffix(".new")
         entities = _write(fresh, _held(old), about.get("source", ""), about.get("whole") == "1")
     except sqlite3.DatabaseError as error:
-        raise SourceUnavailable(f"{path} is no index of kgbuilder's: {error}") from error
+        raise SourceUnavailable(f"{path} is not an index of kgbuilder: {error}") from error
     finally:
         old.close()
     fresh.replace(path)
@@ -99,7 +99,7 @@ def renew(path: Path) -> int:
 
 
 def _held(index: sqlite3.Connection) -> Iterator[tuple[int, list[Any]]]:
-    # Rows lie by their ids; a name's number tells how well known its entity is.
+    # Rows are ordered by id; a name's number gives the rank of its entity's popularity.
     ordered = "SELECT entity, min(number) FROM name GROUP BY entity ORDER BY 2"
     columns = "label, description, types, popularity, links, facts, texts"
     for entity, _ in index.execute(ordered):
@@ -109,7 +109,7 @@ def _held(index: sqlite3.Connection) -> Iterator[tuple[int, list[Any]]]:
 
 
 def _write(path: Path, rows: Iterable[tuple[int, list[Any]]], source: str, whole: bool) -> int:
-    """An index of rows as `_row` gives them, the best known first; how many."""
+    """Write an index of rows as `_row` gives them, the best known first; how many."""
     path.unlink(missing_ok=True)
     index = sqlite3.connect(path)
     index.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + TABLES)
@@ -132,14 +132,14 @@ def _write(path: Path, rows: Iterable[tuple[int, list[Any]]], source: str, whole
 
 
 def build(path: Path, source: str, entities: Iterable[Known], whole: bool = True) -> int:
-    """An index of entities at hand, from nothing; how many it holds. `whole`: see `Builder.finish`."""
+    """Build an index of these entities from scratch; how many it holds. `whole`: see `Builder.finish`."""
     builder = Builder(path, source)
     builder.take(enumerate(entities, 1), lambda line: None)
     return builder.finish(whole)
 
 
 def _row(known: Known) -> list[object]:
-    """As the columns of `entity`, and last the names."""
+    """The columns of `entity`, and last the names."""
     called: dict[str, str] = {}
     for name in (known.label, *known.names):
         if len(name) <= LONGEST:

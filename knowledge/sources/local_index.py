@@ -1,7 +1,7 @@
-"""A local index of entities: one SQLite file, made by `manage.py build_index`, read by the link lane.
+"""A local index of entities: one SQLite file, built by `manage.py build_index`, read when entities are linked.
 
 Names are numbered by the popularity of their entities, so that the full-text index gives the best known bearers of a
-name first and a lookup stops after as many as were asked for, however many there are.
+name first and a look-up stops at its limit, however many there are.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pathlib import Path
 from knowledge.entities import names, spelling_variants
 from knowledge.sources.protocol import Known, KnownFact, SourceUnavailable
 
-SCHEMA = 2  # raise it with every change to the tables, `index_key` or `spelling`: `index_builder.renew` makes it anew
-ASKED_AT_ONCE = 500  # names in one statement
-TOKENS = 12  # of a name that are looked for: a longer one is no name
+SCHEMA = 2  # raise it with every change to the tables, `index_key` or `spelling`: `index_builder.renew` rewrites it
+KEYS_AT_ONCE = 500  # names in one statement
+TOKENS = 12  # of a name that are searched: a longer one is no name
 _WORD = re.compile(r"\w+")
 
 TABLES = """
@@ -48,23 +48,23 @@ class LocalIndex:
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
-            raise SourceUnavailable(f"There is no index at {path}. `manage.py build_index` makes one.")
-        # Several threads of a worker ask; each question is one statement, and nothing is ever written.
+            raise SourceUnavailable(f"There is no index at {path}. `manage.py build_index` builds one.")
+        # Several threads of a worker query it; each query is one statement, and nothing is ever written.
         self._database = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True, check_same_thread=False)
         try:
             version = self._about("schema")
         except sqlite3.DatabaseError as error:
-            raise SourceUnavailable(f"{path} is no index of kgbuilder's: {error}") from error
-        # Whoever is called Lee and no more is seldom the one Lee of an index of some hundred people.
+            raise SourceUnavailable(f"{path} is not an index of kgbuilder: {error}") from error
+        # In an index of some hundred people, a mention "Lee" is seldom the one Lee of the index.
         self._whole = self._about("whole") == "1"
         if version != str(SCHEMA):
             raise SourceUnavailable(
-                f"The index at {path} is of version {version or 'none'}, and this program reads {SCHEMA}. "
-                "`manage.py build_index` without a dump makes it anew of what it holds."
+                f"The index at {path} has version {version or 'none'}, and this program reads version {SCHEMA}. "
+                "`manage.py build_index` without a dump rewrites it."
             )
 
     def search(self, name: str, limit: int) -> list[str]:
-        """Those called exactly so, then those whose name is spelt alike, then those whose names have all the words."""
+        """Entities with exactly this name, then with another spelling, then those whose names have all the words."""
         key = index_key(name)
         if not key:
             return []
@@ -82,26 +82,26 @@ class LocalIndex:
 
     def _spelt_alike(self, name: str, limit: int) -> list[int]:
         stored, plain = (sorted(keys) for keys in spelling_variants.sought(name))
-        # Two questions, "+", and none for no key: else SQLite goes through all names, where few are sought.
-        questions = (
+        # Two queries, "+", and none without a key: else SQLite scans all names, where few are searched.
+        queries = (
             ("SELECT number, entity FROM name WHERE key IN", plain),
             ("SELECT number, entity FROM spelling JOIN name USING (number) WHERE spelling.key IN", stored),
         )
         rows = {
             row
-            for sql, keys in questions
+            for sql, keys in queries
             if keys
             for row in self._rows(f"{sql} ({', '.join('?' * len(keys))}) ORDER BY +number LIMIT ?", *keys, limit)
         }
         return [entity for _, entity in sorted(rows)[:limit]]
 
     def called(self, keys: Collection[str]) -> set[str]:
-        """Those of these `names.name_key`s that some entity is called exactly."""
+        """Those of these `names.name_key`s that are exactly the name of an entity."""
         plain = {index_key(key): key for key in keys}
         found: set[str] = set()
         ordered = sorted(set(plain) - {""})
-        for start in range(0, len(ordered), ASKED_AT_ONCE):
-            some = ordered[start : start + ASKED_AT_ONCE]
+        for start in range(0, len(ordered), KEYS_AT_ONCE):
+            some = ordered[start : start + KEYS_AT_ONCE]
             marks = ", ".join("?" * len(some))
             rows = self._rows(f"SELECT DISTINCT key FROM name WHERE key IN ({marks})", *some)  # noqa: S608
             found |= {plain[row[0]] for row in rows}
@@ -157,7 +157,7 @@ def words(name: str) -> list[Word]:
 
 
 def in_full(name: str) -> str:
-    """What stands in the full-text index of a name: its words, and how else each is spelt."""
+    """The entry of a name in the full-text index: its words and their other spellings."""
     other = (_token(key) for word in words(name) for key in sorted(spelling_variants.stored(word.written)))
     return " ".join([index_key(name), *other])
 
@@ -169,7 +169,7 @@ def _any_spelling(word: Word) -> str:
 
 
 def _token(stored: str) -> str:
-    """A stored spelling as a word of the full-text index, told from a word that is spelt so itself."""
+    """A stored spelling as a word of the full-text index, distinct from a plain word with the same letters."""
     return _KINDS[stored[0]] + stored[1:].replace(" ", "")
 
 

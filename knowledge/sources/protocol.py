@@ -1,4 +1,4 @@
-"""What a knowledge source says of its entities, as data. No Django, no network."""
+"""The data and protocols of knowledge sources. No Django, no network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class SourceUnavailable(Exception):
-    """The source did not answer, or not as it should; the message says which and what to do. Ask again later."""
+    """The source did not answer, or not as it should; the message names it and what to do. Try again later."""
 
 
 DBO = "dbo:"
@@ -17,27 +17,27 @@ WIKIDATA, DBPEDIA = "Wikidata", "DBpedia"  # for people
 
 @dataclass(frozen=True, slots=True)
 class KnownFact:
-    """One statement of a source: `property` is Wikidata's (P…), `value` another entity's id (Q…) or a literal.
+    """A fact of a source: `property` is Wikidata's (P…), `value` another entity's id (Q…) or a literal.
 
-    `said_as`: the source's own property where it is not Wikidata's (dbo:…).
+    `source_property`: the source's own property where it is not Wikidata's (dbo:…).
     """
 
     property: str
     value: str
     label: str = ""
-    said_as: str = ""
+    source_property: str = ""
 
 
-def source_of(said_as: str) -> str:
-    """Who says a fact, by its `said_as`."""
-    return DBPEDIA if said_as.startswith(DBO) else WIKIDATA
+def source_of(source_property: str) -> str:
+    """The source of a fact, by its `source_property`."""
+    return DBPEDIA if source_property.startswith(DBO) else WIKIDATA
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An entity as a source knows it. `id` is Wikidata's; `types` are keys of `labels.ENTITY_TYPES`, perhaps none.
+    """An entry of a knowledge source. `id` is Wikidata's; `types` are keys of `labels.ENTITY_TYPES`, perhaps none.
 
-    `popularity` only orders: how many Wikipedias have an article, or how many texts were seen to name it. `links` are
+    `popularity` only orders: how many Wikipedias have an article, or how many texts name it. `links` are
     its addresses elsewhere, by source ("dbpedia", "enwiki"). `texts` are words that describe it beside `description`.
     """
 
@@ -54,7 +54,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class EntityDetails:
-    """What a source adds on one entity. `categories` are names for people; `links` are addresses elsewhere."""
+    """Details of a source on one entity. `categories` are names for people; `links` are addresses elsewhere."""
 
     facts: tuple[KnownFact, ...] = ()
     categories: tuple[str, ...] = ()
@@ -63,21 +63,21 @@ class EntityDetails:
 
 
 class Encyclopedia(Protocol):
-    """Where more is learned of an entity that is linked already."""
+    """A source of details on linked entities."""
 
     name: str
 
     def about(self, target: str) -> EntityDetails:
-        """Of the entity with this id of Wikidata's; nothing where it is not known. Raises SourceUnavailable."""
+        """Details on the entity with this Wikidata id; empty where it is not known. Raises SourceUnavailable."""
 
 
 class Source(Protocol):
-    """Where candidates come from. Every method raises SourceUnavailable."""
+    """A source of candidates. Every method raises SourceUnavailable."""
 
     name: str
 
     def search(self, name: str, limit: int) -> Sequence[str]:
-        """Ids of entities that may be called `name`: those called exactly so first, each group by popularity."""
+        """Ids of entities that may have the name `name`: exact matches first, each group by popularity."""
 
     def describe(self, ids: Sequence[str]) -> Mapping[str, Known]:
-        """What is known of these; an id that the source does not have is left out."""
+        """The entries with these ids; an id that the source does not have is left out."""

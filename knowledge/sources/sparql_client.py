@@ -1,4 +1,4 @@
-"""Questions in SPARQL to services: SPARQLWrapper makes the request and reads the results, `Remote` sends it."""
+"""SPARQL queries to services: SPARQLWrapper builds the request and parses the results, `Remote` sends it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Select(SPARQLWrapper):
         return str(self._getAcceptHeader())
 
     def _query(self) -> Any:
-        raise NotImplementedError("A question is sent by `select`.")
+        raise NotImplementedError("A query is sent by `select`.")
 
 
 class _Response(BytesIO):
@@ -46,25 +46,25 @@ JSON_RESULTS = "application/sparql-results+json"
 
 def select(remote: Remote, name: str, endpoint: str, query: str) -> list[Row]:
     """The values of a SELECT, by variable; what is not bound is left out. Raises SourceUnavailable."""
-    asked = _Select(endpoint, query)
-    if len(asked.url()) > LONGEST_ADDRESS:
-        raise SourceUnavailable(f"{name}: the question is too long to be asked by GET.")
-    rows: list[Row] = remote.ask(name, asked.url(), asked.accept(), _rows)
+    request = _Select(endpoint, query)
+    if len(request.url()) > LONGEST_ADDRESS:
+        raise SourceUnavailable(f"{name}: the query is too long to be sent by GET.")
+    rows: list[Row] = remote.ask(name, request.url(), request.accept(), _rows)
     return rows
 
 
 def iri(value: str) -> str:
-    """As it stands in a query. ValueError for what is no IRI: it came from outside."""
+    """An IRI as written in a query. Raises ValueError for other text, as it comes from outside."""
     if not _IRI.fullmatch(value):
         raise ValueError(f"{value[:100]!r} is no IRI.")
     return f"<{value}>"
 
 
 def _rows(answer: ServiceResponse) -> list[Row]:
-    # SPARQLWrapper reads XML and RDF too, by what the answer calls itself; we asked for neither.
+    # SPARQLWrapper parses XML and RDF too, by the answer's content type; we request neither.
     if "json" not in answer.content_type.lower():
-        raise ValueError(f"it is {answer.content_type[:60] or 'of no type'}, and JSON was asked for")
-    response: Any = _Response(answer.content)  # as far as QueryResult looks, an HTTPResponse
+        raise ValueError(f"it has {answer.content_type[:60] or 'no type'}, and JSON was requested")
+    response: Any = _Response(answer.content)  # QueryResult uses only these parts of an HTTPResponse
     found: Any = QueryResult((response, JSON)).convert()
     return [{name: _value(bound) for name, bound in row.items()} for row in found["results"]["bindings"]]
 

@@ -1,4 +1,4 @@
-"""Wikidata as a source: candidates and what is known of them by its API, names of what facts lead to by SPARQL."""
+"""Wikidata as a source: candidates and their data by its API, names of the values of facts by SPARQL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST = 10  # candidates: each comes with all its claims
 LONGEST_NAME = 200  # code points, of 250 that the API takes
 ENTITY = "http://www.wikidata.org/entity/"
 DIRECT = "http://www.wikidata.org/prop/direct/"
-OF_ITS_KIND = ("P31", "P106", "P279")  # what Wikidata has for categories: kind, occupation, class
+OF_ITS_KIND = ("P31", "P106", "P279")  # Wikidata's properties used as categories: instance of, occupation, subclass of
 MOST_ROWS = 1000
 _BUSY = frozenset({"maxlag", "ratelimited", "readonly", "internal_api_error_DBQueryError"})
 
@@ -51,7 +51,7 @@ class Wikidata:
         return found
 
     def about(self, target: str) -> EntityDetails:
-        """Its facts with English names for what they lead to, and what it is, as categories."""
+        """Its facts with English names of their values, and its classes and occupations as categories."""
         known = self.describe([target]).get(target)
         if known is None:
             return EntityDetails()
@@ -69,9 +69,9 @@ class Wikidata:
         return EntityDetails(facts, tuple(dict.fromkeys(kinds)), "", known.links)
 
     def _ask(self, question: dict[str, str], read: Any) -> Any:
-        # maxlag: to be sent away while their databases are behind, as their etiquette asks of programs.
-        everywhere = {"format": "json", "formatversion": "2", "maxlag": "5"}
-        address = f"{self.api}?{urlencode(question | everywhere)}"
+        # maxlag: be refused while their databases lag, as their etiquette asks of programs.
+        common = {"format": "json", "formatversion": "2", "maxlag": "5"}
+        address = f"{self.api}?{urlencode(question | common)}"
         return self.remote.ask(NAME, address, "application/json", lambda answer: read(_object(answer)))
 
 
@@ -84,15 +84,15 @@ def _labels_query(target: str) -> str:
 
 
 def _object(answer: ServiceResponse) -> dict[str, Any]:
-    """The API's answer. Its errors come with status 200: Unanswered, worth another try where it is only busy."""
+    """The API's answer as an object. Its errors come with status 200; they are raised as Unanswered."""
     found = json.loads(answer.content)
     if not isinstance(found, dict):
         raise TypeError("it is no object")
     error = found.get("error") or next(iter(found.get("errors") or []), None)
     if error:
         code = str(error.get("code", ""))
-        said = " ".join(str(error.get("info") or error.get("text") or code).split())[:300]
-        raise Unanswered(f"It says: {said}", status=0 if code in _BUSY else 400)
+        message = " ".join(str(error.get("info") or error.get("text") or code).split())[:300]
+        raise Unanswered(f"It reports: {message}", status=0 if code in _BUSY else 400)
     return found
 
 
@@ -101,12 +101,12 @@ def _ids(found: dict[str, Any]) -> list[str]:
 
 
 def _entities(found: dict[str, Any]) -> dict[str, Any]:
-    """By the id that was asked for, which is an older one where the item was merged into another."""
+    """The entities by the requested id, which is an older one where the item was merged into another."""
     rows = {key: wikidata_json.known(entity) for key, entity in found["entities"].items() if is_item(key)}
     return {key: asdict(row) | {"links": dict(row.links)} for key, row in rows.items() if row is not None}
 
 
 def _known(row: dict[str, Any]) -> Known:
-    facts = tuple(KnownFact(**fact) for fact in row["facts"])
+    facts = tuple(KnownFact(fact["property"], fact["value"], fact["label"]) for fact in row["facts"])
     lists = {name: tuple(row[name]) for name in ("names", "types", "texts")}
     return Known(**{**row, **lists, "facts": facts})

@@ -1,4 +1,4 @@
-"""An entity in Wikidata's JSON, as dumps and the API give it, to `Known`; dumps line by line. Nothing is trusted."""
+"""Parses entities in Wikidata's JSON, from dumps and the API, into `Known`; dumps line by line. Input is untrusted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from extraction.labels import RELATIONS
 from knowledge.sources.protocol import Known, KnownFact
 
 _ITEM = re.compile(r"Q[1-9][0-9]{0,14}")
-_IN_IRIS = "/:@!$&'()*+,;=~"  # what DBpedia leaves as it is in an entity's address, beside letters and digits
+_IN_IRIS = (
+    "/:@!$&'()*+,;=~"  # characters that DBpedia does not escape in an entity's address, beside letters and digits
+)
 LONGEST_LINE = 16 << 20  # bytes; the largest entities have a few million
 NAMES, FACTS = 60, 200  # of one entity that are kept
 LONGEST_TEXT = 400
@@ -29,7 +31,7 @@ KEPT = frozenset(relation.property for relation in RELATIONS.values() if relatio
 
 
 def known(entity: Any, language: str = "en") -> Known | None:
-    """None for what is no item, or has no name in the language."""
+    """Parse an entity; None for one that is no item or has no name in the language."""
     if not isinstance(entity, dict) or not is_item(entity.get("id")):
         return None
     label = _text(entity.get("labels"), language)
@@ -51,7 +53,7 @@ def known(entity: Any, language: str = "en") -> Known | None:
 
 
 def dump(path: Path, start: int = 0) -> Iterator[tuple[int, Known | None]]:
-    """(number of the line, what it holds) for the lines after the first `start`; plain, .gz or .bz2.
+    """(number of the line, its entity) for the lines after the first `start`; plain, .gz or .bz2.
 
     A dump is a JSON list with one entity a line, or just a line for each. A line that is no entity gives None.
     """
@@ -77,8 +79,8 @@ def _line(line: bytes) -> Known | None:
 
 
 def _types(claims: dict[str, Any]) -> tuple[str, ...]:
-    """Which of our entity types it can be. Read off the properties that it has, for the classes of Wikidata are a maze:
-    a person is an instance of human; a place has coordinates; a body has a seat, owners or a website; a work, dates
+    """The entity types that it can have. Derived from its properties, as Wikidata's classes are too diverse: a person
+    is an instance of human; a place has coordinates; an organization has a seat, owners or a website; a work, dates
     and makers."""
     if PERSON in {fact.value for fact in _facts({"P31": claims.get("P31")})}:
         return ("person",)
@@ -97,7 +99,7 @@ def _facts(claims: dict[str, Any]) -> Iterator[KnownFact]:
 
 
 def _value(statement: Any) -> str:
-    """An item's id, or a date or plain text; "" for what is deprecated, unknown or of another kind."""
+    """An item's id, or a date or plain text; "" for a value that is deprecated, unknown or of another kind."""
     if not isinstance(statement, dict) or statement.get("rank") == "deprecated":
         return ""
     value = _dict(_dict(statement.get("mainsnak")).get("datavalue")).get("value")
@@ -110,7 +112,7 @@ def _value(statement: Any) -> str:
 
 
 def _date(value: dict[str, Any]) -> str:
-    """A date as far as it is known, with 00 for a month or day that is not; "" for a decade, a century, an age."""
+    """A date to its precision, with 00 for an unknown month or day; "" for a decade, a century, an age."""
     time, precision = _short(value.get("time")).lstrip("+"), value.get("precision", DAY)
     if not isinstance(precision, int) or precision < YEAR:
         return ""

@@ -1,4 +1,4 @@
-"""How keys, scores and addresses are written for people."""
+"""Template filters that write keys, scores and addresses for people."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def inverse_label(key: str) -> str:
     return relation_names.inverse_label(key)
 
 
-# The keys stand in evaluations that were made before, and in files of predictions.
+# The keys are in existing evaluations and in files of predictions.
 METRICS = {
     "relations, blind to direction": "undirected relations",
     "relations as asserted in use": "relations at production thresholds",
@@ -83,7 +83,7 @@ def at(values: Any, key: Any) -> Any:
 
 @register.filter
 def publisher(post: Post) -> str:
-    """Whose post it is. The samples' host is this product's own address, which tells nobody anything."""
+    """The name of a post's publisher. The samples' host is this product's own address, so it is not shown."""
     return "kgbuilder" if post.sample else post.publisher or "Unknown publisher"
 
 
@@ -100,21 +100,21 @@ def host(address: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def may_read(context: template.Context) -> bool:
-    """Whether the pages for reading are open to who is looking; error pages, which have no request, show no menu."""
+    """Whether the user may open the pages for reading; error pages, which have no request, show no menu."""
     user = getattr(context.get("request"), "user", None)
     return user is not None and (settings.PUBLIC_READING or user.has_perm("extraction.view_post"))
 
 
 @register.simple_tag(takes_context=True)
 def may_ask_cypher(context: template.Context) -> bool:
-    """Whether the Cypher page is there for who is looking."""
+    """Whether the user may open the Cypher page."""
     user = getattr(context.get("request"), "user", None)
     return bool(settings.NEO4J_URL) and user is not None and user.has_perm("knowledge.ask_cypher")
 
 
 @register.simple_tag
 def without(query: QueryDict, *names: str) -> str:
-    """The query string less `names`, and less the place in the list."""
+    """The query string without `names` and without the place in the list."""
     kept = query.copy()
     for name in (*names, "before", "after"):
         kept.pop(name, None)
@@ -122,15 +122,15 @@ def without(query: QueryDict, *names: str) -> str:
 
 
 @register.filter
-def first_part(said: str) -> str:
-    """The larger unit of what `timesince` says: "2 hours, 4 minutes" as "2 hours"."""
-    return said.split(",")[0]
+def first_part(interval: str) -> str:
+    """The larger unit of the output of `timesince`: "2 hours, 4 minutes" as "2 hours"."""
+    return interval.split(",")[0]
 
 
 @register.filter
 def ago(moment: datetime) -> str:
-    said = timesince(moment).split(",")[0]
-    return "just now" if said.startswith("0") else f"{said} ago"
+    interval = timesince(moment).split(",")[0]
+    return "just now" if interval.startswith("0") else f"{interval} ago"
 
 
 @register.filter

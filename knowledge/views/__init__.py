@@ -1,1 +1,1 @@
-"""The pages. Each module is one page or one list; `access` says who may see it."""
+"""The pages: each module is one page or one list; `access` restricts them by permission."""

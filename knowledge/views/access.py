@@ -1,4 +1,4 @@
-"""Who may see a page: one decorator names the permission, and a test holds every address to it."""
+"""Access to pages: the decorator `page` names the permission of a view; a test checks it for every address."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REVOKE_TOKENS = "kgbuilder.delete_apitoken"
 TRAIN = "training.add_trainingrun"
 PROMOTE = "extraction.add_deployment"
 
-SENTENCES = {
+REFUSALS = {
     ADD_FEED: "Only editors can add feeds.",
     CHANGE_FEED: "Only editors can change feeds.",
     DELETE_FEED: "Only admins can remove feeds and samples.",
@@ -50,7 +50,7 @@ SENTENCES = {
 
 
 def page(permission: str) -> Callable[[View], View]:
-    """Let in who holds `permission`; anybody, for reading, where PUBLIC_READING says so."""
+    """Restrict a view to users with `permission`; views with READ are open to all if PUBLIC_READING is set."""
 
     def decorate(view: View) -> View:
         @login_not_required
@@ -59,9 +59,11 @@ def page(permission: str) -> Callable[[View], View]:
             if permission == READ and settings.PUBLIC_READING:
                 return view(request, *args, **kwargs)
             if not request.user.is_authenticated:
-                return redirect_to_login(request.get_full_path() if request.method == "GET" else came_from(request))
+                return redirect_to_login(
+                    request.get_full_path() if request.method == "GET" else referring_page(request)
+                )
             if not request.user.has_perm(permission):
-                raise PermissionDenied(SENTENCES.get(permission, "Your account has no permission for this page."))
+                raise PermissionDenied(REFUSALS.get(permission, "Your account has no permission for this page."))
             return view(request, *args, **kwargs)
 
         guarded.permission = permission  # type: ignore[attr-defined]
@@ -70,8 +72,8 @@ def page(permission: str) -> Callable[[View], View]:
     return decorate
 
 
-def came_from(request: HttpRequest, default: str = "/") -> str:
-    """The address of the page on this site that a form was sent from, for going back to it."""
+def referring_page(request: HttpRequest, default: str = "/") -> str:
+    """The address of the page of this site that sent the form, to redirect back to it."""
     referrer = request.headers.get("referer", "")
     if not url_has_allowed_host_and_scheme(referrer, {request.get_host()}, require_https=request.is_secure()):
         return default

@@ -1,4 +1,4 @@
-"""What is shown where a page broke: a bug's page, or one that says to come back where the database does not answer."""
+"""Error pages: for bugs, and for a database that does not respond."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RETRY_SECONDS = 5
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500. It asks neither the database nor the session: they may be what broke."""
+    """Django's handler500. It uses neither the database nor the session, since either can be the cause."""
     if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
         return HttpResponse(render_to_string("503.html"), status=503, headers={"Retry-After": str(RETRY_SECONDS)})
     return HttpResponse(render_to_string("500.html"), status=500)

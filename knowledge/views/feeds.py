@@ -1,4 +1,4 @@
-"""Feeds: the list with their health, one feed, adding, pausing, trying again, OPML, and the samples' removal."""
+"""Feeds: the list with their health, the page of a feed, adding, pausing, retrying, OPML, and removing the samples."""
 
 from __future__ import annotations
 
@@ -77,16 +77,16 @@ def feeds(request: HttpRequest) -> HttpResponse:
 
 @page(SEE_FEEDS)
 def feed(request: HttpRequest, feed_id: int) -> HttpResponse:
-    found = get_object_or_404(Feed, pk=feed_id)
-    sightings = Sighting.objects.filter(feed=found).select_related("post__current_version").defer("text")
+    feed = get_object_or_404(Feed, pk=feed_id)
+    sightings = Sighting.objects.filter(feed=feed).select_related("post__current_version").defer("text")
     shown = pagination.page(sightings, SIGHTINGS, request.GET, size=50)
     context = {
-        "feed": found,
-        "health": health_of(found),
+        "feed": feed,
+        "health": health_of(feed),
         "page": shown,
-        "posts": Sighting.objects.filter(feed=found).values("post").distinct().count(),
-        "interval": timedelta(seconds=found.interval_s),
-        "overdue": found.due_at is not None and found.due_at < timezone.now(),
+        "posts": Sighting.objects.filter(feed=feed).values("post").distinct().count(),
+        "interval": timedelta(seconds=feed.interval_s),
+        "overdue": feed.due_at is not None and feed.due_at < timezone.now(),
     }
     return render(request, "feeds/detail.html", context)
 
@@ -97,31 +97,31 @@ def add(request: HttpRequest) -> HttpResponse:
     address = request.POST.get("address", "").strip()
     try:
         with transaction.atomic():
-            done = subscriptions.subscribe(address)
-            audit_log.note_subscribed(request.user, done)
+            subscription = subscriptions.subscribe(address)
+            audit_log.note_subscribed(request.user, subscription)
     except subscriptions.NoFeedAddress as error:
         messages.error(request, str(error))
         return redirect(
             f"{reverse('feeds')}?{urlencode({'address': canonical_urls.without_credentials(address)[:2000]})}"
         )
-    if done.new:
+    if subscription.new:
         messages.success(request, "The feed was added. Its posts appear as they are fetched and analysed.")
     else:
-        messages.info(request, f"You already subscribe to this feed{_changed(done)}.")
+        messages.info(request, f"You already subscribe to this feed{_changes(subscription)}.")
     ring("poll")
-    return redirect("feed", done.feed.pk)
+    return redirect("feed", subscription.feed.pk)
 
 
-def _changed(done: subscriptions.Subscribed) -> str:
-    said = {
-        "it is polled again": bool(done.resumed_from),
-        "its user name and password were replaced": done.new_credentials,
+def _changes(subscription: subscriptions.Subscribed) -> str:
+    sentences = {
+        "it is polled again": bool(subscription.resumed_from),
+        "its user name and password were replaced": subscription.new_credentials,
     }
-    changes = " and ".join(sentence for sentence, holds in said.items() if holds)
+    changes = " and ".join(sentence for sentence, applies in sentences.items() if applies)
     return f"; {changes}" if changes else ""
 
 
-CHANGES = {  # what is asked for: what does it, the feed's state then, and what is said
+CHANGES = {  # action: function, new state of the feed, message
     "retry": (
         subscriptions.retry,
         Feed.State.ACTIVE,
@@ -138,22 +138,22 @@ CHANGES = {  # what is asked for: what does it, the feed's state then, and what 
 @page(CHANGE_FEED)
 @require_POST
 def change(request: HttpRequest, feed_id: int) -> HttpResponse:
-    """Polls a feed now (which also takes up one that was paused), or pauses it."""
-    found = get_object_or_404(Feed, pk=feed_id)
-    what = request.POST.get("do", "")
-    if found.state == Feed.State.SENT:
+    """Poll a feed now, which also resumes a paused one, or pause it."""
+    feed = get_object_or_404(Feed, pk=feed_id)
+    action = request.POST.get("do", "")
+    if feed.state == Feed.State.SENT:
         messages.error(request, "These posts are sent through the API; there is no feed to poll.")
         return redirect("feed", feed_id)
-    if what not in CHANGES:
+    if action not in CHANGES:
         messages.error(request, "A feed can be polled or paused.")
         return redirect("feed", feed_id)
-    act, state, said = CHANGES[what]
+    function, state, message = CHANGES[action]
     with transaction.atomic():
-        act(found)
-        audit_log.note(request.user, f"feed {what}", str(feed_id), found.state, state)
-    if what == "retry":
+        function(feed)
+        audit_log.note(request.user, f"feed {action}", str(feed_id), feed.state, state)
+    if action == "retry":
         ring("poll")
-    messages.success(request, said)
+    messages.success(request, message)
     return redirect("feed", feed_id)
 
 
@@ -174,24 +174,24 @@ def opml_import(request: HttpRequest) -> HttpResponse:
     try:
         content = upload.read(opml.MAX_BYTES + 1)
         with transaction.atomic():
-            done = subscriptions.import_opml(content)
-            audit_log.note_imported(request.user, done)
+            imported = subscriptions.import_opml(content)
+            audit_log.note_imported(request.user, imported)
     except opml.OpmlError as error:
         messages.error(request, str(error))
         return redirect("feeds")
     ring("poll")
-    messages.success(request, f"{len(done.added)} feeds were added; {done.known} were already subscribed.")
-    for refused in list(done.refused.values())[:MOST_REFUSALS]:
+    messages.success(request, f"{len(imported.added)} feeds were added; {imported.known} were already subscribed.")
+    for refused in list(imported.refused.values())[:MOST_REFUSALS]:
         messages.warning(request, refused)
-    if len(done.refused) > MOST_REFUSALS:
-        messages.warning(request, f"{len(done.refused) - MOST_REFUSALS} more addresses were refused.")
+    if len(imported.refused) > MOST_REFUSALS:
+        messages.warning(request, f"{len(imported.refused) - MOST_REFUSALS} more addresses were refused.")
     return redirect("feeds")
 
 
 @page(DELETE_FEED)
 @require_POST
 def samples_remove(request: HttpRequest) -> HttpResponse:
-    """Takes the samples out of the record; the graph follows as its units are written anew."""
+    """Delete the samples from the record; the projectors then update the graph."""
     removed = remove_samples(request.user)
     ring_projectors()
     messages.success(

@@ -1,4 +1,4 @@
-"""What the graph's IRIs lead to: the page of what they name, or its triples in the form that was asked for."""
+"""Linked data: the IRIs of the graph lead to the page of what they name, or to its triples in the requested format."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from knowledge.ontology.vocabulary import PREFIXES
 from knowledge.record import current
 from knowledge.views.access import READ, page
 
-# Of each form its media type and what its address ends in; the first is what a client gets that takes any RDF.
+# The media type and the file ending of each format; clients that accept any RDF get the first.
 FORMS = {
     "text/turtle": "ttl",
     "application/ld+json": "jsonld",
@@ -29,7 +29,7 @@ HTML = ("text/html", "application/xhtml+xml")
 
 
 class SeeOther(HttpResponseRedirect):
-    """The IRI names a thing; this is where one reads about it."""
+    """The answer for the IRI of a thing: the address of a document about it."""
 
     status_code = 303
 
@@ -37,28 +37,28 @@ class SeeOther(HttpResponseRedirect):
 @page(READ)
 def entity_iri(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     get_object_or_404(Entity, public_id=public_id)
-    return _there(request, "entity", public_id)
+    return _redirect(request, "entity", public_id)
 
 
 @page(READ)
 def post_iri(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     get_object_or_404(Post, public_id=public_id)
-    return _there(request, "post", public_id)
+    return _redirect(request, "post", public_id)
 
 
 @page(READ)
 def picture_iri(request: HttpRequest, public_id: uuid.UUID, number: int) -> HttpResponse:
-    """To the post that it stands with, whose graph says what it shows; to its place there for people."""
-    found = get_object_or_404(Post, public_id=public_id)
-    image = _picture(found, number)
-    response = _there(request, "post", public_id)
+    """Redirect to the post of the picture: to its graph, or for people to the picture on its page."""
+    post = get_object_or_404(Post, public_id=public_id)
+    image = _picture(post, number)
+    response = _redirect(request, "post", public_id)
     if not negotiated(request.headers.get("Accept", "")):
         response["Location"] += f"#p{image.pk}"
     return response
 
 
-def _picture(found: Post, number: int) -> PostImage:
-    images = found.images.exclude(sha256="").order_by("position", "pk")
+def _picture(post: Post, number: int) -> PostImage:
+    images = post.images.exclude(sha256="").order_by("position", "pk")
     if number >= min(settings.PICTURES_PER_POST, len(images)):
         raise Http404("This post has no such picture.")
     image: PostImage = images[number]
@@ -67,12 +67,12 @@ def _picture(found: Post, number: int) -> PostImage:
 
 @page(READ)
 def assertion_iri(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    """The place in its post; of an assertion of an earlier reading, the post."""
-    found = get_object_or_404(
+    """Redirect to the statement on the page of its post; for an assertion of an earlier reading, to the page."""
+    assertion = get_object_or_404(
         Assertion.objects.select_related("reading__version__post", "statement"), public_id=public_id
     )
-    post = reverse("post", args=[found.reading.version.post.public_id])
-    return SeeOther(f"{post}#s-{found.statement.public_id}")
+    post = reverse("post", args=[assertion.reading.version.post.public_id])
+    return SeeOther(f"{post}#s-{assertion.statement.public_id}")
 
 
 @page(READ)
@@ -83,27 +83,27 @@ def checkpoint_iri(request: HttpRequest, digest: str) -> HttpResponse:
 
 @page(READ)
 def entity_graph(request: HttpRequest, public_id: uuid.UUID, form: str) -> HttpResponse:
-    """The entity's names and type, and the statements that it stands in."""
+    """The names, the type and the statements of an entity."""
     from knowledge.graphs import unit_builder
 
-    found = get_object_or_404(Entity.objects.select_related("canonical"), public_id=public_id)
-    edges = [] if found.canonical else current.statements_of(found)
+    entity = get_object_or_404(Entity.objects.select_related("canonical"), public_id=public_id)
+    edges = [] if entity.canonical else current.statements_of(entity)
     rows = [pk for edge in edges for pk in edge.statements]
     statements = Statement.objects.filter(pk__in=rows).values_list("public_id", flat=True)
-    return _written([*unit_builder.entities([public_id]), *unit_builder.statements(list(statements))], form)
+    return _rdf_response([*unit_builder.entities([public_id]), *unit_builder.statements(list(statements))], form)
 
 
 @page(READ)
 def post_graph(request: HttpRequest, public_id: uuid.UUID, form: str) -> HttpResponse:
-    """The post's named graph: its headline, mentions and assertions with their places."""
+    """The named graph of a post: its headline, and its mentions and assertions with their offsets."""
     from knowledge.graphs import unit_builder
 
     get_object_or_404(Post, public_id=public_id)
-    return _written(unit_builder.posts([public_id]), form)
+    return _rdf_response(unit_builder.posts([public_id]), form)
 
 
-def _there(request: HttpRequest, kind: str, public_id: uuid.UUID) -> HttpResponse:
-    """To the form that the client likes best; the page where it says nothing."""
+def _redirect(request: HttpRequest, kind: str, public_id: uuid.UUID) -> HttpResponse:
+    """Redirect to the format that the client prefers, or to the page if it states no preference."""
     form = negotiated(request.headers.get("Accept", ""))
     name = f"{kind}_{FORMS[form]}" if form else kind
     response = SeeOther(reverse(name, args=[public_id]))
@@ -112,7 +112,7 @@ def _there(request: HttpRequest, kind: str, public_id: uuid.UUID) -> HttpRespons
 
 
 def negotiated(accept: str) -> str:
-    """The media type of RDF that a client likes best, by RFC 9110's weights; "" where it likes HTML as well."""
+    """The RDF media type that a client prefers by the weights of RFC 9110; "" where HTML is at least as welcome."""
     weights = {}
     for part in accept.split(","):
         kind, *options = (one.strip().lower() for one in part.split(";"))
@@ -126,7 +126,7 @@ def negotiated(accept: str) -> str:
     return best if weights.get(best, 0.0) > page else ""
 
 
-def _written(units: Iterable[Unit], form: str) -> HttpResponse:
+def _rdf_response(units: Iterable[Unit], form: str) -> HttpResponse:
     import pyoxigraph
 
     from knowledge.graphs.rdf import quads

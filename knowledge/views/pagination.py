@@ -1,4 +1,4 @@
-"""Lists page by key: a page begins after (or ends before) the key of a row, whatever has been added since."""
+"""Keyset pagination: a page starts after (or ends before) the key of a row, whatever rows have been added since."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SEPARATOR = "~"
 
 @dataclass(frozen=True)
 class Key:
-    """What a list is ordered by: fields that together are unique, all ascending or all descending."""
+    """The order of a list: fields that together are unique, all ascending or all descending."""
 
     fields: tuple[str, ...]
     descending: bool
@@ -28,20 +28,20 @@ class Key:
         return [f"-{field}" if self.descending != backward else field for field in self.fields]
 
     def beyond(self, values: Sequence[Any], backward: bool) -> Q:
-        """The rows that come after `values` in the list; before them where `backward`."""
+        """The condition for rows after `values` in the list, or before them if `backward`."""
         comparison = "lt" if self.descending != backward else "gt"
-        found = Q()
+        condition = Q()
         for i, field in enumerate(self.fields):
             equal = {earlier: values[j] for j, earlier in enumerate(self.fields[:i])}
-            found |= Q(**equal, **{f"{field}__{comparison}": values[i]})
-        return found
+            condition |= Q(**equal, **{f"{field}__{comparison}": values[i]})
+        return condition
 
     def write(self, row: Model) -> str:
         values = [getattr(row, field) for field in self.fields]
         return _SEPARATOR.join(v.isoformat() if hasattr(v, "isoformat") else str(v) for v in values)
 
     def read(self, text: str) -> list[Any] | None:
-        """None where the text is no key of this list: the list then begins at its start."""
+        """The values of a key; None, which shows the first page, if the text is not a key of this list."""
         parts = text.rsplit(_SEPARATOR, len(self.fields) - 1)
         if not text or len(parts) != len(self.fields):
             return None
@@ -60,13 +60,13 @@ class Page(Generic[Row]):
 
 
 def page(rows: QuerySet[Row], key: Key, query: QueryDict, size: int = SIZE) -> Page[Row]:
-    """One page of `rows`, where `query` says `after=KEY` or `before=KEY`; no count and no offset."""
+    """One page of `rows`, for `after=KEY` or `before=KEY` in `query`, without a count and without an offset."""
     before, after = key.read(query.get("before", "")), key.read(query.get("after", ""))
     if before:
-        found = _take(rows.filter(key.beyond(before, backward=True)), key, size, backward=True)
-        if len(found) > size:
-            return _page(found[1:], key, query, newer=True, older=True)
-        # Fewer than a page lie before: show the first page, so that it is always full.
+        taken = _take(rows.filter(key.beyond(before, backward=True)), key, size, backward=True)
+        if len(taken) > size:
+            return _page(taken[1:], key, query, newer=True, older=True)
+        # Less than a page precedes: show the first page, so that it is always full.
         return _page_from(_take(rows, key, size), size, key, query, newer=False)
     if after:
         return _page_from(
@@ -76,13 +76,13 @@ def page(rows: QuerySet[Row], key: Key, query: QueryDict, size: int = SIZE) -> P
 
 
 def _take(rows: QuerySet[Row], key: Key, size: int, backward: bool = False) -> list[Row]:
-    """The first (last) rows and one more, which says whether there are others; in the list's order."""
-    found = list(rows.order_by(*key.order(backward))[: size + 1])
-    return found[::-1] if backward else found
+    """The first (last) rows in the order of the list, and one more, which shows whether there are others."""
+    taken = list(rows.order_by(*key.order(backward))[: size + 1])
+    return taken[::-1] if backward else taken
 
 
-def _page_from(found: list[Row], size: int, key: Key, query: QueryDict, newer: bool) -> Page[Row]:
-    return _page(found[:size], key, query, newer=newer, older=len(found) > size)
+def _page_from(taken: list[Row], size: int, key: Key, query: QueryDict, newer: bool) -> Page[Row]:
+    return _page(taken[:size], key, query, newer=newer, older=len(taken) > size)
 
 
 def _page(rows: list[Row], key: Key, query: QueryDict, newer: bool, older: bool) -> Page[Row]:
@@ -94,8 +94,8 @@ def _page(rows: list[Row], key: Key, query: QueryDict, newer: bool, older: bool)
 
 
 def _address(query: QueryDict, name: str, key: str) -> str:
-    kept = query.copy()
-    kept.pop("before", None)
-    kept.pop("after", None)
-    kept[name] = key
-    return kept.urlencode()
+    parameters = query.copy()
+    parameters.pop("before", None)
+    parameters.pop("after", None)
+    parameters[name] = key
+    return parameters.urlencode()

@@ -1,4 +1,4 @@
-"""The state of the whole: what waits in each lane, what failed, how far the graph is behind, what is missing."""
+"""The status page: queues, failures, stale graph updates, components, processes and notices."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _FAILING = Q(failures__gt=0) | Q(state=Feed.State.GONE)
 @page(SEE_FEEDS)
 def status(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
-    behind = Projection.objects.filter(done__lt=F("wanted"))
+    stale = Projection.objects.filter(done__lt=F("wanted"))
     context = {
         "now": now,
-        "lanes": backlog.lanes(now),
+        "queues": backlog.lanes(now),
         "stages": _stages(),
         "deployment": Deployment.objects.filter(active=True).select_related("checkpoint").first(),
         "parts": doctor.parts(),
@@ -49,27 +49,27 @@ def status(request: HttpRequest) -> HttpResponse:
         .exclude(error="")
         .select_related("current_version")
         .order_by("-id")[:SHOWN],
-        "failing_units": behind.exclude(error="").order_by("-attempts", "id")[:SHOWN],
+        "failing_updates": stale.exclude(error="").order_by("-attempts", "id")[:SHOWN],
         "degraded_links": link_queue.degraded().select_related("entity").order_by("-attempts", "pk")[:SHOWN],
-        "degraded_count": _counted(link_queue.degraded()),
+        "degraded_count": _capped_count(link_queue.degraded()),
         "totals": {
-            "posts": _counted(Post.objects.filter(state=Post.State.LIVE)),
-            "assertions": _counted(current.assertions()),
-            "entities": _counted(current.entities()),
+            "posts": _capped_count(Post.objects.filter(state=Post.State.LIVE)),
+            "assertions": _capped_count(current.assertions()),
+            "entities": _capped_count(current.entities()),
         },
         "refresh": request.GET.get("refresh") == "10",
     }
     return render(request, "status/index.html", context)
 
 
-def _counted(rows: QuerySet[Any]) -> str:
-    """Exact up to a number that is counted at once, however large the record is."""
+def _capped_count(rows: QuerySet[Any]) -> str:
+    """The number of rows, exact up to MOST_COUNTED, so that counting stays fast in a large record."""
     count = rows.order_by()[: MOST_COUNTED + 1].count()
     return f"{count:,}" if count <= MOST_COUNTED else f"over {MOST_COUNTED:,}"
 
 
 def _stages() -> list[tuple[str, int]]:
-    """How many of the deployed checkpoint's readings are at each stage."""
+    """The number of the deployed checkpoint's readings at each stage."""
     deployed = Deployment.objects.filter(active=True).values("checkpoint")
     counts = dict(
         Reading.objects.filter(checkpoint__in=deployed).values_list("stage").annotate(n=Count("pk")).order_by()
@@ -80,7 +80,7 @@ def _stages() -> list[tuple[str, int]]:
 @page(RETRY)
 @require_POST
 def retry(request: HttpRequest) -> HttpResponse:
-    """Makes everything of one kind that failed due now."""
+    """Make all failed work of one kind due now."""
     what = request.POST.get("what", "")
     if what == "readings":
         count = reading_requests.retry(Reading.objects.all())

@@ -1,4 +1,4 @@
-"""Tokens for programs: one's own, made and revoked here; admins see and revoke everybody's."""
+"""API tokens: people create and revoke their own; admins see and revoke all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from kgbuilder.accounts import api_tokens as kept
+from kgbuilder.accounts import api_tokens
 from kgbuilder.models import ApiToken
 from knowledge.views.access import MAKE_TOKEN, REVOKE_TOKENS, SEE_TOKENS, page
 
@@ -33,18 +33,18 @@ def tokens(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_POST
 def make(request: HttpRequest) -> HttpResponse:
-    """The answer to this form shows the token, this once; nothing keeps it, also no redirect and no session."""
+    """Create a token and show it once, in this response: a redirect or session would have to store it."""
     user = _user(request)
     scopes, days = request.POST.getlist("scope"), request.POST.get("days", "")
     name = request.POST.get("name", "")
     try:
         if days not in {str(number) for number, _ in DAYS}:
-            raise kept.NoToken("Choose when the token expires.")
-        made, text = kept.make(user, name, scopes, int(days) or None)
-    except kept.NoToken as error:
-        return _shown(request, status=400, error=str(error), name=name[: kept.LONGEST_NAME], chosen=scopes)
-    # A reload of this page would send the form again, and make another token: it is said.
-    return _shown(request, made=made, text=text)
+            raise api_tokens.NoToken("Choose when the token expires.")
+        created, text = api_tokens.make(user, name, scopes, int(days) or None)
+    except api_tokens.NoToken as error:
+        return _shown(request, status=400, error=str(error), name=name[: api_tokens.LONGEST_NAME], chosen=scopes)
+    # Reloading this page would send the form again and create another token; browsers ask before they do so.
+    return _shown(request, created=created, text=text)
 
 
 @page(MAKE_TOKEN)
@@ -53,7 +53,7 @@ def revoke(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     token = get_object_or_404(ApiToken.objects.select_related("by"), public_id=public_id)
     if token.by_id != request.user.pk and not request.user.has_perm(REVOKE_TOKENS):
         raise Http404
-    if kept.revoke(token, _user(request)):
+    if api_tokens.revoke(token, _user(request)):
         messages.success(request, f"“{token.name}” was revoked. Programs that use it are refused from now on.")
     else:
         messages.info(request, f"“{token.name}” had already been revoked.")
@@ -61,7 +61,7 @@ def revoke(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 
 def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User), "the decorator lets in nobody who has not signed in"
+    assert isinstance(request.user, User), "the decorator requires a signed-in user"
     return request.user
 
 
@@ -75,11 +75,10 @@ def _shown(request: HttpRequest, status: int = 200, **also: object) -> HttpRespo
             "token": row,
             "own": row.by_id == request.user.pk,
             "state": _state(row, now),
-            "says": [kept.SCOPES[key].says for key in row.scopes if key in kept.SCOPES],
         }
         for row in rows[:MOST_SHOWN]
     ]
-    offered = [(scope, request.user.has_perm(scope.permission)) for scope in kept.SCOPES.values()]
+    offered = [(scope, request.user.has_perm(scope.permission)) for scope in api_tokens.SCOPES.values()]
     context = {
         "rows": listed,
         "everybody": request.user.has_perm(SEE_TOKENS),

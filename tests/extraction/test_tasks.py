@@ -1,4 +1,4 @@
-"""The read lane: a batch is recorded post by post, and what goes wrong with one holds up no other."""
+"""The read queue: a batch is recorded post by post, and an error of one does not stop the others."""
 
 from __future__ import annotations
 
@@ -142,12 +142,12 @@ def test_a_full_claim_rings_for_another_thread_before_its_visits(monkeypatch: py
     assert order == ["fetch", "visits", "read", "every projector", "fetch"]
 
 
-@pytest.mark.parametrize("lane", ["polling", "visits"])
+@pytest.mark.parametrize("module_name", ["polling", "visits"])
 def test_each_feed_and_page_has_the_time_of_a_lease_to_itself(
-    lane: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    module_name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """One publisher that takes as long as it may must not use up what the others of its batch need."""
-    module = getattr(tasks, lane)
+    module = getattr(tasks, module_name)
     left: list[float] = []
 
     def slowly(*args: object) -> None:
@@ -156,9 +156,9 @@ def test_each_feed_and_page_has_the_time_of_a_lease_to_itself(
         path.write_text("0")  # the time is used up
 
     monkeypatch.setattr(tasks, "run_folder", lambda: tmp_path)
-    monkeypatch.setattr(module, "_poll" if lane == "polling" else "_visited", slowly)
+    monkeypatch.setattr(module, "_poll" if module_name == "polling" else "_visited", slowly)
     with tasks._busy("io", tasks.IO_LEASE_SECONDS) as alive:
-        if lane == "polling":
+        if module_name == "polling":
             tasks.polling.poll_all([Feed(pk=1), Feed(pk=2)], print, alive)
         else:
             tasks.visits.visit_all([Visit(1, "", None), Visit(2, "", None)], print, alive)
@@ -216,4 +216,4 @@ def test_readings_that_could_not_be_handed_back_are_by_the_next_run(
     records.post("Marie Curie lived in Paris.")
     tasks.read.apply()
     assert reader.batches == [1, 2] and not Reading.objects.exclude(lease_token="").exists()
-    assert tasks._owed == []
+    assert tasks._unreleased == []

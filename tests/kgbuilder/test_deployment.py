@@ -82,16 +82,16 @@ def test_another_checkpoint_and_back(tmp_path: Path) -> None:
 def test_the_setting_overrides_and_its_absence_keeps_what_was_set(tmp_path: Path, settings: Settings) -> None:
     path = folder(tmp_path / "a")
     deploy_folder(path)
-    assert thresholds.in_force() == {"default": 0.6, "spouse": 0.7}
+    assert thresholds.active() == {"default": 0.6, "spouse": 0.7}
     settings.THRESHOLD = {"sibling": 0.9}
     deploy_folder(path)
-    assert thresholds.in_force() == {"default": 0.6, "spouse": 0.7, "sibling": 0.9}
+    assert thresholds.active() == {"default": 0.6, "spouse": 0.7, "sibling": 0.9}
     settings.THRESHOLD = {"default": 0.4}
     deploy_folder(path)
-    assert thresholds.in_force() == {"default": 0.4}
+    assert thresholds.active() == {"default": 0.4}
     settings.THRESHOLD = {}
     deploy_folder(path)
-    assert thresholds.in_force() == {"default": 0.4}
+    assert thresholds.active() == {"default": 0.4}
 
 
 def test_a_threshold_of_an_unknown_relation_changes_nothing(tmp_path: Path, settings: Settings) -> None:

@@ -211,7 +211,7 @@ def half() -> Answer:
 
 
 def silent(seconds: float = 3.0) -> Answer:
-    """Takes the question and says nothing for longer than anyone waits."""
+    """Accept the request and send nothing for longer than any client waits."""
 
     def answer(request: BaseHTTPRequestHandler) -> None:
         request.connection.settimeout(seconds)

@@ -41,16 +41,16 @@ class Neo4jServer:
     def start(self) -> None:
         ports = ("--bolt-port", str(self.bolt), "--http-port", str(self.http))
         chosen = [part for setting in self.settings for part in ("--set", setting)]
-        said = self._command("start", *ports, *chosen)
+        error = self._command("start", *ports, *chosen)
         # On a machine with much else to do it takes longer than the command waits.
         until = time.monotonic() + PATIENCE_S
-        while said and not self._answers():
-            assert time.monotonic() < until, said
+        while error and not self._answers():
+            assert time.monotonic() < until, error
             time.sleep(1)
 
     def stop(self, *, kill: bool = False) -> None:
-        said = self._command("stop", *(["--kill"] if kill else []))
-        assert not said, said
+        error = self._command("stop", *(["--kill"] if kill else []))
+        assert not error, error
 
     def wipe(self) -> None:
         """Takes the database away, while the server is stopped."""
@@ -66,7 +66,7 @@ class Neo4jServer:
             return False
 
     def _command(self, action: str, *options: str) -> str:
-        """What it said if it failed, else nothing."""
+        """Its output if it failed, else nothing."""
         command = [os.environ["TEST_NEO4J"], action, "--home", str(self.home), *options]
         # Not to a pipe: the server would keep it open.
         with (self.home.parent / "neo4j.out").open("a+") as output:

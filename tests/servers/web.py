@@ -1,4 +1,4 @@
-"""A web server on 127.0.0.1 that answers as a test tells it to, and remembers what it was asked."""
+"""A web server on 127.0.0.1 with answers from the test, which records its requests."""
 
 from __future__ import annotations
 

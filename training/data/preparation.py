@@ -16,7 +16,7 @@ from extraction.features.batch import Batch
 from extraction.features.cooccurrence import PmiTable
 from extraction.features.entity_markers import add_markers
 from extraction.features.featurizer import Features, Featurizer
-from extraction.features.model_inputs import Rows, class_names, pixels_in
+from extraction.features.model_inputs import InputRows, class_names, pixels_in
 from extraction.features.targets import AnyTargets
 from extraction.labels import Inventory, inventory
 from extraction.networks.encoders.text import find
@@ -202,7 +202,7 @@ def epoch_batches(config: TrainConfig, prepared: Prepared, epoch: int) -> list[l
 
 
 def make_batch(
-    config: TrainConfig, prepared: Prepared, rows: Rows, chosen: Sequence[int], band: int, rng: np.random.Generator
+    config: TrainConfig, prepared: Prepared, rows: InputRows, chosen: Sequence[int], band: int, rng: np.random.Generator
 ) -> tuple[Batch, AnyTargets]:
     """The batch of these items, some without their title, with some co-occurrence levels hidden."""
     items = [prepared.items[index] for index in chosen]

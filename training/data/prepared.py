@@ -10,7 +10,7 @@ import numpy as np
 
 from extraction.features.batch import Needs
 from extraction.features.featurizer import Features, Featurizer
-from extraction.features.model_inputs import Look, Row, Rows
+from extraction.features.model_inputs import ImageSource, InputRow, InputRows
 from extraction.features.targets import AnyTargets
 from extraction.labels import Inventory
 from extraction.networks.systems import HeadName, Sizes, sizes_of
@@ -72,19 +72,19 @@ class Prepared:
     plain: list[Features]
     titled: list[Features]
     items: list[TrainingItem]
-    look: Look = lambda name: None
+    look: ImageSource = lambda name: None
     notes: list[str] = field(default_factory=list)  # of the preparation, for people
 
     @property
     def inventory(self) -> Inventory:
         return self.vocabularies.inventory
 
-    def rows(self, needs: Needs) -> Rows:
+    def rows(self, needs: Needs) -> InputRows:
         """The builder of rows and batches for a network with these needs."""
         known = self.vocabularies
-        return Rows(needs, known.featurizer.tokenizer, known.markers, known.classes, self.look)
+        return InputRows(needs, known.featurizer.tokenizer, known.markers, known.classes, self.look)
 
-    def row(self, rows: Rows, item: TrainingItem, features: Features) -> Row:
+    def row(self, rows: InputRows, item: TrainingItem, features: Features) -> InputRow:
         """The row of an item that is shown with these features."""
         example = self.examples[item.example]
         if item.candidate is None:

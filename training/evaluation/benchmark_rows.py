@@ -9,7 +9,7 @@ from pathlib import Path
 from extraction.datasets import registry
 from extraction.labels import RELATIONS, inventory, native_type, to_native
 from extraction.reader.checkpoint import Checkpoint
-from extraction.reader.decoding import Decoded
+from extraction.reader.decoding import DecodedSentence
 from extraction.schema import Example
 from training.data.parse_cache import Parses
 from training.data.preparation import prepare_for
@@ -100,11 +100,13 @@ def score_test_part(
 
 def _found(
     checkpoint: Checkpoint, head: Head, examples: Sequence[Example], parser: Parses, title: bool | None = None
-) -> list[Decoded]:
+) -> list[DecodedSentence]:
     return found_by_word_pairs(checkpoint.network, prepare_for(checkpoint, head, examples, parser, title=title))
 
 
-def _predictions(checkpoint: Checkpoint, found: Sequence[Decoded], thresholds: dict[str, float]) -> list[Prediction]:
+def _predictions(
+    checkpoint: Checkpoint, found: Sequence[DecodedSentence], thresholds: dict[str, float]
+) -> list[Prediction]:
     return Predictor(checkpoint.manifest.inventory, checkpoint.manifest.calibration, thresholds).predictions(found)
 
 

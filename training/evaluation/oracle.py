@@ -18,7 +18,7 @@ from torch import Tensor
 from extraction.features.targets import Targets, word_pair_targets
 from extraction.labels import Inventory
 from extraction.networks.eega import EEGA, WordStates
-from extraction.reader.decoding import Decoded, Decoder, find_mentions
+from extraction.reader.decoding import DecodedSentence, Decoder, find_mentions
 from extraction.schema import Example
 from training.evaluation.metrics import F1Score, Prediction, mention_score, relation_score
 from training.evaluation.word_pair_grid import ScoredRelation, ScoredSpan, decode_figure3, encode_figure3
@@ -83,7 +83,7 @@ def _round_trip(examples: Sequence[Example], inventory: Inventory, band: int) ->
     mentions = find_mentions(logs, [len(example.words) for example in examples])
     oracle, rows = _Oracle(gold, len(inventory.relations)), _Rows(list(range(len(examples))))
     # The decoder asks its network and states for nothing but what these two have.
-    found = Decoder(inventory, least=0.0).relate(cast(EEGA, oracle), cast(WordStates, rows), mentions)
+    found = Decoder(inventory, minimum=0.0).relate(cast(EEGA, oracle), cast(WordStates, rows), mentions)
     return [_prediction(one, inventory) for one in found]
 
 
@@ -95,7 +95,7 @@ def _log_probabilities(allowed: np.ndarray) -> np.ndarray:
     return certain
 
 
-def _prediction(found: Decoded, inventory: Inventory) -> Prediction:
+def _prediction(found: DecodedSentence, inventory: Inventory) -> Prediction:
     return Prediction(
         [ScoredSpan(one.start, one.end, inventory.types[one.type], 1.0) for one in found.mentions],
         [ScoredRelation(one.head, one.tail, inventory.relation_keys[one.relation], 1.0) for one in found.relations],

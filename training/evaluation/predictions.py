@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from extraction.features.batch import Batch, to_device
 from extraction.features.targets import PairTargets, pair_targets
 from extraction.networks.outputs import TagOutput
-from extraction.reader.decoding import Decoded, Decoder, mentions_of
+from extraction.reader.decoding import DecodedSentence, Decoder, mentions_of
 from training.data.items import TrainingItem
 from training.data.prepared import Prepared
 
@@ -49,22 +49,22 @@ def _pair_targets(prepared: Prepared, chosen: Sequence[int]) -> PairTargets:
 
 
 @torch.inference_mode()
-def found_by_tags(network: Any, prepared: Prepared) -> list[Decoded]:
+def found_by_tags(network: Any, prepared: Prepared) -> list[DecodedSentence]:
     """The mentions that a tagger finds in each example."""
-    found: list[Decoded] = [Decoded()] * len(prepared.items)
+    found: list[DecodedSentence] = [DecodedSentence()] * len(prepared.items)
     for chosen, batch in _batches(network, prepared):
         output = network(batch)
         tags: TagOutput = output if isinstance(output, TagOutput) else output.tags
         for place, mentions in zip(chosen, mentions_of(network.decode(tags, batch), batch), strict=True):
-            found[place] = Decoded(mentions)
+            found[place] = DecodedSentence(mentions)
     return found
 
 
 @torch.inference_mode()
-def found_by_word_pairs(network: Any, prepared: Prepared) -> list[Decoded]:
+def found_by_word_pairs(network: Any, prepared: Prepared) -> list[DecodedSentence]:
     """The mentions and relations that a word-pair network finds in each example."""
     decoder = Decoder(prepared.inventory)
-    found: list[Decoded] = [Decoded()] * len(prepared.items)
+    found: list[DecodedSentence] = [DecodedSentence()] * len(prepared.items)
     for chosen, batch in _batches(network, prepared):
         for place, one in zip(chosen, decoder(network, batch, network(batch)), strict=True):
             found[place] = one

@@ -14,7 +14,7 @@ import numpy as np
 
 from extraction.labels import Inventory
 from extraction.reader.calibration import Calibration
-from extraction.reader.decoding import Decoded
+from extraction.reader.decoding import DecodedSentence
 from extraction.schema import Example
 from training.data.prepared import Prepared
 from training.evaluation.error_analysis import counted, example_errors, metric
@@ -39,10 +39,10 @@ class Predictor:
     calibration: Calibration
     thresholds: dict[str, float]
 
-    def predictions(self, found: Sequence[Decoded]) -> list[Prediction]:
+    def predictions(self, found: Sequence[DecodedSentence]) -> list[Prediction]:
         return [self.prediction(one) for one in found]
 
-    def prediction(self, found: Decoded) -> Prediction:
+    def prediction(self, found: DecodedSentence) -> Prediction:
         """Mentions, and the relations that reach their threshold."""
         keys, types = self.inventory.relation_keys, self.inventory.types
         scores = self.calibration.mentions(found)
@@ -60,7 +60,7 @@ class Predictor:
 
 
 def best_threshold(
-    examples: Sequence[Example], found: Sequence[Decoded], inventory: Inventory, calibration: Calibration
+    examples: Sequence[Example], found: Sequence[DecodedSentence], inventory: Inventory, calibration: Calibration
 ) -> tuple[float, F1Score]:
     """The one threshold with the highest strict relation F1."""
     tried = [step / 20 for step in range(2, 17)]
@@ -77,7 +77,9 @@ def _above(predictions: Sequence[Prediction], threshold: float) -> list[Predicti
     ]
 
 
-def score_found(prepared: Prepared, found: Sequence[Decoded], calibrated: Calibrated, related: bool = True) -> Scores:
+def score_found(
+    prepared: Prepared, found: Sequence[DecodedSentence], calibrated: Calibrated, related: bool = True
+) -> Scores:
     """What a network found in the examples, from the threshold on that was best on dev."""
     predictor = Predictor(prepared.inventory, calibrated.calibration, calibrated.evaluated)
     return score_predictions(prepared.examples, predictor.predictions(found), prepared.inventory, related)
@@ -127,7 +129,7 @@ def _typed(mention: Any) -> tuple[int, int, str]:
     return one.start, one.end, one.type
 
 
-def examine_found(prepared: Prepared, found: Sequence[Decoded], calibrated: Calibrated) -> Examined:
+def examine_found(prepared: Prepared, found: Sequence[DecodedSentence], calibrated: Calibrated) -> Examined:
     """The errors in every example's mentions, and in its relations where the data set has any."""
     names, best = prepared.inventory, calibrated.best
     related = any(example.relations for example in prepared.examples)

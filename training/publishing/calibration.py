@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from extraction.labels import Inventory, LabelMode, annotated_relations
 from extraction.reader.calibration import Calibration, clip, log_odds, relation_inputs, sigmoid
-from extraction.reader.decoding import Decoded
+from extraction.reader.decoding import DecodedSentence
 from extraction.schema import Example
 from training.data.prepared import Prepared
 from training.evaluation.metrics import JudgedRelation, Prediction, calibration_error, judged_relations
@@ -34,7 +34,7 @@ STEPS = tuple(step / 50 for step in range(15, 46))
 
 
 def calibrate_word_pairs(
-    dev: Prepared, found: Sequence[Decoded], data: Sequence[str], labels: LabelMode, longest: int
+    dev: Prepared, found: Sequence[DecodedSentence], data: Sequence[str], labels: LabelMode, longest: int
 ) -> Calibrated:
     """Fitted on the dev examples of at most `longest` words whose set has relations. `data`: what was trained on."""
     names = dev.inventory
@@ -84,7 +84,7 @@ def calibrate_pairs(dev: Prepared, logits: NDArray[np.float32]) -> Calibrated:
     return Calibrated(fitted, choose(judged, int((gold > 0).sum()), PRECISION).values, best, measured)
 
 
-def calibrate_tags(dev: Prepared, found: Sequence[Decoded]) -> Calibrated:
+def calibrate_tags(dev: Prepared, found: Sequence[DecodedSentence]) -> Calibrated:
     """Platt scaling of a tagged mention's certainty."""
     rows, right = [], []
     for example, one in zip(dev.examples, found, strict=True):
@@ -107,7 +107,7 @@ def _only_in_picked(data: Sequence[str], labels: LabelMode) -> frozenset[str]:
     return frozenset(picked - others) if others else frozenset()
 
 
-def fit(examples: Sequence[Example], found: Sequence[Decoded], inventory: Inventory) -> Calibration:
+def fit(examples: Sequence[Example], found: Sequence[DecodedSentence], inventory: Inventory) -> Calibration:
     """Logistic regressions of "right" on the network's logits, over what the examples settle."""
     mentions, right = _mention_rows(examples, found, inventory)
     inputs, keys, good = _relation_rows(examples, found, inventory)
@@ -167,7 +167,7 @@ def _lowest(judged: Sequence[JudgedRelation], precision: float) -> float:
 
 
 def _mention_rows(
-    examples: Sequence[Example], found: Sequence[Decoded], inventory: Inventory
+    examples: Sequence[Example], found: Sequence[DecodedSentence], inventory: Inventory
 ) -> tuple[Floats, list[bool]]:
     rows, right = [], []
     for example, one in zip(examples, found, strict=True):
@@ -184,7 +184,7 @@ def _mention_rows(
 
 
 def _relation_rows(
-    examples: Sequence[Example], found: Sequence[Decoded], inventory: Inventory
+    examples: Sequence[Example], found: Sequence[DecodedSentence], inventory: Inventory
 ) -> tuple[Floats, list[str], list[bool]]:
     """Inputs, relation and rightness of every settled relation found; the row's number travels as its score."""
     inputs: list[Floats] = []

@@ -1,7 +1,7 @@
-"""A page as fetched -> its headline, body text, lead picture with caption, and what it says of itself.
+"""Parse an article page: headline, body text, pictures with captions, and the page's metadata.
 
-The body is trafilatura's, after what is known not to be the story has been taken out of the page; where a page carries
-its whole story only in its JSON-LD, that is read instead. No Django: notebooks and `manage.py read --url` use it.
+The body is trafilatura's, after elements that are known not to be part of the story have been removed; where a page has
+the whole story only in its JSON-LD, that is used instead. No Django: notebooks and `manage.py read --url` use it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ LONGEST_TEXT = 300_000  # code points; ten times a long magazine story
 LONGEST_TITLE = 1000
 MOST_ELEMENTS = 30_000  # ten times a large news page; the extractor's time grows faster than the page
 MOST_OTHERS = 20
-_SHORT = 900  # code points; a wall shows a few sentences at most
+_SHORT = 900  # code points; a login wall shows a few sentences at most
 
-# What stands inside articles and is not the story: posts of others, lists of other stories, appeals, captions.
+# Parts of article elements that are not the story: embedded posts, lists of other stories, appeals, captions.
 _FOREIGN = (
     *("twitter-tweet", "instagram-media", "tiktok-embed", "fb-post", "pullquote", "wp-caption-text", "gallery-caption"),
     *("author-bio", "newsletter", "popular-articles", "related-articles", "related-posts", "related-content"),
@@ -59,12 +59,13 @@ _WALL_PATH = re.compile(r"/(log[-_]?in|sign[-_]?in|auth|account/login|subscribe|
 
 
 @dataclass(frozen=True, slots=True)
-class Article:
-    """What a page holds. `text` is the body alone, paragraphs apart by blank lines; `whole` has the title before it.
+class ParsedArticle:
+    """The content of an article page. `text` is the body alone, paragraphs separated by blank lines; `whole` has the
+    title before it.
 
-    `others`: further pictures of the story, each its address and its caption. `canonical` is the page's claim and no
-    more. `published` is verbatim. `login_wall`: this is not the story but a page that asks to sign in, pay or prove
-    oneself. Every field may be empty.
+    `others`: further pictures of the story, each as its address and its caption. `canonical` is what the page
+    claims, unchecked. `published` is verbatim. `login_wall`: the page asks visitors to sign in, to pay or to solve a
+    captcha instead of showing the story. Every field may be empty.
     """
 
     title: str = ""
@@ -82,23 +83,23 @@ class Article:
         return f"{self.title}\n\n{self.text}".strip()
 
 
-def extract(html: bytes | str, url: str) -> Article:
-    """Read a page. One that cannot be read gives an Article without text, never an error."""
+def extract(html: bytes | str, url: str) -> ParsedArticle:
+    """Parse a page. One that cannot be parsed gives a ParsedArticle without text, never an error."""
     import trafilatura
 
     if len(html) > LARGEST_PAGE:
-        return Article()
+        return ParsedArticle()
     try:
         tree = trafilatura.load_html(html)
         if tree is None or sum(1 for _ in tree.iter()) > MOST_ELEMENTS:
-            return Article()
-        return _read(tree, url)
+            return ParsedArticle()
+        return _parse(tree, url)
     except (ValueError, RecursionError, AssertionError, AttributeError, TypeError):
-        # pages made to break parsers do: what lxml and trafilatura raise on them is not one class
-        return Article()
+        # malicious pages do break the parsers: lxml and trafilatura raise several classes on them
+        return ParsedArticle()
 
 
-def _read(tree: HtmlElement, url: str) -> Article:
+def _parse(tree: HtmlElement, url: str) -> ParsedArticle:
     story = story_of(tree.xpath("//script[@type='application/ld+json']/text()"))
     title = _title(tree, story, url)
     image = _image(tree, story, url)
@@ -109,7 +110,7 @@ def _read(tree: HtmlElement, url: str) -> Article:
     language = (tree.get("lang") or tree.get("xml:lang") or _meta(tree, "og:locale")).replace("_", "-")[:35]
     password = bool(tree.xpath("//input[@type='password']"))
     text, shown = _body(tree, story, title)
-    return Article(
+    return ParsedArticle(
         title=clean(title),
         text=clean(text),
         image=image,
@@ -123,7 +124,7 @@ def _read(tree: HtmlElement, url: str) -> Article:
 
 
 def _body(tree: HtmlElement, story: Story, title: str) -> tuple[str, str]:
-    """The story's text, and all that the extractor took for it, appeals to subscribe included."""
+    """The story's text, and everything that the extractor took for it, appeals to subscribe included."""
     import trafilatura
 
     for element in tree.xpath(_PRUNED):
@@ -131,19 +132,19 @@ def _body(tree: HtmlElement, story: Story, title: str) -> tuple[str, str]:
     for element in tree.xpath("//p[a] | //p[strong/a] | //li[a]"):
         if _only_a_link(element):
             _drop(element)
-    found = trafilatura.bare_extraction(tree, include_comments=False, include_tables=False)
-    body = getattr(found, "body", None)
+    document = trafilatura.bare_extraction(tree, include_comments=False, include_tables=False)
+    body = getattr(document, "body", None)
     shown = [] if body is None else list(_paragraphs(body))
-    told, stated = _told(shown, title), _told(story.paragraphs, title)
-    # some pages are split into pieces of which the extractor sees the first, or are read from the JSON-LD as one
-    # paragraph; a summary in the JSON-LD is no story
-    if sum(map(len, stated)) > 1.3 * sum(map(len, told)) + 200 or len(told) == 1 < len(stated):
-        told = stated
-    return _cut("\n\n".join(told)), " ".join(" ".join(shown).split())[:LONGEST_TEXT]
+    extracted, from_jsonld = _story_paragraphs(shown, title), _story_paragraphs(story.paragraphs, title)
+    # some pages are split into pieces of which the extractor sees the first, or are extracted as one paragraph; a
+    # summary in the JSON-LD is not the story
+    longer = sum(map(len, from_jsonld)) > 1.3 * sum(map(len, extracted)) + 200
+    paragraphs = from_jsonld if longer or len(extracted) == 1 < len(from_jsonld) else extracted
+    return _cut("\n\n".join(paragraphs)), " ".join(" ".join(shown).split())[:LONGEST_TEXT]
 
 
 def _cut(text: str) -> str:
-    """The text up to the limit, cut between paragraphs where there is a bound."""
+    """The text up to the limit, cut between paragraphs where possible."""
     if len(text) <= LONGEST_TEXT:
         return text
     bound = text.rfind("\n\n", 1, LONGEST_TEXT)
@@ -151,7 +152,7 @@ def _cut(text: str) -> str:
 
 
 def _paragraphs(body: HtmlElement) -> Iterator[str]:
-    """The lines of trafilatura's tree: its elements, lists by item; text that stands between elements counts."""
+    """The lines of trafilatura's tree: its elements, lists item by item, and text between elements."""
     yield body.text or ""
     for element in body:
         if element.tag == "list":
@@ -163,14 +164,14 @@ def _paragraphs(body: HtmlElement) -> Iterator[str]:
         yield element.tail or ""
 
 
-def _told(paragraphs: Iterable[str], title: str) -> list[str]:
-    """The paragraphs without the headline again, appeals, lines of links and what was said just before."""
+def _story_paragraphs(paragraphs: Iterable[str], title: str) -> list[str]:
+    """The paragraphs without repetitions of the headline or each other, appeals, and lines in capitals."""
     kept: list[str] = []
     seen = {_words(title)}
     for paragraph in map(_line, paragraphs):
         words = _words(paragraph)
-        shouted = paragraph.isupper() and len(paragraph.split()) > 4
-        if not words or words in seen or shouted or (len(paragraph) < 200 and _APPEAL.fullmatch(paragraph)):
+        in_capitals = paragraph.isupper() and len(paragraph.split()) > 4
+        if not words or words in seen or in_capitals or (len(paragraph) < 200 and _APPEAL.fullmatch(paragraph)):
             continue
         seen.add(words)
         kept.append(paragraph)
@@ -186,19 +187,19 @@ def _only_a_link(element: HtmlElement) -> bool:
 
 def _title(tree: HtmlElement, story: Story, url: str) -> str:
     headings = [_headline(heading.text_content()) for heading in tree.iter("h1")]
-    said = _headline(_meta(tree, "og:title") or _first(tree, "//head/title/text()") or story.headline)
+    named = _headline(_meta(tree, "og:title") or _first(tree, "//head/title/text()") or story.headline)
     for heading in headings:
-        if len(heading) > 3 and _words(said).startswith(_words(heading)):
+        if len(heading) > 3 and _words(named).startswith(_words(heading)):
             return heading
     site = _words(_meta(tree, "og:site_name"))
     host = _words((urlsplit(url).hostname or "").removeprefix("www.").split(".")[0])
-    if story.headline and _words(said).startswith(_words(story.headline)):
+    if story.headline and _words(named).startswith(_words(story.headline)):
         return _headline(story.headline)
-    return _without_site(said, {site, host} - {""}) or (headings[0] if len(headings) == 1 else "")
+    return _without_site(named, {site, host} - {""}) or (headings[0] if len(headings) == 1 else "")
 
 
 def _without_site(title: str, names: set[str]) -> str:
-    """`title` without what a publisher hangs on it: " | TechCrunch", " - by Somebody"."""
+    """`title` without a publisher's suffixes: " | TechCrunch", " - by Somebody"."""
     pieces = [*_SEPARATOR.finditer(title)]
     for piece in reversed(pieces):
         last = _words(title[piece.end() :])
@@ -209,21 +210,21 @@ def _without_site(title: str, names: set[str]) -> str:
 
 
 def _image(tree: HtmlElement, story: Story, url: str) -> str:
-    said = _meta(tree, "og:image", "og:image:url", "twitter:image", "twitter:image:src") or story.image
-    return _address(url, said)
+    address = _meta(tree, "og:image", "og:image:url", "twitter:image", "twitter:image:src") or story.image
+    return _address(url, address)
 
 
-def _address(base: str, said: str) -> str:
-    """`said` as an absolute web address; "" for what is none."""
+def _address(base: str, address: str) -> str:
+    """`address` as an absolute web address; "" where it is not one."""
     try:
-        found = urljoin(base, said) if said else ""
-        return found if urlsplit(found).scheme in ("http", "https") and len(found) <= 2000 else ""
+        absolute = urljoin(base, address) if address else ""
+        return absolute if urlsplit(absolute).scheme in ("http", "https") and len(absolute) <= 2000 else ""
     except ValueError:
         return ""
 
 
 def _caption(tree: HtmlElement, image: str) -> str:
-    """The caption beside the lead picture, known by its file's name; failing that, of the article's first figure."""
+    """The caption of the lead picture, which is recognized by its file's name; else that of the first figure."""
     first = ""
     name = _file_name(image)
     for figure in tree.iter("figure"):
@@ -237,7 +238,7 @@ def _caption(tree: HtmlElement, image: str) -> str:
 
 
 def _others(tree: HtmlElement, lead: str, url: str) -> tuple[tuple[str, str], ...]:
-    """The pictures with a caption within the story itself, but for the lead picture, in the page's order."""
+    """The pictures with a caption within the story itself, except the lead picture, in the page's order."""
     found: dict[str, str] = {}
     for figure in tree.xpath("(//article | //main)//figure[not(ancestor::aside or ancestor::nav or ancestor::footer)]"):
         caption = next((_line(part.text_content()) for part in figure.iter("figcaption")), "")
@@ -293,5 +294,5 @@ def _line(text: str) -> str:
 
 
 def _words(text: str) -> str:
-    """`text` for comparison: its words in lower case, apart by one space."""
+    """`text` for comparison: its words in lower case, separated by one space."""
     return " ".join(re.findall(r"\w+", text.casefold()))

@@ -1,6 +1,6 @@
-"""A feed's bytes -> its items: RSS 2.0, 1.0 and 0.9, Atom (feedparser) and JSON Feed 1.1, behind one function.
+"""Parse feeds: RSS 2.0, 1.0 and 0.9, Atom (feedparser) and JSON Feed 1.1, with one function.
 
-No Django and no network: what a feed says is data here, decided on in `polling.py`.
+No Django and no network: `polling.py` decides what follows from a feed's content.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_ITEMS = 1000
 MAX_TITLE = 1000  # code points
 MAX_TEXT = 100_000
 
-# A character's number that is a surrogate's stands for none; the parser breaks over one.
+# A character reference to a surrogate stands for no character, and breaks the parser.
 _NO_CHARACTER = re.compile(
     rb"&#(?:[xX]0{0,8}[dD][89a-fA-F][0-9a-fA-F]{2}|0{0,8}(?:5529[6-9]|55[3-9]\d\d|56\d{3}|57[0-2]\d\d|573[0-3]\d|5734[0-3]));"
 )
@@ -34,13 +34,14 @@ _PERIODS = {"hourly": 3600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592
 
 
 class FeedError(Exception):
-    """What was fetched is no feed; the message is a sentence for people."""
+    """The fetched content is not a feed; the message is a sentence for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeedItem:
-    """One item. `guid` names it in its feed; `text` is plain; `published` is UTC, None where the feed does not say or
-    what it says (`published_text`, verbatim) cannot be read. `digest` changes when the publisher changes the item."""
+    """One item. `guid` identifies it in its feed; `text` is plain; `published` is UTC, None where the feed gives no
+    time or one (`published_text`, verbatim) that cannot be parsed. `digest` changes when the publisher changes the
+    item."""
 
     guid: str
     link: str
@@ -54,7 +55,7 @@ class FeedItem:
 
 @dataclass(frozen=True, slots=True)
 class ParsedFeed:
-    """`ttl`: the seconds that the feed asks to be left alone, 0 where it does not ask. `notice`: what was wrong."""
+    """`ttl`: the seconds until the feed asks to be polled again, 0 where it does not ask. `notice`: what was wrong."""
 
     title: str
     site: str
@@ -64,7 +65,7 @@ class ParsedFeed:
 
 
 def parse(content: bytes, content_type: str, url: str) -> ParsedFeed:
-    """Read a feed that was found at `url`. Raises FeedError."""
+    """Parse a feed that was fetched from `url`. Raises FeedError."""
     start = content[:1000].removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start:
         raise FeedError("The feed is empty.")
@@ -85,7 +86,7 @@ def _xml_feed(content: bytes, content_type: str, url: str) -> ParsedFeed:
     try:
         # a file object: bytes would be tried as the name of a file first
         found = feedparser.parse(io.BytesIO(content), response_headers=headers)
-    except Exception as error:  # feedparser lets through what its parsers raise on broken markup: no one class
+    except Exception as error:  # feedparser passes on what its parsers raise on broken markup: several classes
         raise FeedError(f"The feed cannot be read ({type(error).__name__}: {str(error)[:200]}).") from error
     feed, entries = found.get("feed", {}), list(found.get("entries", []))
     if not found.get("version") and not entries:
@@ -100,17 +101,17 @@ def _xml_feed(content: bytes, content_type: str, url: str) -> ParsedFeed:
             entries.pop()
             notice += " It is truncated: its last item was ignored."
     items = _unique(_xml_item(entry, url) for entry in entries[:MAX_ITEMS])
-    notice = notice or _of_length(len(entries)) or ("" if items else "The feed lists no items.")
+    notice = notice or _too_many(len(entries)) or ("" if items else "The feed lists no items.")
     site = _web(feed.get("link", ""), url)
     return ParsedFeed(line_of(_str(feed.get("title")))[:500], site, items, _ttl(feed), notice)
 
 
-def _of_length(entries: int) -> str:
+def _too_many(entries: int) -> str:
     return f"The feed lists {entries:,} items; the first {MAX_ITEMS:,} are used." if entries > MAX_ITEMS else ""
 
 
 def _hint(content: bytes, url: str) -> str:
-    """Where a web page says that its feed is, as a sentence."""
+    """The feed that a web page links to, as a sentence."""
     for tag in re.findall(rb"<link\b[^<>]{1,2000}>", content[:200_000], re.I):
         href = re.search(rb"\bhref\s*=\s*[\"']?([^\"'\s>]+)", tag, re.I)
         if href and re.search(rb"application/(rss\+xml|atom\+xml|feed\+json)", tag, re.I):
@@ -125,25 +126,25 @@ def _xml_item(entry: Any, url: str) -> FeedItem:
     link = _str(entry.get("feedburner_origlink")) or _str(entry.get("link"))
     if entry.get("guidislink") and link == entry.get("id") and not link.startswith(("http:", "https:")):
         link = ""  # a guid is a link by default, also where it is only a number
-    said, when = _said(entry)
+    published_text, published = _time(entry)
     return _item(
         guid=_str(entry.get("id")),
         link=_web(link, url),
         title=line_of(_str(entry.get("title"))),
         text=text_of(html[: 4 * MAX_TEXT]),
         image=_web(_xml_image(entry) or first_picture(html), url),
-        published=when,
-        published_text=said,
+        published=published,
+        published_text=published_text,
         changed=_str(dict.get(entry, "updated")),
     )
 
 
-def _said(entry: Any) -> tuple[str, datetime | None]:
-    """What an entry says of its time, verbatim and as UTC. (`dict.get`: feedparser's own falls back by itself.)"""
+def _time(entry: Any) -> tuple[str, datetime | None]:
+    """An entry's time, verbatim and as UTC. (`dict.get`: feedparser's own falls back to another field by itself.)"""
     for name in ("published", "updated", "created"):
-        said = _str(dict.get(entry, name))
-        if said:
-            return said[:200], _utc(dict.get(entry, f"{name}_parsed"))
+        verbatim = _str(dict.get(entry, name))
+        if verbatim:
+            return verbatim[:200], _utc(dict.get(entry, f"{name}_parsed"))
     return "", None
 
 
@@ -181,8 +182,8 @@ def _json_feed(content: bytes, url: str) -> ParsedFeed:
     if not isinstance(entries, list):
         raise FeedError("This JSON Feed has no list of items.")
     items = _unique(_json_item(entry, url) for entry in entries[:MAX_ITEMS] if isinstance(entry, dict))
-    notice = "The publisher says that this feed has ended." if found.get("expired") is True else ""
-    notice = notice or _of_length(len(entries))
+    notice = "The publisher has ended this feed." if found.get("expired") is True else ""
+    notice = notice or _too_many(len(entries))
     site = _web(_str(found.get("home_page_url")), url)
     return ParsedFeed(line_of(_str(found.get("title")))[:500], site, items, 0.0, notice)
 
@@ -190,7 +191,7 @@ def _json_feed(content: bytes, url: str) -> ParsedFeed:
 def _json_item(entry: dict[str, Any], url: str) -> FeedItem:
     html = _str(entry.get("content_html"))
     text = text_of(html[: 4 * MAX_TEXT]) or clean(_str(entry.get("content_text"))) or clean(_str(entry.get("summary")))
-    said = _str(entry.get("date_published")) or _str(entry.get("date_modified"))
+    published = _str(entry.get("date_published")) or _str(entry.get("date_modified"))
     guid = entry.get("id")
     return _item(
         guid=str(guid) if isinstance(guid, str | int | float) else "",
@@ -198,15 +199,15 @@ def _json_item(entry: dict[str, Any], url: str) -> FeedItem:
         title=" ".join(clean(_str(entry.get("title"))).split()),
         text=text.strip(),
         image=_web(_str(entry.get("image")) or _str(entry.get("banner_image")) or first_picture(html), url),
-        published=_rfc3339(said),
-        published_text=said[:200],
+        published=_rfc3339(published),
+        published_text=published[:200],
         changed=_str(entry.get("date_modified")),
     )
 
 
-def _rfc3339(said: str) -> datetime | None:
+def _rfc3339(text: str) -> datetime | None:
     try:
-        found = datetime.fromisoformat(said.strip())
+        found = datetime.fromisoformat(text.strip())
         aware = found if found.tzinfo else found.replace(tzinfo=UTC)
         return aware.astimezone(UTC) if 1980 <= aware.year <= 2200 else None
     except (ValueError, OverflowError):
@@ -241,11 +242,11 @@ def _item(
 
 
 def _unique(items: Iterable[FeedItem]) -> list[FeedItem]:
-    """The items that say anything; of those with one guid the first."""
-    return list({item.guid: item for item in reversed(list(_telling(items)))}.values())[::-1]
+    """The items that are not empty; of those with the same guid the first."""
+    return list({item.guid: item for item in reversed(list(_not_empty(items)))}.values())[::-1]
 
 
-def _telling(items: Iterable[FeedItem]) -> Iterator[FeedItem]:
+def _not_empty(items: Iterable[FeedItem]) -> Iterator[FeedItem]:
     return (item for item in items if item.link or item.title or item.text)
 
 
@@ -253,11 +254,11 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _web(said: str, base: str) -> str:
-    """`said` as an absolute http or https address without user and password, else ""."""
-    said = clean(said).strip()
+def _web(address: str, base: str) -> str:
+    """`address` as an absolute http or https address without user and password, else ""."""
+    address = clean(address).strip()
     try:
-        found = urljoin(base, said) if said else ""
+        found = urljoin(base, address) if address else ""
         parts = urlsplit(found)
         _ = parts.port
     except ValueError:

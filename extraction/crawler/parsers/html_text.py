@@ -1,4 +1,4 @@
-"""HTML that feeds carry in titles and summaries -> plain text. What is shown later is text and nothing else."""
+"""Plain text of the HTML in feeds' titles and summaries. Only this text is kept and shown."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BLOCKS = frozenset(
 
 
 def text_of(html: str) -> str:
-    """The text of a piece of HTML, paragraphs apart by blank lines. Text without tags comes through as it is."""
+    """The text of a piece of HTML, its paragraphs separated by blank lines. Text without tags is kept as it is."""
     if not _TAG.search(html):
         return "\n\n".join(_lines(clean(unescape(html))))
     from lxml import etree
@@ -44,7 +44,7 @@ def line_of(html: str) -> str:
 
 
 def first_picture(html: str) -> str:
-    """The address of the first picture in a piece of HTML that is not a tracking dot; "" where there is none."""
+    """The address of the first picture in a piece of HTML that is not a tracking pixel; "" where there is none."""
     for tag in re.findall(r"<img\b[^<>]*>", html[:100_000], re.I):
         source = re.search(r"\bsrc\s*=\s*[\"']?(https?://[^\"'\s>]+)", tag, re.I)
         tiny = re.search(r"\b(width|height)\s*=\s*[\"']?[01]\b", tag, re.I)

@@ -1,4 +1,4 @@
-"""What a page's JSON-LD says of its story (schema.org Article and its kinds)."""
+"""Parse the JSON-LD of article pages (schema.org Article and its subtypes)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from html import unescape
 from typing import Any
 
 LONGEST = 2_000_000  # characters of one script
-# bounded and without the markers inside: a text made of markers would else take time by its square
+# bounded and without the markers inside: else a text of nothing but markers would take quadratic time
 _EMPHASIS = re.compile(r"(?<!\w)(\*{1,3}|_{1,3})(?=\S)([^*_\n]{1,300})(?<=\S)\1(?!\w)")
 _KINDS = ("Article", "BlogPosting", "Report", "LiveBlogPosting")
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Fields are empty where the page does not say. `paid`: the page says that it is not free to read."""
+    """Fields are empty where the page does not give them. `paid`: the page is marked as not free to read."""
 
     headline: str = ""
     paragraphs: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""OPML, the lists of feeds that readers exchange: bytes -> outlines, outlines -> bytes. No Django."""
+"""Parse and write OPML, the lists of feeds that feed readers exchange. No Django."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_FEEDS = 5000
 
 
 class OpmlError(ValueError):
-    """The file is no OPML; the message is a sentence for people."""
+    """The file is not OPML; the message is a sentence for people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""Feeds and pages are parsed in processes apart: what strangers send may cost so much time and memory, and no more.
+"""Parse feeds and pages in separate processes: untrusted content is limited in the time and memory that it takes.
 
-The markup decides how long a parser takes, and no thread can be ended; so a parser that overruns ends itself, with
-nothing lost but its answer. A parser has no secrets in its environment, opens no connection and writes no file
-(`sandbox_process.py`). Bytes go out and JSON comes back: never an object that could carry code.
+The markup decides how long a parser takes, and no thread can be ended; so the system ends a parser process that
+overruns, and only its answer is lost. A parser has no secrets in its environment, opens no connection and writes no
+file (`sandbox_process.py`). Bytes are sent and JSON comes back: never an object that could carry code.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from extraction.crawler.parsers.article_parser import Article
+from extraction.crawler.parsers.article_parser import ParsedArticle
 from extraction.crawler.parsers.feed_parser import FeedError, FeedItem, ParsedFeed
 
-SECONDS = 10.0  # of computing, for one feed or page; a large honest one takes two
+SECONDS = 10.0  # of processor time, for one feed or page; a large genuine one takes two
 MEMORY = 1 << 30  # bytes of address space
 PROCESSES = 3  # at once, in one worker
-JOBS = 500  # of one process: what its libraries keep goes with it
+JOBS = 500  # of one process: memory that its libraries keep is freed with it
 
 _ROOT = Path(__file__).resolve().parents[3]
 _LENGTH = struct.Struct("!I")
@@ -40,20 +40,20 @@ class Overrun(Exception):
 def parse_feed(content: bytes, content_type: str, url: str) -> ParsedFeed:
     """As `feed_parser.parse`, within SECONDS and MEMORY. Raises FeedError."""
     try:
-        said = _asked("feed", content, {"content_type": content_type, "url": url})
+        parsed = _ask("feed", content, {"content_type": content_type, "url": url})
     except Overrun as error:
         raise FeedError(f"The feed could not be read: {error}") from error
-    if "error" in said:
-        raise FeedError(str(said["error"]))
-    items = [_item(row) for row in said.pop("items")]
-    return ParsedFeed(items=items, **said)
+    if "error" in parsed:
+        raise FeedError(str(parsed["error"]))
+    items = [_item(row) for row in parsed.pop("items")]
+    return ParsedFeed(items=items, **parsed)
 
 
-def extract_article(content: bytes, url: str) -> Article:
+def extract_article(content: bytes, url: str) -> ParsedArticle:
     """As `article_parser.extract`, within SECONDS and MEMORY. Raises Overrun."""
-    said = _asked("page", content, {"url": url})
-    said["others"] = tuple((str(address), str(caption)) for address, caption in said["others"])
-    return Article(**{field.name: said[field.name] for field in fields(Article)})
+    parsed = _ask("page", content, {"url": url})
+    parsed["others"] = tuple((str(address), str(caption)) for address, caption in parsed["others"])
+    return ParsedArticle(**{field.name: parsed[field.name] for field in fields(ParsedArticle)})
 
 
 def _item(row: dict[str, Any]) -> FeedItem:
@@ -61,8 +61,8 @@ def _item(row: dict[str, Any]) -> FeedItem:
     return FeedItem(published=datetime.fromisoformat(published) if published else None, **row)
 
 
-def _asked(kind: str, content: bytes, said: dict[str, str]) -> dict[str, Any]:
-    job = json.dumps(said | {"kind": kind, "seconds": SECONDS}).encode()
+def _ask(kind: str, content: bytes, options: dict[str, str]) -> dict[str, Any]:
+    job = json.dumps(options | {"kind": kind, "seconds": SECONDS}).encode()
     with _parser() as parser:
         return parser.ask(job, content)
 
@@ -86,7 +86,7 @@ class _Parser:
         return self.jobs < JOBS and self.process.poll() is None
 
     def ask(self, job: bytes, content: bytes) -> dict[str, Any]:
-        """The answer to one job. Raises Overrun, and is of no more use then."""
+        """The answer to one job. Raises Overrun, and cannot be used after that."""
         assert self.process.stdin is not None
         self.jobs += 1
         try:
@@ -115,7 +115,7 @@ class _Parser:
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
-                with suppress(OSError):  # what was still to be written to it went with the process
+                with suppress(OSError):  # unwritten input is lost with the process
                     pipe.close()
 
 
@@ -125,14 +125,14 @@ _at_once = threading.BoundedSemaphore(PROCESSES)
 
 
 def idle() -> tuple[_Parser, ...]:
-    """The parsers that wait for work: while nothing is parsed, all that there are."""
+    """The parsers that wait for work: all of them while nothing is being parsed."""
     with _lock:
         return tuple(_idle)
 
 
 @contextmanager
 def _parser() -> Iterator[_Parser]:
-    """A process that is nobody else's meanwhile: an idle one, or a new one."""
+    """A process for exclusive use: an idle one, or a new one."""
     with _at_once:
         with _lock:
             parser = _idle.pop() if _idle else None

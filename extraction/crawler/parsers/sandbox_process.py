@@ -3,7 +3,8 @@
     python -m extraction.crawler.parsers.sandbox_process BYTES_OF_MEMORY
 
 It reads jobs from its standard input and writes answers to its standard output, each after its length. The system ends
-it when a job takes too long (so that no code of ours has to get a turn), and refuses it memory, files and connections.
+it when a job takes too long (which does not depend on any Python code getting a turn), and limits its memory, files and
+connections.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any, BinaryIO
 from extraction.crawler.parsers import article_parser, feed_parser
 
 _LENGTH = struct.Struct("!I")
-_WALL = 8  # times the seconds of computing: a busy machine is no fault of the feed's
+_WALL = 8  # times the seconds of processor time: on a busy machine these take longer
 _FORBIDDEN = (
     "socket.connect",
     "socket.getaddrinfo",
@@ -38,18 +39,18 @@ def main() -> None:
     logging.disable()
     _limit(int(sys.argv[1]))
     while job := _read(sys.stdin.buffer):
-        said = json.loads(job)
+        request = json.loads(job)
         content = _read(sys.stdin.buffer)
-        _load(said["kind"])
-        _time(said["seconds"])
-        answer = json.dumps(_answer(said, content)).encode()
+        _load(request["kind"])
+        _time(request["seconds"])
+        answer = json.dumps(_answer(request, content)).encode()
         _time(0)
         answers.write(_LENGTH.pack(len(answer)) + answer)
         answers.flush()
 
 
 def _own_output() -> BinaryIO:
-    """Where answers go; what a library prints goes nowhere."""
+    """The stream for answers; what a library prints is discarded."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return answers
@@ -60,7 +61,7 @@ def _limit(memory: int) -> None:
         try:
             resource.setrlimit(what, (most, most))
         except (OSError, ValueError):
-            continue  # macOS knows no limit of address space
+            continue  # macOS has no limit of address space
     sys.addaudithook(_refuse)
 
 
@@ -70,7 +71,7 @@ def _refuse(event: str, arguments: object) -> None:
 
 
 def _load(kind: str) -> None:
-    """The libraries, before the time runs: loading them is no fault of the first feed's."""
+    """Load the libraries before the time is measured, so that it does not count against the first feed."""
     if kind == "feed":
         import feedparser  # noqa: F401
     else:
@@ -78,16 +79,16 @@ def _load(kind: str) -> None:
 
 
 def _time(seconds: float) -> None:
-    """From now on so many seconds of computing, then the system ends this process; 0: as many as it likes."""
+    """Let the system end this process after `seconds` of processor time from now; 0: no limit."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
     signal.setitimer(signal.ITIMER_REAL, seconds * _WALL)
 
 
-def _answer(said: dict[str, Any], content: bytes) -> dict[str, Any]:
-    if said["kind"] == "page":
-        return asdict(article_parser.extract(content, said["url"]))
+def _answer(request: dict[str, Any], content: bytes) -> dict[str, Any]:
+    if request["kind"] == "page":
+        return asdict(article_parser.extract(content, request["url"]))
     try:
-        parsed = asdict(feed_parser.parse(content, said["content_type"], said["url"]))
+        parsed = asdict(feed_parser.parse(content, request["content_type"], request["url"]))
     except feed_parser.FeedError as error:
         return {"error": str(error)}
     for item in parsed["items"]:
@@ -96,7 +97,7 @@ def _answer(said: dict[str, Any], content: bytes) -> dict[str, Any]:
 
 
 def _read(source: BinaryIO) -> bytes:
-    """What follows, after its length; nothing at the end."""
+    """Read one message, which is preceded by its length; empty at the end of the input."""
     head = source.read(_LENGTH.size)
     return source.read(_LENGTH.unpack(head)[0]) if len(head) == _LENGTH.size else b""
 

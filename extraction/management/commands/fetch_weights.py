@@ -1,4 +1,4 @@
-"""Lists the weights for pictures that can be had, and fetches those that are named."""
+"""List the weights of networks for pictures, and fetch those that are named."""
 
 from __future__ import annotations
 
@@ -40,6 +40,6 @@ class Command(BaseCommand):
         state = "fetched" if detector_weights.complete(one) else f"{one.size / 1e6:.1f} MB to fetch"
         needs = f"; needs {one.needs}" if one.needs else ""
         self.stdout.write(f"{one.name}: {one.what}. {one.licence}; {state}{needs}")
-        for part in one.parts:
-            known = f"SHA-256 {part.sha256}" if part.sha256 else "SHA-256 not known, written down when it is fetched"
-            self.stdout.write(f"  {part.url} ({known})")
+        for file in one.files:
+            known = f"SHA-256 {file.sha256}" if file.sha256 else "SHA-256 not known, stored when it is fetched"
+            self.stdout.write(f"  {file.url} ({known})")

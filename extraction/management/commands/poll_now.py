@@ -1,4 +1,4 @@
-"""Poll feeds now, in this process; with --visit fetch the pages that are due as well."""
+"""Poll feeds now, in this process; with --visit fetch the due article pages as well."""
 
 from __future__ import annotations
 

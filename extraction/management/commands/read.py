@@ -1,4 +1,4 @@
-"""Reads one text, or many: mentions and quintuples, without any service or database."""
+"""Analyse one text, or many: prints mentions and quintuples, without any service or database."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from extraction.schema import Extraction
 if TYPE_CHECKING:
     from extraction.reader.reader import Reader
 
-UNREAD, WRONG_USE, PART_MISSING, INTERRUPTED, PIPE_CLOSED = 1, 2, 3, 130, 141
+FAILED_INPUTS, WRONG_USE, COMPONENT_MISSING, INTERRUPTED, PIPE_CLOSED = 1, 2, 3, 130, 141
 BATCH = 32  # inputs read together
 BATCH_CHARACTERS = 200_000
 
 
 class Command(BaseCommand):
     help = (
-        "Reads a text and prints its mentions and quintuples. Exit status: 0 every input was read or declined, "
-        "1 some could not be fetched or parsed, 2 wrong use, 3 a part (checkpoint, parser) is missing."
+        "Analyses a text and prints its mentions and quintuples. Exit status: 0 every input was analysed or declined, "
+        "1 some could not be fetched or parsed, 2 wrong use, 3 a component (checkpoint, parser) is missing."
     )
     requires_system_checks = []
     requires_migrations_checks = False
@@ -57,7 +57,7 @@ class Command(BaseCommand):
         try:
             code = self._read(options)
         except BrokenPipeError:
-            # Whoever read our output has left. What is still buffered would fail again when Python ends.
+            # The reader of our output has gone. The rest of the buffer would fail again when Python ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(PIPE_CLOSED)
         except KeyboardInterrupt:
@@ -67,7 +67,7 @@ class Command(BaseCommand):
             sys.exit(code)
 
     def _write_utf8(self, strict: bool) -> None:
-        """JSON is UTF-8 whatever the locale says; a table shows `?` for what the terminal cannot."""
+        """JSON is UTF-8 whatever the locale; a table shows `?` for characters that the terminal cannot show."""
         if isinstance(sys.stdout, io.TextIOWrapper):
             if strict:
                 sys.stdout.reconfigure(encoding="utf-8")
@@ -78,14 +78,14 @@ class Command(BaseCommand):
         with _source(options) as items, _pictures(options, self.stderr.write) as pictured:
             reader = _reader(options["checkpoint"])
             thresholds = reader_from_settings.thresholds(reader)
-            told = _facts(reader)
-            unread = 0
+            with_facts = _facts(reader)
+            failures = 0
             for batch in _batches(items):
-                for extraction, failed in _extractions(reader, [told(pictured(item)) for item in batch]):
-                    unread += failed
+                for extraction, failed in _extractions(reader, [with_facts(pictured(item)) for item in batch]):
+                    failures += failed
                     self._print(extraction, reader, thresholds, options)
                 self.stdout.flush()
-        return UNREAD if unread else 0
+        return FAILED_INPUTS if failures else 0
 
     def _print(
         self, extraction: Extraction, reader: Reader, thresholds: dict[str, float], options: dict[str, Any]
@@ -103,7 +103,7 @@ def _wrong_use(message: str) -> NoReturn:
 
 @contextmanager
 def _source(options: dict[str, Any]) -> Iterator[Iterable[inputs.Input]]:
-    """The inputs asked for, read as they are wanted. Ends with exit status 2 where a file cannot be opened."""
+    """The requested inputs, read lazily. Ends with exit status 2 where a file cannot be opened."""
     if options["url"] is not None:
         yield (inputs.from_url(url) for url in [options["url"]])
     elif options["text"] is not None:
@@ -131,46 +131,49 @@ def _opened(name: str) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _pictures(options: dict[str, Any], say: Callable[[str], Any]) -> Iterator[Callable[[inputs.Input], inputs.Input]]:
-    """What adds the pictures asked for to an input. A picture that cannot be read is said; the words are read."""
+def _pictures(
+    options: dict[str, Any], report: Callable[[str], Any]
+) -> Iterator[Callable[[inputs.Input], inputs.Input]]:
+    """A function that adds the requested pictures to an input. `report` gets the problems; the text is analysed
+    anyway."""
     if not options["image"]:
         yield lambda item: item
         return
     if options["url"] is not None or options["jsonl"] is not None:
-        _wrong_use("--image goes with a TEXT or --file: a page's own pictures are read where posts are.")
+        _wrong_use("--image goes with a TEXT or --file: an article page's own pictures are used for posts only.")
     from extraction.readings import local_images
 
     with tempfile.TemporaryDirectory(prefix="kgbuilder-read-") as folder:
         try:
-            seen = local_images.look([Path(name) for name in options["image"]], Path(folder), say)
+            images = local_images.analyse([Path(name) for name in options["image"]], Path(folder), report)
         except OSError as error:
             _wrong_use(f"{error.filename} cannot be opened ({error.strerror}).")
-        yield seen.added_to
+        yield images.added_to
 
 
 def _facts(reader: Reader) -> Callable[[inputs.Input], inputs.Input]:
-    """What adds the facts of the local index to an input, for a reader that takes them: as the link lane does for
-    posts, without the record."""
-    if not getattr(reader, "takes_facts", False):  # a reader named by EXTRACTOR need not know of them
+    """A function that adds the facts of the local index to an input, for a reader that takes them: as the link queue
+    does for posts, without the record."""
+    if not getattr(reader, "takes_facts", False):  # a reader named by EXTRACTOR need not have the attribute
         return lambda item: item
     from knowledge.linking import fact_queue, linker_from_settings
 
     local = linker_from_settings.local()
 
-    def told(item: inputs.Input) -> inputs.Input:
+    def with_facts(item: inputs.Input) -> inputs.Input:
         if item.document is None or local is None:
             return item
         facts = fact_queue.facts_of(item.document.text, local)
         return replace(item, document=replace(item.document, facts=facts))
 
-    return told
+    return with_facts
 
 
 def _reader(folder: str | None) -> Reader:
     try:
         return reader_from_settings.load(folder)
-    except reader_from_settings.PartMissing as error:
-        raise CommandError(str(error), returncode=PART_MISSING) from error
+    except reader_from_settings.ComponentMissing as error:
+        raise CommandError(str(error), returncode=COMPONENT_MISSING) from error
 
 
 def _batches(items: Iterable[inputs.Input]) -> Iterator[list[inputs.Input]]:
@@ -191,14 +194,14 @@ def _extractions(reader: Reader, batch: list[inputs.Input]) -> Iterator[tuple[Ex
     found = iter(reader.read([item.document for item in batch if item.document]))
     for item in batch:
         if item.document:
-            extraction = _with_sights(next(found), item)
+            extraction = _with_regions(next(found), item)
             yield extraction, extraction.declined is not None and extraction.declined.code == "failed"
         else:
             yield Extraction(id=item.id, text="", declined=item.problem), True
 
 
-def _with_sights(extraction: Extraction, item: inputs.Input) -> Extraction:
-    """What was seen in the pictures, also where the reader takes none; and what could not be."""
+def _with_regions(extraction: Extraction, item: inputs.Input) -> Extraction:
+    """The extraction with the pictures' regions, also where the reader takes none, and with the missing inputs."""
     assert item.document is not None
     missing = tuple(dict.fromkeys((*extraction.missing, *item.missing)))
     return replace(extraction, regions=item.document.regions, scene=item.document.scene, missing=missing)

@@ -1,4 +1,4 @@
-"""Makes pictures due to be looked at, and their posts to be read again: after a detector was set, changed or mended."""
+"""Run the detector on pictures, and queue their posts to be analysed again: after a detector was set or changed."""
 
 from __future__ import annotations
 
@@ -15,38 +15,39 @@ from extraction.readings import reading_requests
 
 class Command(BaseCommand):
     help = (
-        "Looks at the pictures that are due, here and now. --again: also at those that failed. --all: at every picture "
-        "that this detector has not seen. --read: and has posts read again whose pictures were missing."
+        "Runs the detector on the pictures that are due, in this process. --again: also on those that failed. --all: "
+        "on every picture that this detector has not processed. --read: also analyses posts again whose pictures were "
+        "missing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--again", action="store_true", help="make those due again that could not be processed")
         parser.add_argument("--all", action="store_true", help="make every kept picture due")
         parser.add_argument(
-            "--read", action="store_true", help="read posts again that were read without their pictures"
+            "--read", action="store_true", help="analyse posts again that were analysed without their pictures"
         )
-        parser.add_argument("--later", action="store_true", help="only make them due: the reader looks at them")
+        parser.add_argument("--later", action="store_true", help="only make them due: the reader processes them")
 
     def handle(self, *args: Any, again: bool, later: bool, **options: Any) -> None:
         if again or options["all"]:
             failed = RegionSet.objects.exclude(error="").values("sha256")
             images = PostImage.objects.all() if options["all"] else PostImage.objects.filter(sha256__in=failed)
-            self.stdout.write(f"{detection.again(images)} pictures are queued.")
+            self.stdout.write(f"{detection.make_due(images)} pictures are queued.")
         if later:
             if options["read"]:
                 self.stdout.write(f"{self._read()} posts are queued to be analysed again.")
             return
         try:
-            sight = detectors_from_settings.load()
+            analyser = detectors_from_settings.load()
         except WeightsMissing as error:
             raise CommandError(str(error)) from error
-        if sight is None:
+        if analyser is None:
             raise CommandError("DETECTOR_WEIGHTS is empty, so nothing can be detected. See `manage.py fetch_weights`.")
-        looked = 0
-        while claimed := detection.look_at_due(sight):
-            looked += claimed
-            self.stdout.write(f"{looked} processed")
-        self.stdout.write(f"{looked} pictures were processed by {sight.version}.")
+        processed = 0
+        while claimed := detection.detect_due(analyser):
+            processed += claimed
+            self.stdout.write(f"{processed} processed")
+        self.stdout.write(f"{processed} pictures were processed by {analyser.version}.")
         if options["read"]:
             self.stdout.write(f"{self._read()} posts are queued to be analysed again.")
 

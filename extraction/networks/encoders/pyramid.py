@@ -1,7 +1,7 @@
-"""Pictures as maps of features at four scales: RSRNeT's multi-scale visual features (F_1 to F_4).
+"""Feature maps of pictures at four scales: RSRNeT's multi-scale visual features (F_1 to F_4).
 
 The backbones are timm's (ResNeSt, ResNet), without their classifier; "tiny" is a small one of our own, for tests and
-for data that a small one can read.
+for small data sets.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Pyramid(nn.Module):
             return cls._timm({"name": source, "still": True}, pretrained=True)
         except (OSError, RuntimeError, ValueError) as error:
             raise VisionEncoderMissing(
-                f"The weights of {source} cannot be had ({error}). Allow the network, or train with random weights."
+                f"The weights of {source} are not available ({error}). Allow the network, or train with random weights."
             ) from error
 
     @classmethod

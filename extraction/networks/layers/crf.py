@@ -1,4 +1,4 @@
-"""A linear-chain CRF over BIO tags: what RSRNeT and RelFormer find mentions with.
+"""A linear-chain CRF over BIO tags, with which RSRNeT and RelFormer tag mentions.
 
 Lafferty, McCallum, Pereira: Conditional Random Fields. ICML 2001; with the potentials of Lample et al.: Neural
 Architectures for Named Entity Recognition. NAACL 2016 (RSRNeT's Eq. 13): the score of a sequence of tags is the sum of
@@ -42,10 +42,10 @@ class LinearChainCRF(nn.Module):
 
     def score(self, emissions: Tensor, tags: Tensor, real: Tensor) -> Tensor:
         """The unnormalised log-score of the sequences `tags` (B, n) -> (B,)."""
-        said = emissions.float().gather(2, tags.unsqueeze(2)).squeeze(2) * real
+        emitted = emissions.float().gather(2, tags.unsqueeze(2)).squeeze(2) * real
         moved = self._moves()[tags[:, :-1], tags[:, 1:]] * real[:, 1:]
         last = tags.gather(1, real.sum(1, keepdim=True) - 1).squeeze(1)
-        return said.sum(1) + moved.sum(1) + self._first()[tags[:, 0]] + self.end[last]
+        return emitted.sum(1) + moved.sum(1) + self._first()[tags[:, 0]] + self.end[last]
 
     def log_partition(self, emissions: Tensor, real: Tensor) -> Tensor:
         """log of the sum over all sequences of exp(score) -> (B,)."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Stream:
-    """One modality's states (B, n, d), and which of them are there (B, n)."""
+    """One modality's states (B, n, d), and which of them are real (B, n)."""
 
     states: Tensor
     real: Tensor
@@ -21,9 +21,9 @@ class Stream:
 
 
 class Attention(nn.Module):
-    """softmax(x W_q (y W_k)^T / sqrt(d_h)) y W_v (Eq. 1), several heads; x looks at y, which may be x.
+    """softmax(x W_q (y W_k)^T / sqrt(d_h)) y W_v (Eq. 1), several heads; x attends to y, which may be x.
 
-    A row without anything to look at gets zero: an absent modality adds nothing.
+    A row with nothing to attend to gets zero: an absent modality adds nothing.
     """
 
     def __init__(self, width: int, other: int, inner: int, heads: int, dropout: float) -> None:
@@ -33,7 +33,7 @@ class Attention(nn.Module):
         self.out, self.dropout = nn.Linear(inner, width), nn.Dropout(dropout)
 
     def forward(self, x: Tensor, y: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-        """x (B, n, d), y (B, m, d'), real (B, m) -> what is seen (B, n, d), and shares of attention (B, n, m)."""
+        """x (B, n, d), y (B, m, d'), real (B, m) -> attended states (B, n, d), and shares of attention (B, n, m)."""
         query, key, value = (
             part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in (self.query(x), self.key(y), self.value(y))
         )
@@ -62,30 +62,31 @@ class SelfLayer(nn.Module):
 
 
 class CrossLayer(nn.Module):
-    """What modalities see of each other, after the layer's own self-attention (Eq. 2-3, both ways):
+    """Attention between modalities, after the layer's own self-attention (Eq. 2-3, both ways):
 
     H_t = LN(H_t + CA(H_t; H_v) + CA(H_t; H_k)), H_v = LN(H_v + CA(H_v; H_t)), H_k = LN(H_k + CA(H_k; H_t)).
 
-    All of them look at the states before this layer. Keys and values are normalised, since modalities differ in scale.
+    All of them attend to the states before this layer. Keys and values are normalised, since modalities differ in
+    scale.
     """
 
     def __init__(self, text: int, sight: int, facts: int, heads: int, dropout: float, answered: bool = True) -> None:
         """Widths of the modalities, 0 for one that the network does not have.
 
-        `answered`: whether what is seen looks back at the text, which is of no use where nothing reads it.
+        `answered`: whether the other modalities attend to the text, which is useless where nothing uses the result.
         """
         super().__init__()
-        self.to_sight = Look(text, sight, text, heads, dropout) if sight else None
-        self.to_facts = Look(text, facts, text, heads, dropout) if facts else None
-        self.sight_to_text = Look(sight, text, text, heads, dropout) if sight and answered else None
-        self.facts_to_text = Look(facts, text, text, heads, dropout) if facts else None
+        self.to_sight = CrossAttention(text, sight, text, heads, dropout) if sight else None
+        self.to_facts = CrossAttention(text, facts, text, heads, dropout) if facts else None
+        self.sight_to_text = CrossAttention(sight, text, text, heads, dropout) if sight and answered else None
+        self.facts_to_text = CrossAttention(facts, text, text, heads, dropout) if facts else None
         self.text_norm = nn.LayerNorm(text)
         self.sight_norm = nn.LayerNorm(sight) if sight and answered else None
         self.facts_norm = nn.LayerNorm(facts) if facts else None
 
     def forward(self, text: Stream, sight: Stream | None, facts: Stream | None) -> Crossed:
-        at_sight, sight_shares = _look(self.to_sight, text, sight)
-        at_facts, fact_shares = _look(self.to_facts, text, facts)
+        at_sight, sight_shares = _attend(self.to_sight, text, sight)
+        at_facts, fact_shares = _attend(self.to_facts, text, facts)
         return Crossed(
             text.moved(self.text_norm(text.states + at_sight + at_facts)),
             _answer(self.sight_to_text, self.sight_norm, sight, text),
@@ -97,7 +98,7 @@ class CrossLayer(nn.Module):
 
 @dataclass(frozen=True)
 class Crossed:
-    """The modalities after a crossing layer, and what the text looked at: shares (B, n, positions of the other)."""
+    """The modalities after a crossing layer, and the text's attention: shares (B, n, positions of the other)."""
 
     text: Stream
     sight: Stream | None
@@ -106,8 +107,8 @@ class Crossed:
     fact_shares: Tensor | None = None
 
 
-class Look(nn.Module):
-    """One modality's look at another: CA(x; y) with y normalised."""
+class CrossAttention(nn.Module):
+    """Attention of one modality to another: CA(x; y) with y normalised."""
 
     def __init__(self, width: int, other: int, inner: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -118,17 +119,17 @@ class Look(nn.Module):
         return seen
 
 
-def _look(look: nn.Module | None, x: Stream, y: Stream | None) -> tuple[Tensor, Tensor | None]:
-    if look is None or y is None:
+def _attend(attention: nn.Module | None, x: Stream, y: Stream | None) -> tuple[Tensor, Tensor | None]:
+    if attention is None or y is None:
         return torch.zeros_like(x.states), None
-    seen: tuple[Tensor, Tensor] = look(x, y)
+    seen: tuple[Tensor, Tensor] = attention(x, y)
     return seen
 
 
-def _answer(look: nn.Module | None, norm: nn.Module | None, x: Stream | None, text: Stream) -> Stream | None:
-    if look is None or norm is None or x is None:
+def _answer(attention: nn.Module | None, norm: nn.Module | None, x: Stream | None, text: Stream) -> Stream | None:
+    if attention is None or norm is None or x is None:
         return x
-    return x.moved(norm(x.states + look(x, text)[0]))
+    return x.moved(norm(x.states + attention(x, text)[0]))
 
 
 def rounds(layers: int, crossing: int, of: int) -> list[range]:

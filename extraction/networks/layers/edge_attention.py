@@ -23,9 +23,9 @@ class AttributeTransformer(nn.Module):
     def __init__(
         self, width: int, edge_types: int, edge_width: int, heads: int, inner: int, dropout: float, out: int = 0
     ) -> None:
-        """`edge_types` 0: the vanilla transformer, which knows who is adjacent and no types.
+        """`edge_types` 0: the vanilla transformer, which uses adjacency without types.
 
-        `out`: the width that the FFN maps to, 0 = `width`; where they differ the FFN has nothing to be added to.
+        `out`: the width that the FFN maps to, 0 = `width`; where they differ the FFN has no residual.
         """
         super().__init__()
         self.heads = heads
@@ -79,10 +79,11 @@ class AttributeTransformer(nn.Module):
 
 
 class ObjectAttention(nn.Module):
-    """Words look at a picture's objects: O = LN(H_T + MultiHead(H_T, H_I, H_I)) (Eq. 8); without a picture LN(H_T)."""
+    """Attention of words to a picture's objects: O = LN(H_T + MultiHead(H_T, H_I, H_I)) (Eq. 8); without a picture
+    LN(H_T)."""
 
     def __init__(self, width: int, heads: int, dropout: float, sees: bool) -> None:
-        """`sees` is False for a network without a visual side, which then has no weights to look with."""
+        """`sees` is False for a network without a visual side, which then has no attention weights."""
         super().__init__()
         self.attention = nn.MultiheadAttention(width, heads, dropout, batch_first=True) if sees else None
         self.norm = nn.LayerNorm(width)
@@ -95,14 +96,14 @@ class ObjectAttention(nn.Module):
         return self.norm(words + seen.masked_fill(~present.any(dim=1)[:, None, None], 0.0))
 
     def weights(self, words: Tensor, objects: Tensor, present: Tensor) -> Tensor:
-        """What share each object has in what a word sees, the mean over heads (B, n, k); 0 for absent ones."""
+        """The share of each object in a word's attention, the mean over heads (B, n, k); 0 for absent ones."""
         assert self.attention is not None
         _, weights = self.attention(words, objects, objects, key_padding_mask=_hidden(present))
         return weights * present.unsqueeze(1)
 
 
 def _hidden(present: Tensor) -> Tensor:
-    """Objects that are not looked at (B, k): the absent ones, but where all are, an empty softmax would be NaN."""
+    """Masked objects (B, k): the absent ones, but none where all are absent: an empty softmax would be NaN."""
     return ~present & present.any(dim=1, keepdim=True)
 
 

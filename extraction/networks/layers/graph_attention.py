@@ -1,4 +1,4 @@
-"""A graph attention layer: nodes look at their neighbours.
+"""A graph attention layer: nodes attend to their neighbours.
 
 Veličković, Cucurull, Casanova, Romero, Liò, Bengio: Graph Attention Networks. ICLR 2018. Equation numbers are theirs.
 """
@@ -29,7 +29,7 @@ class GraphAttention(nn.Module):
         self.dropout, self.norm = nn.Dropout(dropout), nn.LayerNorm(width)
 
     def forward(self, nodes: Tensor, edges: Tensor) -> Tensor:
-        """Nodes (B, m, d), edges (B, m, m) bool, row looks at column -> (B, m, d). A node without edges gets none."""
+        """Nodes (B, m, d), edges (B, m, m) bool, from row to column -> (B, m, d). A node without edges gets none."""
         projected = self.project(nodes).unflatten(2, (self.heads, -1))  # (B, m, K, d/K)
         ends = [(projected * half).sum(-1).transpose(1, 2) for half in (self.from_node, self.to_node)]  # (B, K, m)
         scores = self.leaky(ends[0].unsqueeze(3) + ends[1].unsqueeze(2)).float()

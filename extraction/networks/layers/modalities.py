@@ -1,4 +1,4 @@
-"""The modalities beside the text that RelFormer reads: a picture with its objects (3.1), and a graph of facts (3.2)."""
+"""The modalities of RelFormer beside the text: a picture with its objects (3.1), and a graph of facts (3.2)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Vision(nn.Module):
     """H_v: objects, then patches, in the layers of a ViT, or in our own where there are no pictures."""
 
     def __init__(self, encoder: ViT | None, classes: int, depth: bool, own: Own) -> None:
-        """`classes` of objects, 0 for a network that is shown none; `own` layers where there is no encoder."""
+        """`classes` of objects, 0 for a network without objects; `own` layers where there is no encoder."""
         super().__init__()
         self.encoder = encoder
         self.width = encoder.width if encoder is not None else own.width
@@ -107,7 +107,7 @@ class Knowledge(nn.Module):
         self.layers = own.layers()
 
     def start(self, facts: Facts | None, pieces: nn.Module) -> Stream | None:
-        """Each node as the mean of its pieces, then seen with its neighbours (B, m, d)."""
+        """Each node as the mean of its pieces, then with attention to its neighbours (B, m, d)."""
         if facts is None:
             return None
         known = (facts.ids > 0).unsqueeze(-1)

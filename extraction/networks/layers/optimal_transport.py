@@ -49,7 +49,7 @@ class Solver:
 
 def distances(objects: Graph, words: Graph, solver: Solver) -> tuple[Tensor, Tensor]:
     """D_wd and D_gwd of each example that has words and objects (Eq. 5-6): two tensors (b,), b <= B."""
-    both = objects.real.any(1) & words.real.any(1)  # an empty side has no plan, and the solvers answer NaN
+    both = objects.real.any(1) & words.real.any(1)  # an empty side has no plan, and the solvers return NaN
     objects, words = objects.rows(both), words.rows(both)
     if not len(objects.states):
         return objects.states.new_zeros(0), objects.states.new_zeros(0)
@@ -78,7 +78,7 @@ def transport_plan(cost: Tensor, left: Tensor, right: Tensor, solver: Solver) ->
 
     a, b = uniform(left).clamp(min=INVISIBLE), uniform(right).clamp(min=INVISIBLE)
     real = _pairs(left, right)
-    # tol = 0: with a tolerance an example's answer would depend on the others in its batch
+    # tol = 0: with a tolerance an example's result would depend on the others in its batch
     options = {"max_iter": solver.iterations, "tol": 0.0, "method": "log_sinkhorn", "grad": "detach"}
     with torch.no_grad(), torch.autocast(cost.device.type, enabled=False):
         masked = cost.detach().float().masked_fill(~real, FARTHEST + BEYOND * solver.reg)
@@ -120,7 +120,7 @@ def gromov_wasserstein(near: Tensor, far: Tensor, left: Tensor, right: Tensor, s
 
 
 def _solvers() -> Any:
-    """POT's batched solvers. Raises RuntimeError with what to do where POT is not installed."""
+    """POT's batched solvers. Raises RuntimeError with the remedy where POT is not installed."""
     try:
         import ot.batch
     except ImportError as error:

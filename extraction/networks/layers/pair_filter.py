@@ -1,4 +1,5 @@
-"""RelFormer's filter of candidate pairs by knowledge: is the mention, as the facts know it, related to that at all?"""
+"""RelFormer's filter of candidate pairs by facts: whether the mention, given its facts, is related to the tail at
+all."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 KEEP_ALL = -1e4  # a threshold under every score; finite, since weights that are not are refused
-MARGIN = 0.02  # of a score, below the threshold that dev asks for: checkpoints hold weights in half precision
+MARGIN = 0.02  # of a score, below the threshold from dev: checkpoints hold weights in half precision
 
 
 class PairFilter(nn.Module):
@@ -33,13 +34,14 @@ class PairFilter(nn.Module):
         return logits.masked_fill(out, KEEP_ALL)
 
     def loss(self, scores: Tensor, known: Tensor, related: Tensor) -> Tensor:
-        """Cross-entropy over the pairs of which something is known; 0 where there is none."""
+        """Cross-entropy over the pairs with facts; 0 where there is none."""
         each = nn.functional.binary_cross_entropy_with_logits(scores, related.to(scores.dtype), reduction="none")
         return (each * known).sum() / known.sum().clamp(min=1)
 
     @torch.no_grad()
     def settle(self, scores: Tensor, related: Tensor, recall: float) -> None:
-        """Takes the highest threshold that keeps this share of the related pairs, less a margin; without any, none."""
+        """Set the highest threshold that keeps this share of the related pairs, less a margin; none without such
+        pairs."""
         gold = torch.sort(scores[related]).values
         spare = int((1 - recall) * len(gold) + 1e-9)  # related pairs that may be lost
         self.threshold.fill_(float(gold[spare]) - MARGIN if len(gold) else KEEP_ALL)

@@ -1,4 +1,4 @@
-"""From word states to tags of word pairs: the types of a mention's own block, the relations of candidate cells."""
+"""Scorers of word pairs: the types of a mention's own block, the relations of candidate cells."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from extraction.networks.encoders.text import SharedDropout
 
 RARE = -4.0  # a relation's logit before training: of a hundred cells few have any one relation
-OFFSETS = 12  # how far apart two words can be before their distance stops counting
+OFFSETS = 12  # distances of words beyond this are treated as equal
 
 
 class TypeScorer(nn.Module):
     """Tags the cells (i, i + k), k < `band`, of the upper triangle with N or a type.
 
     A mention's block lies within the band unless the mention is longer than `band` words; cells outside it are never
-    consulted. The state of a cell is GELU(A s_i + B s_j + C mean(s_i..s_j) + w_k).
+    used. The state of a cell is GELU(A s_i + B s_j + C mean(s_i..s_j) + w_k).
     """
 
     def __init__(self, width: int, hidden: int, band: int, types: int, dropout: float) -> None:
@@ -44,7 +44,7 @@ class TypeScorer(nn.Module):
 
 
 class RelationScorer(nn.Module):
-    """Scores every relation, on its own, for the cells that it is given: row = a head's word, column = a tail's.
+    """Scores every relation independently for chosen cells: row = a head's word, column = a tail's.
 
     The state of a cell is [GELU(A s_i + B s_j + C mean of the words on the dependency path + R^Pos + R^Sd + R^Co +
     order + types of i and j); (P s_i) * (Q s_j)].

@@ -1,11 +1,11 @@
-"""Refuses, before anything is sent, Cypher that no limit of the server's would end; and plans that do more than read.
+"""Refuses, before anything is sent, Cypher that no limit of the server would stop; and plans that do more than read.
 
 A read transaction does not suffice: LOAD CSV, SHOW and TERMINATE pass in one. And a time limit ends a query only
 between rows: a regular expression, a string doubled a few dozen times, a loop within a loop over a list run inside one
 expression, for as long as they like. So the text is cut into tokens and refused where it could hold such a thing, and
 the server's own plan of it may have only operators from a list of reading ones.
 
-The tokenizer is no parser. It takes few signs outside strings, and whatever stands before a bracket has to be a
+The tokenizer is no parser. It accepts few characters outside strings, and whatever precedes a bracket has to be a
 function or a word that it knows: it errs on the side of refusing.
 """
 
@@ -40,7 +40,7 @@ REFUSED_WORDS = {
     **dict.fromkeys(["SHOW", "TERMINATE", "USE"], "Queries about the server itself are not allowed."),
     **dict.fromkeys(["EXPLAIN", "PROFILE", "CYPHER"], "Planner options are not allowed."),
 }
-# Before a bracket, and no functions.
+# Words that may precede a bracket and are no functions.
 KEYWORDS = _words(
     """
     MATCH WHERE AND OR XOR NOT IN RETURN WITH UNWIND AS THEN WHEN ELSE CASE BY DISTINCT LIMIT SKIP OFFSET ON IS
@@ -58,7 +58,7 @@ FUNCTIONS = _words(
     character_length valuetype
     """
 )
-# In the body of a loop over a list: nothing that makes a string of its own for each element.
+# In the body of a loop over a list: nothing that creates a string for each element.
 INNER_FUNCTIONS = _words(
     """
     size length type labels id elementid keys coalesce startnode endnode head last isempty exists tointeger tofloat
@@ -156,7 +156,7 @@ def check(text: str) -> str:
 
 
 def parameters(text: str) -> dict[str, Any]:
-    """Parameters as a person writes them: a JSON object. Raises QueryRefused."""
+    """Parse parameters as a person writes them: a JSON object. Raises QueryRefused."""
     if not text.strip():
         return {}
     if len(text) > LONGEST:
@@ -181,15 +181,13 @@ def check_plan(plan: dict[str, Any] | None) -> None:
         one, seen = waiting.pop(), seen + 1
         name = str(one.get("operatorType", "")).partition("@")[0].partition("(")[0]
         if name not in OPERATORS:
-            raise QueryRefused(
-                f"The server would do {name or 'something unknown'} for this, which is not allowed here."
-            )
+            raise QueryRefused(f"The server's plan contains {name or 'an unknown operator'}, which is not allowed.")
         if name == "ProcedureCall":
             details = str(one.get("args", {}).get("Details", ""))
             _check_procedure(details.partition("(")[0].replace("`", "").strip().lower())
         waiting += one.get("children", [])
     if not seen:
-        raise QueryRefused("The server gave no plan for this, so it is not run.")
+        raise QueryRefused("The server gave no plan for the query, so it is not run.")
 
 
 def _tokens(text: str) -> Iterator[CypherToken]:
@@ -206,7 +204,7 @@ def _tokens(text: str) -> Iterator[CypherToken]:
                 raise QueryRefused(f"Regular expressions (=~) are not allowed (line {line}): no time limit stops them.")
             if text[place] == "\\":
                 raise QueryRefused(f"A backslash may stand only in a string (line {line}).")
-            raise QueryRefused(f"The sign {text[place]!r} in line {line} has no place in a query.")
+            raise QueryRefused(f"The character {text[place]!r} in line {line} is not allowed in a query.")
         place, kind, words = found.end(), str(found.lastgroup), found.group()
         _check_escapes(kind, words)
         if kind == "quoted":
@@ -216,14 +214,14 @@ def _tokens(text: str) -> Iterator[CypherToken]:
 
 
 def _check_escapes(kind: str, words: str) -> None:
-    """\\u0027 is a quotation mark to the server, also within a string: it is read before anything else."""
+    """Refuse escapes that end a string: the server decodes \\u0027 to a quotation mark before anything else."""
     if "\\u" in words.lower() and kind != "string":
         raise QueryRefused("\\u may stand only in a string.")
     for found in _UNICODE.finditer(words):
         if chr(int(found[1], 16)) in "'\"`\\\n\r" or int(found[1], 16) < 32:
-            raise QueryRefused(f"{found[0]} would end the string that it stands in.")
+            raise QueryRefused(f"{found[0]} would end the string that contains it.")
     if kind == "comment" and any(sign in words for sign in "\v\f\x1c\x1d\x1e\x85\u2028\u2029"):
-        raise QueryRefused("A comment holds a sign that some take for the end of a line.")
+        raise QueryRefused("A comment contains a character that may count as the end of a line.")
 
 
 def _check_words(tokens: list[CypherToken]) -> None:
@@ -238,18 +236,18 @@ def _check_words(tokens: list[CypherToken]) -> None:
 
 
 def _check_growth(tokens: list[CypherToken]) -> None:
-    """Each `+` may put another string to one, and each WITH may name the result and go on from there."""
+    """Limit the growth of strings: each `+` may append one, and each WITH may name the result and continue from it."""
     growth = here = 1
     for token in tokens:
         if token.word in _CLAUSES:
             growth, here = growth * here, 1
         here += token.kind == "sign" and token.text == "+"
     if growth * here > LARGEST_GROWTH:
-        raise QueryRefused("The query puts too many things together with +: what it makes could outgrow every limit.")
+        raise QueryRefused("The query joins too many values with +: the result could exceed every limit.")
 
 
 def _check_calls(tokens: list[CypherToken]) -> None:
-    """Whatever stands before a round bracket is a function on the list, or a word that is none."""
+    """Require that whatever precedes a round bracket is a permitted function, or a keyword."""
     for place, token in enumerate(tokens):
         if token.text != "(" or token.kind != "sign" or place == 0:
             continue
@@ -288,8 +286,8 @@ def _check_procedure(name: str) -> None:
 
 
 class _Brackets:
-    """Goes through the brackets and finds loops over lists: one at a time, over lists that are short, and with little
-    in them. Each runs within one expression, where no limit of time ends it."""
+    """Checks brackets and loops over lists: only one at a time, over short lists, and with small bodies. Each runs
+    within one expression, where no time limit ends it."""
 
     def __init__(self, tokens: list[CypherToken]) -> None:
         self._tokens, self._open = tokens, list[_Frame]()
@@ -341,17 +339,17 @@ class _Brackets:
         loop = next(frame for frame in reversed(self._open) if frame.loop)
         before, after = self._at(place - 1), self._at(place + 1)
         if token.kind == "sign" and token.text == "+":
-            raise QueryRefused("Within a loop over a list nothing may be put together with +.")
+            raise QueryRefused("Within a loop over a list nothing may be joined with +.")
         own = self._at(place - 2).text in ("[", "(") and before.text == loop.variable and token.word == "IN"
         if token.word == "IN" and not own:
             short = after.text in ("[", "$") or after.text.lower() in ("labels", "keys")
             if not short:
-                raise QueryRefused("Within a loop over a list, IN looks only through a list that is written out.")
+                raise QueryRefused("Within a loop over a list, IN may search only a list that is written out.")
         elif token.kind in ("word", "quoted") and token.text != loop.variable and token.word not in _PLAIN:
             a_part = before.text in (".", ":", "$", "|:") or after.text in (".", "(", ":", "{")
             loop.outer += not a_part
             if loop.outer > 1:
-                raise QueryRefused("Within a loop over a list, one variable from outside may be named.")
+                raise QueryRefused("Within a loop over a list, only one variable from outside may be used.")
 
     def _at(self, place: int) -> CypherToken:
         return self._tokens[place] if 0 <= place < len(self._tokens) else CypherToken("", "")

@@ -1,4 +1,4 @@
-"""Compares Neo4j with the record, both ways, as `parity` does the RDF store: streamed, then what differs by itself."""
+"""Compares Neo4j with the record, both ways: streamed, then each difference by itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from knowledge.graphs.parity import (
     add,
     compare_unit,
     key_ranges,
-    may_have_stood_as,
+    statements_ever_as,
 )
 from knowledge.graphs.units import Triple, Unit
 from knowledge.models import Entity, Projection, Statement
@@ -31,7 +31,7 @@ Sums = dict[Place, Sum]
 
 
 class StreamedLines:
-    """What was streamed from the store, in little: of each unit the number of its lines and a sum of their hashes."""
+    """A digest of the streamed store: for each node the number of its lines and a sum of their hashes."""
 
     def __init__(self, store: Neo4jStore) -> None:
         self.sums: Sums = {}
@@ -59,18 +59,18 @@ def check(store: Neo4jStore, name: str) -> Report:
     """Compares everything. Raises StoreUnavailable."""
     seen = StreamedLines(store)
     report = Report(quads=seen.lines)
-    for kind, key in _units_that_differ(seen, report):
+    for kind, key in _differing_updates(seen, report):
         report.differences += _compare(store, name, kind, UUID(key))
     for kind, key in seen.sums:
         report.differences += _compare_unknown(store, name, kind, key)
-    report.differences += _relationships_that_differ(store, name, seen, report)
+    report.differences += _differing_relationships(store, name, seen, report)
     for row, line in seen.strange:
         report.differences += _compare_extra(store, name, row, line)
     return report
 
 
 def repair(store: Neo4jStore, report: Report) -> None:
-    """Marks what is wrong, to be projected anew, and takes out what belongs to no unit."""
+    """Mark what is wrong, to be projected again, and delete what the record lacks."""
     for one in report.wrong:
         if one.kind in Kind and one.key:
             _repair_unit(store, Kind(one.kind), one)
@@ -79,21 +79,21 @@ def repair(store: Neo4jStore, report: Report) -> None:
             # Its own relationship may have been among them.
             triple = _triple({"head": one.ends[0], "type": one.ends[1], "tail": one.ends[2]})
             if triple is not None:
-                projection_queue.mark(Kind.STATEMENT, may_have_stood_as(triple).values_list("public_id", flat=True))
+                projection_queue.mark(Kind.STATEMENT, statements_ever_as(triple).values_list("public_id", flat=True))
         else:
             store.remove_nodes(one.kind.removeprefix("unknown "), one.key)
 
 
 def _repair_unit(store: Neo4jStore, kind: Projection.Kind, one: StoreDifference) -> None:
     if one.extra and kind != Kind.STATEMENT:
-        # Labels and relationships that we never give are not taken away by writing: the node is made anew.
+        # Writing does not remove foreign labels and relationships: the node is deleted and created again.
         _mark_around(kind, UUID(one.key))
         store.remove_nodes(kind.value, one.key)
     projection_queue.mark(kind, [UUID(one.key)])
 
 
 def _mark_around(kind: Projection.Kind, key: UUID) -> None:
-    """What hangs on an entity's node goes with it, and has to be written again."""
+    """Mark what is deleted together with an entity's node, to be written again."""
     if kind == Kind.ENTITY:
         around = Entity.objects.filter(public_id=key)
         ids = {pk for pair in around.values_list("pk", "canonical") for pk in pair if pk}
@@ -104,8 +104,8 @@ def _mark_around(kind: Projection.Kind, key: UUID) -> None:
         projection_queue.mark_rows(Kind.STATEMENT, statements)
 
 
-def _units_that_differ(seen: StreamedLines, report: Report) -> Iterator[Place]:
-    """Compares the sums of every post and entity of the record; what it has compared goes from `seen`."""
+def _differing_updates(seen: StreamedLines, report: Report) -> Iterator[Place]:
+    """Compare the sums of every post and entity of the record; what was compared is removed from `seen`."""
     builders: list[tuple[Kind, Any, Callable[[list[UUID]], Iterable[Unit]]]] = [
         (Kind.POST, Post, unit_builder.posts),
         (Kind.ENTITY, Entity, unit_builder.entities),
@@ -121,7 +121,7 @@ def _units_that_differ(seen: StreamedLines, report: Report) -> Iterator[Place]:
                     yield place
 
 
-def _relationships_that_differ(
+def _differing_relationships(
     store: Neo4jStore, name: str, seen: StreamedLines, report: Report
 ) -> Iterator[StoreDifference]:
     matched: set[str] = set()
@@ -152,7 +152,7 @@ def _compare(store: Neo4jStore, name: str, kind: str, key: UUID) -> Iterator[Sto
 
 
 def _compare_unknown(store: Neo4jStore, name: str, kind: str, key: str) -> Iterator[StoreDifference]:
-    """A node whose id is no unit of the record, or no id at all."""
+    """Compare a node whose id is not in the record, or is no id at all."""
     try:
         found = list(_compare(store, name, kind, UUID(key)))
     except (ValueError, TypeError, AttributeError):
@@ -161,13 +161,13 @@ def _compare_unknown(store: Neo4jStore, name: str, kind: str, key: str) -> Itera
 
 
 def _compare_extra(store: Neo4jStore, name: str, row: Row, line: str) -> Iterator[StoreDifference]:
-    """A relationship that no statement accounts for. It is pending where a statement that may have stood as it is."""
+    """A relationship without a statement. It is pending where a statement that it may have come from is."""
     triple = _triple(row)
     ends = (str(row["head"]), str(row["type"]), str(row["tail"]))
     if triple is None:
         yield StoreDifference("relationship", "", extra=(line,), ends=ends)
         return
-    keys = list(may_have_stood_as(triple).values_list("public_id", flat=True))
+    keys = list(statements_ever_as(triple).values_list("public_id", flat=True))
     expected = {one for unit in unit_builder.statements(keys, with_support=True) for one in neo4j_rows.lines(unit)}
     if line in expected or line not in store.lines_between([triple]):
         return

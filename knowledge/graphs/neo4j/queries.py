@@ -1,7 +1,7 @@
-"""People's Cypher: checked as text, planned by the server, and run only if the plan does nothing but read this graph.
+"""Runs people's Cypher: checked as text, planned by the server, and run only if the plan only reads this graph.
 
-Each query has a transaction of its own, for reading, that the server ends at its limit of time and of memory
-(`db.memory.transaction.max`, which `doctor` looks at); rows and size are bounded here, and how many run at once.
+Each query has a read transaction of its own, which the server ends at its limit of time and of memory
+(`db.memory.transaction.max`, which `doctor` checks); rows, size and concurrent queries are limited here.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class CypherFailed(Exception):
 
 @dataclass(slots=True)
 class CypherAnswer:
-    """Columns and rows as JSON; `nodes` and `edges` are what graph elements the rows hold, each once, by their id."""
+    """Columns and rows as JSON; `nodes` and `edges` are the graph elements of the rows, each once, by their id."""
 
     columns: list[str]
     rows: list[list[Value]] = field(default_factory=list)
@@ -63,7 +63,7 @@ class CypherAnswer:
 
 
 class _Turns:
-    """How many queries run at once; as many again wait, more are turned away."""
+    """Limits how many queries run at once; as many again wait, more are refused."""
 
     def __init__(self) -> None:
         self._lock, self._size = threading.Lock(), 0
@@ -102,7 +102,7 @@ def query(text: str, parameters: dict[str, Any], seconds: float, limit: int) -> 
 
 def _plan(session: neo4j.Session, text: str, parameters: dict[str, Any]) -> dict[str, Any] | None:
     with session.begin_transaction(timeout=PLAN_SECONDS) as transaction:
-        # A line of its own: nothing at the text's beginning can belong to the word.
+        # On a line of its own: nothing at the text's beginning can become a part of the word.
         return transaction.run(f"EXPLAIN\n{text}", parameters).consume().plan
 
 
@@ -118,7 +118,7 @@ def _run(session: neo4j.Session, text: str, parameters: dict[str, Any], seconds:
             if reader.size > LARGEST:
                 raise CypherFailed("The answer is larger than 16 MB. Ask for fewer rows.")
         answer.nodes, answer.edges = reader.nodes, reader.edges
-        # What was not fetched is thrown away by the server, and a reading transaction has nothing to commit.
+        # The server discards what was not fetched, and a read transaction has nothing to commit.
         transaction.close()
     return answer
 
@@ -140,12 +140,12 @@ def _session() -> Iterator[neo4j.Session]:
             try:
                 yield session
             except Neo4jError as error:
-                raise _said(error) from error
+                raise _for_author(error) from error
     except StoreRefused as error:
         raise CypherFailed(str(error)) from error
 
 
-def _said(error: Neo4jError) -> Exception:
+def _for_author(error: Neo4jError) -> Exception:
     code, message = error.code or "", (error.message or str(error)).strip()
     if "TransactionTimedOut" in code or code.endswith("Transaction.Terminated"):
         return CypherFailed("The query exceeded its time limit and was stopped.")
@@ -157,7 +157,7 @@ def _said(error: Neo4jError) -> Exception:
 
 
 class _Reader:
-    """Turns the driver's values into JSON and keeps the nodes and relationships that it meets."""
+    """Converts the driver's values into JSON and collects the nodes and relationships among them."""
 
     def __init__(self) -> None:
         self.nodes: dict[str, dict[str, Any]] = {}
@@ -179,14 +179,14 @@ class _Reader:
             return [self.value(one) for one in value]
         self.size += 8
         if value is None or isinstance(value, bool | int | float):
-            # JSON knows no infinity.
+            # JSON has no infinity.
             return value if not isinstance(value, float) or abs(value) < float("inf") else str(value)
         text = value if isinstance(value, str) else value.iso_format() if hasattr(value, "iso_format") else str(value)
         self.size += len(text)
         return text
 
     def _node(self, node: Node) -> str:
-        # The server's own id: one of ours may be missing on a node of somebody else's.
+        # The server's own id: a node from another program may lack one of ours.
         key = node.element_id
         if key not in self.nodes:
             shown: dict[str, Any] = {"key": key, "labels": sorted(node.labels), "id": "", "name": ""}
@@ -205,7 +205,7 @@ class _Reader:
         return key
 
     def _end(self, node: Node) -> str:
-        """The ends of a relationship that is returned by itself come without labels and properties."""
+        """A node's key. The ends of a relationship that is returned by itself come without labels and properties."""
         return self._node(node) if node.labels or node.element_id in self.nodes else node.element_id
 
     def _named(self, part: Any) -> str:

@@ -1,7 +1,7 @@
-"""Units as rows of a property graph: what Neo4j is sent, and the lines by which it is compared.
+"""Graph updates as rows of a property graph: the data sent to Neo4j, and the lines by which it is compared.
 
 An entity is a node `:Entity` with its type as a second label, a post is a node `:Post`, and MENTIONS leads from one to
-the other. Where one of a post's pictures shows an entity, SHOWS leads to a node `:Picture`, HAS_REGION from there to a
+the other. Where one of a post's pictures shows an entity, SHOWS leads to a node `:Picture`, HAS_REGION from that to a
 node `:PictureRegion`, and DEPICTS on to the entity. A supported triple is one relationship, its type the relation's key
 in capitals; its id is made of the triple, so that rows which a merge made one triple are one relationship. A merged
 entity has no node of its own.
@@ -72,19 +72,19 @@ def entity_row(unit: EntityUnit) -> Row | None:
 
 
 def _known(content: KnownContent) -> Row:
-    """What sources say of an entity: beside what is said here, and never as relationships."""
-    told = {
+    """The sources' data on an entity: only as properties of its node, never as relationships."""
+    values = {
         "description": content.description,
         "abstract": content.abstract,
         "categories": list(content.categories),
         "facts": [_fact(*fact) for fact in content.facts],
     }
-    return {"known_to": ", ".join(content.sources), **{name: value for name, value in told.items() if value}}
+    return {"known_to": ", ".join(content.sources), **{name: value for name, value in values.items() if value}}
 
 
-def _fact(name: str, value: str, label: str, said_as: str) -> str:
+def _fact(name: str, value: str, label: str, source_property: str) -> str:
     """`P26 Q3 William King`, `P569 1815-12-10T00:00:00Z`, `dbo:spouse Q3 William King`."""
-    return " ".join(part for part in (said_as or name, value, label if label != value else "") if part)
+    return " ".join(part for part in (source_property or name, value, label if label != value else "") if part)
 
 
 def post_row(unit: PostUnit) -> Row | None:
@@ -125,7 +125,7 @@ def region_rows(unit: PostUnit) -> list[Row]:
 
 
 def depiction_rows(unit: PostUnit) -> list[Row]:
-    """One for each region and entity: the surest of what says so."""
+    """One row for each region and entity: the most confident depiction."""
     best: dict[tuple[str, str], DepictionContent] = {}
     for one in unit.content.depictions if unit.content else ():
         ends = f"{unit.key}/picture/{one.region.image}#{fragment(one.region.box)}", str(one.entity)
@@ -145,12 +145,12 @@ def relationship_rows(unit: StatementUnit) -> list[Row]:
     compared = dict(unit.comparisons)
     return [
         _ends(triple) | {"properties": _supported(triple, support) | _standing(compared.get(triple))}
-        for triple, support in zip(unit.there, unit.support, strict=True)
+        for triple, support in zip(unit.present, unit.support, strict=True)
     ]
 
 
 def _standing(compared: Comparison | None) -> Row:
-    """How it stands to what a source says: said (only here), known or conflict, with the source's fact beside it."""
+    """The comparison with a source: said (extracted only), known or conflict, with the source's fact."""
     if compared is None:
         return {"standing": "said"}
     fact = {"known_fact": compared.name, "known_value": compared.value, "known_to": compared.source}
@@ -184,7 +184,7 @@ def _supported(triple: Triple, support: TripleSupport) -> Row:
 
 
 def lines(unit: Unit) -> set[str]:
-    """All that a unit is in the store, one line a node or relationship; the store's own rows make the same lines."""
+    """A unit's content in the store, one line for each node or relationship, as the store's own rows give them."""
     return set(_lines(unit))
 
 

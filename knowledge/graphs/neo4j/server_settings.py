@@ -1,6 +1,6 @@
-"""Whether a Neo4j server is set up so that people may ask it: for `doctor`.
+"""Checks whether a Neo4j server is set up safely for people's queries: for `doctor`.
 
-The console refuses what could harm by itself; these settings are the second wall, and the only one that bounds memory.
+The console refuses harmful queries by itself; these settings are the second defence, and the only limit on memory.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from knowledge.graphs.neo4j.store import Neo4jStore
 from knowledge.graphs.units import StoreRefused
 
-# A port of this server's own machine on which nobody listens: with the list in force it is not even knocked at.
-_KNOCK = "LOAD CSV FROM 'http://127.0.0.1:9/' AS row RETURN row LIMIT 1"
+# A port of the server's own machine without a listener: with an active blocklist no connection is even tried.
+_PROBE = "LOAD CSV FROM 'http://127.0.0.1:9/' AS row RETURN row LIMIT 1"
 _SETTINGS = "SHOW SETTINGS YIELD name, value WHERE name IN $names RETURN name, value"
 _FILES, _MEMORY = "dbms.security.allow_csv_import_from_file_urls", "db.memory.transaction.max"
 _TIME, _TOTAL = "db.transaction.timeout", "dbms.memory.transaction.total.max"
@@ -20,14 +20,14 @@ _TIME, _TOTAL = "db.transaction.timeout", "dbms.memory.transaction.total.max"
 
 @dataclass(frozen=True, slots=True)
 class ServerFindings:
-    """`advice`: settings that are open, each as the line that closes it."""
+    """`advice`: the lines of settings that close open ones."""
 
     edition: str
     version: str
     advice: tuple[str, ...]
 
 
-def look() -> ServerFindings:
+def inspect() -> ServerFindings:
     """Raises StoreUnavailable."""
     store = Neo4jStore.from_settings()
     [about] = store.rows("CALL dbms.components() YIELD versions, edition RETURN versions[0] AS version, edition")
@@ -50,7 +50,7 @@ def _roles(edition: str) -> list[str]:
 
     if edition == "community" or settings.NEO4J_READER_USER:
         return []
-    return ["This edition has roles: make a user with the role reader, and name it in NEO4J_READER_USER."]
+    return ["This edition has roles: create a user with the role reader, and set NEO4J_READER_USER to it."]
 
 
 def _nothing(value: str) -> bool:
@@ -59,7 +59,7 @@ def _nothing(value: str) -> bool:
 
 def _reaches_out(store: Neo4jStore) -> bool:
     try:
-        store.rows(_KNOCK)
+        store.rows(_PROBE)
     except StoreRefused as error:
         return "block" not in str(error).lower()
     return True

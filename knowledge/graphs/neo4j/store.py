@@ -1,7 +1,7 @@
 """The property graph in Neo4j, by its official driver: managed transactions, rows in batches, every write repeatable.
 
-`KgbuilderStore` is a node of ours: it holds the store's name for itself, and each write takes its lock, so that an
-earlier projector's late request waits for it and then sees that its turn is over.
+`KgbuilderStore` is a node of ours: it holds the store's identity, and each write takes its lock, so that an earlier
+projector's late request waits for it and is then refused.
 """
 
 from __future__ import annotations
@@ -95,9 +95,9 @@ _STREAM_POSTS = "MATCH (n:Post) RETURN n.id AS id, labels(n) AS labels, properti
 _STREAM_MENTIONS = "MATCH (p:Post)-[:MENTIONS]->(e) RETURN p.id AS post, e.id AS entity"
 
 
-def _seen(of_one_post: bool) -> tuple[str, ...]:
-    """What asks for the nodes of pictures and regions and for the relationships that begin at them, each with the id of
-    its post: of all posts, or of the one named $id, by the indexes over ids."""
+def _picture_queries(of_one_post: bool) -> tuple[str, ...]:
+    """The queries for the nodes of pictures and regions and for the relationships that begin at them, each with the id
+    of its post: of all posts, or of the post $id, by the indexes over ids."""
     kinds = (("Picture", "", "post"), ("PictureRegion", "", "post"), ("Post", ":SHOWS", "id"))
     chosen = {kind: f"(n:{kind} {{{by}: $id}})" if of_one_post else f"(n:{kind})" for kind, _, by in kinds}
     nodes = [
@@ -123,7 +123,7 @@ RETURN h.id AS head, type(r) AS type, t.id AS tail, properties(r) AS properties"
 
 @cache
 def driver(url: str, user: str, password: str) -> neo4j.Driver:
-    """One for each server and user in a process: it keeps a pool of connections and may be used by all threads."""
+    """The driver, one for each server and user in a process: it has a connection pool and is shared by all threads."""
     return neo4j.GraphDatabase.driver(
         url,
         auth=(user, password) if password else None,
@@ -153,7 +153,7 @@ class Neo4jStore:
         return cls(settings.NEO4J_URL, settings.NEO4J_USER, settings.NEO4J_PASSWORD, settings.NEO4J_DATABASE)
 
     def replace(self, units: Sequence[Unit]) -> None:
-        """Raises StoreRefused where the server will not take them; then it has taken none."""
+        """Raises StoreRefused where the server does not accept them; then none was written."""
         self._prepare()
         steps = {query: rows for query, rows in _steps(units) if rows}
         if dropped := steps.get(_DROP_ENTITIES):
@@ -162,13 +162,13 @@ class Neo4jStore:
             self._write(list(steps.items()))
 
     def _thin_out(self, dropped: list[Any]) -> None:
-        """Takes the relationships of an entity that is to go, and that has very many, some at a time beforehand."""
+        """Delete the relationships of entities with very many, some at a time, before the entities are deleted."""
         hubs = [row["id"] for row in self.rows(_HUBS, rows=dropped, most=DELETED_AT_ONCE)]
         while hubs and self._write([(_BARE, hubs)], most=DELETED_AT_ONCE):
             pass
 
     def clear(self, earlier_base: str = "") -> None:
-        """Takes entities and posts out; whatever else the database holds stays."""
+        """Delete entities and posts; whatever else the database holds stays."""
         for query in _CLEAR:
             while self._write([(query, [])], most=DELETED_AT_ONCE):
                 pass
@@ -179,20 +179,20 @@ class Neo4jStore:
         rows = self.rows("MATCH (s:KgbuilderStore {id: 'graph'}) RETURN s.identity AS identity")
         return next((row["identity"] or "" for row in rows), "")
 
-    def name_itself(self, identity: str) -> None:
+    def set_identity(self, identity: str) -> None:
         self._prepare()
         query = "MERGE (s:KgbuilderStore {id: 'graph'}) SET s.identity = $identity"
         with self._session() as session:
             session.execute_write(_run, query, {"identity": identity})
 
     def rows(self, query: str, **parameters: Any) -> list[Row]:
-        """The answer to the product's own question, whole."""
+        """All rows of one of the product's own queries."""
         with self._session(neo4j.READ_ACCESS) as session:
             found: list[Row] = session.execute_read(_run, query, parameters)
             return found
 
     def entities(self) -> Iterator[tuple[str, str]]:
-        """The id and the line of every entity that the store holds. Others may write meanwhile."""
+        """The id and the line of every entity in the store. Others may write meanwhile."""
         return ((row["id"], node_line(row["labels"], row["properties"])) for row in self._stream(_STREAM_ENTITIES))
 
     def posts(self) -> Iterator[tuple[str, str]]:
@@ -201,9 +201,9 @@ class Neo4jStore:
             yield row["id"], node_line(row["labels"], row["properties"])
         for row in self._stream(_STREAM_MENTIONS):
             yield row["post"], mention_line(row["post"], row["entity"])
-        for query in _seen(of_one_post=False):
+        for query in _picture_queries(of_one_post=False):
             for row in self._stream(query):
-                yield row["post"], _seen_line(row)
+                yield row["post"], _picture_line(row)
 
     def relationships(self) -> Iterator[tuple[Row, str]]:
         """Every relationship between entities, as row and as line."""
@@ -211,17 +211,17 @@ class Neo4jStore:
             yield row, relationship_line(row["head"], row["type"], row["tail"], row["properties"])
 
     def lines_of(self, unit: Unit) -> set[str]:
-        """What the store holds now in the places of a unit."""
+        """The lines of a unit that the store holds now."""
         if isinstance(unit, StatementUnit):
-            return self.lines_between((*unit.there, *unit.gone))
+            return self.lines_between((*unit.present, *unit.gone))
         kind = neo4j_rows.POST if isinstance(unit, PostUnit) else neo4j_rows.ENTITY
         query = f"MATCH (n:{kind} {{id: $id}}) RETURN labels(n) AS labels, properties(n) AS properties"
         found = {node_line(row["labels"], row["properties"]) for row in self.rows(query, id=str(unit.key))}
         if isinstance(unit, PostUnit):
             query = "MATCH (:Post {id: $id})-[:MENTIONS]->(e) RETURN e.id AS entity"
             mentions = Counter(mention_line(str(unit.key), row["entity"]) for row in self.rows(query, id=str(unit.key)))
-            seen = (row for query in _seen(of_one_post=True) for row in self.rows(query, id=str(unit.key)))
-            mentions += Counter(_seen_line(row) for row in seen)
+            seen = (row for query in _picture_queries(of_one_post=True) for row in self.rows(query, id=str(unit.key)))
+            mentions += Counter(_picture_line(row) for row in seen)
             found |= mentions.keys() | {f"{line} once more" for line, count in mentions.items() if count > 1}
         return found
 
@@ -237,13 +237,13 @@ class Neo4jStore:
         }
 
     def remove_relationships(self, kind: str, ends: tuple[str, str]) -> None:
-        """Takes out every relationship of a type between two entities: for what no statement accounts for."""
+        """Delete every relationship of a type between two entities, where the record has no statement."""
         query = "MATCH (:Entity {id: $head})-[r:$($type)]->(:Entity {id: $tail}) DELETE r"
         with self._session() as session:
             session.execute_write(_run, query, {"head": ends[0], "type": kind, "tail": ends[1]})
 
     def remove_nodes(self, kind: str, key: str) -> None:
-        """Takes out the nodes with this id that the record does not know."""
+        """Delete the nodes with this id, which the record lacks."""
         with self._session() as session:
             for query in (_UNSHOW, _UNPICTURE, _DROP_POSTS) if kind == "post" else (_DROP_ENTITIES,):
                 session.execute_write(_run, query, {"rows": [key]})
@@ -273,12 +273,12 @@ class Neo4jStore:
             return session.execute_write(work)
 
     def _prepare(self) -> None:
-        """Makes the constraints and indexes that are not there yet."""
+        """Create the constraints and indexes that are missing."""
         if self._prepared:
             return
-        there = {row["name"] for row in self.rows("SHOW CONSTRAINTS YIELD name RETURN name")}
-        there |= {row["name"] for row in self.rows("SHOW INDEXES YIELD name RETURN name")}
-        missing = [definition for name, definition in _schema().items() if name not in there]
+        present = {row["name"] for row in self.rows("SHOW CONSTRAINTS YIELD name RETURN name")}
+        present |= {row["name"] for row in self.rows("SHOW INDEXES YIELD name RETURN name")}
+        missing = [definition for name, definition in _schema().items() if name not in present]
         with self._session() as session:
             for definition in missing:
                 session.run(definition).consume()
@@ -298,20 +298,20 @@ def _run(transaction: neo4j.ManagedTransaction, query: str, parameters: Row) -> 
 
 
 def _steps(units: Sequence[Unit]) -> Iterator[tuple[str, list[Any]]]:
-    """What goes before what comes, and nodes before the relationships between them."""
+    """The steps of a write: deletions before additions, and nodes before the relationships between them."""
     statements = [unit for unit in units if isinstance(unit, StatementUnit)]
     entities = [(unit, neo4j_rows.entity_row(unit)) for unit in units if isinstance(unit, EntityUnit)]
     posts = [(unit, neo4j_rows.post_row(unit)) for unit in units if isinstance(unit, PostUnit)]
-    there, shown = [row for _, row in posts if row is not None], [unit for unit, _ in posts]
+    present, shown = [row for _, row in posts if row is not None], [unit for unit, _ in posts]
     yield _GONE, [row for unit in statements for row in neo4j_rows.gone_rows(unit)]
     yield _DROP_ENTITIES, [str(unit.key) for unit, row in entities if row is None]
     yield _UNSHOW, [str(unit.key) for unit in shown]
     yield _UNPICTURE, [str(unit.key) for unit in shown]
     yield _DROP_POSTS, [str(unit.key) for unit, row in posts if row is None]
     yield _ENTITIES, [row for _, row in entities if row is not None]
-    yield _POSTS, there
-    yield _UNMENTION, there
-    yield _MENTION, there
+    yield _POSTS, present
+    yield _UNMENTION, present
+    yield _MENTION, present
     yield _PICTURES, [row for unit in shown for row in neo4j_rows.picture_rows(unit)]
     yield _REGIONS, [row for unit in shown for row in neo4j_rows.region_rows(unit)]
     yield _DEPICTS, [row for unit in shown for row in neo4j_rows.depiction_rows(unit)]
@@ -322,25 +322,25 @@ def _schema() -> dict[str, str]:
     """Constraints and indexes by name. Uniqueness is all that the Community edition has."""
     nodes = {"entity": "Entity", "post": "Post", "store": "KgbuilderStore"}
     nodes |= {"picture": "Picture", "region": "PictureRegion"}
-    made = {
+    definitions = {
         f"kgbuilder_{name}_id": f"CREATE CONSTRAINT kgbuilder_{name}_id IF NOT EXISTS "
         f"FOR (n:{kind}) REQUIRE n.id IS UNIQUE"
         for name, kind in nodes.items()
     }
     for kind, key in neo4j_rows.TYPES.items():
-        made[f"kgbuilder_{key}_id"] = (
+        definitions[f"kgbuilder_{key}_id"] = (
             f"CREATE CONSTRAINT kgbuilder_{key}_id IF NOT EXISTS FOR ()-[r:{kind}]-() REQUIRE r.id IS UNIQUE"
         )
     for name in ("picture", "region"):
-        made[f"kgbuilder_{name}_post"] = (
+        definitions[f"kgbuilder_{name}_post"] = (
             f"CREATE INDEX kgbuilder_{name}_post IF NOT EXISTS FOR (n:{nodes[name]}) ON (n.post)"
         )
-    made["kgbuilder_entity_key"] = "CREATE INDEX kgbuilder_entity_key IF NOT EXISTS FOR (n:Entity) ON (n.key)"
-    made[FULLTEXT] = f"CREATE FULLTEXT INDEX {FULLTEXT} IF NOT EXISTS FOR (n:Entity) ON EACH [n.name, n.names]"
-    return made
+    definitions["kgbuilder_entity_key"] = "CREATE INDEX kgbuilder_entity_key IF NOT EXISTS FOR (n:Entity) ON (n.key)"
+    definitions[FULLTEXT] = f"CREATE FULLTEXT INDEX {FULLTEXT} IF NOT EXISTS FOR (n:Entity) ON EACH [n.name, n.names]"
+    return definitions
 
 
-def _seen_line(row: Row) -> str:
+def _picture_line(row: Row) -> str:
     if "labels" in row:
         return node_line(row["labels"], row["properties"])
     return relationship_line(row["start"], row["type"], row["end"], row["properties"])
@@ -348,18 +348,18 @@ def _seen_line(row: Row) -> str:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """The driver's errors as the store's: what every unit waits for, and what only these units are to blame for."""
+    """Translate the driver's errors: StoreUnavailable, or StoreRefused where only these units are the cause."""
     try:
         yield
     except AuthError as error:
         raise StoreUnavailable("Neo4j does not accept NEO4J_USER and NEO4J_PASSWORD.") from error
     except (ClientError, DatabaseError, TransientError) as error:
-        raise _blamed(error) from error
+        raise _classified(error) from error
     except (Neo4jError, DriverError, OSError) as error:
         raise StoreUnavailable(f"Neo4j at {settings.NEO4J_URL} does not respond ({type(error).__name__}).") from error
 
 
-def _blamed(error: Neo4jError) -> Exception:
+def _classified(error: Neo4jError) -> Exception:
     code, message = error.code or "", (error.message or str(error))[:500]
     refused = code == _TOO_MUCH or code.startswith(("Neo.ClientError", "Neo.DatabaseError.Statement"))
     if refused and not code.startswith(_NOT_THIS_UNIT):

@@ -1,8 +1,8 @@
-"""What sources say, as quads: graphs of their own, so that a query without GRAPH sees only what was said here.
+"""The sources' facts as quads in graphs of their own, so that a query without GRAPH sees only extracted statements.
 
-Of each linked entity one graph with its facts in the sources' own properties, a description, categories and names of
-what the facts lead to. Of each statement that the source has the same of, or another value, one graph with the
-comparison. Both are named after the entity, so that they lead to its page.
+For each linked entity one graph with its facts in the sources' own properties, a description, categories and the names
+of the facts' values. For each statement that a source has, or conflicts with, one graph with the comparison. Both are
+named after the entity, so that they lead to its page.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from knowledge.sources.protocol import DBO
 
 _RESOURCE = re.compile(r"https?://dbpedia\.org/resource/[^\s<>\"{}|\\^`\x00-\x20]+")
 _ITEM, _PROPERTY = re.compile(r"Q[1-9][0-9]{0,11}"), re.compile(r"P[1-9][0-9]{0,11}")
-_ENGLISH = "en"  # every source is asked in English
+_ENGLISH = "en"  # every source is queried in English
 
 
 @cache
 def node(iri: str) -> NamedNode:
-    """For the few IRIs that recur."""
+    """A cached node, for the few IRIs that recur."""
     return NamedNode(iri)
 
 
 def of_entity(unit: EntityUnit) -> Iterator[Quad]:
-    """The graph of what is known of an entity; nothing where it is linked to nothing."""
+    """The graph of known facts on an entity; nothing where it has no link."""
     content = unit.content.known if unit.content and unit.content.survivor is None else None
     if content is None or not _ITEM.fullmatch(content.target):
         return
@@ -52,16 +52,16 @@ def of_entity(unit: EntityUnit) -> Iterator[Quad]:
 
 
 def _facts(subject: NamedNode, content: KnownContent, graph: NamedNode) -> Iterator[Quad]:
-    for name, value, label, said_as in content.facts:
+    for name, value, label, source_property in content.facts:
         if _PROPERTY.fullmatch(name):
-            yield Quad(subject, NamedNode(_property(name, said_as)), _value(value), graph)
+            yield Quad(subject, NamedNode(_property(name, source_property)), _value(value), graph)
             if label and _ITEM.fullmatch(value):
                 yield Quad(NamedNode(WIKIDATA + value), node(RDFS + "label"), Literal(label, language=_ENGLISH), graph)
 
 
-def _property(name: str, said_as: str) -> str:
+def _property(name: str, source_property: str) -> str:
     """The source's own property."""
-    own = said_as.removeprefix(DBO)
+    own = source_property.removeprefix(DBO)
     return ONTOLOGY + own if own in PROPERTIES else DIRECT + name
 
 
@@ -89,12 +89,12 @@ def _comparison(triple: Triple, compared: Comparison) -> Iterator[Quad]:
 
 
 def _origin(target: str) -> str:
-    """Where the source says it; "" for what is no address there."""
+    """The source's address of the fact's entity; "" where `target` is no address there."""
     return WIKIDATA + target if _ITEM.fullmatch(target) else target if _RESOURCE.fullmatch(target) else ""
 
 
 def _value(value: str) -> NamedNode | Literal:
-    """Nothing of a source becomes an IRI but the ids of its entities."""
+    """A value as a term: only ids of entities become IRIs, nothing else of a source."""
     return NamedNode(WIKIDATA + value) if _ITEM.fullmatch(value) else Literal(value)
 
 

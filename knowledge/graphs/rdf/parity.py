@@ -1,6 +1,6 @@
 """Compares the RDF store with the record, both ways.
 
-Of each unit only how many quads it has and a sum of their hashes are kept, of each plain triple its ends.
+Of each post and entity only the number of its quads and a sum of their hashes are kept, of each plain triple its ends.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from knowledge.graphs.parity import (
     add,
     compare_unit,
     key_ranges,
-    may_have_stood_as,
+    statements_ever_as,
 )
 from knowledge.graphs.rdf import linked_facts
 from knowledge.graphs.rdf import quads as rdf_quads
@@ -39,7 +39,7 @@ _PROPERTIES = {term.value for term in rdf_quads.ENTITY_PROPERTIES}
 
 
 class StreamedQuads:
-    """What was streamed from the store, in little."""
+    """A digest of the quads streamed from the store."""
 
     def __init__(self) -> None:
         self.sums: dict[Place, Sum] = {}
@@ -49,7 +49,7 @@ class StreamedQuads:
         self.quads = 0
 
     def add(self, quad: pyoxigraph.Quad) -> None:
-        """Counts a quad if it is ours: in a post's graph, or about an entity. Others' data in a shared store is not."""
+        """Count a quad if it is ours: in a post's graph, or about an entity. Others' data in a shared store is not."""
         graph, subject = quad.graph_name, quad.subject
         if isinstance(graph, pyoxigraph.NamedNode):
             if post := rdf_quads.post_key(graph.value):
@@ -85,16 +85,16 @@ def check(store: SparqlStore, name: str) -> Report:
     for quad in store.stream():
         seen.add(quad)
     report = Report(quads=seen.quads)
-    suspects = [*_units_that_differ(seen, report), *((kind, key) for kind, key in seen.sums)]
+    suspects = [*_differing_updates(seen, report), *((kind, key) for kind, key in seen.sums)]
     for kind, key in suspects:
         report.differences += _compare(store, name, kind, key)
-    report.differences += _triples_that_differ(store, name, seen, report)
+    report.differences += _differing_triples(store, name, seen, report)
     report.differences += [StoreDifference("quad", "", extra=(str(quad),)) for quad in seen.strange]
     return report
 
 
 def repair(store: SparqlStore, report: Report) -> None:
-    """Marks what is wrong, to be projected anew, and takes out what belongs to no unit."""
+    """Mark what is wrong, to be projected again, and delete what the record lacks."""
     for kind in Kind:
         projection_queue.mark(kind, [UUID(one.key) for one in report.wrong if one.kind == kind.value and one.key])
     loose = [line for one in report.wrong if not one.key for line in one.extra]
@@ -102,8 +102,8 @@ def repair(store: SparqlStore, report: Report) -> None:
         store.update("DELETE DATA {\n" + "".join(f"{line} .\n" for line in loose[start : start + CHUNK]) + "}")
 
 
-def _units_that_differ(seen: StreamedQuads, report: Report) -> Iterator[Place]:
-    """Compares the sums of every post and entity of the record; what it has compared goes from `seen`."""
+def _differing_updates(seen: StreamedQuads, report: Report) -> Iterator[Place]:
+    """Compare the sums of every post and entity of the record; what was compared is removed from `seen`."""
     builders: list[tuple[Kind, Any, Callable[[list[UUID]], Iterable[Unit]]]] = [
         (Kind.POST, Post, unit_builder.posts),
         (Kind.ENTITY, Entity, unit_builder.entities),
@@ -120,14 +120,12 @@ def _units_that_differ(seen: StreamedQuads, report: Report) -> Iterator[Place]:
                     yield place
 
 
-def _triples_that_differ(
-    store: SparqlStore, name: str, seen: StreamedQuads, report: Report
-) -> Iterator[StoreDifference]:
+def _differing_triples(store: SparqlStore, name: str, seen: StreamedQuads, report: Report) -> Iterator[StoreDifference]:
     matched: set[Triple] = set()
     compared: set[str] = set()
     for keys in key_ranges(Statement):
         for unit in unit_builder.statements(keys):
-            expected = set(_both_ways(unit.there))
+            expected = set(_both_ways(unit.present))
             report.triples += len(expected - matched)
             matched |= expected
             sums: dict[str, Sum] = {}
@@ -154,11 +152,11 @@ def _compare(store: SparqlStore, name: str, kind: str, key: UUID) -> Iterator[St
 
 
 def _compare_extra(store: SparqlStore, name: str, triple: Triple) -> Iterator[StoreDifference]:
-    """A plain triple that no statement accounts for. It is pending where a statement that may have stood as it is."""
+    """A plain triple without a statement. It is pending where a statement that it may have come from is."""
     [quad, *_] = rdf_quads.quads(StatementUnit(UUID(int=0), (triple,), ()))
-    keys = list(may_have_stood_as(triple).values_list("public_id", flat=True))
+    keys = list(statements_ever_as(triple).values_list("public_id", flat=True))
     line = f"{quad.subject} {quad.predicate} {quad.object}"
-    if not store.ask(f"ASK {{ {line} }}") or _stands(keys, triple):
+    if not store.ask(f"ASK {{ {line} }}") or _is_supported(keys, triple):
         return
     waiting = projection_queue.stale(name).filter(kind=Kind.STATEMENT, key__in=keys).first()
     if waiting is not None:
@@ -170,10 +168,10 @@ def _compare_extra(store: SparqlStore, name: str, triple: Triple) -> Iterator[St
 
 
 def _extra_comparison(store: SparqlStore, name: str, graph: str) -> Iterator[StoreDifference]:
-    """A comparison that no statement accounts for: nothing is known of it any more, or it is not said any more."""
+    """A comparison without a statement: the source no longer has the fact, or the statement lost its support."""
     triple = linked_facts.compared_triple(graph)
     assert triple is not None
-    keys = list(may_have_stood_as(triple).values_list("public_id", flat=True))
+    keys = list(statements_ever_as(triple).values_list("public_id", flat=True))
     expected = {quad for unit in unit_builder.statements(keys) for quad in linked_facts.of_statement(unit)}
     extra = sorted(store.quads_in(graph) - expected, key=str)
     lines = tuple(f"GRAPH <{graph}> {{ {one.subject} {one.predicate} {one.object} }}" for one in extra)
@@ -184,8 +182,8 @@ def _extra_comparison(store: SparqlStore, name: str, graph: str) -> Iterator[Sto
         yield StoreDifference("quad", "", extra=lines)
 
 
-def _stands(keys: list[UUID], triple: Triple) -> bool:
-    return any(triple in set(_both_ways(unit.there)) for unit in unit_builder.statements(keys))
+def _is_supported(keys: list[UUID], triple: Triple) -> bool:
+    return any(triple in set(_both_ways(unit.present)) for unit in unit_builder.statements(keys))
 
 
 def _both_ways(triples: Iterable[Triple]) -> Iterator[Triple]:

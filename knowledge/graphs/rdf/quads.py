@@ -1,8 +1,8 @@
-"""Units as quads: which triples a post, an entity and a statement are.
+"""Graph updates as quads: the triples of a post, an entity and a statement.
 
 A post is one named graph: the post, its reading, its assertions as rdf:Statement nodes, the entities it mentions. The
 default graph holds each supported statement's plain triple once (both ways for a symmetric relation) and the entities'
-types and names. What sources say, and how statements stand to it, are named graphs of their own (`outside_rdf`).
+types and names. Sources' facts and comparisons with them are named graphs of their own (`linked_facts`).
 No blank nodes, no RDF-star: any SPARQL 1.1 server replaces and compares it.
 """
 
@@ -47,7 +47,7 @@ ENTITY_PROPERTIES = (TYPE, LABEL, ALTERNATIVE, REPLACED_BY, SAME_AS)
 
 
 def quads(unit: Unit) -> Iterator[Quad]:
-    """All that a unit puts into the store."""
+    """All quads of a unit."""
     if isinstance(unit, PostUnit):
         return _post(unit)
     if isinstance(unit, EntityUnit):
@@ -57,26 +57,26 @@ def quads(unit: Unit) -> Iterator[Quad]:
 
 def plain(unit: StatementUnit) -> Iterator[Quad]:
     """The triples themselves, in the default graph."""
-    return _plain(unit.there)
+    return _plain(unit.present)
 
 
 def graphs(unit: Unit) -> list[str]:
-    """The IRIs of the named graphs that are a unit's alone, whether it puts anything there or not."""
+    """The IRIs of the named graphs that belong to a unit alone, whether it has quads there or not."""
     if isinstance(unit, PostUnit):
         return [vocabulary.post_iri(unit.key)]
     if isinstance(unit, EntityUnit):
         return [vocabulary.known_iri(unit.key)]
-    forms = (one for one in (*unit.there, *unit.gone) if one.relation in vocabulary.COMPARABLE)
+    forms = (one for one in (*unit.present, *unit.gone) if one.relation in vocabulary.COMPARABLE)
     return [vocabulary.comparison_iri(one.head, one.relation, one.tail) for one in forms]
 
 
 def gone(unit: StatementUnit) -> Iterator[Quad]:
-    """The triples that a statement may have been and is no more."""
+    """The triples that a statement may have been earlier and is not now."""
     return _plain(unit.gone)
 
 
 def literal(text: str, language: str = "") -> Literal:
-    """A string with its BCP 47 language, in small letters as stores return it; without, where the tag is none."""
+    """A string with its BCP 47 language, in lower case as stores return it; without it where the tag is not valid."""
     if _TAG.fullmatch(language):
         return Literal(text, language=language.lower())
     return Literal(text)
@@ -139,7 +139,7 @@ def _post(unit: PostUnit) -> Iterator[Quad]:
 
 
 def _regions(post: NamedNode, content: PostContent) -> Iterator[Quad]:
-    """The parts of pictures that something rests on or that show somebody; one quad may come several times."""
+    """The regions that are evidence or that show an entity; one quad may come several times."""
     for assertion in content.assertions:
         for region in assertion.regions:
             yield from _region(post, region)
@@ -154,7 +154,7 @@ def _picture(post: NamedNode, region: RegionContent) -> NamedNode:
 
 
 def _part(post: NamedNode, region: RegionContent) -> NamedNode:
-    """A part of a picture, by media fragment (W3C Media Fragments URI 1.0, 4.2.2): shares of the upright picture."""
+    """A region of a picture, by media fragment (W3C Media Fragments URI 1.0, 4.2.2): shares of the upright picture."""
     return NamedNode(f"{_picture(post, region).value}#{fragment(region.box)}")
 
 
@@ -171,7 +171,7 @@ def _depiction(depiction: DepictionContent, part: NamedNode) -> Iterator[tuple[N
 
 
 def _region(post: NamedNode, region: RegionContent) -> Iterator[Quad]:
-    """What of a picture something rests on or shows, and which picture it is a part of."""
+    """A region with its class, and the picture that it is a part of."""
     picture, part = _picture(post, region), _part(post, region)
     image, part_of = node(SCHEMA + "ImageObject"), node(SCHEMA + "isPartOf")
     yield Quad(part, TYPE, image, post)
@@ -195,7 +195,7 @@ def _about(post: NamedNode, reading: NamedNode, content: PostContent) -> Iterato
     if content.language:
         yield post, node(SCHEMA + "inLanguage"), Literal(content.language)
     if content.link:
-        # A literal: what comes from outside may be no IRI at all.
+        # A literal: an address from outside may not be a valid IRI.
         yield post, node(SCHEMA + "url"), Literal(content.link, datatype=node(XSD + "anyURI"))
     yield reading, TYPE, node(PROV + "Activity")
     yield reading, node(PROV + "used"), post
@@ -234,7 +234,7 @@ def _whole(number: int) -> Literal:
 
 
 def _decimal(number: float) -> Literal:
-    """As short as stores give it back, so that comparing finds it equal."""
+    """A decimal in the short form that stores return, so that comparisons find it equal."""
     return Literal(f"{number:.4f}".rstrip("0").rstrip("."), datatype=node(XSD + "decimal"))
 
 

@@ -1,4 +1,4 @@
-"""Refuses, before anything is sent, what a question to the graph may not be: an update, or one that leaves the house.
+"""Refuses, before anything is sent, updates and queries that reach other servers.
 
 The text is parsed with rdflib and refused where that cannot parse it; the bundled server checks again by its own rules.
 """
@@ -11,16 +11,16 @@ from typing import Any
 
 from knowledge.graphs.sparql_server.keyword_scan import forbidden
 
-LONGEST = 20_000  # characters; a longer one is no question of a person's
+LONGEST = 20_000  # characters; people write no longer ones
 DEEPEST = 60  # brackets within brackets
 OUTWARD = frozenset({"SERVICE", "LOAD"})
-# The parser sets its grammar up while it parses first: two threads that do so at once spoil it for good.
+# The parser builds its grammar during its first parse: two threads that do so at once corrupt it for good.
 _one_at_a_time = threading.Lock()
 KINDS = {"SelectQuery": "select", "AskQuery": "ask", "ConstructQuery": "construct", "DescribeQuery": "describe"}
 
 
 class QueryRefused(ValueError):
-    """The text is not sent; the message says why, to whoever wrote it."""
+    """The text is not sent; the message explains why to its author."""
 
 
 def check(text: str) -> str:
@@ -39,7 +39,7 @@ def check(text: str) -> str:
     kind = KINDS.get(getattr(parsed, "name", ""))
     if kind is None:
         raise QueryRefused("Only SELECT, ASK, CONSTRUCT and DESCRIBE are allowed.")
-    # Not by the parse alone: rdflib may grow other names for it.
+    # By the names too: rdflib may add other nodes for it.
     if any("service" in name.lower() or "load" in name.lower() for name in _names(parsed)):
         raise QueryRefused("SERVICE is not allowed: queries stay within this graph.")
     return kind
@@ -55,7 +55,7 @@ def _parsed(text: str) -> Any:
         problem = f"The query cannot be read at line {error.lineno}, column {error.column}."
     except RecursionError as error:
         raise QueryRefused("The query is nested too deeply.") from error
-    except Exception as error:  # a parser that fails in another way has not understood the text either
+    except Exception as error:  # a parser that fails in another way has not parsed the text either
         raise QueryRefused(f"The query cannot be read ({type(error).__name__}).") from error
     try:
         update = bool(parseUpdate(text).request)

@@ -1,7 +1,7 @@
 """The RDF store over SPARQL 1.1: the bundled server on its socket file, or any server by address.
 
-Units become one update request, which a server does whole or not at all. People's queries are checked by `guard`
-first; on the bundled server they run on a snapshot, elsewhere within that server's own limits.
+Units become one update request, which a server executes whole or not at all. People's queries are checked by
+`sparql_guard` first; on the bundled server they run on a snapshot, elsewhere within that server's own limits.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from knowledge.graphs.rdf import quads, sparql_guard
 from knowledge.graphs.units import EntityUnit, StatementUnit, StoreRefused, StoreUnavailable, Unit
 from knowledge.ontology import vocabulary
 
-BUNDLED = "http://sparql"  # of requests that go over the socket file, where no name is looked up
+BUNDLED = "http://sparql"  # host of requests over the socket file, where no name is resolved
 WRITE_SECONDS = 60.0
 READ_SECONDS = 60.0
 LONGEST_ANSWER = 64 << 20
@@ -38,7 +38,7 @@ class SparqlFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SparqlAnswer:
-    """A query's answer in `media_type`; `truncated`: there were more rows than asked for."""
+    """A query's answer in `media_type`; `truncated`: there were more rows than requested."""
 
     media_type: str
     body: bytes
@@ -53,19 +53,19 @@ class SparqlStore:
     def __init__(
         self, query_url: str, update_url: str, token: str, socket: Path | None = None, bundled: str = ""
     ) -> None:
-        """`socket` or `bundled`, an address: it is our own server, which can do more than SPARQL asks of one."""
+        """`socket` or `bundled` (an address) mean our own server, which offers more than SPARQL requires."""
         self._query_url, self._update_url = query_url, update_url
         self._bundled = BUNDLED if socket else bundled
         self.fence = 0
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        # trust_env: no proxy of the environment's stands between us and the graph.
+        # trust_env: no proxy of the environment is used for the graph.
         self._client = httpx.Client(
             headers=headers,
             timeout=httpx.Timeout(READ_SECONDS, connect=5.0),
             transport=httpx.HTTPTransport(uds=str(socket) if socket else None, retries=2),
             trust_env=False,
         )
-        # A store is opened for one query as well as for a process's life: its connections go with it.
+        # A store may live for one query or a process's lifetime: its connections are closed with it.
         weakref.finalize(self, self._client.close)
 
     @classmethod
@@ -79,7 +79,7 @@ class SparqlStore:
         return cls(f"{where}/ask", f"{where}/update", token, socket, bundled=where)
 
     def replace(self, units: Sequence[Unit]) -> None:
-        """Raises StoreRefused where the server will not take them; then it has taken none."""
+        """Raises StoreRefused where the server does not accept them; then none was written."""
         text = update(units)
         if text:
             self.update(text)
@@ -102,7 +102,7 @@ class SparqlStore:
         return bool(self._json(text)["boolean"])
 
     def clear(self, earlier_base: str = "") -> None:
-        """The bundled server holds nothing but ours; from another one goes what our IRIs begin."""
+        """The bundled server is emptied; from another one everything under our IRIs is deleted."""
         if self._bundled:
             self._accept(self._send("POST", f"{self._bundled}/clear", timeout=600))
             return
@@ -118,13 +118,13 @@ class SparqlStore:
         rows = self.select(f"SELECT ?o {{ GRAPH <{name}> {{ <{name}> <{vocabulary.DCTERMS}identifier> ?o }} }}")
         return str(rows[0]["o"]["value"]) if rows else ""
 
-    def name_itself(self, identity: str) -> None:
+    def set_identity(self, identity: str) -> None:
         name = _store_iri()
         triple = f'<{name}> <{vocabulary.DCTERMS}identifier> "{identity}"'
         self.update(f"DROP SILENT GRAPH <{name}>;\nINSERT DATA {{ GRAPH <{name}> {{ {triple} }} }}")
 
     def stream(self) -> Iterator[pyoxigraph.Quad]:
-        """Every quad that the server holds but its name, in no order. Others may write meanwhile."""
+        """Every quad of the server except its identity, in no order. Others may write meanwhile."""
         own = pyoxigraph.NamedNode(_store_iri())
         return (quad for quad in self._stream() if quad.subject != own)
 
@@ -145,23 +145,23 @@ class SparqlStore:
                     yield pyoxigraph.Quad(row["s"], row["p"], row["o"], row["g"] if graph else None)
 
     def of_units(self, units: Sequence[Unit]) -> set[pyoxigraph.Quad]:
-        """What the store holds now in the places of these units."""
+        """The quads of these units that the store holds now."""
         found = set()
         for unit in units:
-            for graph, text in _looks(unit):
+            for graph, text in _queries_of(unit):
                 for row in self.select(text):
                     subject, predicate, value = (_term(row[name]) for name in "spo")
                     found.add(pyoxigraph.Quad(subject, predicate, value, graph))
         return found
 
     def quads_in(self, graph: str) -> set[pyoxigraph.Quad]:
-        """What stands in a named graph now."""
+        """The quads of a named graph now."""
         name = pyoxigraph.NamedNode(graph)
         rows = self.select(f"SELECT ?s ?p ?o WHERE {{ GRAPH <{graph}> {{ ?s ?p ?o }} }}")
         return {pyoxigraph.Quad(_term(row["s"]), _term(row["p"]), _term(row["o"]), name) for row in rows}
 
     def health(self) -> dict[str, Any]:
-        """What the server says of itself; a server by address has only shown that it answers."""
+        """The server's own report; a server by address only shows that it answers."""
         if not self._bundled:
             return {"engine": self._query_url, "empty": not self.ask("ASK { ?s ?p ?o }")}
         response = self._send("GET", f"{self._bundled}/health", timeout=5)
@@ -173,7 +173,7 @@ class SparqlStore:
         """A person's query, checked by the caller. Raises SparqlFailed."""
         if self._bundled:
             fields = {"query": text, "seconds": str(seconds), "rows": str(limit)}
-            # The server itself ends the query; this waits for it to say so.
+            # The server itself ends the query; this waits for its message.
             response = self._send(
                 "POST", f"{self._bundled}/query", data=fields, headers={"Accept": accept}, timeout=2 * seconds + 10
             )
@@ -195,13 +195,13 @@ class SparqlStore:
         except httpx.TimeoutException:
             raise SparqlFailed(f"The query took longer than {seconds:g} seconds.") from None
         except httpx.HTTPError as error:
-            raise StoreUnavailable(_silent(error)) from error
+            raise StoreUnavailable(_no_response(error)) from error
         if response.status_code in _REFUSED or response.status_code >= 500:
             raise SparqlFailed(f"The SPARQL server reported: {body[:500].decode(errors='replace')}")
         if response.status_code in (401, 403):
             raise StoreUnavailable(_WRONG_TOKEN)
         kind = response.headers.get("Content-Type", "").split(";")[0]
-        return _cut_triples(body, kind, limit) if kind in TRIPLES else _cut(body, limit, accept)
+        return _first_triples(body, kind, limit) if kind in TRIPLES else _first_rows(body, limit, accept)
 
     def _json(self, text: str) -> dict[str, Any]:
         response = self._send("POST", self._query_url, data={"query": text}, headers={"Accept": JSON})
@@ -216,14 +216,14 @@ class SparqlStore:
         try:
             return self._client.request(method, url, **options)
         except httpx.HTTPError as error:
-            raise StoreUnavailable(_silent(error)) from error
+            raise StoreUnavailable(_no_response(error)) from error
 
     def _open(self, method: str, url: str, **options: Any) -> _Body:
         request = self._client.build_request(method, url, **options)
         try:
             response = self._client.send(request, stream=True)
         except httpx.HTTPError as error:
-            raise StoreUnavailable(_silent(error)) from error
+            raise StoreUnavailable(_no_response(error)) from error
         if response.status_code != 200:
             response.read()
         self._accept(response)
@@ -255,7 +255,7 @@ class _Body:
         except StopIteration:
             size = len(self._rest) if size < 0 else size
         except httpx.HTTPError as error:
-            raise StoreUnavailable(_silent(error)) from error
+            raise StoreUnavailable(_no_response(error)) from error
         given, self._rest = self._rest[:size], self._rest[size:]
         return given
 
@@ -270,8 +270,8 @@ def query(text: str, seconds: float, limit: int, accept: str = JSON) -> SparqlAn
 
 
 def default_graph_is_union() -> bool:
-    """Whether the server's default graph shows what named graphs hold: then a query without GRAPH sees more than each
-    statement once. Asked by putting a triple there for a moment."""
+    """Whether the server's default graph includes the named graphs: then a query without GRAPH sees more than each
+    statement once. Tested by inserting a triple for a moment."""
     store = SparqlStore.from_settings()
     facts = store.health()
     if "default_graph_is_union" in facts:
@@ -285,7 +285,7 @@ def default_graph_is_union() -> bool:
 
 
 def update(units: Iterable[Unit]) -> str:
-    """One update request that makes a store show these units as they are; "" where there is nothing to do."""
+    """One update request that writes these units; "" where there is nothing to do."""
     dropped, subjects, removed, added = dict[str, None](), [], [], dict[str, list[str]]()
     for unit in units:
         dropped |= dict.fromkeys(quads.graphs(unit))
@@ -299,7 +299,7 @@ def update(units: Iterable[Unit]) -> str:
             removed += [_triple(quad) for quad in quads.gone(unit)]
     steps = [f"DROP SILENT GRAPH <{graph}>" for graph in dropped]
     if subjects:
-        # One step a property: with both as variables an engine may go through every triple that it has.
+        # One step for each property: with both as variables an engine may scan every triple that it has.
         values = f"VALUES ?s {{ {' '.join(subjects)} }}"
         steps += [f"DELETE {{ ?s {name} ?o }} WHERE {{ {values} ?s {name} ?o }}" for name in quads.ENTITY_PROPERTIES]
     if removed:
@@ -311,7 +311,7 @@ def update(units: Iterable[Unit]) -> str:
 
 
 def _store_iri() -> str:
-    """The graph in which a store keeps its name for itself."""
+    """The graph in which a store keeps its identity."""
     return f"{settings.BASE_IRI}id/store"
 
 
@@ -319,8 +319,8 @@ def _triple(quad: pyoxigraph.Quad) -> str:
     return f"{quad.subject} {quad.predicate} {quad.object} .\n"
 
 
-def _looks(unit: Unit) -> list[tuple[pyoxigraph.NamedNode | None, str]]:
-    """The queries that show a unit's places, each with the graph that it looks at."""
+def _queries_of(unit: Unit) -> list[tuple[pyoxigraph.NamedNode | None, str]]:
+    """The queries for the quads of a unit, each with the graph that it reads."""
     found: list[tuple[pyoxigraph.NamedNode | None, str]] = [
         (pyoxigraph.NamedNode(graph), f"SELECT ?s ?p ?o WHERE {{ GRAPH <{graph}> {{ ?s ?p ?o }} }}")
         for graph in quads.graphs(unit)
@@ -347,8 +347,8 @@ def _term(term: dict[str, Any]) -> Any:
     return pyoxigraph.Literal(term["value"], datatype=datatype)
 
 
-def _cut(body: bytes, limit: int, accept: str) -> SparqlAnswer:
-    """Another server's table, of at most `limit` rows, in the form that was asked for."""
+def _first_rows(body: bytes, limit: int, accept: str) -> SparqlAnswer:
+    """Another server's table, of at most `limit` rows, in the requested form."""
     try:
         table = json.loads(body)
         rows = table.get("results", {}).get("bindings", [])
@@ -362,7 +362,7 @@ def _cut(body: bytes, limit: int, accept: str) -> SparqlAnswer:
     return SparqlAnswer(form.media_type, written or b"", len(rows) > limit)
 
 
-def _cut_triples(body: bytes, kind: str, limit: int) -> SparqlAnswer:
+def _first_triples(body: bytes, kind: str, limit: int) -> SparqlAnswer:
     form = pyoxigraph.RdfFormat.from_media_type(kind)
     try:
         triples = [quad.triple for quad in pyoxigraph.parse(body, format=form)]
@@ -373,7 +373,7 @@ def _cut_triples(body: bytes, kind: str, limit: int) -> SparqlAnswer:
 
 
 def _bounded(response: httpx.Response, until: float) -> bytes:
-    """Another server's answer, as long as it comes in time and is no longer than may be."""
+    """Another server's answer, within its limits of time and size."""
     body = bytearray()
     for chunk in response.iter_bytes():
         body += chunk
@@ -384,5 +384,5 @@ def _bounded(response: httpx.Response, until: float) -> bytes:
     return bytes(body)
 
 
-def _silent(error: httpx.HTTPError) -> str:
+def _no_response(error: httpx.HTTPError) -> str:
     return f"The SPARQL server does not respond ({type(error).__name__}). It is started by `make run`; see its log."

@@ -26,7 +26,7 @@ Update = Callable[[str], None]
 
 
 class RequestRefused(Exception):
-    """What a client asks cannot be done; `status` says so by HTTP."""
+    """A client's request cannot be fulfilled; `status` is the HTTP status."""
 
     def __init__(self, status: str, message: str) -> None:
         super().__init__(message)
@@ -38,9 +38,9 @@ def answer(store: Any, update: Update, environ: dict[str, Any]) -> tuple[str, He
     name, method = _graph(environ.get("QUERY_STRING", "")), environ["REQUEST_METHOD"]
     if method in ("GET", "HEAD"):
         return _read(store, name, environ.get("HTTP_ACCEPT", ""), method)
-    there = _there(store, name)
+    present = _exists(store, name)
     if method == "DELETE":
-        if not there:
+        if not present:
             raise RequestRefused("404 Not Found", "There is no such graph.")
         update(f"DROP {_named(name)}")
         return "204 No Content", [], b""
@@ -48,11 +48,11 @@ def answer(store: Any, update: Update, environ: dict[str, Any]) -> tuple[str, He
     dropped = f"DROP SILENT {_named(name)};\n" if method == "PUT" else ""
     inner = "".join(f"{one.subject} {one.predicate} {one.object} .\n" for one in triples)
     update(f"{dropped}INSERT DATA {{ {f'GRAPH <{name}> {{ {inner} }}' if name else inner} }}")
-    return ("204 No Content" if there else "201 Created"), [], b""
+    return ("204 No Content" if present else "201 Created"), [], b""
 
 
 def _graph(query: str) -> str:
-    """The IRI of the graph that is meant; "" for the default graph."""
+    """The IRI of the requested graph; "" for the default graph."""
     fields = parse_qs(query, keep_blank_values=True, max_num_fields=10)
     names = fields.get("graph", [])
     if "default" in fields and not names:
@@ -63,7 +63,7 @@ def _graph(query: str) -> str:
 
 
 def _read(store: Any, name: str, accept: str, method: str) -> tuple[str, Headers, bytes]:
-    if not _there(store, name):
+    if not _exists(store, name):
         raise RequestRefused("404 Not Found", "There is no such graph.")
     chosen = next((kind for kind in FORMS if kind in accept), None)
     if chosen is None and accept and "*/*" not in accept and "text/*" not in accept:
@@ -85,8 +85,8 @@ def _body(environ: dict[str, Any]) -> Iterable[Any]:
     return [quad.triple for quad in pyoxigraph.parse(given, format=FORMS[kind])]
 
 
-def _there(store: Any, name: str) -> bool:
-    """The default graph always is."""
+def _exists(store: Any, name: str) -> bool:
+    """Whether the graph exists; the default graph always does."""
     return not name or next(iter(store.quads_for_pattern(None, None, None, _term(name))), None) is not None
 
 

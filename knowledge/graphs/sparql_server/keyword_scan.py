@@ -1,9 +1,9 @@
 """Finds words that a SPARQL engine might take for keywords, whatever its parser is like.
 
-This is no parser: it errs on the side of finding. Strings, comments, variables and the local parts of names are passed
-over; everything else is looked through for the word, also inside longer words, since some parsers need no space after a
-keyword. `<` may begin an IRI or mean "less than", which moves every quote after it: both are followed. So a text may be
-refused that is harmless (a prefix called `payload:`), but none is let through for being odd. No Django, no third party.
+This is no parser: it errs on the side of finding. Strings, comments, variables and the local parts of names are
+skipped; everything else is searched for the word, also inside longer words, since some parsers need no space after a
+keyword. `<` may begin an IRI or mean "less than", which moves every quote after it: both are followed. So a harmless
+text may be refused (a prefix called `payload:`), but no unusual text passes. No Django, no third party.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TOKENS = re.compile(
 )
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 # No expression goes on like this after "less than": two slashes are no operator.
-_SURELY_IRI = re.compile(r"<[a-zA-Z][a-zA-Z0-9+.\-]*://")
+_CERTAINLY_IRI = re.compile(r"<[a-zA-Z][a-zA-Z0-9+.\-]*://")
 
 
 def forbidden(text: str, words: frozenset[str]) -> str:
@@ -40,7 +40,7 @@ def forbidden(text: str, words: frozenset[str]) -> str:
 
 
 def _bare_words(text: str) -> Iterator[str]:
-    """What stands outside strings, comments and the like, in capitals, by any reading of the text."""
+    """The words outside strings, comments and the like, in capitals, by any interpretation of the text."""
     waiting, seen = [0], set()
     while waiting:
         place = waiting.pop()
@@ -50,7 +50,7 @@ def _bare_words(text: str) -> Iterator[str]:
             if found is None or found.end() == place:
                 place += 1
                 continue
-            if found.lastgroup == "iri" and not _SURELY_IRI.match(text, place):
+            if found.lastgroup == "iri" and not _CERTAINLY_IRI.match(text, place):
                 waiting.append(place + 1)
             bare = found["prefix"] if found.lastgroup == "prefixed" else found["word"]
             if bare:
@@ -59,7 +59,7 @@ def _bare_words(text: str) -> Iterator[str]:
 
 
 def _unescaped(text: str) -> str:
-    """With \\uXXXX as the sign it stands for: SPARQL says that these are read before anything else."""
+    """The text with each \\uXXXX replaced by its character: SPARQL decodes these before anything else."""
 
     def sign(found: re.Match[str]) -> str:
         code = int(found.group(1) or found.group(2), 16)

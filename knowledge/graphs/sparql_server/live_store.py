@@ -1,4 +1,4 @@
-"""The bundled SPARQL server's store, held open by one process: writes that take turns, flushed in time, and readers."""
+"""The bundled SPARQL server's store, held open by one process: serialised and flushed writes, concurrent readers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REOPEN_AFTER = 1_000  # writes; the engine's caches, one for each of its indexes
 
 
 def resident() -> int:
-    """Bytes of memory that this process holds; 0 where the system does not tell."""
+    """Bytes of memory that this process holds; 0 where the system does not report it."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
@@ -29,7 +29,7 @@ def resident() -> int:
 
 
 class Refusal(Exception):
-    """A request that gets no for an answer."""
+    """A request that is refused with an HTTP status."""
 
     def __init__(self, status: str, message: str) -> None:
         super().__init__(message)
@@ -37,7 +37,7 @@ class Refusal(Exception):
 
 
 class LiveStore:
-    """The store with its one write lock. Whoever reads says so by `reading`: a store that is read stays open."""
+    """The store with its one write lock. Readers use `reading`: a store with readers stays open."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ class LiveStore:
         """The store, to be read, and its answers with it, until the block ends. Raises Refusal where it is lost."""
         with self._door:
             if self._store is None:
-                raise Refusal("503 Service Unavailable", "The graph is being opened anew.")
+                raise Refusal("503 Service Unavailable", "The graph is being reopened.")
             self._readers += 1
         try:
             yield self._store
@@ -67,8 +67,8 @@ class LiveStore:
     def update(self, text: str, fence: int = 0) -> None:
         """One update request, one transaction. Raises SyntaxError, or Refusal for one whose sender's turn is over.
 
-        `fence`: the sender's turn, if it takes turns. It is looked at under the lock, when the request is done, not
-        when it came in.
+        `fence`: the sender's turn, if it takes turns. It is checked under the lock, when the request is executed, not
+        when it arrives.
         """
         with self._lock:
             if 0 < fence < self._fence:
@@ -76,7 +76,7 @@ class LiveStore:
             self._fence = max(self._fence, fence)
             self._do(lambda store: store.update(text))
             self.writes += 1
-            # An update is worth the units it carries; its size tells well enough how many.
+            # An update counts as many writes as it carries, estimated by its size.
             self._unflushed += 1 + len(text) // 20_000
             self._written_at = time.monotonic()
             self.on_write()
@@ -105,7 +105,7 @@ class LiveStore:
         self._unflushed = 0
         if self._since_opened >= REOPEN_AFTER:
             self._reopen()
-        # What was written is on the disk now and its memory free; glibc by itself would keep it, more each time.
+        # What was written is on disk now and its memory free; glibc by itself would keep it, more each time.
         if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
             trim(0)
         self._resident = resident()
@@ -115,10 +115,10 @@ class LiveStore:
             work(store)
 
     def _reopen(self) -> None:
-        """The store closed and opened, which gives its caches' memory back; another time, if somebody reads."""
+        """Close and open the store, which frees its caches' memory; not while there are readers."""
         with self._door, self._failing():
             # A reader's frame may hold the store a moment longer than its block: then there are more references to it
-            # than ours and the question's.
+            # than ours and the call's.
             if not self._readers and sys.getrefcount(self._store) == 2:
                 self._store = None
                 self._store = pyoxigraph.Store(str(self._folder))
@@ -126,13 +126,11 @@ class LiveStore:
 
     @contextlib.contextmanager
     def _failing(self) -> Iterator[None]:
-        """A store whose disk failed it once (full, read-only) takes no more until it is opened again: this process
-        ends, and whoever starts it again opens the store, as soon as that can be opened."""
+        """End the process after a disk error: such a store (full, read-only) takes no writes until it is opened again,
+        which the restarted process does."""
         try:
             yield
         except (OSError, RuntimeError) as error:
-            print(
-                f"The graph cannot be written: {error}. The server ends, to open it anew.", file=sys.stderr, flush=True
-            )
+            print(f"The graph cannot be written: {error}. The server exits, to reopen it.", file=sys.stderr, flush=True)
             self.broken.set()
             raise Refusal("503 Service Unavailable", f"The graph cannot be written: {error}") from error

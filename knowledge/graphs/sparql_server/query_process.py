@@ -1,7 +1,7 @@
 """Answers one query on a snapshot, in a process of its own that may be killed at any moment. Run as a file.
 
 Reads one JSON object from stdin: store (a folder), query, format, rows (a limit), memory (bytes of address space).
-Writes one line of JSON about the answer, then the answer. It ends with its parent, and can open no socket.
+Writes one line of JSON on the answer, then the answer. It ends with its parent, and can open no socket.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def main() -> None:
     die_with(task["parent"])
     resource.setrlimit(resource.RLIMIT_AS, (task["memory"], task["memory"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # Before any thread of the store begins: those that begin later are shut in too.
-    shut = shut_in()
+    # Before any thread of the store starts: later threads inherit the filter.
+    shut = deny_sockets()
     import pyoxigraph
 
     store = pyoxigraph.Store.read_only(task["store"])
@@ -42,7 +42,7 @@ def main() -> None:
         about, body = {"error": "The answer is larger than 64 MB. Ask for fewer rows."}, b""
     sys.stdout.buffer.write(json.dumps({**about, "shut": shut}).encode() + b"\n" + body)
     sys.stdout.buffer.flush()
-    # Not by the interpreter's end: freeing a store that is thrown away takes time.
+    # Not by the interpreter's exit: freeing a store that is thrown away takes time.
     os._exit(0)
 
 
@@ -100,20 +100,20 @@ def _term(term: Any) -> dict[str, Any]:
 
 
 def die_with(parent: int) -> None:
-    """Ends this process when its parent ends, where the system knows how (Linux)."""
+    """End this process when its parent ends, where the system supports it (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
 
 
-# The numbers of socket(2), connect(2) and io_uring_setup(2): with none of them nothing reaches another process.
+# The numbers of socket(2), connect(2) and io_uring_setup(2): without them the process reaches no other process.
 _CALLS = {"x86_64": (0xC000003E, (41, 42, 425)), "aarch64": (0xC00000B7, (198, 203, 425))}
 
 
-def shut_in() -> bool:
-    """Makes the kernel refuse sockets to this process for good. False where that is not to be had: there the checks
-    of the text are all there is."""
+def deny_sockets() -> bool:
+    """Make the kernel refuse sockets to this process for good. False where this is not available: there only the
+    checks of the text protect."""
     machine = _CALLS.get(platform.machine())
     if sys.platform != "linux" or machine is None:
         return False

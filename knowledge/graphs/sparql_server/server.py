@@ -2,9 +2,10 @@
 
     python -m knowledge.graphs.sparql_server.server --store DIR (--socket FILE | --listen HOST:PORT)
 
-A second process may not open the store and a forked one's writes vanish, so everybody asks here. `/query` is for
-people: SPARQL 1.1 Query on a snapshot, in a child that is killed at its limit. `/graph` is the Graph Store Protocol.
-`/update`, `/ask` (a query on the live store) and `/dump` are the product's own. It prints `ready` once it serves.
+A second process may not open the store and a forked one's writes vanish, so all access goes through this server.
+`/query` is for people: SPARQL 1.1 Query on a snapshot, in a child that is killed at its limit. `/graph` is the Graph
+Store Protocol. `/update`, `/ask` (a query on the live store) and `/dump` are the product's own. It prints `ready` once
+it serves.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ class App:
         return [*headers, ("X-Truncated", "1" if answer.truncated else "0")], [answer.body]
 
     def _ask(self, environ: Environ) -> tuple[Headers, list[bytes]]:
-        """The product's own small questions, answered from the live store: what was just written is seen."""
+        """The product's own small queries, answered from the live store, with what was just written."""
         text, _ = _text(environ, "query", "application/sparql-query")
         if forbidden(text, _OUTWARD):
             raise Refusal("403 Forbidden", "Queries stay within this graph.")
@@ -143,7 +144,7 @@ class App:
         return [("Content-Type", "text/plain; charset=utf-8")], [b""]
 
     def _dump(self, environ: Environ) -> tuple[Headers, Iterator[bytes]]:
-        """The whole live store as N-Quads, as it stands when the first of it is sent."""
+        """The whole live store as N-Quads, in the state of when the first chunk is sent."""
 
         def chunks() -> Iterator[bytes]:
             with self._graph.reading() as store:
@@ -195,7 +196,7 @@ def application(store: Path, token: str, children: int = 2, seconds: float = 10.
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m knowledge.graphs.sparql_server.server", description=__doc__)
-    parser.add_argument("--store", type=Path, required=True, help="the store's folder; made if it is not there")
+    parser.add_argument("--store", type=Path, required=True, help="the store's folder; created if it does not exist")
     place = parser.add_mutually_exclusive_group(required=True)
     place.add_argument("--socket", type=Path, help="the socket file to listen on")
     place.add_argument("--listen", metavar="HOST:PORT", help="the address to listen on, on a network of one's own")
@@ -209,7 +210,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app, graph = application(options.store.resolve(), token, options.children, options.seconds)
     except OSError as error:
-        sys.exit(f"The graph in {options.store} cannot be opened: {error}. If another process holds it, end that one.")
+        sys.exit(f"The graph in {options.store} cannot be opened: {error}. If another process holds it, stop it.")
     threading.Thread(target=_flush_when_idle, args=(graph,), daemon=True).start()
     try:
         _serve(app, _place(options), threads=options.children + WAITING + 6)
@@ -221,10 +222,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _place(options: argparse.Namespace) -> dict[str, Any]:
-    """What waitress is told of where to listen."""
+    """The arguments of waitress for the address to listen on."""
     if options.listen:
         return {"listen": options.listen}
-    options.socket.unlink(missing_ok=True)  # left behind by one that was killed; the store's own lock keeps two apart
+    options.socket.unlink(missing_ok=True)  # left by a killed server; the store's own lock prevents two servers
     return {"unix_socket": str(options.socket), "unix_socket_perms": "600"}
 
 
@@ -246,7 +247,7 @@ def _flush_when_idle(graph: LiveStore) -> None:
     while not graph.broken.wait(1):
         with contextlib.suppress(Refusal):
             graph.flush_idle()
-    time.sleep(1)  # for the answers that are on their way
+    time.sleep(1)  # for the answers that are being sent
     os._exit(1)
 
 

@@ -1,4 +1,4 @@
-"""The server's side of people's queries: a snapshot a second or two old, a child for each query, killed at its limit.
+"""Runs people's queries for the server: on a snapshot a second or two old, each in a child that is killed at its limit.
 
 The engine's own interface can neither end a query nor bound its memory, and a second process may not open a live
 store: hence the copy (hard links, some milliseconds) and the process.
@@ -24,13 +24,13 @@ CHILD = Path(__file__).with_name("query_process.py")
 YOUNG_S = 1.5  # a snapshot is used this long before the next query gets a newer one
 MOST_ROWS = 100_000
 MEMORY = 1 << 30  # bytes of address space of a query's process
-WAITING = 24  # queries; a newsroom that opens the page at once. Each holds a thread and nothing else
+WAITING = 24  # queries, enough for a newsroom that opens the page at once. Each holds only a thread
 
-Reading = Callable[[], contextlib.AbstractContextManager[Any]]  # the live store, for as long as it is read
+Reading = Callable[[], contextlib.AbstractContextManager[Any]]  # the live store, while it is read
 
 
 class SnapshotQueryFailed(Exception):
-    """The query got no answer; the message is for its author. `status` is the HTTP status that says so."""
+    """The query got no answer; the message is for its author. `status` is the HTTP status."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -45,7 +45,7 @@ class SnapshotAnswer:
 
 
 class Snapshots:
-    """Copies of a store under one folder; each goes when it is no longer the newest and nobody reads it."""
+    """Copies of a store under one folder; each is deleted once it is neither the newest nor read."""
 
     def __init__(self, reading: Reading, folder: Path) -> None:
         self._reading, self._folder = reading, folder
@@ -120,8 +120,8 @@ class AdHoc:
 def _ask(query: str, media_type: str, seconds: float, rows: int, store: Path) -> SnapshotAnswer:
     task: dict[str, Any] = {"store": str(store), "query": query, "format": media_type, "rows": rows}
     task |= {"parent": os.getpid(), "memory": MEMORY}
-    # The child gets nothing of ours: no token, no addresses. One heap: glibc sets 128 MB of addresses aside for each
-    # other, by chance up to the limit, and then a harmless query ended for want of memory.
+    # The child gets nothing of ours: no token, no addresses. One heap: glibc reserves 128 MB of addresses for each
+    # other, by chance up to the limit, where a harmless query would fail for lack of memory.
     child = subprocess.Popen(
         [sys.executable, "-I", str(CHILD)],
         stdin=subprocess.PIPE,

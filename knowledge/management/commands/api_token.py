@@ -1,4 +1,4 @@
-"""Make, list and revoke the API's tokens without a browser."""
+"""Creates, lists and revokes the API's tokens without a browser."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ class Command(BaseCommand):
             self.stdout.write(f"{row.public_id}  {row.beginning}…  {row.by}  {scopes}  {used}{ends}  {row.name}")
 
     def _revoke(self, options: dict[str, Any]) -> None:
-        told = options["token"]
+        token = options["token"]
         rows = api_tokens.active()
         try:
-            found = list(rows.filter(public_id=UUID(told)))
+            found = list(rows.filter(public_id=UUID(token)))
         except ValueError:
-            found = list(rows.filter(beginning=told.rstrip("…")[: ApiToken._meta.get_field("beginning").max_length]))
+            found = list(rows.filter(beginning=token.rstrip("…")[: ApiToken._meta.get_field("beginning").max_length]))
         if len(found) != 1:
-            raise CommandError(f"{len(found)} active tokens match {told!r}; `api_token list` shows them.")
+            raise CommandError(f"{len(found)} active tokens match {token!r}; `api_token list` shows them.")
         api_tokens.revoke(found[0], None)
         self.stdout.write(f"{found[0].name} was revoked.")

@@ -14,15 +14,17 @@ from django.core.management.base import BaseCommand, CommandError
 class Command(BaseCommand):
     help = (
         "Build the local index of entities from a Wikidata JSON dump or a part of one (.json, .jsonl, .gz, .bz2). "
-        "Stopped, it goes on where it was; the index in use stays until the new one is whole. Without a dump: make the "
-        "index that is there anew, which a new version of the program may ask for."
+        "If stopped, it resumes where it was; the index in use stays until the new one is complete. Without a dump: "
+        "rewrite the present index, which a new version of the program may require."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("dump", type=Path, nargs="?")
         parser.add_argument("--out", type=Path, help="the index's file; default: index.sqlite3 in DATA_DIR")
-        parser.add_argument("--least-sitelinks", type=int, default=0, help="leave out what fewer Wikipedias know")
+        parser.add_argument(
+            "--least-sitelinks", type=int, default=0, help="leave out entities with fewer Wikipedia articles"
+        )
 
     def handle(self, *args: Any, dump: Path | None, out: Path | None, least_sitelinks: int, **options: Any) -> None:
         from knowledge.sources import index_builder, wikidata_json
@@ -43,7 +45,7 @@ class Command(BaseCommand):
         except index_builder.OtherSource as error:
             raise CommandError(str(error)) from error
         if builder.lines:
-            self.stdout.write(f"going on after line {builder.lines}")
+            self.stdout.write(f"continuing after line {builder.lines}")
         report = _Report(self.stdout.write)
         try:
             lines = wikidata_json.dump(dump, builder.lines)
@@ -52,12 +54,12 @@ class Command(BaseCommand):
             )
         except (OSError, EOFError) as error:
             raise CommandError(f"{dump} ends or breaks after line {builder.lines}: {error}") from error
-        self.stdout.write(f"{builder.lines} lines read; making the index …")
+        self.stdout.write(f"{builder.lines} lines read; writing the index …")
         self.stdout.write(f"{builder.finish()} entities in {builder.path}")
 
 
 class _Report:
-    """A line every ten seconds."""
+    """Prints the progress every ten seconds."""
 
     def __init__(self, write: Any) -> None:
         self._write, self._next, self._began, self._first = write, time.monotonic() + 10, time.monotonic(), 0

@@ -1,4 +1,4 @@
-"""Proves that the graph holds what the record says, no more and no less."""
+"""Checks that the graph holds exactly what the record holds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KINDS = {"rdf": ("plain triples", "quads"), "neo4j": ("relationships", "nodes an
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A store beside the record, with the module that compares stores of its kind."""
+    """A store, with the module that compares stores of its kind with the record."""
 
     name: str
     store: Store
@@ -52,21 +52,21 @@ def compared(name: str) -> Compared:
 class Command(BaseCommand):
     help = (
         "Compare the graph with the database, both ways. Exit 1: something is wrong or cannot be written; with --wait "
-        "also: something is still pending. What merely waits to be projected is counted apart."
+        "also: something is still pending. Pending graph updates are counted separately."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--wait", nargs="?", const=60.0, type=float, metavar="SECONDS", help="wait for the projector"
         )
-        parser.add_argument("--repair", action="store_true", help="have what is wrong projected anew, and look again")
+        parser.add_argument("--repair", action="store_true", help="project what is wrong again, and check again")
         parser.add_argument("--store", choices=store_names(), help="by default every store that is set up")
 
     def handle(self, *args: Any, wait: float | None, repair: bool, store: str | None, **options: Any) -> None:
         earlier = installation.base_iri_differs()
         if earlier:
             raise CommandError(
-                f"The graph was written with BASE_IRI {earlier}, and it is {settings.BASE_IRI} here. Give the settings "
+                f"The graph was written with BASE_IRI {earlier}, but it is {settings.BASE_IRI} here. Use the settings "
                 "that the product runs with (PORT is one), or run `manage.py rebuild_graph`."
             )
         even = [self._check(name, wait, repair) for name in ([store] if store else store_names())]
@@ -74,14 +74,14 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _check(self, name: str, wait: float | None, repair: bool) -> bool:
-        """Prints what was found in one store; whether all is well there."""
+        """Print the differences of one store; whether there are none that count."""
         both = compared(name)
         try:
             report = self._compare(both, wait)
             if repair and report.wrong:
                 both.repair(report)
                 ring(f"project.{name}")
-                self.stdout.write(f"{len(report.wrong)} wrong: marked, to be projected anew.")
+                self.stdout.write(f"{len(report.wrong)} wrong: marked, to be projected again.")
                 projector.run(name)
                 report = self._compare(both, wait)
         except StoreUnavailable as error:
@@ -90,7 +90,7 @@ class Command(BaseCommand):
         return not (report.wrong or report.stuck or (wait is not None and report.pending))
 
     def _compare(self, both: Compared, wait: float | None) -> Report:
-        # One that was wiped is recognised, so that what it lacks counts as pending.
+        # A wiped store is recognised, so that what it lacks counts as pending.
         projector.run(both.name, opened=both.store, seconds=0)
         merges.mark_rest()
         if wait is None:
@@ -100,7 +100,7 @@ class Command(BaseCommand):
             ring(f"project.{both.name}")
             projector.wait_until_even(both.name, until - time.monotonic())
             report = both.check()
-            # A look-up that came back meanwhile has marked units again: wait for these too.
+            # Linking may have marked more graph updates meanwhile: wait for these too.
             if report.wrong or len(report.pending) == len(report.stuck) or time.monotonic() >= until:
                 return report
 

@@ -1,4 +1,4 @@
-"""Proves that the record is whole: every post read or excused, nothing held past its time, no unit behind."""
+"""Checks the record: every post analysed or with a reason, no lease past its time, no stale graph update."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ POLL_SECONDS = 0.5
 
 class Command(BaseCommand):
     help = (
-        "Check that no reading is without an end, no lease past due, every live post has a current reading or a reason "
-        "and no unit of a graph is behind. Exit 1: something is wrong; with --wait also: something is still pending."
+        "Check that every reading is finished, no lease is overdue, every live post has a current reading or a reason "
+        "and no graph update is stale. Exit 1: something is wrong; with --wait also: something is still pending."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -39,7 +39,7 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _settled(self, seconds: float) -> list[integrity.Finding]:
-        """What there is to say once nothing is pending, or the time is up."""
+        """The findings once nothing is pending, or the time is up."""
         until = time.monotonic() + seconds
         for lane in LANES if seconds else ():
             ring(lane)

@@ -1,4 +1,4 @@
-"""Puts a checkpoint in force."""
+"""Promotes a checkpoint."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kgbuilder.deployment import deploy_folder
 
 
 class Command(BaseCommand):
-    help = "Read with the checkpoint in this folder from now on. `up` deploys CHECKPOINT's at each start."
+    help = "Analyse posts with the checkpoint in this folder from now on. `up` deploys CHECKPOINT's at each start."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path)

@@ -1,4 +1,4 @@
-"""Looks entities up again: after another index was built, say."""
+"""Links entities again, for example after a new index was built."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kgbuilder.celery import ring, ring_projectors
 
 
 class Command(BaseCommand):
-    help = "Make every entity's link due again, but for those that somebody decided; the I/O worker looks them up."
+    help = "Make every entity's link due again, except those that an editor decided; the I/O worker looks them up."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--now", action="store_true", help="look them up here, and wait until all are done")

@@ -1,4 +1,4 @@
-"""Lets go of what is older than the settings say, now; the running product does it by itself, some at a time."""
+"""Deletes what is older than the settings allow, now; the running product does so by itself, some at a time."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from knowledge.record import retention
 
 class Command(BaseCommand):
     help = (
-        "Let bodies older than BODY_DAYS go, superseded readings beyond READINGS_KEPT a post, and copies of pictures "
-        "older than PICTURE_DAYS."
+        "Delete bodies older than BODY_DAYS, superseded readings beyond READINGS_KEPT for each post, and copies of "
+        "pictures older than PICTURE_DAYS."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="only say how many of each would go")
+        parser.add_argument("--dry-run", action="store_true", help="only print how many of each would be deleted")
 
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
         if dry_run:
-            self._say(
-                "would go",
+            self._report(
+                "would be deleted",
                 retention.old_bodies(timezone.now()).count(),
                 retention.spare_readings(),
                 image_retention.old_pictures().count(),
@@ -34,11 +34,11 @@ class Command(BaseCommand):
         total, pictures = retention.Pruned(), 0
         while done := retention.prune():
             total += done
-        while some := image_retention.let_go():
+        while some := image_retention.delete_old_copies():
             pictures += some
-        self._say("went", total.bodies, total.readings, pictures)
+        self._report("were deleted", total.bodies, total.readings, pictures)
 
-    def _say(self, verb: str, bodies: int, readings: int, pictures: int) -> None:
+    def _report(self, verb: str, bodies: int, readings: int, pictures: int) -> None:
         of_bodies = _older("BODY_DAYS", settings.BODY_DAYS)
         of_pictures = _older("PICTURE_DAYS", settings.PICTURE_DAYS)
         self.stdout.write(

@@ -1,4 +1,4 @@
-"""Makes a graph store over, from nothing."""
+"""Rebuilds a graph store from nothing."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from knowledge.graphs.stores import open_store
 from knowledge.graphs.units import StoreUnavailable
 from knowledge.record.projection_queue import stale, store_names
 
-PATIENCE_S = 30  # for the projector at work to give its lane back
+PATIENCE_S = 30  # for the running projector to end its turn
 
 
 class Command(BaseCommand):
-    help = "Empty the graph and write it anew from the database. Reading and recording go on meanwhile."
+    help = "Empty the graph and write it again from the database. Analysis and recording continue meanwhile."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--store", choices=store_names(), default="rdf")
@@ -33,7 +33,7 @@ class Command(BaseCommand):
                     raise CommandError("Another process is writing to the store. Try again in two minutes.")
                 time.sleep(0.5)
         except StoreUnavailable as error:
-            raise CommandError(f"{error} Nothing was changed that the projector will not mend.") from error
+            raise CommandError(f"{error} The projector completes whatever was changed.") from error
         if store == "rdf":
             installation.base_iri_rebuilt()
         failed = self._project(store, target)
@@ -43,7 +43,7 @@ class Command(BaseCommand):
             raise CommandError(f"{failed} graph updates could not be written; `manage.py check_parity` shows why.")
 
     def _project(self, store: str, target: Any) -> int:
-        """Until nothing is behind but what the store refuses; another projector may do a part of it."""
+        """Project until only refused graph updates are left; their number. Another projector may do a part of it."""
         total = stale(store).count()
         while left := stale(store).filter(attempts=0).count():
             self.stderr.write(f"{total - left} of {total} graph updates written", ending="\r")

@@ -1,4 +1,4 @@
-"""Takes the sample feed and all that came of it away."""
+"""Removes the sample feed and everything that came from it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from knowledge.recording.erasure import remove_samples
 
 
 class Command(BaseCommand):
-    help = "Take the sample feed away, with its posts and all that only they supported, from the record and the graph."
+    help = "Remove the sample feed, its posts and everything that only they supported, from the record and the graph."
 
     def handle(self, *args: Any, **options: Any) -> None:
         removed = remove_samples()

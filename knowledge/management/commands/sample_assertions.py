@@ -1,4 +1,4 @@
-"""Draws assertions from saved news pages for people to judge, and counts what they judged."""
+"""Draws assertions from saved news pages for people to judge, and counts their judgements."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """What was read: the extractions by page name, and how many words their texts have."""
+    """The extractions by page name, and the number of words of their texts."""
 
     extractions: dict[str, Extraction]
     words: int
@@ -92,7 +92,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(row, ensure_ascii=False))
 
     def _compare(self, rows: Sequence[Row], judged: Sequence[Row]) -> None:
-        """Refuses to count a file that is not the judgement of exactly this sample."""
+        """Refuse to count a judged file of another sample."""
         drawn, given = ({_key(row) for row in each} for each in (rows, judged))
         if drawn != given:
             raise CommandError(
@@ -123,7 +123,7 @@ def read_pages(folder: Path, reader: Reader) -> Pages:
 
 
 def assertions(pages: Pages, checkpoint: str, thresholds: dict[str, float]) -> list[Row]:
-    """One row for each quintuple that reaches its threshold, by page and place; they hold no sentence of a page."""
+    """One row for each quintuple that reaches its threshold, by page and place; rows hold no sentence of a page."""
     return [
         {"page": name, **quintuple}
         for name, extraction in sorted(pages.extractions.items())
@@ -140,7 +140,7 @@ def draw(rows: Sequence[Row], count: int, seed: int) -> list[Row]:
 def _reader(checkpoint: str | None, threshold: float | None) -> tuple[Reader, dict[str, float]]:
     try:
         reader = reader_from_settings.load(checkpoint)
-    except reader_from_settings.PartMissing as error:
+    except reader_from_settings.ComponentMissing as error:
         raise CommandError(str(error), returncode=3) from error
     return reader, dict(reader.thresholds) if threshold is None else {"default": threshold}
 

@@ -1,4 +1,4 @@
-"""Sets above which score an assertion counts."""
+"""Sets the thresholds above which assertions are active."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from knowledge.record import thresholds
 
 
 class Command(BaseCommand):
-    help = "Set the threshold, of all relations or of some. Nothing is read again; the graph follows."
+    help = "Set the threshold, of all relations or of some. No post is analysed again; the graph follows."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("value", nargs="*", help="0.6, or member_of=0.7; none: as the checkpoint was calibrated")
@@ -20,14 +20,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, value: list[str], **options: Any) -> None:
         try:
             named = dict(_pair(one) for one in value)
-            # Names alone change only theirs; a bare number is everybody's.
-            wanted = named if thresholds.DEFAULT in named or not named else {**thresholds.in_force(), **named}
-            thresholds.set_in_force(wanted)
+            # Names change only their own thresholds; a bare number is the default of all.
+            wanted = named if thresholds.DEFAULT in named or not named else {**thresholds.active(), **named}
+            thresholds.set_active(wanted)
         except ValueError as error:
             raise CommandError(str(error)) from error
         ring_projectors()
-        in_force = ", ".join(f"{key} {number:g}" for key, number in sorted(thresholds.in_force().items()))
-        self.stdout.write(f"Active: {in_force}.")
+        shown = ", ".join(f"{key} {number:g}" for key, number in sorted(thresholds.active().items()))
+        self.stdout.write(f"Active: {shown}.")
 
 
 def _pair(text: str) -> tuple[str, float]:

@@ -1,4 +1,4 @@
-"""One entity: its names, what is stated about it with the words that say so, its posts, and its neighbours drawn."""
+"""The page of an entity: its names, statements with quotes, posts, pictures, link, and a drawing of its neighbours."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from knowledge.record import current
 from knowledge.record.current import Edge
 from knowledge.recording import splits
 from knowledge.views.access import MERGE, READ, page
-from knowledge.views.entities.links import elsewhere
+from knowledge.views.entities.links import shown_link
 from knowledge.views.entities.merge_split import candidates, merged_into
 from knowledge.views.entities.neighbour_graph import draw
 from knowledge.views.posts.depictions import frames
-from knowledge.views.posts.facts import ShownFact, echoing
+from knowledge.views.posts.facts import ShownFact, repeated_facts_of
 from knowledge.views.posts.highlight import quoted
 
 MOST_SOURCES = 3
-MOST_PLACES = 9  # of one statement; several may be in one post
+MOST_PLACES = 9  # assertions of one statement; several may be in one post
 MOST_STATEMENTS = 300
 MOST_POSTS = 20
 MOST_DRAWN = 24
-# What an assertion is shown by; its rows hold much more, and there are hundreds of them.
+# Only these columns are shown; whole rows are much larger, and there are hundreds of them.
 _PLACES = ("reading__version__post", "head_mention", "tail_mention")
 _PLACES_SHOWN = (
     "statement_id",
@@ -48,7 +48,7 @@ _PLACES_SHOWN = (
 
 @dataclass(frozen=True)
 class SupportingPost:
-    """A post that supports a statement, with its words; without where only an editor's acceptance does."""
+    """A post that supports a statement, with a quote; without one where only an editor's acceptance supports it."""
 
     post: Post
     title: str
@@ -59,14 +59,14 @@ class SupportingPost:
 
 @dataclass
 class EntityStatement:
-    """A statement seen from the entity: the other end, and where it comes from."""
+    """A statement of the entity: its other end, and the posts that support it."""
 
     edge: Edge
     other: Entity
     outward: bool
     sources: list[SupportingPost] = field(default_factory=list)
     agreement: StatementComparison | None = None
-    echo: ShownFact | None = None  # a fact that its reader was shown and that it merely says again
+    repeated_fact: ShownFact | None = None  # a fact that the reader was shown and that the statement only repeats
 
     @property
     def unshown(self) -> int:
@@ -82,33 +82,33 @@ class Group:
 
 @page(READ)
 def entity(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    found = get_object_or_404(Entity.objects.select_related("canonical"), public_id=public_id)
-    if found.canonical:
-        return redirect("entity", found.canonical.public_id, permanent=False)
-    edges = current.statements_of(found)
+    entity = get_object_or_404(Entity.objects.select_related("canonical"), public_id=public_id)
+    if entity.canonical:
+        return redirect("entity", entity.canonical.public_id, permanent=False)
+    edges = current.statements_of(entity)
     shown = edges[:MOST_STATEMENTS]
-    neighbours, total = current.neighbours(found, MOST_DRAWN, edges)
-    members = current.members([found.pk])
+    neighbours, total = current.neighbours(entity, MOST_DRAWN, edges)
+    members = current.members([entity.pk])
     posts, posts_total = _posts(members)
     names = _names(members)
     context = {
-        "entity": found,
-        "names": [(name, language) for name, language in names if name != found.label],
-        "merged": merged_into(found),
-        "candidates": candidates(found, [name for name, _ in names]) if request.user.has_perm(MERGE) else [],
-        "splits": splits.in_force(found),
-        "groups": _groups(found, shown),
+        "entity": entity,
+        "names": [(name, language) for name, language in names if name != entity.label],
+        "merged": merged_into(entity),
+        "candidates": candidates(entity, [name for name, _ in names]) if request.user.has_perm(MERGE) else [],
+        "splits": splits.active(entity),
+        "groups": _groups(entity, shown),
         "unshown": len(edges) - len(shown),
         "statements": len(edges),
-        "drawing": draw(found, neighbours) if neighbours else None,
+        "drawing": draw(entity, neighbours) if neighbours else None,
         "undrawn": total - len(neighbours),
         "neighbours": total,
         "posts": posts,
         "posts_total": posts_total,
-        "types_read": _types_read(members),
-        "elsewhere": elsewhere(found),
+        "extracted_types": _extracted_types(members),
+        "shown_link": shown_link(entity),
         "frames": frames(members),
-        "iri": entity_iri(found.public_id),
+        "iri": entity_iri(entity.public_id),
     }
     return render(request, "entities/detail.html", context)
 
@@ -119,31 +119,32 @@ def _names(members: Iterable[int]) -> list[tuple[str, str]]:
     return list(dict(reversed(list(rows))).items())[::-1]
 
 
-def _types_read(members: Iterable[int]) -> list[tuple[str, int]]:
+def _extracted_types(members: Iterable[int]) -> list[tuple[str, int]]:
     rows = current.mentions().filter(entity__in=members).values_list("type").annotate(n=Count("pk")).order_by("-n")
     return list(rows)
 
 
 def _posts(members: Iterable[int]) -> tuple[list[Post], int]:
     mentioned = current.mentions().filter(entity__in=members).values("reading")
-    found = Post.objects.filter(current_reading__in=mentioned, state=Post.State.LIVE)
-    newest = found.select_related("current_reading__version").order_by("-published_at", "-id")
-    return list(newest[:MOST_POSTS]), found.count()
+    posts = Post.objects.filter(current_reading__in=mentioned, state=Post.State.LIVE)
+    newest = posts.select_related("current_reading__version").order_by("-published_at", "-id")
+    return list(newest[:MOST_POSTS]), posts.count()
 
 
 def _groups(entity: Entity, edges: Sequence[Edge]) -> list[Group]:
-    """The statements by relation and direction, in the order of their best supported one."""
-    sources, known = _sources(edges), agreements(_ends(edge) for edge in edges)
-    echoes = echoing([pk for edge in edges for pk in edge.statements])
+    """The statements by relation and direction; the group with the best supported statement first."""
+    sources, comparisons = _sources(edges), agreements(_ends(edge) for edge in edges)
+    repeated = repeated_facts_of([pk for edge in edges for pk in edge.statements])
     grouped: dict[tuple[str, bool], list[EntityStatement]] = defaultdict(list)
     for edge in edges:
         outward = edge.head.pk == entity.pk or edge.relation in current.SYMMETRIC
         other = edge.tail if edge.head.pk == entity.pk else edge.head
-        said = [source for pk in edge.statements for source in sources.get(pk, [])]
-        echo = next((echoes[pk] for pk in edge.statements if pk in echoes), None)
-        stated = EntityStatement(edge, other, outward, _once_a_post(said), known[_ends(edge)], echo)
-        grouped[edge.relation, outward].append(stated)
-    return [Group(relation, outward, said) for (relation, outward), said in grouped.items()]
+        supporting = [source for pk in edge.statements for source in sources.get(pk, [])]
+        fact = next((repeated[pk] for pk in edge.statements if pk in repeated), None)
+        posts = _supporting_posts(supporting)
+        statement = EntityStatement(edge, other, outward, posts, comparisons[_ends(edge)], fact)
+        grouped[edge.relation, outward].append(statement)
+    return [Group(relation, outward, statements) for (relation, outward), statements in grouped.items()]
 
 
 def _ends(edge: Edge) -> tuple[int, str, int]:
@@ -151,35 +152,36 @@ def _ends(edge: Edge) -> tuple[int, str, int]:
 
 
 def _sources(edges: Sequence[Edge]) -> dict[int, list[Assertion | Review]]:
-    """Of each statement's row: some of the posts that support it, the newest first. A statement may have thousands."""
+    """For each statement some of its assertions and accepting reviews, the newest first; it can have thousands."""
     rows = [pk for edge in edges for pk in edge.statements]
-    found: dict[int, list[Assertion | Review]] = defaultdict(list)
+    sources: dict[int, list[Assertion | Review]] = defaultdict(list)
     newest_first = ("-asserted_at", "-score", "pk")
     place = Window(RowNumber(), partition_by="statement", order_by=newest_first)
     newest = current.assertions().filter(statement__in=rows).annotate(place=place).filter(place__lte=MOST_PLACES)
     asserted = Assertion.objects.filter(pk__in=[row.pk for row in newest.only("pk")])
     for row in asserted.select_related(*_PLACES).only(*_PLACES_SHOWN).order_by(*newest_first):
-        found[row.statement_id].append(row)
+        sources[row.statement_id].append(row)
     reviews = [pk for edge in edges for pk in edge.reviews]
     for review in Review.objects.filter(pk__in=reviews).select_related("post__current_version") if reviews else ():
-        found[review.statement_id].append(review)
-    return found
+        sources[review.statement_id].append(review)
+    return sources
 
 
-def _once_a_post(said: Iterable[Assertion | Review]) -> list[SupportingPost]:
-    """The first of each post, as far as they are shown."""
-    once: dict[int, Assertion | Review] = {}
-    for one in said:
-        once.setdefault(one.post_id if isinstance(one, Review) else one.reading.version.post_id, one)
-    return [_upheld(one) if isinstance(one, Review) else _quoting(one) for one in list(once.values())[:MOST_SOURCES]]
+def _supporting_posts(sources: Iterable[Assertion | Review]) -> list[SupportingPost]:
+    """The first source of each post, up to the number that is shown."""
+    by_post: dict[int, Assertion | Review] = {}
+    for one in sources:
+        by_post.setdefault(one.post_id if isinstance(one, Review) else one.reading.version.post_id, one)
+    shown = list(by_post.values())[:MOST_SOURCES]
+    return [_accepted(one) if isinstance(one, Review) else _quoted(one) for one in shown]
 
 
-def _quoting(row: Assertion) -> SupportingPost:
+def _quoted(row: Assertion) -> SupportingPost:
     version = row.reading.version
     ends = [(m.start, m.end) for m in (row.head_mention, row.tail_mention)]
     return SupportingPost(version.post, version.title, quoted(version.text, ends), row.head_mention_id, row.score)
 
 
-def _upheld(review: Review) -> SupportingPost:
+def _accepted(review: Review) -> SupportingPost:
     version = review.post.current_version
     return SupportingPost(review.post, version.title if version else review.post.link, None, None, None)

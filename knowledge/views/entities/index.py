@@ -1,4 +1,4 @@
-"""The list of entities: those that live posts mention, by name and type."""
+"""The list of the entities that live posts mention, searched by name and filtered by type."""
 
 from __future__ import annotations
 
@@ -48,58 +48,61 @@ class EntityListItem:
 def entities(request: HttpRequest) -> HttpResponse:
     form = EntityFilters(request.GET)
     form.is_valid()
-    wanted = {name: value for name, value in getattr(form, "cleaned_data", {}).items() if value}
-    shown = pagination.page(filtered(**wanted), KEY, request.GET, SIZE)
-    context = {"form": form, "rows": rows(shown.rows), "page": shown, "filtered": bool(wanted)}
+    filters = {name: value for name, value in getattr(form, "cleaned_data", {}).items() if value}
+    shown = pagination.page(filtered(**filters), KEY, request.GET, SIZE)
+    context = {"form": form, "rows": rows(shown.rows), "page": shown, "filtered": bool(filters)}
     return render(request, "entities/index.html", context)
 
 
 def filtered(q: str = "", type: str = "") -> QuerySet[Entity]:
-    found = current.entities()
+    entities = current.entities()
     if type in ENTITY_TYPES:
-        found = found.filter(type=type)
+        entities = entities.filter(type=type)
     elif not type and not q:
-        # Thousands of dates and figures would stand before the first name.
-        found = found.exclude(type__in=UNNAMED)
+        # Thousands of dates and numbers would precede the first name.
+        entities = entities.exclude(type__in=UNNAMED)
     sought = q.replace("\0", " ")
     if words := name_key(sought).split():
-        alike = Entity.objects.filter(name_index.spelt(sought)).values(now=Coalesce("canonical_id", "pk"))
-        found = found.filter(_with_words(words) | Q(pk__in=alike))
-    return found
+        spelling_variants = Entity.objects.filter(name_index.spelt(sought)).values(now=Coalesce("canonical_id", "pk"))
+        entities = entities.filter(_with_words(words) | Q(pk__in=spelling_variants))
+    return entities
 
 
 def _with_words(words: list[str]) -> Q:
-    """Every word stands in a name. Not correlated: the names are gone through once a word, however many entities."""
-    holds = Q()
+    """Match entities with every word in some name. Not correlated: names are searched once for each word."""
+    condition = Q()
     for word in words:
         named = EntityName.objects.filter(key__contains=word)
-        holds &= Q(pk__in=named.values(now=Coalesce("entity__canonical_id", "entity_id")))
-    return holds
+        condition &= Q(pk__in=named.values(now=Coalesce("entity__canonical_id", "entity_id")))
+    return condition
 
 
-def rows(found: list[Entity]) -> list[EntityListItem]:
-    """With names, posts and statements counted over the entities merged into each; a fixed number of queries."""
-    stands_for = current.members(entity.pk for entity in found)
+def rows(entities: list[Entity]) -> list[EntityListItem]:
+    """Add names and counts, including those of merged entities, in a fixed number of queries."""
+    survivors = current.members(entity.pk for entity in entities)
     names: dict[int, list[str]] = defaultdict(list)
-    for entity, name in EntityName.objects.filter(entity__in=stands_for).values_list("entity", "name").order_by("pk"):
-        names[stands_for[entity]].append(name)
+    for entity, name in EntityName.objects.filter(entity__in=survivors).values_list("entity", "name").order_by("pk"):
+        names[survivors[entity]].append(name)
     now = Coalesce("entity__canonical_id", "entity_id")
     posts = dict(
         current.mentions()
-        .filter(entity__in=stands_for)
+        .filter(entity__in=survivors)
         .values_list(now)
         .annotate(n=Count("reading__version__post", distinct=True))
         .order_by()
     )
     statements: dict[int, set[tuple[int, str, int]]] = defaultdict(set)
-    touching = current.with_ends(Statement.objects.filter(Q(head__in=stands_for) | Q(tail__in=stands_for)))
-    said = {pk: triple for pk, *triple in touching.values_list("pk", "head_now", "relation", "tail_now")}
-    for pk in current.supported_among(said):
-        head, relation, tail = said[pk]
+    touching = current.with_ends(Statement.objects.filter(Q(head__in=survivors) | Q(tail__in=survivors)))
+    triples = {pk: triple for pk, *triple in touching.values_list("pk", "head_now", "relation", "tail_now")}
+    for pk in current.supported_among(triples):
+        head, relation, tail = triples[pk]
         for end in (head, tail):
             statements[end].add((head, relation, tail))
-    return [EntityListItem(e, _others(names[e.pk], e.label), posts.get(e.pk, 0), len(statements[e.pk])) for e in found]
+    return [
+        EntityListItem(e, _other_names(names[e.pk], e.label), posts.get(e.pk, 0), len(statements[e.pk]))
+        for e in entities
+    ]
 
 
-def _others(names: list[str], label: str) -> list[str]:
+def _other_names(names: list[str], label: str) -> list[str]:
     return [name for name in dict.fromkeys(names) if name != label]

@@ -1,7 +1,7 @@
-"""An entity's neighbours as places in a drawing: what it leads to on the right, what leads to it on the left.
+"""The drawing of an entity's neighbours: tails of its statements on the right, heads on the left.
 
-Every neighbour has a row of its own and carries the relation in its own box, so that no label can overlap another.
-Lengths are in the drawing's own units.
+Every neighbour has its own row, and its box contains the relation, so that labels cannot overlap. Lengths are in the
+user units of the drawing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CENTRE_WIDTH = 160
 GAP = 64  # between the centre and the boxes of a side
 MARGIN = 6
 PADDING = 12
-NAME_SIGN, RELATION_SIGN = 7.4, 6.2  # about the width of one sign at the two sizes of text
+NAME_CHARACTER, RELATION_CHARACTER = 7.4, 6.2  # approximate width of a character at the two text sizes
 MOST_LINES = 3
 
 
@@ -31,7 +31,7 @@ class Centre:
     width: float
     height: float
     lines: tuple[tuple[float, str], ...]
-    """Each line's baseline and words."""
+    """The baseline and the text of each line."""
 
     @property
     def text_x(self) -> float:
@@ -40,7 +40,7 @@ class Centre:
 
 @dataclass(frozen=True)
 class Box:
-    """A neighbour: its rectangle, its two lines of text, and the curve that joins it to the centre."""
+    """A neighbour: its rectangle, its two lines of text, and the curve that connects it with the centre."""
 
     entity: Entity
     x: float
@@ -51,7 +51,7 @@ class Box:
     relation: str
     path: str
     arrow: str
-    """Where the curve has its head: `end` at the neighbour, `start` at the centre, or empty where it has none."""
+    """The end of the curve with the arrowhead: `end` at the neighbour, `start` at the centre, or empty for none."""
     full: str
 
     @property
@@ -74,8 +74,8 @@ class Drawing:
 
 
 def draw(entity: Entity, neighbours: Sequence[Neighbour]) -> Drawing:
-    """Each neighbour stands where its best supported statement points; symmetric ones even the sides out."""
-    left, right = _sides(entity, [replace(other, edges=_surest_first(other)) for other in neighbours])
+    """Place each neighbour by the direction of its best supported statement; symmetric ones balance the two sides."""
+    left, right = _sides(entity, [replace(other, edges=_best_supported_first(other)) for other in neighbours])
     height = max(len(left), len(right), 2) * ROW + 2.0 * MARGIN
     centre = _centre(entity, height, x=BOX_WIDTH + GAP + 1.0 if left else 1.5)
     boxes = [
@@ -100,7 +100,7 @@ def _sides(entity: Entity, neighbours: Sequence[Neighbour]) -> tuple[list[Neighb
 
 def _centre(entity: Entity, height: float, x: float) -> Centre:
     words = _wrapped(entity.label)
-    # Tall enough for the arrows of a full side to stand apart.
+    # Tall enough that the arrows of a full side do not overlap.
     box_height = max(24.0 + 18 * len(words), min(height - 2 * MARGIN, height * 0.45))
     y = (height - box_height) / 2
     first = height / 2 - 9 * (len(words) - 1) + 5
@@ -113,7 +113,7 @@ def _box(entity: Entity, other: Neighbour, row_top: float, centre: Centre, outwa
     near = x if outward else x + BOX_WIDTH
     far = centre.x + centre.width if outward else centre.x
     middle, centre_middle = y + BOX_HEIGHT / 2, centre.y + centre.height / 2
-    # The curves leave the centre in the order of the rows, so that none crosses another.
+    # The curves leave the centre in the order of the rows, so that they do not cross.
     leaves = centre_middle + (middle - centre_middle) / max(centre_middle, 1) * (centre.height / 2 - 10)
     half = (near + far) / 2
     edge = other.edges[0]
@@ -125,16 +125,16 @@ def _box(entity: Entity, other: Neighbour, row_top: float, centre: Centre, outwa
         y=y,
         text_x=x + PADDING if outward else x + BOX_WIDTH - PADDING,
         anchor="start" if outward else "end",
-        name=_cut(other.entity.label, width / NAME_SIGN),
-        relation=_cut(_label(edge), width / RELATION_SIGN - len(more)) + more,
+        name=_cut(other.entity.label, width / NAME_CHARACTER),
+        relation=_cut(_label(edge), width / RELATION_CHARACTER - len(more)) + more,
         path=f"M{far:.1f} {leaves:.1f} C{half:.1f} {leaves:.1f} {half:.1f} {middle:.1f} {near:.1f} {middle:.1f}",
         arrow="" if _symmetric(edge) else "end" if edge.head.pk == entity.pk else "start",
         full="; ".join(f"{e.head.label} – {_label(e)} – {e.tail.label}" for e in other.edges),
     )
 
 
-def _surest_first(other: Neighbour) -> tuple[Edge, ...]:
-    """What a person has accepted, and nothing else supports, is as sure as can be."""
+def _best_supported_first(other: Neighbour) -> tuple[Edge, ...]:
+    """By support, then confidence; a statement that only a review supports has confidence 1."""
     return tuple(sorted(other.edges, key=lambda edge: (-edge.posts, -(1.0 if edge.score is None else edge.score))))
 
 
@@ -147,13 +147,13 @@ def _label(edge: Edge) -> str:
     return relation_names.label(edge.relation)
 
 
-def _cut(text: str, signs: float) -> str:
-    most = max(3, int(signs))
+def _cut(text: str, characters: float) -> str:
+    most = max(3, int(characters))
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
 def _wrapped(text: str) -> list[str]:
-    most = int((CENTRE_WIDTH - 2 * PADDING) / NAME_SIGN)
+    most = int((CENTRE_WIDTH - 2 * PADDING) / NAME_CHARACTER)
     lines: list[str] = []
     for word in text.split():
         if lines and len(lines[-1]) + 1 + len(word) <= most:

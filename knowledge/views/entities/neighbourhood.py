@@ -1,4 +1,4 @@
-"""An entity's neighbourhood: a graph that grows where one clicks, as a table too, and the ways to another entity."""
+"""The neighbourhood of an entity: a graph that grows by clicks, the same as a table, and paths to another entity."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from knowledge.record import current, paths
 from knowledge.record.current import Edge
 from knowledge.views.access import READ, page
 
-MOST_AT_ONCE = 60  # neighbours that one click brings
+MOST_AT_ONCE = 60  # neighbours that one click adds
 MOST_NODES = 500  # in one drawing
 MOST_CHOICES = 10
 LONGEST_NAME = 600
@@ -27,29 +27,29 @@ Graph = dict[str, list[dict[str, Any]]]
 
 @page(READ)
 def neighbourhood(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    """The entity's neighbours; with `to`, a name or the address of a page, the ways there as well."""
+    """The entity's neighbours; with `to`, a name or a page address, the shortest paths to that entity as well."""
     entity = get_object_or_404(Entity.objects.select_related("canonical"), public_id=public_id)
     if entity.canonical:
         return redirect("neighbourhood", entity.canonical.public_id, permanent=False)
     near, total = _near(entity)
-    wanted = request.GET.get("to", "").replace("\0", " ").strip()[:LONGEST_NAME]
-    choices = _named(wanted) if wanted else []
+    target = request.GET.get("to", "").replace("\0", " ").strip()[:LONGEST_NAME]
+    choices = _referenced(target) if target else []
     other = choices[0] if len(choices) == 1 else None
-    found = paths.between(entity, other) if other else None
-    ways = [_way(entity, path) for path in found.paths] if found else []
-    drawn = [*near, *(edge for path in found.paths for edge in path)] if found else near
+    shortest = paths.between(entity, other) if other else None
+    steps = [_steps(entity, path) for path in shortest.paths] if shortest else []
+    drawn = [*near, *(edge for path in shortest.paths for edge in path)] if shortest else near
     context = {
         "entity": entity,
         "edges": near,
         "total": total,
         "graph": graph_of([entity], drawn),
-        "paths": [[_key(edge) for edge in path] for path in found.paths] if found else [],
+        "paths": [[_key(edge) for edge in path] for path in shortest.paths] if shortest else [],
         "more": [str(entity.public_id)] if total > MOST_AT_ONCE else [],
-        "to": wanted,
+        "to": target,
         "other": other,
         "choices": choices if len(choices) > 1 else [],
-        "ways": ways,
-        "whole": found.whole if found else True,
+        "ways": steps,
+        "whole": shortest.whole if shortest else True,
         "longest": paths.LONGEST,
         "most_nodes": MOST_NODES,
         "most_at_once": MOST_AT_ONCE,
@@ -59,23 +59,23 @@ def neighbourhood(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 @page(READ)
 def neighbours(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    """What a click on an entity brings, as JSON: itself, its best supported neighbours, and the statements between."""
+    """What a click on an entity adds, as JSON: the entity, its best supported neighbours, and their statements."""
     entity = get_object_or_404(Entity.objects.select_related("canonical"), public_id=public_id)
     entity = entity.canonical or entity
     near, total = _near(entity)
-    found = graph_of([entity], near)
+    graph = graph_of([entity], near)
     more = max(0, total - MOST_AT_ONCE)
-    return JsonResponse({**found, "expanded": str(entity.public_id), "more": more})
+    return JsonResponse({**graph, "expanded": str(entity.public_id), "more": more})
 
 
 def _near(entity: Entity) -> tuple[list[Edge], int]:
-    """The statements with the best supported neighbours, and how many neighbours there are in all."""
-    found, total = current.neighbours(entity, MOST_AT_ONCE)
-    return [edge for other in found for edge in other.edges], total
+    """The statements with the best supported neighbours, and the total number of neighbours."""
+    nearest, total = current.neighbours(entity, MOST_AT_ONCE)
+    return [edge for other in nearest for edge in other.edges], total
 
 
 def graph_of(alone: Iterable[Entity], edges: Sequence[Edge]) -> Graph:
-    """Entities and statements as the page's script draws them, each once."""
+    """Entities and statements in the form that the script of the page draws, each once."""
     entities = {one.pk: one for edge in edges for one in (edge.head, edge.tail)} | {one.pk: one for one in alone}
     return {
         "nodes": [
@@ -107,27 +107,27 @@ def _key(edge: Edge) -> str:
     return f"{edge.head.public_id}|{edge.relation}|{edge.tail.public_id}"
 
 
-def _way(start: Entity, path: paths.Path) -> list[dict[str, Any]]:
-    """A path's statements in the order in which one walks them, with whom each leads to."""
+def _steps(start: Entity, path: paths.Path) -> list[dict[str, Any]]:
+    """The statements of a path in order, with the entity that each leads to."""
     steps, here = [], start
     for edge in path:
-        there = edge.tail if edge.head.pk == here.pk else edge.head
-        steps.append({"edge": edge, "to": there, "along": edge.head.pk == here.pk})
-        here = there
+        following = edge.tail if edge.head.pk == here.pk else edge.head
+        steps.append({"edge": edge, "to": following, "along": edge.head.pk == here.pk})
+        here = following
     return steps
 
 
-def _named(wanted: str) -> list[Entity]:
-    """Those that the words name: by the address of a page, else by a whole name, in any of its spellings."""
-    for part in wanted.replace("?", "/").split("/"):
+def _referenced(target: str) -> list[Entity]:
+    """The entities that `target` means: by page address, otherwise by whole name, in any of its spellings."""
+    for part in target.replace("?", "/").split("/"):
         try:
             row = Entity.objects.select_related("canonical").filter(public_id=uuid.UUID(part)).first()
         except ValueError:
             continue
         return [row.canonical or row] if row else []
     rows = (
-        Entity.objects.filter(name_index.spelt(wanted)).select_related("canonical").order_by("pk")[: MOST_CHOICES * 2]
+        Entity.objects.filter(name_index.spelt(target)).select_related("canonical").order_by("pk")[: MOST_CHOICES * 2]
     )
-    standing = {one.pk: one for one in (row.canonical or row for row in rows)}
-    known = set(current.entities().filter(pk__in=list(standing)).values_list("pk", flat=True))
-    return [one for pk, one in standing.items() if pk in known][:MOST_CHOICES]
+    survivors = {one.pk: one for one in (row.canonical or row for row in rows)}
+    present = set(current.entities().filter(pk__in=list(survivors)).values_list("pk", flat=True))
+    return [one for pk, one in survivors.items() if pk in present][:MOST_CHOICES]

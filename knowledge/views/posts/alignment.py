@@ -1,7 +1,7 @@
-"""What a statement's words and the regions that they looked at most have to do with each other, side by side.
+"""Statements side by side with the two regions that their words attended to most.
 
-As MEGA's Fig. 5 shows it: on one side head, relation and tail as they stand in the text, on the other the two regions
-and how the scene graph says they stand. Made from the matrices of words by regions that a reading keeps.
+Modelled on Fig. 5 of MEGA: head, relation and tail of the text on one side, the two regions and their relation in the
+scene graph on the other. Computed from the matrices of words by regions that are stored with a reading.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MOST = 12
 
 @dataclass(frozen=True)
 class AttendedRegion:
-    """A region that words looked at most: its key on the page, what it is, and the share that it got."""
+    """The most attended region of some words: its key on the page, its name, and its share of the attention."""
 
     key: str
     label: str
@@ -26,7 +26,7 @@ class AttendedRegion:
 
 @dataclass(frozen=True)
 class Pairing:
-    """One statement beside its two regions; `scene`: what the scene graph says of them, "" where nothing."""
+    """One statement beside its two regions; `scene`: their relation in the scene graph, "" where there is none."""
 
     head: str
     tail: str
@@ -41,25 +41,27 @@ def pairings(
     grids: Sequence[Grid],
     scene: Mapping[tuple[str, str], str],
 ) -> list[Pairing]:
-    """`scene`: the surest relation of two regions, by their keys. A statement whose words are in no matrix is left
-    out."""
-    found: list[Pairing] = []
-    for one in quintuples:
-        if not one.places or len(found) == MOST:
+    """Pair statements with regions. Statements whose words are in no matrix are left out.
+
+    `scene`: the relation with the highest confidence between two regions, by their keys.
+    """
+    pairs: list[Pairing] = []
+    for quintuple in quintuples:
+        if not quintuple.places or len(pairs) == MOST:
             continue
-        assertion = one.places[0].assertion
+        assertion = quintuple.places[0].assertion
         ends = [(mention.start, mention.end) for mention in (assertion.head_mention, assertion.tail_mention)]
-        first, second = (_most(grids, *span) for span in ends)
+        first, second = (_most_attended(grids, *span) for span in ends)
         if first is None or second is None:
             continue
         same = (first.key, first.label) == (second.key, second.label)
-        said = "the same region" if same else scene.get((first.key, second.key), "")
-        found.append(Pairing(one.head.words, one.tail.words, one.relation, first, second, said))
-    return found
+        relation = "the same region" if same else scene.get((first.key, second.key), "")
+        pairs.append(Pairing(quintuple.head.words, quintuple.tail.words, quintuple.relation, first, second, relation))
+    return pairs
 
 
-def _most(grids: Sequence[Grid], start: int, end: int) -> AttendedRegion | None:
-    """The region that the words of this span looked at most, in the mean over them."""
+def _most_attended(grids: Sequence[Grid], start: int, end: int) -> AttendedRegion | None:
+    """The region with the highest mean attention of the words of this span."""
     for grid in grids:
         rows = [row for (a, b), row in zip(grid.spans, grid.weights, strict=True) if a < end and b > start]
         if rows and grid.columns:

@@ -1,6 +1,6 @@
-"""What a reader's words looked at in a picture, as drawings: a matrix of words by regions, a heat map over the patches.
+"""Drawings of a reader's attention: a matrix of words by regions, and a heat map over the patches of a picture.
 
-As EEGA's Fig. 7 and FocalMRE's Fig. 4 show theirs. Pure functions of what is kept with a reading.
+Modelled on Fig. 7 of EEGA and Fig. 4 of FocalMRE. Pure functions of the weights that are stored with a reading.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ MOST_WORDS = 40
 
 @dataclass(frozen=True)
 class Grid:
-    """What words looked at: `weights[i][j]` of word i, which stands at `spans[i]` of the text, on region j, of which
-    `columns` has the key on the page ("" where it is not drawn) and what it is called."""
+    """Attention weights: `weights[i][j]` of word i, at `spans[i]` of the text, on region j.
+
+    `columns`: each region's key on the page ("" where it is not drawn) and its name.
+    """
 
     spans: Sequence[Sequence[int]]
     weights: Sequence[Sequence[float]]
@@ -25,15 +27,15 @@ class Grid:
 
 @dataclass(frozen=True)
 class AttentionCell:
-    """One weight: its shade (0 to LEVELS) and the number in words."""
+    """One weight: its shade (0 to LEVELS) and its value as text."""
 
     level: int
-    says: str
+    text: str
 
 
 @dataclass(frozen=True)
 class AttentionMatrix:
-    """Rows are words, columns regions by their key on the page and what they are."""
+    """Rows are words; columns are regions, with their key on the page and their name."""
 
     columns: tuple[tuple[str, str], ...]
     rows: tuple[tuple[str, tuple[AttentionCell, ...]], ...]
@@ -50,7 +52,7 @@ class Patch:
 
 @dataclass(frozen=True)
 class Heat:
-    """What one word looked at; all patches together, in the picture's pixels."""
+    """The attention of one word over all patches, in the picture's pixels."""
 
     word: str
     patches: tuple[Patch, ...]
@@ -63,12 +65,12 @@ def matrix(grid: Grid, text: str) -> AttentionMatrix:
     return AttentionMatrix(grid.columns, tuple(zip(words, cells, strict=True))[:MOST_WORDS])
 
 
-def heats(grid: Mapping[str, Any], text: str, width: int, height: int, wanted: Sequence[tuple[int, int]]) -> list[Heat]:
-    """Of a stored grid of kind "patch", for the words that overlap one of the `wanted` spans; each span once."""
+def heats(grid: Mapping[str, Any], text: str, width: int, height: int, spans: Sequence[tuple[int, int]]) -> list[Heat]:
+    """Heat maps of a stored grid of kind "patch", one for each of `spans` that overlaps words of the grid."""
     if grid["kind"] != "patch" or not grid["wide"]:
         return []
-    found: list[Heat] = []
-    for start, end in wanted:
+    maps: list[Heat] = []
+    for start, end in spans:
         rows = [
             weights
             for (a, b), weights in zip(grid["spans"], grid["weights"], strict=False)
@@ -77,8 +79,8 @@ def heats(grid: Mapping[str, Any], text: str, width: int, height: int, wanted: S
         if rows:
             mean = [sum(column) / len(rows) for column in zip(*rows, strict=False)]
             patches = _patches(mean, grid["wide"], width, height)
-            found.append(Heat(" ".join(text[start:end].split()), patches))
-    return found
+            maps.append(Heat(" ".join(text[start:end].split()), patches))
+    return maps
 
 
 def _cell(weight: float, most: float) -> AttentionCell:

@@ -1,4 +1,4 @@
-"""Who is shown where: in a post's pictures, on an entity's page as the pictures of it; and editors' verdicts."""
+"""Depictions: in the pictures of a post, on the page of an entity, and editors' verdicts on them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ MOST_FRAMES = 12
 
 @dataclass(frozen=True)
 class ShownDepiction:
-    """Somebody in a picture of the post: the region's key on the page and the mention's anchor."""
+    """A depiction in a picture of the post: the region's key on the page and the mention's anchor."""
 
-    judged: ReviewedDepiction
+    reviewed: ReviewedDepiction
     key: str
     label: str
     mention: int
@@ -35,9 +35,9 @@ class ShownDepiction:
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture that shows the entity, with the part in shares of a hundred, for drawing over any size of it."""
+    """A picture that shows the entity, with the region in per cent of its size, for drawing at any scale."""
 
-    judged: ReviewedDepiction
+    reviewed: ReviewedDepiction
     post: Post
     image: PostImage
     x: float
@@ -47,56 +47,59 @@ class Frame:
 
 
 def add_depicted(post: Post, pictures: Sequence[ShownPicture]) -> None:
-    """Gives each picture whom it shows, each once in a region by the surest of its mentions (a verdict is on all of
-    them), and apart from these whom it might show. A region that is in no list any more is drawn."""
-    told = set[tuple[int, str, int]]()
+    """Add to each picture its depictions: active or reviewed ones, and apart from these those below the threshold.
+
+    An entity is listed once a region, by its mention with the highest confidence; a verdict holds for all of them. A
+    region that a later detector no longer finds is added to the picture.
+    """
+    listed = set[tuple[int, str, int]]()
     for one in depictions.of_posts([post.pk]).get(post.pk, []):
         row = one.depiction
         shown = picture_of({"picture": row.picture, "image": row.image}, pictures)
         if shown is not None and shown.image.width:
             region = region_of(shown, {"box": row.box, "class": row.label, "score": row.score})
-            if (this := (shown.image.pk, region.key, one.entity.pk)) not in told:
-                told.add(this)
-                of_its_kind = shown.depicted if one.counts or one.review else shown.perhaps
-                of_its_kind.append(ShownDepiction(one, region.key, region.name, row.mention_id))
+            if (this := (shown.image.pk, region.key, one.entity.pk)) not in listed:
+                listed.add(this)
+                group = shown.depicted if one.counts or one.review else shown.possibly_depicted
+                group.append(ShownDepiction(one, region.key, region.name, row.mention_id))
 
 
 def frames(members: Iterable[int]) -> list[Frame]:
-    """The pictures that show an entity, or what was merged into it; the newest posts first, each picture once."""
-    found = depictions.of_entities(list(members))
-    posts = {one.depiction.reading.version.post_id: one.depiction.reading.version.post for one in found}
+    """The pictures that show an entity or one merged into it; the newest posts first, each picture once."""
+    shown = depictions.of_entities(list(members))
+    posts = {one.depiction.reading.version.post_id: one.depiction.reading.version.post for one in shown}
     images = PostImage.objects.filter(post__in=posts).exclude(sha256="").order_by("position", "pk")
-    kept: dict[int, list[PostImage]] = {pk: [] for pk in posts}
+    by_post: dict[int, list[PostImage]] = {pk: [] for pk in posts}
     for each in images:
-        kept[each.post_id].append(each)
-    made: dict[int, Frame] = {}
-    for one in found:
+        by_post[each.post_id].append(each)
+    frames: dict[int, Frame] = {}
+    for one in shown:
         row, post = one.depiction, one.depiction.reading.version.post
-        there = kept[post.pk]
+        pictures = by_post[post.pk]
         if row.picture:
-            chosen = [image for image in there if image.sha256 == row.picture][:1]
+            chosen = [image for image in pictures if image.sha256 == row.picture][:1]
         else:
-            chosen = there[row.image : row.image + 1]
-        if chosen and chosen[0].pk not in made and len(made) < MOST_FRAMES:
+            chosen = pictures[row.image : row.image + 1]
+        if chosen and chosen[0].pk not in frames and len(frames) < MOST_FRAMES:
             image = chosen[0]
-            made[image.pk] = Frame(one, post, image, *(round(100 * side, 2) for side in row.box))
-    return list(made.values())
+            frames[image.pk] = Frame(one, post, image, *(round(100 * side, 2) for side in row.box))
+    return list(frames.values())
 
 
 @page(REVIEW)
 @require_POST
 def judge(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    """An editor's verdict on who is shown in a part of a post's picture, or the end of one."""
-    found = get_object_or_404(Post, public_id=public_id, state=Post.State.LIVE)
-    rows = Depiction.objects.filter(reading__version__post=found)
+    """Record or undo an editor's verdict on a depiction."""
+    post = get_object_or_404(Post, public_id=public_id, state=Post.State.LIVE)
+    rows = Depiction.objects.filter(reading__version__post=post)
     row = get_object_or_404(rows, public_id=_uuid(request.POST.get("depiction", "")))
     verdict = request.POST.get("verdict", "")
     try:
-        said = _apply(row, verdict, request)
+        message = _apply(row, verdict, request)
     except ValueError as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, said)
+        messages.success(request, message)
         ring_projectors()
     return redirect(f"{reverse('post', args=[public_id])}#d-{row.public_id}")
 

@@ -1,4 +1,4 @@
-"""One post: its words with the mentions marked, its picture, what it states and where, and an editor's verdicts."""
+"""The page of a post: its text with the mentions marked, pictures, statements, and editors' verdicts."""
 
 from __future__ import annotations
 
@@ -29,49 +29,49 @@ PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 
 @page(READ)
 def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    found = get_object_or_404(_with_parts(), public_id=public_id)
-    if found.state == Post.State.ERASED:
-        return render(request, "posts/erased.html", {"post": found}, status=410)
-    # What was read, not what was fetched last: an edit's statements take over when it has been read.
-    version = found.current_reading.version if found.current_reading else found.current_version
-    mentions = _mentions(found.current_reading)
-    quintuples = quintuples_of(found, version)
-    pictures = images.shown_pictures(found)
-    every = [*quintuples.counted, *quintuples.rejected, *quintuples.unsure]
-    depictions.add_depicted(found, pictures)
+    post = get_object_or_404(_with_parts(), public_id=public_id)
+    if post.state == Post.State.ERASED:
+        return render(request, "posts/erased.html", {"post": post}, status=410)
+    # The analysed version, not the last fetched one: an edit's statements are shown once it has been analysed.
+    version = post.current_reading.version if post.current_reading else post.current_version
+    mentions = _mentions(post.current_reading)
+    quintuples = quintuples_of(post, version)
+    pictures = images.shown_pictures(post)
+    every = [*quintuples.active, *quintuples.rejected, *quintuples.below_threshold]
+    depictions.add_depicted(post, pictures)
     images.join(every, pictures)
-    images.add_heats(found, version, mentions, pictures)
-    grids = images.grids_of(found, pictures)
+    images.add_heats(post, version, mentions, pictures)
+    grids = images.grids_of(post, pictures)
     facts.join(every)
     context = {
-        "post": found,
+        "post": post,
         "version": version,
-        "progress": progress_of(found),
-        "missing": missing_sentences(found.current_reading.missing) if found.current_reading else [],
-        "unfetched": _unfetched(found, version),
+        "progress": progress_of(post),
+        "missing": missing_sentences(post.current_reading.missing) if post.current_reading else [],
+        "unfetched": _unfetched(post, version),
         "pictures": pictures,
         "matrices": [attention.matrix(grid, version.text) for grid in grids] if version else [],
         "pairings": images.pairings(every, pictures, grids),
-        "facts": facts.shown_facts(found.current_reading),
-        "sightings": list(found.sightings.all()),
-        "history": list(found.versions.prefetch_related("readings__checkpoint").defer("text").order_by("-ordinal")),
+        "facts": facts.shown_facts(post.current_reading),
+        "sightings": list(post.sightings.all()),
+        "history": list(post.versions.prefetch_related("readings__checkpoint").defer("text").order_by("-ordinal")),
         "quintuples": quintuples,
         "types": _types(mentions),
-        "reprints": _reprints(found, version),
+        "duplicates": _duplicates(post, version),
         **_text(version, mentions),
     }
     return render(request, "posts/detail.html", context)
 
 
 def _with_parts() -> QuerySet[Post]:
-    in_force = Review.objects.filter(withdrawn_at__isnull=True).select_related(
+    active = Review.objects.filter(withdrawn_at__isnull=True).select_related(
         "by", "statement__head__canonical", "statement__tail__canonical"
     )
     return Post.objects.select_related("current_version", "current_reading__version").prefetch_related(
         Prefetch("images", PostImage.objects.order_by("position", "id")),
         Prefetch("sightings", Sighting.objects.select_related("feed").order_by("first_seen", "id")),
         Prefetch("current_version__readings", Reading.objects.select_related("checkpoint").order_by("id")),
-        Prefetch("reviews", in_force),
+        Prefetch("reviews", active),
     )
 
 
@@ -106,43 +106,43 @@ def _span(mention: Mention) -> highlight.MarkedMention:
     )
 
 
-def _unfetched(found: Post, version: PostVersion | None) -> str:
-    """What went wrong when its page was visited last, where that is not the post's own state."""
-    if version is None or found.state != Post.State.LIVE:
+def _unfetched(post: Post, version: PostVersion | None) -> str:
+    """The error of the last fetch of the article page, unless the state of the post already shows it."""
+    if version is None or post.state != Post.State.LIVE:
         return ""
-    said = (
+    source = (
         "This is the text of the feed item: the article page could not be fetched." if version.source == "feed" else ""
     )
-    return f"{said} {f'Last fetch of the article page: {found.error}' if found.error else ''}".strip()
+    return f"{source} {f'Last fetch of the article page: {post.error}' if post.error else ''}".strip()
 
 
 def _types(mentions: list[Mention]) -> list[tuple[str, str, int]]:
-    """The legend: each type that was read here, its label and how often."""
+    """The legend: each type extracted here, its label and its number of mentions."""
     counts = {key: sum(mention.type == key for mention in mentions) for key in ENTITY_TYPES}
     return [(key, ENTITY_TYPES[key].plural, count) for key, count in counts.items() if count]
 
 
-def _reprints(found: Post, version: PostVersion | None) -> list[Post]:
+def _duplicates(post: Post, version: PostVersion | None) -> list[Post]:
     """Posts of other publishers whose current text is the same."""
     if version is None or not version.text_hash:
         return []
-    same = Post.objects.filter(current_version__text_hash=version.text_hash, state=Post.State.LIVE).exclude(pk=found.pk)
+    same = Post.objects.filter(current_version__text_hash=version.text_hash, state=Post.State.LIVE).exclude(pk=post.pk)
     return list(same.select_related("current_version").order_by("published_at")[:20])
 
 
 @page(REVIEW)
 @require_POST
 def review(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    """An editor's verdict on one statement of the post, or the end of one."""
-    found = get_object_or_404(Post, public_id=public_id, state=Post.State.LIVE)
+    """Record or undo an editor's verdict on one statement of the post."""
+    post = get_object_or_404(Post, public_id=public_id, state=Post.State.LIVE)
     statement = get_object_or_404(Statement, public_id=_uuid(request.POST.get("statement", "")))
     verdict = request.POST.get("verdict", "")
     try:
-        said = _apply(found, statement, verdict, request)
+        message = _apply(post, statement, verdict, request)
     except ValueError as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, said)
+        messages.success(request, message)
         ring_projectors()
     return redirect(f"{reverse('post', args=[public_id])}#s-{statement.public_id}")
 
@@ -154,16 +154,16 @@ def _uuid(text: str) -> uuid.UUID:
         raise Http404("This statement does not exist.") from error
 
 
-def _apply(found: Post, statement: Statement, verdict: str, request: HttpRequest) -> str:
+def _apply(post: Post, statement: Statement, verdict: str, request: HttpRequest) -> str:
     if verdict == "withdraw":
-        in_force = Review.objects.filter(post=found, statement=statement, withdrawn_at__isnull=True).first()
-        if in_force is None:
+        active = Review.objects.filter(post=post, statement=statement, withdrawn_at__isnull=True).first()
+        if active is None:
             raise ValueError("There is no verdict to undo: somebody else may have undone it.")
-        reviews.withdraw_review(in_force, request.user)
+        reviews.withdraw_review(active, request.user)
         return "The verdict was undone. The confidence decides again."
     if verdict not in Review.Verdict.values:
         raise ValueError("A verdict is accept, reject or withdraw.")
-    reviews.review(found, statement, Review.Verdict(verdict), request.user)
+    reviews.review(post, statement, Review.Verdict(verdict), request.user)
     if verdict == Review.Verdict.ACCEPT:
         return "Accepted: the statement is in the graph as long as the post contains these words."
     return "Rejected: this post no longer supports the statement."
@@ -172,9 +172,9 @@ def _apply(found: Post, statement: Statement, verdict: str, request: HttpRequest
 @page(RETRY)
 @require_POST
 def read_again(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    """Makes the failed readings of the post due now."""
-    found = get_object_or_404(Post, public_id=public_id)
-    if count := reading_requests.retry(Reading.objects.filter(version__post=found)):
+    """Make the failed readings of the post due now."""
+    post = get_object_or_404(Post, public_id=public_id)
+    if count := reading_requests.retry(Reading.objects.filter(version__post=post)):
         audit_log.note(request.user, "read again", str(public_id), None, count)
         ring("read")
         messages.success(request, "The post is queued and will be analysed again.")
@@ -185,7 +185,7 @@ def read_again(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 @page(READ)
 def picture(request: HttpRequest, public_id: uuid.UUID, picture_id: int, small: bool = False) -> HttpResponseBase:
-    """Our own copy of a post's picture, or the thumbnail, to whoever may see the post."""
+    """Serve the stored copy of a picture, or its thumbnail, to those who may see the post."""
     image = get_object_or_404(PostImage, pk=picture_id, post__public_id=public_id)
     erased = image.post.state == Post.State.ERASED
     file = image.thumbnail or image.file if small else image.file

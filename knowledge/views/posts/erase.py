@@ -1,4 +1,4 @@
-"""Erasing a post: what goes is named first, and the second step does it."""
+"""Erase a post in two steps: the first page lists what will be deleted, the second deletes it."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ LONGEST_REASON = 500
 
 @page(ERASE)
 def erase(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    found = get_object_or_404(Post.objects.select_related("current_version"), public_id=public_id)
-    if found.state == Post.State.ERASED:
+    post = get_object_or_404(Post.objects.select_related("current_version"), public_id=public_id)
+    if post.state == Post.State.ERASED:
         return redirect("post", public_id)
     if request.method != "POST":
-        return render(request, "posts/erase.html", {"post": found, "goes": _what_goes(found)})
+        return render(request, "posts/erase.html", {"post": post, "deleted": _deleted(post)})
     reason = " ".join(clean(request.POST.get("reason", "")).split())[:LONGEST_REASON]
-    erasure.erase(found, request.user, reason)
+    erasure.erase(post, request.user, reason)
     ring_projectors()
     messages.success(request, "The post was erased. The graph is updated within seconds.")
     return redirect("post", public_id)
 
 
-def _what_goes(post: Post) -> list[tuple[int, str]]:
-    read = Mention.objects.filter(reading__version__post=post)
-    said = Assertion.objects.filter(reading__version__post=post)
+def _deleted(post: Post) -> list[tuple[int, str]]:
+    mentions = Mention.objects.filter(reading__version__post=post)
+    assertions = Assertion.objects.filter(reading__version__post=post)
     return [
         (post.versions.count(), "post versions"),
         (post.images.count(), "pictures"),
-        (read.count(), "mentions"),
-        (said.count(), "assertions"),
+        (mentions.count(), "mentions"),
+        (assertions.count(), "assertions"),
         (Review.objects.filter(post=post).count(), "verdicts"),
     ]

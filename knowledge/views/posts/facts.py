@@ -1,4 +1,4 @@
-"""What a post's reader was shown beside the post, and which statements merely say the same again."""
+"""Facts that were shown to the reader of a post, and the statements that only repeat one of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST = 60
 
 @dataclass(frozen=True, slots=True)
 class ShownFact:
-    """A fact in words."""
+    """A fact as text."""
 
     subject: str
     property: str
@@ -25,31 +25,31 @@ class ShownFact:
 
 
 def shown_facts(reading: Reading | None) -> list[ShownFact]:
-    """Those that the reading was shown, in their order."""
+    """The facts that were shown to the reader, in their order."""
     rows = reading.results.get("facts", []) if reading else []
     return [_fact(row) for row in rows[:MOST]]
 
 
 def join(quintuples: Iterable[Quintuple]) -> None:
-    """Gives each statement the facts that it echoes."""
+    """Add to each statement the facts that it repeats."""
     chosen = list(quintuples)
     places = [place.assertion.pk for quintuple in chosen for place in quintuple.places]
-    found: dict[int, list[ShownFact]] = defaultdict(list)
-    for assertion, row in _echoes(assertion__in=places):
-        found[assertion].append(_fact(row))
+    repeated: dict[int, list[ShownFact]] = defaultdict(list)
+    for assertion, row in _repeated(assertion__in=places):
+        repeated[assertion].append(_fact(row))
     for quintuple in chosen:
-        said = [fact for place in quintuple.places for fact in found[place.assertion.pk]]
-        quintuple.echoes = list(dict.fromkeys(said))
+        facts = [fact for place in quintuple.places for fact in repeated[place.assertion.pk]]
+        quintuple.repeated_facts = list(dict.fromkeys(facts))
 
 
-def echoing(statements: Collection[int]) -> dict[int, ShownFact]:
-    """Of these statements those that a post's current reading says with the fact before its eyes, with that fact."""
+def repeated_facts_of(statements: Collection[int]) -> dict[int, ShownFact]:
+    """The fact that each of these statements repeats, where the reader of a current reading was shown that fact."""
     rows = Evidence.objects.filter(kind=Evidence.Kind.FACT, assertion__statement__in=statements)
     current = rows.filter(assertion__reading__current_of__isnull=False)
     return {pk: _fact(row) for pk, row in current.order_by("pk").values_list("assertion__statement", "reference")}
 
 
-def _echoes(**which: Any) -> Iterable[tuple[int, dict[str, Any]]]:
+def _repeated(**which: Any) -> Iterable[tuple[int, dict[str, Any]]]:
     rows = Evidence.objects.filter(kind=Evidence.Kind.FACT, **which).order_by("pk")
     return rows.values_list("assertion", "reference")
 

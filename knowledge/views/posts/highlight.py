@@ -20,7 +20,7 @@ _BREAK = re.compile(r"\n\s*\n")
 
 @dataclass(frozen=True, slots=True)
 class MarkedMention:
-    """A mention to mark: where it stands, what it is called on the page, and where it leads."""
+    """A mention to mark: its offsets, its anchor and label on the page, and the address that it links to."""
 
     id: int
     start: int
@@ -31,8 +31,8 @@ class MarkedMention:
 
 
 @dataclass(frozen=True, slots=True)
-class TextPiece:
-    """A stretch of text under the same mentions, the shortest first."""
+class TextSegment:
+    """A segment of text that the same mentions cover, the shortest first."""
 
     text: str
     spans: tuple[MarkedMention, ...]
@@ -40,7 +40,7 @@ class TextPiece:
     ending: bool
 
 
-def pieces(text: str, start: int, end: int, spans: Sequence[MarkedMention]) -> Iterator[TextPiece]:
+def segments(text: str, start: int, end: int, spans: Sequence[MarkedMention]) -> Iterator[TextSegment]:
     """`text[start:end]` cut wherever a mention begins or ends; mentions may nest and cross."""
     waiting = sorted((s for s in spans if s.start < end and s.end > start), key=lambda s: s.start, reverse=True)
     cuts = sorted({start, end, *(c for s in waiting for c in (s.start, s.end) if start < c < end)})
@@ -51,42 +51,44 @@ def pieces(text: str, start: int, end: int, spans: Sequence[MarkedMention]) -> I
             open_here.append(waiting.pop())
         over = tuple(sorted(open_here, key=_shortest))
         starting = tuple(s for s in over if max(s.start, start) == left)
-        yield TextPiece(text[left:right], over, starting, bool(over) and over[0].end == right)
+        yield TextSegment(text[left:right], over, starting, bool(over) and over[0].end == right)
 
 
 def paragraphs(text: str, title_end: int) -> list[tuple[int, int]]:
     """The body's paragraphs, as offsets in `text`."""
-    found, start = [], title_end
+    parts, start = [], title_end
     for gap in _BREAK.finditer(text, title_end):
-        found.append((start, gap.start()))
+        parts.append((start, gap.start()))
         start = gap.end()
-    found.append((start, len(text)))
-    return [(a, b) for a, b in found if text[a:b].strip()]
+    parts.append((start, len(text)))
+    return [(a, b) for a, b in parts if text[a:b].strip()]
 
 
 def marked_parts(text: str, parts: Iterable[tuple[int, int]], spans: Sequence[MarkedMention]) -> list[SafeString]:
     """`marked` for each of a text's parts, in order."""
     ordered = sorted(spans, key=lambda s: s.start)
     starts, longest = [s.start for s in ordered], max((s.end - s.start for s in ordered), default=0)
-    found = []
+    html = []
     for start, end in parts:
         first, last = bisect_left(starts, start - longest), bisect_left(starts, end)
-        found.append(marked(text, start, end, ordered[first:last]))
-    return found
+        html.append(marked(text, start, end, ordered[first:last]))
+    return html
 
 
 def marked(text: str, start: int, end: int, spans: Sequence[MarkedMention]) -> SafeString:
     """`text[start:end]` as HTML: each mention a link with the id `m<id>`, isolated from the direction around it."""
-    return format_html_join("", "{}", ((_html(piece),) for piece in pieces(text, start, end, spans)))
+    return format_html_join("", "{}", ((_html(segment),) for segment in segments(text, start, end, spans)))
 
 
 def quoted(text: str, ends: Iterable[tuple[int, int]]) -> SafeString:
-    """The words around `ends` (head and tail of an assertion), each marked; the middle is left out where it is long
-    or goes over into another paragraph."""
-    kept = sorted(ends)
-    first, last = kept[0], max(kept, key=lambda span: span[1])
+    """The words around `ends` (head and tail of an assertion), each marked.
+
+    The middle is left out where it is long or crosses into another paragraph.
+    """
+    spans = sorted(ends)
+    first, last = spans[0], max(spans, key=lambda span: span[1])
     apart = last[1] - first[0] > QUOTE_LIMIT or "\n" in text[first[1] : last[0]]
-    quotes = [_quote(text, [first]), _quote(text, [last])] if apart else [_quote(text, kept)]
+    quotes = [_quote(text, [first]), _quote(text, [last])] if apart else [_quote(text, spans)]
     before = "… " if quotes[0].cut_before else ""
     after = " …" if quotes[-1].cut_after else ""
     return format_html("{}{}{}", before, format_html_join(" … ", "{}", ((quote.html,) for quote in quotes)), after)
@@ -107,15 +109,15 @@ def _quote(text: str, ends: Sequence[tuple[int, int]]) -> _Quote:
         "",
         "{}",
         (
-            (format_html("<mark><bdi>{}</bdi></mark>", piece.text) if piece.spans else piece.text,)
-            for piece in pieces(text, left, right, spans)
+            (format_html("<mark><bdi>{}</bdi></mark>", segment.text) if segment.spans else segment.text,)
+            for segment in segments(text, left, right, spans)
         ),
     )
     return _Quote(body, left > 0 and text[left - 1] != "\n", right < len(text) and text[right] != "\n")
 
 
 def _outward(text: str, at: int, step: int) -> int:
-    """From `at` to a word's edge about QUOTE_MARGIN code points away, and not into another paragraph."""
+    """The edge of a word about QUOTE_MARGIN code points from `at`, within the same paragraph."""
     edge = max(0, at - QUOTE_MARGIN) if step < 0 else min(len(text), at + QUOTE_MARGIN)
     if step < 0:
         line = text.rfind("\n", edge, at)
@@ -134,23 +136,23 @@ def _shortest(span: MarkedMention) -> tuple[int, int, int]:
     return (span.end - span.start, span.start, span.id)
 
 
-def _html(piece: TextPiece) -> SafeString:
-    if not piece.spans:
-        return escape(piece.text)
-    inner, first = piece.spans[0], piece.spans[0] in piece.starting
-    anchors = format_html_join("", '<span id="m{}"></span>', ((s.id,) for s in piece.starting if s is not inner))
+def _html(segment: TextSegment) -> SafeString:
+    if not segment.spans:
+        return escape(segment.text)
+    inner, first = segment.spans[0], segment.spans[0] in segment.starting
+    anchors = format_html_join("", '<span id="m{}"></span>', ((s.id,) for s in segment.starting if s is not inner))
     return format_html(
         '{}<bdi><a class="mention t-{}{}"{}{} data-m="{}" href="{}" title="{}">{}</a></bdi>',
         anchors,
         inner.type,
-        " ends" if piece.ending else "",
+        " ends" if segment.ending else "",
         format_html(' id="m{}"', inner.id) if first else "",
-        # The later parts of a mention that another one cuts are no stops of their own for the keyboard.
+        # Where another mention cuts this one, only its first part is a tab stop.
         "" if first else mark_safe(' tabindex="-1"'),
-        " ".join(str(s.id) for s in piece.spans),
+        " ".join(str(s.id) for s in segment.spans),
         inner.address,
-        "; ".join(f"{_type_label(s.type)}: {s.label}" for s in piece.spans),
-        piece.text,
+        "; ".join(f"{_type_label(s.type)}: {s.label}" for s in segment.spans),
+        segment.text,
     )
 
 

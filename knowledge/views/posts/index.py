@@ -1,4 +1,4 @@
-"""The list of posts, searched and filtered, with what was found in each."""
+"""The list of posts, searched and filtered, with the numbers of mentions and statements of each."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ KEY = pagination.Key(fields=("published_at", "id"), descending=True, parse=(_mom
 
 
 class PostFilters(forms.Form):
-    """What the list is narrowed to. A value that is not offered gets a sentence, and narrows nothing."""
+    """The filters of the list. An invalid value shows an error and filters nothing."""
 
     q = forms.CharField(required=False, max_length=search.LONGEST_QUERY, label="Search")
     feed = forms.ModelChoiceField(Feed.objects.order_by("title", "url"), required=False, empty_label="Any feed")
@@ -100,58 +100,58 @@ class PostListItem:
 def posts(request: HttpRequest) -> HttpResponse:
     form = PostFilters(request.GET)
     form.is_valid()
-    wanted = {name: value for name, value in getattr(form, "cleaned_data", {}).items() if value}
-    found = filtered(wanted)
-    shown = pagination.page(with_parts(found), KEY, request.GET)
+    filters = {name: value for name, value in getattr(form, "cleaned_data", {}).items() if value}
+    matching = filtered(filters)
+    shown = pagination.page(with_parts(matching), KEY, request.GET)
     context = {
         "form": form,
-        "rows": rows(shown.rows, wanted.get("q", "")),
+        "rows": rows(shown.rows, filters.get("q", "")),
         "page": shown,
-        "count": found[: MOST_COUNTED + 1].count(),
+        "count": matching[: MOST_COUNTED + 1].count(),
         "most": MOST_COUNTED,
-        "filtered": bool(wanted),
+        "filtered": bool(filters),
         "unread": not Deployment.objects.filter(active=True).exists(),
-        "narrowed": bool(wanted.keys() - {"q"}),
+        "narrowed": bool(filters.keys() - {"q"}),
         "feeds": Feed.objects.exists() if not shown.rows else True,
         "waiting": not shown.rows and Post.objects.filter(current_version__isnull=True).exists(),
     }
     return render(request, "posts/index.html", context)
 
 
-def filtered(wanted: dict[str, Any]) -> QuerySet[Post]:
-    """The posts that `wanted` (the form's cleaned values, empty ones left out) asks for."""
-    found = search.search(str(wanted.get("q", "")))
-    state = str(wanted.get("state", ""))
-    found = _in_state(found, state)
-    if feed := wanted.get("feed"):
-        found = found.filter(Exists(Sighting.objects.filter(post=OuterRef("pk"), feed=feed)))
-    if publisher := wanted.get("publisher"):
-        found = found.filter(publisher=publisher)
-    if entity_type := wanted.get("type"):
+def filtered(filters: dict[str, Any]) -> QuerySet[Post]:
+    """The posts that match `filters`: the cleaned values of the form, without empty ones."""
+    posts = search.search(str(filters.get("q", "")))
+    state = str(filters.get("state", ""))
+    posts = _in_state(posts, state)
+    if feed := filters.get("feed"):
+        posts = posts.filter(Exists(Sighting.objects.filter(post=OuterRef("pk"), feed=feed)))
+    if publisher := filters.get("publisher"):
+        posts = posts.filter(publisher=publisher)
+    if entity_type := filters.get("type"):
         mentions = Mention.objects.filter(reading=OuterRef("current_reading"), type=entity_type)
-        found = found.filter(Exists(mentions))
-    if relation := wanted.get("relation"):
+        posts = posts.filter(Exists(mentions))
+    if relation := filters.get("relation"):
         asserted = current.assertions().filter(reading=OuterRef("current_reading"), relation=relation)
         accepted = current.accepting().filter(post=OuterRef("pk"), statement__relation=relation)
-        found = found.filter(Exists(asserted) | Exists(accepted))
-    if since := wanted.get("since"):
-        found = found.filter(published_at__gte=datetime.combine(since, time(), UTC))
-    if until := wanted.get("until"):
-        found = found.filter(published_at__lt=datetime.combine(until, time(), UTC) + timedelta(days=1))
-    return found
+        posts = posts.filter(Exists(asserted) | Exists(accepted))
+    if since := filters.get("since"):
+        posts = posts.filter(published_at__gte=datetime.combine(since, time(), UTC))
+    if until := filters.get("until"):
+        posts = posts.filter(published_at__lt=datetime.combine(until, time(), UTC) + timedelta(days=1))
+    return posts
 
 
-def _in_state(found: QuerySet[Post], state: str) -> QuerySet[Post]:
+def _in_state(posts: QuerySet[Post], state: str) -> QuerySet[Post]:
     if state == "all":
-        return found.exclude(state=Post.State.ERASED)
+        return posts.exclude(state=Post.State.ERASED)
     if state == "withdrawn":
-        return found.filter(state=Post.State.WITHDRAWN)
-    found = found.filter(state=Post.State.LIVE)
+        return posts.filter(state=Post.State.WITHDRAWN)
+    posts = posts.filter(state=Post.State.LIVE)
     if state in ("declined", "failed"):
-        return found.filter(_newest_reading(state))
+        return posts.filter(_newest_reading(state))
     if state == "waiting":
-        return found.exclude(_newest_reading(*_SETTLED))
-    return found
+        return posts.exclude(_newest_reading(*_SETTLED))
+    return posts
 
 
 _SETTLED = (Reading.Stage.DONE, Reading.Stage.DECLINED, Reading.Stage.FAILED)
@@ -164,33 +164,33 @@ def _newest_reading(*stages: str) -> Exists:
     return Exists(readings)
 
 
-def with_parts(found: QuerySet[Post]) -> QuerySet[Post]:
-    """With what a row of the list shows, in a fixed number of queries."""
-    return found.select_related("current_version", "current_reading").prefetch_related(
+def with_parts(posts: QuerySet[Post]) -> QuerySet[Post]:
+    """Prefetch everything that a row of the list shows, in a fixed number of queries."""
+    return posts.select_related("current_version", "current_reading").prefetch_related(
         Prefetch("images", PostImage.objects.exclude(file="").order_by("position", "id")),
         Prefetch("sightings", Sighting.objects.select_related("feed").defer("text").order_by("id")),
         Prefetch("current_version__readings", Reading.objects.select_related("checkpoint").defer("results")),
     )
 
 
-def rows(found: list[Post], query: str) -> list[PostListItem]:
-    """`found` (from `with_parts`) with the counts of what each says."""
-    readings = [post.current_reading_id for post in found if post.current_reading_id]
+def rows(posts: list[Post], query: str) -> list[PostListItem]:
+    """Posts (from `with_parts`) with the numbers of their mentions and statements."""
+    readings = [post.current_reading_id for post in posts if post.current_reading_id]
     mentions = dict(
         Mention.objects.filter(reading__in=readings).values_list("reading").annotate(n=Count("pk")).order_by()
     )
-    said: dict[int, dict[int, str]] = {}
+    statements: dict[int, dict[int, str]] = {}
     asserted = current.assertions().filter(reading__in=readings).order_by()
-    accepted = current.accepting().filter(post__in=found).order_by()
+    accepted = current.accepting().filter(post__in=posts).order_by()
     for reading, statement, relation in (
         *asserted.values_list("reading", "statement", "relation"),
         *accepted.values_list("post__current_reading", "statement", "statement__relation"),
     ):
-        said.setdefault(reading, {})[statement] = relation
-    return [_row(post, query, mentions, said.get(post.current_reading_id or 0, {})) for post in found]
+        statements.setdefault(reading, {})[statement] = relation
+    return [_row(post, query, mentions, statements.get(post.current_reading_id or 0, {})) for post in posts]
 
 
-def _row(post: Post, query: str, mentions: dict[int, int], said: dict[int, str]) -> PostListItem:
+def _row(post: Post, query: str, mentions: dict[int, int], statements: dict[int, str]) -> PostListItem:
     version = post.current_version
     sightings = list(post.sightings.all())
     title = version.title if version else next((s.title for s in sightings if s.title), "")
@@ -202,13 +202,13 @@ def _row(post: Post, query: str, mentions: dict[int, int], said: dict[int, str])
         progress=progress_of(post),
         image=images[0] if images else None,
         mentions=mentions.get(post.current_reading_id or 0, 0),
-        statements=len(said),
-        relations=sorted(set(said.values())),
+        statements=len(statements),
+        relations=sorted(set(statements.values())),
     )
 
 
 def excerpt(body: str, query: str) -> SafeString:
-    """The body's beginning; the place where the first searched word stands, marked, where there is one."""
+    """The beginning of the body, or the part around the first match, with the matches marked."""
     sought = [name_key(term.words) for term in search.terms(query) if not term.excluded]
     beginnings = tuple(words.split(" ")[0] for words in sought if words)
     hits = [m.span() for m in _WORD.finditer(body) if name_key(m.group()).startswith(beginnings)] if beginnings else []

@@ -1,4 +1,4 @@
-"""How far a post has come, in words that say what happens next."""
+"""The progress of a post: fetched, queued, analysed or failed, as a label and a sentence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MISSING = {
 
 @dataclass(frozen=True)
 class PostProgress:
-    """`code` colours the label; `detail` is a sentence, empty where the label says all."""
+    """`code` sets the colour of the label; `detail` is a sentence, empty where the label is enough."""
 
     code: str
     label: str
@@ -28,7 +28,7 @@ class PostProgress:
 
 
 def progress_of(post: Post) -> PostProgress:
-    """Of a post whose current version's readings, with their checkpoints, have been fetched with it."""
+    """The progress of a post; the readings of its current version and their checkpoints must have been prefetched."""
     if post.state == Post.State.WITHDRAWN:
         return PostProgress("withdrawn", "Withdrawn", post.state_reason or "The article page no longer exists.")
     if post.state == Post.State.ERASED:

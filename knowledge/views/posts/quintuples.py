@@ -1,4 +1,4 @@
-"""What a post states: its assertions grouped to statements, an editor's verdicts, and where each stands."""
+"""The statements of a post: its assertions grouped by statement, their places, and editors' verdicts."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from knowledge.record import current, thresholds
 from knowledge.recording import reviews
 from knowledge.views.posts.highlight import quoted
 
-CHANGED = 0.01  # a difference of scores that is shown
+CHANGED = 0.01  # the smallest difference of scores that is shown
 
 
 @dataclass(frozen=True)
 class End:
-    """A head or tail as it stands in the post: the words, the type as read, and the entity that stands for it now."""
+    """A head or tail in the post: its words, the extracted type, and its present entity."""
 
     words: str
     type: str
@@ -28,7 +28,7 @@ class End:
 
 @dataclass(frozen=True)
 class ShownAssertion:
-    """Where a post says it. `head` and `tail` are ids of mentions, which the text carries as anchors."""
+    """One place of a statement. `head` and `tail` are ids of mentions, which are anchors in the text."""
 
     assertion: Assertion
     head: int
@@ -38,28 +38,28 @@ class ShownAssertion:
 
 @dataclass
 class Quintuple:
-    """One statement of a post. `score` is the best place's; None where only an accepting review supports it."""
+    """One statement of a post. `score`: of its best assertion; None where only an accepting review supports it."""
 
     statement: Statement
     head: End
     tail: End
     relation: str
     score: float | None
-    counts: bool
+    active: bool
     review: Review | None = None
     places: list[ShownAssertion] = field(default_factory=list)
     quote: SafeString | None = None
-    """The judged words, where no reading says where they stand."""
+    """The reviewed words, where no reading has their place."""
     regions: list[Any] = field(default_factory=list)
-    """The regions of pictures on which it rests, the weightiest first."""
+    """The picture regions that are its evidence, the highest weight first."""
     without_image: float | None = None
     threshold: float = 0.0
-    echoes: list[Any] = field(default_factory=list)
-    """The facts that the reader was shown and that it merely says again."""
+    repeated_facts: list[Any] = field(default_factory=list)
+    """The facts that the reader was shown and that it only repeats."""
 
     @property
     def picture(self) -> str:
-        """What the picture did to it: "only" (it does not count without), "raised", "lowered"; "" for nothing."""
+        """The effect of the picture: "only" (inactive without it), "raised", "lowered"; "" for none."""
         if self.score is None or self.without_image is None or abs(self.score - self.without_image) < CHANGED:
             return ""
         if self.without_image < self.threshold <= self.score:
@@ -69,33 +69,36 @@ class Quintuple:
 
 @dataclass
 class Quintuples:
-    counted: list[Quintuple] = field(default_factory=list)
+    active: list[Quintuple] = field(default_factory=list)
     rejected: list[Quintuple] = field(default_factory=list)
-    unsure: list[Quintuple] = field(default_factory=list)
+    below_threshold: list[Quintuple] = field(default_factory=list)
     lost: list[Review] = field(default_factory=list)
 
 
 def quintuples_of(post: Post, version: PostVersion | None) -> Quintuples:
-    """Of a post whose reviews in force have been fetched with it; each list has the surest first."""
-    in_force = {_triple_of(given.statement): given for given in post.reviews.all()}
-    found = {triple: _read(rows, version) for triple, rows in _by_triple(post).items()} if version else {}
+    """The statements of a post, by state; each list starts with the highest confidence.
+
+    The active reviews of the post must have been prefetched.
+    """
+    verdicts = {_triple_of(review.statement): review for review in post.reviews.all()}
+    found = {triple: _extracted(rows, version) for triple, rows in _by_triple(post).items()} if version else {}
     if any(quintuple.without_image is not None for quintuple in found.values()):
-        limits = thresholds.in_force()
+        limits = thresholds.active()
         for quintuple in found.values():
             quintuple.threshold = limits.get(quintuple.relation, limits[thresholds.DEFAULT])
-    for triple, given in in_force.items():
+    for triple, review in verdicts.items():
         if triple in found:
-            found[triple].review = given
-        elif given.verdict == Review.Verdict.ACCEPT and not given.lost and version:
-            found[triple] = _reviewed(given, version)
-    result = Quintuples(lost=[given for triple, given in in_force.items() if given.lost and triple not in found])
+            found[triple].review = review
+        elif review.verdict == Review.Verdict.ACCEPT and not review.lost and version:
+            found[triple] = _reviewed(review, version)
+    result = Quintuples(lost=[review for triple, review in verdicts.items() if review.lost and triple not in found])
     for quintuple in sorted(found.values(), key=lambda q: -(1.0 if q.score is None else q.score)):
         if quintuple.review and quintuple.review.verdict == Review.Verdict.REJECT:
             result.rejected.append(quintuple)
-        elif quintuple.counts or (quintuple.review and not quintuple.review.lost):
-            result.counted.append(quintuple)
+        elif quintuple.active or (quintuple.review and not quintuple.review.lost):
+            result.active.append(quintuple)
         else:
-            result.unsure.append(quintuple)
+            result.below_threshold.append(quintuple)
     return result
 
 
@@ -103,20 +106,20 @@ Triple = tuple[int, str, int]
 
 
 def _by_triple(post: Post) -> dict[Triple, list[Any]]:
-    """The current reading's assertions by what they say now; a statement whose ends have become one is left out."""
+    """The current reading's assertions by their present triple; those whose ends were merged into one are left out."""
     rows = Assertion.objects.filter(reading=post.current_reading_id).select_related(
         "statement", "head_mention__entity__canonical", "tail_mention__entity__canonical"
     )
-    counting = set(current.assertions().filter(reading=post.current_reading_id).values_list("pk", flat=True))
+    active = set(current.assertions().filter(reading=post.current_reading_id).values_list("pk", flat=True))
     by_triple: dict[Triple, list[Any]] = defaultdict(list)
     for row in current.with_ends(rows, "statement__").order_by("-score", "pk"):
         if row.head_now != row.tail_now:
-            row.counting = row.pk in counting
+            row.active = row.pk in active
             by_triple[row.head_now, row.relation, row.tail_now].append(row)
     return by_triple
 
 
-def _read(rows: list[Any], version: PostVersion) -> Quintuple:
+def _extracted(rows: list[Any], version: PostVersion) -> Quintuple:
     best = rows[0]
     return Quintuple(
         statement=best.statement,
@@ -124,7 +127,7 @@ def _read(rows: list[Any], version: PostVersion) -> Quintuple:
         tail=_end(best.tail_mention, version),
         relation=best.relation,
         score=best.score,
-        counts=any(row.counting for row in rows),
+        active=any(row.active for row in rows),
         places=[_place(row, version) for row in rows],
         without_image=best.score_without_image,
     )
@@ -140,25 +143,25 @@ def _place(row: Any, version: PostVersion) -> ShownAssertion:
     return ShownAssertion(row, row.head_mention_id, row.tail_mention_id, quoted(version.text, ends))
 
 
-def _reviewed(given: Review, version: PostVersion) -> Quintuple:
-    """A statement that no reading finds any more, and that an acceptance upholds: its words are still there."""
-    said, statement = given.quintuple, given.statement
+def _reviewed(review: Review, version: PostVersion) -> Quintuple:
+    """A statement that no reading extracts any more but an acceptance supports: the text still contains its words."""
+    accepted, statement = review.quintuple, review.statement
     head, tail = (end.canonical or end for end in (statement.head, statement.tail))
     return Quintuple(
         statement=statement,
-        head=End(said["head"], said["head_type"], head),
-        tail=End(said["tail"], said["tail_type"], tail),
+        head=End(accepted["head"], accepted["head_type"], head),
+        tail=End(accepted["tail"], accepted["tail_type"], tail),
         relation=statement.relation,
         score=None,
-        counts=True,
-        review=given,
-        quote=_judged_words(given, version),
+        active=True,
+        review=review,
+        quote=_reviewed_words(review, version),
     )
 
 
-def _judged_words(given: Review, version: PostVersion) -> SafeString | None:
-    starts = {end: reviews.find(version.text, quote) for end, quote in given.quotes.items()}
-    ends = [(at, at + len(given.quotes[end]["exact"])) for end, at in starts.items() if at is not None]
+def _reviewed_words(review: Review, version: PostVersion) -> SafeString | None:
+    starts = {end: reviews.find(version.text, quote) for end, quote in review.quotes.items()}
+    ends = [(at, at + len(review.quotes[end]["exact"])) for end, at in starts.items() if at is not None]
     return quoted(version.text, ends) if len(ends) == 2 else None
 
 

@@ -1,4 +1,4 @@
-"""The Cypher page: a query with parameters, and its answer as table, graph, CSV or JSON."""
+"""The Cypher page: a query with parameters, and its result as a table, graph, CSV or JSON."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PROPERTIES = "id name names key same_as title url publisher language published p
 
 
 class NoCypherAnswer(Exception):
-    """The message is a sentence for whoever asked."""
+    """The query has no answer; the message is a sentence for the user."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -37,22 +37,22 @@ class NoCypherAnswer(Exception):
 
 @page(ASK_CYPHER)
 def cypher(request: HttpRequest) -> HttpResponse:
-    """GET shows the form, with `query`, `saved` or `example` in it and nothing run; POST answers."""
+    """GET shows the form filled from `query`, `saved` or `example` without running it; POST runs the query."""
     if request.method != "POST":
-        return _form(request, *_beginning(request))
-    query, given, wanted = (request.POST.get(name, "") for name in ("query", "parameters", "format"))
+        return _form(request, *_initial(request))
+    query, parameters, form = (request.POST.get(name, "") for name in ("query", "parameters", "format"))
     try:
-        answer = _answer(query, given)
+        answer = _answer(query, parameters)
     except NoCypherAnswer as error:
-        if wanted in ("csv", "json"):
+        if form in ("csv", "json"):
             return HttpResponse(str(error), status=error.status, content_type="text/plain; charset=utf-8")
-        return _form(request, query, given, error=str(error), status=error.status)
-    if wanted == "csv":
+        return _form(request, query, parameters, error=str(error), status=error.status)
+    if form == "csv":
         return _download(answer.as_csv(), "text/csv; charset=utf-8", "csv", answer.truncated)
-    if wanted == "json":
+    if form == "json":
         body = json.dumps(answer.as_json(), ensure_ascii=False)
         return _download(body, "application/json", "json", answer.truncated)
-    return _form(request, query, given, answer=answer)
+    return _form(request, query, parameters, answer=answer)
 
 
 def _download(body: str, media_type: str, ending: str, truncated: bool) -> HttpResponse:
@@ -63,9 +63,9 @@ def _download(body: str, media_type: str, ending: str, truncated: bool) -> HttpR
     return response
 
 
-def _beginning(request: HttpRequest) -> tuple[str, str]:
-    if kept := saved_queries.chosen(request, SavedQuery.Language.CYPHER):
-        return kept.text, _shown_parameters(kept.parameters)
+def _initial(request: HttpRequest) -> tuple[str, str]:
+    if saved := saved_queries.chosen(request, SavedQuery.Language.CYPHER):
+        return saved.text, _shown_parameters(saved.parameters)
     if query := request.GET.get("query"):
         return query[: cypher_guard.LONGEST], request.GET.get("parameters", "")[: cypher_guard.LONGEST]
     examples = {example.key: example for example in EXAMPLES}
@@ -77,12 +77,12 @@ def _shown_parameters(parameters: dict[str, Any]) -> str:
     return json.dumps(parameters, ensure_ascii=False) if parameters else ""
 
 
-def _answer(query: str, given: str) -> Any:
+def _answer(query: str, parameters: str) -> Any:
     from knowledge.graphs.neo4j import queries as console
 
     try:
-        parameters = cypher_guard.parameters(given)
-        return console.query(query, parameters, settings.CYPHER_SECONDS, MOST_ROWS)
+        values = cypher_guard.parameters(parameters)
+        return console.query(query, values, settings.CYPHER_SECONDS, MOST_ROWS)
     except sparql_guard.QueryRefused as error:
         raise NoCypherAnswer(str(error), 400) from error
     except console.CypherFailed as error:
@@ -104,7 +104,7 @@ def _form(
         "answer": _shown(answer) if answer else None,
         "graph": graph if graph and graph["nodes"] else None,
         "error": error,
-        "there": bool(settings.NEO4J_URL),
+        "configured": bool(settings.NEO4J_URL),
         "examples": [(example, _shown_parameters(filled(example))) for example in EXAMPLES],
         "saved": saved_queries.seen_by(request, SavedQuery.Language.CYPHER),
         "chosen": saved_queries.chosen(request, SavedQuery.Language.CYPHER),
@@ -117,14 +117,14 @@ def _form(
         "labels": LABELS,
     }
     response = render(request, "queries/cypher.html", context, status=status)
-    # The editor makes its styles while it runs, and marks them with this; browsers that edit text set some themselves.
+    # The editor creates styles at run time and marks them with the nonce; some browsers set styles on edited text.
     styles = {"style_src": f"'self' 'nonce-{nonce}'", "style_src_attr": "'unsafe-inline'"}
     response.headers["Content-Security-Policy"] = policy(**styles)
     return response
 
 
 def _words() -> list[dict[str, str]]:
-    """What the editor completes."""
+    """The words that the editor completes."""
     keywords = "MATCH OPTIONAL WHERE RETURN WITH UNWIND CALL YIELD ORDER BY LIMIT SKIP DISTINCT AND OR NOT IN AS UNION"
     words = [{"label": word, "type": "keyword"} for word in keywords.split()]
     words += [{"label": label, "type": "class"} for label in ("Entity", "Post", *LABELS)]

@@ -1,4 +1,4 @@
-"""Queries to begin with on the Cypher page, with the names of entities that are in the record."""
+"""Example queries of the Cypher page, with the names of entities in the record as parameters."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from knowledge.record import current
 
 @dataclass(frozen=True)
 class CypherExample:
-    """`wants`: which parameters are filled with names of the record: `name`, `one`, `other`."""
+    """`parameters`: those that are filled with names from the record: `name`, `one`, `other`."""
 
     key: str
     title: str
     text: str
-    wants: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
 
 
 EXAMPLES = (
@@ -105,10 +105,10 @@ LIMIT 50
 
 
 def filled(example: CypherExample) -> dict[str, Any]:
-    """Parameters with which the example has an answer here: the ends of a statement of the record."""
-    if not example.wants:
+    """Parameters for which the example has results: the ends of a statement in the record."""
+    if not example.parameters:
         return {}
     edge = current.supported_statements().select_related("head", "tail").order_by("-pk").first()
     one, other = (edge.head.label, edge.tail.label) if edge else ("Ada Lovelace", "London")
-    found = {"name": one, "one": names.name_key(one), "other": names.name_key(other)}
-    return {name: found[name] for name in example.wants}
+    values = {"name": one, "one": names.name_key(one), "other": names.name_key(other)}
+    return {name: values[name] for name in example.parameters}

@@ -1,4 +1,4 @@
-"""Answers as a graph to be drawn: from Cypher's nodes and relationships, from SPARQL's triples or rows of IRIs."""
+"""Query results as a graph to draw: from nodes and relationships of Cypher, or triples or rows of IRIs of SPARQL."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ Graph = dict[str, list[dict[str, str]]]
 
 
 def of_cypher(answer: CypherAnswer) -> Graph:
-    """Every node and relationship that the rows hold, up to as many as can be told apart in a drawing."""
+    """All nodes and relationships of the rows, up to the number that a drawing can show legibly."""
     nodes = []
     for node in list(answer.nodes.values())[:MOST_NODES]:
         kind = next((label for label in node["labels"] if label not in ("Entity",)), "")
         href = page_of(node["id"], "post" if kind == "Post" else "entity")
         nodes.append({"key": node["key"], "name": node["name"], "kind": kind.lower(), "href": href})
-    there = {node["key"] for node in nodes}
+    drawn = {node["key"] for node in nodes}
     edges = [
         {"from": edge["from"], "to": edge["to"], "label": edge["type"].replace("_", " ").lower()}
         for edge in answer.edges.values()
-        if {edge["from"], edge["to"]} <= there
+        if {edge["from"], edge["to"]} <= drawn
     ]
     return {"nodes": nodes, "edges": edges}
 
 
-def of_bindings(found: dict[str, Any]) -> Graph:
-    """Rows of a table: IRIs that stand side by side are joined; a relation's IRI or name between them says how."""
+def of_bindings(result: dict[str, Any]) -> Graph:
+    """Rows of a table: neighbouring IRIs are connected; the IRI or name of a relation between them is the label."""
     triples: list[tuple[str, str, str]] = []
-    for row in found.get("results", {}).get("bindings", []):
-        cells = [row[name] for name in found["head"]["vars"] if name in row]
-        triples += _joined(cells, [name for name in found["head"]["vars"] if name in row])
+    for row in result.get("results", {}).get("bindings", []):
+        cells = [row[name] for name in result["head"]["vars"] if name in row]
+        triples += _joined(cells, [name for name in result["head"]["vars"] if name in row])
     return _graph(triples)
 
 
 def of_triples(body: bytes) -> Graph:
-    """N-Triples or Turtle, as a CONSTRUCT gives it; what is no IRI is left out but for labels."""
+    """N-Triples or Turtle, as CONSTRUCT returns it; values other than IRIs are left out, except labels."""
     import pyoxigraph
 
     triples, labels = [], {}
@@ -58,17 +58,17 @@ def of_triples(body: bytes) -> Graph:
 
 
 def _joined(cells: list[dict[str, str]], names: list[str]) -> Iterable[tuple[str, str, str]]:
-    last, said = "", ""
+    last, label = "", ""
     for name, cell in zip(names, cells, strict=True):
         value = cell["value"]
         if cell["type"] != "uri":
-            said = value.replace("_", " ") if name in ("relation", "predicate", "property") else said
+            label = value.replace("_", " ") if name in ("relation", "predicate", "property") else label
         elif value.startswith(NAMESPACE):
-            said = _words(value)
+            label = _words(value)
         else:
             if last and last != value:
-                yield last, said, value
-            last, said = value, ""
+                yield last, label, value
+            last, label = value, ""
 
 
 def _graph(triples: Iterable[tuple[str, str, str]], labels: dict[str, str] | None = None) -> Graph:
@@ -80,13 +80,13 @@ def _graph(triples: Iterable[tuple[str, str, str]], labels: dict[str, str] | Non
         label, kind = known.get(key, ("", ""))
         path = f"/{key.removeprefix(settings.BASE_IRI)}" if key.startswith(f"{settings.BASE_IRI}id/") else ""
         nodes.append({"key": key, "name": label or (labels or {}).get(key) or _words(key), "kind": kind, "href": path})
-    there = set(keys)
-    edges = [{"from": head, "to": tail, "label": said} for head, said, tail in once if {head, tail} <= there]
+    drawn = set(keys)
+    edges = [{"from": head, "to": tail, "label": label} for head, label, tail in once if {head, tail} <= drawn]
     return {"nodes": nodes, "edges": edges}
 
 
 def _entities(iris: list[str]) -> dict[str, tuple[str, str]]:
-    """The labels and types of those IRIs that name entities of ours."""
+    """The labels and types of those IRIs that are entities of the record."""
     beginning = f"{settings.BASE_IRI}id/entity/"
     keys = {}
     for iri in iris:
@@ -103,7 +103,7 @@ def _words(iri: str) -> str:
 
 
 def page_of(key: str, kind: str) -> str:
-    """Where one reads about what a node of ours stands for; "" for a node of somebody else's."""
+    """The address of the page of an entity or post; "" for a node that is not from this record."""
     try:
         return f"/id/{kind}/{UUID(key)}"
     except ValueError:

@@ -1,4 +1,4 @@
-"""Queries that people keep, for themselves or for all: on both consoles."""
+"""Saved queries, private or shared, of the SPARQL and the Cypher page."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from knowledge.record import audit_log
 from knowledge.views.access import SAVE_QUERY, page
 
 LONGEST_TITLE = 200
-MOST = 200  # of one person, in one language
+MOST = 200  # per person and query language
 
 
 def seen_by(request: HttpRequest, language: str) -> QuerySet[SavedQuery]:
     """A person's own queries, and those that others share."""
     own = Q(by=request.user.pk) if request.user.is_authenticated else Q()
-    found = SavedQuery.objects.filter(Q(shared=True) | own if own else Q(shared=True), language=language)
-    return found.select_related("by").order_by("title", "pk")
+    queries = SavedQuery.objects.filter(Q(shared=True) | own if own else Q(shared=True), language=language)
+    return queries.select_related("by").order_by("title", "pk")
 
 
 def chosen(request: HttpRequest, language: str) -> SavedQuery | None:
-    """The kept query that the address names, if who asks may see it."""
+    """The saved query that the address names, if the user may see it."""
     try:
         key = uuid.UUID(request.GET.get("saved", ""))
     except ValueError:
@@ -41,32 +41,37 @@ def chosen(request: HttpRequest, language: str) -> SavedQuery | None:
 @page(SAVE_QUERY)
 @require_POST
 def save(request: HttpRequest) -> HttpResponse:
-    """Keeps a query under its title; one of one's own with the same title is written over."""
+    """Save a query under its title; the user's own query with the same title is replaced."""
     language, title = request.POST.get("language", ""), " ".join(request.POST.get("title", "").split())
     if language not in SavedQuery.Language.values:
         return redirect("sparql")
     back = reverse(language)
-    text, given = request.POST.get("query", ""), request.POST.get("parameters", "")
+    text, parameters = request.POST.get("query", ""), request.POST.get("parameters", "")
     try:
-        wrong = _wrong(request, language, title, text)
-        parameters = cypher_guard.parameters(given) if language == SavedQuery.Language.CYPHER else {}
-    except sparql_guard.QueryRefused as error:
-        wrong = str(error)
-    if wrong:
-        messages.error(request, wrong)
-        return redirect(f"{back}?{urlencode({'query': text, 'parameters': given})}"[:8000])
-    kept, made = SavedQuery.objects.update_or_create(
+        error = _invalid(request, language, title, text)
+        values = cypher_guard.parameters(parameters) if language == SavedQuery.Language.CYPHER else {}
+    except sparql_guard.QueryRefused as refused:
+        error = str(refused)
+    if error:
+        messages.error(request, error)
+        return redirect(f"{back}?{urlencode({'query': text, 'parameters': parameters})}"[:8000])
+    query, created = SavedQuery.objects.update_or_create(
         by_id=request.user.pk,
         language=language,
         title=title,
-        defaults={"text": text, "parameters": parameters, "shared": request.POST.get("shared") == "1"},
+        defaults={"text": text, "parameters": values, "shared": request.POST.get("shared") == "1"},
     )
-    audit_log.note(request.user, "query kept" if made else "query replaced", str(kept.public_id), None, kept.shared)
-    messages.success(request, f"“{title}” was {'saved' if made else 'replaced'}{' and shared' if kept.shared else ''}.")
-    return redirect(f"{back}?saved={kept.public_id}")
+    audit_log.note(
+        request.user, "query kept" if created else "query replaced", str(query.public_id), None, query.shared
+    )
+    messages.success(
+        request, f"“{title}” was {'saved' if created else 'replaced'}{' and shared' if query.shared else ''}."
+    )
+    return redirect(f"{back}?saved={query.public_id}")
 
 
-def _wrong(request: HttpRequest, language: str, title: str, text: str) -> str:
+def _invalid(request: HttpRequest, language: str, title: str, text: str) -> str:
+    """The reason why a query cannot be saved, or ""."""
     if not title or len(title) > LONGEST_TITLE:
         return f"Enter a name of at most {LONGEST_TITLE} characters."
     if not text.strip() or len(text) > sparql_guard.LONGEST:
@@ -79,8 +84,8 @@ def _wrong(request: HttpRequest, language: str, title: str, text: str) -> str:
 @page(SAVE_QUERY)
 @require_POST
 def remove(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    kept = get_object_or_404(SavedQuery, public_id=public_id, by=request.user.pk)
-    audit_log.note(request.user, "query removed", str(kept.public_id), kept.shared)
-    kept.delete()
-    messages.success(request, f"“{kept.title}” was deleted.")
-    return redirect(kept.language)
+    query = get_object_or_404(SavedQuery, public_id=public_id, by=request.user.pk)
+    audit_log.note(request.user, "query removed", str(query.public_id), query.shared)
+    query.delete()
+    messages.success(request, f"“{query.title}” was deleted.")
+    return redirect(query.language)

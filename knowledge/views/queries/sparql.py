@@ -1,4 +1,4 @@
-"""The SPARQL page: YASGUI where scripts run, a plain form where they do not, and the answers for both."""
+"""The SPARQL page: YASGUI with scripts, a plain form without them, and the results for both."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ENDINGS = {"text/csv": "csv", JSON: "json", "text/turtle": "ttl", "application/n
 
 @dataclass(frozen=True)
 class ResultCell:
-    """One value of an answer. `own`: it leads to a page of this product."""
+    """One value of a result. `own`: its link leads to a page of this product."""
 
     text: str
     href: str = ""
@@ -42,7 +42,7 @@ class ResultCell:
 
 @dataclass(frozen=True)
 class ShownAnswer:
-    """An answer as the page shows it: a table, or text."""
+    """A result as the page shows it: a table or text."""
 
     title: str
     columns: list[str]
@@ -51,7 +51,7 @@ class ShownAnswer:
 
 
 class NoSparqlAnswer(Exception):
-    """The message is a sentence for whoever asked."""
+    """The query has no answer; the message is a sentence for the user."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -60,31 +60,31 @@ class NoSparqlAnswer(Exception):
 
 @page(READ)
 def sparql(request: HttpRequest) -> HttpResponse:
-    """GET shows the form, with `query` or `example` in it and nothing run; POST answers."""
+    """GET shows the form filled from `query` or `example` without running it; POST runs the query."""
     if request.method != "POST":
-        return _form(request, _beginning(request))
-    query, wanted = request.POST.get("query", ""), request.POST.get("format", "")
-    if wanted == "graph":
+        return _form(request, _initial(request))
+    query, form = request.POST.get("query", ""), request.POST.get("format", "")
+    if form == "graph":
         return _graph(request, query)
     try:
-        answer = _answer(query, wanted, request.headers.get("Accept", ""))
+        answer = _answer(query, form, request.headers.get("Accept", ""))
     except NoSparqlAnswer as error:
-        if wanted == "" and "text/html" not in request.headers.get("Accept", ""):
+        if form == "" and "text/html" not in request.headers.get("Accept", ""):
             return HttpResponse(str(error), status=error.status, content_type="text/plain; charset=utf-8")
         return _form(request, query, error=str(error), status=error.status)
-    if wanted == "html":
+    if form == "html":
         return _form(request, query, answer=_shown(answer))
     response = HttpResponse(answer.body, content_type=answer.media_type)
     if answer.truncated:
         response.headers["X-Truncated"] = str(MOST_ROWS)
-    if wanted:
+    if form:
         ending = ENDINGS.get(answer.media_type.split(";")[0], "txt")
         response.headers["Content-Disposition"] = f'attachment; filename="answer.{ending}"'
     return response
 
 
 def _graph(request: HttpRequest, query: str) -> HttpResponse:
-    """The answer drawn, above its table."""
+    """The result as a graph, above its table."""
     try:
         answer = _answer(query, "", "")
     except NoSparqlAnswer as error:
@@ -96,9 +96,9 @@ def _graph(request: HttpRequest, query: str) -> HttpResponse:
     return _form(request, query, answer=_shown(answer), graph=graph if graph["nodes"] else None)
 
 
-def _beginning(request: HttpRequest) -> str:
-    if kept := saved_queries.chosen(request, SavedQuery.Language.SPARQL):
-        return kept.text
+def _initial(request: HttpRequest) -> str:
+    if saved := saved_queries.chosen(request, SavedQuery.Language.SPARQL):
+        return saved.text
     if query := request.GET.get("query"):
         return query[: sparql_guard.LONGEST]
     if entity := request.GET.get("entity"):
@@ -109,10 +109,10 @@ def _beginning(request: HttpRequest) -> str:
     return {example.key: example.text for example in EXAMPLES}.get(request.GET.get("example", ""), EXAMPLES[0].text)
 
 
-def _answer(query: str, wanted: str, accept: str) -> sparql_store.SparqlAnswer:
+def _answer(query: str, form: str, accept: str) -> sparql_store.SparqlAnswer:
     try:
         triples = sparql_guard.check(query) in ("construct", "describe")
-        media = _media_type(TRIPLES if triples else TABLES, wanted, accept)
+        media = _media_type(TRIPLES if triples else TABLES, form, accept)
         return sparql_store.query(query, settings.SPARQL_SECONDS, MOST_ROWS, media)
     except sparql_guard.QueryRefused as error:
         raise NoSparqlAnswer(str(error), 400) from error
@@ -122,10 +122,10 @@ def _answer(query: str, wanted: str, accept: str) -> sparql_store.SparqlAnswer:
         raise NoSparqlAnswer(f"{error} See the status page for details.", 503) from error
 
 
-def _media_type(offered: dict[str, str], wanted: str, accept: str) -> str:
-    """What was asked for by the form, else the first that the client accepts, else the first offered."""
-    if wanted in offered:
-        return offered[wanted]
+def _media_type(offered: dict[str, str], form: str, accept: str) -> str:
+    """The media type that the form requests, else the first that the client accepts, else the first offered."""
+    if form in offered:
+        return offered[form]
     accepted = [part.split(";")[0].strip() for part in accept.split(",")]
     return next((media for media in accepted if media in offered.values()), next(iter(offered.values())))
 
@@ -163,10 +163,10 @@ def _form(
 def _shown(answer: sparql_store.SparqlAnswer) -> ShownAnswer:
     if answer.media_type.split(";")[0] != JSON:
         return ShownAnswer("Triples", [], None, answer.body.decode("utf-8", "replace"))
-    found: dict[str, Any] = json.loads(answer.body)
-    if "boolean" in found:
-        return ShownAnswer("Answer", [], None, "Yes" if found["boolean"] else "No")
-    columns, bindings = found["head"]["vars"], found["results"]["bindings"]
+    result: dict[str, Any] = json.loads(answer.body)
+    if "boolean" in result:
+        return ShownAnswer("Answer", [], None, "Yes" if result["boolean"] else "No")
+    columns, bindings = result["head"]["vars"], result["results"]["bindings"]
     count = f"More than {MOST_ROWS}" if answer.truncated else str(len(bindings))
     title = f"{count} row{'' if len(bindings) == 1 else 's'}"
     if len(bindings) > MOST_SHOWN:

@@ -1,4 +1,4 @@
-"""Queries to begin with on the SPARQL page: each answers something that people ask of such a graph."""
+"""Example queries of the SPARQL page, each for a common question about the graph."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ SELECT ?person ?relation ?other ?who ?whom ?score ?headline WHERE {
   ?person ?relation ?other ; a kg:Person ; rdfs:label ?who .
   ?other rdfs:label ?whom .
   GRAPH ?post {
-    ?said rdf:subject ?person ; rdf:predicate ?relation ; rdf:object ?other .
+    ?assertion rdf:subject ?person ; rdf:predicate ?relation ; rdf:object ?other .
     ?post schema:headline ?headline .
-    OPTIONAL { ?said kg:score ?score }
+    OPTIONAL { ?assertion kg:score ?score }
   }
 }
 ORDER BY ?who ?whom
@@ -86,8 +86,8 @@ LIMIT 100
 SELECT ?head ?relation ?tail ?publisher ?headline ?link WHERE {
   ?about rdfs:label ?name . FILTER (STR(?name) = "Marie Curie")
   GRAPH ?post {
-    { ?said rdf:subject ?about } UNION { ?said rdf:object ?about }
-    ?said rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o .
+    { ?assertion rdf:subject ?about } UNION { ?assertion rdf:object ?about }
+    ?assertion rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o .
     ?post schema:headline ?headline .
     OPTIONAL { ?post schema:publisher ?publisher }
     OPTIONAL { ?post schema:url ?link }
@@ -112,7 +112,7 @@ SELECT ?head ?relation ?tail ?source ?known ?headline ?link WHERE {
       kg:comparedSubject ?s ; kg:comparedRelation ?p ; kg:comparedObject ?o .
   }
   GRAPH ?post {
-    ?said rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o .
+    ?assertion rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o .
     ?post schema:headline ?headline .
     OPTIONAL { ?post schema:url ?link }
   }
@@ -216,7 +216,7 @@ ORDER BY DESC(?times)
 
 
 def about_entity(public_id: UUID) -> str:
-    """A query for all that is stated about one entity."""
+    """A query for all statements of one entity."""
     return _query(
         "rdfs",
         f"""

@@ -53,7 +53,7 @@ server.serve_forever()
 
 @pytest.fixture(autouse=True)
 def editors() -> None:
-    """The group of whoever looks at the pages; a test that emptied the database before took it away."""
+    """The group of the user who opens the pages; a test that emptied the database before deleted it."""
     group, _ = Group.objects.get_or_create(name="editor")
     group.permissions.set(Permission.objects.filter(codename__startswith="view_"))
 
@@ -71,7 +71,7 @@ def tried(script: Path, **files: bytes) -> dict[str, hostile.HostileResult]:
     return {row.name.removeprefix("/hostile/"): row for row in rows}
 
 
-def test_each_address_comes_to_an_end_that_is_told(script: Path) -> None:
+def test_each_address_has_a_reported_outcome(script: Path) -> None:
     rows = tried(script, honest=hostile.HONEST)
     assert {name: row.wrong for name, row in rows.items()} == {
         name: [] for name in ("script.xml", "empty.xml", "inward", "honest")
@@ -84,7 +84,7 @@ def test_what_is_wrong_is_seen(script: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(addresses, "permitted", lambda host, port, found, allow: list(found))
     row = tried(script)["inward"]
     assert row.forbidden and "Asked 127.0.0.1 port 9." in row.wrong
-    monkeypatch.setattr(polling, "poll_due", lambda limit: polling.Polled())
+    monkeypatch.setattr(polling, "poll_due", lambda limit, **options: polling.Polled())
     assert {sentence.split(":")[0] for row in tried(script).values() for sentence in row.wrong} >= {
         "Nothing came of it, and nothing says why.",
         "The feed beside it was disturbed",

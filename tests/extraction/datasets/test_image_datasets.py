@@ -65,7 +65,7 @@ def test_gmner_pairs_every_mention_with_every_region(root):
     assert report.counts["pairs of a mention and a region that shows it"] == 3
 
 
-def test_gmners_regions_tell_nothing_by_their_order_or_their_name(root):
+def test_gmners_regions_give_nothing_away_by_order_or_name(root):
     first, _ = load("gmner", "train", root, "native")
     assert [region.label for region in first.regions] == ["", ""]
     assert [region.box[0] for region in first.regions] == [0.25, 0.5]  # in the file Bertha's stands first
@@ -164,7 +164,7 @@ def test_a_broken_line_of_more_is_named(root, old, new, message):
         load("more", "train", root)
 
 
-def test_more_without_its_relations_says_so(root):
+def test_more_without_its_relations_is_an_error(root):
     (root / "more" / "rel2id.json").write_text('["pictured"]')
     with pytest.raises(DatasetError, match=r"rel2id.json: expected an object of relations"):
         inventory(["more"], root)
@@ -271,11 +271,11 @@ def test_an_example_is_shown_what_is_known_of_its_mentions(root):
     assert [one.property for one in known[place].facts] == ["known for"]
     assert report.counts["facts shown"] == sum(len(example.facts) for example in known) > 0
     assert [dataclasses.replace(one, facts=()) for one in known] == plain
-    for line, says in (
+    for line, message in (
         ('{"subject": "A"}', "not a fact"),
         ("[1]", "not a fact"),
         (json.dumps({**fact, "object": 3}), "are words"),
     ):
         path.write_text(json.dumps(fact) + "\n" + line)
-        with pytest.raises(DatasetError, match=rf"facts\.jsonl, line 2: .*{says}"):
+        with pytest.raises(DatasetError, match=rf"facts\.jsonl, line 2: .*{message}"):
             load("gmner", "train", root)

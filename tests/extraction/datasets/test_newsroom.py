@@ -17,7 +17,7 @@ def examples(split: str) -> list[Example]:
     return registry.load("newsroom", split, NOWHERE)
 
 
-def said(example: Example) -> set[tuple[str, str, str]]:
+def stated(example: Example) -> set[tuple[str, str, str]]:
     names = [" ".join(example.words[one.start : one.end]) for one in example.mentions]
     return {(names[one.head], one.key, names[one.tail]) for one in example.relations}
 
@@ -66,7 +66,7 @@ def test_a_template_becomes_words_mentions_relations_and_what_is_unsettled(templ
         "{p} of {body} lives in {uscity} , {state} . | p residence uscity ; uscity in state ; ?p member_of body\n"
     )  # type: ignore[operator]
     assert " ".join(made.words) == "Ada Byron of the Senate lives in Reno , Nevada ."
-    assert said(made) == {
+    assert stated(made) == {
         ("Ada Byron", "residence", "Reno"),
         ("Reno", "located_in", "Nevada"),
         ("Nevada", "contains", "Reno"),

@@ -207,7 +207,7 @@ def test_errors_name_file_and_place(tmp_path, dataset, folder, file, old, new, m
         load(dataset, "train", broken(tmp_path, folder, file, old, new))
 
 
-def test_a_missing_file_or_set_says_what_to_do(tmp_path):
+def test_the_error_for_a_missing_file_or_set_names_the_remedy(tmp_path):
     with pytest.raises(DatasetError, match=r"conll04_dev\.json is not there: give the folder"):
         load("conll04", "dev", tmp_path)
     with pytest.raises(DatasetError, match="unknown data set 'ace'"):

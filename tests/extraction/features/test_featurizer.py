@@ -118,7 +118,7 @@ def test_a_sentence_with_too_many_pieces_is_named():
 
 def test_pmi_counts_pairs_within_the_window_regardless_of_order_and_case():
     filler = [f"w{index}" for index in range(20)]
-    table = PmiTable.count([["New", "York"], ["york", "new"], filler], least=2)
+    table = PmiTable.count([["New", "York"], ["york", "new"], filler], minimum=2)
     assert len(table.keys) == 1
     found = table.look_up(["york", "w1", "NEW"])
     assert found[0, 2] == found[2, 0] > ZERO
@@ -127,22 +127,22 @@ def test_pmi_counts_pairs_within_the_window_regardless_of_order_and_case():
 
 def test_pmi_leaves_a_training_sentence_out_of_its_own_count():
     often = [["new", "york", "a", "b"]] * 8
-    table = PmiTable.count([*often, *[["new", "c"], ["york", "d"]] * 2], least=1)
+    table = PmiTable.count([*often, *[["new", "c"], ["york", "d"]] * 2], minimum=1)
     assert (table.look_up(["new", "c"], own=True) <= table.look_up(["new", "c"])).all()
-    once = PmiTable.count([["x", "y"]], least=1)
+    once = PmiTable.count([["x", "y"]], minimum=1)
     assert once.look_up(["x", "y"])[0, 1] > UNSEEN
     assert once.look_up(["x", "y"], own=True)[0, 1] == UNSEEN
 
 
 def test_words_that_avoid_each_other_are_negative():
     apart = [["a", f"b{index}"] for index in range(30)] + [["c", f"d{index}"] for index in range(30)]
-    table = PmiTable.count([*apart, ["a", "c"]], least=1)
+    table = PmiTable.count([*apart, ["a", "c"]], minimum=1)
     assert table.look_up(["a", "c"])[0, 1] == NEGATIVE
 
 
 def test_pmi_keeps_the_commonest_pairs():
     sentences = [["a", "b"]] * 5 + [["c", "d"]] * 3 + [["e", "f"]] * 4
-    table = PmiTable.count(sentences, least=1, largest=2)
+    table = PmiTable.count(sentences, minimum=1, largest=2)
     seen = [table.look_up(list(pair))[0, 1] > UNSEEN for pair in ("ab", "cd", "ef")]
     assert seen == [True, False, True]
 

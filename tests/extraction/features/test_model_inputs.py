@@ -1,4 +1,4 @@
-"""Rows for pair systems: entity markers, objects, pictures, facts; MNRE's samples and boxes."""
+"""InputRows for pair systems: entity markers, objects, pictures, facts; MNRE's samples and boxes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from extraction.features.batch import SELF_LOOP, Needs
 from extraction.features.cooccurrence import PmiTable
 from extraction.features.entity_markers import add_markers, mark
 from extraction.features.featurizer import Featurizer
-from extraction.features.model_inputs import Rows
+from extraction.features.model_inputs import InputRows
 from extraction.schema import Candidate, Example, Fact, Region, Words, WordSpan
 from tests.tiny import tokenizer
 
@@ -63,7 +63,7 @@ def test_the_same_markers_are_added_once():
 
 def test_objects_carry_geometry_and_spatial_edges():
     regions = (Region((0.0, 0.0, 0.2, 0.2)), Region((0.7, 0.0, 0.2, 0.2), "dog"))
-    rows = Rows(Needs(markers=True, objects=10), TOKENS, MARKED, classes=("cat", "dog"))
+    rows = InputRows(Needs(markers=True, objects=10), TOKENS, MARKED, classes=("cat", "dog"))
     both = example("a b", [(0, 1), (1, 2)], candidates=(Candidate(0, 1),), regions=regions)
     none = dataclasses.replace(both, regions=())
     batch = rows.batch([rows.pair(one, sentence("a", "b"), Candidate(0, 1)) for one in (both, none)])
@@ -78,7 +78,7 @@ def test_objects_carry_geometry_and_spatial_edges():
 
 def test_a_region_beyond_the_networks_objects_is_still_seen():
     regions = tuple(Region((0.1 * place, 0.0, 0.1, 0.1)) for place in range(5))
-    rows = Rows(Needs(objects=2), TOKENS)
+    rows = InputRows(Needs(objects=2), TOKENS)
     made = example("a", [(0, 1)], regions=regions)
     row = rows.pair(made, sentence("a"), Candidate(0, 4, region=True))
     batch = rows.batch([row])
@@ -89,7 +89,7 @@ def test_a_region_beyond_the_networks_objects_is_still_seen():
 
 def test_pictures_are_drawn_from_boxes_where_there_are_no_pixels():
     regions = (Region((0.1, 0.1, 0.3, 0.3)), Region((0.5, 0.5, 0.3, 0.3), grounded=True))
-    rows = Rows(Needs(pictures="focal", size=32), TOKENS)
+    rows = InputRows(Needs(pictures="focal", size=32), TOKENS)
     with_boxes = rows.sentence(example("a", [], regions=regions), sentence("a"))
     without = rows.sentence(example("a", [], image="gone.jpg"), sentence("a"))
     batch = rows.batch([with_boxes, without])
@@ -101,7 +101,7 @@ def test_pictures_are_drawn_from_boxes_where_there_are_no_pixels():
 
 def test_facts_are_a_graph_that_knows_its_mention():
     facts = (Fact("Ada Love", "born in", "Paris", "local"), Fact("Bo", "born in", "Paris", "local"))
-    rows = Rows(Needs(facts=True), TOKENS)
+    rows = InputRows(Needs(facts=True), TOKENS)
     made = example("ada love and bo", [(0, 2), (3, 4)], facts=facts)
     features = sentence("ada", "love", "and", "bo")
     batch = rows.batch([rows.pair(made, features, Candidate(0, 1)), rows.sentence(example("a", []), sentence("a"))])
@@ -115,7 +115,7 @@ def test_objects_of_two_pictures_stand_in_no_relation():
     boxes = ((0.1, 0.1, 0.2, 0.2), (0.4, 0.1, 0.2, 0.2), (0.7, 0.1, 0.2, 0.2))
     together = tuple(Region(box) for box in boxes)
     apart = (together[0], dataclasses.replace(together[1], image=1), together[2])
-    rows = Rows(Needs(objects=3), TOKENS)
+    rows = InputRows(Needs(objects=3), TOKENS)
     batch = rows.batch([rows.sentence(example("a", [], regions=found), sentence("a")) for found in (together, apart)])
     assert batch.objects is not None
     one, two = batch.objects.edges.tolist()

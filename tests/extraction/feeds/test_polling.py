@@ -31,9 +31,9 @@ URL = "https://news.example/feed.xml"
 
 @pytest.fixture(autouse=True)
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    lanes: list[str] = []
-    monkeypatch.setattr(Doorbell, "ring", lambda self, lane: lanes.append(lane))
-    return lanes
+    queues: list[str] = []
+    monkeypatch.setattr(Doorbell, "ring", lambda self, queue: queues.append(queue))
+    return queues
 
 
 def item(number: int | str, *, title: str = "", text: str = "", link: str = "", date: str = "") -> str:
@@ -162,11 +162,11 @@ def test_an_item_that_leaves_the_midst_is_visited_and_not_withdrawn(feed: Feed, 
     assert set(Post.objects.values_list("state", flat=True)) == {"live"}
 
 
-def test_times_as_the_feed_said_them(feed: Feed, web: FakeWeb, clock: Clock) -> None:
-    said = "Sun, 01 Mar 2026 13:00:00 +0100"
+def test_times_as_the_feed_gives_them(feed: Feed, web: FakeWeb, clock: Clock) -> None:
+    verbatim = "Sun, 01 Mar 2026 13:00:00 +0100"
     future = format_datetime(START + timedelta(days=3))
     web.pages[URL] = answer(
-        rss(item("dated", date=said), item("none"), item("odd", date="soon"), item("future", date=future))
+        rss(item("dated", date=verbatim), item("none"), item("odd", date="soon"), item("future", date=future))
     )
     poll(feed, clock)
     found = {
@@ -174,7 +174,7 @@ def test_times_as_the_feed_said_them(feed: Feed, web: FakeWeb, clock: Clock) -> 
         for sighting in Sighting.objects.select_related("post")
     }
     assert found == {
-        "dated": (START - timedelta(days=1), said, ""),
+        "dated": (START - timedelta(days=1), verbatim, ""),
         "none": (START, "", "no date"),
         "odd": (START, "soon", "unreadable"),
         "future": (START + timedelta(days=3), future, "future"),
@@ -185,33 +185,33 @@ def test_many_items_are_written_in_pages_that_each_check_the_lease(
     feed: Feed, web: FakeWeb, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     web.pages[URL] = answer(rss(*[item(number) for number in range(3 * polling.PAGE_OF_ITEMS)]))
-    note, calls = polling.note, []
+    record_items, calls = polling.record_items, []
 
     def lose(feed: Feed, items: Any, now: Any) -> Any:
         calls.append(len(items))
         Feed.objects.update(lease_token="another's")
-        return note(feed, items, now)
+        return record_items(feed, items, now)
 
-    monkeypatch.setattr(polling, "note", lose)
+    monkeypatch.setattr(polling, "record_items", lose)
     done = poll(feed, clock)
     assert calls == [polling.PAGE_OF_ITEMS] and done.errors == {}
     assert Post.objects.count() == polling.PAGE_OF_ITEMS
     assert (feed.lease_token, feed.etag, feed.polled_at) == ("another's", "", None)
 
 
-def test_a_post_that_is_folded_while_its_item_is_written_is_looked_up_again(
+def test_a_post_that_is_merged_while_its_item_is_written_is_looked_up_again(
     feed: Feed, web: FakeWeb, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     web.pages[URL] = answer(rss(item(1)))
-    note, calls = polling.note, []
+    record_items, calls = polling.record_items, []
 
     def fail_once(feed: Feed, items: Any, now: Any) -> Any:
         calls.append(1)
         if len(calls) == 1:
             raise IntegrityError("the post is gone")
-        return note(feed, items, now)
+        return record_items(feed, items, now)
 
-    monkeypatch.setattr(polling, "note", fail_once)
+    monkeypatch.setattr(polling, "record_items", fail_once)
     assert poll(feed, clock).new == 1 and len(calls) == 2
 
 
@@ -475,8 +475,8 @@ def test_poll_now_polls_and_visits(feed: Feed, web: FakeWeb, clock: Clock, capsy
     clock.pass_time(seconds=1)
     Feed.objects.update(due_at=START + timedelta(days=1))
     call_command("poll_now", "--visit")
-    said = capsys.readouterr().out
-    assert f"{URL}: 1 new posts" in said and "new: 1" in said
+    output = capsys.readouterr().out
+    assert f"{URL}: 1 new posts" in output and "new: 1" in output
     assert Post.objects.get().current_version is not None
     with pytest.raises(CommandError, match="Not subscribed"):
         call_command("poll_now", "https://unknown.example/")

@@ -41,7 +41,7 @@ def written(picture: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def png_declaring(width: int, height: int, data: bytes = b"") -> bytes:
-    """A PNG whose header says so, and whose data is `data` (compressed rows)."""
+    """A PNG with this size in its header, whose data is `data` (compressed rows)."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

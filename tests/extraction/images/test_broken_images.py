@@ -18,7 +18,7 @@ from extraction.feeds.subscriptions import subscribe
 from extraction.images import detectors_from_settings
 from extraction.models import Feed, Post, PostImage, Reading, RegionSet
 from extraction.posts import visits
-from extraction.vision.image_analysis import Sight
+from extraction.vision.image_analysis import ImageAnalyser
 from knowledge.record.projection_queue import mark_posts
 from tests.deterministic import Extractor
 from tests.extraction.images.broken_images import Broken, broken_pictures, scene, written
@@ -36,7 +36,7 @@ PICTURES = {one.name: one for one in broken_pictures()}
 def web(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
     settings.MEDIA_ROOT, settings.FEATURES_ROOT = tmp_path / "media", tmp_path / "features"
     settings.DETECTOR_WEIGHTS = "yolox-nano"
-    monkeypatch.setattr(detectors_from_settings, "load_or_say", lambda: Sight(Fake()))
+    monkeypatch.setattr(detectors_from_settings, "load_or_log", lambda: ImageAnalyser(Fake()))
     monkeypatch.setattr(tasks, "_reader", lambda path, digest: Extractor())
     make_checkpoint()
     with running() as server:
@@ -68,7 +68,7 @@ def run_lanes() -> None:
     while visits.visit_due(20, mark=mark_posts).claimed:
         pass
     deployed = tasks.Deployment.objects.get(active=True).checkpoint
-    while tasks._read_due("test", deployed) + tasks._look_at_due(deployed):
+    while tasks._read_due("test", deployed) + tasks._detect_due(deployed):
         pass
 
 
@@ -81,10 +81,10 @@ def pages(client: Client) -> dict[str, str]:
     }
 
 
-def test_a_post_with_a_broken_picture_says_why_and_is_read_from_its_words(web: WebServer, client: Client) -> None:
+def test_a_post_with_a_broken_picture_has_an_error_and_is_analysed_without_it(web: WebServer, client: Client) -> None:
     publish(web, {name: [one] for name, one in PICTURES.items()})
     run_lanes()
-    assert set(PICTURES) <= {path.removeprefix("/") for path in web.paths()}, "every picture was asked for"
+    assert set(PICTURES) <= {path.removeprefix("/") for path in web.paths()}, "every picture was requested"
     assert set(Reading.objects.values_list("stage", flat=True)) == {Reading.Stage.DONE}
     found = pages(client)
     assert set(found) == set(PICTURES)
@@ -99,13 +99,13 @@ def test_a_post_with_a_broken_picture_says_why_and_is_read_from_its_words(web: W
         else:
             assert (row.width, row.height) == one.size and row.error == ""
             assert f'id="p{row.pk}"' in html and "could not be fetched" not in html
-    # What was declined is nowhere: neither a copy nor a look at it.
+    # What was declined is nowhere: neither a copy nor a detection.
     kept = {row.sha256 for row in PostImage.objects.exclude(file="")}
     assert set(RegionSet.objects.values_list("sha256", flat=True)) == kept
     assert len(kept) == len({one.content for one in PICTURES.values() if one.size})
 
 
-def test_a_sound_picture_beside_a_broken_lead_is_looked_at(web: WebServer, client: Client) -> None:
+def test_detection_runs_on_a_sound_picture_beside_a_broken_lead(web: WebServer, client: Client) -> None:
     sound = Broken("sound.jpg", written(scene(300, 200), "JPEG"), (300, 200))
     publish(web, {"both": [PICTURES["truncated.jpg"], sound]})
     run_lanes()

@@ -1,4 +1,4 @@
-"""Weights over a real connection: what is not what the list says is not kept, and is asked for again."""
+"""Weights over a real connection: a file that differs from the list is not kept, and is requested again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def web(settings: Any, tmp_path: Path) -> Iterator[WebServer]:
 
 @pytest.fixture
 def listed(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> detector_weights.Weights:
-    part = detector_weights.Part("w.onnx", web.url("/w.onnx"), len(GOOD), hashlib.sha256(GOOD).hexdigest())
+    part = detector_weights.WeightsFile("w.onnx", web.url("/w.onnx"), len(GOOD), hashlib.sha256(GOOD).hexdigest())
     one = detector_weights.Weights("stand-in", "a test", "MIT", (part,))
     monkeypatch.setitem(detector_weights.WEIGHTS, one.name, one)
     return one
@@ -44,7 +44,7 @@ def half(request: BaseHTTPRequestHandler) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("answer", "message"),
     [
         (reply(200, b"evil" + GOOD[4:]), "it was not kept"),
         (half, "could not be fetched"),
@@ -55,10 +55,10 @@ def half(request: BaseHTTPRequestHandler) -> None:
     ],
 )
 def test_nothing_of_a_wrong_answer_is_kept_and_the_next_try_may_do(
-    web: WebServer, listed: detector_weights.Weights, answer: Any, says: str, tmp_path: Path
+    web: WebServer, listed: detector_weights.Weights, answer: Any, message: str, tmp_path: Path
 ) -> None:
     web.answers["/w.onnx"] = answer
-    with pytest.raises(CommandError, match=says):
+    with pytest.raises(CommandError, match=message):
         call_command("fetch_weights", listed.name, stdout=io.StringIO())
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     web.answers["/w.onnx"] = reply(200, GOOD)
@@ -66,10 +66,10 @@ def test_nothing_of_a_wrong_answer_is_kept_and_the_next_try_may_do(
     assert listed.path().read_bytes() == GOOD
 
 
-def test_a_redirect_to_what_the_list_says_is_followed(web: WebServer, listed: detector_weights.Weights) -> None:
+def test_a_redirect_to_the_listed_file_is_followed(web: WebServer, listed: detector_weights.Weights) -> None:
     web.answers["/w.onnx"] = reply(302, Location=web.url("/elsewhere"))
     web.answers["/elsewhere"] = reply(200, GOOD)
-    assert detector_weights.there(listed.name).read_bytes() == GOOD
+    assert detector_weights.path_of(listed.name).read_bytes() == GOOD
     assert web.paths() == ["/w.onnx", "/elsewhere"]
-    detector_weights.there(listed.name)
+    detector_weights.path_of(listed.name)
     assert len(web.paths()) == 2, "fetched once"

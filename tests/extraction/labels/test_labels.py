@@ -66,7 +66,7 @@ def test_every_data_set_label_lands_on_the_inventory_and_its_ends_fit():
             assert heads <= ours.heads and tails <= ours.tails, (name, native.key)
 
 
-def test_direction_is_turned_where_the_data_set_says_it_the_other_way_round():
+def test_direction_is_turned_where_the_data_set_has_the_reverse():
     assert RELATION_MAP["jmere"]["/loc/loc/contain"][:2] == ("located_in", True)
     assert RELATION_MAP["conll04"]["Located_In"][:2] == ("located_in", False)
     assert RELATION_MAP["conll04"]["Kill"][:2] == ("killed_by", True)
@@ -89,7 +89,7 @@ def test_mapping_back_gives_the_data_sets_own_label_by_the_types_of_the_ends():
     assert [native_type("jmere", key) for key in ("person", "time")] == ["per", ""]
 
 
-def test_no_two_labels_of_a_set_are_told_apart_by_nothing():
+def test_no_two_labels_of_a_set_are_indistinguishable():
     for name in DATASETS:
         for native in inventory([name], "native").relations:
             if native.key not in RELATION_MAP[name]:  # one that the set has in its own labels alone, or of a region
@@ -164,7 +164,7 @@ def test_native_labels_are_one_data_sets():
         inventory(["ace"])
 
 
-def test_what_a_set_annotates_excludes_types_that_cannot_be_told():
+def test_annotated_types_exclude_unknown_types():
     assert annotated_types("conll04", "mapped") == {"person", "organization", "location"}
     assert annotated_types("conll04", "native") == {"Peop", "Org", "Loc", "Other"}
     assert annotated_relations("twitter2015", "mapped") == frozenset()

@@ -1,4 +1,4 @@
-"""The page of entity types and relations says what the inventory says."""
+"""The page of entity types and relations equals the inventory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def test_the_page_of_labels_is_the_inventory() -> None:
     assert written == labels_doc.as_markdown(), "Run: manage.py labels_doc"
 
 
-def test_a_row_says_ends_property_and_direction() -> None:
+def test_a_row_has_ends_property_and_direction() -> None:
     rows = labels_doc.as_markdown().splitlines()
     assert "| `spouse` | spouse | person | person | P26, exact | symmetric |" in rows
     assert any(row.startswith("| `parent_taxon` ") and row.endswith("| P171, exact |  |") for row in rows)

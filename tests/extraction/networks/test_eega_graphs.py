@@ -1,4 +1,4 @@
-"""EEGA's two graphs: the visual one, what the words look at in it, and the alignment of both (Eq. 2-8, 13)."""
+"""EEGA's two graphs: the visual one, the words' attention to it, and the alignment of both (Eq. 2-8, 13)."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def network(**options) -> Any:
 
 def seen(counts: tuple[int, int] = (3, 2), seed: int = 0) -> Any:
     """Two sentences whose pictures show so many objects, each related to the next."""
-    from extraction.features.model_inputs import Row
+    from extraction.features.model_inputs import InputRow
 
-    made = batch(network().needs, *(Row(features(heads, place)) for place, heads in enumerate(TREES)))
+    made = batch(network().needs, *(InputRow(features(heads, place)) for place, heads in enumerate(TREES)))
     generator = torch.Generator().manual_seed(seed)
     present = torch.arange(3) < torch.tensor(counts)[:, None]
     vectors = torch.rand(2, 3, WIDTH, generator=generator) * present.unsqueeze(-1)
@@ -192,12 +192,12 @@ def test_known_classes_move_the_objects():
     assert not torch.allclose(net(one).words, net(named).words, atol=1e-4)
 
 
-def test_words_share_their_look_among_real_objects():
+def test_words_share_their_attention_among_real_objects():
     net, one = network(), seen((3, 0))
-    looked = net.looked_at(one, net.encode(one))
+    looked = net.attention_weights(one, net.encode(one))
     assert torch.allclose(looked[0].sum(1), torch.tensor([1.0, 1.0, 1.0, 0.0, 0.0]), atol=1e-6)
     assert not looked[1].any()
-    assert net.looked_at(dataclasses.replace(one, objects=None), net.encode(one)) is None
+    assert net.attention_weights(dataclasses.replace(one, objects=None), net.encode(one)) is None
 
 
 @pytest.mark.parametrize("lifted", [True, False])

@@ -1,4 +1,5 @@
-"""FocalMRE by what only it would do: frames on whole pictures, looked at by words, gated, averaged over those there."""
+"""FocalMRE by what only it would do: frames on whole pictures, attended to by words, gated, averaged over those
+there."""
 
 from __future__ import annotations
 
@@ -96,7 +97,7 @@ def test_the_gate_closed_reads_the_text_and_open_the_picture(bias, reads):
         assert torch.allclose(again[0], again[1], atol=1e-6)
 
 
-def test_the_gate_starts_as_far_open_as_asked_for():
+def test_the_gate_starts_as_far_open_as_configured():
     for start in (0.1, 0.5):
         gate = Gate(8, True, start)
         assert gate.text is not None and gate.image is not None
@@ -224,10 +225,10 @@ def test_the_original_picture_alone_stands_in_for_both_kinds():
     assert torch.allclose(*answers, atol=1e-6)
 
 
-def test_each_words_look_at_the_patches_is_the_mean_over_its_frames():
+def test_each_words_attention_to_patches_is_the_mean_over_its_frames():
     net = network()
     one = shown(net, ((2, 3), (0, 0)))
-    looked = net.looked_at(one)
+    looked = net.attention_weights(one)
     assert looked.shape == (2, 5, 4)
     assert torch.allclose(looked[0].sum(1), torch.ones(5))
     assert not looked[1].any()
@@ -235,7 +236,7 @@ def test_each_words_look_at_the_patches_is_the_mean_over_its_frames():
         word = net.encoder(one.ids, one.shapes, one.pieces)[0, one.first[0, 2]][None, None]
         frames = [net.attend.weights(word, net.vision(one.pictures.pixels[:1, slot]))[0, 0] for slot in (1, 2, 5, 6, 7)]
     assert torch.allclose(looked[0, 2], torch.stack(frames).mean(0), atol=1e-6)
-    assert net.looked_at(dataclasses.replace(one, pictures=None)) is None
+    assert net.attention_weights(dataclasses.replace(one, pictures=None)) is None
 
 
 def test_every_weight_learns_but_key_biases():

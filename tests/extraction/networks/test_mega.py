@@ -149,7 +149,7 @@ def test_known_classes_move_the_answer_and_unknown_ones_do_not():
     assert torch.allclose(net(one).logits, plain(one).logits)
 
 
-def test_what_the_answer_looked_at_is_shared_out_over_real_words_and_objects():
+def test_attention_is_shared_among_real_words_and_objects():
     net = network()
     one = pair(net)
     output = net(one)
@@ -160,12 +160,12 @@ def test_what_the_answer_looked_at_is_shared_out_over_real_words_and_objects():
 def test_each_words_share_of_each_object_is_alpha_and_beta_together():
     net = network()
     one = pair(net, (4, 0))
-    looked = net.looked_at(one)
+    looked = net.attention_weights(one)
     with torch.no_grad():
         beta = net.semantic.beta(net.encoder(one.ids, one.shapes, one.pieces), one.pieces, one.objects)
     assert torch.allclose(looked[0], one.alignment[0] + beta[0][:, one.first[0]].T, atol=1e-6)
     assert not looked[1].any()
-    assert net.looked_at(dataclasses.replace(one, objects=None)) is None
+    assert net.attention_weights(dataclasses.replace(one, objects=None)) is None
 
 
 def test_every_weight_learns_but_key_biases():

@@ -333,7 +333,7 @@ def test_mentions_are_tagged_from_the_text_alone():
     assert net.decode(output.tags, batch()).tags.shape == (2, 4)
 
 
-def test_what_the_mention_looked_at_is_told():
+def test_the_mention_s_attention_is_part_of_the_output():
     output = network()(everything())
     assert output.objects.shape == (2, 3) and output.facts.shape == (2, 4)
     assert output.objects[1, 2] == 0 and not output.facts[1, 2:].any() and output.objects.any() and output.facts.any()

@@ -85,7 +85,7 @@ def test_a_masked_prefix_leaves_the_stock_encoder(kind, attention):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_layer_attends_to_prefix_and_words_as_equation_12_says(kind):
+def test_a_layer_attends_to_prefix_and_words_as_in_equation_12(kind):
     text, given = encoder(kind, layers=1).eval(), batch(1)
     keys, values = torch.randn(2, 1, 4, text.width)
     found = text(given.ids, given.shapes, given.pieces, Prefix([keys], [values], torch.ones(1, 4, dtype=torch.bool)))
@@ -255,22 +255,22 @@ def test_a_single_picture_can_be_trained_on_and_still_norms_stay():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_words_looked_at_is_the_attention_on_the_prefix(kind):
+def test_attention_weights_are_those_on_the_prefix(kind):
     net, one = network(kind=kind, head="pair"), batch(seen=pictures([[True, True, False, True], [False] * 4]))
     prefix = net.see(one.pictures)
     shares = net.encoder.prefix_shares(one.ids, one.shapes, one.pieces, prefix)
     net.encoder.model.set_attn_implementation("eager")
-    told = net.encoder.model(
+    attentions = net.encoder.model(
         inputs_embeds=net.encoder._embedded(one.ids, one.shapes),
         attention_mask=torch.cat([prefix.present, one.pieces], dim=1).long(),
         position_ids=net.encoder._positions(one.ids),
         past_key_values=net.encoder._cache(prefix),
         output_attentions=True,
     ).attentions
-    expected = torch.stack([layer.mean(dim=1) for layer in told]).mean(dim=0)[..., : shares.shape[2]]
+    expected = torch.stack([layer.mean(dim=1) for layer in attentions]).mean(dim=0)[..., : shares.shape[2]]
     assert torch.allclose(shares, expected, atol=1e-5)
-    looked = net.looked_at(one)
+    looked = net.attention_weights(one)
     assert looked.shape == (2, 4, SLOTS - 1)
     assert torch.allclose(looked[0].sum(1), torch.ones(4), atol=1e-5) and not looked[0, :, 1].any()
     assert not looked[1].any()
-    assert net.looked_at(dataclasses.replace(one, pictures=None)) is None
+    assert net.attention_weights(dataclasses.replace(one, pictures=None)) is None

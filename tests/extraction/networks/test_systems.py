@@ -201,7 +201,7 @@ def test_the_image_decides(system, head):
 
 
 @pytest.mark.parametrize("head", SYSTEMS["relformer"].heads)
-def test_relformer_sees_pixels_where_boxes_tell_nothing(head):
+def test_relformer_uses_pixels_where_boxes_are_all_alike(head):
     train = decided_by_the_picture(96, boxed=False)
     test = decided_by_the_picture(48, first=1000, boxed=False)
     assert learnt("relformer", head, train, test, epochs=30) >= 0.95
@@ -237,7 +237,7 @@ def test_a_relation_that_is_not_trained_is_named():
         targets_of(given, band=1)
 
 
-def test_batches_count_examples_where_they_are_told_to():
+def test_batches_count_examples_where_configured():
     chosen = config("mtb", "pair", batch=3)
     given = prepared(chosen, eight())
     assert sorted(len(one) for one in epoch_batches(chosen, given, 0)) == [2, 3, 3]

@@ -174,7 +174,7 @@ def test_a_return_is_read_by_a_checkpoint_deployed_meanwhile(web: FakeWeb, clock
 
 
 def test_a_withdrawal_that_cannot_be_marked_is_not_written(web: FakeWeb, clock: Clock) -> None:
-    """The mark is part of the transaction: a graph that shows a withdrawn post would never be told."""
+    """The mark is part of the transaction: a graph that shows a withdrawn post would never be updated."""
 
     def broken(posts: Iterable[Post]) -> None:
         raise OSError("the disk is full")
@@ -297,8 +297,8 @@ def test_a_page_that_never_answers_is_given_up_with_its_error(web: FakeWeb, cloc
 def test_an_error_of_ours_is_kept_and_the_others_go_on(web: FakeWeb, monkeypatch: pytest.MonkeyPatch) -> None:
     bad, good = make_due("https://bad.example/a"), make_due()
     web.pages |= {"https://bad.example/a": article(), LINK: article()}
-    look = visits.look
-    monkeypatch.setattr(visits, "look", lambda post: 1 / 0 if post.pk == bad.pk else look(post))
+    fetch_page = visits.fetch_page
+    monkeypatch.setattr(visits, "fetch_page", lambda post: 1 / 0 if post.pk == bad.pk else fetch_page(post))
     assert visit() == {"failed": 1, "new": 1}
     assert "ZeroDivisionError" in fresh(bad).error and words(good)
 
@@ -448,32 +448,32 @@ def test_a_visit_whose_lease_was_lost_writes_nothing(web: FakeWeb, clock: Clock)
 def test_a_lease_lost_during_the_fetch_writes_nothing(web: FakeWeb, monkeypatch: pytest.MonkeyPatch) -> None:
     post = make_due()
     web.pages[LINK] = article()
-    look = visits.look
+    fetch_page = visits.fetch_page
 
-    def slow_look(post: Post) -> object:
-        found = look(post)
+    def slow_fetch(post: Post) -> object:
+        found = fetch_page(post)
         Post.objects.filter(pk=post.pk).update(lease_token="another's")
         return found
 
-    monkeypatch.setattr(visits, "look", slow_look)
+    monkeypatch.setattr(visits, "fetch_page", slow_fetch)
     assert visit() == {"lost": 1}
     assert not post.versions.exists()
 
 
-def test_a_change_that_a_feed_shows_during_the_fetch_is_looked_at_again(
+def test_a_change_that_a_feed_reports_during_the_fetch_is_fetched_again(
     web: FakeWeb, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post = make_due()
     web.pages[LINK] = article()
-    look = visits.look
+    fetch_page = visits.fetch_page
 
-    def slow_look(post: Post) -> object:
-        found = look(post)
+    def slow_fetch(post: Post) -> object:
+        found = fetch_page(post)
         clock.pass_time(seconds=2)
         Post.objects.filter(pk=post.pk).update(due_at=clock.now)
         return found
 
-    monkeypatch.setattr(visits, "look", slow_look)
+    monkeypatch.setattr(visits, "fetch_page", slow_fetch)
     visit()
     assert fresh(post).due_at == clock.now
 
@@ -487,7 +487,7 @@ def test_erased_posts_are_not_visited(web: FakeWeb) -> None:
 # manners
 
 
-def test_one_host_is_asked_once_a_second(web: FakeWeb, clock: Clock, settings) -> None:
+def test_one_host_is_requested_once_a_second(web: FakeWeb, clock: Clock, settings) -> None:
     settings.FETCH_HOST_SECONDS = 1.0
     for number in range(3):
         make_due(f"{LINK}/{number}")
@@ -508,7 +508,7 @@ def test_a_busy_host_does_not_hold_up_others(web: FakeWeb, clock: Clock, setting
     assert put_off == [30, 40, 50]
 
 
-def test_a_host_that_says_when_to_come_again_is_left_alone(web: FakeWeb, clock: Clock) -> None:
+def test_a_host_with_retry_after_is_not_requested_before(web: FakeWeb, clock: Clock) -> None:
     post, other = make_due(), make_due(f"{LINK}/2")
     web.pages |= {LINK: status(429, LINK, retry_after=600.0), f"{LINK}/2": article()}
     assert visit() == {"busy": 2}
@@ -610,7 +610,7 @@ def test_further_pictures_are_kept_with_their_captions(web: FakeWeb, clock: Cloc
     assert all(image.file for image in post.images.all())
 
 
-def test_a_picture_that_cannot_be_had_says_why_and_is_tried_again(web: FakeWeb, clock: Clock) -> None:
+def test_a_failed_picture_keeps_its_error_and_is_tried_again(web: FakeWeb, clock: Clock) -> None:
     post = make_due()
     shown = "https://cdn.example/storm.png"
     web.pages |= {LINK: article(head=f'<meta property="og:image" content="{shown}">'), shown: status(403, shown)}
@@ -678,7 +678,7 @@ def test_transparent_and_animated_pictures_are_kept(tmp_path: Path) -> None:
 
 
 def _huge() -> bytes:
-    """A PNG of 20,000 x 20,000 pixels in a few hundred bytes: its header says so, its data end at once."""
+    """A PNG of 20,000 x 20,000 pixels in a few hundred bytes: its header declares them, its data end at once."""
     content = bytearray(picture(100, 100, "PNG"))
     content[16:24] = (20_000).to_bytes(4, "big") * 2
     import zlib

@@ -1,4 +1,4 @@
-"""What a pair system's answer rests on in the picture, and what it says without: with networks as they are."""
+"""Evidence in pictures and scores without them, with the real networks of pair systems."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def asking(parser: Parser, folder: Path, system: str) -> Reader:
 
 
 @pytest.mark.parametrize("system", ["mega", "focalmre", "rsrnet", "relformer"])
-def test_every_pair_system_says_what_it_says_without_the_picture(
+def test_every_pair_system_has_scores_without_the_picture(
     parser: Parser, tmp_path: Path, picture: str, system: str
 ) -> None:
     reader = asking(parser, tmp_path, system)
@@ -72,7 +72,7 @@ def test_evidence_are_shares_of_the_regions_that_were_given(
     [read] = reader.read([Document("1", TEXT, images=(picture, ""), regions=REGIONS)])
     shares = [{part.reference["region"]: part.weight for part in one.evidence} for one in read.relations]
     assert set().union(*shares) == regions
-    assert (read.takes, read.given) == (takes, (0, 1) if takes == "regions" else (0,))
+    assert (read.takes, read.used_images) == (takes, (0, 1) if takes == "regions" else (0,))
     assert all(sum(found.values()) <= 1.001 for found in shares)
     assert {grid.kind for grid in read.grids} == {kind}
     for grid in read.grids:
@@ -84,7 +84,7 @@ def test_evidence_are_shares_of_the_regions_that_were_given(
 def test_a_region_of_another_picture_is_named_by_its_number_in_the_document(
     parser: Parser, tmp_path: Path, picture: str
 ) -> None:
-    """The surest stands in the second picture: the network is given it first, and what it says is of region 2."""
+    """The most confident region is in the second picture: the network takes it first, and its evidence is region 2."""
     reader = composed(parser, tmp_path, "mega")
     pairs = classifier(reader)
     pairs.network = Sees(pairs.network, 1 + pairs.manifest.inventory.relation_keys.index("/per/loc/place_of_birth"))
@@ -104,8 +104,8 @@ def stated(read: Extraction) -> list[Relation]:
 
 
 class Sees(torch.nn.Module):
-    """Says a label where there is a picture and nothing where there is none; looks at the second object three times as
-    long as at the first."""
+    """Gives a label where there is a picture and nothing where there is none; attends to the second object three times
+    as long as at the first."""
 
     def __init__(self, net: Any, label: int) -> None:
         super().__init__()
@@ -135,7 +135,7 @@ def test_an_edge_that_only_the_picture_supports_is_known(parser: Parser, tmp_pat
         ]
 
 
-def test_what_could_not_be_seen_is_said(parser: Parser, tmp_path: Path, picture: str) -> None:
+def test_missing_picture_inputs_are_named(parser: Parser, tmp_path: Path, picture: str) -> None:
     reader = asking(parser, tmp_path, "focalmre")
     missing = {
         name: reader.read([document])[0].missing

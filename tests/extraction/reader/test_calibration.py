@@ -7,7 +7,7 @@ import pytest
 
 from extraction.labels import Inventory, RelationType
 from extraction.reader.calibration import Calibration, relation_inputs, sigmoid
-from extraction.reader.decoding import Decoded, DecodedMention, DecodedRelation
+from extraction.reader.decoding import DecodedMention, DecodedRelation, DecodedSentence
 from extraction.schema import Example, WordRelation, WordSpan
 from training.evaluation.metrics import JudgedRelation, calibration_error
 from training.publishing.calibration import choose, fit
@@ -16,16 +16,16 @@ ENDS = frozenset({"a"})
 NAMES = Inventory(("a",), tuple(RelationType(key, key, None, None, ENDS, ENDS) for key in ("x", "y")))
 
 
-def sentence(right: bool, key: int, logit: float, mentions: float = 3.0) -> tuple[Example, Decoded]:
+def sentence(right: bool, key: int, logit: float, mentions: float = 3.0) -> tuple[Example, DecodedSentence]:
     """A sentence whose one relation was found with this logit, rightly or not."""
     spans = (WordSpan(0, 1, "a"), WordSpan(2, 3, "a"))
     relations = (WordRelation(0, 1, NAMES.relation_keys[key]),) if right else ()
     example = Example("1", "made up", ("u", "v", "w"), spans, relations, ENDS, frozenset(NAMES.relation_keys))
     found = tuple(DecodedMention(span.start, span.end, 0, mentions) for span in spans)
-    return example, Decoded(found, (DecodedRelation(0, 1, key, logit),))
+    return example, DecodedSentence(found, (DecodedRelation(0, 1, key, logit),))
 
 
-def drawn(count: int, slope: float, bias: tuple[float, float]) -> list[tuple[Example, Decoded]]:
+def drawn(count: int, slope: float, bias: tuple[float, float]) -> list[tuple[Example, DecodedSentence]]:
     rng = np.random.default_rng(0)
     rows = []
     for _ in range(count):
@@ -61,7 +61,7 @@ def test_a_relation_rests_on_its_mentions():
 
 def test_the_weaker_mention_comes_first_and_the_words_between_are_counted():
     mentions = (DecodedMention(0, 1, 0, 5.0), DecodedMention(4, 6, 0, -2.0), DecodedMention(6, 7, 0, 0.0))
-    found = Decoded(
+    found = DecodedSentence(
         mentions, (DecodedRelation(0, 1, 0, 1.0), DecodedRelation(1, 0, 0, 99.0), DecodedRelation(2, 1, 0, 3.0))
     )
     gap = pytest.approx(np.log(4))
@@ -77,7 +77,7 @@ def test_nothing_to_fit_leaves_the_network_its_word():
 
 
 def test_nothing_found():
-    assert Calibration().mentions(Decoded()) == [] and Calibration().relations(Decoded(), ("x",)) == []
+    assert Calibration().mentions(DecodedSentence()) == [] and Calibration().relations(DecodedSentence(), ("x",)) == []
 
 
 def test_a_threshold_keeps_the_precision_it_was_chosen_for():

@@ -113,7 +113,7 @@ def test_a_symmetric_relation_is_given_once_in_the_order_of_the_text():
     assert relations(network, person(0, 1), person(5, 6)) == [(0, 1, 1, 1.5)]
 
 
-def test_nothing_is_asked_where_no_pair_is_possible():
+def test_nothing_is_scored_where_no_pair_is_possible():
     network = Table({})
     assert relations(network, place(0, 1), place(2, 3)) == []
     assert relations(network, person(0, 1)) == []

@@ -1,4 +1,4 @@
-"""EEGA with its visual side as a live reader: it is shown regions, says what it looked at, and reads without them."""
+"""EEGA with its visual side as a live reader: it takes regions, reports its attention, and works without them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_regions_move_scores_and_stand_beside_them(parser):
     assert all(sum(row) == pytest.approx(1.0, abs=1e-3) for grid in shown.grids for row in grid.weights)
 
 
-def test_a_reader_that_cannot_see_the_picture_says_so(parser):
+def test_a_missing_picture_is_reported(parser):
     reader = load.reader_of(seeing(parser), parser)
     bare, whole = reader.read([Document("1", TEXT, images=("x.jpg",)), Document("2", TEXT)])
     assert "detector" in bare.missing and "detector" not in whole.missing

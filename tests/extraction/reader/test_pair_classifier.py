@@ -14,7 +14,7 @@ from extraction.labels import inventory
 from extraction.networks.outputs import PairOutput
 from extraction.reader import load
 from extraction.reader.checkpoint import Checkpoint, CheckpointError
-from extraction.reader.decoding import Decoded, DecodedMention
+from extraction.reader.decoding import DecodedMention, DecodedSentence
 from extraction.reader.joint import JointDetector
 from extraction.reader.label_mapping import by_types, meanings
 from extraction.reader.load import reader_of
@@ -54,7 +54,7 @@ class Names(JointDetector):
 
     def detect(self, documents, passages, features, watch):
         manifest = self.checkpoint.manifest
-        return [calibrated(manifest, one, Decoded(tuple(self._spans(one.words.words)))) for one in passages]
+        return [calibrated(manifest, one, DecodedSentence(tuple(self._spans(one.words.words)))) for one in passages]
 
     def _spans(self, words):
         types = self.checkpoint.manifest.inventory.types
@@ -77,10 +77,10 @@ class Says(torch.nn.Module):
     def __init__(self, net: Any, label: int) -> None:
         super().__init__()
         self.needs, self.label, self.width = net.needs, label, net.config.labels
-        self.asked: list[Any] = []
+        self.batches: list[Any] = []
 
     def forward(self, batch):
-        self.asked.append(batch)
+        self.batches.append(batch)
         logits = torch.full((len(batch.ids), self.width), -9.0)
         logits[:, self.label] = 9.0
         return PairOutput(logits)
@@ -91,7 +91,7 @@ def classifier(reader: Reader) -> PairClassifier:
     return reader.relations
 
 
-def saying(reader: Reader, key: str) -> Says:
+def answering(reader: Reader, key: str) -> Says:
     pairs = classifier(reader)
     pairs.network = Says(pairs.network, 1 + pairs.manifest.inventory.relation_keys.index(key))
     return pairs.network
@@ -113,49 +113,49 @@ def test_labels_are_turned_into_the_products_with_their_direction():
 
 def test_a_pair_system_reads_the_pairs_that_some_relation_may_join(parser, tmp_path):
     reader = composed(parser, tmp_path)
-    says = saying(reader, "/per/loc/place_of_birth")
+    network_calls = answering(reader, "/per/loc/place_of_birth")
     (read,) = reader.read([Document("1", TEXT)])
     found = {(TEXT[read.mentions[r.head].start : read.mentions[r.head].end], r.key) for r in read.relations}
     assert found == {("Anna", "place_of_birth"), ("Stone", "place_of_birth"), ("Bob", "place_of_birth"),
                      ("Reed", "place_of_birth")}  # fmt: skip
     assert all(r.score > 0.9 for r in read.relations)
     # of three mentions in a sentence no relation joins a place to a person: 6 ordered pairs less 2, twice
-    assert sum(len(batch.ids) for batch in says.asked) == 8
-    for batch in says.asked:
+    assert sum(len(batch.ids) for batch in network_calls.batches) == 8
+    for batch in network_calls.batches:
         starts = batch.ids.gather(1, torch.stack([batch.pairs.head, batch.pairs.tail], 1))
         assert (starts == torch.tensor([classifier(reader).rows.markers[0], classifier(reader).rows.markers[2]])).all()
 
 
 def test_a_turned_label_turns_its_ends(parser, tmp_path):
     reader = composed(parser, tmp_path)
-    saying(reader, "/loc/loc/contain")
+    answering(reader, "/loc/loc/contain")
     text = "Berlin Paris"
     (read,) = reader.read([Document("1", text)])
     starts = [one.start for one in read.mentions]
     ends = {(starts[one.head], starts[one.tail], one.key) for one in read.relations if isinstance(one.tail, int)}
-    # it says so of both orders, and only one can hold
+    # it predicts both orders, and only one can hold
     assert ends == {(7, 0, "located_in"), (0, 7, "contains")}
     classifier(reader).network.label = 0
     assert reader.read([Document("1", text)])[0].relations == ()
 
 
-def test_regions_of_each_picture_are_asked_about_beside_their_picture(parser, tmp_path):
+def test_regions_of_each_picture_are_classified_with_their_picture(parser, tmp_path):
     reader = composed(parser, tmp_path, "relformer", "region_pair")
     keys = reader.checkpoint.manifest.inventory.relation_keys
-    says = saying(reader, keys[0])
+    network_calls = answering(reader, keys[0])
     dog, cat = (Region((0.1, 0.1, 0.2, 0.2), label) for label in ("dog", "cat"))
     other = Region((0.5, 0.1, 0.2, 0.2), "dog", image=1)
     (read,) = reader.read([Document("1", "Anna left.", regions=(dog, cat, other))])
     assert [(one.head, one.tail) for one in read.relations] == [(0, dog), (0, cat), (0, other)]
-    assert (read.takes, read.given) == ("each", (0, 1))
-    (batch,) = says.asked
+    assert (read.takes, read.used_images) == ("each", (0, 1))
+    (batch,) = network_calls.batches
     assert batch.pairs.region.tolist() == [0, 1, 0]
     assert batch.objects is not None and batch.objects.present.sum(1).tolist() == [2, 2, 1]
     assert batch.objects.boxes[2, 0].tolist() == pytest.approx([0.6, 0.2, 0.2, 0.2])
     assert reader.read([Document("1", "Anna left.")])[0].relations == ()
 
 
-def test_thresholds_are_asked_for_by_the_products_keys(parser, tmp_path):
+def test_thresholds_have_the_products_keys(parser, tmp_path):
     own = {"default": 0.5, "/per/loc/place_of_birth": 0.8, "/loc/loc/contain": 0.3}
     reader = composed(parser, tmp_path, thresholds=own)
     assert reader.threshold("place_of_birth") == 0.8 and reader.threshold("located_in") == 0.3
@@ -206,7 +206,7 @@ def test_a_tagger_is_shown_the_leading_picture_alone_or_in_front_of_a_pair_syste
     shown = Document("1", "Anna left.", images=("", ""), regions=(box, dataclasses.replace(box, image=1)))
     bare = Document("2", "Bob Reed left Paris.")
     seen, blind = tagger.read([shown, bare])
-    assert (seen.takes, seen.given, blind.given) == ("leading", (0,), ())
+    assert (seen.takes, seen.used_images, blind.used_images) == ("leading", (0,), ())
     (batch,) = asked
     # The whole canvas and its one box; nothing of the second picture, and nothing of another post's.
     assert batch.pictures is not None and batch.pictures.present.sum(1).tolist() == [2, 0]
@@ -217,23 +217,23 @@ def test_a_tagger_is_shown_the_leading_picture_alone_or_in_front_of_a_pair_syste
 
 
 def watched(reader: Reader) -> list[Any]:
-    """The batches that its network is asked about from now on."""
+    """The batches that its network gets from now on."""
     asked: list[Any] = []
     network = reader.checkpoint.network
     forward = network.forward
 
-    def told(batch: Any) -> Any:
+    def answer_all(batch: Any) -> Any:
         asked.append(batch)
         return forward(batch)
 
-    network.forward = told
+    network.forward = answer_all
     return asked
 
 
 def test_a_network_that_takes_facts_is_shown_those_of_the_document_and_echoes_are_marked(parser, tmp_path):
     reader = composed(parser, tmp_path, "relformer", "pair")
     assert reader.takes_facts
-    says = saying(reader, "/per/loc/place_of_birth")
+    network_calls = answering(reader, "/per/loc/place_of_birth")
     facts = (
         Fact("Anna", "place of birth", "Berlin", "Wikidata", "place_of_birth"),
         Fact("Bob", "is", "a poet", "Wikidata"),
@@ -243,10 +243,10 @@ def test_a_network_that_takes_facts_is_shown_those_of_the_document_and_echoes_ar
     echoed = {TEXT[read.mentions[one.head].start : read.mentions[one.head].end] for one in read.relations
               if any(part.kind == "fact" for part in one.evidence)}  # fmt: skip
     assert echoed == {"Anna"}
-    shown = [batch.facts for batch in says.asked]
+    shown = [batch.facts for batch in network_calls.batches]
     assert all(one is not None and one.present.any() for one in shown) and any(one.mention.any() for one in shown)
     (bare,) = reader.read([Document("1", TEXT)])
-    assert bare.missing == ("facts",) and bare.facts == () and says.asked[-1].facts is None
+    assert bare.missing == ("facts",) and bare.facts == () and network_calls.batches[-1].facts is None
     (known,) = reader.read([Document("1", TEXT, facts=())])
     assert known.missing == ()
 

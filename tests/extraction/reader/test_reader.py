@@ -37,7 +37,7 @@ def parser():
 @pytest.fixture(scope="module")
 def checkpoint(parser):
     """Random weights that find something: without bias towards "no mention" or "no relation"."""
-    made = tiny_checkpoint(parser, seed=6, pmi=PmiTable.count([text.split() for text in TEXTS], least=1))
+    made = tiny_checkpoint(parser, seed=6, pmi=PmiTable.count([text.split() for text in TEXTS], minimum=1))
     with torch.no_grad():
         made.network.get_parameter("relations.out.bias").fill_(1.0)
     return dataclasses.replace(made, manifest=dataclasses.replace(made.manifest, floor=0.3))
@@ -113,13 +113,13 @@ def test_the_title_is_a_sentence_of_its_own_and_shown_beside_the_others(parser):
         ),
     ],
 )
-def test_what_is_not_read_says_why(reader, text, code):
+def test_a_declined_text_has_a_reason(reader, text, code):
     (extraction,) = reader.read([Document("1", text)])
     assert extraction.declined is not None and extraction.declined.code == code and extraction.declined.message
     assert extraction.mentions == () and extraction.text == text
 
 
-def test_a_long_sentence_is_read_in_windows_and_the_reading_says_so(reader):
+def test_a_long_sentence_is_read_in_windows_and_reported(reader):
     long = "Ada Lovelace met " + "and ".join(f"Charles Babbage {number} " for number in range(60)) + "in London ."
     short, extraction = reader.read([Document("1", "Ada met Charles."), Document("2", long)])
     assert short.missing == () and extraction.missing == ("windowed",)
@@ -197,7 +197,7 @@ def test_a_saved_checkpoint_reads_as_before(folder, checkpoint, parser):
         assert one == other
 
 
-def test_a_digest_tells_checkpoints_apart(folder, tmp_path):
+def test_a_digest_identifies_a_checkpoint(folder, tmp_path):
     one = Checkpoint.load(folder).digest
     config = json.loads((folder / "config.json").read_text())
     config["thresholds"]["default"] = 0.61
@@ -221,7 +221,7 @@ def test_a_broken_file_is_named(folder, name, damage):
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"schema": "somebody.else/7"}, "somebody.else/7"),
         ({"system": "oracle"}, "oracle"),
@@ -236,10 +236,10 @@ def test_a_broken_file_is_named(folder, name, damage):
         ({"surprise": 1}, "config.json"),
     ],
 )
-def test_a_config_that_does_not_fit_is_refused(folder, change, says):
+def test_a_config_that_does_not_fit_is_refused(folder, change, message):
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, **change}))
-    with pytest.raises(CheckpointError, match=says):
+    with pytest.raises(CheckpointError, match=message):
         Checkpoint.load(folder)
 
 
@@ -264,7 +264,7 @@ def test_a_checkpoint_needs_nothing_outside_its_folder(folder, tmp_path, parser)
     assert load.reader(moved, parser=parser).read([documents()[0]])[0].mentions
 
 
-def test_another_parser_than_the_trained_one_is_said(checkpoint, parser, caplog):
+def test_another_parser_than_the_trained_one_is_logged(checkpoint, parser, caplog):
     manifest = dataclasses.replace(checkpoint.manifest, parser="another 1.0")
     reader_of(dataclasses.replace(checkpoint, manifest=manifest), parser)
     assert "another 1.0" in caplog.text and parser.version in caplog.text

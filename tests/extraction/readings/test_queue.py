@@ -106,7 +106,7 @@ def test_one_worker_frees_only_its_own_slot() -> None:
 
 
 @pytest.mark.django_db
-def test_only_the_checkpoint_that_is_asked_for() -> None:
+def test_only_the_requested_checkpoint() -> None:
     first = records.checkpoint("first")
     due(1)
     other = records.checkpoint("second", active=False)

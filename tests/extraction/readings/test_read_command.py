@@ -21,7 +21,7 @@ from extraction.reader import known_facts, result_format
 from extraction.readings import reader_from_settings
 from extraction.readings.inputs import LONGEST_LINE, from_jsonl
 from extraction.schema import Declined, Document, EvidencePart, Extraction, Mention, Region, Relation
-from extraction.vision.image_analysis import Sight
+from extraction.vision.image_analysis import ImageAnalyser
 from knowledge.linking import linker_from_settings
 from knowledge.sources import index_builder
 from knowledge.sources.protocol import Known, KnownFact
@@ -33,7 +33,7 @@ NAMES = {"Marie Curie": "person", "Warsaw": "location", "Ångström": "person", 
 
 
 class NameReader:
-    """A reader that finds four names, says that every person was born in every place, and declines empty texts."""
+    """A reader that finds four names, relates every person to every place as born there, and declines empty texts."""
 
     name, floor = "names", 0.05
 
@@ -302,7 +302,7 @@ def test_people_get_a_table_without_what_a_terminal_would_obey(reader):
     assert len(columns) == 1
 
 
-def test_people_are_told_what_was_not_read_and_that_nothing_was_found(reader):
+def test_the_table_reports_declined_texts_and_empty_results(reader):
     assert run("")[1] == ["1", "  not analysed: This text is empty."]
     assert "  no relation reached its threshold" in run("Warsaw")[1]
 
@@ -321,7 +321,7 @@ def test_wrong_use_is_status_2_with_a_sentence(args):
     assert done.returncode == 2 and not done.stdout and done.stderr
 
 
-def test_a_missing_checkpoint_is_status_3_and_says_what_to_do(tmp_path):
+def test_a_missing_checkpoint_is_status_3_with_a_remedy(tmp_path):
     done = process("Warsaw", "--checkpoint", str(tmp_path / "none"))
     assert done.returncode == 3 and not done.stdout
     assert b"There is no checkpoint at" in done.stderr and b"--checkpoint" in done.stderr
@@ -359,7 +359,7 @@ def started() -> subprocess.Popen[bytes]:
 LINE = '{"text": "Łódź, not Warsaw"}\n'.encode()
 
 
-def test_json_is_utf8_whatever_the_locale_says():
+def test_json_is_utf8_whatever_the_locale():
     out, errors = started().communicate(LINE)
     assert json.loads(out.decode("utf-8"))["text"] == "Łódź, not Warsaw" and not errors
 
@@ -497,7 +497,7 @@ def test_a_reader_that_takes_facts_is_shown_the_local_indexes(monkeypatch, setti
     }  # fmt: skip
 
 
-def test_a_reader_that_takes_none_says_nothing_of_facts(reader):
+def test_a_reader_without_facts_reports_none(reader):
     _, lines, _ = run("Marie Curie was born in Warsaw.", json=True)
     [row] = objects(lines)
     assert "facts" not in row and "echoes" not in row["quintuples"][0]
@@ -525,16 +525,18 @@ def photo(tmp_path: Path) -> Path:
     return made
 
 
-def read_with(monkeypatch, capsys, *arguments: str, sight: object = None) -> tuple[dict[str, Any], str]:
+def read_with(monkeypatch, capsys, *arguments: str, analyser: object = None) -> tuple[dict[str, Any], str]:
     monkeypatch.setattr(reader_from_settings, "load", lambda folder: LookingReader())
-    monkeypatch.setattr(detectors_from_settings, "load", lambda: sight)
+    monkeypatch.setattr(detectors_from_settings, "load", lambda: analyser)
     call_command("read", "Marie Curie came from Warsaw.", "--json", *arguments)
     written = capsys.readouterr()
     return json.loads(written.out), written.err
 
 
 def test_a_picture_adds_regions_a_scene_and_both_scores(monkeypatch, capsys, photo):
-    row, _ = read_with(monkeypatch, capsys, "--image", str(photo), "--image", str(photo), sight=Sight(Fake()))
+    row, _ = read_with(
+        monkeypatch, capsys, "--image", str(photo), "--image", str(photo), analyser=ImageAnalyser(Fake())
+    )
     assert [(one["class"], one["image"]) for one in row["regions"]] == [
         ("person", 0),
         ("dog", 0),
@@ -549,27 +551,29 @@ def test_a_picture_adds_regions_a_scene_and_both_scores(monkeypatch, capsys, pho
     assert row["missing"] == ["windowed"]
 
 
-def test_without_a_picture_nothing_is_said_of_pictures(monkeypatch, capsys):
-    row, said = read_with(monkeypatch, capsys, sight=Sight(Fake()))
-    assert said == "" and not {"regions", "scene_graph"} & row.keys()
+def test_without_a_picture_there_are_no_keys_of_pictures(monkeypatch, capsys):
+    row, errors = read_with(monkeypatch, capsys, analyser=ImageAnalyser(Fake()))
+    assert errors == "" and not {"regions", "scene_graph"} & row.keys()
     assert [set(one) & {"evidence", "score_without_image"} for one in row["quintuples"]] == [set()]
 
 
-def test_a_picture_that_cannot_be_read_is_said_and_the_words_are_read(monkeypatch, capsys, photo, tmp_path):
+def test_a_broken_picture_is_reported_and_the_text_analysed(monkeypatch, capsys, photo, tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(photo.read_bytes()[:300])
-    row, said = read_with(monkeypatch, capsys, "--image", str(broken), "--image", str(photo), sight=Sight(Fake()))
-    assert "broken.jpg: This picture cannot be decoded" in said
+    row, errors = read_with(
+        monkeypatch, capsys, "--image", str(broken), "--image", str(photo), analyser=ImageAnalyser(Fake())
+    )
+    assert "broken.jpg: This picture cannot be decoded" in errors
     assert row["missing"] == ["windowed", "image"] and row["quintuples"]
     assert {region["image"] for region in row["regions"]} == {0}
-    row, said = read_with(monkeypatch, capsys, "--image", str(photo))
-    assert "DETECTOR_WEIGHTS is empty" in said and row["missing"] == ["windowed", "detector"]
+    row, errors = read_with(monkeypatch, capsys, "--image", str(photo))
+    assert "DETECTOR_WEIGHTS is empty" in errors and row["missing"] == ["windowed", "detector"]
 
 
 def test_a_picture_goes_with_one_text(monkeypatch, capsys, photo, tmp_path):
-    with pytest.raises(CommandError, match="--image goes with") as told:
+    with pytest.raises(CommandError, match="--image goes with") as raised:
         call_command("read", "--url", "https://news.example/", "--image", str(photo))
-    assert told.value.returncode == 2
-    with pytest.raises(CommandError, match="cannot be opened") as told:
+    assert raised.value.returncode == 2
+    with pytest.raises(CommandError, match="cannot be opened") as raised:
         read_with(monkeypatch, capsys, "--image", str(tmp_path / "absent.jpg"))
-    assert told.value.returncode == 2
+    assert raised.value.returncode == 2

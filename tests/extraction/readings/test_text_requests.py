@@ -25,7 +25,7 @@ THRESHOLDS = {"default": 0.5}
 
 
 class Reader:
-    """Finds two people whose first names are the same, whatever the text says."""
+    """Finds two people whose first names are the same, whatever the text."""
 
     name = "reader of the test"
 
@@ -56,7 +56,7 @@ def answer_all(reader: Any = None) -> int:
     return len(held)
 
 
-def test_a_text_is_asked_for_and_its_answer_fetched() -> None:
+def test_a_text_is_queued_and_its_answer_fetched() -> None:
     make_checkpoint()
     client = program(make_user("viewer"))
     response = ask(client, text="Ada was London bred.")
@@ -82,7 +82,7 @@ def test_nobody_else_sees_it() -> None:
     assert program(make_user("admin")).get(address).status_code == 404
 
 
-def test_without_a_checkpoint_it_says_so() -> None:
+def test_without_a_checkpoint_it_is_reported() -> None:
     response = ask(program(make_user("viewer")), text="Ada")
     assert response.status_code == 503
     assert "checkpoint" in response.json()["detail"]
@@ -110,7 +110,7 @@ def test_what_breaks_over_one_text_is_that_texts_error() -> None:
 
 def test_a_text_that_readers_die_of_is_claimed_alone_and_given_up() -> None:
     user = make_user("viewer").pk
-    poison, other = text_requests.ask(user, "poison"), text_requests.ask(user, "other")
+    poison, other = text_requests.enqueue(user, "poison"), text_requests.enqueue(user, "other")
     assert len(text_requests.claim("worker")) == 2
     assert text_requests.claim("another") == [], "they are held"
     for _ in range(text_requests.GIVEN_UP_AT - 1):
@@ -123,7 +123,7 @@ def test_a_text_that_readers_die_of_is_claimed_alone_and_given_up() -> None:
 
 
 def test_an_answer_that_comes_after_the_lease_was_lost_is_dropped() -> None:
-    row = text_requests.ask(make_user("viewer").pk, "Ada was London bred.")
+    row = text_requests.enqueue(make_user("viewer").pk, "Ada was London bred.")
     late = text_requests.claim("worker")
     leases.free("worker")
     current = text_requests.claim("worker")
@@ -135,14 +135,14 @@ def test_an_answer_that_comes_after_the_lease_was_lost_is_dropped() -> None:
 
 def test_texts_and_answers_are_forgotten_after_a_day() -> None:
     make_checkpoint()
-    old = text_requests.ask(make_user("viewer").pk, "Ada")
+    old = text_requests.enqueue(make_user("viewer").pk, "Ada")
     TextToRead.objects.update(asked_at=timezone.now() - timedelta(hours=25))
-    young = text_requests.ask(make_user("viewer").pk, "Ada")
-    assert text_requests.forget() == 1
+    young = text_requests.enqueue(make_user("viewer").pk, "Ada")
+    assert text_requests.delete_old() == 1
     assert not TextToRead.objects.filter(pk=old.pk).exists()
     assert TextToRead.objects.filter(pk=young.pk).exists()
 
 
 def test_the_title_stands_before_the_text_as_in_a_post() -> None:
-    row = text_requests.ask(make_user("viewer").pk, "Ada\0", "A  headline")
+    row = text_requests.enqueue(make_user("viewer").pk, "Ada\0", "A  headline")
     assert (row.text, row.title_end) == ("A headline\n\nAda", 10)

@@ -16,7 +16,7 @@ from extraction.feeds import polling
 from extraction.feeds.subscriptions import subscribe
 from extraction.models import Post
 from extraction.posts import visits
-from extraction.posts.article_page import look
+from extraction.posts.article_page import fetch_page
 from extraction.samples import TITLE, SamplePost, load_posts
 from kgbuilder.conf import environment
 from kgbuilder.supervision import parts
@@ -143,13 +143,13 @@ def test_a_sample_leads_nowhere_else_in_our_pages(own: WebServer, publisher: Web
         "/samples/away.html",
     ):
         post.link = own.url(path)
-        assert "private or local" in look(post).says, path
+        assert "private or local" in fetch_page(post).reason, path
     publisher.answers["/to-sample"] = reply(302, Location=own.url("/samples/one.html"))
     with pytest.raises(http_client.FetchError, match="private or local"):
         http_client.get(publisher.url("/to-sample"))
     assert own.paths() == ["/samples/away.html"]
     post.link = own.url("/samples/one.html")
-    assert look(post).kind == "page"
+    assert fetch_page(post).kind == "page"
 
 
 @pytest.mark.django_db

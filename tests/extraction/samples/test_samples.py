@@ -46,7 +46,7 @@ def test_names_return_in_several_posts_so_that_the_graph_connects(name: str, pos
     assert sum(any(name in paragraph for paragraph in post.paragraphs) for post in samples.load_posts()) >= posts
 
 
-def test_the_feed_says_what_they_are() -> None:
+def test_the_feed_describes_them() -> None:
     assert "sample" in samples.TITLE.lower()
     assert "Not news" in samples.DESCRIPTION and "CC0" in samples.DESCRIPTION
 

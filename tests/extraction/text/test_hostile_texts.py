@@ -74,7 +74,7 @@ def test_what_is_read_has_its_words_where_the_offsets_say(reader: Reader, text: 
 
 
 @pytest.mark.parametrize(("text", "code"), DECLINED.values(), ids=DECLINED)
-def test_what_is_not_read_says_why(reader: Reader, text: str, code: str) -> None:
+def test_a_declined_text_has_a_reason(reader: Reader, text: str, code: str) -> None:
     [found] = reader.read([Document("1", text)])
     assert found.declined is not None and found.declined.code == code and found.declined.message.endswith(".")
     assert (found.mentions, found.relations) == ((), ())

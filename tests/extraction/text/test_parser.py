@@ -221,7 +221,7 @@ def test_windows_cover_a_long_sentence_and_share_words() -> None:
         ("12:30 — 14:00 😀", ""),
     ],
 )
-def test_language_is_told_only_when_it_can_be(text: str, language: str) -> None:
+def test_language_is_detected_only_with_confidence(text: str, language: str) -> None:
     found, score = detect_language(text)
     assert found == language or (language == "en" and found == "")
     assert 0 <= score <= 1

@@ -42,7 +42,7 @@ def test_a_part_of_a_longer_name_is_no_other_person() -> None:
     assert shown((ANNA, STONE), PERSON) == [(0, "person", 0.8)]
 
 
-def test_the_caption_says_who_can_be_meant() -> None:
+def test_the_caption_limits_the_candidates() -> None:
     assert shown((ANNA, BOB), PERSON, captions=("Reed on Monday",)) == [(1, "person", 0.8)]
     assert shown((ANNA, BOB), PERSON, captions=("A rainy Monday",)) == [(0, "person", 0.4), (1, "person", 0.4)]
 
@@ -62,7 +62,7 @@ def test_places_and_dogs_are_joined_with_nothing() -> None:
     assert shown((PARIS,), PERSON, DOG) == [] and shown((ANNA,), DOG) == [] and shown((), PERSON) == []
 
 
-def test_each_picture_is_looked_at_by_itself() -> None:
+def test_each_picture_is_matched_by_itself() -> None:
     second = Region(PERSON.box, "person", 0.5, image=1)
     assert shown((ANNA,), PERSON, second) == [(0, "person", 0.8), (0, "person", 0.5)]
 

@@ -104,7 +104,7 @@ def test_towns_and_companies_are_not_guessed() -> None:
     assert grounding.by_class([Phrase("Apple", "Apple", "organization")], [Region((0, 0, 1, 1), "apple")]) == []
 
 
-def test_a_zero_shot_detector_is_asked_for_the_phrases() -> None:
+def test_a_zero_shot_detector_searches_for_the_phrases() -> None:
     torch: Any = pytest.importorskip("torch")
     asked: dict[str, Any] = {}
 

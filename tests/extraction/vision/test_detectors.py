@@ -54,7 +54,7 @@ def detector(session: Session) -> onnx_detectors.OnnxDetector:
 def yolox_rows(surety: float) -> np.ndarray:
     """Outputs of a 64 x 64 YOLOX for one dog in BOX. The wide picture is 64 x 32 there: its lower half is padding."""
     rows = np.zeros((64 + 16 + 4, 85), np.float32)
-    # the dog: centre (24, 20), size 16 x 8, said by the cell (2, 2) of the level with stride 8
+    # the dog: centre (24, 20), size 16 x 8, given by the cell (2, 2) of the level with stride 8
     rows[2 * 8 + 2, :4] = 24 / 8 - 2, 20 / 8 - 2, np.log(16 / 8), np.log(8 / 8)
     rows[2 * 8 + 2, 4] = surety
     rows[2 * 8 + 2, 5 + DOG] = 1.0
@@ -69,7 +69,7 @@ def older_planes(surety: float) -> np.ndarray:
 
 
 def fastest_plane() -> np.ndarray:
-    """22 x 22 cells; the cell (8, 13) says the dog."""
+    """22 x 22 cells; the cell (8, 13) gives the dog."""
     plane = np.zeros((1, 85, 22, 22), np.float32)
     cx, cy = BOX[0] + BOX[2] / 2, BOX[1] + BOX[3] / 2
     plane[0, :5, 13, 8] = 0.9, np.arctanh(cx * 22 - 8), np.arctanh(cy * 22 - 13), logit(BOX[2]), logit(BOX[3])
@@ -146,7 +146,7 @@ def test_memory_that_does_not_suffice_halves_the_batch() -> None:
     assert tried == [5, 2, 3, 1, 2]
 
 
-def test_memory_that_does_not_suffice_for_one_is_said() -> None:
+def test_too_little_memory_for_one_picture_is_an_error() -> None:
     def run(pictures: Sequence[np.ndarray]) -> list[int]:
         raise OutOfMemory("no memory")
 
@@ -177,7 +177,7 @@ def test_a_pickle_is_loaded_only_where_somebody_vouched_for_it(tmp_path: Path) -
         load_detector.load(weights)
 
 
-def test_an_ultralytics_yolo_detects_and_tells_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_ultralytics_yolo_detects_without_telemetry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("YOLO_CONFIG_DIR", str(tmp_path))
     monkeypatch.setenv("YOLO_OFFLINE", "true")
     monkeypatch.setenv("YOLO_AUTOINSTALL", "false")
@@ -219,7 +219,7 @@ def test_an_ultralytics_result_is_read_in_shares_of_the_picture() -> None:
     assert given[0][0, 0].tolist() == [0, 0, 255], "ultralytics takes arrays for BGR"
 
 
-def test_an_ultralytics_out_of_memory_is_told_from_other_errors() -> None:
+def test_an_ultralytics_out_of_memory_is_distinguished_from_other_errors() -> None:
     from extraction.vision.ultralytics_yolo import UltralyticsYolo
 
     def predict(pictures: list[np.ndarray], **options: Any) -> list[Any]:

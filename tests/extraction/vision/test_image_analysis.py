@@ -39,7 +39,7 @@ def pictures(*firsts: int) -> list[np.ndarray]:
 
 
 def test_regions_have_classes_depths_and_edges() -> None:
-    [seen] = image_analysis.Sight(Fake()).look(pictures(0))
+    [seen] = image_analysis.ImageAnalyser(Fake()).analyse(pictures(0))
     assert [region.label for region in seen.regions] == ["person", "dog"]
     assert all(0 < region.depth <= 1 for region in seen.regions)
     assert ("left of" in {edge.predicate for edge in seen.edges}) and seen.missing == ()
@@ -48,14 +48,14 @@ def test_regions_have_classes_depths_and_edges() -> None:
 
 
 def test_faces_come_after_objects_and_neither_exceeds_its_number() -> None:
-    [seen] = image_analysis.Sight(Fake(), faces=Fake("faces-1"), objects=1, most_faces=1).look(pictures(0))
+    [seen] = image_analysis.ImageAnalyser(Fake(), faces=Fake("faces-1"), objects=1, most_faces=1).analyse(pictures(0))
     assert [region.label for region in seen.regions] == ["person", "person"]
     assert seen.vectors is not None and len(seen.vectors) == 1
 
 
 def test_a_picture_that_breaks_the_detector_costs_only_itself() -> None:
     detector = Fake()
-    whole, broken, other = image_analysis.Sight(detector).look(pictures(0, BROKEN, 2))
+    whole, broken, other = image_analysis.ImageAnalyser(detector).analyse(pictures(0, BROKEN, 2))
     assert detector.asked == [3, 1, 1, 1]
     assert whole.regions and other.regions
     assert (broken.regions, broken.missing) == ((), ("detector",))
@@ -64,13 +64,13 @@ def test_a_picture_that_breaks_the_detector_costs_only_itself() -> None:
 
 def test_too_little_memory_halves_the_batch() -> None:
     detector = Fake(most=2)
-    seen = image_analysis.Sight(detector).look(pictures(0, 1, 2, 3, 4))
+    seen = image_analysis.ImageAnalyser(detector).analyse(pictures(0, 1, 2, 3, 4))
     assert all(len(one.regions) == 2 for one in seen)
     assert detector.asked == [5, 2, 3, 1, 2]
 
 
-def test_too_little_memory_for_one_picture_is_said() -> None:
-    [seen] = image_analysis.Sight(Fake(most=0)).look(pictures(0))
+def test_too_little_memory_for_one_picture_is_reported() -> None:
+    [seen] = image_analysis.ImageAnalyser(Fake(most=0)).analyse(pictures(0))
     assert seen.error == "There is too little memory for the detector: 4 GiB wanted"
 
 
@@ -81,7 +81,7 @@ def test_a_part_that_fails_beside_the_detector_is_missing_and_no_more() -> None:
         def maps(self, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
             raise RuntimeError("no map")
 
-    [seen] = image_analysis.Sight(Fake(), faces=Fake(most=0), depth=Blind()).look(pictures(0))
+    [seen] = image_analysis.ImageAnalyser(Fake(), faces=Fake(most=0), depth=Blind()).analyse(pictures(0))
     assert len(seen.regions) == 2
     assert seen.missing == ("faces", "depth") and not seen.error
 
@@ -93,18 +93,18 @@ def test_a_given_depth_is_used_and_smoothed() -> None:
         def maps(self, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
             return [np.tile(np.linspace(0, 9, 60), (30, 1)) for _ in pictures]
 
-    [seen] = image_analysis.Sight(Fake(), depth=Reversed()).look(pictures(0))
+    [seen] = image_analysis.ImageAnalyser(Fake(), depth=Reversed()).analyse(pictures(0))
     assert seen.regions[0].depth < seen.regions[1].depth, "here what lies to the right is nearer"
 
 
 def test_the_version_names_all_that_a_result_depends_on() -> None:
-    plain = image_analysis.Sight(Fake())
+    plain = image_analysis.ImageAnalyser(Fake())
     versions = {
         plain.version,
-        image_analysis.Sight(Fake("fake-2")).version,
-        image_analysis.Sight(Fake(), objects=3).version,
-        image_analysis.Sight(Fake(), faces=Fake("faces-1")).version,
-        image_analysis.Sight(Fake(), interactions=lambda regions, aspect: []).version,
+        image_analysis.ImageAnalyser(Fake("fake-2")).version,
+        image_analysis.ImageAnalyser(Fake(), objects=3).version,
+        image_analysis.ImageAnalyser(Fake(), faces=Fake("faces-1")).version,
+        image_analysis.ImageAnalyser(Fake(), interactions=lambda regions, aspect: []).version,
     }
     assert len(versions) == 5
     assert plain.version == "fake-1:10"
@@ -112,4 +112,4 @@ def test_the_version_names_all_that_a_result_depends_on() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_as_many_results_as_pictures(count: int) -> None:
-    assert len(image_analysis.Sight(Fake()).look(pictures(*range(count)))) == count
+    assert len(image_analysis.ImageAnalyser(Fake()).analyse(pictures(*range(count)))) == count

@@ -37,8 +37,8 @@ def stated(
     ],
 )
 def test_relations_of_place_hold_both_ways(other: Box, predicate: str) -> None:
-    said = stated(("a", PERSON), ("b", other))
-    placed = {one for one in said if one[1] != "near"}
+    edges_found = stated(("a", PERSON), ("b", other))
+    placed = {one for one in edges_found if one[1] != "near"}
     assert placed == {("a", predicate, "b"), ("b", OPPOSITE[predicate], "a")}
 
 
@@ -53,11 +53,11 @@ def test_proportions_of_the_picture_decide_between_beside_and_above() -> None:
     assert ("a", "left of", "b") in stated(*pair, aspect=3.0)
 
 
-def test_depth_tells_front_from_behind_where_boxes_meet() -> None:
+def test_depth_distinguishes_front_from_behind_where_boxes_meet() -> None:
     near, far, away = ("near", PERSON), ("far", (0.5, 0.2, 0.3, 0.6)), ("away", (0.0, 0.0, 0.02, 0.02))
-    said = stated(near, far, away, depths=[0.9, 0.3, 0.1])
-    assert {("near", "in front of", "far"), ("far", "behind", "near")} <= said
-    assert not {one for one in said if "away" in one and one[1] in ("in front of", "behind")}
+    edges_found = stated(near, far, away, depths=[0.9, 0.3, 0.1])
+    assert {("near", "in front of", "far"), ("far", "behind", "near")} <= edges_found
+    assert not {one for one in edges_found if "away" in one and one[1] in ("in front of", "behind")}
     assert not {one for one in stated(near, far, depths=[0.5, 0.45]) if one[1] == "in front of"}
 
 
@@ -82,8 +82,10 @@ def test_depth_tells_front_from_behind_where_boxes_meet() -> None:
     ],
 )
 def test_interactions(thing: str, box: Box, predicate: str | None) -> None:
-    said = {one for one in stated(("person", PERSON), (thing, box)) if one[1] in scene_graph.INTERACTION_PREDICATES}
-    assert said == ({("person", predicate, thing)} if predicate else set())
+    edges_found = {
+        one for one in stated(("person", PERSON), (thing, box)) if one[1] in scene_graph.INTERACTION_PREDICATES
+    }
+    assert edges_found == ({("person", predicate, thing)} if predicate else set())
 
 
 def test_what_is_held_is_held_by_the_one_who_fits_best() -> None:
@@ -124,6 +126,6 @@ def test_networks_are_given_one_type_a_pair_and_no_self_loop() -> None:
 def test_every_relation_of_place_has_its_opposite_and_scores_are_shares(found: list, aspect: float) -> None:
     regions = [Region(box, "person") for box in found]
     edges = build(regions, aspect, np.linspace(0, 1, len(found)).tolist())
-    said = {(edge.subject, edge.predicate, edge.object) for edge in edges}
-    assert all((b, OPPOSITE[predicate], a) in said for a, predicate, b in said)
+    edges_found = {(edge.subject, edge.predicate, edge.object) for edge in edges}
+    assert all((b, OPPOSITE[predicate], a) in edges_found for a, predicate, b in edges_found)
     assert all(0 <= edge.score <= 1 and edge.subject != edge.object for edge in edges)

@@ -33,14 +33,16 @@ def records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_each_mention_with_candidates_is_counted_with_its_confidence(records: Path) -> None:
     whole, lacking = linking.quality(records)
-    assert len(whole.sure) == len(whole.held) == whole.mentions == 2
-    assert sum(whole.held) == whole.right
-    assert len(lacking.sure) <= lacking.mentions
+    assert len(whole.confidences) == len(whole.correct) == whole.mentions == 2
+    assert sum(whole.correct) == whole.right
+    assert len(lacking.confidences) <= lacking.mentions
 
 
 def test_the_bench_reports_how_often_a_confidence_was_right() -> None:
     lines: list[str] = []
-    linking.calibration(fit.LinkScore(sure=[0.95, 0.91, 0.93, 0.41], held=[True, True, True, False]), lines.append)
+    linking.calibration(
+        fit.LinkScore(confidences=[0.95, 0.91, 0.93, 0.41], correct=[True, True, True, False]), lines.append
+    )
     assert lines == [
         "of these, 4 mentions with candidates, expected calibration error of the best: 0.155",
         "  confidence 0.4 to 0.5: 1 mentions, 41.0% on average, right 0.0%",

@@ -82,7 +82,7 @@ def test_beat_continues_after_the_clock_was_set_back(monkeypatch: pytest.MonkeyP
 def test_a_projectors_turn_comes_after_the_last_one_although_the_clock_was_set_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    store = records.Kept()
+    store = records.MemoryStore()
     projector.run("rdf", opened=store)
     before = store.fence
     monkeypatch.setattr(time, "time_ns", lambda: (before - 10**9) * 1000)

@@ -1,4 +1,4 @@
-"""The API: who is let in and how it is said, and what each operation takes, gives and changes."""
+"""The API: tokens and scopes, and the requests, responses and effects of each operation."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from knowledge.record import projection_queue
 from knowledge.recording import erasure, reviews
 from tests import records
 from tests.factories import make_checkpoint, make_post, make_user, read_post
+from tests.markup import markup
 from tests.newsroom import open_newsroom
 
 pytestmark = pytest.mark.django_db
@@ -63,18 +64,18 @@ def send(client: Client, path: str, body: Any, **headers: str) -> Any:
 
 
 def problem(response: Any, status: int) -> dict[str, Any]:
-    """The problem that a response tells of, with a sentence."""
+    """The problem in a response, checked for its form."""
     assert response.status_code == status, response.content
     assert response.headers["Content-Type"] == "application/problem+json"
-    told: dict[str, Any] = response.json()
-    assert told["status"] == status and told["title"] and told["detail"][-1] in ".:…`"
-    return told
+    content: dict[str, Any] = response.json()
+    assert content["status"] == status and content["title"] and content["detail"][-1] in ".:…`"
+    return content
 
 
-# Tokens and the door.
+# Tokens and access.
 
 
-def test_a_token_is_kept_as_a_hash_and_its_last_use_is_noted() -> None:
+def test_a_token_is_stored_as_a_hash_and_its_last_use_is_recorded() -> None:
     made, text = api_tokens.make(make_user("viewer"), "for a test", ["read"])
     assert text.startswith("kgb_") and len(text) > 40
     assert text not in str(list(ApiToken.objects.values())) + str(list(Event.objects.values()))
@@ -84,7 +85,7 @@ def test_a_token_is_kept_as_a_hash_and_its_last_use_is_noted() -> None:
     assert made.used_at is not None and timezone.now() - made.used_at < timedelta(minutes=5)
 
 
-def test_a_use_is_written_once_a_minute_and_no_oftener(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_use_is_recorded_at_most_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api_tokens, "SEEN_AGAIN", timedelta(hours=1))  # a minute may pass here on a slow machine
     client = program("read")
     get(client, "vocabulary")
@@ -93,7 +94,7 @@ def test_a_use_is_written_once_a_minute_and_no_oftener(monkeypatch: pytest.Monke
     assert not [query for query in asked.captured_queries if query["sql"].startswith("UPDATE")]
 
 
-def test_who_has_no_token_is_told_how_to_get_one() -> None:
+def test_a_request_without_a_token_learns_how_to_get_one() -> None:
     for headers in ({}, {"Authorization": "Basic abc"}, {"Authorization": "Bearer "}):
         response = Client(headers=headers).get("/api/v1/posts")
         assert "/tokens/" in problem(response, 401)["detail"]
@@ -103,7 +104,7 @@ def test_who_has_no_token_is_told_how_to_get_one() -> None:
     problem(response, 401)
 
 
-def test_a_token_that_ended_was_revoked_or_whose_owner_left_is_none() -> None:
+def test_an_expired_revoked_or_ownerless_token_is_refused() -> None:
     for change in (
         lambda token: api_tokens.revoke(token, None),
         lambda token: ApiToken.objects.filter(pk=token.pk).update(ends_at=timezone.now() - timedelta(seconds=1)),
@@ -115,15 +116,15 @@ def test_a_token_that_ended_was_revoked_or_whose_owner_left_is_none() -> None:
         problem(client.get("/api/v1/vocabulary"), 401)
 
 
-def test_a_session_lets_nobody_in_here() -> None:
-    """So no other site can have a browser ask in somebody's name."""
+def test_a_session_gives_no_access() -> None:
+    """So no other site can make a browser send requests in a user's name."""
     client = Client()
     client.force_login(make_user("admin"))
     problem(client.get("/api/v1/posts"), 401)
     problem(send(client, "posts", CURIE), 401)
 
 
-def test_each_operation_asks_for_its_scope_and_the_schema_says_which() -> None:
+def test_each_operation_requires_the_scope_in_its_schema() -> None:
     schema = json.loads(Client().get("/api/v1/openapi.json").content)
     owner, one = make_user("editor"), {"post_id", "entity_id", "statement_id", "text_id"}
     by_scope = {scope: program(scope, user=owner) for scope in EVERY}
@@ -176,15 +177,15 @@ def test_the_pace_fills_as_time_goes_by() -> None:
     assert [pace.wait(1, 2, 9999.0) for _ in range(3)] == [0.0, 0.0, 30.0], "it never holds more than a minute's worth"
 
 
-def test_what_leads_nowhere_or_is_asked_wrongly_is_a_problem_too() -> None:
+def test_unknown_addresses_and_invalid_requests_are_problems() -> None:
     client = program()
     assert "openapi.json" in problem(client.get("/api/v1/nothing/here"), 404)["detail"]
     response = client.delete("/api/v1/posts")
     assert "POST" in problem(response, 405)["detail"]
     response = client.post("/api/v1/posts", "{", content_type="application/json")
     assert problem(response, 400)["detail"] == "The body is not JSON."
-    told = problem(client.get("/api/v1/posts", {"limit": "many"}), 422)
-    assert told["errors"][0]["where"].endswith("limit")
+    invalid = problem(client.get("/api/v1/posts", {"limit": "many"}), 422)
+    assert invalid["errors"][0]["where"].endswith("limit")
     problem(client.get("/api/v1/posts", {"unknown": "1"}), 422)
     problem(client.get("/api/v1/posts", {"after": "no key"}), 422)
     problem(client.get("/api/v1/entities/00000000-0000-0000-0000-000000000007"), 404)
@@ -192,12 +193,12 @@ def test_what_leads_nowhere_or_is_asked_wrongly_is_a_problem_too() -> None:
     problem(client.post("/api/v1/posts", b"x" * 3_000_000, content_type="application/json"), 413)
 
 
-def test_what_breaks_here_says_nothing_of_its_insides(
+def test_an_internal_error_reveals_no_details(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("knowledge.api.search.relation", lambda key: 1 / 0)
-    told = problem(program("read").get("/api/v1/vocabulary"), 500)
-    assert "division" not in str(told)
+    failure = problem(program("read").get("/api/v1/vocabulary"), 500)
+    assert "division" not in str(failure)
     assert "division by zero" in caplog.text
 
 
@@ -223,7 +224,7 @@ def test_a_post_is_sent_once_by_source_and_id() -> None:
     assert get(client, "posts", state="waiting")["items"][0]["title"]
 
 
-def test_other_words_for_a_post_are_its_next_version_and_leave_an_event() -> None:
+def test_a_changed_text_is_the_next_version_and_leaves_an_event() -> None:
     client = program("write")
     key = send(client, "posts", CURIE).json()["id"]
     changed = send(client, "posts", CURIE | {"text": "Marie Curie was born in Warsaw, in Poland."})
@@ -243,18 +244,18 @@ def test_other_words_for_a_post_are_its_next_version_and_leave_an_event() -> Non
     assert "Warsaw" not in str(list(Event.objects.values()))
 
 
-def test_a_post_with_an_address_alone_is_visited_like_any_item() -> None:
+def test_a_post_with_an_address_alone_is_fetched_like_a_feed_item() -> None:
     client = program("write")
     response = send(client, "posts", {"id": "1", "url": "https://news.example/story?utm_source=x", "title": "A story"})
     post = Post.objects.get(public_id=response.json()["id"])
     assert post.current_version is None
     assert post.due_at is not None and post.due_at <= timezone.now()
-    # what a feed shows under the same address is the same post
+    # an item with the same address is the same post
     assert send(client, "posts", {"id": "2", "url": "https://news.example/story"}).json()["id"] == str(post.public_id)
     assert Sighting.objects.filter(post=post).count() == 2
 
 
-def test_the_page_of_a_post_whose_words_were_sent_is_not_asked_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_article_page_of_a_post_with_a_text_is_not_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     from extraction.posts import article_page
 
     send(
@@ -263,12 +264,12 @@ def test_the_page_of_a_post_whose_words_were_sent_is_not_asked_for_others(monkey
     post = Post.objects.get()
     assert post.due_at is not None, "its picture is to be fetched"
     monkeypatch.setattr(article_page.http_client, "get", lambda *args, **kwargs: pytest.fail("the page was fetched"))
-    assert article_page.look(post).kind == "unchanged"
+    assert article_page.fetch_page(post).kind == "unchanged"
 
 
-def test_a_post_that_cannot_be_taken_says_why() -> None:
+def test_a_refused_post_gets_the_reason() -> None:
     client = program("write")
-    for wrong, says in (
+    for wrong, message in (
         ({"id": "1"}, "url"),
         ({"id": "", "text": "words"}, "id"),
         ({"id": "1", "url": "javascript:alert(1)"}, "https://"),
@@ -280,12 +281,12 @@ def test_a_post_that_cannot_be_taken_says_why() -> None:
         ({"id": "1", "text": "words\0"}, "NUL"),
         ({"id": "1", "text": "words", "guid": "2"}, "guid"),
     ):
-        assert says in problem(send(client, "posts", wrong), 422)["detail"], wrong
+        assert message in problem(send(client, "posts", wrong), 422)["detail"], wrong
     assert not Post.objects.exists()
     assert not Feed.objects.exists()
 
 
-def test_what_was_erased_stays_away_however_it_is_sent_again() -> None:
+def test_an_erased_post_cannot_be_sent_again() -> None:
     client = program("write", "read")
     long = CURIE | {"text": "Marie Curie was born in Warsaw and taught at the University of Paris. " * 4}
     key = send(client, "posts", long).json()["id"]
@@ -296,7 +297,7 @@ def test_what_was_erased_stays_away_however_it_is_sent_again() -> None:
     assert Post.objects.count() == 1
 
 
-def test_a_source_is_a_feed_that_nobody_polls() -> None:
+def test_a_source_is_a_feed_that_is_not_polled() -> None:
     send(program("write"), "posts", CURIE)
     feed = Feed.objects.get()
     editor = Client()
@@ -309,7 +310,7 @@ def test_a_source_is_a_feed_that_nobody_polls() -> None:
     assert b"urn:" not in editor.get("/feeds/opml/").content
 
 
-def test_a_post_that_is_back_is_marked_with_it_or_stays_withdrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_post_that_returns_is_marked_for_projection_or_stays_withdrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     client, sent = program("write"), {"source": "desk", "id": "7", "title": "Two friends", "text": "They met in Paris."}
     assert send(client, "posts", sent).status_code == 201
     Post.objects.update(state=Post.State.WITHDRAWN)
@@ -330,15 +331,15 @@ def test_a_post_that_is_back_is_marked_with_it_or_stays_withdrawn(monkeypatch: p
 def test_posts_are_listed_in_pages_without_gaps_and_filtered() -> None:
     open_newsroom(pictures=False)
     client = program("read")
-    found, after = [], ""
+    ids, after = [], ""
     while True:
         page = get(client, "posts", limit=2, after=after)
-        found += [row["id"] for row in page["items"]]
+        ids += [row["id"] for row in page["items"]]
         if page["next"] is None:
             break
         after = page["next"]
     whole = get(client, "posts", limit=200)["items"]
-    assert found == [row["id"] for row in whole] and len(set(found)) == len(found) > 4
+    assert ids == [row["id"] for row in whole] and len(set(ids)) == len(ids) > 4
     assert whole == sorted(whole, key=lambda row: row["published"], reverse=True)
     (curie,) = get(client, "posts", q="Curie Warsaw")["items"]
     assert (curie["mentions"], curie["statements"]) == (6, 5)
@@ -350,7 +351,7 @@ def test_posts_are_listed_in_pages_without_gaps_and_filtered() -> None:
     problem(client.get("/api/v1/posts", {"relation": "loves"}), 422)
 
 
-def test_a_post_shows_its_words_with_mentions_statements_and_readings() -> None:
+def test_a_post_shows_its_text_with_mentions_statements_and_readings() -> None:
     moon = open_newsroom(pictures=False)["moon"]
     shown = get(program("read"), f"posts/{moon.public_id}")
     assert all(shown["text"][m["start"] : m["end"]] == m["text"] for m in shown["mentioned"])
@@ -435,7 +436,7 @@ def test_statements_are_filtered_by_ends_relation_and_post() -> None:
     assert every_statement(client, entity="00000000-0000-0000-0000-000000000007") == []
 
 
-def test_rows_that_a_merge_made_one_triple_are_one_statement_with_the_support_of_both() -> None:
+def test_rows_with_one_triple_after_a_merge_are_one_statement_with_the_support_of_both() -> None:
     make_checkpoint(0.5)
     for name in ("Neil Armstrong", "Commander Armstrong"):
         text = f"{name} worked for NASA."
@@ -452,11 +453,15 @@ def test_rows_that_a_merge_made_one_triple_are_one_statement_with_the_support_of
     assert get(client, f"statements/{other.public_id}")["posts"] == 2
 
 
-def test_statements_say_how_they_stand_to_what_is_known() -> None:
+def test_statements_show_the_comparison_with_known_facts() -> None:
     make_checkpoint(0.5)
     names = [("Ada", "person"), ("Byron", "person"), ("Milbanke", "person"), ("London", "location")]
-    said = [("Ada", "father", "Byron", 0.9), ("Ada", "mother", "Milbanke", 0.9), ("Ada", "residence", "London", 0.9)]
-    records.read(records.post("Ada, of Byron and Milbanke, in London."), names, said)
+    relations = [
+        ("Ada", "father", "Byron", 0.9),
+        ("Ada", "mother", "Milbanke", 0.9),
+        ("Ada", "residence", "London", 0.9),
+    ]
+    records.read(records.post("Ada, of Byron and Milbanke, in London."), names, relations)
     ids = {"Ada": "Q7259", "Byron": "Q5679", "Milbanke": "Q1"}
     for label, target in ids.items():
         Link.objects.filter(entity__label=label).update(target=target)
@@ -469,7 +474,7 @@ def test_statements_say_how_they_stand_to_what_is_known() -> None:
     assert one["standing"] == {"standing": "conflict", "source": "Wikidata", "fact": "Another"}
 
 
-def test_a_statement_shows_the_words_that_support_it_and_what_editors_said() -> None:
+def test_a_statement_shows_the_words_that_support_it_and_the_verdicts() -> None:
     moon = open_newsroom(pictures=False)["moon"]
     client = program("read")
     statement = Statement.objects.get(head__label="Neil Armstrong", relation="place_of_birth")
@@ -489,23 +494,23 @@ def test_search_finds_posts_and_entities() -> None:
     assert [one["label"] for one in found["entities"]] == ["NASA"]
 
 
-def test_a_list_asks_the_database_no_oftener_for_more_rows() -> None:
+def test_the_number_of_queries_does_not_grow_with_the_rows() -> None:
     open_newsroom(pictures=False)
     client = program("read")
     for path in ("posts", "entities", "statements"):
-        asked = []
+        counts = []
         for limit in (2, 15):
             with CaptureQueriesContext(connection) as queries:
                 get(client, path, limit=limit)
-            asked.append(len(queries.captured_queries))
-        assert asked[1] <= asked[0] + 1, f"{path}: {asked}"
+            counts.append(len(queries.captured_queries))
+        assert counts[1] <= counts[0] + 1, f"{path}: {counts}"
 
 
 # Exports.
 
 
 @pytest.mark.parametrize("form", list(exports.MEDIA_TYPES))
-def test_the_graph_is_taken_away_as_a_file(form: str) -> None:
+def test_the_graph_is_exported_as_a_file(form: str) -> None:
     open_newsroom(pictures=False)
     response: Any = program("export").get(f"/api/v1/exports/{form}")
     body = b"".join(response.streaming_content)
@@ -518,7 +523,7 @@ def test_the_graph_is_taken_away_as_a_file(form: str) -> None:
         assert json.loads(body)
 
 
-def test_exports_give_their_places_back_also_when_nobody_reads_on() -> None:
+def test_exports_release_their_slots_also_when_a_connection_breaks() -> None:
     client = program("export")
     held: list[Any] = [client.get("/api/v1/exports/csv") for _ in range(exports.AT_ONCE)]
     assert "Try again" in problem(client.get("/api/v1/exports/csv"), 503)["detail"]
@@ -529,17 +534,17 @@ def test_exports_give_their_places_back_also_when_nobody_reads_on() -> None:
             close()
     again: Any = client.get("/api/v1/exports/csv")
     assert b"".join(again.streaming_content).startswith(b"head_id")
-    assert exports._places._value == exports.AT_ONCE, "no place was given back twice"
+    assert exports._slots._value == exports.AT_ONCE, "no slot was released twice"
 
 
-# The page of tokens, and the command.
+# The tokens page, and the command.
 
 
-def test_a_person_makes_a_token_sees_it_once_and_revokes_it(client: Client) -> None:
+def test_a_person_creates_a_token_sees_it_once_and_revokes_it(client: Client) -> None:
     user = make_user("viewer")
     client.force_login(user)
     made = client.post("/tokens/make/", {"name": "nightly <b>", "scope": ["read", "query"], "days": "90"})
-    text = made.content.decode().split('readonly value="')[1].split('"')[0]
+    text = markup(made).split('readonly value="')[1].split('"')[0]
     assert made.headers["Cache-Control"].find("no-store") >= 0
     assert get(Client(headers={"Authorization": f"Bearer {text}"}), "vocabulary")
     page = client.get("/tokens/").content.decode()
@@ -554,22 +559,22 @@ def test_a_person_makes_a_token_sees_it_once_and_revokes_it(client: Client) -> N
     ]
 
 
-def test_a_token_that_cannot_be_made_says_why_on_the_page(client: Client) -> None:
+def test_an_invalid_token_form_shows_the_reason(client: Client) -> None:
     client.force_login(make_user("viewer"))
-    for form, says in (
+    for form, message in (
         ({"name": "", "scope": "read", "days": "30"}, "name"),
         ({"name": "x", "days": "30"}, "Choose at least one scope"),
         ({"name": "x", "scope": "everything", "days": "30"}, "Choose at least one scope"),
         ({"name": "x", "scope": "write", "days": "30"}, "no more than its owner"),
-        ({"name": "x", "scope": "read", "days": "31"}, "how long"),
+        ({"name": "x", "scope": "read", "days": "31"}, "Choose when the token expires"),
     ):
         response = client.post("/tokens/make/", form)
         assert response.status_code == 400
-        assert says in response.content.decode()
+        assert message in response.content.decode()
     assert not ApiToken.objects.exists()
 
 
-def test_others_see_and_revoke_nobody_elses_tokens_but_admins_do(client: Client) -> None:
+def test_only_admins_see_and_revoke_the_tokens_of_others(client: Client) -> None:
     token, _ = api_tokens.make(make_user("viewer"), "somebody's own", ["read"])
     client.force_login(make_user("editor"))
     assert "somebody" not in client.get("/tokens/").content.decode()
@@ -581,17 +586,17 @@ def test_others_see_and_revoke_nobody_elses_tokens_but_admins_do(client: Client)
     assert token.revoked_at is not None
 
 
-def test_no_person_has_tokens_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_tokens_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api_tokens, "MOST", 2)
     user = make_user("viewer")
     made = [api_tokens.make(user, "x", ["read"])[0] for _ in range(2)]
-    with pytest.raises(api_tokens.NoToken, match="2 tokens"):
+    with pytest.raises(api_tokens.NoToken, match="2 active tokens"):
         api_tokens.make(user, "x", ["read"])
     api_tokens.revoke(made[0], user)
     api_tokens.make(user, "x", ["read"])
 
 
-def test_the_command_makes_lists_and_revokes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_creates_lists_and_revokes(capsys: pytest.CaptureFixture[str]) -> None:
     user = make_user("editor", "ada")
     call_command("api_token", "make", "ada", "import", "--scope", "write", "--days", "7")
     text = capsys.readouterr().out.strip()
@@ -621,18 +626,18 @@ def test_the_page_of_the_api_shows_every_operation_and_object(client: Client) ->
         assert f'id="o-{name}"' in html
 
 
-def test_the_schema_tells_of_problems_and_where_the_token_goes() -> None:
+def test_the_schema_describes_problems_and_the_token() -> None:
     schema = json.loads(Client().get("/api/v1/openapi.json").content)
     assert schema["openapi"].startswith("3.1")
     assert schema["components"]["securitySchemes"]["Token"] == {"type": "http", "scheme": "bearer"}
     for operations in schema["paths"].values():
         for operation in operations.values():
             assert {"401", "403", "429"} <= operation["responses"].keys()
-            for status, told in operation["responses"].items():
-                assert ("application/problem+json" in told.get("content", {})) == (status >= "400")
+            for status, response in operation["responses"].items():
+                assert ("application/problem+json" in response.get("content", {})) == (status >= "400")
 
 
-def test_a_post_that_was_sent_is_read_and_answered_for(client: Client) -> None:
+def test_a_sent_post_is_analysed_and_shown(client: Client) -> None:
     make_checkpoint(0.5)
     program_ = program("write", "read")
     key = send(program_, "posts", CURIE).json()["id"]

@@ -96,12 +96,12 @@ def test_a_judged_sample_is_counted_and_must_be_the_one_drawn(news):
     "line", ['{"page": "x"}', "{", '{"right": 1, "why": "x"}', '{"right": true, "why": " "}', "[]"]
 )
 def test_a_judged_file_needs_right_and_why_on_each_line(tmp_path, line):
-    (tmp_path / "judged.jsonl").write_text('{"right": true, "why": "said so"}\n' + line + "\n")
+    (tmp_path / "judged.jsonl").write_text('{"right": true, "why": "as read"}\n' + line + "\n")
     with pytest.raises(CommandError, match="line 2: expected an assertion"):
         run(judged=tmp_path / "judged.jsonl")
 
 
-def test_what_is_missing_is_said(news, tmp_path):
+def test_what_is_missing_is_reported(news, tmp_path):
     with pytest.raises(CommandError, match="Give --news"):
         run()
     with pytest.raises(CommandError, match="no pages"):

@@ -1,4 +1,4 @@
-"""Entities that are one by their names: spelt alike, or called by both names; and what keeps them apart."""
+"""Automatic merges by names: spelt alike, or aliases; and what prevents them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def linker(tmp_path: Path) -> Linker:
     return Linker.shipped([LocalIndex(tmp_path / "index.sqlite3")])
 
 
-def told(name: str, kind: str = "person") -> Post:
+def recorded_post(name: str, kind: str = "person") -> Post:
     post = records.post(f"{name} met Ann Lee in {kind}.")
     records.read(post, [(name, kind), ("Ann Lee", "person")], [(name, "spouse", "Ann Lee")] if kind == "person" else [])
     return post
@@ -58,8 +58,8 @@ def test_names_that_are_spelt_alike_become_one_which_can_be_undone_for_good(
     linker: Linker, first: str, second: str
 ) -> None:
     records.checkpoint()
-    told(first)
-    told(second)
+    recorded_post(first)
+    recorded_post(second)
     assert link_queue.look_up(linker, "index").merged == 1
     assert len(roots(first, second)) == 1
     [edge] = current.statements_of(records.entity("Ann Lee"))
@@ -81,8 +81,8 @@ def test_names_that_are_spelt_alike_become_one_which_can_be_undone_for_good(
 )
 def test_other_names_and_other_types_stay_apart(linker: Linker, first: str, second: str, kind: str) -> None:
     records.checkpoint()
-    told(first)
-    told(second, kind)
+    recorded_post(first)
+    recorded_post(second, kind)
     assert link_queue.look_up(linker, "index").merged == 0
     assert len(roots(first, second)) == 2
 
@@ -94,25 +94,25 @@ def test_all_that_one_may_be_spelt_as_are_one_in_whatever_order_they_come(
     records.checkpoint()
     names = ("Anna Sorensen", "Anna Soerensen", "Anna Sørensen")
     for place in order:
-        told(names[place])
+        recorded_post(names[place])
     assert link_queue.look_up(linker, "index").merged == 2
     assert len(roots(*names)) == 1
 
 
 def test_a_spelling_that_is_read_later_joins_what_was_apart(linker: Linker) -> None:
     records.checkpoint()
-    told("Thomas Mueller")
-    told("Thomas Muller")
+    recorded_post("Thomas Mueller")
+    recorded_post("Thomas Muller")
     assert link_queue.look_up(linker, "index").merged == 0
-    told("Thomas Müller")
+    recorded_post("Thomas Müller")
     assert link_queue.look_up(linker, "index").merged == 1
     assert Entity.objects.filter(canonical__isnull=True, type="person").count() == 2, "he and Ann Lee"
 
 
 def test_what_is_linked_to_different_things_stays_apart(linker: Linker) -> None:
     records.checkpoint()
-    told("Thomas Müller")
-    told("Thomas Mueller")
+    recorded_post("Thomas Müller")
+    recorded_post("Thomas Mueller")
     Link.objects.filter(entity__label="Thomas Müller").update(target="Q1", due_at=None)
     Link.objects.filter(entity__label="Thomas Mueller").update(
         target="Q2", by=factories.make_user("editor"), due_at=timezone.now()
@@ -124,7 +124,7 @@ def test_what_is_linked_to_different_things_stays_apart(linker: Linker) -> None:
 
 def test_what_a_split_parted_stays_apart(linker: Linker) -> None:
     records.checkpoint()
-    one, _ = told("Thomas Müller"), told("Thomas Mueller")
+    one, _ = recorded_post("Thomas Müller"), recorded_post("Thomas Mueller")
     origin, target = records.entity("Thomas Müller"), records.entity("Thomas Mueller")
     splits.split(origin, [one], target, factories.make_user("editor"))
     assert link_queue.look_up(linker, "index").merged == 0
@@ -135,7 +135,7 @@ def test_a_part_of_a_longer_name_is_no_spelling_of_it(linker: Linker) -> None:
     records.checkpoint()
     text = "Volodymyr Zelensky spoke. Zelensky left."
     records.read(records.post(text), [("Volodymyr Zelensky", "person"), ("Zelensky", "person")])
-    told("Зеленский")
+    recorded_post("Зеленский")
     assert link_queue.look_up(linker, "index").merged == 0
 
 
@@ -155,23 +155,23 @@ def test_a_search_finds_a_name_in_its_other_spellings(called: str, sought: str, 
     from knowledge.views.entities import neighbourhood
 
     records.checkpoint()
-    told(called)
+    recorded_post(called)
     one = records.entity(called)
     assert list(entities_index.filtered(sought)) == [one] * found
     assert list(entities_index.filtered(sought, "location")) == []
-    assert neighbourhood._named(sought) == [one] * (found and " " in sought)
+    assert neighbourhood._referenced(sought) == [one] * (found and " " in sought)
 
 
-def test_an_erased_name_leaves_no_spelling_behind() -> None:
+def test_an_erased_name_leaves_no_spelling() -> None:
     records.checkpoint()
-    post = told("Thomas Müller")
+    post = recorded_post("Thomas Müller")
     assert EntitySpelling.objects.filter(key="=thomas mueller").exists()
     plain = records.post("Thomas Muller laughed.")
     records.read(plain, [("Thomas Muller", "person")])
     erasure.erase(post, None)
     assert not EntitySpelling.objects.filter(key="=thomas mueller").exists()
     Entity.objects.get(key="thomas muller|person")
-    told("Juri Gagarin")
+    recorded_post("Juri Gagarin")
     assert EntitySpelling.objects.count() == 1
     erasure.erase(Post.objects.latest("pk"), None)
     assert not EntitySpelling.objects.exists()
@@ -179,30 +179,30 @@ def test_an_erased_name_leaves_no_spelling_behind() -> None:
 
 def test_entities_of_an_earlier_version_get_their_spellings() -> None:
     records.checkpoint()
-    told("Thomas Müller")
-    told("Владимир Путин")
+    recorded_post("Thomas Müller")
+    recorded_post("Владимир Путин")
     before = set(EntitySpelling.objects.values_list("entity", "key"))
     EntitySpelling.objects.all().delete()
     import_module("knowledge.migrations.0011_spellings").fill(apps, None)
     assert set(EntitySpelling.objects.values_list("entity", "key")) == before != set()
 
 
-def test_in_a_post_that_says_so_two_names_are_one() -> None:
+def test_two_names_that_a_post_gives_for_one_entity_are_one() -> None:
     records.checkpoint()
-    told("Samuel Clemens")
+    recorded_post("Samuel Clemens")
     text = "Mark Twain, born Samuel Clemens, wed Olivia. Twain wrote."
     people = [(name, "person") for name in ("Mark Twain", "Samuel Clemens", "Olivia", "Twain")]
-    said = [("Mark Twain", ALSO, "Samuel Clemens", 0.9), ("Mark Twain", "spouse", "Olivia", 0.9)]
-    records.read(records.post(text), people, said)
+    relations = [("Mark Twain", ALSO, "Samuel Clemens", 0.9), ("Mark Twain", "spouse", "Olivia", 0.9)]
+    records.read(records.post(text), people, relations)
     clemens = records.entity("Samuel Clemens")
     assert Entity.objects.count() == 3, "he, Ann Lee and Olivia"
     assert {name.name for name in clemens.names.all()} == {"Samuel Clemens", "Mark Twain", "Twain"}
     assert [(edge.head, edge.relation) for edge in current.statements_of(records.entity("Olivia"))]
-    assert all(edge.relation != ALSO for edge in current.statements_of(clemens)), "it says nothing any more"
+    assert all(edge.relation != ALSO for edge in current.statements_of(clemens)), "it makes no statement any more"
 
 
 @pytest.mark.parametrize(("score", "kind"), [(0.79, "person"), (0.95, "organization")])
-def test_one_that_is_not_sure_or_of_another_type_is_only_said(score: float, kind: str) -> None:
+def test_an_alias_of_low_confidence_or_another_type_merges_nothing(score: float, kind: str) -> None:
     records.checkpoint()
     names = [("Mark Twain", "person"), ("Samuel Clemens", kind)]
     records.read(
@@ -214,8 +214,8 @@ def test_one_that_is_not_sure_or_of_another_type_is_only_said(score: float, kind
 
 def test_two_names_of_one_post_stay_two_where_an_editor_parted_them() -> None:
     records.checkpoint()
-    told("Samuel Clemens")
-    told("Mark Twain")
+    recorded_post("Samuel Clemens")
+    recorded_post("Mark Twain")
     editor = factories.make_user("editor")
     merges.undo(merges.merge(records.entity("Samuel Clemens"), [records.entity("Mark Twain")], editor), editor)
     post = records.post("Mark Twain, born Samuel Clemens.")
@@ -241,5 +241,5 @@ def test_a_confirmed_second_name_makes_two_entities_one(client: object) -> None:
     page = client.get(reverse("entity", args=[made.survivor.public_id]))  # type: ignore[attr-defined]
     assert page.status_code == 200
     merges.undo(made, editor)
-    assert auto_merge.by_word(Statement.objects.get(relation=ALSO), editor) == 0
+    assert auto_merge.by_accepted_alias(Statement.objects.get(relation=ALSO), editor) == 0
     assert len(roots("Mark Twain", "Samuel Clemens")) == 2

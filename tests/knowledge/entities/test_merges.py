@@ -9,23 +9,23 @@ from extraction.models import Post
 from knowledge.entities import merges
 from knowledge.models import Entity, Event, Mention, Statement
 from knowledge.record import current
-from knowledge.views.entities.merge_split import touched
+from knowledge.views.entities.merge_split import affected
 from tests import records
 
 pytestmark = pytest.mark.django_db
 
 
-def told(text: str, *said: records.Said) -> None:
-    """A post that says things about people, read."""
-    names = sorted({name for item in said for name in (item[0], item[2])})
-    records.read(records.post(text), [(name, "person") for name in names], said)
+def recorded_post(text: str, *relations: records.RelationSpec) -> None:
+    """Record a post with these relations between people."""
+    names = sorted({name for item in relations for name in (item[0], item[2])})
+    records.read(records.post(text), [(name, "person") for name in names], relations)
 
 
 def three() -> tuple[Entity, Entity, Entity]:
     records.checkpoint()
-    told("Samuel Clemens wed Olivia.", ("Samuel Clemens", "spouse", "Olivia"))
-    told("Mark Twain wed Olivia.", ("Mark Twain", "spouse", "Olivia"))
-    told("S. L. Clemens is the father of Clara.", ("Clara", "father", "S. L. Clemens"))
+    recorded_post("Samuel Clemens wed Olivia.", ("Samuel Clemens", "spouse", "Olivia"))
+    recorded_post("Mark Twain wed Olivia.", ("Mark Twain", "spouse", "Olivia"))
+    recorded_post("S. L. Clemens is the father of Clara.", ("Clara", "father", "S. L. Clemens"))
     return records.entity("Samuel Clemens"), records.entity("Mark Twain"), records.entity("S. L. Clemens")
 
 
@@ -33,8 +33,8 @@ def test_a_merge_of_three_and_its_undo_after_new_posts() -> None:
     clemens, twain, initials = three()
     records.settle()
     done = merges.merge(twain, [clemens, initials], None)
-    assert records.said_now() == {("Olivia", "spouse", "Mark Twain"), ("Clara", "father", "Mark Twain")} or (
-        records.said_now() == {("Mark Twain", "spouse", "Olivia"), ("Clara", "father", "Mark Twain")}
+    assert records.supported_triples() == {("Olivia", "spouse", "Mark Twain"), ("Clara", "father", "Mark Twain")} or (
+        records.supported_triples() == {("Mark Twain", "spouse", "Olivia"), ("Clara", "father", "Mark Twain")}
     )
     edges = {(edge.relation, edge.posts, len(edge.statements)) for edge in current.statements_of(twain)}
     assert edges == {("spouse", 2, 2), ("father", 1, 1)}
@@ -43,7 +43,7 @@ def test_a_merge_of_three_and_its_undo_after_new_posts() -> None:
     assert {"Mark Twain", "Samuel Clemens", "S. L. Clemens"} <= marked
     assert len([1 for kind, _ in records.marked() if kind == "post"]) == 3
 
-    told("Samuel Clemens had a brother, Orion.", ("Samuel Clemens", "sibling", "Orion"))
+    recorded_post("Samuel Clemens had a brother, Orion.", ("Samuel Clemens", "sibling", "Orion"))
     assert "Orion" in {end for edge in current.statements_of(twain) for end in (edge.head.label, edge.tail.label)}
 
     records.settle()
@@ -108,14 +108,14 @@ def test_an_undone_merge_is_undone_once() -> None:
 
 def test_a_statement_that_became_a_loop_is_hidden_and_returns() -> None:
     records.checkpoint()
-    told("Mark Twain met Samuel Clemens.", ("Mark Twain", "sibling", "Samuel Clemens"))
+    recorded_post("Mark Twain met Samuel Clemens.", ("Mark Twain", "sibling", "Samuel Clemens"))
     twain, clemens = records.entity("Mark Twain"), records.entity("Samuel Clemens")
     records.settle()
     done = merges.merge(twain, [clemens], None)
-    assert records.said_now() == set() and Statement.objects.count() == 1
+    assert records.supported_triples() == set() and Statement.objects.count() == 1
     assert any(kind == "post" for kind, _ in records.marked())
     merges.undo(done, None)
-    assert len(records.said_now()) == 1
+    assert len(records.supported_triples()) == 1
 
 
 def test_nothing_to_merge_is_refused_and_leaves_no_trace() -> None:
@@ -138,12 +138,12 @@ def test_neighbours_of_a_merged_entity() -> None:
     assert count == 2
 
 
-def test_what_a_merge_would_touch_is_told_of_each_entity_with_what_it_took_in() -> None:
+def test_what_a_merge_would_touch_is_counted_for_each_entity_with_its_merged_ones() -> None:
     clemens, twain, initials = three()
     merges.merge(twain, [clemens], None)
     clemens.refresh_from_db()
     olivia = records.entity("Olivia")
-    found = touched([twain, initials, olivia])
+    found = affected([twain, initials, olivia])
     by_hand = {
         one.pk: (
             Statement.objects.filter(Q(head__in=rows) | Q(tail__in=rows)).count(),
@@ -155,7 +155,7 @@ def test_what_a_merge_would_touch_is_told_of_each_entity_with_what_it_took_in() 
     assert found[twain.pk][0] >= 2
 
 
-def test_of_very_many_statements_nobody_waits_for_the_marks_and_none_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_marks_of_very_many_statements_come_later_and_none_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     clemens, twain, initials = three()
     records.settle()
     monkeypatch.setattr(merges, "MARKED_AT_ONCE", 1)
@@ -163,7 +163,7 @@ def test_of_very_many_statements_nobody_waits_for_the_marks_and_none_is_lost(mon
     assert {kind for kind, _ in records.marked()} == {"entity"} and merges.unmarked().exists()
     asked = iter([True, False])
     merges.mark_rest(lambda: next(asked))
-    assert merges.unmarked().exists(), "one that is stopped begins anew"
+    assert merges.unmarked().exists(), "one that is stopped starts again"
     merges.mark_rest()
     assert not merges.unmarked().exists()
     late = {name for kind, name in records.marked() if kind != "entity"}
@@ -175,7 +175,7 @@ def test_of_very_many_statements_nobody_waits_for_the_marks_and_none_is_lost(mon
 
 def test_a_projector_marks_what_a_merge_left_before_it_projects(monkeypatch: pytest.MonkeyPatch) -> None:
     clemens, twain, initials = three()
-    whole, late = records.Kept(), records.Kept()
+    whole, late = records.MemoryStore(), records.MemoryStore()
     done = merges.merge(twain, [clemens, initials], None)
     records.project(whole)
     merges.undo(done, None)

@@ -1,4 +1,4 @@
-"""The graph as rows and as GraphML: what each statement rests on, what editors judged and what sources say to it."""
+"""The export as rows and as GraphML: support, verdicts and comparisons of each statement."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ pytestmark = pytest.mark.django_db
 
 TEXT = "Ada, born in 1816, wed William in London."
 NAMES = [("Ada", "person"), ("1816", "time"), ("William", "person"), ("London", "location")]
-SAID = [("Ada", "date_of_birth", "1816"), ("Ada", "spouse", "William"), ("Ada", "residence", "London")]
+TRIPLES = [("Ada", "date_of_birth", "1816"), ("Ada", "spouse", "William"), ("Ada", "residence", "London")]
 NAMESPACE = {"g": "http://graphml.graphdrawing.org/xmlns"}
 
 
 @pytest.fixture(autouse=True)
-def told() -> None:
+def linked_posts() -> None:
     records.checkpoint()
     first, second = records.post(TEXT), records.post(f"Again: {TEXT}")
     for post in (first, second):
-        records.read(post, NAMES, SAID)
+        records.read(post, NAMES, TRIPLES)
     Link.objects.filter(entity__label="William").update(target="Q3")
     facts = [["P569", "1815-12-10T00:00:00Z", ""], ["P26", "Q3", 'William "Bill" King', "dbo:spouse"]]
     Link.objects.filter(entity__label="Ada").update(target="Q7259", facts=facts)
@@ -52,25 +52,25 @@ EXPECTED = {
 }  # fmt: skip
 
 
-def test_rows_say_how_each_statement_stands() -> None:
+def test_rows_give_the_comparison_of_each_statement() -> None:
     rows = {row["relation"]: row for row in csv.DictReader(io.StringIO(written("csv").decode()))}
-    told = {
+    found = {
         relation: {name: row[name] for name in EXPECTED["spouse"]}
         | {"accepted": row["accepted"].lower(), "posts": len(row["posts"].split())}
         for relation, row in rows.items()
     }
-    assert told == EXPECTED
+    assert found == EXPECTED
 
 
-def test_graphml_says_how_each_statement_stands() -> None:
+def test_graphml_give_the_comparison_of_each_statement() -> None:
     root = ElementTree.fromstring(written("graphml"))
     declared = {key.get("id"): key.get("attr.type") for key in root.findall("g:key", NAMESPACE)}
-    told = {}
+    found = {}
     for edge in root.findall(".//g:edge", NAMESPACE):
         data = {one.get("key"): one.text or "" for one in edge.findall("g:data", NAMESPACE)}
         assert data.keys() <= declared.keys()
-        told[data["relation"]] = {name: data.get(name, "") for name in EXPECTED["spouse"]} | {
+        found[data["relation"]] = {name: data.get(name, "") for name in EXPECTED["spouse"]} | {
             "posts": int(data["posts"])
         }
-    assert told == EXPECTED
+    assert found == EXPECTED
     assert (declared["standing"], declared["rejected"]) == ("string", "int")

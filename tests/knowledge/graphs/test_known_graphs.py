@@ -1,4 +1,4 @@
-"""What sources say stands in both graphs beside what was said here, apart from it, and follows when it changes."""
+"""Facts of sources are in both graphs, apart from extracted statements, and follow changes of links."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 TEXT = "Ada, daughter of Mary, born in 1816, wed William in London."
 NAMES = [("Ada", "person"), ("Mary", "person"), ("1816", "time"), ("William", "person"), ("London", "location")]
-SAID = [("Ada", "mother", "Mary"), ("Ada", "date_of_birth", "1816"), ("Ada", "spouse", "William")]
-SAID += [("Ada", "residence", "London")]
+TRIPLES = [("Ada", "mother", "Mary"), ("Ada", "date_of_birth", "1816"), ("Ada", "spouse", "William")]
+TRIPLES += [("Ada", "residence", "London")]
 FACTS = [
     ["P25", "Q2", 'Anne "Annabella" \\ Byron'],
     ["P569", "1815-12-10T00:00:00Z", ""],
@@ -64,15 +64,15 @@ def neo4j(neo4j_server: Neo4jServer, settings: Settings) -> Neo4jStore:
     return opened
 
 
-def told() -> None:
+def linked_post() -> None:
     records.checkpoint()
-    records.read(records.post(TEXT), NAMES, SAID)
+    records.read(records.post(TEXT), NAMES, TRIPLES)
     for name, target in (("Ada", "Q7259"), ("Mary", "Q9"), ("William", "Q3")):
         know(name, target)
 
 
 def know(name: str, target: str) -> None:
-    """What the link lane does when it finds out."""
+    """Store a link as linking does."""
     row = Link.objects.get(entity__label=name)
     row.target, row.facts = target, FACTS if name == "Ada" else []
     row.description, row.categories, row.abstract = "English mathematician", ["mathematicians"], "Ada was one."
@@ -109,8 +109,8 @@ CONFLICTS = {
 }
 
 
-def test_facts_and_comparisons_stand_in_graphs_of_their_own(rdf: SparqlStore) -> None:
-    told()
+def test_facts_and_comparisons_have_graphs_of_their_own(rdf: SparqlStore) -> None:
+    linked_post()
     even(rdf)
     assert compared(rdf) == CONFLICTS
     ada = vocabulary.entity_iri(records.entity("Ada").public_id)
@@ -125,13 +125,13 @@ def test_facts_and_comparisons_stand_in_graphs_of_their_own(rdf: SparqlStore) ->
         ("abstract", "Ada was one."),
         ("keywords", "mathematicians"),
     }
-    assert not rdf.ask(PREFIXES + "ASK { ?s wdt:P25 ?o }"), "a query without GRAPH sees what was said here alone"
+    assert not rdf.ask(PREFIXES + "ASK { ?s wdt:P25 ?o }"), "a query without GRAPH sees extracted statements alone"
     assert not rdf.ask(PREFIXES + "ASK { ?s a kg:Comparison }")
 
 
-def told_by_dbpedia() -> str:
-    """What DBpedia alone knows; Ada's address here."""
-    told()
+def linked_to_dbpedia() -> str:
+    """Store facts that only DBpedia has; return the IRI of Ada."""
+    linked_post()
     know("London", "Q84")
     row = Link.objects.get(entity__label="Ada")
     row.facts, row.addresses = [*FACTS, ["P551", "Q84", "London", "dbo:residence"]], {"dbpedia": ADA}
@@ -141,8 +141,8 @@ def told_by_dbpedia() -> str:
     return vocabulary.entity_iri(row.entity.public_id)
 
 
-def test_what_dbpedia_says_stands_under_its_own_properties(rdf: SparqlStore) -> None:
-    ada = told_by_dbpedia()
+def test_facts_of_dbpedia_have_its_own_properties(rdf: SparqlStore) -> None:
+    ada = linked_to_dbpedia()
     even(rdf)
     rows = rdf.select(
         PREFIXES
@@ -162,7 +162,7 @@ def test_what_dbpedia_says_stands_under_its_own_properties(rdf: SparqlStore) -> 
 
 @pytest.mark.neo4j
 def test_neo4j_names_dbpedia_too(neo4j: Neo4jStore, rdf: SparqlStore) -> None:
-    told_by_dbpedia()
+    linked_to_dbpedia()
     even_neo4j(neo4j)
     [row] = neo4j.rows("MATCH (n:Entity {name: 'Ada'}) RETURN n.facts AS facts, n.known_to AS to")
     assert row["to"] == "Wikidata, DBpedia" and "dbo:residence Q84 London" in row["facts"]
@@ -171,7 +171,7 @@ def test_neo4j_names_dbpedia_too(neo4j: Neo4jStore, rdf: SparqlStore) -> None:
 
 
 def test_a_verdict_that_changes_is_projected_again(rdf: SparqlStore) -> None:
-    told()
+    linked_post()
     even(rdf)
     Link.objects.filter(entity__label="Mary").update(target="Q2")
     link_queue.mark(records.entity("Mary"))
@@ -187,7 +187,7 @@ def test_a_verdict_that_changes_is_projected_again(rdf: SparqlStore) -> None:
 
 
 def test_a_merged_entity_is_known_by_what_it_was_merged_with(rdf: SparqlStore) -> None:
-    told()
+    linked_post()
     even(rdf)
     done = merges.merge(records.entity("London"), [records.entity("Ada")], None)
     even(rdf)
@@ -199,8 +199,8 @@ def test_a_merged_entity_is_known_by_what_it_was_merged_with(rdf: SparqlStore) -
     assert not rdf.ask(f"ASK {{ GRAPH <{london}#known> {{ ?s ?p ?o }} }}")
 
 
-def test_what_is_out_of_order_there_is_found_and_repaired(rdf: SparqlStore) -> None:
-    told()
+def test_differences_of_known_facts_are_found_and_repaired(rdf: SparqlStore) -> None:
+    linked_post()
     even(rdf)
     ada, mary = (vocabulary.entity_iri(records.entity(name).public_id) for name in ("Ada", "Mary"))
     graph = f"{ada}#mother-{records.entity('Mary').public_id}"
@@ -217,8 +217,8 @@ def test_what_is_out_of_order_there_is_found_and_repaired(rdf: SparqlStore) -> N
         even(rdf)
 
 
-def test_the_example_shows_what_wikidata_says_beside_the_claim(rdf: SparqlStore) -> None:
-    told()
+def test_the_example_shows_the_fact_of_wikidata_with_the_statement(rdf: SparqlStore) -> None:
+    linked_post()
     even(rdf)
     [text] = [one.text for one in sparql_examples.EXAMPLES if one.key == "contradicted"]
     answer = sparql_store.query(text, 10, 100, "text/csv").body.decode()
@@ -228,8 +228,8 @@ def test_the_example_shows_what_wikidata_says_beside_the_claim(rdf: SparqlStore)
 
 
 @pytest.mark.neo4j
-def test_neo4j_says_so_too_and_follows(neo4j: Neo4jStore, rdf: SparqlStore) -> None:
-    told()
+def test_neo4j_has_comparisons_too_and_follows(neo4j: Neo4jStore, rdf: SparqlStore) -> None:
+    linked_post()
     even_neo4j(neo4j)
     ask = "MATCH (:Entity {name: 'Ada'})-[r]-() WHERE r.standing IS NOT NULL RETURN type(r) AS type, r.standing AS is"
     standing = {row["type"]: row["is"] for row in neo4j.rows(ask)}
@@ -251,8 +251,8 @@ def test_neo4j_says_so_too_and_follows(neo4j: Neo4jStore, rdf: SparqlStore) -> N
     assert {row["is"] for row in neo4j.rows(ask)} == {"said"}
 
 
-def test_a_graph_made_anew_holds_the_same(rdf: SparqlStore) -> None:
-    told()
+def test_a_rebuilt_graph_holds_the_same(rdf: SparqlStore) -> None:
+    linked_post()
     even(rdf)
     before = set(rdf.stream())
     call_command("rebuild_graph", "--store", "rdf", verbosity=0)
@@ -261,7 +261,7 @@ def test_a_graph_made_anew_holds_the_same(rdf: SparqlStore) -> None:
 
 
 def test_only_what_can_be_compared_is_marked_with_its_entity() -> None:
-    told()
+    linked_post()
     records.settle()
     link_queue.mark(records.entity("Ada"))
     assert {name for kind, name in records.marked() if kind == "statement"} == {

@@ -26,24 +26,24 @@ pytestmark = pytest.mark.django_db
 
 TEXT = "Ann married Bob in Rome."
 NAMES = [("Ann", "person"), ("Bob", "person"), ("Rome", "location")]
-SAID = [("Ann", "spouse", "Bob"), ("Ann", "place_of_birth", "Rome")]
+TRIPLES = [("Ann", "spouse", "Bob"), ("Ann", "place_of_birth", "Rome")]
 
 
 @pytest.fixture
 def post() -> Post:
     records.checkpoint()
     made = records.post(TEXT)
-    records.read(made, NAMES, SAID)
+    records.read(made, NAMES, TRIPLES)
     made.refresh_from_db()
     return made
 
 
-def unit(store: records.Kept, row: Post | Entity | Statement) -> Unit:
+def unit(store: records.MemoryStore, row: Post | Entity | Statement) -> Unit:
     return store.units[row.public_id]
 
 
-def test_everything_marked_is_shown_and_then_nothing_is_behind(post: Post) -> None:
-    store = records.Kept()
+def test_everything_marked_is_projected_and_then_nothing_is_stale(post: Post) -> None:
+    store = records.MemoryStore()
     done = records.project(store)
     assert (done.done, done.failed, stale("rdf").count()) == (6, 0, 0)
     shown = unit(store, post)
@@ -54,7 +54,7 @@ def test_everything_marked_is_shown_and_then_nothing_is_behind(post: Post) -> No
 
 
 def test_marks_that_come_together_are_one_projection(post: Post) -> None:
-    store = records.Kept()
+    store = records.MemoryStore()
     records.project(store)
     for _ in range(5):
         projection_queue.mark_posts([post])
@@ -64,8 +64,8 @@ def test_marks_that_come_together_are_one_projection(post: Post) -> None:
     assert Projection.objects.get(key=post.public_id).done == 6
 
 
-def test_a_change_while_a_unit_is_written_leaves_it_behind(post: Post) -> None:
-    class Interrupted(records.Kept):
+def test_a_change_while_an_update_is_written_leaves_it_stale(post: Post) -> None:
+    class Interrupted(records.MemoryStore):
         def replace(self, units: Sequence[Unit]) -> None:
             super().replace(units)
             if self.requests == 1:
@@ -79,8 +79,8 @@ def test_a_change_while_a_unit_is_written_leaves_it_behind(post: Post) -> None:
     assert isinstance(shown, PostUnit) and shown.content is None
 
 
-def test_a_unit_that_is_refused_keeps_its_error_and_waits_while_the_others_go_on(post: Post) -> None:
-    store = records.Kept()
+def test_a_refused_update_keeps_its_error_and_waits_while_others_continue(post: Post) -> None:
+    store = records.MemoryStore()
     store.refuse = {post.public_id}
     done = records.project(store)
     assert (done.done, done.failed) == (5, 1)
@@ -96,7 +96,7 @@ def test_a_unit_that_is_refused_keeps_its_error_and_waits_while_the_others_go_on
 
 
 def test_the_wait_grows_and_ends_when_the_post_changes(post: Post) -> None:
-    store = records.Kept()
+    store = records.MemoryStore()
     store.refuse = {post.public_id}
     waits: list[timedelta] = []
     for _ in range(4):
@@ -111,8 +111,8 @@ def test_the_wait_grows_and_ends_when_the_post_changes(post: Post) -> None:
     assert records.project(store).done
 
 
-def test_a_store_that_does_not_answer_holds_all_up_and_costs_no_unit_an_attempt(post: Post) -> None:
-    store = records.Kept()
+def test_a_store_that_does_not_answer_delays_all_and_counts_no_attempt(post: Post) -> None:
+    store = records.MemoryStore()
     store.down = True
     done = records.project(store)
     assert not done and done.unavailable == "the store is down"
@@ -121,7 +121,7 @@ def test_a_store_that_does_not_answer_holds_all_up_and_costs_no_unit_an_attempt(
     assert records.project(store).done == 6
 
 
-def test_a_unit_that_cannot_be_built_holds_up_no_other(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_update_that_cannot_be_built_delays_no_other(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(keys: Sequence[object]) -> list[PostUnit]:
         if keys:
             raise KeyError("broken")
@@ -136,14 +136,14 @@ def test_a_unit_that_cannot_be_built_holds_up_no_other(post: Post, monkeypatch: 
 def test_one_projector_at_a_time_and_a_dead_ones_lease_runs_out(post: Post) -> None:
     ProjectorLock.objects.create(store="rdf", token="another", until=timezone.now() + timedelta(minutes=1))
     assert not records.project()
-    assert not projector.start_over("rdf", records.Kept())
+    assert not projector.start_over("rdf", records.MemoryStore())
     ProjectorLock.objects.update(until=timezone.now() - timedelta(seconds=1))
     assert records.project().done == 6
     assert ProjectorLock.objects.get().token == ""
 
 
 def test_one_that_lost_its_lease_writes_no_more(post: Post) -> None:
-    class Slow(records.Kept):
+    class Slow(records.MemoryStore):
         def replace(self, units: Sequence[Unit]) -> None:
             super().replace(units)
             ProjectorLock.objects.update(token="another", until=timezone.now() + timedelta(minutes=1))
@@ -155,7 +155,7 @@ def test_one_that_lost_its_lease_writes_no_more(post: Post) -> None:
 
 
 def test_a_death_after_the_store_took_it_only_repeats_work(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = records.Kept()
+    store = records.MemoryStore()
     with monkeypatch.context() as patch:
         patch.setattr(projector, "_mark_done", lambda rows: 1 / 0)
         with pytest.raises(ZeroDivisionError):
@@ -166,15 +166,15 @@ def test_a_death_after_the_store_took_it_only_repeats_work(post: Post, monkeypat
     assert store.units == before and stale("rdf").count() == 0
 
 
-def test_a_symmetric_statement_is_one_unit_and_an_assertion_keeps_its_direction(post: Post) -> None:
+def test_a_symmetric_statement_is_one_update_and_an_assertion_keeps_its_direction(post: Post) -> None:
     other = records.post("Bob married Ann.")
     records.read(other, NAMES[:2], [("Bob", "spouse", "Ann")])
-    store = records.Kept()
+    store = records.MemoryStore()
     records.project(store)
     ann, bob = records.entity("Ann").public_id, records.entity("Bob").public_id
     statement = unit(store, Statement.objects.get(relation="spouse"))
     assert isinstance(statement, StatementUnit)
-    [triple] = statement.there
+    [triple] = statement.present
     assert {triple.head, triple.tail} == {ann, bob} and not statement.gone
     shown = unit(store, other)
     assert isinstance(shown, PostUnit) and shown.content is not None
@@ -184,14 +184,14 @@ def test_a_symmetric_statement_is_one_unit_and_an_assertion_keeps_its_direction(
 def test_a_merge_moves_the_triple_and_its_undo_brings_it_back(post: Post) -> None:
     records.read(records.post("Anna married Bob."), [("Anna", "person"), NAMES[1]], [("Anna", "spouse", "Bob")])
     ann, anna, bob = (records.entity(name) for name in ("Ann", "Anna", "Bob"))
-    store = records.Kept()
+    store = records.MemoryStore()
     records.project(store)
     done = merges.merge(ann, [anna], None)
     records.project(store)
     of_anna = Statement.objects.get(head__in=[anna, bob], tail__in=[anna, bob])
     moved = unit(store, of_anna)
     assert isinstance(moved, StatementUnit)
-    assert [{one.head, one.tail} for one in moved.there] == [{ann.public_id, bob.public_id}]
+    assert [{one.head, one.tail} for one in moved.present] == [{ann.public_id, bob.public_id}]
     assert [{one.head, one.tail} for one in moved.gone] == [{anna.public_id, bob.public_id}]
     pointer = unit(store, anna)
     assert isinstance(pointer, EntityUnit) and pointer.content is not None
@@ -204,18 +204,18 @@ def test_a_merge_moves_the_triple_and_its_undo_brings_it_back(post: Post) -> Non
     records.project(store)
     back = unit(store, of_anna)
     assert isinstance(back, StatementUnit)
-    ends = {frozenset((one.head, one.tail)) for one in back.there}
+    ends = {frozenset((one.head, one.tail)) for one in back.present}
     assert ends == {frozenset((one.public_id, bob.public_id)) for one in (ann, anna)}
     assert not back.gone, "what another row supports is not taken out"
 
 
 def test_reviews_and_thresholds_reach_the_store(post: Post) -> None:
-    store = records.Kept()
+    store = records.MemoryStore()
     records.project(store)
     spouse, born = (Statement.objects.get(relation=relation) for relation in ("spouse", "place_of_birth"))
     reviews.review(post, spouse, "accept", None)
     reviews.review(post, born, "reject", None)
-    thresholds.set_in_force({"default": 0.99})
+    thresholds.set_active({"default": 0.99})
     records.project(store)
     shown = unit(store, post)
     assert isinstance(shown, PostUnit) and shown.content is not None
@@ -223,18 +223,18 @@ def test_reviews_and_thresholds_reach_the_store(post: Post) -> None:
     assert (alone.triple.relation, alone.accepted, alone.score) == ("spouse", True, None)
     assert alone.head is not None and TEXT[alone.head.start : alone.head.end] in ("Ann", "Bob")
     gone = unit(store, born)
-    assert isinstance(gone, StatementUnit) and not gone.there and len(gone.gone) == 1
+    assert isinstance(gone, StatementUnit) and not gone.present and len(gone.gone) == 1
 
 
 def test_building_takes_a_fixed_number_of_queries(post: Post, django_assert_max_num_queries: object) -> None:
     for number in range(6):
-        records.read(records.post(f"{TEXT} {number}"), NAMES, SAID)
+        records.read(records.post(f"{TEXT} {number}"), NAMES, TRIPLES)
     rows = list(Projection.objects.all())
     with django_assert_max_num_queries(23):  # type: ignore[operator]
         unit_builder.units(rows)
 
 
-def test_recorders_and_the_projector_take_units_in_one_order(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recorders_and_the_projector_lock_rows_in_one_order(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     """In two orders PostgreSQL would find them waiting for each other in a ring, and end one of them."""
     marked: list[tuple[Projection.Kind, list[UUID]]] = []
     monkeypatch.setattr(projection_queue, "_upsert", lambda store, kind, keys: marked.append((kind, keys)))

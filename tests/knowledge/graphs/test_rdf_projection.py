@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 TEXT = "Wedding\n\nAnn “A.” married Bob in Rome."
 NAMES = [("Ann", "person"), ("Bob", "person"), ("Rome", "location")]
-SAID = [("Ann", "spouse", "Bob"), ("Ann", "place_of_birth", "Rome")]
+TRIPLES = [("Ann", "spouse", "Bob"), ("Ann", "place_of_birth", "Rome")]
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +58,9 @@ def store(shared: Server, settings: Settings) -> SparqlStore:
     return opened
 
 
-def told(text: str = TEXT) -> Post:
+def recorded_post(text: str = TEXT) -> Post:
     made = records.post(text)
-    records.read(made, NAMES, SAID)
+    records.read(made, NAMES, TRIPLES)
     made.refresh_from_db()
     return made
 
@@ -77,7 +77,7 @@ def even(store: SparqlStore) -> None:
 
 def test_each_statement_is_seen_once_without_graph_and_traced_with_it(store: SparqlStore) -> None:
     records.checkpoint()
-    posts = [told(), told(TEXT + " Again.")]
+    posts = [recorded_post(), recorded_post(TEXT + " Again.")]
     even(store)
     prefixes = "".join(f"PREFIX {name}: <{iri}>\n" for name, iri in vocabulary.PREFIXES.items())
     once = store.select(prefixes + "SELECT ?a ?b { ?x kg:place_of_birth ?y . ?x rdfs:label ?a . ?y rdfs:label ?b }")
@@ -110,9 +110,9 @@ def test_awkward_posts_are_projected_like_others(store: SparqlStore) -> None:
     assert Entity.objects.filter(label="Ann Lee").exists()
 
 
-def test_what_is_pending_is_told_from_what_is_wrong(store: SparqlStore) -> None:
+def test_what_is_pending_is_distinguished_from_what_is_wrong(store: SparqlStore) -> None:
     records.checkpoint()
-    told()
+    recorded_post()
     report = check(store)
     assert len(report.pending) == 6 and not report.wrong
     projector.run("rdf")
@@ -142,9 +142,9 @@ def strange(store: SparqlStore) -> list[str]:
 
 
 @pytest.mark.parametrize("which", range(9))
-def test_everything_that_is_out_of_order_is_found_and_repaired(store: SparqlStore, which: int) -> None:
+def test_every_difference_is_found_and_repaired(store: SparqlStore, which: int) -> None:
     records.checkpoint()
-    told()
+    recorded_post()
     even(store)
     store.update(strange(store)[which])
     report = check(store)
@@ -155,16 +155,16 @@ def test_everything_that_is_out_of_order_is_found_and_repaired(store: SparqlStor
 
 def test_anothers_data_in_the_same_server_is_left_alone(store: SparqlStore) -> None:
     records.checkpoint()
-    told()
+    recorded_post()
     store.update("INSERT DATA { <urn:a> <urn:b> 1 . GRAPH <urn:g> { <urn:a> <urn:b> 2 } }")
     even(store)
 
 
-def test_the_command_says_what_is_wrong_by_its_exit_status(
+def test_the_command_reports_what_is_wrong_by_its_exit_status(
     store: SparqlStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     records.checkpoint()
-    told()
+    recorded_post()
     call_command("check_parity")
     assert "0 wrong, 6 pending" in capsys.readouterr().out
     with pytest.raises(SystemExit):
@@ -174,8 +174,8 @@ def test_the_command_says_what_is_wrong_by_its_exit_status(
     store.update(strange(store)[0])
     with pytest.raises(SystemExit):
         call_command("check_parity")
-    said = capsys.readouterr().out
-    assert "WRONG: statement" in said and "place_of_birth" in said
+    output = capsys.readouterr().out
+    assert "WRONG: statement" in output and "place_of_birth" in output
     call_command("check_parity", repair=True)
     call_command("check_parity")
 
@@ -184,14 +184,14 @@ def test_the_command_waits_for_what_is_marked_while_it_compares(
     store: SparqlStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     records.checkpoint()
-    told()
+    recorded_post()
     even(store)
     compare = parity.check
     reports: list[parity.Report] = []
 
     def while_a_post_arrives(*given: object) -> parity.Report:
         if not reports:
-            told(TEXT + " Again.")
+            recorded_post(TEXT + " Again.")
         reports.append(compare(*given))  # type: ignore[arg-type]
         projector.run("rdf")
         return reports[-1]
@@ -202,10 +202,10 @@ def test_the_command_waits_for_what_is_marked_while_it_compares(
     assert "0 pending" in capsys.readouterr().out
 
 
-def test_the_commands_say_when_the_server_is_away(store: SparqlStore, settings: Settings, tmp_path: Path) -> None:
+def test_the_commands_report_an_unavailable_server(store: SparqlStore, settings: Settings, tmp_path: Path) -> None:
     settings.SPARQL_SOCKET = tmp_path / "none.sock"
     records.checkpoint()
-    told()
+    recorded_post()
     for command in ("check_parity", "rebuild_graph"):
         with pytest.raises(CommandError, match="does not respond"):
             call_command(command)
@@ -214,9 +214,9 @@ def test_the_commands_say_when_the_server_is_away(store: SparqlStore, settings: 
 
 def test_the_graph_is_rebuilt_from_nothing(store: SparqlStore) -> None:
     records.checkpoint()
-    post = told()
+    post = recorded_post()
     even(store)
-    erasure.erase(told(TEXT + " Again."), None)
+    erasure.erase(recorded_post(TEXT + " Again."), None)
     even(store)
     before = {str(quad) for quad in store.stream()}
     store.clear()
@@ -231,7 +231,7 @@ def test_a_rebuild_moves_the_graph_to_another_base_iri(store: SparqlStore, setti
 
     installation.this()
     records.checkpoint()
-    told()
+    recorded_post()
     even(store)
     settings.BASE_IRI = "https://news.example/kg/"
     assert installation.base_iri_differs()
@@ -244,8 +244,8 @@ def test_a_rebuild_moves_the_graph_to_another_base_iri(store: SparqlStore, setti
 @pytest.mark.parametrize("form", ["nquads", "turtle", "jsonld"])
 def test_the_export_holds_what_the_store_holds(store: SparqlStore, form: str, tmp_path: Path) -> None:
     records.checkpoint()
-    told()
-    told(TEXT + " Again.")
+    recorded_post()
+    recorded_post(TEXT + " Again.")
     even(store)
     call_command("export_graph", format=form, output=tmp_path / "graph")
     read = list(pyoxigraph.parse((tmp_path / "graph").read_bytes(), format=export.RDF_FORMATS[form]))
@@ -259,7 +259,7 @@ def test_the_export_holds_what_the_store_holds(store: SparqlStore, form: str, tm
 
 def test_a_person_asks_through_the_guard(store: SparqlStore) -> None:
     records.checkpoint()
-    told()
+    recorded_post()
     projector.run("rdf")
     time.sleep(2)  # until the next query gets a new snapshot
     answer = sparql_store.query("SELECT ?s { ?s ?p ?o }", seconds=10, limit=2, accept="text/csv")
@@ -286,9 +286,11 @@ def act(random_: random.Random, extractor: deterministic.Extractor) -> None:
             Post.objects.filter(pk=post.pk).update(state=state)
             projection_queue.mark_posts([post])
         case 5 if Assertion.objects.exists():
-            said = random_.choice(list(Assertion.objects.select_related("reading__version__post").order_by("pk")))
+            assertion = random_.choice(list(Assertion.objects.select_related("reading__version__post").order_by("pk")))
             with contextlib.suppress(reviews.NothingToReview):
-                reviews.review(said.reading.version.post, said.statement, random_.choice(["accept", "reject"]), None)
+                reviews.review(
+                    assertion.reading.version.post, assertion.statement, random_.choice(["accept", "reject"]), None
+                )
         case 6 if Entity.objects.count() > 2:
             chosen = random_.sample(list(Entity.objects.order_by("pk")), 2)
             with contextlib.suppress(merges.NothingToMerge):
@@ -342,7 +344,7 @@ def test_a_death_at_any_point_loses_nothing_and_doubles_nothing(shared: Server, 
     records.checkpoint()
     for number in range(3):
         records.post(f"Ann met Bob in Rome, Lee wrote {number} times.")
-    assert worker(shared, point) == 9, "it died where it was told to"
+    assert worker(shared, point) == 9, "it died at the given point"
     leases.free("worker")
     Projection.objects.update(due_at="2020-01-01T00:00:00Z")
     connection.cursor().execute("DELETE FROM knowledge_projectorlock")
@@ -365,7 +367,7 @@ def worker(server: Server, point: str) -> int:
 def test_marking_survives_stores_that_are_added() -> None:
     """Marks name the stores of the registry; each unit has a row for each."""
     records.checkpoint()
-    post = told()
+    post = recorded_post()
     STORES["second"] = STORES["rdf"]
     try:
         projection_queue.mark_posts([post])

@@ -21,7 +21,7 @@ from knowledge.graphs.rdf import parity
 from knowledge.record import projection_queue
 from knowledge.record.projection_queue import stale
 from tests import records
-from tests.knowledge.graphs.test_rdf_projection import NAMES, SAID, TEXT
+from tests.knowledge.graphs.test_rdf_projection import NAMES, TEXT, TRIPLES
 from tests.patience import PATIENCE_S
 from tests.servers.neo4j import Neo4jServer, serving_neo4j
 from tests.servers.sparql import TOKEN, Server, serving
@@ -33,7 +33,7 @@ ROUNDS = 3
 
 @contextmanager
 def projecting() -> Iterator[None]:
-    """A projector for each store, at work all the time, as the lanes are."""
+    """A projector for each store, at work all the time, as the worker runs them."""
     ended = threading.Event()
 
     def work(store: str) -> None:
@@ -56,7 +56,7 @@ def projecting() -> Iterator[None]:
 def record(number: int) -> None:
     """A new post, another one withdrawn, and one that comes back."""
     made = records.post(f"{TEXT} For the {number}th time.")
-    records.read(made, NAMES, SAID)
+    records.read(made, NAMES, TRIPLES)
     for post in Post.objects.order_by("?")[:1]:
         state = Post.State.WITHDRAWN if post.state == Post.State.LIVE else Post.State.LIVE
         Post.objects.filter(pk=post.pk).update(state=state)

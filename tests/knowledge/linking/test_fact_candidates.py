@@ -1,4 +1,4 @@
-"""What a reader is shown of whom a post names: found before the post is read, kept with the reading, echoes marked."""
+"""Facts shown to a reader: looked up before the post is read, stored with the reading, repeated facts marked."""
 
 from __future__ import annotations
 
@@ -42,22 +42,22 @@ def local(tmp_path: Path) -> tuple[Linker, LocalIndex]:
     return Linker.shipped([index]), index
 
 
-def told_checkpoint(active: bool = True) -> Checkpoint:
-    made = records.checkpoint("told", active=active)
+def facts_checkpoint(active: bool = True) -> Checkpoint:
+    made = records.checkpoint("with facts", active=active)
     Checkpoint.objects.filter(pk=made.pk).update(facts=True)
     made.refresh_from_db()
     return made
 
 
 def waiting(text: str = TEXT) -> Reading:
-    """A post's reading by a checkpoint that takes facts, as a visit makes it."""
+    """A post's reading by a checkpoint that takes facts, as a fetch creates it."""
     post = Post.objects.get(pk=records.post(text).pk)
     Reading.objects.filter(version__post=post).delete()
     reading_requests.request_missing(Deployment.objects.get(active=True).checkpoint)
     return Reading.objects.get(version__post=post)
 
 
-def test_names_are_runs_of_capitals_the_longest_that_somebody_bears() -> None:
+def test_names_are_runs_of_capitals_the_longest_that_is_known() -> None:
     text = "Angela Merkel Visits Paris. Jean-Luc Picard of the Enterprise, and merkel."
     places = windows(text)
     assert {"angela merkel", "merkel visits paris", "jean-luc picard", "enterprise"} <= places.keys()
@@ -72,7 +72,7 @@ def test_no_text_is_too_strange(text: str) -> None:
     assert sum(len(spans) for spans in windows(text).values()) <= 10 * fact_candidates.READ_FROM
 
 
-def test_facts_are_capped_told_by_turns_and_lead_to_each_other_first() -> None:
+def test_facts_are_capped_alternate_and_lead_to_each_other_first() -> None:
     many = tuple(("P800", f"work {number}", "", "") for number in range(100))
     ada = Subject("Q1", "Ada Lovelace", "mathematician", ("women", "poets", "more"), (*many, ("P26", "Q2", "", "")))
     born, nameless = ("P569", "1805-02-21T00:00:00Z", "", ""), ("P27", "Q145", "", "")
@@ -83,13 +83,13 @@ def test_facts_are_capped_told_by_turns_and_lead_to_each_other_first() -> None:
     assert [fact.object for fact in facts if fact.property == "category"] == ["women", "poets"]
     assert Fact("Bill", "date of birth", "1805-02-21", "Wikidata", "date_of_birth") in facts
     assert Fact("Bill", "residence", "London", "DBpedia", "residence") in facts
-    assert not any(fact.object in ("", "Q145") for fact in facts), "what has no name is not told"
+    assert not any(fact.object in ("", "Q145") for fact in facts), "values without a name are left out"
     crowd = {f"N{n}": Subject(f"Q{n}", f"N{n}", "", (), many) for n in range(1, 30)}
     assert len(facts_about(crowd)) == MOST
 
 
-def test_the_lane_looks_up_before_a_reader_may_claim(db: Any, local: tuple[Linker, LocalIndex]) -> None:
-    told_checkpoint()
+def test_facts_are_looked_up_before_a_reader_may_claim(db: Any, local: tuple[Linker, LocalIndex]) -> None:
+    facts_checkpoint()
     row = waiting()
     assert row.stage == Reading.Stage.LINK
     assert readings_queue.claim("reader", 10) == [], "no reader waits for facts, none reads without"
@@ -102,7 +102,7 @@ def test_the_lane_looks_up_before_a_reader_may_claim(db: Any, local: tuple[Linke
     assert fact_queue.prepare(local) == 0
 
 
-def test_what_services_told_of_an_entity_once_is_told_without_asking(db: Any) -> None:
+def test_stored_answers_of_services_are_used_without_a_request(db: Any) -> None:
     records.checkpoint()
     records.read(records.post(TEXT), NAMES)
     changed = {"target": "Q7259", "label": "Ada Lovelace", "categories": ["poets"], "facts": [["P20", "Q84", "London"]]}
@@ -115,10 +115,10 @@ def test_what_services_told_of_an_entity_once_is_told_without_asking(db: Any) ->
     assert fact_queue.facts_of("Nobody laughed.", None, recorded=True) == ()
 
 
-def test_a_post_that_cannot_be_looked_up_is_read_without_and_says_so(
+def test_a_post_that_cannot_be_looked_up_is_read_without_facts(
     db: Any, local: tuple[Linker, LocalIndex], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told_checkpoint()
+    facts_checkpoint()
     row = waiting()
 
     def broken(*args: Any, **options: Any) -> Any:
@@ -130,10 +130,10 @@ def test_a_post_that_cannot_be_looked_up_is_read_without_and_says_so(
     assert claimed.reading_id == row.pk and claimed.document.facts is None
 
 
-def test_a_lane_that_dies_only_delays(
+def test_a_worker_that_dies_only_delays(
     db: Any, local: tuple[Linker, LocalIndex], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told_checkpoint()
+    facts_checkpoint()
     row = waiting()
 
     def dies(*args: Any, **options: Any) -> Any:
@@ -150,7 +150,7 @@ def test_a_lane_that_dies_only_delays(
 def test_the_task_prepares_before_it_asks_any_service(db: Any, settings: Any, tmp_path: Path, monkeypatch: Any) -> None:
     settings.DATA_DIR = tmp_path
     index_builder.build(linker_from_settings.index_path(), "these", [ADA, KING, BYRON])
-    told_checkpoint()
+    facts_checkpoint()
     row = waiting()
     rung: list[str] = []
     monkeypatch.setattr(tasks, "ring", rung.append)
@@ -186,15 +186,15 @@ def test_an_edge_that_echoes_a_fact_is_marked_whichever_way_round() -> None:
 def test_a_date_is_echoed_by_its_year() -> None:
     text = "Ada Lovelace was born on 10 December 1815."
     mentions = (Mention(0, 12, "person"), Mention(25, 41, "time"))
-    said = Extraction("1", text, "en", mentions, (Relation(0, 1, "date_of_birth", 0.9),))
+    found = Extraction("1", text, "en", mentions, (Relation(0, 1, "date_of_birth", 0.9),))
     fact = Fact("Ada Lovelace", "date of birth", "1815-12-10", "Wikidata", "date_of_birth")
-    assert known_facts.marked(said, [fact]).relations[0].evidence
+    assert known_facts.marked(found, [fact]).relations[0].evidence
     other = Fact("Ada Lovelace", "date of birth", "1816-12-10", "Wikidata", "date_of_birth")
-    assert not known_facts.marked(said, [other]).relations[0].evidence
+    assert not known_facts.marked(found, [other]).relations[0].evidence
 
 
-def test_the_pages_and_the_graph_say_so(db: Any, local: tuple[Linker, LocalIndex], client: Any) -> None:
-    told_checkpoint()
+def test_the_pages_and_the_graph_show_repeated_facts(db: Any, local: tuple[Linker, LocalIndex], client: Any) -> None:
+    facts_checkpoint()
     row = waiting()
     fact_queue.prepare(local)
     [claimed] = readings_queue.claim("reader", 10)
@@ -218,7 +218,7 @@ def test_a_post_is_read_again_with_what_is_known_now_only_by_setting(
     db: Any, local: tuple[Linker, LocalIndex], settings: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
     settings.DATA_DIR = tmp_path
-    told_checkpoint()
+    facts_checkpoint()
     waiting()
     fact_queue.prepare(None)
     [claimed] = readings_queue.claim("reader", 10)
@@ -242,7 +242,7 @@ def test_a_post_is_read_again_with_what_is_known_now_only_by_setting(
     assert claimed.document.facts is not None and SPOUSE in claimed.document.facts
 
 
-def test_whether_a_checkpoint_takes_facts_stands_in_its_config(db: Any, tmp_path: Path) -> None:
+def test_whether_a_checkpoint_takes_facts_is_in_its_config(db: Any, tmp_path: Path) -> None:
     for number, (network, takes) in enumerate(
         (('{"knowledge": true}', True), ('{"knowledge": false}', False), ("7", False))
     ):
@@ -252,11 +252,11 @@ def test_whether_a_checkpoint_takes_facts_stands_in_its_config(db: Any, tmp_path
 
 
 def test_other_checkpoints_waiting_readings_are_dropped_at_either_stage(db: Any) -> None:
-    old = told_checkpoint()
+    old = facts_checkpoint()
     waiting()
     assert reading_requests.supersede(Reading.objects.exclude(checkpoint=records.checkpoint("new"))) == 1
     assert Reading.objects.get(checkpoint=old).stage == Reading.Stage.DROPPED
 
 
-def test_a_document_without_facts_is_told_from_one_of_which_nothing_is_known() -> None:
+def test_a_document_without_facts_differs_from_one_with_no_known_facts() -> None:
     assert Document("1", "x").facts is None

@@ -1,4 +1,4 @@
-"""What entities are elsewhere: looked up, decided, united, shown; and how statements stand to what is known."""
+"""Links of entities: looked up, decided, merged, shown; and comparisons of statements with facts."""
 
 from __future__ import annotations
 
@@ -43,13 +43,15 @@ def linker(tmp_path: Path) -> Linker:
 
 
 def no_network(url: str, accept: str) -> Any:
-    raise AssertionError(f"{url} is asked for")
+    raise AssertionError(f"{url} was requested")
 
 
 def read(text: str = TEXT, *more: tuple[str, str]) -> None:
     names = [("Ada Lovelace", "person"), ("1815", "time"), ("William King", "person"), ("Zaphod", "person"), *more]
-    said = [("Ada Lovelace", "spouse", "William King", 0.9), ("Ada Lovelace", "date_of_birth", "1815", 0.9)]
-    records.read(records.post(text), [one for one in names if one[0] in text], [one for one in said if one[2] in text])
+    relations = [("Ada Lovelace", "spouse", "William King", 0.9), ("Ada Lovelace", "date_of_birth", "1815", 0.9)]
+    records.read(
+        records.post(text), [one for one in names if one[0] in text], [one for one in relations if one[2] in text]
+    )
 
 
 def link(name: str) -> Link:
@@ -68,7 +70,7 @@ def test_new_entities_are_looked_up_once_and_what_is_no_name_is_not(linker: Link
     assert not link_queue.look_up(linker, "index"), "nothing is due any more"
 
 
-def test_a_linked_entity_says_so_in_the_graph(linker: Linker) -> None:
+def test_a_link_is_in_the_graph(linker: Linker) -> None:
     records.checkpoint()
     read()
     records.settle()
@@ -107,7 +109,7 @@ def test_a_worker_that_dies_only_delays(linker: Linker, monkeypatch: pytest.Monk
     assert link_queue.look_up(linker, "index").linked == 2
 
 
-def test_one_that_fails_keeps_its_error_and_holds_up_no_other(linker: Linker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_fails_keeps_its_error_and_delays_no_other(linker: Linker, monkeypatch: pytest.MonkeyPatch) -> None:
     records.checkpoint()
     read()
     real = Linker.link
@@ -125,7 +127,7 @@ def test_one_that_fails_keeps_its_error_and_holds_up_no_other(linker: Linker, mo
     assert row.due_at is not None and row.due_at > timezone.now()
 
 
-def test_two_entities_that_are_surely_one_become_one_unless_somebody_parted_them(linker: Linker) -> None:
+def test_two_entities_with_one_link_are_merged_unless_an_editor_split_them(linker: Linker) -> None:
     records.checkpoint()
     read()
     records.read(
@@ -133,23 +135,25 @@ def test_two_entities_that_are_surely_one_become_one_unless_somebody_parted_them
     )
     link_queue.look_up(linker, "index")
     Link.objects.filter(target="Q7259").update(sure=0.95, due_at=timezone.now())
-    if not Merge.objects.exists():  # both were not sure enough by themselves
-        link_queue._unite(link("Countess of Lovelace"))
+    if not Merge.objects.exists():  # neither link was confident enough
+        link_queue._merge_same_links(link("Countess of Lovelace"))
     one, other = records.entity("Ada Lovelace"), records.entity("Countess of Lovelace")
     assert other.canonical == one
     merges.undo(Merge.objects.get(), factories.make_user("editor"))
-    assert link_queue._unite(link("Countess of Lovelace")) == 0
+    assert link_queue._merge_same_links(link("Countess of Lovelace")) == 0
     assert records.entity("Countess of Lovelace").canonical is None
 
 
-def test_an_editors_word_stands(linker: Linker, client: Any) -> None:
+def test_an_editors_decision_stays(linker: Linker, client: Any) -> None:
     records.checkpoint()
     read()
     link_queue.look_up(linker, "index")
     ada = records.entity("Ada Lovelace")
     client.force_login(factories.make_user("editor"))
     address = reverse("decide_link", args=[ada.public_id])
-    assert client.post(address, {"target": "Q999"}, follow=True).content.count(b"not among the candidates") == 1
+    assert (
+        client.post(address, {"target": "Q999"}, follow=True).content.count(b"is not a candidate for this entity") == 1
+    )
     client.post(address, {"target": ""})
     assert link("Ada Lovelace").target == ""
     link_queue.again()
@@ -185,15 +189,17 @@ def test_the_page_shows_what_it_is_and_what_is_known_already(linker: Linker, cli
         ("employer", ("Somebody", "person", "Q5"), "said"),
     ],
 )
-def test_a_statement_is_known_said_or_in_conflict(relation: str, tail: tuple[str, str, str], standing: str) -> None:
+def test_a_statement_is_known_only_extracted_or_in_conflict(
+    relation: str, tail: tuple[str, str, str], standing: str
+) -> None:
     facts = [[fact.property, fact.value, fact.label] for fact in ADA.facts]
     ends = []
     for label, kind, target, known in [("Ada Lovelace", "person", "Q7259", facts), (*tail, [])]:
         entity = Entity.objects.create(label=label, type=kind, key=f"{label}|{kind}")
         Link.objects.create(entity=entity, target=target, facts=known)
         ends.append(entity.pk)
-    said = (ends[0], relation, ends[1])
-    assert fact_comparison.agreements([said])[said].standing == standing
+    triple = (ends[0], relation, ends[1])
+    assert fact_comparison.agreements([triple])[triple].standing == standing
 
 
 def test_a_symmetric_statement_is_known_from_either_side() -> None:
@@ -226,7 +232,7 @@ def test_links_are_marked_for_the_graph_only_where_they_changed(linker: Linker) 
 
 
 @pytest.mark.skipif(not os.environ.get("WIKIDATA_MEL"), reason="WIKIDATA_MEL names no wikidata-mel.json")
-def test_every_entity_that_ships_stands_in_its_source() -> None:
+def test_every_shipped_entity_is_in_its_source() -> None:
     rows = fit.records(Path(os.environ["WIKIDATA_MEL"]))
     names = {answer: name for row in rows for name, answer in zip(row.names, row.answers, strict=True)}
     for one in linker_from_settings.shipped():

@@ -62,11 +62,11 @@ def test_what_is_known_comes_back_whole(index: LocalIndex) -> None:
     assert index.size() == 4
 
 
-def test_a_missing_or_foreign_file_is_said(tmp_path: Path) -> None:
+def test_a_missing_or_foreign_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SourceUnavailable, match="build_index"):
         LocalIndex(tmp_path / "none")
     (tmp_path / "other").write_bytes(b"not a database" * 100)
-    with pytest.raises(SourceUnavailable, match="no index"):
+    with pytest.raises(SourceUnavailable, match="not an index"):
         LocalIndex(tmp_path / "other")
 
 
@@ -81,7 +81,7 @@ def test_the_words_around_a_name_decide_between_its_bearers(index: LocalIndex) -
         assert len(found.candidates) == 2, "every candidate is kept"
 
 
-def test_a_type_that_was_read_speaks_against_another(index: LocalIndex) -> None:
+def test_a_candidate_of_another_type_is_not_preferred(index: LocalIndex) -> None:
     [found] = Linker.shipped([index]).link([Question("Smith", "person", "Smith laughed.")])
     assert found.candidates[0].known.id != "Q3"
 
@@ -94,12 +94,12 @@ def test_a_part_of_a_longer_name_means_what_the_longer_one_means(index: LocalInd
     assert whole.chosen == "Q94746073"
 
 
-def test_a_part_of_two_longer_names_is_asked_by_itself(index: LocalIndex) -> None:
+def test_a_part_of_two_longer_names_is_linked_by_itself(index: LocalIndex) -> None:
     names = [Question(name, "person", "text") for name in ("Ann Smith", "Bob Smith", "Smith")]
     assert [one.through for one in Linker.shipped([index]).link(names)] == ["", "", ""]
 
 
-def test_a_name_that_nobody_bears_is_none_of_them(index: LocalIndex) -> None:
+def test_an_unknown_name_has_no_match(index: LocalIndex) -> None:
     [found] = Linker.shipped([index]).link([Question("Zaphod", "person", "Zaphod laughed.")])
     assert (found.chosen, found.candidates) == ("", ())
 
@@ -116,7 +116,7 @@ def entity(number: int, **more: object) -> dict[str, object]:
     return {"id": f"Q{number}", "labels": {"en": {"value": f"Name {number}"}}, **more}
 
 
-def test_a_dump_is_read_line_by_line_whatever_stands_in_it(tmp_path: Path) -> None:
+def test_a_dump_is_read_line_by_line_whatever_it_holds(tmp_path: Path) -> None:
     claims = {
         "P31": [{"mainsnak": {"datavalue": {"value": {"id": "Q5"}}}}],
         "P569": [{"mainsnak": {"datavalue": {"value": {"time": "+1954-07-17T00:00:00Z"}}}}],
@@ -137,7 +137,7 @@ def test_a_dump_is_read_line_by_line_whatever_stands_in_it(tmp_path: Path) -> No
     )  # fmt: skip
 
 
-def test_a_build_that_dies_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_that_dies_resumes_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_builder, "BATCH", 2)
     path = tmp_path / "index.sqlite3"
     index_builder.build(path, "the old one", [MERKEL])

@@ -16,7 +16,7 @@ from knowledge.models import Statement
 from knowledge.ontology import shacl, vocabulary
 from knowledge.recording import reviews
 from tests import records
-from tests.knowledge.graphs.test_rdf_projection import told
+from tests.knowledge.graphs.test_rdf_projection import recorded_post
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 def written() -> rdflib.Graph:
     """Posts, a merge, a verdict with a reading and one without, an awkward name: as Turtle, where graphs are one."""
     records.checkpoint()
-    told()
+    recorded_post()
     other = records.post("Anna “the \\\\ Great” was born in Rome; Bob met Lee.", link="https://news.example/a b")
     named = [("Anna “the \\\\ Great”", "person"), ("Rome", "location"), ("Bob", "person"), ("Lee", "person")]
     records.read(other, named, [("Anna “the \\\\ Great”", "place_of_birth", "Rome"), ("Bob", "sibling", "Lee")])
@@ -43,8 +43,8 @@ def written() -> rdflib.Graph:
 
 def conforms(graph: rdflib.Graph) -> tuple[bool, str]:
     made = rdflib.Graph().parse(SHAPES, format="turtle")
-    good, _, said = validate(graph, shacl_graph=made, advanced=False)
-    return good, said
+    good, _, report = validate(graph, shacl_graph=made, advanced=False)
+    return good, report
 
 
 def test_the_file_is_made_from_the_shapes() -> None:
@@ -52,8 +52,8 @@ def test_the_file_is_made_from_the_shapes() -> None:
 
 
 def test_all_that_is_written_has_its_shape(written: rdflib.Graph) -> None:
-    good, said = conforms(written)
-    assert good, said
+    good, report = conforms(written)
+    assert good, report
     assert len(list(written.subjects(rdflib.RDF.type, rdflib.RDF.Statement))) >= 4
 
 

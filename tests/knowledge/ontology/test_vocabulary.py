@@ -1,4 +1,4 @@
-"""The ontology: the file is what the labels say, it is sound, and names do not collide."""
+"""The ontology: the file matches the labels, it is sound, and names do not collide."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def objects(store: pyoxigraph.Store, subject: str, predicate: str) -> set[str]:
     return {str(quad.object) for quad in found}
 
 
-def test_the_file_is_what_the_labels_say() -> None:
+def test_the_file_matches_the_labels() -> None:
     assert FILE.read_text(encoding="utf-8") == vocabulary.turtle(), "run `manage.py ontology`"
 
 
@@ -66,7 +66,7 @@ def test_iris_begin_with_the_base_and_lead_back(settings: Settings) -> None:
     assert quads.entity_key("https://news.example/id/entity/none") is None
 
 
-def test_every_term_that_a_unit_uses_is_declared() -> None:
+def test_every_term_that_the_graph_uses_is_declared() -> None:
     store = graph()
     for name in (*vocabulary.ASSERTION_TERMS, *vocabulary.TYPE_TERMS):
         assert objects(store, vocabulary.NAMESPACE + name, vocabulary.RDF + "type"), name

@@ -1,4 +1,4 @@
-"""Thresholds in force, what they show and mark; the current query's edges."""
+"""Active thresholds, what they show and mark; the current query's edges."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ NAMES = [("Ann", "person"), ("Bob", "person"), ("Cat", "person")]
 
 def three_scores() -> None:
     post = records.post(TEXT)
-    said = [("Ann", "child", "Bob", 0.3), ("Ann", "child", "Cat", 0.6), ("Bob", "sibling", "Cat", 0.6)]
-    records.read(post, NAMES, said)
+    relations = [("Ann", "child", "Bob", 0.3), ("Ann", "child", "Cat", 0.6), ("Bob", "sibling", "Cat", 0.6)]
+    records.read(post, NAMES, relations)
     records.settle()
 
 
-def test_the_threshold_of_the_checkpoint_is_in_force_relation_by_relation() -> None:
+def test_the_threshold_of_the_checkpoint_is_active_relation_by_relation() -> None:
     records.checkpoint(default=0.5, sibling=0.7)
     three_scores()
-    assert records.said_now() == {("Ann", "child", "Cat")}
+    assert records.supported_triples() == {("Ann", "child", "Cat")}
 
 
-def test_a_score_at_the_threshold_counts() -> None:
+def test_a_score_at_the_threshold_is_active() -> None:
     records.checkpoint(default=0.6)
     three_scores()
-    assert ("Ann", "child", "Cat") in records.said_now()
+    assert ("Ann", "child", "Cat") in records.supported_triples()
 
 
 def test_another_threshold_marks_what_it_changes_and_reads_nothing() -> None:
     records.checkpoint(default=0.5, sibling=0.7)
     three_scores()
-    thresholds.set_in_force({"default": 0.2, "sibling": 0.7})
-    assert records.said_now() == {("Ann", "child", "Cat"), ("Ann", "child", "Bob")}
+    thresholds.set_active({"default": 0.2, "sibling": 0.7})
+    assert records.supported_triples() == {("Ann", "child", "Cat"), ("Ann", "child", "Bob")}
     kinds = {(kind, name) for kind, name in records.marked() if kind != "post"}
     assert kinds == {("statement", "Ann child Bob"), ("entity", "Ann"), ("entity", "Bob")}
     assert len(records.marked()) == 4
     assert Event.objects.get().after == {"default": 0.2, "sibling": 0.7}
     records.settle()
-    thresholds.set_in_force({"default": 0.2, "sibling": 0.7})
+    thresholds.set_active({"default": 0.2, "sibling": 0.7})
     assert records.marked() == set(), "nothing changed"
 
 
@@ -52,16 +52,16 @@ def test_another_threshold_marks_what_it_changes_and_reads_nothing() -> None:
 def test_wrong_thresholds_are_refused(wrong: dict[str, float]) -> None:
     records.checkpoint()
     with pytest.raises(ValueError, match=r"relation|threshold"):
-        thresholds.set_in_force(wrong)
+        thresholds.set_active(wrong)
     assert Deployment.objects.get().thresholds == {}
 
 
 def test_no_threshold_without_a_deployment() -> None:
     with pytest.raises(ValueError, match="deployed"):
-        thresholds.set_in_force({"default": 0.4})
+        thresholds.set_active({"default": 0.4})
 
 
-def test_scores_and_neighbours_come_from_what_counts() -> None:
+def test_scores_and_neighbours_come_from_active_assertions() -> None:
     records.checkpoint(default=0.5)
     three_scores()
     found, count = current.neighbours(records.entity("Cat"), limit=1)
@@ -69,12 +69,12 @@ def test_scores_and_neighbours_come_from_what_counts() -> None:
     assert {edge.score for edge in current.statements_of(records.entity("Cat"))} == {0.6}
 
 
-def test_what_does_not_count_takes_no_place_among_the_newest_statements() -> None:
+def test_inactive_assertions_take_no_place_among_the_newest_statements() -> None:
     records.checkpoint(default=0.5)
     text = "Ann, Bob, Cat, Dan and Eve."
     names = [*NAMES, ("Dan", "person"), ("Eve", "person")]
-    said = [("Ann", "child", "Bob", 0.9), ("Ann", "child", "Cat", 0.9), ("Ann", "child", "Dan", 0.1)]
-    records.read(records.post(text), names, said)
+    relations = [("Ann", "child", "Bob", 0.9), ("Ann", "child", "Cat", 0.9), ("Ann", "child", "Dan", 0.1)]
+    records.read(records.post(text), names, relations)
     records.read(records.post(f"Again {text}"), names, [("Ann", "child", "Eve", 0.1)])
     found = {edge.tail.label for limit in (1, 2, 3) for edge in current.statements_of(records.entity("Ann"), limit)}
     assert found == {"Bob", "Cat"}
@@ -88,11 +88,11 @@ def test_the_neighbours_of_an_entity_take_a_fixed_number_of_queries(django_asser
         current.neighbours(records.entity("Cat"))
 
 
-def test_a_recording_marks_what_counts_and_an_edit_what_counted() -> None:
+def test_a_recording_marks_active_assertions_and_an_edit_formerly_active_ones() -> None:
     records.checkpoint(default=0.5, sibling=0.7)
     post = records.post(TEXT)
-    said = [("Ann", "child", "Bob", 0.3), ("Ann", "child", "Cat", 0.6)]
-    records.read(post, NAMES, said)
+    relations = [("Ann", "child", "Bob", 0.3), ("Ann", "child", "Cat", 0.6)]
+    records.read(post, NAMES, relations)
     assert {name for kind, name in records.marked() if kind == "statement"} == {"Ann child Cat"}
     records.settle()
     records.edit(post, TEXT + " Dan came.")

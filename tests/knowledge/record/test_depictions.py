@@ -1,4 +1,4 @@
-"""Who a post's pictures show: recorded, judged by editors, in the graph as nodes, on the pages."""
+"""Depictions in a post's pictures: recorded, reviewed by editors, in the graph as nodes, on the pages."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def folders(tmp_path: Path, settings: Any) -> None:
     settings.MEDIA_ROOT, settings.FEATURES_ROOT = tmp_path / "media", tmp_path / "features"
 
 
-def told(*relations: Relation, text: str = TEXT, picture: bool = True) -> Post:
-    """A post with a picture, read as saying these relations of ADA (0), LONDON (1) and the second ADA (2)."""
+def recorded_post(*relations: Relation, text: str = TEXT, picture: bool = True) -> Post:
+    """A post with a picture, read with these relations of ADA (0), LONDON (1) and the second ADA (2)."""
     post = records.post(text)
     if picture:
         shown(post, rotated(6), caption="Ada")
@@ -74,7 +74,7 @@ def depicts(head: int = 0, box: tuple[float, float, float, float] = BOX, score: 
     return Relation(head, Region(box, "person", 0.9, grounded=True), "depicts", score)
 
 
-def counting(post: Post) -> list[str]:
+def active(post: Post) -> list[str]:
     return [one.entity.label for one in depictions.of_posts([post.pk]).get(post.pk, []) if one.counts]
 
 
@@ -84,12 +84,12 @@ def deployed() -> None:
 
 
 def test_it_is_recorded_with_its_place_in_the_picture() -> None:
-    post = told(depicts(), Relation(0, 1, "residence", 0.9))
+    post = recorded_post(depicts(), Relation(0, 1, "residence", 0.9))
     row = Depiction.objects.get()
     image = post.images.get()
     assert (row.picture, row.image, row.box, row.label, row.score) == (image.sha256, 0, list(BOX), "person", 0.8)
     assert row.grounded and (row.mention.start, row.mention.end) == (0, 3)
-    assert counting(post) == ["Ada"]
+    assert active(post) == ["Ada"]
 
 
 def test_the_same_reading_gives_the_same_ids() -> None:
@@ -110,63 +110,63 @@ def test_the_same_reading_gives_the_same_ids() -> None:
         depicts(head=9),
     ],
 )
-def test_what_no_sound_reader_says_is_refused(relation: Relation) -> None:
+def test_results_of_no_sound_reader_are_refused(relation: Relation) -> None:
     with pytest.raises(Unplannable):
-        told(relation)
+        recorded_post(relation)
 
 
 def test_relations_to_objects_without_a_name_state_nothing() -> None:
-    told(replace(depicts(), key="residence"), depicts(score=0.001))
+    recorded_post(replace(depicts(), key="residence"), depicts(score=0.001))
     assert Depiction.objects.count() <= 1
     assert not Depiction.objects.filter(score__gt=0.01).exists()
 
 
-def test_below_the_threshold_it_does_not_count_until_the_threshold_falls() -> None:
-    post = told(depicts(score=0.4))
-    assert counting(post) == []
+def test_below_the_threshold_it_is_not_active_until_the_threshold_falls() -> None:
+    post = recorded_post(depicts(score=0.4))
+    assert active(post) == []
     records.settle()
-    thresholds.set_in_force({"default": 0.5, "depicts": 0.3})
-    assert counting(post) == ["Ada"]
+    thresholds.set_active({"default": 0.5, "depicts": 0.3})
+    assert active(post) == ["Ada"]
     assert post.public_id in stale("rdf").filter(kind="post").values_list("key", flat=True)
 
 
 def test_a_rejected_one_stays_rejected_when_the_post_is_read_again() -> None:
     editor = make_user("editor")
-    post = told(depicts())
+    post = recorded_post(depicts())
     records.settle()
     depictions.review(Depiction.objects.get(), "reject", editor)
-    assert counting(post) == []
+    assert active(post) == []
     assert [unit.key for unit in stale("rdf")] == [post.public_id]
     first = Reading.objects.get()
     Reading.objects.create(
         version=first.version, checkpoint=first.checkpoint, inputs="again", due_at=timezone.now() - timedelta(hours=1)
     )
     read(post, depicts(head=2, box=(0.11, 0.2, 0.31, 0.4)))
-    assert counting(post) == [], "another mention of the same entity, in mostly the same box"
+    assert active(post) == [], "another mention of the same entity, in mostly the same box"
     newest = Depiction.objects.latest("pk")
     depictions.withdraw(newest, editor)
-    assert counting(post) == ["Ada"]
+    assert active(post) == ["Ada"]
     assert Event.objects.filter(what="depiction judged").count() == 2
 
 
 def test_a_verdict_is_about_one_entity_one_part_one_picture() -> None:
-    post = told(depicts(), depicts(head=1), depicts(box=(0.7, 0.2, 0.2, 0.4)))
+    post = recorded_post(depicts(), depicts(head=1), depicts(box=(0.7, 0.2, 0.2, 0.4)))
     one = Depiction.objects.get(mention__start=0, box=list(BOX))
     depictions.review(one, "reject", None)
-    assert sorted(counting(post)) == ["Ada", "London"]
+    assert sorted(active(post)) == ["Ada", "London"]
 
 
-def test_a_confirmed_one_counts_whatever_its_score() -> None:
-    post = told(depicts(score=0.2))
+def test_a_confirmed_one_is_active_whatever_its_score() -> None:
+    post = recorded_post(depicts(score=0.2))
     one = Depiction.objects.get()
     depictions.review(one, DepictionReview.Verdict.ACCEPT, None)
-    assert counting(post) == ["Ada"]
+    assert active(post) == ["Ada"]
     depictions.review(one, DepictionReview.Verdict.REJECT, None)
-    assert counting(post) == [] and DepictionReview.objects.filter(withdrawn_at__isnull=True).count() == 1
+    assert active(post) == [] and DepictionReview.objects.filter(withdrawn_at__isnull=True).count() == 1
 
 
 def test_one_of_an_earlier_reading_cannot_be_judged() -> None:
-    post = told(depicts())
+    post = recorded_post(depicts())
     one = Depiction.objects.get()
     Post.objects.filter(pk=post.pk).update(current_reading=None)
     with pytest.raises(depictions.NothingToJudge, match="analysed again"):
@@ -174,16 +174,16 @@ def test_one_of_an_earlier_reading_cannot_be_judged() -> None:
 
 
 def test_a_merge_takes_pictures_along() -> None:
-    post = told(depicts())
+    post = recorded_post(depicts())
     ada = records.entity("Ada")
     other = Entity.objects.create(type="person", label="Ada King", key="ada king|person")
     merges.merge(other, [ada], None)
-    assert counting(post) == ["Ada King"]
+    assert active(post) == ["Ada King"]
     assert [one.entity for one in depictions.of_entities([ada.pk, other.pk])] == [other]
 
 
 def test_an_erased_post_leaves_none() -> None:
-    post = told(depicts())
+    post = recorded_post(depicts())
     depictions.review(Depiction.objects.get(), "accept", None)
     erasure.erase(post, None)
     assert not Depiction.objects.exists() and not DepictionReview.objects.exists()
@@ -198,7 +198,7 @@ def unit(post: Post) -> Any:
 
 
 def test_a_part_of_a_picture_is_a_node_that_leads_to_the_entity_and_the_picture() -> None:
-    post = told(depicts(), depicts(head=2), Relation(0, 1, "residence", 0.9))
+    post = recorded_post(depicts(), depicts(head=2), Relation(0, 1, "residence", 0.9))
     quads = list(rdf_quads.quads(unit(post)))
     assert len(quads) == len(set(quads)), "what is streamed back is counted"
     here = f"http://kg.example/id/post/{post.public_id}"
@@ -206,16 +206,16 @@ def test_a_part_of_a_picture_is_a_node_that_leads_to_the_entity_and_the_picture(
         f"{here}/picture/0#xywh=percent:10,20,30,40",
         f"http://kg.example/id/entity/{records.entity('Ada').public_id}",
     )
-    said = {(value(q.subject), value(q.predicate), value(q.object)) for q in quads}
+    triples = {(value(q.subject), value(q.predicate), value(q.object)) for q in quads}
     assert {
         (part, vocabulary.RDF + "type", vocabulary.SCHEMA + "ImageObject"),
         (part, vocabulary.SCHEMA + "isPartOf", f"{here}/picture/0"),
         (f"{here}/picture/0", vocabulary.SCHEMA + "isPartOf", here),
         (part, vocabulary.NAMESPACE + "depicts", ada),
-    } <= said
-    named = [s for s, p, o in said if (p, o) == (vocabulary.RDF + "type", vocabulary.NAMESPACE + "Depiction")]
-    assert len(named) == 2 and all((one, vocabulary.SCHEMA + "about", ada) in said for one in named)
-    assert all((one, vocabulary.NAMESPACE + "region", part) in said for one in named)
+    } <= triples
+    named = [s for s, p, o in triples if (p, o) == (vocabulary.RDF + "type", vocabulary.NAMESPACE + "Depiction")]
+    assert len(named) == 2 and all((one, vocabulary.SCHEMA + "about", ada) in triples for one in named)
+    assert all((one, vocabulary.NAMESPACE + "region", part) in triples for one in named)
 
 
 def value(term: object) -> str:
@@ -223,14 +223,14 @@ def value(term: object) -> str:
 
 
 def test_all_of_it_has_its_shape_and_what_has_not_is_noticed() -> None:
-    told(depicts(), Relation(0, 1, "residence", 0.9))
+    recorded_post(depicts(), Relation(0, 1, "residence", 0.9))
     depictions.review(Depiction.objects.get(), "accept", None)
     out = io.BytesIO()
     export.write(out, "turtle")
     graph = rdflib.Graph().parse(data=out.getvalue(), format="turtle")
     shapes = rdflib.Graph().parse(SHAPES, format="turtle")
-    good, _, says = validate(graph, shacl_graph=shapes)
-    assert good, says
+    good, _, report = validate(graph, shacl_graph=shapes)
+    assert good, report
     kg = rdflib.Namespace(vocabulary.NAMESPACE)
     [depiction] = graph.subjects(rdflib.RDF.type, kg.Depiction)
     graph.remove((depiction, kg.region, None))
@@ -238,7 +238,7 @@ def test_all_of_it_has_its_shape_and_what_has_not_is_noticed() -> None:
 
 
 def test_neo4j_is_sent_the_same() -> None:
-    post = told(depicts(score=0.7), depicts(head=2, score=0.8))
+    post = recorded_post(depicts(score=0.7), depicts(head=2, score=0.8))
     lines = neo4j_rows.lines(unit(post))
     ada, picture = records.entity("Ada").public_id, f"{post.public_id}/picture/0"
     region = f"{picture}#xywh=percent:10,20,30,40"
@@ -253,7 +253,7 @@ def test_neo4j_is_sent_the_same() -> None:
 def test_a_page_s_query_for_who_is_shown_needs_no_more_queries_for_more_posts(
     django_assert_max_num_queries: Any,
 ) -> None:
-    posts = [told(depicts(), text=f"{TEXT} {number}") for number in range(4)]
+    posts = [recorded_post(depicts(), text=f"{TEXT} {number}") for number in range(4)]
     with django_assert_max_num_queries(3):
         found = depictions.of_posts([post.pk for post in posts])
     assert len(found) == 4
@@ -268,8 +268,8 @@ def editor(client: Client) -> Client:
     return client
 
 
-def test_the_post_s_page_says_whom_a_region_shows_and_takes_a_verdict(editor: Client) -> None:
-    post = told(depicts(), depicts(box=(0.6, 0.2, 0.3, 0.4), score=0.2))
+def test_the_post_s_page_shows_whom_a_region_depicts_and_takes_a_verdict(editor: Client) -> None:
+    post = recorded_post(depicts(), depicts(box=(0.6, 0.2, 0.3, 0.4), score=0.2))
     image, one = post.images.get(), Depiction.objects.get(score=0.8)
     html = markup(editor.get(f"/posts/{post.public_id}/"))
     assert f'data-regions="{image.pk}-e0"' in html and "below the threshold" in html
@@ -278,9 +278,9 @@ def test_the_post_s_page_says_whom_a_region_shows_and_takes_a_verdict(editor: Cl
     response = editor.post(f"/posts/{post.public_id}/depicted/", data, follow=True)
     html = markup(response)
     assert "no longer depicts the entity" in html and "rejected by" in html
-    assert counting(post) == []
+    assert active(post) == []
     response = editor.post(f"/posts/{post.public_id}/depicted/", data | {"verdict": "withdraw"}, follow=True)
-    assert counting(post) == ["Ada"] and "verdict was undone" in response.content.decode()
+    assert active(post) == ["Ada"] and "verdict was undone" in response.content.decode()
     response = editor.post(f"/posts/{post.public_id}/depicted/", data | {"verdict": "perhaps"}, follow=True)
     assert "A verdict is accept, reject or withdraw." in response.content.decode()
     gone = editor.post(f"/posts/{post.public_id}/depicted/", {"depiction": "x", "verdict": "reject"})
@@ -288,15 +288,15 @@ def test_the_post_s_page_says_whom_a_region_shows_and_takes_a_verdict(editor: Cl
 
 
 def test_the_post_s_page_names_an_entity_once_in_a_region_and_apart_from_whom_it_might_be(editor: Client) -> None:
-    """The second mention of Ada is surer: it is told. The other region counts nowhere and stands in a fold."""
-    post = told(depicts(score=0.7), depicts(head=2, score=0.8), depicts(box=(0.6, 0.2, 0.3, 0.4), score=0.2))
+    """The second mention of Ada has the higher confidence: it is shown. The other region is inactive: it is folded."""
+    post = recorded_post(depicts(score=0.7), depicts(head=2, score=0.8), depicts(box=(0.6, 0.2, 0.3, 0.4), score=0.2))
     shows, _, perhaps = markup(editor.get(f"/posts/{post.public_id}/")).partition("Possible people in the picture")
     assert [html.count('class="depiction') for html in (shows, perhaps)] == [1, 1]
     assert f'id="d-{Depiction.objects.get(score=0.8).public_id}"' in shows
 
 
 def test_an_entity_s_page_frames_it_in_the_pictures_of_it(editor: Client) -> None:
-    post = told(depicts(), depicts(head=2, box=(0.6, 0.2, 0.3, 0.4), score=0.6))
+    post = recorded_post(depicts(), depicts(head=2, box=(0.6, 0.2, 0.3, 0.4), score=0.6))
     image = post.images.get()
     page = f"/entities/{records.entity('Ada').public_id}/"
     html = markup(editor.get(page))
@@ -311,9 +311,11 @@ def test_an_entity_s_page_frames_it_in_the_pictures_of_it(editor: Client) -> Non
 
 
 def test_a_picture_s_iri_leads_to_it(editor: Client) -> None:
-    post = told(depicts())
-    there = editor.get(f"/id/post/{post.public_id}/picture/0", headers={"accept": "text/html"})
-    assert there.status_code == 303 and there["Location"].endswith(f"/posts/{post.public_id}/#p{post.images.get().pk}")
+    post = recorded_post(depicts())
+    response = editor.get(f"/id/post/{post.public_id}/picture/0", headers={"accept": "text/html"})
+    assert response.status_code == 303 and response["Location"].endswith(
+        f"/posts/{post.public_id}/#p{post.images.get().pk}"
+    )
     assert editor.get(f"/id/post/{post.public_id}/picture/0", headers={"accept": "text/turtle"})["Location"].endswith(
         "graph.ttl"
     )

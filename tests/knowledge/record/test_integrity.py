@@ -1,4 +1,4 @@
-"""`check_record`: a whole record gives nothing to say, and each way of not being whole is said."""
+"""`check_record`: a sound record has no findings, and each kind of damage has its finding."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAMES = [("Ada Lovelace", "person"), ("London", "location")]
 
 @pytest.fixture
 def post(settings, tmp_path: Path) -> Post:
-    """One post, read and projected, with a picture: nothing to say of it."""
+    """One post, read and projected, with a picture: without findings."""
     settings.MEDIA_ROOT = tmp_path
     records.checkpoint()
     made = records.post("Ada Lovelace lived in London.", due_at=timezone.now() + timedelta(days=1))
@@ -45,7 +45,7 @@ def kinds() -> dict[str, bool]:
     return {finding.kind: finding.pending for finding in integrity.findings()}
 
 
-def test_a_whole_record_gives_nothing_to_say(post: Post) -> None:
+def test_a_sound_record_has_no_findings(post: Post) -> None:
     assert kinds() == {}
     written = io.StringIO()
     call_command("check_record", "--wait", "0.1", stdout=written)
@@ -83,11 +83,11 @@ def half_erased(post: Post) -> None:
     Post.objects.update(state="erased")
 
 
-def hold_graph(past: timedelta, store: str = "rdf", behind: bool = True, due: timedelta = timedelta()) -> None:
-    """A projector's lock that nobody let go of; `due`: how soon what is behind is to be projected."""
+def hold_graph(past: timedelta, store: str = "rdf", stale: bool = True, due: timedelta = timedelta()) -> None:
+    """A projector's lock that was never released; `due`: when the stale graph updates are due."""
     ProjectorLock.objects.create(store=store, token="x", until=timezone.now() - past)
     Projection.objects.update(store=store, due_at=timezone.now() + due)
-    if behind:
+    if stale:
         Projection.objects.update(wanted=9)
 
 
@@ -110,14 +110,14 @@ BROKEN: dict[str, tuple[Callable[[Post], object], dict[str, bool]]] = {
         lambda post: Post.objects.update(current_version=None, current_reading=None, due_at=timezone.now()),
         {"unvisited": True},
     ),
-    "a unit is behind": (lambda post: Projection.objects.update(wanted=9), {"unit": True}),
-    "a unit was refused": (lambda post: Projection.objects.update(wanted=9, attempts=1), {"refused": False}),
+    "a graph update is stale": (lambda post: Projection.objects.update(wanted=9), {"unit": True}),
+    "a graph update was refused": (lambda post: Projection.objects.update(wanted=9, attempts=1), {"refused": False}),
     "a projector just ran out": (
         lambda post: hold_graph(timedelta(seconds=5)),
         {"projector": True, "unit": True},
     ),
     "a projector was left": (lambda post: hold_graph(timedelta(hours=1)), {"projector": False, "unit": True}),
-    "a projector was left with nothing to do": (lambda post: hold_graph(timedelta(hours=1), behind=False), {}),
+    "a projector was left with nothing to do": (lambda post: hold_graph(timedelta(hours=1), stale=False), {}),
     "a projector was left with nothing to do yet": (
         lambda post: hold_graph(timedelta(hours=1), due=timedelta(hours=1)),
         {"unit": True},
@@ -130,11 +130,11 @@ BROKEN: dict[str, tuple[Callable[[Post], object], dict[str, bool]]] = {
 }
 
 
-@pytest.mark.parametrize(("damage", "said"), BROKEN.values(), ids=BROKEN)
-def test_each_damage_is_said(post: Post, damage: Callable[[Post], object], said: dict[str, bool]) -> None:
+@pytest.mark.parametrize(("damage", "expected"), BROKEN.values(), ids=BROKEN)
+def test_each_damage_is_reported(post: Post, damage: Callable[[Post], object], expected: dict[str, bool]) -> None:
     damage(post)
-    assert kinds() == said
-    fails = bool(said)
+    assert kinds() == expected
+    fails = bool(expected)
     if fails:
         with pytest.raises(SystemExit, match="1"):
             call_command("check_record", "--wait", "0.01", stdout=io.StringIO())
@@ -147,13 +147,13 @@ def test_what_is_pending_is_no_error_for_who_does_not_wait(post: Post) -> None:
     call_command("check_record", stdout=io.StringIO())
 
 
-def test_a_reading_for_a_checkpoint_that_was_taken_back_is_nobody_s(post: Post) -> None:
+def test_a_reading_for_a_checkpoint_that_is_not_deployed_is_nobody_s(post: Post) -> None:
     edit(post)
     Deployment.objects.all().delete()
     assert "nobody's" in kinds()
 
 
-def test_a_damaged_picture_is_let_go_and_its_post_visited(post: Post) -> None:
+def test_a_damaged_picture_is_deleted_and_its_post_fetched(post: Post) -> None:
     cut(post)
     call_command("check_record", "--repair", "--wait", "0.01", stdout=io.StringIO())
     post.refresh_from_db()

@@ -90,7 +90,7 @@ def test_it_leaves_its_links_and_hashes(erased: Post) -> None:
     nothing_came_back(erased)
     assert erased.link_key and Tombstone.objects.filter(post=erased).count() == 1
     records.project()
-    assert not records.said_now()
+    assert not records.supported_triples()
 
 
 def test_the_next_poll_does_not_bring_it_back(erased: Post, web: WebServer) -> None:

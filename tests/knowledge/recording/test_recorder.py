@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 TEXT = "Couple honoured\n\nMarie Curie married Pierre Curie. She was born in Warsaw."
 NAMES = [("Marie Curie", "person"), ("Pierre Curie", "person"), ("Warsaw", "location")]
-SAID = [("Marie Curie", "spouse", "Pierre Curie"), ("Marie Curie", "place_of_birth", "Warsaw")]
+TRIPLES = [("Marie Curie", "spouse", "Pierre Curie"), ("Marie Curie", "place_of_birth", "Warsaw")]
 
 
 def planned(extraction: Extraction) -> recorder.Record:
@@ -31,7 +31,7 @@ def planned(extraction: Extraction) -> recorder.Record:
 
 
 def test_a_plan_is_data_alone_and_the_same_each_time() -> None:
-    extraction = records.extraction(TEXT, NAMES, SAID)
+    extraction = records.extraction(TEXT, NAMES, TRIPLES)
     plan = planned(extraction)
     assert plan == planned(extraction)
     assert [(mention.name, mention.key) for mention in plan.mentions] == [
@@ -80,13 +80,13 @@ def test_a_reading_is_recorded_once_and_becomes_current() -> None:
     records.checkpoint()
     post = records.post(TEXT)
     claimed = records.claim_of(post)
-    extraction = records.extraction(TEXT, NAMES, SAID)
+    extraction = records.extraction(TEXT, NAMES, TRIPLES)
     assert recorder.record(claimed, extraction)
     assert not recorder.record(claimed, extraction), "the lease was used up"
     post.refresh_from_db()
     assert post.current_reading is not None and post.current_reading.stage == Reading.Stage.DONE
     assert Assertion.objects.count() == 2
-    assert records.said_now() == set(SAID)
+    assert records.supported_triples() == set(TRIPLES)
     assert records.marked() == {
         ("post", post.link),
         ("entity", "Marie Curie"),
@@ -102,7 +102,7 @@ def test_a_lost_lease_records_nothing() -> None:
     post = records.post(TEXT)
     claimed = records.claim_of(post)
     Reading.objects.update(lease_token="somebody else's")
-    assert not recorder.record(claimed, records.extraction(TEXT, NAMES, SAID))
+    assert not recorder.record(claimed, records.extraction(TEXT, NAMES, TRIPLES))
     assert not Entity.objects.exists() and not Projection.objects.exists()
 
 
@@ -112,17 +112,17 @@ def test_a_failure_while_recording_leaves_nothing_and_the_reading_due(monkeypatc
     claimed = records.claim_of(post)
     monkeypatch.setattr(recorder, "_make_current", lambda moves: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        recorder.record(claimed, records.extraction(TEXT, NAMES, SAID))
+        recorder.record(claimed, records.extraction(TEXT, NAMES, TRIPLES))
     assert not Entity.objects.exists() and not Statement.objects.exists()
     row = Reading.objects.get()
     assert (row.stage, row.lease_token) == (Reading.Stage.READ, claimed.token)
 
 
-def test_a_batch_is_recorded_together_and_one_bad_post_holds_up_no_other() -> None:
+def test_a_batch_is_recorded_together_and_one_bad_post_delays_no_other() -> None:
     records.checkpoint()
     posts = [records.post(f"{TEXT} {number}") for number in range(10)]
     claims = readings_queue.claim("test", 10)
-    pairs = [(claimed, records.extraction(claimed.document.text, NAMES, SAID)) for claimed in claims]
+    pairs = [(claimed, records.extraction(claimed.document.text, NAMES, TRIPLES)) for claimed in claims]
     bad = dataclasses.replace(pairs[3][1], mentions=(Mention(0, 5, "robot"),), relations=())
     pairs[3] = (pairs[3][0], bad)
     pairs[5] = (dataclasses.replace(pairs[5][0], token="not the lease's"), pairs[5][1])
@@ -134,7 +134,7 @@ def test_a_batch_is_recorded_together_and_one_bad_post_holds_up_no_other() -> No
     assert current.statements_of(records.entity("Warsaw"))[0].posts == 8
 
 
-def test_a_row_that_the_database_refuses_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_that_the_database_refuses_delays_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     records.checkpoint()
     for number in range(3):
         records.post(f"{TEXT} {number}")
@@ -147,7 +147,7 @@ def test_a_row_that_the_database_refuses_holds_up_no_other(monkeypatch: pytest.M
             raise IntegrityError("refused")
 
     monkeypatch.setattr(recorder, "_write", refuse)
-    found = [records.extraction(claimed.document.text, NAMES, SAID) for claimed in claims]
+    found = [records.extraction(claimed.document.text, NAMES, TRIPLES) for claimed in claims]
     outcomes = recorder.record_many(list(zip(claims, found, strict=True)))
     assert [outcomes[0], str(outcomes[1]), outcomes[2]] == [True, "refused", True]
     assert Assertion.objects.count() == 4
@@ -159,7 +159,7 @@ def test_recording_a_batch_takes_few_queries(django_assert_max_num_queries: Any)
     for number in range(8):
         records.post(f"{TEXT} {number}")
     claims = readings_queue.claim("test", 8)
-    pairs = [(claimed, records.extraction(claimed.document.text, NAMES, SAID)) for claimed in claims]
+    pairs = [(claimed, records.extraction(claimed.document.text, NAMES, TRIPLES)) for claimed in claims]
     with django_assert_max_num_queries(30):
         assert recorder.record_many(pairs) == [True] * 8
 
@@ -222,12 +222,12 @@ def test_a_symmetric_relation_read_both_ways_is_one_statement() -> None:
 def test_an_edit_that_drops_a_statement() -> None:
     records.checkpoint()
     post = records.post(TEXT)
-    records.read(post, NAMES, SAID)
+    records.read(post, NAMES, TRIPLES)
     records.settle()
     records.edit(post, "Couple honoured\n\nMarie Curie married Pierre Curie.")
-    assert records.said_now() == set(SAID), "until it is read again the last reading stands"
-    records.read(post, NAMES[:2], SAID[:1])
-    assert records.said_now() == {SAID[0]}
+    assert records.supported_triples() == set(TRIPLES), "until it is read again the last reading stands"
+    records.read(post, NAMES[:2], TRIPLES[:1])
+    assert records.supported_triples() == {TRIPLES[0]}
     assert ("statement", "Marie Curie place_of_birth Warsaw") in records.marked()
     assert ("entity", "Warsaw") in records.marked()
     assert Assertion.objects.count() == 3, "what was read before is history, not lost"
@@ -238,60 +238,60 @@ def test_a_reading_of_an_older_version_is_kept_but_not_current() -> None:
     post = records.post(TEXT)
     claimed = records.claim_of(post)
     records.edit(post, "Nothing is left.")
-    assert recorder.record(claimed, records.extraction(TEXT, NAMES, SAID))
+    assert recorder.record(claimed, records.extraction(TEXT, NAMES, TRIPLES))
     post.refresh_from_db()
-    assert post.current_reading is None and records.said_now() == set()
+    assert post.current_reading is None and records.supported_triples() == set()
 
 
 def test_a_re_read_by_another_checkpoint_and_back() -> None:
     first = records.checkpoint("first")
     post = records.post(TEXT)
-    records.read(post, NAMES, SAID)
+    records.read(post, NAMES, TRIPLES)
     second = records.checkpoint("second", active=False)
     assert reading_requests.request_missing(second) == 1
-    records.read(post, NAMES, SAID[:1])
-    assert records.said_now() == set(SAID), "a checkpoint that is not deployed reads in the shadow"
+    records.read(post, NAMES, TRIPLES[:1])
+    assert records.supported_triples() == set(TRIPLES), "a checkpoint that is not deployed reads in the shadow"
     records.activate(second)
     assert recorder.adopt(second) == 1
-    assert records.said_now() == {SAID[0]}
+    assert records.supported_triples() == {TRIPLES[0]}
     records.settle()
     records.activate(first)
     assert reading_requests.request_missing(first) == 0, "what it has read it need not read again"
     assert recorder.adopt(first) == 1
-    assert records.said_now() == set(SAID)
+    assert records.supported_triples() == set(TRIPLES)
     assert ("statement", "Marie Curie place_of_birth Warsaw") in records.marked()
 
 
-def test_a_declined_text_has_a_current_reading_that_says_nothing() -> None:
+def test_a_declined_text_has_a_current_reading_without_statements() -> None:
     records.checkpoint()
     post = records.post(TEXT)
-    records.read(post, NAMES, SAID)
+    records.read(post, NAMES, TRIPLES)
     records.edit(post, "Ce texte est en français.")
     declined = Extraction("x", "Ce texte est en français.", declined=Declined("language", "The text is French."))
     recorder.record(records.claim_of(post), declined)
     post.refresh_from_db()
     assert post.current_reading is not None
     assert (post.current_reading.stage, post.current_reading.declined_code) == ("declined", "language")
-    assert records.said_now() == set()
+    assert records.supported_triples() == set()
 
 
 def test_a_withdrawn_post_supports_nothing_until_it_comes_back() -> None:
     records.checkpoint()
     post = records.post(TEXT)
-    records.read(post, NAMES, SAID)
+    records.read(post, NAMES, TRIPLES)
     records.settle()
     Post.objects.update(state=Post.State.WITHDRAWN)
     projection_queue.mark_posts([post])
-    assert records.said_now() == set() and not current.entities().exists()
+    assert records.supported_triples() == set() and not current.entities().exists()
     assert len(records.marked()) == 6
     Post.objects.update(state=Post.State.LIVE)
-    assert records.said_now() == set(SAID)
+    assert records.supported_triples() == set(TRIPLES)
 
 
-def test_an_erased_post_leaves_nothing_that_only_it_said() -> None:
+def test_an_erased_post_leaves_nothing_that_only_it_supported() -> None:
     records.checkpoint()
     post, other = records.post(TEXT), records.post("MARIE CURIE won.")
-    records.read(post, NAMES, SAID)
+    records.read(post, NAMES, TRIPLES)
     records.read(other, [("MARIE CURIE", "person")])
     keys = set(Projection.objects.values_list("kind", "key"))
     records.settle()
@@ -322,7 +322,7 @@ def test_samples_go_with_all_that_came_of_them_and_a_story_of_another_feed_stays
         Sighting.objects.create(
             feed=feed, post=post, guid=str(post.pk), first_seen=timezone.now(), last_seen=timezone.now()
         )
-    records.read(sample, NAMES, SAID)
+    records.read(sample, NAMES, TRIPLES)
     records.read(shared, [("Warsaw", "location")])
     assert erasure.remove_samples() == 1
     assert list(Feed.objects.all()) == [own] and list(Post.objects.all()) == [shared]

@@ -36,22 +36,22 @@ def statement(relation: str) -> Statement:
 def test_a_rejection_holds_across_an_edit_and_a_re_read(post: Post) -> None:
     records.settle()
     reviews.review(post, statement("place_of_birth"), "reject", None)
-    assert records.said_now() == {SPOUSE}
+    assert records.supported_triples() == {SPOUSE}
     assert {("post", post.link), ("statement", "Marie Curie place_of_birth Warsaw")} <= records.marked()
 
     edited = TEXT.replace("Years later", "Some years later")
     records.edit(post, edited)
     records.read(post, NAMES, [SPOUSE, BORN])
-    assert records.said_now() == {SPOUSE}
+    assert records.supported_triples() == {SPOUSE}
 
     second = records.checkpoint("second", active=False)
     records.activate(second)
     reading_requests.request_missing(second)
     records.read(post, NAMES, [BORN])
-    assert records.said_now() == set()
+    assert records.supported_triples() == set()
 
 
-def test_a_rejection_in_one_post_leaves_others_their_say(post: Post) -> None:
+def test_a_rejection_in_one_post_leaves_other_posts_support(post: Post) -> None:
     other = records.post("Marie Curie, born in Warsaw.")
     records.read(other, [NAMES[0], NAMES[2]], [BORN])
     reviews.review(post, statement("place_of_birth"), "reject", None)
@@ -59,56 +59,56 @@ def test_a_rejection_in_one_post_leaves_others_their_say(post: Post) -> None:
     assert edge.posts == 1
 
 
-def test_an_acceptance_supports_by_itself_while_its_words_are_there(post: Post) -> None:
+def test_an_acceptance_supports_by_itself_while_its_words_are_present(post: Post) -> None:
     reviews.review(post, statement("place_of_birth"), "accept", None)
     records.edit(post, TEXT.replace("Prize", "A prize") + " The end.")
     records.read(post, NAMES, [SPOUSE])
-    assert records.said_now() == {SPOUSE, BORN}, "this reading missed it, but an editor saw it"
+    assert records.supported_triples() == {SPOUSE, BORN}, "this reading missed it, but an editor saw it"
 
     second = records.checkpoint("second", active=False)
     records.activate(second)
     reading_requests.request_missing(second)
     records.read(post, [])
-    assert records.said_now() == {BORN}
+    assert records.supported_triples() == {BORN}
     assert {"Marie Curie", "Warsaw"} == set(current.entities().values_list("label", flat=True))
 
     records.settle()
     records.edit(post, "Prize\n\nMarie Curie married Pierre Curie in Sceaux.")
     records.read(post, NAMES[:2], [SPOUSE])
-    assert records.said_now() == {SPOUSE}
+    assert records.supported_triples() == {SPOUSE}
     assert Review.objects.get().lost
     assert ("statement", "Marie Curie place_of_birth Warsaw") in records.marked()
 
     records.edit(post, TEXT)
     records.read(post, NAMES, [SPOUSE])
-    assert records.said_now() == {SPOUSE, BORN}, "the words came back"
+    assert records.supported_triples() == {SPOUSE, BORN}, "the words came back"
 
 
 def test_an_acceptance_holds_under_a_higher_threshold(post: Post) -> None:
     from knowledge.record import thresholds
 
     reviews.review(post, statement("spouse"), "accept", None)
-    thresholds.set_in_force({"default": 0.99})
-    assert records.said_now() == {SPOUSE}
+    thresholds.set_active({"default": 0.99})
+    assert records.supported_triples() == {SPOUSE}
 
 
 def test_what_scored_under_the_threshold_can_be_accepted() -> None:
     records.checkpoint(default=0.8)
     post = records.post(TEXT)
     records.read(post, NAMES, [(*SPOUSE, 0.4)])
-    assert records.said_now() == set()
+    assert records.supported_triples() == set()
     reviews.review(post, statement("spouse"), "accept", None)
-    assert records.said_now() == {SPOUSE}
+    assert records.supported_triples() == {SPOUSE}
 
 
 def test_a_later_review_takes_the_place_of_an_earlier_one_and_can_be_withdrawn(post: Post) -> None:
     reviews.review(post, statement("spouse"), "reject", None)
     given = reviews.review(post, statement("spouse"), "accept", None)
-    assert list(current.reviews_in_force()) == [given]
-    assert SPOUSE in records.said_now()
+    assert list(current.active_reviews()) == [given]
+    assert SPOUSE in records.supported_triples()
     reviews.withdraw_review(given, None)
     reviews.withdraw_review(given, None)
-    assert not current.reviews_in_force().exists()
+    assert not current.active_reviews().exists()
     assert list(Event.objects.order_by("pk").values_list("what", flat=True)) == ["review", "review", "review withdrawn"]
 
 
@@ -135,7 +135,7 @@ def test_a_statement_that_the_post_does_not_make_cannot_be_reviewed(post: Post) 
     assert not Review.objects.exists() and not Event.objects.exists()
 
 
-def test_a_rejection_holds_for_whatever_row_says_the_triple_after_a_merge() -> None:
+def test_a_rejection_holds_for_any_row_of_the_triple_after_a_merge() -> None:
     records.checkpoint()
     text = "Samuel Clemens wed Olivia. Mark Twain wed Olivia."
     post = records.post(text)
@@ -143,11 +143,11 @@ def test_a_rejection_holds_for_whatever_row_says_the_triple_after_a_merge() -> N
     records.read(post, names, [("Samuel Clemens", "child", "Olivia"), ("Mark Twain", "child", "Olivia")])
     post.refresh_from_db()
     reviews.review(post, Statement.objects.get(head__label="Mark Twain"), "reject", None)
-    assert len(records.said_now()) == 1
+    assert len(records.supported_triples()) == 1
     done = merges.merge(records.entity("Mark Twain"), [records.entity("Samuel Clemens")], None)
-    assert records.said_now() == set()
+    assert records.supported_triples() == set()
     merges.undo(done, None)
-    assert len(records.said_now()) == 1
+    assert len(records.supported_triples()) == 1
 
 
 def test_a_withdrawn_post_takes_its_acceptance_along(post: Post) -> None:
@@ -155,7 +155,7 @@ def test_a_withdrawn_post_takes_its_acceptance_along(post: Post) -> None:
     Post.objects.update(state=Post.State.WITHDRAWN)
     records.settle()
     projection_queue.mark_posts([post])
-    assert records.said_now() == set()
+    assert records.supported_triples() == set()
     assert ("statement", "Marie Curie spouse Pierre Curie") in records.marked()
 
 

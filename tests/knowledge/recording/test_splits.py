@@ -1,4 +1,4 @@
-"""Taking an entity apart: in chosen posts its mentions are another's, now and whenever the posts are read again."""
+"""Entity splits: in chosen posts mentions mean another entity, now and whenever the posts are read again."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def two() -> tuple[Post, Post]:
 
 
 def wives() -> dict[int, set[str]]:
-    """Of each entity called John Smith, whom it is stated to have wed."""
+    """The spouses of each entity with the label John Smith."""
     called = Entity.objects.filter(label="John Smith").values_list("pk", flat=True)
     found: dict[int, set[str]] = {pk: set() for pk in called}
     for head, _, tail in current.supported_statements().values_list("head_now", "relation", "tail_now"):
@@ -44,10 +44,10 @@ def wives() -> dict[int, set[str]]:
     return found
 
 
-def test_a_split_moves_what_the_post_says_marks_it_and_is_undone(two: tuple[Post, Post]) -> None:
+def test_a_split_moves_the_posts_statements_marks_them_and_is_undone(two: tuple[Post, Post]) -> None:
     smith = records.entity("John Smith")
-    said = Assertion.objects.get(reading__version__post=two[1]).statement
-    Review.objects.create(post=two[1], statement=said, verdict="accept", quintuple={}, quotes={})
+    statement = Assertion.objects.get(reading__version__post=two[1]).statement
+    Review.objects.create(post=two[1], statement=statement, verdict="accept", quintuple={}, quotes={})
     records.settle()
     made = splits.split(smith, [two[1]], None, factories.make_user("editor"))
     assert wives() == {smith.pk: {"Olivia"}, made.target_id: {"Clara"}}
@@ -70,25 +70,25 @@ def test_a_post_that_is_read_again_finds_the_same(two: tuple[Post, Post]) -> Non
     smith = records.entity("John Smith")
     made = splits.split(smith, [two[1]], None, None)
     records.edit(two[1], OTHER + " Dora watched.")
-    said: list[records.Said] = [("John Smith", "spouse", "Clara"), ("John Smith", "sibling", "Dora")]
-    records.read(two[1], [(name, "person") for name in ("John Smith", "Clara", "Dora")], said)
+    relations: list[records.RelationSpec] = [("John Smith", "spouse", "Clara"), ("John Smith", "sibling", "Dora")]
+    records.read(two[1], [(name, "person") for name in ("John Smith", "Clara", "Dora")], relations)
     read("John Smith wed Esther.", "Esther")
     assert wives() == {smith.pk: {"Olivia", "Esther"}, made.target_id: {"Clara", "Dora"}}
     splits.undo(made, None)
     assert wives()[smith.pk] == {"Olivia", "Esther", "Clara", "Dora"}
 
 
-def test_the_resolver_never_joins_what_was_parted_and_an_editor_may(two: tuple[Post, Post]) -> None:
+def test_linking_never_merges_what_was_split_and_an_editor_may(two: tuple[Post, Post]) -> None:
     smith = records.entity("John Smith")
     made = splits.split(smith, [two[1]], None, None)
     for entity in (smith, made.target):
         Link.objects.update_or_create(entity=entity, defaults={"target": "Q1", "sure": 0.99, "due_at": timezone.now()})
-    assert link_queue._unite(Link.objects.get(entity=made.target)) == 0
+    assert link_queue._merge_same_links(Link.objects.get(entity=made.target)) == 0
     merges.merge(smith, [made.target], None)
     assert wives()[smith.pk] == {"Olivia", "Clara"}
 
 
-def test_splits_over_each_other_end_where_the_last_says(two: tuple[Post, Post]) -> None:
+def test_splits_over_each_other_end_where_the_last_one_leads(two: tuple[Post, Post]) -> None:
     smith = records.entity("John Smith")
     first = splits.split(smith, [two[1]], None, None)
     splits.split(first.target, [two[1]], smith, None)
@@ -101,7 +101,7 @@ def test_splits_over_each_other_end_where_the_last_says(two: tuple[Post, Post]) 
     assert wives()[smith.pk] == {"Olivia", "Clara"}
 
 
-def test_nothing_to_split_is_said(two: tuple[Post, Post]) -> None:
+def test_nothing_to_split_is_refused(two: tuple[Post, Post]) -> None:
     smith = records.entity("John Smith")
     for posts, target in (([], None), ([two[0]], smith)):
         with pytest.raises(splits.NothingToSplit):
@@ -125,7 +125,7 @@ def test_an_editor_does_it_on_the_page(two: tuple[Post, Post], client: Any) -> N
     assert "Clara" in client.get(page).content.decode()
 
 
-def test_a_merge_by_name_tells_first_what_it_touches(two: tuple[Post, Post], client: Any) -> None:
+def test_a_merge_by_name_first_shows_what_it_touches(two: tuple[Post, Post], client: Any) -> None:
     client.force_login(factories.make_user("editor"))
     olivia, clara = records.entity("Olivia"), records.entity("Clara")
     address = reverse("merge", args=[olivia.public_id])
@@ -138,7 +138,7 @@ def test_a_merge_by_name_tells_first_what_it_touches(two: tuple[Post, Post], cli
 
 def test_the_graph_follows_a_split_and_its_undo(two: tuple[Post, Post]) -> None:
     smith = records.entity("John Smith")
-    store = records.Kept()
+    store = records.MemoryStore()
     records.project(store)
     made = splits.split(smith, [two[1]], None, None)
     assert records.project(store).done

@@ -1,4 +1,4 @@
-"""Wikidata and DBpedia asked over HTTP by the link lane: what they say arrives, and their faults cost only that."""
+"""Linking by Wikidata and DBpedia over HTTP: their answers arrive, and their faults only delay links."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ NAMES = [("Ada Lovelace", "person"), ("William King", "person")]
 
 
 @pytest.fixture
-def there() -> Iterator[Services]:
+def services() -> Iterator[Services]:
     with knowledge_services.serving() as made:
         yield made
 
 
 @pytest.fixture
-def both(there: Services, settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Services:
-    """Both services are set, and nobody waits between two tries."""
-    for name, value in there.settings(("wikidata", "dbpedia")).items():
+def both(services: Services, settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Services:
+    """Both services are set, without waiting between two tries."""
+    for name, value in services.settings(("wikidata", "dbpedia")).items():
         setattr(settings, name, value)
     settings.DATA_DIR = tmp_path
     settings.CONTACT_URL = "https://kg.example/about"
@@ -44,7 +44,7 @@ def both(there: Services, settings: Any, tmp_path: Any, monkeypatch: pytest.Monk
     monkeypatch.setattr("knowledge.sources.cached_client.FIRST_WAIT", 0.0)
     records.checkpoint()
     records.read(records.post(TEXT), NAMES, [("Ada Lovelace", "spouse", "William King")])
-    return there
+    return services
 
 
 def look_up() -> link_queue.LookedUp:
@@ -58,7 +58,7 @@ def ada() -> Link:
 
 
 def later(days: int = 2) -> None:
-    """Everything that waits for a time has come to it."""
+    """Let every waiting time pass."""
     past = timezone.now() - timedelta(seconds=1)
     Link.objects.exclude(error="").update(due_at=past)
     KnowledgeService.objects.filter(open_until__isnull=False).update(open_until=past)
@@ -87,29 +87,29 @@ def test_what_they_know_arrives_with_names(both: Services, client: Any) -> None:
     )
 
 
-def test_dbpedias_facts_stand_beside_wikidatas_and_are_compared_too(both: Services, client: Any) -> None:
+def test_dbpedias_facts_are_added_to_wikidatas_and_compared_too(both: Services, client: Any) -> None:
     text = "Ada Lovelace, daughter of William King, lived in London."
-    said = [("Ada Lovelace", "father", "William King"), ("Ada Lovelace", "residence", "London")]
-    records.read(records.post(text), [*NAMES, ("London", "location")], said)
+    relations = [("Ada Lovelace", "father", "William King"), ("Ada Lovelace", "residence", "London")]
+    records.read(records.post(text), [*NAMES, ("London", "location")], relations)
     look_up()
     link = ada()
     assert [row for row in link.facts if len(row) > 3] == [
         ["P22", "Q4", "A Poet", "dbo:father"],
         ["P551", "Q84", "London", "dbo:residence"],
-    ], "what Wikidata says too, what has no item there and what is no relation of ours is left out"
+    ], "facts that Wikidata has too, values without an item and properties without a relation are left out"
     assert ["P569", "1815-12-10T00:00:00Z", ""] in link.facts and ["P26", "Q3", "William King"] in link.facts
     Link.objects.filter(entity__label="London").update(target="Q84")
     Link.objects.filter(entity__label="William King").update(target="Q3")
-    ends = [(link.entity_id, relation, records.entity(tail).pk) for _, relation, tail in said]
+    ends = [(link.entity_id, relation, records.entity(tail).pk) for _, relation, tail in relations]
     found, address = fact_comparison.agreements(ends), "http://dbpedia.org/resource/Ada_Lovelace"
     assert found[ends[0]] == fact_comparison.StatementComparison("conflict", "DBpedia", "A Poet", "Q4", address)
     assert found[ends[1]] == fact_comparison.StatementComparison("known", "DBpedia", "London", "Q84", address)
     client.force_login(factories.make_user("editor"))
     page = client.get(reverse("entity", args=[link.entity.public_id])).content.decode()
-    assert "in DBpedia</span>" in page and "DBpedia says <bdi>A Poet</bdi>" in page
+    assert "in DBpedia</span>" in page and "conflicts with DBpedia: <bdi>A Poet</bdi>" in page
 
 
-def test_what_both_know_wikidata_says(both: Services, settings: Any) -> None:
+def test_facts_of_both_count_as_wikidatas(both: Services, settings: Any) -> None:
     settings.KNOWLEDGE = ("dbpedia",)
     look_up()
     assert ["P26", "Q3", "Will King", "dbo:spouse"] in ada().facts
@@ -120,7 +120,7 @@ def test_what_both_know_wikidata_says(both: Services, settings: Any) -> None:
     assert not [row for row in ada().facts if row[0] == "P26" and len(row) > 3]
 
 
-def test_answers_are_kept_and_asked_for_anew_when_they_are_old(both: Services) -> None:
+def test_answers_are_kept_and_requested_again_when_they_are_old(both: Services) -> None:
     look_up()
     asked = len(both.server.asked)
     link_queue.again()
@@ -132,7 +132,7 @@ def test_answers_are_kept_and_asked_for_anew_when_they_are_old(both: Services) -
     assert len(both.server.asked) == 2 * asked
 
 
-def test_an_old_answer_does_where_the_service_is_away(both: Services) -> None:
+def test_an_old_answer_is_used_where_the_service_is_unavailable(both: Services) -> None:
     look_up()
     ServiceAnswer.objects.update(asked_at=timezone.now() - timedelta(days=31))
     both.break_all(reply(500))
@@ -142,7 +142,7 @@ def test_an_old_answer_does_where_the_service_is_away(both: Services) -> None:
 
 
 @pytest.mark.parametrize("fault", knowledge_services.FAULTS)
-def test_whatever_they_do_the_lane_goes_on_and_looks_again_later(both: Services, client: Any, fault: str) -> None:
+def test_after_any_fault_linking_continues_and_retries_later(both: Services, client: Any, fault: str) -> None:
     both.break_all(knowledge_services.FAULTS[fault]())
     assert look_up().failed == 2
     assert link_queue.degraded().count() == 2
@@ -159,7 +159,7 @@ def test_whatever_they_do_the_lane_goes_on_and_looks_again_later(both: Services,
     assert not KnowledgeService.objects.exclude(failures=0).exists()
 
 
-def test_a_link_is_kept_where_only_what_is_said_of_it_is_away(both: Services) -> None:
+def test_a_link_is_kept_where_only_its_details_are_unavailable(both: Services) -> None:
     both.faults = {"/dbpedia": [reply(503)] * 50, "/wdqs": [reply(503)] * 50}
     look_up()
     link = ada()
@@ -172,7 +172,7 @@ def test_a_link_is_kept_where_only_what_is_said_of_it_is_away(both: Services) ->
     assert ["P26", "Q3", "William King"] in ada().facts
 
 
-def test_where_one_source_knows_nobody_the_next_is_asked(both: Services, settings: Any) -> None:
+def test_where_one_source_has_no_candidate_the_next_is_searched(both: Services, settings: Any) -> None:
     records.read(records.post("Charles Babbage, an English polymath."), [("Charles Babbage", "person")])
     look_up()
     link = Link.objects.get(entity__label="Charles Babbage")
@@ -180,7 +180,7 @@ def test_where_one_source_knows_nobody_the_next_is_asked(both: Services, setting
     assert link.source == "dbpedia"
 
 
-def test_a_host_that_asks_to_be_left_alone_is_left_alone(both: Services) -> None:
+def test_a_host_that_asks_for_a_pause_gets_it(both: Services) -> None:
     both.faults = {"/w/api.php": [knowledge_services.too_many("3600")]}
     look_up()
     asked = both.asked("/w/api.php")
@@ -218,7 +218,7 @@ def test_the_circuit_opens_lets_one_through_later_and_closes(both: Services) -> 
     with pytest.raises(SourceUnavailable, match="not used until"):
         ask(100)
     assert both.asked("/wdqs") == asked, "an open circuit asks nobody"
-    assert source_status.standing().state == "missing" and "Wikidata is away" in source_status.standing().says
+    assert source_status.standing().state == "missing" and "Wikidata is unavailable" in source_status.standing().message
     first = KnowledgeService.objects.get().open_until
     later()
     with pytest.raises(SourceUnavailable, match="500"):
@@ -231,7 +231,7 @@ def test_the_circuit_opens_lets_one_through_later_and_closes(both: Services) -> 
     assert KnowledgeService.objects.get().open_until is None
 
 
-def test_a_question_that_is_refused_says_nothing_against_the_service(both: Services) -> None:
+def test_a_refused_request_does_not_count_against_the_service(both: Services) -> None:
     asker = Remote(tasks.send, timedelta(days=1), lambda seconds: None)
     for number in range(2 * FAILURES):
         with pytest.raises(SourceUnavailable):
@@ -262,7 +262,7 @@ def test_services_hold_no_more_than_their_share_of_the_worker(both: Services, mo
     assert ada().target == "Q7259"
 
 
-def test_the_index_alone_asks_nobody(both: Services, settings: Any) -> None:
+def test_the_index_alone_sends_no_request(both: Services, settings: Any) -> None:
     settings.KNOWLEDGE = ("index",)
     look_up()
     assert both.server.asked == []

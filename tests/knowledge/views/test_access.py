@@ -1,4 +1,4 @@
-"""Who may see and do what: every address is held to it, so a new page cannot be public by mistake."""
+"""Permissions of all addresses, so that a new page cannot be public by mistake."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def address(pattern: URLPattern) -> str:
 
 @pytest.mark.parametrize("pattern", PATTERNS, ids=lambda p: str(p.name))
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_nothing_but_the_samples_is_open_to_strangers(client: Client, pattern: URLPattern, method: str) -> None:
+def test_only_public_pages_are_open_without_signing_in(client: Client, pattern: URLPattern, method: str) -> None:
     response = getattr(client, method)(address(pattern))
     if pattern.name in PUBLIC:
         assert not response.headers.get("Location", "").startswith("/sign-in/?next=")
@@ -108,22 +108,22 @@ def test_the_samples_are_removed_by_admins(client: Client, group: str, allowed: 
     assert client.post("/feeds/samples/remove/").status_code == (302 if allowed else 403)
 
 
-def test_groups_hold_what_they_say() -> None:
-    held = {
+def test_groups_have_their_permissions() -> None:
+    granted = {
         group.name: {
             f"{p.content_type.app_label}.{p.codename}" for p in group.permissions.select_related("content_type")
         }
         for group in Group.objects.all()
     }
-    assert held["viewer"] < held["editor"] < held["admin"]
+    assert granted["viewer"] < granted["editor"] < granted["admin"]
     own = {"knowledge.add_savedquery", "kgbuilder.add_apitoken"}
-    assert all(name.split(".")[1].startswith("view_") for name in held["viewer"] - own)
-    assert "knowledge.ask_cypher" in held["editor"] - held["viewer"]
-    assert not any("auth." in name for name in held["editor"])
-    assert "auth.change_user" in held["admin"]
+    assert all(name.split(".")[1].startswith("view_") for name in granted["viewer"] - own)
+    assert "knowledge.ask_cypher" in granted["editor"] - granted["viewer"]
+    assert not any("auth." in name for name in granted["editor"])
+    assert "auth.change_user" in granted["admin"]
 
 
-def test_forms_need_their_safety_mark() -> None:
+def test_forms_need_the_csrf_token() -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(make_user("editor"))
     response = strict.post("/feeds/add/", {"address": "https://example.org/feed"})
@@ -171,7 +171,7 @@ def test_no_template_carries_script_or_style_or_other_hosts() -> None:
         assert not re.search(r'(?:src|href)="(?:https?:)?//', text), path
 
 
-def test_missing_pages_and_methods_are_said_plainly(client: Client) -> None:
+def test_missing_pages_and_methods_show_a_message(client: Client) -> None:
     client.force_login(make_user())
     response = client.get(f"/posts/{uuid.UUID(int=9)}/")
     assert response.status_code == 404
@@ -186,7 +186,7 @@ def test_missing_pages_and_methods_are_said_plainly(client: Client) -> None:
         (OperationalError("database is locked"), 503, "No data is lost. Reload the page"),
     ],
 )
-def test_a_broken_page_says_what_to_do(
+def test_an_error_page_says_what_to_do(
     client: Client, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, sentence: str
 ) -> None:
     def broken(*args: object, **kwargs: object) -> None:

@@ -1,4 +1,4 @@
-"""The pages in a real browser: what scripts do on them, and that nothing asks another host or breaks the policy."""
+"""The pages in a real browser: their scripts, no requests to other hosts, and no violations of the policy."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ FLAGS = [
 
 
 class Visitor:
-    """A signed-in editor's browser tab, which notes what goes wrong and what it asks of other hosts."""
+    """The browser tab of a signed-in editor, which records errors and requests to other hosts."""
 
     def __init__(self, browser: Any, address: str, **options: Any) -> None:
         self.address = address
         self.page = browser.new_context(**options).new_page()
-        self.wrong: list[str] = []
-        self.elsewhere: list[str] = []
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("console", self._hear)
-        self.page.on("request", self._note)
+        self.errors: list[str] = []
+        self.other_hosts: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", self._record_error)
+        self.page.on("request", self._record_request)
         self.page.goto(f"{address}/sign-in/")
         self.page.fill("#id_username", "edith")
         self.page.fill("#id_password", PASSWORD)
         self.page.click("main button.primary")
         self.page.wait_for_url(f"{address}/")
 
-    def _hear(self, message: Any) -> None:
+    def _record_error(self, message: Any) -> None:
         if message.type == "error":
-            self.wrong.append(message.text)
+            self.errors.append(message.text)
 
-    def _note(self, request: Any) -> None:
+    def _record_request(self, request: Any) -> None:
         if not request.url.startswith((self.address, "data:", "blob:")):
-            self.elsewhere.append(request.url)
+            self.other_hosts.append(request.url)
 
     def go(self, path: str) -> Any:
         self.page.goto(f"{self.address}{path}")
@@ -62,7 +62,7 @@ class Visitor:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    # Playwright's loop runs in this thread, where Django would refuse to use the database.
+    # The event loop of Playwright runs in this thread, in which Django otherwise refuses to use the database.
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     from playwright.sync_api import sync_playwright
@@ -90,11 +90,11 @@ def newsroom(settings: Any, tmp_path: Any) -> dict[str, Post]:
 
 @pytest.fixture
 def visitor(browser: Any, live_server: Any, newsroom: dict[str, Post]) -> Iterator[Visitor]:
-    made = Visitor(browser, live_server.url, viewport={"width": 1280, "height": 900})
-    yield made
-    made.page.context.close()
-    assert made.elsewhere == []
-    assert made.wrong == []
+    tab = Visitor(browser, live_server.url, viewport={"width": 1280, "height": 900})
+    yield tab
+    tab.page.context.close()
+    assert tab.other_hosts == []
+    assert tab.errors == []
 
 
 def test_pointing_at_a_statement_marks_its_words(visitor: Visitor, newsroom: dict[str, Post]) -> None:
@@ -123,7 +123,7 @@ def test_an_editor_rejects_with_the_keyboard(visitor: Visitor, newsroom: dict[st
     assert page.locator(".quintuple.rejected").count() == 1
 
 
-def test_the_first_stop_of_the_keyboard_skips_to_the_content(visitor: Visitor) -> None:
+def test_the_first_tab_stop_skips_to_the_content(visitor: Visitor) -> None:
     page = visitor.go("/")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
@@ -139,7 +139,7 @@ def test_no_page_is_wider_than_a_phone(browser: Any, live_server: Any, newsroom:
     for path in ("/", f"/posts/{moon.public_id}/", "/entities/", f"/entities/{nasa.public_id}/", "/feeds/", "/status/"):
         page = phone.go(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
-    assert phone.wrong == []
+    assert phone.errors == []
     phone.page.context.close()
 
 
@@ -164,8 +164,8 @@ def test_neighbours_are_drawn_without_overlap(visitor: Visitor) -> None:
     page.wait_for_url(re.compile("/entities/(?!" + str(nasa.public_id) + ")"))
 
 
-def test_text_stands_out_from_its_ground(visitor: Visitor, newsroom: dict[str, Post]) -> None:
-    """WCAG's AA: 4.5 to 1, for every piece of text that is shown, in both colour schemes."""
+def test_text_contrasts_with_its_background(visitor: Visitor, newsroom: dict[str, Post]) -> None:
+    """Level AA of WCAG: 4.5 to 1 for all visible text, in both colour schemes."""
     nasa = Entity.objects.get(label="NASA")
     for scheme in ("light", "dark"):
         visitor.page.emulate_media(color_scheme=scheme)
@@ -178,7 +178,7 @@ def test_text_stands_out_from_its_ground(visitor: Visitor, newsroom: dict[str, P
         ):
             weak = visitor.go(path).evaluate(CONTRAST)
             assert weak == [], (scheme, path)
-    # The measure itself can fail.
+    # The check itself can fail.
     visitor.page.evaluate("document.querySelector('h1').style.color = 'rgb(120, 120, 120)'")
     assert len(visitor.page.evaluate(CONTRAST)) == 1
 

@@ -1,4 +1,4 @@
-"""Every address of the product, walked with each role and signed out: what is open, what is written, what is said."""
+"""Every address of the product, requested with each role and signed out: access, database writes and headers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PUBLIC = {"sign_in", "sample_feed", "sample", "healthz", "readyz", "metrics"}
 ADMIN_PUBLIC = {"admin:login", "admin:logout"}
 # Consoles whose editors set styles on their own elements.
 STYLED = {"sparql", "cypher"}
-# These answer a POST and change nothing that an Event would tell of.
+# These accept a POST and change nothing that an event would record.
 ASK = {"sign_in", "sign_out", "sparql", "cypher"}
 NOTHING: dict[str, Any] = {"uuid": uuid.UUID(int=7), "int": 7, "slug": "none", "str": "none", "path": "none", "": 7}
 NOTHING["uuidstr"] = NOTHING["uuid"]
@@ -45,14 +45,14 @@ def routes(resolver: URLResolver | None = None, namespace: str = "") -> Iterator
 
 
 NAMED = {name: pattern for name, pattern in routes() if name}
-# The API lets in by token alone: tests/knowledge/api/test_api.py walks its operations with each scope.
+# The API accepts tokens alone: tests/knowledge/api/test_api.py walks its operations with each scope.
 API = {name: pattern for name, pattern in NAMED.items() if getattr(pattern.callback, "api", False)}
 OPEN_API = {"api_openapi_json", "api_root", "api_nothing"}
 PAGES = {name: pattern for name, pattern in NAMED.items() if not name.startswith("admin:") and name not in API}
 
 
 class Walker(Client):
-    """Receives each answer whole: the file of a picture is open until it has been sent."""
+    """Read each response completely: the file of a picture stays open until it has been sent."""
 
     def request(self, **request: Any) -> Any:
         response = super().request(**request)
@@ -68,7 +68,7 @@ def client() -> Client:
 
 @pytest.fixture
 def things() -> dict[str, Any]:
-    """A newsroom, and what stands in addresses: the names of their parameters and values that lead somewhere."""
+    """A newsroom, and values for the parameters of addresses that lead to existing objects."""
     posts = open_newsroom()
     moon = posts["moon"]
     keys: dict[str, Any] = {
@@ -82,13 +82,13 @@ def things() -> dict[str, Any]:
 
 
 def address(name: str, pattern: URLPattern, keys: dict[str, Any]) -> str:
-    """The route's address; what `keys` does not know leads nowhere, which is an answer too."""
+    """The address of the route; for parameters that are not in `keys`, of an object that does not exist."""
     if name == "api_nothing":
         return reverse(name, args=["nowhere/at/all"])
-    wanted = re.findall(r"<(\w+):(\w+)>", str(pattern.pattern))
-    # The API's own converter; elsewhere a name of a parameter stands for one thing.
-    own = {key: keys["public_id"] for kind, key in wanted if kind == "uuidstr"}
-    given = {key: keys.get(key, NOTHING[kind]) for kind, key in wanted} | own
+    parameters = re.findall(r"<(\w+):(\w+)>", str(pattern.pattern))
+    # The converter of the API; elsewhere a parameter name always means the same kind of object.
+    own = {key: keys["public_id"] for kind, key in parameters if kind == "uuidstr"}
+    given = {key: keys.get(key, NOTHING[kind]) for kind, key in parameters} | own
     if "public_id" in given:
         if "entit" in str(pattern.pattern) or "merge" in str(pattern.pattern):
             given["public_id"] = Entity.objects.order_by("pk")[0].public_id
@@ -108,7 +108,7 @@ def admin_address(name: str, pattern: URLPattern) -> str:
     return reverse(name)
 
 
-def whereabouts(name: str, pattern: URLPattern, things: dict[str, Any]) -> str:
+def any_address(name: str, pattern: URLPattern, things: dict[str, Any]) -> str:
     return admin_address(name, pattern) if name.startswith("admin:") else address(name, pattern, things["keys"])
 
 
@@ -119,7 +119,7 @@ def staff() -> User:
     return user
 
 
-def test_strangers_see_nothing_but_what_is_public(client: Client, things: dict[str, Any]) -> None:
+def test_only_public_pages_are_open_without_signing_in(client: Client, things: dict[str, Any]) -> None:
     for name, pattern in PAGES.items():
         url = address(name, pattern, things["keys"])
         for method in (client.get, client.post, client.put, client.delete):
@@ -131,8 +131,8 @@ def test_strangers_see_nothing_but_what_is_public(client: Client, things: dict[s
     assert client.get(reverse("metrics")).status_code == 404
 
 
-def test_the_api_knows_no_session_and_asks_for_a_token(client: Client, things: dict[str, Any]) -> None:
-    """Of strangers and of people who have signed in alike: so it needs no form's mark."""
+def test_the_api_ignores_sessions_and_requires_a_token(client: Client, things: dict[str, Any]) -> None:
+    """Also of people who have signed in, so the API needs no CSRF token."""
     for user in (None, staff()):
         if user:
             client.force_login(user)
@@ -163,7 +163,7 @@ def test_the_administration_is_for_staff(client: Client) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_each_role_is_let_in_where_its_permission_says(client: Client, role: str, things: dict[str, Any]) -> None:
+def test_each_role_has_access_by_its_permissions(client: Client, role: str, things: dict[str, Any]) -> None:
     user = make_user(role)
     client.force_login(user)
     for name, pattern in PAGES.items():
@@ -177,43 +177,45 @@ def test_each_role_is_let_in_where_its_permission_says(client: Client, role: str
             assert refused != user.has_perm(permission), f"{name} as {role}"
 
 
-def test_no_post_is_taken_without_its_mark(things: dict[str, Any]) -> None:
-    """CSRF, for every address there is, whatever it would do with the request."""
+def test_no_post_is_accepted_without_the_csrf_token(things: dict[str, Any]) -> None:
+    """For every address, whatever it would do with the request."""
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(staff())
     for name, pattern in NAMED.items():
         if name not in API:
-            url = whereabouts(name, pattern, things)
+            url = any_address(name, pattern, things)
             assert strict.post(url, {"query": "ASK {}", "what": "posts"}).status_code == 403, name
     exempt = {name for name, pattern in routes() if getattr(pattern.callback, "csrf_exempt", False)}
     assert exempt == set(API)
 
 
-def test_looking_changes_nothing(client: Client, things: dict[str, Any]) -> None:
+def test_get_requests_change_nothing(client: Client, things: dict[str, Any]) -> None:
     client.force_login(staff())
     for name, pattern in NAMED.items():
-        url = whereabouts(name, pattern, things)
+        url = any_address(name, pattern, things)
         if name in ("sign_out", "admin:logout"):
             continue
         with CaptureQueriesContext(
             connection,
-        ) as asked:
+        ) as queries:
             client.get(url)
-        assert _written(asked) == [], name
+        assert _writes(queries) == [], name
 
 
-def _written(asked: CaptureQueriesContext) -> list[str]:
-    """What was changed, but for the session of whoever looks."""
-    found = [query["sql"] for query in asked.captured_queries]
-    return [sql for sql in found if re.match(r"(INSERT|UPDATE|DELETE|REPLACE)", sql) and "django_session" not in sql]
+def _writes(queries: CaptureQueriesContext) -> list[str]:
+    """The statements that write to the database, except to the session of the user."""
+    statements = [query["sql"] for query in queries.captured_queries]
+    return [
+        sql for sql in statements if re.match(r"(INSERT|UPDATE|DELETE|REPLACE)", sql) and "django_session" not in sql
+    ]
 
 
-def test_every_answer_says_where_its_parts_may_come_from(client: Client, things: dict[str, Any]) -> None:
+def test_every_response_has_a_content_security_policy(client: Client, things: dict[str, Any]) -> None:
     client.force_login(staff())
     for name, pattern in [*NAMED.items(), ("nowhere", None)]:
         if name in ("sign_out", "admin:logout"):
             continue
-        url = "/nowhere/" if pattern is None else whereabouts(name, pattern, things)
+        url = "/nowhere/" if pattern is None else any_address(name, pattern, things)
         response = client.get(url)
         policy = dict(part.split(" ", 1) for part in response.headers["Content-Security-Policy"].split("; "))
         assert policy["default-src"] == "'self'", name
@@ -229,7 +231,7 @@ def test_every_answer_says_where_its_parts_may_come_from(client: Client, things:
 
 
 def assert_safe_html(name: str, html: str) -> None:
-    """No inline script, links out by http(s) alone and without an opener, pictures from here."""
+    """No inline script, external links over http(s) alone and without an opener, pictures from this site."""
     assert not re.search(r"<script(?![^>]*\bsrc=)(?![^>]*type=\"application/json\")", html), name
     assert not re.search(r"<[^>]+\son\w+=", html), name
     for tag in re.findall(r"<a\b[^>]*>", html):
@@ -242,7 +244,7 @@ def assert_safe_html(name: str, html: str) -> None:
         assert source.startswith(("/", "data:image/")), f"{name}: {source}"
 
 
-def test_what_feeds_say_becomes_no_link_and_no_script(client: Client) -> None:
+def test_content_of_feeds_becomes_no_link_and_no_script(client: Client) -> None:
     client.force_login(make_user("editor"))
     post = make_post("<script>alert(1)</script>", '"><img src=x onerror=alert(2)> javascript:alert(3)')
     Post.objects.filter(pk=post.pk).update(link="javascript:alert(4)", publisher="<b>x</b>")
@@ -254,7 +256,7 @@ def test_what_feeds_say_becomes_no_link_and_no_script(client: Client) -> None:
         assert "elsewhere.example" not in re.sub(r"<a\b[^>]*>", "", html) or "<img" not in html
 
 
-# What a person can change, by the route, and a form that changes it. A new route that changes anything belongs here.
+# The routes that change something, with a form that does it. A new route that changes anything belongs here.
 def changes(things: dict[str, Any]) -> dict[str, dict[str, Any]]:
     moon = things["posts"]["moon"]
     statement = Statement.objects.filter(assertions__reading=moon.current_reading_id)[0]
@@ -311,7 +313,7 @@ def test_every_change_by_a_person_leaves_an_event(client: Client, things: dict[s
             url = reverse(name, args=[SavedQuery.objects.get().public_id])
         before = Event.objects.filter(by=user).count()
         response = client.post(url, form)
-        # What is shown once cannot wait for the page that a redirect leads to.
+        # A token is shown once, so it is in the response itself and not on a page after a redirect.
         assert response.status_code == (200 if name == "token_make" else 302), f"{name}: {response.status_code}"
         assert Event.objects.filter(by=user).count() > before, f"{name} left no event: call events.note in it"
 
@@ -329,9 +331,9 @@ def test_a_route_that_takes_a_form_is_walked_above_or_notes_its_changes_where_it
     client.force_login(staff())
     for name, pattern in PAGES.items():
         if name not in known:
-            with CaptureQueriesContext(connection) as asked:
+            with CaptureQueriesContext(connection) as queries:
                 client.post(address(name, pattern, things["keys"]), {})
-            assert _written(asked) == [], f"{name} writes on an empty form: add it to changes()"
+            assert _writes(queries) == [], f"{name} writes on an empty form: add it to changes()"
 
 
 def _decorators(view: Any) -> str:

@@ -28,22 +28,22 @@ def editor(client: Client) -> Client:
 
 
 @pytest.fixture(autouse=True)
-def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The lanes that were rung."""
-    lanes: list[str] = []
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The queues that received a wake-up message."""
+    queues: list[str] = []
     for module in ("feeds", "status", "posts.detail"):
-        monkeypatch.setattr(f"knowledge.views.{module}.ring", lanes.append)
-        monkeypatch.setattr(f"knowledge.views.{module}.ring_projectors", lambda: lanes.append("every projector"))
-    return lanes
+        monkeypatch.setattr(f"knowledge.views.{module}.ring", queues.append)
+        monkeypatch.setattr(f"knowledge.views.{module}.ring_projectors", lambda: queues.append("every projector"))
+    return queues
 
 
-def test_a_feed_is_added_and_polled(editor: Client, rung: list[str]) -> None:
+def test_a_feed_is_added_and_polled(editor: Client, woken: list[str]) -> None:
     html = editor.post("/feeds/add/", {"address": " news.example/feed.xml "}, follow=True).content.decode()
     feed = Feed.objects.get()
     assert feed.url == "https://news.example/feed.xml"
     assert feed.due_at is not None
     assert feed.due_at <= timezone.now()
-    assert rung == ["poll"]
+    assert woken == ["poll"]
     assert "The feed was added." in html
     assert Event.objects.get().what == "feed added"
     assert (
@@ -52,16 +52,16 @@ def test_a_feed_is_added_and_polled(editor: Client, rung: list[str]) -> None:
     )
 
 
-def noted() -> list[tuple[str, str, Any, Any]]:
+def events() -> list[tuple[str, str, Any, Any]]:
     return list(Event.objects.order_by("pk").values_list("what", "subject", "before", "after"))
 
 
 @pytest.mark.parametrize("state", [Feed.State.PAUSED, Feed.State.GONE])
-def test_what_a_known_feed_s_address_changes_is_noted(editor: Client, state: str) -> None:
+def test_changes_by_the_address_of_a_known_feed_are_recorded(editor: Client, state: str) -> None:
     feed = make_feed(url="https://news.example/f", credentials="me:old")
     subject = str(feed.pk)
     editor.post("/feeds/add/", {"address": "https://me:old@news.example/f"})
-    assert noted() == [], "nothing is changed"
+    assert events() == [], "nothing has changed"
     html = editor.post("/feeds/add/", {"address": "https://me:n3w@news.example/f"}, follow=True).content.decode()
     assert "its user name and password were replaced" in html
     Feed.objects.update(state=state, due_at=None)
@@ -70,13 +70,13 @@ def test_what_a_known_feed_s_address_changes_is_noted(editor: Client, state: str
     outlines = b'<opml><body><outline xmlUrl="https://you:0ther@news.example/f"/></body></opml>'
     editor.post("/feeds/opml/import/", {"opml": SimpleUploadedFile("feeds.opml", outlines)})
     retried, credentials = ("feed retry", subject, state, "active"), ("feed credentials", subject, None, None)
-    assert noted() == [credentials, retried, retried, credentials]
+    assert events() == [credentials, retried, retried, credentials]
     assert open_sealed(Feed.objects.get().credentials) == "you:0ther"
     assert not Event.objects.filter(by=None).exists()
 
 
 @pytest.mark.parametrize("address", ["", "ftp://x.example/", "file:///etc/passwd", "javascript:alert(1)", "a b"])
-def test_what_is_no_address_gets_a_sentence_and_stays_in_the_field(editor: Client, address: str) -> None:
+def test_an_invalid_address_shows_an_error_and_stays_in_the_field(editor: Client, address: str) -> None:
     html = editor.post("/feeds/add/", {"address": address}, follow=True).content.decode()
     assert "is not the address of a feed" in html or "is not a web address" in html
     assert not Feed.objects.exists()
@@ -89,7 +89,7 @@ def test_a_password_in_an_address_is_shown_nowhere(editor: Client) -> None:
         assert "s3cret" not in shown
 
 
-def test_a_failing_feed_keeps_its_error_and_its_button(editor: Client, rung: list[str]) -> None:
+def test_a_failing_feed_keeps_its_error_and_its_button(editor: Client, woken: list[str]) -> None:
     feed = make_feed(failures=2, error="The server answered 503.", error_at=timezone.now())
     assert "The server answered 503." in editor.get("/feeds/").content.decode()
     html = editor.get(f"/feeds/{feed.pk}/").content.decode()
@@ -98,10 +98,10 @@ def test_a_failing_feed_keeps_its_error_and_its_button(editor: Client, rung: lis
     editor.post(f"/feeds/{feed.pk}/change/", {"do": "retry"})
     feed.refresh_from_db()
     assert feed.due_at is not None
-    assert rung == ["poll"]
+    assert woken == ["poll"]
 
 
-def test_a_feed_is_paused_and_taken_up_again(editor: Client) -> None:
+def test_a_feed_is_paused_and_resumed(editor: Client) -> None:
     feed = make_feed(due_at=timezone.now())
     html = editor.post(f"/feeds/{feed.pk}/change/", {"do": "pause"}, follow=True).content.decode()
     feed.refresh_from_db()
@@ -110,14 +110,14 @@ def test_a_feed_is_paused_and_taken_up_again(editor: Client) -> None:
     editor.post(f"/feeds/{feed.pk}/change/", {"do": "retry"})
     feed.refresh_from_db()
     assert feed.state == Feed.State.ACTIVE
-    noted = Event.objects.filter(subject=str(feed.pk)).order_by("pk").values_list("what", "before", "after")
-    assert list(noted) == [("feed pause", "active", "paused"), ("feed retry", "paused", "active")]
+    events = Event.objects.filter(subject=str(feed.pk)).order_by("pk").values_list("what", "before", "after")
+    assert list(events) == [("feed pause", "active", "paused"), ("feed retry", "paused", "active")]
     assert (
         "can be polled or paused" in editor.post(f"/feeds/{feed.pk}/change/", {"do": "x"}, follow=True).content.decode()
     )
 
 
-def test_opml_goes_out_and_comes_in(editor: Client) -> None:
+def test_opml_is_exported_and_imported(editor: Client) -> None:
     make_feed("Über & <under>", url="https://one.example/feed")
     exported = editor.get("/feeds/opml/")
     assert exported.headers["Content-Disposition"] == 'attachment; filename="kgbuilder-feeds.opml"'
@@ -138,17 +138,17 @@ def test_opml_goes_out_and_comes_in(editor: Client) -> None:
         (b"x" * (6 << 20), "larger than"),
     ],
 )
-def test_a_bad_list_gets_a_sentence(editor: Client, content: bytes, sentence: str) -> None:
+def test_an_invalid_list_shows_an_error(editor: Client, content: bytes, sentence: str) -> None:
     upload = SimpleUploadedFile("feeds.opml", content)
     assert sentence in editor.post("/feeds/opml/import/", {"opml": upload}, follow=True).content.decode()
     assert not Feed.objects.exists()
 
 
-def test_an_import_without_a_file_gets_a_sentence(editor: Client) -> None:
+def test_an_import_without_a_file_shows_an_error(editor: Client) -> None:
     assert "Choose an OPML file first." in editor.post("/feeds/opml/import/", follow=True).content.decode()
 
 
-def test_a_feeds_page_shows_what_it_sighted(editor: Client) -> None:
+def test_the_page_of_a_feed_shows_its_items(editor: Client) -> None:
     feed = make_feed()
     post = make_post("Seen here", feed=feed)
     Post.objects.filter(pk=post.pk).update(state=Post.State.WITHDRAWN)
@@ -157,7 +157,7 @@ def test_a_feeds_page_shows_what_it_sighted(editor: Client) -> None:
     assert "withdrawn" in html
 
 
-def test_the_samples_go_with_their_posts(client: Client, rung: list[str]) -> None:
+def test_the_samples_are_removed_with_their_posts(client: Client, woken: list[str]) -> None:
     client.force_login(make_user("admin"))
     feed = make_feed("Samples", sample=True)
     read_post(make_post("Sample", "Ada met Babbage.", feed=feed, sample=True), [("Ada", "person")])
@@ -167,7 +167,7 @@ def test_the_samples_go_with_their_posts(client: Client, rung: list[str]) -> Non
     assert "its 1 posts were removed" in html
     assert "Remove the samples" not in html
     assert list(Post.objects.all()) == [own]
-    assert rung == ["every projector"]
+    assert woken == ["every projector"]
 
 
 def test_lists_of_feeds_take_a_fixed_number_of_queries(editor: Client) -> None:
@@ -190,7 +190,7 @@ def no_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_doctor")
-def test_the_status_page_says_what_waits_and_what_failed(editor: Client, rung: list[str]) -> None:
+def test_the_status_page_shows_queues_and_failures(editor: Client, woken: list[str]) -> None:
     make_checkpoint(name="the reader")
     now = timezone.now()
     make_feed("Late", due_at=now - timedelta(hours=3))
@@ -204,7 +204,7 @@ def test_the_status_page_says_what_waits_and_what_failed(editor: Client, rung: l
     )
     Projection.objects.update(error="400: no such thing", attempts=4)
     html = editor.get("/status/?refresh=10").content.decode()
-    for said in (
+    for text in (
         "the reader",
         "Refused by its server.",
         "The page took longer than 30 seconds.",
@@ -214,24 +214,24 @@ def test_the_status_page_says_what_waits_and_what_failed(editor: Client, rung: l
         '<meta http-equiv="refresh" content="10">',
         "3\xa0hours",
     ):
-        assert said in html, said
+        assert text in html, text
     for what in ("readings", "units", "posts"):
         assert "will be retried now" in editor.post("/status/retry/", {"what": what}, follow=True).content.decode()
-    assert rung == ["read", "every projector", "fetch"]
+    assert woken == ["read", "every projector", "fetch"]
     assert Reading.objects.filter(stage=Reading.Stage.FAILED).count() == 0
     assert Projection.objects.exclude(attempts=0).count() == 0
     assert "nothing of this kind" in editor.post("/status/retry/", {"what": "x"}, follow=True).content.decode()
 
 
 @pytest.mark.usefixtures("no_doctor")
-def test_the_status_page_counts_what_was_done_in_the_last_hour(editor: Client) -> None:
+def test_the_status_page_counts_the_work_of_the_last_hour(editor: Client) -> None:
     make_checkpoint()
     make_feed(polled_at=timezone.now())
     make_feed(polled_at=timezone.now() - timedelta(hours=2))
     for _ in range(3):
         read_post(make_post())
     context: Any = editor.get("/status/").context
-    done = {lane.name: (lane.due, lane.done) for lane in context["lanes"]}
+    done = {queue.name: (queue.due, queue.done) for queue in context["queues"]}
     assert done["poll"] == (0, 1)
     assert done["fetch"][1] == 3
     assert done["read"] == (0, 3)

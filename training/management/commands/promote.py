@@ -82,7 +82,7 @@ def try_out(checkpoint: Checkpoint) -> None:
         )
     try:
         reader = reader_from_settings.load(checkpoint.path)
-    except reader_from_settings.PartMissing as error:
+    except reader_from_settings.ComponentMissing as error:
         raise NotFit(str(error)) from error
     [found] = reader.read([Document("trial", SAMPLE, language="en")])
     if found.declined is not None and found.declined.code == "failed":

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from extraction.crawler.parsers.article_parser import LONGEST_TEXT, Article, extract
+from extraction.crawler.parsers.article_parser import LONGEST_TEXT, ParsedArticle, extract
 from extraction.crawler.parsers.jsonld import story_of
 
 URL = "https://www.news.example/2026/storm.html"
@@ -31,7 +31,7 @@ def ld(**fields: object) -> str:
     return f"<script type='application/ld+json'>{json.dumps({'@type': 'NewsArticle'} | fields)}</script>"
 
 
-def read(html: str | bytes, url: str = URL) -> Article:
+def read(html: str | bytes, url: str = URL) -> ParsedArticle:
     return extract(html, url)
 
 
@@ -43,7 +43,7 @@ def test_body_headline_and_language() -> None:
     assert (article.language, article.login_wall) == ("en-GB", False)
 
 
-def test_what_the_page_says_of_itself() -> None:
+def test_the_page_s_metadata() -> None:
     head = (
         '<link rel="canonical" href="/2026/storm"><meta property="og:image" content="/img/storm-lead.jpg">'
         '<meta property="article:published_time" content="2026-03-02T12:00:00Z">'
@@ -65,7 +65,7 @@ def test_the_caption_is_the_lead_picture_s() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "title",
     [
         "Storm closes port | Example News",
         "Storm closes port - Example News",
@@ -73,8 +73,8 @@ def test_the_caption_is_the_lead_picture_s() -> None:
         "Storm closes port * Example News * by Ann Writer",
     ],
 )
-def test_a_publisher_s_name_is_no_part_of_the_headline(said: str) -> None:
-    head = f'<meta property="og:site_name" content="Example News"><meta property="og:title" content="{said}">'
+def test_a_publisher_s_name_is_no_part_of_the_headline(title: str) -> None:
+    head = f'<meta property="og:site_name" content="Example News"><meta property="og:title" content="{title}">'
     without_heading = page(head=head).replace("<h1>Storm closes port</h1>", "")
     assert read(without_heading).title == "Storm closes port"
 
@@ -84,7 +84,7 @@ def test_a_headline_keeps_its_own_dashes() -> None:
     assert read(page(head=head).replace("<h1>Storm closes port</h1>", "")).title == "Port shut - nine ships wait"
 
 
-def test_the_page_s_heading_is_preferred_where_it_says_the_same() -> None:
+def test_the_page_s_heading_is_preferred_where_it_is_the_same() -> None:
     head = "<meta property='og:title' content=\"Storm's toll: port shut | Example News\">"
     assert read(page(head=head).replace("<h1>Storm closes port", "<h1>Storm’s toll: port shut")).title == (
         "Storm’s toll: port shut"
@@ -158,7 +158,7 @@ def test_only_web_addresses_are_pictures(source: str) -> None:
     ],
     ids=["sign in", "challenge", "subscribe", "password", "paid", "address"],
 )
-def test_walls_are_told_from_stories(html: str, url: str) -> None:
+def test_login_walls_are_distinguished_from_stories(html: str, url: str) -> None:
     assert read(html, url).login_wall
 
 

@@ -84,7 +84,7 @@ def test_every_format_gives_the_same_item(content: str | dict[str, Any]) -> None
     assert item.published == NOON
 
 
-def test_times_are_utc_with_what_the_feed_said_verbatim() -> None:
+def test_times_are_utc_and_also_kept_verbatim() -> None:
     assert only(RSS2).published_text == "Mon, 02 Mar 2026 13:00:00 +0100"
     assert only(ATOM).published_text == "2026-03-02T12:00:00Z"
     assert only(JSON).published_text == "2026-03-02T13:00:00+01:00"
@@ -201,7 +201,7 @@ def test_an_entity_bomb_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         ("", "empty"),
         ("  \n", "empty"),
@@ -215,8 +215,8 @@ def test_an_entity_bomb_is_refused() -> None:
     ],
     ids=["empty", "blank", "html", "words", "json", "json no items", "json cut", "json deep", "too many"],
 )
-def test_what_is_no_feed_is_refused_with_a_sentence(content: str, says: str) -> None:
-    with pytest.raises(FeedError, match=says):
+def test_an_invalid_feed_is_refused_with_a_sentence(content: str, message: str) -> None:
+    with pytest.raises(FeedError, match=message):
         read(content)
 
 
@@ -226,11 +226,11 @@ def test_a_web_page_names_the_feed_that_it_links_to() -> None:
         read(page, "text/html")
 
 
-def test_a_feed_that_breaks_off_loses_only_its_last_item() -> None:
+def test_a_truncated_feed_loses_only_its_last_item() -> None:
     cut = rss("<item><title>one</title><guid>1</guid></item>", "<item><title>two</title>")[: -len("</channel></rss>")]
     feed = read(cut + "<link>https://news.ex")
     assert [item.title for item in feed.items] == ["one"]
-    assert "breaks off" in feed.notice
+    assert "truncated" in feed.notice
 
 
 def test_a_feed_with_unknown_entities_is_read_with_a_notice() -> None:
@@ -243,7 +243,7 @@ def test_only_so_many_items_are_taken() -> None:
     assert len(feed.items) == MAX_ITEMS
 
 
-def test_an_expired_json_feed_says_so() -> None:
+def test_an_expired_json_feed_has_a_notice() -> None:
     assert "ended" in read(JSON | {"expired": True}).notice
 
 

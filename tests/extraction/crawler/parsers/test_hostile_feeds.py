@@ -1,7 +1,7 @@
 """What strangers may publish as a feed.
 
-Each ends in bounded time and memory, says why on the feed's page, runs nothing, asks no address that it must not, and
-disturbs no other feed.
+Each ends in bounded time and memory, reports the reason on the feed's page, runs nothing, asks no address that it must
+not, and disturbs no other feed.
 """
 
 from __future__ import annotations
@@ -87,14 +87,14 @@ def endless(block: bytes, sent: list[int], pause: Callable[[], object] = lambda:
 def test_a_feed_of_200_mb_is_left_after_the_limit(web: WebServer) -> None:
     sent = [0]
     feed = polled(web, endless(b"<item>" + b"x" * 65530, sent))
-    assert f"larger than {MAX_FEED_BYTES:,} bytes" in feed.error
-    assert sent[0] < 30 << 20, "what is on its way counts, no more"
+    assert f"larger than the limit of {MAX_FEED_BYTES:,} bytes" in feed.error
+    assert sent[0] < 30 << 20, "only bytes in transit beyond the limit"
 
 
 def test_a_gzip_bomb_is_unpacked_to_the_limit(web: WebServer) -> None:
     bomb = gzip.compress(b"<rss>" + b" " * (200 << 20), 9)
     feed = polled(web, reply(200, bomb, Content_Type=RSS, Content_Encoding="gzip"))
-    assert f"larger than {MAX_FEED_BYTES:,} bytes" in feed.error
+    assert f"larger than the limit of {MAX_FEED_BYTES:,} bytes" in feed.error
 
 
 def test_a_feed_a_byte_at_a_time_and_one_that_never_answers_end_at_the_deadline(web: WebServer, settings) -> None:
@@ -114,7 +114,7 @@ def test_a_feed_a_byte_at_a_time_and_one_that_never_answers_end_at_the_deadline(
 
 
 @pytest.mark.parametrize(
-    ("target", "says"),
+    ("target", "message"),
     [
         ("/feed", "redirects more than"),
         ("http://169.254.169.254/latest/meta-data/", "lies on a private or local network"),
@@ -127,10 +127,10 @@ def test_a_feed_a_byte_at_a_time_and_one_that_never_answers_end_at_the_deadline(
         ("http://[bad/", "is not a web address"),
     ],
 )
-def test_a_redirect_inwards_or_in_a_ring(web: WebServer, inside: WebServer, target: str, says: str) -> None:
+def test_a_redirect_inwards_or_in_a_ring(web: WebServer, inside: WebServer, target: str, message: str) -> None:
     place = target.format(inside=f"127.0.0.1:{inside.port}", port=inside.port)
     feed = polled(web, reply(302, Location=place))
-    assert says in feed.error
+    assert message in feed.error
     assert all(path in ("/feed", "/good", "/robots.txt") for path in web.paths())
 
 
@@ -157,14 +157,16 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
-def test_what_is_no_feed_says_so_within_the_limits(web: WebServer, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_feed_is_reported_within_the_limits(
+    web: WebServer, body: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sandbox, "SECONDS", 1.0)
     feed = polled(web, reply(200, body.encode("latin-1"), Content_Type=RSS))
     assert feed.error or "could be parsed" in feed.notice or feed.notice.startswith("The feed is not well formed")
     assert Sighting.objects.filter(feed=feed).count() == 0
 
 
-def test_external_entities_are_neither_read_nor_asked_for(web: WebServer, inside: WebServer, tmp_path: Path) -> None:
+def test_external_entities_are_neither_read_nor_requested(web: WebServer, inside: WebServer, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("the secret word")
     head = (
@@ -198,11 +200,11 @@ def test_scripts_are_words_at_most_and_other_links_than_web_addresses_are_none(
     for page in pages:
         answer = client.get(page, follow=True)
         assert answer.status_code == 200, page
-        said = answer.content.decode()
-        assert "<script>alert" not in said and "onerror=" not in said, page
-        assert 'href="javascript:' not in said and 'src="javascript:' not in said, page
-    told = Post.objects.get(sightings__guid="s1").current_version
-    assert told is not None and "Ada Lovelace met Charles Babbage." in told.text
+        html = answer.content.decode()
+        assert "<script>alert" not in html and "onerror=" not in html, page
+        assert 'href="javascript:' not in html and 'src="javascript:' not in html, page
+    version = Post.objects.get(sightings__guid="s1").current_version
+    assert version is not None and "Ada Lovelace met Charles Babbage." in version.text
 
 
 ODD = {
@@ -215,7 +217,7 @@ ODD = {
     ),
     "a surrogate by number": (rss("<title>Storm&#xD800;</title><guid>1</guid>").encode(), "Storm"),
     "a title of 100,000": (rss(f"<title>{'Storm ' * 16_667}</title><guid>1</guid>").encode(), "Storm Storm"),
-    "another encoding than it says": (
+    "another encoding than declared": (
         b'<?xml version="1.0" encoding="utf-8"?>' + rss("<title>Storm é</title><guid>1</guid>").encode("latin-1"),
         "Storm",
     ),
@@ -223,7 +225,7 @@ ODD = {
         b'<?xml version="1.0" encoding="klingon-8"?>' + rss("<title>Storm</title><guid>1</guid>").encode(),
         "Storm",
     ),
-    "UTF-16 that says UTF-8": (
+    "UTF-16 declared as UTF-8": (
         '<?xml version="1.0" encoding="utf-8"?>'.encode("utf-16") + rss("<title>Storm</title>").encode("utf-16-le"),
         "",
     ),
@@ -257,14 +259,14 @@ def test_dates_that_lie_ahead_or_are_none(web: WebServer) -> None:
     assert max(len(post.published_text) for post in posts) <= 200
 
 
-def test_of_ten_thousand_items_the_first_thousand_are_read_and_the_feed_says_so(web: WebServer) -> None:
+def test_of_ten_thousand_items_the_first_thousand_are_used_with_a_notice(web: WebServer) -> None:
     items = [f"<title>Story {n}</title><guid>{n}</guid>" for n in range(10_000)]
     feed = polled(web, reply(200, rss(*items), Content_Type=RSS))
     assert Sighting.objects.filter(feed=feed).count() == MAX_ITEMS
     assert feed.notice == "The feed lists 10,000 items; the first 1,000 are used."
 
 
-def test_a_feed_that_names_our_own_ports_gets_none_of_them_asked(web: WebServer, inside: WebServer) -> None:
+def test_our_own_ports_are_not_requested_for_a_feed(web: WebServer, inside: WebServer) -> None:
     names = ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"]
     items = [
         f"<title>Story {n}</title><guid>{n}</guid><link>http://{name}:{inside.port}/?q=DROP</link>"
@@ -280,7 +282,7 @@ def test_a_feed_that_names_our_own_ports_gets_none_of_them_asked(web: WebServer,
         assert post.due_at is None or post.due_at > timezone.now()
 
 
-def test_a_name_that_leads_inwards_at_the_second_look(
+def test_a_name_that_resolves_inwards_the_second_time(
     web: WebServer, inside: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """robots.txt is had from the open internet (played by our server); the page's own look finds loopback."""

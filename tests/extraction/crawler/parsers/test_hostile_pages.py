@@ -1,4 +1,4 @@
-"""What strangers may publish as a page or a picture: bounded, said on the post, and the feed's words stand in."""
+"""Hostile pages and pictures: bounded work, an error on the post, and the feed's text as a fallback."""
 
 from __future__ import annotations
 
@@ -72,19 +72,17 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize(("page", "says"), HOSTILE.values(), ids=HOSTILE)
-def test_a_page_that_cannot_be_read_says_so_and_the_feed_s_words_stand_in(
-    web: WebServer, page: bytes, says: str
-) -> None:
+@pytest.mark.parametrize(("page", "message"), HOSTILE.values(), ids=HOSTILE)
+def test_an_unreadable_page_is_reported_and_the_feed_s_text_is_used(web: WebServer, page: bytes, message: str) -> None:
     post = visited(web, reply(200, page, Content_Type=HTML))
-    assert says in post.error
+    assert message in post.error
     assert post.current_version is not None and post.current_version.text == "Words of the feed"
 
 
 def test_a_page_that_costs_the_parser_too_much_is_left(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "SECONDS", 0.4)
     post = visited(web, reply(200, b"<p>x " * 29_000, Content_Type=HTML))
-    assert "0.4 seconds of computing" in post.error
+    assert "0.4 seconds of processor time" in post.error
     assert post.current_version is not None and post.current_version.text == "Words of the feed"
 
 
@@ -103,10 +101,10 @@ def test_scripts_of_a_page_are_shown_as_words(web: WebServer, client: Client) ->
     assert post.link == web.url("/page") and not post.images.exists()
     client.force_login(User.objects.create_superuser("admin"))
     for page in ("/", f"/posts/{post.public_id}/"):
-        said = client.get(page).content.decode()
-        assert "Storm" in said
-        assert "<script>alert" not in said and "onerror=" not in said.replace("&lt;img src=x onerror=", "")
-        assert "javascript:alert" not in said
+        html = client.get(page).content.decode()
+        assert "Storm" in html
+        assert "<script>alert" not in html and "onerror=" not in html.replace("&lt;img src=x onerror=", "")
+        assert "javascript:alert" not in html
 
 
 def test_a_very_long_story_is_cut_and_a_very_long_title_too(web: WebServer) -> None:
@@ -122,7 +120,7 @@ def test_a_very_long_story_is_cut_and_a_very_long_title_too(web: WebServer) -> N
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "klingon-8", "utf-16", "iso-8859-1"])
-def test_a_page_in_another_encoding_than_it_says(web: WebServer, charset: str) -> None:
+def test_a_page_in_another_encoding_than_declared(web: WebServer, charset: str) -> None:
     page = article(*BODY, "Zoë \0 Đặng naïve 😀.").encode("utf-8")
     post = visited(web, reply(200, page, Content_Type=f"text/html; charset={charset}"))
     version = post.current_version
@@ -130,7 +128,7 @@ def test_a_page_in_another_encoding_than_it_says(web: WebServer, charset: str) -
 
 
 def png(width: int, height: int) -> bytes:
-    """A picture that says it is this large and has nothing in it."""
+    """A picture whose header declares this size and that has no data."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

@@ -1,4 +1,4 @@
-"""Parsers in processes of their own: what they answer, and what becomes of one that overruns or dies."""
+"""Parsers in separate processes: their answers, and the handling of one that overruns or dies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 URL = "https://news.example/feed"
 ITEM = "<item><title>Zoë 😀 &#xFFFE;</title><link>/a</link><pubDate>Mon, 02 Mar 2026 13:00:00 +0100</pubDate></item>"
 FEED = f"<rss version='2.0'><channel><title>News</title><ttl>60</ttl>{ITEM}</channel></rss>".encode()
-# The parser takes time by the square of the depth: five megabytes of this take a quarter of an hour.
+# The parser takes quadratic time in the depth: five megabytes of this take a quarter of an hour.
 DEEP = b"<rss version='2.0'><channel><item><title>x</title></item>" + b"<a>" * 200_000
 
 
@@ -42,14 +42,14 @@ def test_the_answer_is_the_parser_s_own() -> None:
     assert len(sandbox._idle) == 1, "one process is enough for one thread"
 
 
-def test_what_is_no_feed_says_so() -> None:
+def test_an_invalid_feed_is_reported() -> None:
     with pytest.raises(FeedError, match="neither RSS nor Atom"):
         sandbox.parse_feed(b"<html>not a feed</html>", "text/html", URL)
 
 
 def test_one_that_takes_too_long_is_ended_by_the_system_and_the_next_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "SECONDS", 0.3)
-    with pytest.raises(FeedError, match=r"more than 0.3 seconds of computing"):
+    with pytest.raises(FeedError, match=r"more than 0.3 seconds of processor time"):
         sandbox.parse_feed(DEEP, "", URL)
     assert sandbox._idle == []
     monkeypatch.undo()
@@ -86,16 +86,18 @@ FORBIDDEN = {
 }
 
 
+LIMITED = "from extraction.crawler.parsers import sandbox_process\nsandbox_process._limit(1 << 30)"
+
+
 @pytest.mark.parametrize("code", FORBIDDEN.values(), ids=FORBIDDEN)
 def test_a_parser_reaches_nothing(code: str) -> None:
-    limited = "from extraction import parsing\nparsing._limit(1 << 30)"
-    wrapped = f"{limited}\ntry:\n    {code}\nexcept PermissionError:\n    print('no')"
+    wrapped = f"{LIMITED}\ntry:\n    {code}\nexcept PermissionError:\n    print('no')"
     ended = subprocess.run([sys.executable, "-c", wrapped], capture_output=True, text=True, check=False)
     assert ended.stdout == "no\n", ended
 
 
 def test_a_parser_writes_no_file(tmp_path: Path) -> None:
-    code = f"from extraction import parsing\nparsing._limit(1 << 30)\nopen({str(tmp_path / 'x')!r}, 'w').write('x')"
+    code = f"{LIMITED}\nopen({str(tmp_path / 'x')!r}, 'w').write('x')"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (tmp_path / "x").read_bytes() == b"", ended
 

@@ -28,12 +28,12 @@ GOOD = [
 
 
 @pytest.mark.parametrize("query", GOOD)
-def test_a_question_is_let_through(query: str) -> None:
+def test_a_harmless_query_is_accepted(query: str) -> None:
     assert cypher_guard.check(query) == query.removesuffix(";")
 
 
 @pytest.mark.parametrize("query", CYPHER_REFUSED)
-def test_what_means_harm_is_refused_with_a_sentence(query: str) -> None:
+def test_a_harmful_query_is_refused_with_a_sentence(query: str) -> None:
     with pytest.raises(sparql_guard.QueryRefused, match=r"\.$|: no limit ends|may "):
         cypher_guard.check(query)
 

@@ -24,7 +24,7 @@ from knowledge.record import depictions, projection_queue
 from knowledge.record.projection_queue import stale
 from knowledge.recording import recorder, reviews
 from tests import deterministic, records
-from tests.knowledge.graphs.test_rdf_projection import NAMES, SAID, TEXT, act, told
+from tests.knowledge.graphs.test_rdf_projection import NAMES, TEXT, TRIPLES, act, recorded_post
 from tests.servers.neo4j import Neo4jServer, free_port
 from tests.servers.sparql import TOKEN, serving
 
@@ -57,9 +57,9 @@ def write(store: Neo4jStore, query: str, **parameters: object) -> None:
         session.run(query, parameters).consume()
 
 
-def test_entities_posts_and_relationships_stand_as_the_record_says(store: Neo4jStore) -> None:
+def test_entities_posts_and_relationships_are_as_in_the_record(store: Neo4jStore) -> None:
     records.checkpoint()
-    first, second = told(), told(TEXT + " Again.")
+    first, second = recorded_post(), recorded_post(TEXT + " Again.")
     even(store)
     [row] = store.rows(
         "MATCH (a:Person)-[r:PLACE_OF_BIRTH]->(b:Location) RETURN a.name AS a, b.name AS b, r.posts AS posts, "
@@ -75,7 +75,7 @@ def test_entities_posts_and_relationships_stand_as_the_record_says(store: Neo4jS
 
 def test_it_makes_its_constraints_once_and_they_hold(store: Neo4jStore) -> None:
     records.checkpoint()
-    told()
+    recorded_post()
     even(store)
     names = {row["name"] for row in store.rows("SHOW CONSTRAINTS YIELD name RETURN name")}
     assert {"kgbuilder_entity_id", "kgbuilder_post_id", "kgbuilder_spouse_id"} <= names
@@ -88,10 +88,10 @@ def test_it_makes_its_constraints_once_and_they_hold(store: Neo4jStore) -> None:
 
 def test_writing_twice_changes_nothing(store: Neo4jStore) -> None:
     records.checkpoint()
-    told()
+    recorded_post()
     even(store)
     held = everything(store)
-    projector._want_everything("neo4j", "")
+    projector._mark_everything("neo4j", "")
     even(store)
     assert everything(store) == held
 
@@ -103,7 +103,7 @@ def everything(store: Neo4jStore) -> list[str]:
 
 def test_a_type_is_a_label_that_changes_with_it(store: Neo4jStore) -> None:
     records.checkpoint()
-    told()
+    recorded_post()
     even(store)
     rome = records.entity("Rome")
     Entity.objects.filter(pk=rome.pk).update(type="organization")
@@ -115,7 +115,7 @@ def test_a_type_is_a_label_that_changes_with_it(store: Neo4jStore) -> None:
 
 def test_deletes_and_verdicts_follow(store: Neo4jStore) -> None:
     records.checkpoint()
-    first, second = told(), told(TEXT + " Again.")
+    first, second = recorded_post(), recorded_post(TEXT + " Again.")
     even(store)
     Post.objects.filter(pk=second.pk).update(state=Post.State.WITHDRAWN)
     projection_queue.mark_posts([second])
@@ -133,7 +133,7 @@ def test_deletes_and_verdicts_follow(store: Neo4jStore) -> None:
 
 def test_a_merge_makes_one_relationship_of_two_and_its_undo_two_of_one(store: Neo4jStore) -> None:
     records.checkpoint()
-    told()
+    recorded_post()
     other = records.post("Anna was born in Rome.")
     records.read(other, [("Anna", "person"), ("Rome", "location")], [("Anna", "place_of_birth", "Rome")])
     even(store)
@@ -158,7 +158,7 @@ AWKWARD = [
 
 def test_names_of_every_kind_arrive_intact_in_both_graphs(store: Neo4jStore, settings: Settings) -> None:
     records.checkpoint()
-    told()
+    recorded_post()
     ann = records.entity("Ann")
     for name in AWKWARD:
         EntityName.objects.create(entity=ann, name=name, key="x", language="en", source="text")
@@ -212,9 +212,9 @@ STRANGE = [
 
 
 @pytest.mark.parametrize("which", range(len(STRANGE)))
-def test_everything_that_is_out_of_order_is_found_and_repaired(store: Neo4jStore, which: int) -> None:
+def test_every_difference_is_found_and_repaired(store: Neo4jStore, which: int) -> None:
     records.checkpoint()
-    told()
+    recorded_post()
     even(store)
     write(store, STRANGE[which])
     report = check(store)
@@ -227,13 +227,13 @@ def seen() -> Post:
     """A post whose picture shows Ann and, at another place, Bob."""
     made = records.post(TEXT)
     shown = [Region((0.1, 0.2, 0.3, 0.4), "person", 0.9), Region((0.5, 0.2, 0.3, 0.4), "person", 0.8)]
-    told = records.extraction(TEXT, NAMES, SAID)
+    found = records.extraction(TEXT, NAMES, TRIPLES)
     depicted = tuple(Relation(place, region, "depicts", 0.8) for place, region in enumerate(shown))
-    assert recorder.record(records.claim_of(made), replace(told, relations=(*told.relations, *depicted)))
+    assert recorder.record(records.claim_of(made), replace(found, relations=(*found.relations, *depicted)))
     return made
 
 
-def test_who_is_shown_where_stands_as_nodes_and_goes_with_the_verdict(store: Neo4jStore) -> None:
+def test_depictions_are_nodes_and_follow_verdicts(store: Neo4jStore) -> None:
     records.checkpoint()
     post = seen()
     even(store)
@@ -265,7 +265,7 @@ def test_who_is_shown_where_stands_as_nodes_and_goes_with_the_verdict(store: Neo
         "MATCH (e:Entity {name: 'Ann'}) DETACH DELETE e",
     ],
 )
-def test_what_is_out_of_order_with_pictures_is_found_and_repaired(store: Neo4jStore, query: str) -> None:
+def test_differences_of_pictures_are_found_and_repaired(store: Neo4jStore, query: str) -> None:
     records.checkpoint()
     seen()
     even(store)
@@ -276,9 +276,9 @@ def test_what_is_out_of_order_with_pictures_is_found_and_repaired(store: Neo4jSt
     even(store)
 
 
-def test_what_is_pending_is_told_from_what_is_wrong(store: Neo4jStore) -> None:
+def test_what_is_pending_is_distinguished_from_what_is_wrong(store: Neo4jStore) -> None:
     records.checkpoint()
-    told()
+    recorded_post()
     report = check(store)
     assert len(report.pending) == 6 and not report.wrong
     projector.run("neo4j", opened=store)
@@ -290,7 +290,7 @@ def test_what_is_pending_is_told_from_what_is_wrong(store: Neo4jStore) -> None:
 
 def test_anothers_nodes_in_the_same_database_are_left_alone(store: Neo4jStore) -> None:
     records.checkpoint()
-    told()
+    recorded_post()
     write(store, "CREATE (:Theirs {id: '1'})-[:KNOWS]->(:Theirs {id: '2'})")
     even(store)
     store.clear()
@@ -302,42 +302,42 @@ def test_the_commands_know_both_stores(
 ) -> None:
     monkeypatch.setitem(LANES, "project.neo4j", LANES["project.rdf"])  # as where NEO4J_URL is set from the start
     records.checkpoint()
-    told()
+    recorded_post()
     with serving() as server:
         settings.SPARQL_SOCKET, settings.SPARQL_TOKEN = server.socket, TOKEN
         call_command("rebuild_graph")
         call_command("rebuild_graph", store="neo4j")
         call_command("check_parity")
-        said = capsys.readouterr().out
-        assert "neo4j: 4 posts and entities, 2 relationships" in said and said.count("0 wrong, 0 pending") == 2
+        output = capsys.readouterr().out
+        assert "neo4j: 4 posts and entities, 2 relationships" in output and output.count("0 wrong, 0 pending") == 2
         write(store, STRANGE[0])
         with pytest.raises(SystemExit):
             call_command("check_parity")
-        said = capsys.readouterr().out
-        assert "WRONG: statement" in said and "PLACE_OF_BIRTH" in said
+        output = capsys.readouterr().out
+        assert "WRONG: statement" in output and "PLACE_OF_BIRTH" in output
         call_command("check_parity", repair=True)
 
 
-def test_a_store_that_is_away_holds_up_itself_alone(store: Neo4jStore, settings: Settings) -> None:
+def test_an_unavailable_store_delays_only_itself(store: Neo4jStore, settings: Settings) -> None:
     settings.NEO4J_URL = f"bolt://127.0.0.1:{free_port()}"
     records.checkpoint()
-    told()
+    recorded_post()
     done = projector.run("neo4j")
     assert "does not respond" in done.unavailable and stale("neo4j").filter(attempts=0).count() == 6
     assert records.project().done == 6, "the other store goes on"
     assert not stale("rdf").exists()
 
 
-def test_units_recorded_while_no_neo4j_was_set_up_get_there(store: Neo4jStore, settings: Settings) -> None:
+def test_posts_recorded_while_no_neo4j_was_set_up_are_projected_later(store: Neo4jStore, settings: Settings) -> None:
     url, settings.NEO4J_URL = settings.NEO4J_URL, ""
     records.checkpoint()
-    told()
+    recorded_post()
     assert not Projection.objects.filter(store="neo4j").exists()
     settings.NEO4J_URL = url
     even(store)
     settings.NEO4J_URL = ""
     projector.forget_others(["rdf"])
-    told(TEXT + " Again.")
+    recorded_post(TEXT + " Again.")
     settings.NEO4J_URL = url
     even(store)
     assert ProjectorLock.objects.get(store="neo4j").identity == store.identity()
@@ -345,7 +345,7 @@ def test_units_recorded_while_no_neo4j_was_set_up_get_there(store: Neo4jStore, s
 
 def test_a_wiped_store_is_recognised_and_filled_again(store: Neo4jStore) -> None:
     records.checkpoint()
-    told()
+    recorded_post()
     even(store)
     write(store, "MATCH (n) DETACH DELETE n")
     even(store)
@@ -354,7 +354,7 @@ def test_a_wiped_store_is_recognised_and_filled_again(store: Neo4jStore) -> None
 
 def test_a_late_request_of_an_earlier_projector_is_refused(store: Neo4jStore) -> None:
     records.checkpoint()
-    told()
+    recorded_post()
     earlier, later = Neo4jStore.from_settings(), Neo4jStore.from_settings()
     earlier.fence, later.fence = 5, 6
     units = unit_builder.units(Projection.objects.filter(store="neo4j"), with_support=True)
@@ -364,11 +364,11 @@ def test_a_late_request_of_an_earlier_projector_is_refused(store: Neo4jStore) ->
         earlier.replace(units)
 
 
-def test_a_unit_that_neo4j_refuses_keeps_its_error_while_others_go_on(
+def test_an_update_that_neo4j_refuses_keeps_its_error_while_others_continue(
     store: Neo4jStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records.checkpoint()
-    told()
+    recorded_post()
     original = neo4j_rows.entity_row
 
     def broken(unit: neo4j_rows.EntityUnit) -> neo4j_rows.Row | None:

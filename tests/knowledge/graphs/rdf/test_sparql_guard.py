@@ -1,4 +1,4 @@
-"""What a person may ask: checked by a parser and by a lexer that knows nothing of it. And what counts as one name."""
+"""The check of people's SPARQL by a parser and by an independent lexer; and keys of names."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ BAD = [
 
 
 @pytest.mark.parametrize(("text", "kind"), GOOD)
-def test_a_question_is_let_through(text: str, kind: str) -> None:
+def test_a_harmless_query_is_accepted(text: str, kind: str) -> None:
     assert sparql_guard.check(text) == kind
 
 
 @pytest.mark.parametrize(("text", "reason"), BAD)
-def test_the_rest_is_refused_and_it_is_said_why(text: str, reason: str) -> None:
+def test_the_rest_is_refused_with_a_reason(text: str, reason: str) -> None:
     with pytest.raises(sparql_guard.QueryRefused, match=reason):
         sparql_guard.check(text)
 

@@ -16,7 +16,7 @@ from knowledge.graphs.rdf import parity, sparql_store
 from knowledge.graphs.rdf.sparql_store import SparqlStore
 from knowledge.graphs.sparql_server import server as sparql_server_server
 from tests import records
-from tests.knowledge.graphs.test_rdf_projection import TEXT, strange, told
+from tests.knowledge.graphs.test_rdf_projection import TEXT, recorded_post, strange
 from tests.servers.sparql import TOKEN
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -26,8 +26,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 def store(tmp_path: Path, settings: Settings) -> Iterator[SparqlStore]:
     """The bundled server's application on a port: with `/ask` as its query address it is like any live server."""
     app, _ = sparql_server_server.application(tmp_path / "graph", TOKEN)
-    made: dict[int, Any] = {}
-    server = waitress.create_server(app, host="127.0.0.1", port=0, threads=4, map=made)
+    sockets: dict[int, Any] = {}
+    server = waitress.create_server(app, host="127.0.0.1", port=0, threads=4, map=sockets)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     address = f"http://127.0.0.1:{server.effective_port}"
@@ -35,7 +35,7 @@ def store(tmp_path: Path, settings: Settings) -> Iterator[SparqlStore]:
     settings.ENV = settings.ENV | {"SPARQL_TOKEN": TOKEN}
     yield SparqlStore.from_settings()
     # Its loop is woken once more and finds nothing left to listen to; closing its sockets under it would be an error.
-    server.trigger.pull_trigger(lambda: made.clear())
+    server.trigger.pull_trigger(lambda: sockets.clear())
     thread.join()
     server.task_dispatcher.shutdown()
     server.socket.close()
@@ -43,7 +43,7 @@ def store(tmp_path: Path, settings: Settings) -> Iterator[SparqlStore]:
 
 def test_it_is_projected_compared_repaired_and_cleared(store: SparqlStore) -> None:
     records.checkpoint()
-    told()
+    recorded_post()
     projector.run("rdf")
     assert not parity.check(store, "rdf").differences
     store.update(strange(store)[0])
@@ -56,11 +56,11 @@ def test_it_is_projected_compared_repaired_and_cleared(store: SparqlStore) -> No
 
 def test_only_ours_is_cleared(store: SparqlStore, settings: Settings) -> None:
     records.checkpoint()
-    told()
+    recorded_post()
     projector.run("rdf")
     store.update("INSERT DATA { <urn:a> <urn:b> 1 . GRAPH <urn:g> { <urn:a> <urn:b> 2 } }")
     earlier, settings.BASE_IRI = settings.BASE_IRI, "https://news.example/kg/"
-    told(TEXT + " Again.")
+    recorded_post(TEXT + " Again.")
     projector.run("rdf")
     store.clear(earlier)
     assert sorted(str(quad.subject) for quad in store.stream()) == ["<urn:a>", "<urn:a>"]
@@ -75,13 +75,13 @@ def test_a_persons_query_is_cut_and_given_in_the_form_asked_for(store: SparqlSto
         sparql_store.query("SELECT * { ?s ?p ?o } GROUP BY ?s", seconds=10, limit=2)
 
 
-def test_the_union_is_asked_for_and_the_question_leaves_nothing(store: SparqlStore, settings: Settings) -> None:
-    settings.SPARQL_QUERY_URL += "?"  # not by what the bundled server says of itself
+def test_the_union_is_tested_and_the_test_leaves_nothing(store: SparqlStore, settings: Settings) -> None:
+    settings.SPARQL_QUERY_URL += "?"  # not by the report of the bundled server
     assert sparql_store.default_graph_is_union() is False
     assert list(store.stream()) == []
 
 
-def test_a_wrong_token_is_said(store: SparqlStore, settings: Settings) -> None:
+def test_a_wrong_token_is_reported(store: SparqlStore, settings: Settings) -> None:
     settings.ENV = settings.ENV | {"SPARQL_TOKEN": "wrong"}
     with pytest.raises(sparql_store.StoreUnavailable, match="SPARQL_TOKEN"):
         SparqlStore.from_settings().ask("ASK {}")

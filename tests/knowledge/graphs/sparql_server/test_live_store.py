@@ -1,4 +1,4 @@
-"""The bundled store is closed and opened now and then, for its caches' memory: nobody notices, nothing is lost."""
+"""The bundled store is closed and reopened now and then, for its caches' memory: no client notices, nothing is lost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from knowledge.graphs.sparql_server.snapshot_queries import Snapshots
 
 @pytest.fixture
 def graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LiveStore:
-    """One that is flushed with each update and opened anew with each second one."""
+    """One that is flushed with each update and reopened with each second one."""
     monkeypatch.setattr(live_store, "FLUSH_AFTER", 1)
     monkeypatch.setattr(live_store, "REOPEN_AFTER", 2)
     return LiveStore(tmp_path / "store")
@@ -24,11 +24,11 @@ def _insert(graph: LiveStore, number: int) -> None:
     graph.update(f"INSERT DATA {{ <x:{number}> <x:is> {number} }}")
 
 
-def test_it_is_opened_anew_and_holds_everything(graph: LiveStore) -> None:
+def test_it_is_reopened_and_holds_everything(graph: LiveStore) -> None:
     _insert(graph, 1)
     assert graph._since_opened == 1
     _insert(graph, 2)
-    assert graph._since_opened == 0, "it was not opened anew"
+    assert graph._since_opened == 0, "it was not reopened"
     with graph.reading() as store:
         assert len(store) == 2
 
@@ -38,7 +38,7 @@ def test_one_that_is_read_stays_open_until_the_next_time(graph: LiveStore) -> No
         quads = store.quads_for_pattern(None, None, None, None)
         for number in range(4):
             _insert(graph, number)
-        assert graph._since_opened == 4, "it was opened anew under a reader"
+        assert graph._since_opened == 4, "it was reopened under a reader"
         assert list(quads) == []  # as it stood when the question was asked
     del store, quads
     _insert(graph, 4)
@@ -105,7 +105,7 @@ def test_a_store_that_cannot_be_opened_again_ends_the_server(
         with pytest.raises(Refusal, match="No space left"):
             _insert(graph, 2)
     assert graph.broken.is_set()
-    with pytest.raises(Refusal, match="opened anew"), graph.reading():
+    with pytest.raises(Refusal, match="being reopened"), graph.reading():
         pass
     with LiveStore(tmp_path / "store").reading() as store:
         assert len(store) == 2  # the update whose sender was refused is there: it is sent again, and changes nothing

@@ -38,10 +38,10 @@ def client(server: Server, settings: Any) -> Client:
     return Client(headers={"Authorization": f"Bearer {text}"}, enforce_csrf_checks=True)
 
 
-def refused(response: Any, status: int, says: str) -> None:
+def refused(response: Any, status: int, message: str) -> None:
     assert response.status_code == status, response.content
     assert response.headers["Content-Type"] == "application/problem+json"
-    assert says in response.json()["detail"]
+    assert message in response.json()["detail"]
 
 
 def test_a_query_is_asked_in_all_three_ways_and_answered_in_the_form_that_is_liked_best(client: Client) -> None:
@@ -84,7 +84,7 @@ def test_what_is_no_query_is_refused_before_it_is_sent(client: Client) -> None:
     refused(client.get(URL, {"query": "ASK {}"}, headers={"Accept": "text/csv;q=0"}), 406, "given as")
 
 
-def test_a_server_that_is_away_is_a_problem_that_says_so(client: Client, settings: Any, tmp_path: Any) -> None:
+def test_a_server_that_is_away_is_reported_as_a_problem(client: Client, settings: Any, tmp_path: Any) -> None:
     settings.SPARQL_SOCKET = tmp_path / "none.sock"
     response = client.get(URL, {"query": "ASK {}"})
     refused(response, 503, "does not respond")

@@ -95,7 +95,7 @@ def test_the_three_ways_of_the_protocol(server: Server) -> None:
     assert [answer.json()["boolean"] for answer in (by_address, by_form, by_body)] == [True, True, True]
 
 
-def test_rows_are_cut_at_the_limit_and_it_is_said(server: Server) -> None:
+def test_rows_are_cut_at_the_limit_and_marked_as_truncated(server: Server) -> None:
     query = "SELECT * { VALUES ?x { 1 2 3 } }"
     cut, whole = ask(server, query, rows="2"), ask(server, query, rows="3")
     assert (len(cut.json()["results"]["bindings"]), cut.headers["X-Truncated"]) == (2, "1")
@@ -217,7 +217,7 @@ WAYS_OUT = [
 
 
 @pytest.mark.parametrize("way", WAYS_OUT)
-def test_no_query_leaves_the_house(server: Server, listener: Listener, way: str) -> None:
+def test_no_query_reaches_another_server(server: Server, listener: Listener, way: str) -> None:
     text = way % listener.address
     with pytest.raises(sparql_guard.QueryRefused):
         sparql_guard.check(text)

@@ -1,4 +1,4 @@
-"""Entities: the list, one entity's page with the words behind each statement, its drawing, and its triples."""
+"""Entities: the list, the page of an entity with a quote for each statement, its drawing, and its triples."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def page(client: Client, entity: Entity) -> str:
     return markup(client.get(f"/entities/{entity.public_id}/"))
 
 
-def test_each_statement_shows_the_words_that_say_it(viewer: Client) -> None:
+def test_each_statement_shows_the_words_that_support_it(viewer: Client) -> None:
     moon = open_newsroom()["moon"]
     html = page(viewer, Entity.objects.get(label="NASA"))
     assert "6 statements · 2 posts · 6 neighbours" in html
@@ -44,7 +44,7 @@ def test_each_statement_shows_the_words_that_say_it(viewer: Client) -> None:
 
 
 def two_of_one_man() -> tuple[Entity, Entity]:
-    """The second is of a post that has the family name alone."""
+    """Two entities of one person; the second comes from a post with the family name alone."""
     text = "Armstrong was born in Wapakoneta."
     names = [("Armstrong", "person"), ("Wapakoneta", "location")]
     records.read(records.post(text), names, [("Armstrong", "place_of_birth", "Wapakoneta", 0.97)])
@@ -65,12 +65,12 @@ def test_names_and_merged_entities_are_shown_with_the_survivor(viewer: Client) -
     assert rows.count('<th scope="row">') == 1
 
 
-def test_an_editor_merges_what_is_the_same_and_undoes_it(client: Client) -> None:
+def test_an_editor_merges_duplicates_and_undoes_it(client: Client) -> None:
     client.force_login(make_user("editor"))
     open_newsroom(pictures=False)
     neil, armstrong = two_of_one_man()
     html = page(client, neil)
-    assert f'value="{armstrong.public_id}"' in html, "it shares a word, so it is proposed"
+    assert f'value="{armstrong.public_id}"' in html, "it shares a word, so it is a possible duplicate"
     assert f'value="{Entity.objects.get(label="Buzz Aldrin").public_id}"' not in html
     url = f"/entities/{neil.public_id}/merge/"
     html = client.post(url, {"other": str(armstrong.public_id)}, follow=True).content.decode()
@@ -94,7 +94,7 @@ def test_an_editor_merges_what_is_the_same_and_undoes_it(client: Client) -> None
         ("buzz aldrin", "This affects "),
     ],
 )
-def test_an_entity_to_merge_is_named_or_pasted(client: Client, other: str, sentence: str) -> None:
+def test_an_entity_to_merge_is_given_by_name_or_address(client: Client, other: str, sentence: str) -> None:
     client.force_login(make_user("editor"))
     open_newsroom(pictures=False)
     neil = Entity.objects.get(label="Neil Armstrong")
@@ -109,7 +109,7 @@ def test_a_viewer_is_offered_no_merge(viewer: Client) -> None:
     assert viewer.post(f"/entities/{neil.public_id}/merge/", {"other": "Armstrong"}).status_code == 403
 
 
-def test_a_statement_upheld_by_a_verdict_alone_says_so(viewer: Client) -> None:
+def test_a_statement_that_only_a_verdict_supports_is_marked(viewer: Client) -> None:
     post = make_post("Two friends", "Ada met Babbage.")
     read_post(post, [("Ada", "person"), ("Babbage", "person")], [("Ada", "peer", "Babbage", 0.1)])
     reviews.review(post, Statement.objects.get(), "accept", None)
@@ -167,9 +167,11 @@ def test_the_number_of_queries_does_not_grow(viewer: Client) -> None:
 
     def crowd(count: int) -> None:
         people = [f"Person{count}x{i}" for i in range(count)]
-        said = [(name, "employer", "ACME", 0.9) for name in people]
+        relations = [(name, "employer", "ACME", 0.9) for name in people]
         body = " and ".join([*people, "ACME"])
-        read_post(make_post(f"Crowd {count}", body), [("ACME", "organization"), *((p, "person") for p in people)], said)
+        read_post(
+            make_post(f"Crowd {count}", body), [("ACME", "organization"), *((p, "person") for p in people)], relations
+        )
 
     def counts() -> tuple[int, int]:
         acme = Entity.objects.get(label="ACME")
@@ -187,7 +189,7 @@ def test_the_number_of_queries_does_not_grow(viewer: Client) -> None:
     assert "The 24 best supported neighbours are shown; 8 more are in the list." in html
 
 
-def test_drawn_boxes_keep_apart_and_point_the_right_way() -> None:
+def test_drawn_boxes_do_not_overlap_and_point_the_right_way() -> None:
     open_newsroom(pictures=False)
     nasa = Entity.objects.get(label="NASA")
     drawing = draw(nasa, current.neighbours(nasa)[0])
@@ -202,9 +204,9 @@ def test_drawn_boxes_keep_apart_and_point_the_right_way() -> None:
     assert {b.entity.label: b.arrow for b in draw(curie, current.neighbours(curie)[0]).boxes}["Pierre Curie"] == ""
 
 
-def test_a_neighbour_carries_its_surest_statement() -> None:
-    said = [("Oslo", "country", "Norway", 0.6), ("Oslo", "capital_of", "Norway", 0.9)]
-    read_post(make_post("T", "Oslo is Norway's."), [("Oslo", "location"), ("Norway", "location")], said)
+def test_a_neighbour_shows_its_statement_with_the_highest_confidence() -> None:
+    relations = [("Oslo", "country", "Norway", 0.6), ("Oslo", "capital_of", "Norway", 0.9)]
+    read_post(make_post("T", "Oslo is Norway's."), [("Oslo", "location"), ("Norway", "location")], relations)
     oslo = Entity.objects.get(label="Oslo")
     (box,) = draw(oslo, current.neighbours(oslo)[0]).boxes
     assert box.relation == "capital of +1"

@@ -1,4 +1,4 @@
-"""A post's page: its words, what it states, where each stands, and an editor's verdicts."""
+"""The page of a post: its text, its statements with their places, and editors' verdicts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.newsroom import open_newsroom
 pytestmark = pytest.mark.django_db
 
 ADA = [("Ada", "person"), ("Babbage", "person"), ("London", "location")]
-SAID = [("Ada", "peer", "Babbage", 0.9), ("Ada", "residence", "London", 0.3)]
+TRIPLES = [("Ada", "peer", "Babbage", 0.9), ("Ada", "residence", "London", 0.3)]
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def editor(client: Client) -> Client:
 @pytest.fixture
 def ada() -> Post:
     post = make_post("Two friends", "Ada met Babbage in London.", feed=make_feed())
-    read_post(post, ADA, SAID)
+    read_post(post, ADA, TRIPLES)
     return post
 
 
@@ -64,19 +64,19 @@ def test_every_quintuple_leads_to_its_words(editor: Client) -> None:
     assert 'alt="The landing module, drawn for this page"' in html
 
 
-def test_statements_stand_under_what_they_are(editor: Client, ada: Post) -> None:
+def test_statements_are_grouped_by_state(editor: Client, ada: Post) -> None:
     html = page(editor, ada)
-    counted, unsure = (
+    active, below_threshold = (
         section(html, "<h2>Statements", "Less certain"),
         section(html, "Less certain", "</aside>"),
     )
-    assert "peer of" in counted
-    assert "lives in" not in counted
-    assert "lives in" in unsure
-    assert "90 %" in counted
+    assert "peer of" in active
+    assert "lives in" not in active
+    assert "lives in" in below_threshold
+    assert "90 %" in active
 
 
-def test_a_rejected_statement_counts_no_more_until_the_verdict_is_withdrawn(editor: Client, ada: Post) -> None:
+def test_a_rejected_statement_is_inactive_until_the_verdict_is_undone(editor: Client, ada: Post) -> None:
     statement = Statement.objects.get(relation="peer")
     html = judge(editor, ada, statement, "reject")
     assert "Rejected: this post no longer supports the statement." in html
@@ -87,23 +87,23 @@ def test_a_rejected_statement_counts_no_more_until_the_verdict_is_withdrawn(edit
     assert ">Undo<" not in html
 
 
-def test_an_accepted_statement_counts_whatever_its_score(editor: Client, ada: Post) -> None:
+def test_an_accepted_statement_is_active_whatever_its_score(editor: Client, ada: Post) -> None:
     statement = Statement.objects.get(relation="residence")
     html = judge(editor, ada, statement, "accept")
-    counted = section(html, "<h2>Statements", "<h2>Mentions")
-    assert "lives in" in counted
-    assert "accepted by editor" in counted
+    active = section(html, "<h2>Statements", "<h2>Mentions")
+    assert "lives in" in active
+    assert "accepted by editor" in active
 
 
 def test_a_verdict_wakes_every_store_s_projector(
     editor: Client, ada: Post, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
-    heard: list[str] = []
-    monkeypatch.setattr(celery._doorbell, "ring", heard.append)
+    woken: list[str] = []
+    monkeypatch.setattr(celery._doorbell, "ring", woken.append)
     monkeypatch.setitem(celery.LANES, "project.neo4j", celery.LANES["project.rdf"])
     with django_capture_on_commit_callbacks(execute=True):
         judge(editor, ada, Statement.objects.get(relation="residence"), "accept")
-    assert set(heard) == {"project.rdf", "project.neo4j"}
+    assert set(woken) == {"project.rdf", "project.neo4j"}
 
 
 def test_an_accepted_statement_that_no_reading_finds_stays_while_its_words_do(editor: Client, ada: Post) -> None:
@@ -111,9 +111,9 @@ def test_an_accepted_statement_that_no_reading_finds_stays_while_its_words_do(ed
     judge(editor, ada, statement, "accept")
     make_version(ada, "Two friends", "Ada met Babbage in London. They talked.")
     read_post(ada, ADA, [])
-    counted = section(page(editor, ada), "<h2>Statements", "<h2>Mentions")
-    assert "kept by an editor" in counted
-    assert "<mark><bdi>Babbage</bdi></mark>" in counted
+    active = section(page(editor, ada), "<h2>Statements", "<h2>Mentions")
+    assert "kept by an editor" in active
+    assert "<mark><bdi>Babbage</bdi></mark>" in active
     make_version(ada, "Two friends", "They talked.")
     read_post(ada)
     html = page(editor, ada)
@@ -121,7 +121,7 @@ def test_an_accepted_statement_that_no_reading_finds_stays_while_its_words_do(ed
     assert "peer of" not in section(html, "<h2>Statements", "Verdicts on removed")
 
 
-def test_a_verdict_that_cannot_be_given_gets_a_sentence(editor: Client, ada: Post) -> None:
+def test_an_invalid_verdict_shows_an_error(editor: Client, ada: Post) -> None:
     other = make_post("Another", "Grace met Howard.")
     read_post(other, [("Grace", "person"), ("Howard", "person")], [("Grace", "peer", "Howard", 0.9)])
     elsewhere = Statement.objects.exclude(assertions__reading=ada.current_reading).get()
@@ -140,16 +140,16 @@ def test_a_viewer_sees_no_buttons(client: Client, ada: Post) -> None:
     assert 'value="accept"' not in html
 
 
-def test_an_edit_shows_the_read_version_until_the_new_one_is_read(editor: Client, ada: Post) -> None:
+def test_an_edit_shows_the_analysed_version_until_the_new_one_is_analysed(editor: Client, ada: Post) -> None:
     make_version(ada, "Two friends", "Ada met nobody.")
     html = page(editor, ada)
-    assert "in <bdi><a" in html, "the version that was read is shown"
+    assert "in <bdi><a" in html, "the analysed version is shown"
     assert "Version 2" in html
     read_post(ada, [("Ada", "person")])
     assert "met nobody" in page(editor, ada)
 
 
-def test_states_are_said(editor: Client) -> None:
+def test_states_are_shown(editor: Client) -> None:
     posts = open_newsroom(pictures=False)
     assert "Its page answers 410 (Gone)." in page(editor, posts["withdrawn"])
     assert "deployed reader reads English" in page(editor, posts["declined"])
@@ -191,7 +191,7 @@ def test_directions_and_languages_are_kept_apart(editor: Client) -> None:
     assert ">Cairo</a></bdi>" in html
 
 
-def test_a_page_that_cannot_be_had_is_said(editor: Client) -> None:
+def test_an_unavailable_article_page_is_reported(editor: Client) -> None:
     post = make_post("Only a summary", error="news.example answered 403 (Forbidden).")
     assert post.current_version is not None
     post.current_version.source = "feed"
@@ -201,12 +201,12 @@ def test_a_page_that_cannot_be_had_is_said(editor: Client) -> None:
     assert "Last fetch of the article page: news.example answered 403 (Forbidden)." in html
 
 
-def test_a_date_that_cannot_be_believed_is_said(editor: Client) -> None:
+def test_an_implausible_date_is_reported(editor: Client) -> None:
     assert "dated in the future" in page(editor, make_post(published_notice="future"))
     assert "no date: the time of first sight" in page(editor, make_post(published_notice="no date"))
 
 
-def test_a_reprint_is_named(editor: Client) -> None:
+def test_a_duplicate_post_is_named(editor: Client) -> None:
     one = make_post("Same story", "word for word", publisher="one.example")
     other = make_post("Same story", "word for word", publisher="other.example")
     assert f"/posts/{other.public_id}/" in page(editor, one)

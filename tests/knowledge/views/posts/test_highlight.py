@@ -1,4 +1,4 @@
-"""Marking mentions in a text: nested, crossing, in any script, and never as markup of the text's own."""
+"""Marking mentions in a text: nested, crossing, in any script, and with the markup of the text escaped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowledge.views.posts.highlight import MarkedMention, marked, marked_parts, paragraphs, pieces, quoted
+from knowledge.views.posts.highlight import MarkedMention, marked, marked_parts, paragraphs, quoted, segments
 
 
 def span(text: str, words: str, id: int = 1, type: str = "person") -> MarkedMention:
@@ -28,7 +28,7 @@ def test_offsets_count_code_points() -> None:
     assert bare(html) == text
 
 
-def test_a_mention_links_to_its_entity_and_says_its_type() -> None:
+def test_a_mention_links_to_its_entity_and_shows_its_type() -> None:
     text = "Ada wrote."
     html = marked(text, 0, len(text), [span(text, "Ada", 7)])
     assert html == (
@@ -44,7 +44,7 @@ def test_a_mention_within_another_keeps_both() -> None:
     assert bare(html) == text
 
 
-def test_mentions_that_cross_keep_their_anchors_and_one_stop_each() -> None:
+def test_mentions_that_cross_keep_their_anchors_and_one_tab_stop_each() -> None:
     text = "New York Times Square"
     html = marked(text, 0, len(text), [span(text, "New York Times", 1), span(text, "Times Square", 2, "location")])
     assert html.count('id="m1"') == html.count('id="m2"') == 1
@@ -70,13 +70,13 @@ def test_the_text_is_escaped() -> None:
 @given(
     st.text(alphabet="ab <&\n🚀é", max_size=40), st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=6)
 )
-def test_whatever_the_mentions_no_sign_is_lost_or_doubled(text: str, places: list[tuple[int, int]]) -> None:
+def test_whatever_the_mentions_no_character_is_lost_or_doubled(text: str, places: list[tuple[int, int]]) -> None:
     spans = [
         MarkedMention(i, min(a, b), max(a, b), "person", "/", "x")
         for i, (a, b) in enumerate(places)
         if min(a, b) < max(a, b) <= len(text)
     ]
-    assert "".join(piece.text for piece in pieces(text, 0, len(text), spans)) == text
+    assert "".join(segment.text for segment in segments(text, 0, len(text), spans)) == text
     html = marked(text, 0, len(text), spans)
     assert bare(html) == text
     for one in spans:

@@ -1,4 +1,4 @@
-"""What a post's page shows of its pictures: regions where they are, statements joined to them, scene and weights."""
+"""The pictures on the page of a post: regions in place, statements linked to them, scene graph and attention."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from extraction.images import detection
 from extraction.models import Post, PostImage, Reading, RegionSet
 from extraction.readings import queue as readings_queue
 from extraction.schema import EvidencePart, Extraction, Mention, Relation, WeightGrid
-from extraction.vision.image_analysis import Sight
+from extraction.vision.image_analysis import ImageAnalyser
 from knowledge.models import Assertion, Evidence
 from knowledge.recording import recorder
 from knowledge.recording.row_plan import Unplannable
@@ -49,11 +49,13 @@ def editor(client: Client) -> Client:
 
 
 def read(post: Post, extraction: dict[str, Any] | None = None, **relation: Any) -> Reading:
-    """The post as read with its pictures: one statement, which rests on regions 0 (60 %) and 1. With `given` among what
-    the extraction says, it knows the pictures by content."""
+    """Analyse the post with its pictures: one statement with regions 0 (60 %) and 1 as evidence.
+
+    With `given` in `extraction`, the reading refers to the pictures by their hashes.
+    """
     assert post.current_version is not None
     Reading.objects.create(version=post.current_version, checkpoint=make_checkpoint(), due_at=timezone.now())
-    [claimed] = detection.with_pictures(readings_queue.claim("test", 1), Sight(Fake()))
+    [claimed] = detection.with_pictures(readings_queue.claim("test", 1), ImageAnalyser(Fake()))
     parts = tuple(EvidencePart("region", {"region": place}, 0.6 - 0.3 * place) for place in (0, 1))
     values: dict[str, Any] = {"score": 0.8, "evidence": parts, "without_image": 0.2} | relation
     one = Relation(0, 1, "residence", **values)
@@ -62,11 +64,11 @@ def read(post: Post, extraction: dict[str, Any] | None = None, **relation: Any) 
         WeightGrid("patch", ((0, 3),), ((0.1, 0.2, 0.3, 0.4),), image=0, wide=2),
     )
     document = claimed.document
-    seen: dict[str, Any] = {"regions": document.regions, "scene": document.scene, "grids": grids} | (extraction or {})
-    if "given" in seen:
-        seen["contents"] = document.contents
-    made = Extraction(*(document.id, TEXT, "en", (ADA, LONDON), (one,)), **seen)
-    assert recorder.record(claimed, made)
+    fields: dict[str, Any] = {"regions": document.regions, "scene": document.scene, "grids": grids} | (extraction or {})
+    if "given" in fields:
+        fields["contents"] = document.contents
+    extracted = Extraction(*(document.id, TEXT, "en", (ADA, LONDON), (one,)), **fields)
+    assert recorder.record(claimed, extracted)
     post.refresh_from_db()
     return Reading.objects.get(pk=claimed.reading_id)
 
@@ -94,7 +96,7 @@ def test_boxes_lie_on_the_page_where_they_lie_in_the_upright_picture(editor: Cli
         assert small.width / small.height == pytest.approx(image.width / image.height, abs=0.01)
 
 
-def test_a_statement_names_the_regions_it_rests_on(editor: Client, walk: Post) -> None:
+def test_a_statement_names_the_regions_that_support_it(editor: Client, walk: Post) -> None:
     read(walk)
     image = walk.images.get()
     html = page(editor, walk)
@@ -110,16 +112,16 @@ def test_a_statement_names_the_regions_it_rests_on(editor: Client, walk: Post) -
 
 
 @pytest.mark.parametrize(
-    ("score", "without", "says"),
+    ("score", "without", "message"),
     [(0.8, 0.6, "raised by the picture"), (0.6, 0.8, "lowered by the picture"), (0.8, 0.799, ""), (0.8, None, "")],
 )
-def test_what_the_picture_did_is_said(
-    editor: Client, walk: Post, score: float, without: float | None, says: str
+def test_the_effect_of_the_picture_is_shown(
+    editor: Client, walk: Post, score: float, without: float | None, message: str
 ) -> None:
     read(walk, score=score, without_image=without)
     html = page(editor, walk)
-    assert says in html
-    assert ("by the picture" in html) == bool(says) and "only with the picture" not in html
+    assert message in html
+    assert ("by the picture" in html) == bool(message) and "only with the picture" not in html
 
 
 def test_a_region_that_a_later_detector_does_not_find_is_still_drawn(editor: Client, walk: Post) -> None:
@@ -131,7 +133,7 @@ def test_a_region_that_a_later_detector_does_not_find_is_still_drawn(editor: Cli
     assert f'data-regions="{image.pk}-e1 {image.pk}-e2"' in html
 
 
-def test_evidence_of_a_region_that_is_not_there_is_refused(walk: Post) -> None:
+def test_evidence_of_a_missing_region_is_refused(walk: Post) -> None:
     with pytest.raises(Unplannable, match="rests on region 7, and the pictures have 2"):
         read(walk, evidence=(EvidencePart("region", {"region": 7}, 1.0),))
 
@@ -151,7 +153,7 @@ def second(post: Post) -> PostImage:
     return shown(post, written(drawn(300, 200), "PNG"), "https://cdn.example/second.png", position=1)
 
 
-def test_regions_of_several_pictures_are_told_apart(editor: Client, walk: Post) -> None:
+def test_regions_of_several_pictures_are_distinguished(editor: Client, walk: Post) -> None:
     lead, other = walk.images.get(), second(walk)
     parts = tuple(EvidencePart("region", {"region": place}, 0.5) for place in (1, 2))
     words = WeightGrid("region", ((0, 3), (19, 25)), ((0.1, 0.9), (0.8, 0.2)), columns=(1, 2))
@@ -162,11 +164,11 @@ def test_regions_of_several_pictures_are_told_apart(editor: Client, walk: Post) 
     assert "2 dog, picture 1 <span" in html and "1 person, picture 2 <span" in html
     assert f'<th scope="col" data-region="{other.pk}-0">1 person, picture 2</th>' in html
     assert "The reader uses" not in html
-    # In the middle of the pairing stands nothing: no scene holds regions of two pictures.
+    # The pair has no relation: a scene graph never covers regions of two pictures.
     assert re.search(r"1 person, picture 2 <span[^>]*>90 %</span></button>\s*<span class=\"quiet\">and</span>", html)
 
 
-def test_it_is_said_which_picture_the_reader_was_not_given(editor: Client, walk: Post) -> None:
+def test_a_picture_that_the_reader_did_not_use_is_marked(editor: Client, walk: Post) -> None:
     lead, other = walk.images.get(), second(walk)
     read(walk, {"takes": "leading", "given": (0,)})
     html = page(editor, walk)
@@ -175,9 +177,7 @@ def test_it_is_said_which_picture_the_reader_was_not_given(editor: Client, walk:
     assert Reading.objects.get().results["pictures"] == {"takes": "leading", "given": [lead.sha256]}
 
 
-def test_what_words_looked_at_stays_with_its_regions_when_a_later_detector_numbers_them_anew(
-    editor: Client, walk: Post
-) -> None:
+def test_attention_stays_with_its_regions_when_a_later_detector_renumbers_them(editor: Client, walk: Post) -> None:
     read(walk)
     row = RegionSet.objects.get()
     cup = {"box": [0.5, 0.5, 0.1, 0.1], "class": "cup", "score": 0.99}
@@ -187,7 +187,7 @@ def test_what_words_looked_at_stays_with_its_regions_when_a_later_detector_numbe
     image = walk.images.get()
     head = html[html.index('<table class="matrix">') :]
     columns = re.findall(r'<th scope="col" data-region="([^"]*)">([^<]*)</th>', head)
-    # The statement rests on the person, so that one is drawn again; the dog has another number now.
+    # The person is evidence of the statement, so it is added again; the dog has a new number.
     assert columns == [(f"{image.pk}-e2", "3 person"), (f"{image.pk}-1", "2 dog")]
     Evidence.objects.all().delete()
     html = page(editor, walk)
@@ -208,7 +208,7 @@ def test_the_same_photograph_elsewhere_is_named(editor: Client) -> None:
     assert "The same photograph" not in page(editor, mine)
 
 
-def test_what_goes_wrong_with_a_picture_is_said(editor: Client, walk: Post) -> None:
+def test_errors_of_a_picture_are_shown(editor: Client, walk: Post) -> None:
     image = walk.images.get()
     row = RegionSet.objects.create(
         sha256=image.sha256, detector="fake", error="The detector failed.", seen_at=timezone.now()
@@ -228,7 +228,7 @@ def test_queries_do_not_grow_with_pictures_and_regions(editor: Client, walk: Pos
         page(editor, walk)
     for number in range(3):
         shown(walk, written(drawn(300 + number, 200), "PNG"), f"https://cdn.example/{number}.png", position=number + 1)
-    detection.look_at_due(Sight(Fake()))
+    detection.detect_due(ImageAnalyser(Fake()))
     with CaptureQueriesContext(connection) as many:
         html = page(editor, walk)
     assert html.count("<rect data-region") == 8
@@ -246,14 +246,14 @@ def test_the_scene_s_nodes_do_not_overlap_and_interactions_come_first() -> None:
         for b in range(a + 1, 9)
     ]
     edges.append({"subject": 8, "object": 0, "predicate": "holding", "kind": "interaction", "score": 0.3})
-    made = scene_graph.draw(regions, edges, [str(place) for place in range(9)])
-    assert made is not None
-    assert made.said[0] == "9 person — holding → 1 person (30 %)"
-    assert len(made.lines) == scene_graph.MOST_EDGES
-    spots = np.array([(node.x, node.y) for node in made.nodes])
+    drawing = scene_graph.draw(regions, edges, [str(place) for place in range(9)])
+    assert drawing is not None
+    assert drawing.sentences[0] == "9 person — holding → 1 person (30 %)"
+    assert len(drawing.lines) == scene_graph.MOST_EDGES
+    spots = np.array([(node.x, node.y) for node in drawing.nodes])
     apart = np.abs(spots[:, None] - spots[None]) + 1e9 * np.eye(len(spots))[..., None]
     assert ((apart[..., 0] >= scene_graph.NODE_WIDTH - 6) | (apart[..., 1] >= scene_graph.NODE_HEIGHT)).all()
-    assert all(node.left >= 0 and node.left + scene_graph.NODE_WIDTH <= scene_graph.WIDTH for node in made.nodes)
+    assert all(node.left >= 0 and node.left + scene_graph.NODE_WIDTH <= scene_graph.WIDTH for node in drawing.nodes)
     assert scene_graph.draw(regions, [], []) is None
 
 
@@ -263,7 +263,7 @@ def test_boxes_in_the_graph_are_those_of_the_page(walk: Post) -> None:
 
     read(walk)
     [unit] = unit_builder.posts([walk.public_id])
-    quads = {(_said(q.subject).rpartition("/")[2], q.predicate.value, _said(q.object)) for q in rdf_quads.quads(unit)}
+    quads = {(_value(q.subject).rpartition("/")[2], q.predicate.value, _value(q.object)) for q in rdf_quads.quads(unit)}
     parts = {value for _, predicate, value in quads if predicate.endswith("wasInfluencedBy")}
     assert parts == {
         f"http://kg.example/id/post/{walk.public_id}/picture/0#xywh=percent:{box}"
@@ -274,5 +274,5 @@ def test_boxes_in_the_graph_are_those_of_the_page(walk: Post) -> None:
     assert (fragment, "https://schema.org/isPartOf", f"http://kg.example/id/post/{walk.public_id}/picture/0") in quads
 
 
-def _said(term: object) -> str:
+def _value(term: object) -> str:
     return str(getattr(term, "value", ""))

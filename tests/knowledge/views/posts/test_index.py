@@ -1,4 +1,4 @@
-"""The list of posts: what it shows, how it is narrowed, and that it pages by key in a fixed number of queries."""
+"""The list of posts: its rows, its filters, and paging by key in a fixed number of queries."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def titles(client: Client, query: str = "") -> list[str]:
     return re.findall(r"<h2><a [^>]*><bdi>(.*?)</bdi>", html)
 
 
-def test_a_row_says_what_was_found(viewer: Client) -> None:
+def test_a_row_shows_the_counts_and_relations(viewer: Client) -> None:
     open_newsroom()
     html = markup(viewer.get("/"))
     assert "Apollo 11 puts two people on the Moon" in html
@@ -52,7 +52,7 @@ def test_a_feed_that_sends_markup_is_shown_as_text(viewer: Client) -> None:
     assert "&lt;<mark>script</mark>&gt;alert(2)" in html
 
 
-def test_search_marks_the_words_where_they_stand(viewer: Client) -> None:
+def test_search_marks_the_matches(viewer: Client) -> None:
     make_post("One", f"{'filler ' * 100}then Erdoğan spoke.")
     make_post("Two", "nothing of the kind")
     html = markup(viewer.get("/?q=erdogan"))
@@ -69,7 +69,7 @@ def test_each_filter_narrows(viewer: Client) -> None:
     assert len(titles(viewer, f"?feed={feed}")) == 2
     assert titles(viewer, "?publisher=wire.example") == ["Second Nobel Prize for Marie Curie"]
     assert titles(viewer, "?relation=award_received") == ["Second Nobel Prize for Marie Curie"]
-    assert titles(viewer, "?relation=parent_organization") == [], "below the threshold it does not count"
+    assert titles(viewer, "?relation=parent_organization") == [], "below the threshold it is not active"
     assert titles(viewer, "?type=number") == ["Apollo 11 puts two people on the Moon"]
     assert titles(viewer, "?state=withdrawn") == ["A story that was taken back"]
     assert titles(viewer, "?state=declined") == ["Die Mauer ist offen"]
@@ -92,7 +92,7 @@ def test_an_accepted_statement_is_counted_and_found(viewer: Client) -> None:
     assert "<b>1</b> statement" in viewer.get("/").content.decode()
 
 
-def test_a_wrong_filter_gets_a_sentence_and_narrows_nothing(viewer: Client) -> None:
+def test_an_invalid_filter_shows_an_error_and_filters_nothing(viewer: Client) -> None:
     make_post()
     html = markup(viewer.get("/?since=tomorrow&feed=99&relation=nope&after=rubbish~x&before=%00"))
     assert "Enter a valid date." in html
@@ -141,8 +141,8 @@ def test_the_number_of_queries_does_not_grow_with_the_posts(viewer: Client) -> N
     def add(count: int) -> None:
         for _ in range(count):
             post = make_post("Ada met Babbage", "in London", feed=feed)
-            said = [("Ada", "peer", "Babbage", 0.9)]
-            read_post(post, [("Ada", "person"), ("Babbage", "person"), ("London", "location")], said)
+            relations = [("Ada", "peer", "Babbage", 0.9)]
+            read_post(post, [("Ada", "person"), ("Babbage", "person"), ("London", "location")], relations)
 
     add(1)
     with CaptureQueriesContext(
@@ -156,7 +156,7 @@ def test_the_number_of_queries_does_not_grow_with_the_posts(viewer: Client) -> N
     assert len(many) <= 17
 
 
-def test_an_empty_list_says_what_to_do_next(viewer: Client, client: Client) -> None:
+def test_an_empty_list_names_the_next_step(viewer: Client, client: Client) -> None:
     assert "An editor can add the first one" in viewer.get("/").content.decode()
     client.force_login(make_user("editor"))
     assert "Add a feed" in client.get("/").content.decode()
@@ -166,7 +166,7 @@ def test_an_empty_list_says_what_to_do_next(viewer: Client, client: Client) -> N
     assert "No matching posts" in client.get("/?q=nowhere").content.decode()
 
 
-def test_a_declined_post_says_why(viewer: Client) -> None:
+def test_a_declined_post_shows_the_reason(viewer: Client) -> None:
     read_post(make_post("Nichts"), declined=Declined("language", "It is not English."))
     html = viewer.get("/").content.decode()
     assert "Declined" in html

@@ -1,4 +1,4 @@
-"""The Cypher page and kept queries: who may, what is sent, in which form it answers, what is kept for whom."""
+"""The Cypher page and saved queries: permissions, queries sent to Neo4j, formats of results, sharing."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ def editor(client: Client, settings: Any) -> Client:
 
 @pytest.fixture
 def answering(monkeypatch: pytest.MonkeyPatch) -> Answering:
-    """Puts a server in Neo4j's place that answers with this (or raises it), and notes what it was asked."""
+    """Replace Neo4j by a server that returns this answer (or raises it) and records the queries it receives."""
 
     def put(answer: Any) -> list[Any]:
-        asked: list[Any] = []
+        received: list[Any] = []
 
         def query(text: str, parameters: dict[str, Any], seconds: float, limit: int) -> queries.CypherAnswer:
-            asked.append((text, parameters, seconds, limit))
+            received.append((text, parameters, seconds, limit))
             if isinstance(answer, Exception):
                 raise answer
             assert isinstance(answer, queries.CypherAnswer)
             return answer
 
         monkeypatch.setattr(queries, "query", query)
-        return asked
+        return received
 
     return put
 
@@ -61,31 +61,31 @@ def answer() -> queries.CypherAnswer:
 
 def test_it_is_for_those_with_the_permission(client: Client, settings: Any, answering: Answering) -> None:
     settings.NEO4J_URL = "bolt://127.0.0.1:1"
-    asked = answering(answer())
+    received = answering(answer())
     client.force_login(make_user("viewer"))
     assert client.get("/cypher/").status_code == 403
     assert client.post("/cypher/", {"query": "RETURN 1"}).status_code == 403
     assert "/cypher/" not in client.get("/").content.decode()
     client.force_login(make_user("editor"))
     assert "/cypher/" in client.get("/").content.decode()
-    assert asked == []
+    assert received == []
 
 
 def test_the_page_answers_as_a_table_and_as_a_graph(editor: Client, answering: Answering) -> None:
-    asked = answering(answer())
+    received = answering(answer())
     html = markup(editor.post("/cypher/", {"query": "RETURN $x", "parameters": '{"x": 1}', "format": "html"}))
-    assert asked == [("RETURN $x", {"x": 1}, 10.0, 5000)]
+    assert received == [("RETURN $x", {"x": 1}, 10.0, 5000)]
     assert f'<a href="/id/entity/{KEY}"><bdi>&lt;b&gt;Ada&lt;/b&gt;</bdi></a>' in html
     assert 'href="javascript' not in html and 'href="https://news.example/1"' in html
     assert "More than 5000 row" in html
     graph = json.loads(html.split('<script id="graph-data" type="application/json">')[1].split("</script>")[0])
     assert [node["kind"] for node in graph["nodes"]] == ["person", "location"]
-    assert graph["nodes"][1]["href"] == "", "an id of somebody else's leads nowhere"
+    assert graph["nodes"][1]["href"] == "", "an id that is not from this record has no link"
     assert graph["edges"] == [{"from": "a", "to": "b", "label": "place of birth"}]
-    assert "RETURN $x" in html and "{&quot;x&quot;: 1}" in html, "what was asked is still there"
+    assert "RETURN $x" in html and "{&quot;x&quot;: 1}" in html, "the query is still in the form"
 
 
-def test_its_policy_lets_only_marked_styles_in(editor: Client) -> None:
+def test_its_policy_allows_only_styles_with_the_nonce(editor: Client) -> None:
     response = editor.get("/cypher/")
     policy = response.headers["Content-Security-Policy"]
     nonce = policy.split("'nonce-")[1].split("'")[0]
@@ -111,7 +111,7 @@ def test_downloads(editor: Client, answering: Answering) -> None:
         (StoreUnavailable("It does not answer."), 503),
     ],
 )
-def test_no_answer_is_said_plainly(editor: Client, answering: Answering, error: Exception, status: int) -> None:
+def test_a_failed_query_shows_the_reason(editor: Client, answering: Answering, error: Exception, status: int) -> None:
     answering(error)
     page = editor.post("/cypher/", {"query": "MATCH (n) RETURN n", "format": "html"})
     assert page.status_code == status and str(error) in page.content.decode()
@@ -121,12 +121,12 @@ def test_no_answer_is_said_plainly(editor: Client, answering: Answering, error: 
 
 
 def test_wrong_parameters_are_not_sent(editor: Client, answering: Answering) -> None:
-    asked = answering(answer())
+    received = answering(answer())
     page = editor.post("/cypher/", {"query": "RETURN 1", "parameters": "{x: 1}", "format": "html"})
-    assert page.status_code == 400 and "are not valid JSON" in page.content.decode() and asked == []
+    assert page.status_code == 400 and "are not valid JSON" in page.content.decode() and received == []
 
 
-def test_without_neo4j_it_says_so(editor: Client, settings: Any) -> None:
+def test_without_neo4j_it_shows_a_message(editor: Client, settings: Any) -> None:
     settings.NEO4J_URL = ""
     html = editor.get("/cypher/").content.decode()
     assert "NEO4J_URL" in html and "<textarea" not in html
@@ -141,38 +141,38 @@ def save(client: Client, **fields: str) -> Any:
     return client.post("/queries/save/", {"language": "cypher", "title": "Mine", "query": "RETURN 1"} | fields)
 
 
-def test_a_query_is_kept_replaced_shared_and_removed(editor: Client) -> None:
+def test_a_query_is_saved_replaced_shared_and_removed(editor: Client) -> None:
     response = save(editor, parameters='{"x": 1}')
-    kept = SavedQuery.objects.get()
-    assert response.headers["Location"] == f"/cypher/?saved={kept.public_id}"
-    html = editor.get(f"/cypher/?saved={kept.public_id}").content.decode()
+    saved = SavedQuery.objects.get()
+    assert response.headers["Location"] == f"/cypher/?saved={saved.public_id}"
+    html = editor.get(f"/cypher/?saved={saved.public_id}").content.decode()
     assert "RETURN 1" in html and "{&quot;x&quot;: 1}" in html
     save(editor, query="RETURN 2", shared="1")
-    kept = SavedQuery.objects.get()
-    assert (kept.text, kept.shared, kept.parameters) == ("RETURN 2", True, {})
+    saved = SavedQuery.objects.get()
+    assert (saved.text, saved.shared, saved.parameters) == ("RETURN 2", True, {})
     other = Client()
     other.force_login(make_user("editor"))
     assert "Mine" in other.get("/cypher/").content.decode()
-    assert other.post(f"/queries/{kept.public_id}/remove/").status_code == 404
+    assert other.post(f"/queries/{saved.public_id}/remove/").status_code == 404
     save(other)
     assert SavedQuery.objects.count() == 2, "another's query of the same name is another query"
-    editor.post(f"/queries/{kept.public_id}/remove/")
+    editor.post(f"/queries/{saved.public_id}/remove/")
     assert SavedQuery.objects.count() == 1
 
 
-def test_what_is_not_shared_is_ones_own(editor: Client) -> None:
+def test_queries_that_are_not_shared_are_private(editor: Client) -> None:
     save(editor, language="sparql", query="ASK { ?s ?p ?o }", title="Secret")
-    kept = SavedQuery.objects.get()
+    saved = SavedQuery.objects.get()
     other = Client()
     other.force_login(make_user("viewer"))
-    assert "Secret" not in other.get(f"/sparql/?saved={kept.public_id}").content.decode()
-    assert "ASK { ?s ?p ?o }" in editor.get(f"/sparql/?saved={kept.public_id}").content.decode()
+    assert "Secret" not in other.get(f"/sparql/?saved={saved.public_id}").content.decode()
+    assert "ASK { ?s ?p ?o }" in editor.get(f"/sparql/?saved={saved.public_id}").content.decode()
 
 
 @pytest.mark.parametrize(
     "fields", [{"title": " "}, {"title": "x" * 300}, {"query": ""}, {"parameters": "x"}, {"query": "x" * 30_000}]
 )
-def test_what_cannot_be_kept_is_said(editor: Client, fields: dict[str, str]) -> None:
+def test_an_invalid_query_is_not_saved(editor: Client, fields: dict[str, str]) -> None:
     response = save(editor, **fields)
     assert response.status_code == 302 and not SavedQuery.objects.exists()
     assert 'class="error"' in editor.get("/cypher/").content.decode()

@@ -1,4 +1,4 @@
-"""The SPARQL page: what it sends, in which form it answers, and what it says when there is no answer."""
+"""The SPARQL page: queries sent to the store, formats of results, and errors."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ def viewer(client: Client) -> Client:
 
 @pytest.fixture
 def answering(monkeypatch: pytest.MonkeyPatch) -> Answering:
-    """Puts a server in the store's place that answers with this (or raises it), and notes what it was asked."""
+    """Replace the store by a server that returns this answer (or raises it) and records the queries it receives."""
 
     def put(answer: Any, truncated: bool = False) -> list[dict[str, Any]]:
-        asked: list[dict[str, Any]] = []
+        received: list[dict[str, Any]] = []
 
         def query(text: str, seconds: float, limit: int, accept: str) -> sparql_store.SparqlAnswer:
-            asked.append({"text": text, "seconds": seconds, "limit": limit, "accept": accept})
+            received.append({"text": text, "seconds": seconds, "limit": limit, "accept": accept})
             if isinstance(answer, Exception):
                 raise answer
             body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             return sparql_store.SparqlAnswer(accept, body, truncated)
 
         monkeypatch.setattr(sparql_store, "query", query)
-        return asked
+        return received
 
     return put
 
@@ -66,7 +66,7 @@ def test_examples_can_all_be_sent() -> None:
 
 
 def test_a_link_fills_the_form_and_runs_nothing(viewer: Client, answering: Answering) -> None:
-    asked = answering(ROWS)
+    received = answering(ROWS)
     html = viewer.get("/sparql/?query=SELECT+%2A+%7B%3Fs+%3Fp+%3C%2Ftextarea%3E%7D").content.decode()
     assert "SELECT * {?s ?p &lt;/textarea&gt;}" in html
     assert "0000-000000000007" in viewer.get(f"/sparql/?entity={uuid.UUID(int=7)}").content.decode()
@@ -74,14 +74,14 @@ def test_a_link_fills_the_form_and_runs_nothing(viewer: Client, answering: Answe
         EXAMPLES[0].text.splitlines()[0].replace("<", "&lt;").replace(">", "&gt;")
         in viewer.get("/sparql/?entity=rubbish").content.decode()
     )
-    assert asked == []
+    assert received == []
 
 
 def test_the_page_answers_as_a_table_without_scripts(viewer: Client, answering: Answering, settings: Any) -> None:
     settings.SPARQL_SECONDS = 7.0
-    asked = answering(ROWS)
+    received = answering(ROWS)
     html = viewer.post("/sparql/", {"query": "SELECT * { ?s ?p ?o }", "format": "html"}).content.decode()
-    assert asked == [{"text": "SELECT * { ?s ?p ?o }", "seconds": 7.0, "limit": 5000, "accept": JSON}]
+    assert received == [{"text": "SELECT * { ?s ?p ?o }", "seconds": 7.0, "limit": 5000, "accept": JSON}]
     assert '<a href="/id/entity/00000000-0000-0000-0000-000000000001">' in html
     assert '<bdi lang="en">&lt;b&gt;Ada&lt;/b&gt;</bdi>' in html
     assert 'href="javascript' not in html
@@ -92,34 +92,34 @@ def test_an_ask_and_a_construct_are_shown(viewer: Client, answering: Answering) 
     answering({"head": {}, "boolean": True})
     assert "<pre" in (html := viewer.post("/sparql/", {"query": "ASK {}", "format": "html"}).content.decode())
     assert "Yes" in html
-    asked = answering(b"<urn:a> <urn:b> <urn:c> .")
+    received = answering(b"<urn:a> <urn:b> <urn:c> .")
     html = viewer.post(
         "/sparql/", {"query": "CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }", "format": "html"}
     ).content.decode()
-    assert asked[0]["accept"] == "text/turtle"
+    assert received[0]["accept"] == "text/turtle"
     assert "&lt;urn:a&gt;" in html
 
 
 @pytest.mark.parametrize(
-    ("wanted", "media", "name"),
+    ("form", "media", "name"),
     [
         ("csv", "text/csv", "answer.csv"),
         ("json", JSON, "answer.json"),
         ("tsv", "text/tab-separated-values", "answer.txt"),
     ],
 )
-def test_downloads(viewer: Client, answering: Answering, wanted: str, media: str, name: str) -> None:
-    asked = answering(b"s\r\n1\r\n")
-    response = viewer.post("/sparql/", {"query": "SELECT * { ?s ?p ?o }", "format": wanted})
-    assert asked[0]["accept"] == media
+def test_downloads(viewer: Client, answering: Answering, form: str, media: str, name: str) -> None:
+    received = answering(b"s\r\n1\r\n")
+    response = viewer.post("/sparql/", {"query": "SELECT * { ?s ?p ?o }", "format": form})
+    assert received[0]["accept"] == media
     assert response.headers["Content-Disposition"] == f'attachment; filename="{name}"'
     assert response.content == b"s\r\n1\r\n"
 
 
 def test_the_editor_gets_what_it_accepts(viewer: Client, answering: Answering) -> None:
-    asked = answering(ROWS, truncated=True)
+    received = answering(ROWS, truncated=True)
     response = viewer.post("/sparql/", {"query": "SELECT * { ?s ?p ?o }"}, headers={"accept": f"{JSON},*/*;q=0.9"})
-    assert asked[0]["accept"] == JSON
+    assert received[0]["accept"] == JSON
     assert json.loads(response.content) == ROWS
     assert response.headers["X-Truncated"] == "5000"
 
@@ -135,15 +135,17 @@ def test_the_editor_gets_what_it_accepts(viewer: Client, answering: Answering) -
         ("", "The query cannot be read"),
     ],
 )
-def test_what_may_not_be_asked_is_not_sent(viewer: Client, answering: Answering, query: str, sentence: str) -> None:
-    asked = answering(ROWS)
+def test_a_query_that_is_not_allowed_is_not_sent(
+    viewer: Client, answering: Answering, query: str, sentence: str
+) -> None:
+    received = answering(ROWS)
     page = viewer.post("/sparql/", {"query": query, "format": "html"})
     assert page.status_code == 400
     assert sentence in page.content.decode()
     plain = viewer.post("/sparql/", {"query": query}, headers={"accept": JSON})
     assert (plain.status_code, plain.headers["Content-Type"]) == (400, "text/plain; charset=utf-8")
     assert sentence in plain.content.decode()
-    assert asked == []
+    assert received == []
 
 
 @pytest.mark.parametrize(
@@ -153,7 +155,7 @@ def test_what_may_not_be_asked_is_not_sent(viewer: Client, answering: Answering,
         (StoreUnavailable("It does not answer."), 503),
     ],
 )
-def test_no_answer_is_said_plainly(viewer: Client, answering: Answering, error: Exception, status: int) -> None:
+def test_a_failed_query_shows_the_reason(viewer: Client, answering: Answering, error: Exception, status: int) -> None:
     answering(error)
     page = viewer.post("/sparql/", {"query": "SELECT * { ?s ?p ?o }", "format": "html"})
     assert page.status_code == status
@@ -161,9 +163,9 @@ def test_no_answer_is_said_plainly(viewer: Client, answering: Answering, error: 
     assert "SELECT * { ?s ?p ?o }" in page.content.decode(), "the query is still there"
 
 
-def test_asking_needs_the_safety_mark(answering: Answering) -> None:
-    asked = answering(ROWS)
+def test_a_query_needs_the_csrf_token(answering: Answering) -> None:
+    received = answering(ROWS)
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(make_user("viewer"))
     assert strict.post("/sparql/", {"query": "SELECT * { ?s ?p ?o }"}).status_code == 403
-    assert asked == []
+    assert received == []
