@@ -23,8 +23,10 @@ from pathlib import Path
 from kgbuilder.supervision.child import ProcessSpec
 from kgbuilder.supervision.supervisor import Supervisor
 folder = Path(sys.argv[1])
-parts = [ProcessSpec(p["name"], (sys.executable, "-u", "-c", p["code"]), phase=p.get("phase", 0), once=p.get("once", False))
-         for p in json.loads(sys.argv[2])]
+parts = [
+    ProcessSpec(p["name"], (sys.executable, "-u", "-c", p["code"]), phase=p.get("phase", 0), once=p.get("once", False))
+    for p in json.loads(sys.argv[2])
+]
 with __import__("kgbuilder.supervision.roster", fromlist=["x"]).lock(folder / "run"):
     Supervisor(parts, folder / "run", folder / "log").run()
 """
