@@ -286,7 +286,7 @@ from django.contrib.auth.models import Group
 now = timezone.now()
 """
 FILL = """
-from extraction.versions import new_version
+from extraction.posts.versions import new_version
 for n in range(2):
     post = Post.objects.create(link=f"https://news.example/{n}", published_at=now, seen_at=now)
     new_version(post, "Storm" if n else "Calm", "Zo\u00eb said:\\ta tab, a \\\\ and\\na line 😀.", "page")

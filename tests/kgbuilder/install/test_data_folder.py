@@ -110,8 +110,8 @@ LOOK = """
 from kgbuilder.conf.encrypted_field import open_sealed
 from django.contrib.auth.models import Group
 from extraction.models import *
-from extraction.search import search
-from knowledge import current
+from extraction.posts.search import search
+from knowledge.record import current
 from knowledge.models import *
 post = search("Zoe").get()
 words = post.current_version.text

@@ -9,14 +9,14 @@ from kgbuilder.conf.environment import ROOT
 
 CODE = """
 import sys, threading
-from knowledge.graphs import guard
+from knowledge.graphs.rdf import sparql_guard
 sys.setswitchinterval(1e-5)
 start, refused = threading.Barrier(16), []
 def ask():
     start.wait()
     for _ in range(3):
         try:
-            guard.check("SELECT ?r (COUNT(*) AS ?n) WHERE { ?h ?r ?t } GROUP BY ?r ORDER BY DESC(?n) LIMIT 20")
+            sparql_guard.check("SELECT ?r (COUNT(*) AS ?n) WHERE { ?h ?r ?t } GROUP BY ?r ORDER BY DESC(?n) LIMIT 20")
         except Exception as error:
             refused.append(repr(error))
 threads = [threading.Thread(target=ask) for _ in range(16)]

@@ -20,11 +20,13 @@ from tests.patience import PATIENCE_S
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from kgbuilder.supervision.child import Part
+from kgbuilder.supervision.child import ProcessSpec
 from kgbuilder.supervision.supervisor import Supervisor
 folder = Path(sys.argv[1])
-parts = [Part(p["name"], (sys.executable, "-u", "-c", p["code"]), phase=p.get("phase", 0), once=p.get("once", False))
-         for p in json.loads(sys.argv[2])]
+parts = [
+    ProcessSpec(p["name"], (sys.executable, "-u", "-c", p["code"]), phase=p.get("phase", 0), once=p.get("once", False))
+    for p in json.loads(sys.argv[2])
+]
 with __import__("kgbuilder.supervision.roster", fromlist=["x"]).lock(folder / "run"):
     Supervisor(parts, folder / "run", folder / "log").run()
 """
@@ -219,7 +221,7 @@ def test_a_process_that_is_busy_for_longer_than_its_lease_is_ended(
     hangs_once = f"""
 import os, time
 from pathlib import Path
-from kgbuilder.supervision.leases import lease
+from kgbuilder.supervision.watchdog import lease
 print("ready", flush=True)
 if not os.path.exists({str(tmp_path / "hung")!r}):
     open({str(tmp_path / "hung")!r}, "w").close()
