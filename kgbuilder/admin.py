@@ -1,4 +1,4 @@
-"""The administration's plain lists of processes, notices and failed sign-ins; accounts, whose changes are noted."""
+"""The admin site's lists of processes, notices and failed sign-ins; accounts, whose changes enter the audit log."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class SignInFailureAdmin(ReadOnlyAdmin):
     fields = ("at", "network")
 
 
-class Noted:
-    """Leaves an Event beside Django's own log for whatever an admin changes."""
+class AuditedAdmin:
+    """Records an Event, beside Django's own log, for every change that an admin makes."""
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         audit_log.note(request.user, f"{obj._meta.model_name} added", str(obj.pk))
@@ -51,17 +51,17 @@ class Noted:
 
 
 def _fields(message: Any) -> list[str]:
-    """The names of the fields that were changed; a password's value is in no message."""
+    """The names of the changed fields; the message never holds a password's value."""
     if not isinstance(message, list):
         return []
     return [str(name) for part in message for name in part.get("changed", {}).get("fields", [])]
 
 
-class NotedUserAdmin(Noted, UserAdmin):  # type: ignore[type-arg]  # generic for the checker alone
+class AuditedUserAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]  # generic for the checker alone
     """Accounts."""
 
 
-class NotedGroupAdmin(Noted, GroupAdmin):
+class AuditedGroupAdmin(AuditedAdmin, GroupAdmin):
     """Groups and what they may do."""
 
 
@@ -69,5 +69,5 @@ admin.site.site_header = "kgbuilder administration"
 admin.site.site_title = "kgbuilder"
 admin.site.index_title = "Accounts and records"
 admin.site.unregister([User, Group])
-admin.site.register(User, NotedUserAdmin)
-admin.site.register(Group, NotedGroupAdmin)
+admin.site.register(User, AuditedUserAdmin)
+admin.site.register(Group, AuditedGroupAdmin)

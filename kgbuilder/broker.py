@@ -1,10 +1,10 @@
 """The default message broker: files in DATA_DIR. A transport for kombu that survives kills.
 
 kombu's own filesystem transport writes messages in place and keeps its routes in files; a reader that meets a
-half-written message, or a route file emptied by a death, fails for ever. Here a message is written beside its queue
+half-written message, or a route file emptied by a death, fails forever. Here a message is written beside its queue
 and renamed into it, one that cannot be read is set aside, and routes are kept in memory (direct queues only).
 
-A message may be lost by a kill between its taking and its reading. That is allowed: messages here are doorbells.
+A message may be lost by a kill between its taking and its reading. That is allowed: these are wake-up messages.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ class Channel(virtual.Channel):
 
     def _messages(self, queue: str) -> list[Path]:
         """The waiting messages, oldest first; none where the folder is gone."""
-        # Every worker looks into every one of its lanes ten times a second, so this is all that an idle product does.
+        # Every worker lists every one of its queues ten times a second, so this is all that an idle product does.
         folder = f"{self.folder}/queues/{self._checked(queue)}"
         try:
-            names = os.listdir(folder)  # noqa: PTH208  (a Path for each is what costs)
+            names = os.listdir(folder)  # noqa: PTH208  (a Path for each would be slow)
         except OSError:
             return []
         return [Path(folder, name) for name in sorted(names) if name.endswith(".msg")]
@@ -76,7 +76,7 @@ class Channel(virtual.Channel):
         raise Empty()
 
     def _take(self, path: Path) -> dict[str, Any] | None:
-        """The message, now ours alone; None where somebody else was quicker or it cannot be read."""
+        """Takes the message; None where another process was quicker or it cannot be read."""
         taken = self._made("taken") / path.name
         try:
             path.rename(taken)
@@ -142,5 +142,5 @@ class Transport(virtual.Transport):
 
 
 def register() -> None:
-    """Let `filesystem://` mean this transport in this process."""
+    """Registers this transport for `filesystem://` in this process."""
     TRANSPORT_ALIASES["filesystem"] = f"{__name__}:Transport"

@@ -1,7 +1,7 @@
-"""Celery: the lanes, the doorbells, and beat, which rings every lane every few seconds.
+"""Celery: the queues, the wake-up messages, and beat, which wakes every queue every few seconds.
 
-A message names a lane and never the work: the lane's task claims what is due. So a lost, doubled or late message costs
-one sweep of beat, and a full disk or a stopped broker costs time, never posts.
+A message names a queue (`lane`) and never the work: the queue's task claims what is due. So a lost, doubled or late
+message delays work until the next sweep of beat, and a full disk or a stopped broker delays posts but loses none.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from kgbuilder import broker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kgbuilder.settings")
 logger = logging.getLogger(__name__)
-# It is about pickled messages from strangers. Ours are JSON and carry no work; in a container we may be root.
+# The warning concerns pickled messages from strangers. Ours are JSON and carry no work; in a container we may be root.
 warnings.filterwarnings("ignore", category=SecurityWarning)
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A kind of work: its task, and how often beat rings it. A ring that nobody took by then expires."""
+    """A queue: its task, and how often beat wakes it. A wake-up message that nobody has taken by then expires."""
 
     task: str
     every_s: float
@@ -50,16 +50,16 @@ LANES: dict[str, Lane] = {
 if settings.NEO4J_URL:
     LANES["project.neo4j"] = Lane("knowledge.tasks.project_neo4j", 2.0)
 RING_EXPIRES_SECONDS = 120
-# After a failed ring the broker is left alone for this long, so that a page never waits for it twice in a row.
+# After a failed message the broker is left alone for this long, so that a page never waits for it twice in a row.
 QUIET_SECONDS = 5.0
-CLOCK_SLACK_SECONDS = 2.0  # clocks are set right by a little all the time
+CLOCK_SLACK_SECONDS = 2.0  # clocks are corrected by a little all the time
 
 
 def make_app(url: str, *, current: bool = False) -> Celery:
     """Celery over the broker at `url`."""
     broker.register()
-    made = Celery("kgbuilder", set_as_current=current)
-    made.conf.update(
+    celery_app = Celery("kgbuilder", set_as_current=current)
+    celery_app.conf.update(
         broker_url=url,
         broker_transport_options=_transport_options(url),
         broker_connection_timeout=2,
@@ -67,7 +67,7 @@ def make_app(url: str, *, current: bool = False) -> Celery:
         # A solo worker answers no heartbeat while it reads a batch.
         broker_heartbeat=0,
         task_ignore_result=True,
-        # A broker that restarts may forget rings; nothing waits for its disk.
+        # A broker that restarts may lose wake-up messages; nothing waits for its disk.
         task_default_delivery_mode="transient",
         task_create_missing_queues=True,
         task_default_queue="poll",
@@ -81,14 +81,14 @@ def make_app(url: str, *, current: bool = False) -> Celery:
         beat_schedule={name: {"task": lane.task, "schedule": lane.every_s} for name, lane in LANES.items()},
         imports=("kgbuilder.tasks", "extraction.tasks", "knowledge.tasks", "training.tasks"),
     )
-    return made
+    return celery_app
 
 
 def _transport_options(url: str) -> dict[str, Any]:
     if url.startswith("filesystem:"):
         return {"folder": str(settings.BROKER_FOLDER), "polling_interval": 0.1}
     if url.startswith("amqp"):
-        # Unconfirmed, a ring is not yet counted when the next one asks how many wait.
+        # Unconfirmed, a message is not yet counted when the next one checks how many wait.
         return {"max_retries": 0, "confirm_publish": True}
     return {"max_retries": 0, "socket_connect_timeout": 2, "socket_timeout": 10} if url.startswith("redis") else {}
 
@@ -101,7 +101,7 @@ app = _deployed_app()
 
 
 class Doorbell:
-    """Rings lanes. Never raises: a ring that fails is logged, and beat's next sweep finds the work."""
+    """Sends wake-up messages. Never raises: a failure is logged, and beat's next sweep finds the work."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app
@@ -119,7 +119,7 @@ class Doorbell:
     def _send(self, lane: str) -> None:
         with self._app.producer_pool.acquire(block=True, timeout=2) as producer:
             channel = producer.connection.default_channel
-            # Declaring a queue that exists changes nothing and tells how many messages wait in it.
+            # Declaring an existing queue changes nothing and returns how many messages wait in it.
             waiting = channel.queue_declare(queue=lane, durable=True, auto_delete=False).message_count
             if not waiting:
                 self._app.send_task(
@@ -131,9 +131,9 @@ _doorbell = Doorbell(app)
 
 
 def ring(lane: str) -> None:
-    """Say that `lane` has work: at once, or when the transaction around the caller has been committed.
+    """Sends the queue a wake-up message: at once, or when the caller's transaction has been committed.
 
-    Does nothing if a ring waits already. Never raises for the broker's sake; KeyError where there is no such lane.
+    Does nothing if one waits already. Never raises for the broker's sake; KeyError for an unknown queue.
     """
     from django.db import connection, transaction
 
@@ -146,17 +146,17 @@ def ring(lane: str) -> None:
 
 
 def ring_projectors() -> None:
-    """Say that there are graph updates to write: to every store that is set up."""
+    """Wakes the projectors of all stores that are set up."""
     for lane in LANES:
         if lane.startswith("project."):
             ring(lane)
 
 
 class LaneScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
-    """Beat that rings lanes, so that sweeps during an outage or a long batch do not pile up as messages.
+    """Beat that sends wake-up messages, so that sweeps during an outage or a long batch do not pile up.
 
-    Where the clock is set back it begins its intervals anew. Celery's waits until the clock has caught up, and rings
-    nothing until then: not even the lane that would notice.
+    When the clock is set back it restarts its intervals. Celery's scheduler would send nothing until the clock has
+    caught up, not even to the queue `watch` that would notice.
     """
 
     _seen: tuple[float, float] | None = None  # the time of day and the steady time of the last tick
@@ -180,7 +180,7 @@ class LaneScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
 
 @worker_ready.connect
 def _ready_and_ring(sender: Any = None, **kwargs: Any) -> None:
-    """Beat starts its intervals anew with each life, so a worker rings its own lanes when it starts."""
+    """Beat restarts its intervals with each start, so a worker wakes its own queues when it starts."""
     _beat_as("worker")
     print("ready", flush=True)
     for queue in sender.task_consumer.queues if sender is not None else ():
@@ -202,4 +202,4 @@ def _beat_as(part: str) -> None:
 
 @setup_logging.connect
 def _settings_have_set_up_logging(**kwargs: Any) -> None:
-    """Celery leaves logging alone where somebody answers this signal."""
+    """Celery leaves logging alone where this signal has a receiver."""

@@ -1,4 +1,4 @@
-"""Puts a checkpoint in force: which one reads, what it has read already, what it has yet to read."""
+"""Deploys and promotes checkpoints: which one analyses posts, and which posts it analyses again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from knowledge.recording import recorder
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Which posts that were read before a newly deployed checkpoint reads again: with `since`, those published then
+    """Which posts with a reading a newly deployed checkpoint analyses again: with `since`, those published then
     or later."""
 
     any: bool = True
@@ -29,9 +29,9 @@ ALL, NONE = Again(), Again(any=False)
 
 
 def deploy_folder(folder: Path, by: audit_log.Who = None) -> Checkpoint:
-    """Registers the checkpoint in a folder and puts it in force as the settings say; nothing changes where it is.
+    """Registers the checkpoint in a folder and deploys it with the settings' thresholds, unless it is deployed already.
 
-    Raises registry.NoCheckpoint, or ValueError for a threshold of an unknown relation.
+    Raises NoCheckpoint, or ValueError for a threshold of an unknown relation.
     """
     checkpoint = model_registry.register(folder)
     deploy(checkpoint, _wanted(checkpoint), by)
@@ -39,19 +39,19 @@ def deploy_folder(folder: Path, by: audit_log.Who = None) -> Checkpoint:
 
 
 def promote(checkpoint: Checkpoint, again: Again = ALL, by: audit_log.Who = None, account: str = "") -> None:
-    """Puts a checkpoint in force because somebody chose it; it stays in force over restarts.
+    """Promotes a checkpoint that a person chose; it stays deployed over restarts.
 
-    `account`: of the operating system, where a command was given without naming a user. Doing it again changes nothing,
-    so a promotion that died halfway can be done over.
+    `account`: of the operating system, where a command was given without naming a user. Promoting again changes
+    nothing, so an interrupted promotion can be repeated.
     """
     deploy(checkpoint, _wanted(checkpoint), by, again=again, promoted=True, account=account)
 
 
 def start(by: audit_log.Who = None) -> str:
-    """At a start of the product: deploys the setting's checkpoint, unless a promoted one stands; what to tell people.
+    """Deploys the setting's checkpoint at a start of the product, unless a promoted one stands; returns a notice or "".
 
     A promotion stands until CHECKPOINT is set to another checkpoint than the one that the promotion took over from.
-    Raises registry.NoCheckpoint, or ValueError for a threshold of an unknown relation.
+    Raises NoCheckpoint, or ValueError for a threshold of an unknown relation.
     """
     active = Deployment.objects.filter(active=True, promoted=True).select_related("checkpoint").first()
     if active is None or not _promotion_stands(active):
@@ -70,27 +70,27 @@ def _promotion_stands(active: Deployment) -> bool:
 
 def deploy(
     checkpoint: Checkpoint,
-    wanted: Mapping[str, float],
+    chosen: Mapping[str, float],
     by: audit_log.Who = None,
     *,
     again: Again = ALL,
     promoted: bool = False,
     account: str = "",
 ) -> None:
-    """From now on `checkpoint` reads, and assertions count above `wanted` (empty: its own thresholds).
+    """Makes `checkpoint` analyse posts, with the thresholds `wanted` (empty: its own).
 
-    Its earlier readings of posts' present versions count at once, the other posts that `again` says are read by and
-    by; until then their present readings stand.
+    Its earlier readings of current post versions become current at once; the other posts that `again` selects are
+    analysed gradually, and keep their current readings until then.
     """
     with transaction.atomic():
         active = Deployment.objects.select_for_update().filter(active=True).first()
         if active is None or active.checkpoint_id != checkpoint.pk:
-            new = Deployment(checkpoint=checkpoint, thresholds=thresholds.checked(wanted), promoted=promoted)
+            new = Deployment(checkpoint=checkpoint, thresholds=thresholds.checked(chosen), promoted=promoted)
             _replace(active, new, by, account)
         else:
             Deployment.objects.filter(pk=active.pk).update(promoted=active.promoted or promoted)
-            if active.thresholds != wanted:
-                thresholds.set_active(wanted, by)
+            if active.thresholds != chosen:
+                thresholds.set_active(chosen, by)
     recorder.adopt(checkpoint)
     reading_requests.request_missing(checkpoint, again=again.any, since=again.since)
 
@@ -108,8 +108,8 @@ def _replace(active: Deployment | None, new: Deployment, by: audit_log.Who, acco
 
 
 def _wanted(checkpoint: Checkpoint) -> thresholds.Thresholds:
-    """THRESHOLD's where it is set: a bare number is everybody's, names alone change only theirs. Else what an earlier
-    command put in force for this checkpoint stays."""
+    """The thresholds of THRESHOLD where it is set: a bare number is for all relations, names change only theirs. Else
+    those that an earlier command set for this checkpoint stay."""
     named: thresholds.Thresholds = dict(settings.THRESHOLD)
     if thresholds.DEFAULT in named:
         return named

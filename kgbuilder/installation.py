@@ -1,4 +1,4 @@
-"""What an installation remembers about itself, for everybody who asks."""
+"""Reads and updates the installation's one row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an installation remembers about itself: its beginnings, its processes, what an admin should know."""
+"""Tables of the installation itself: its base IRI, processes, counters, notices, sign-in failures and API tokens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db import models
 
 class Installation(models.Model):
     """One row. `base_iri` is what the IRIs in the graph begin with; `samples_at`: when the sample feed was added;
-    `clock_at`: what the clock last said, to see that it was set back."""
+    `clock_at`: the clock's last time, to detect that it was set back."""
 
     base_iri = models.CharField(max_length=1000)
     samples_at = models.DateTimeField(null=True, blank=True)
@@ -23,9 +23,9 @@ class Installation(models.Model):
 
 
 class Heartbeat(models.Model):
-    """A process of the product, as it last told of itself. A part of one name runs once on a host.
+    """A process of the product, as of its last heartbeat. A component of one name runs once on a host.
 
-    `doing` is what it does now (empty: it waits), `done` how many units of work it has done in this life.
+    `doing` is what it does now (empty: it waits), `done` how much work it has done since its start.
     """
 
     host = models.CharField(max_length=255)
@@ -63,9 +63,9 @@ class Tally(models.Model):
 
 
 class Notice(models.Model):
-    """Something that an admin should know of, from when it was found until it was over.
+    """A standing problem that admins are notified of, from when it was detected until it was over.
 
-    `sent_at`: when mail and webhook were told of its beginning; null: not yet.
+    `sent_at`: when its beginning (or end) was sent by mail and webhook; null: not yet.
     """
 
     class Kind(models.TextChoices):
@@ -110,10 +110,10 @@ class SignInFailure(models.Model):
 
 
 class ApiToken(models.Model):
-    """What a program asks the API with, in the name of a person and within `scopes`.
+    """A token with which a program uses the API, in a person's name and within `scopes`.
 
-    `digest` is the SHA-256 of the token, which nobody can read again; `beginning`: its first signs, to tell it from
-    others. It acts no longer than its owner may: after `ends_at`, once revoked, or with the account closed it is none.
+    `digest` is the SHA-256 of the token, which nobody can read again; `beginning`: its first characters, to
+    recognise it by. It is active until `ends_at`, until it is revoked, and while its owner's account is active.
     """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)

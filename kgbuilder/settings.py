@@ -101,7 +101,7 @@ STORAGES = {
 }
 MEDIA_ROOT = DATA_DIR / "media"
 MEDIA_URL = "media/"
-# What was seen in pictures and the small copies that networks read; never served.
+# Detected regions and the small copies of pictures that networks read; never served.
 FEATURES_ROOT = DATA_DIR / "features"
 WEIGHTS_ROOT = DATA_DIR / "weights"
 
@@ -124,7 +124,7 @@ LOGGING = {
         # One line for each request to anybody, without what it was for.
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
-        # A server that is away is said once, by whoever asks it; the driver says each of its own tries.
+        # An unavailable server is logged once, by the caller; the driver would log each of its own tries.
         "neo4j": {"level": "CRITICAL"},
     },
 }

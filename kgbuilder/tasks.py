@@ -1,4 +1,4 @@
-"""The lane that looks after the others."""
+"""The queue that monitors the others."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from kgbuilder.supervision import heartbeat
 
 @shared_task
 def watch() -> None:
-    """Look at the clock, hear the stores, find what is wrong, tell the admins."""
+    """Checks the clock, records the stores' heartbeats, detects problems and sends notices."""
     clock.follow()
-    conditions.hear_stores()
+    conditions.record_stores()
     notices.settle(conditions.conditions(timezone.now()))
     notices.send()
     heartbeat.forget_old()

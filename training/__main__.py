@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def configured(recipe: str, options: dict[str, Any]) -> TrainConfig:
-    """A recipe with what was asked for otherwise. Raises ValueError for a recipe or a setting that there is not."""
+    """A recipe with the requested changes. Raises ValueError for an unknown recipe or setting."""
     recipes = {**RECIPES, **{f"{name}-paper": config for name, config in PAPER.items()}}
     if recipe not in recipes:
         raise ValueError(f"there is no recipe {recipe!r}; there are {', '.join(sorted(recipes))}")
@@ -66,7 +66,9 @@ def configured(recipe: str, options: dict[str, Any]) -> TrainConfig:
     if unknown := sorted(set(changes) - known):
         raise ValueError(f"a run has no setting {unknown[0]!r}; it has {', '.join(sorted(known))}")
     if recipe in GO_ON and not changes.get("start"):
-        raise ValueError(f"{recipe!r} goes on from a checkpoint of the recipe {GO_ON[recipe]!r}: name it with --start")
+        raise ValueError(
+            f"{recipe!r} continues from a checkpoint of the recipe {GO_ON[recipe]!r}: name it with --start"
+        )
     return dataclasses.replace(config, **changes)
 
 
@@ -78,7 +80,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--parses", help="cache of parses; without a recipe it is made")
     parser.add_argument("--data", help="data sets, separated by commas, instead of the recipe's")
     parser.add_argument("--seed", type=int)
-    parser.add_argument("--start", help="a checkpoint's folder, from which the run goes on")
+    parser.add_argument("--start", help="a checkpoint's folder, from which the run continues")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--batch", type=int)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"])
@@ -91,7 +93,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--images", help="folders of the pictures, joined by :")
     parser.add_argument("--network", type=json.loads, help="settings of the network, as JSON")
     parser.add_argument("--set", help="any other settings of the run, as JSON")
-    parser.add_argument("--resume", action="store_true", help="go on where a run in OUT was stopped")
+    parser.add_argument("--resume", action="store_true", help="continue where a run in OUT was stopped")
     return parser
 
 
@@ -128,8 +130,8 @@ class Reporter:
         if len(progress.scores) > self.judged:
             self.judged = len(progress.scores)
             score = progress.scores[-1]
-            said = "  ".join(f"{name} {value:.3f}" for name, value in score.items() if name not in ("epoch", "step"))
-            self.write(f"dev after epoch {score['epoch']}: {said}")
+            scores = "  ".join(f"{name} {value:.3f}" for name, value in score.items() if name not in ("epoch", "step"))
+            self.write(f"dev after epoch {score['epoch']}: {scores}")
         if time.monotonic() < self.next and progress.step < progress.steps:
             return
         self.next = time.monotonic() + 10

@@ -1,4 +1,4 @@
-"""What a training run is asked to do. Every run writes its config beside what it made."""
+"""The configuration of a training run. Every run writes its config beside its checkpoint."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Device = Literal["auto", "cpu", "cuda"]
 class TrainConfig:
     """A run: which system, which data, how it learns.
 
-    `weights` says how many times an epoch sees a data set's examples (0.5: another half each epoch). `network`
+    `weights`: how many times an epoch sees a data set's examples (0.5: another half each epoch). `network`
     overrides fields of the network's config. `start`: a checkpoint's folder, from whose weights and vocabularies the
-    run goes on. `left_out` names relations, by data set, that the run does not take from it: what it says of them is
-    neither yes nor no. `batch` counts examples; 0 = as many as `batch_pieces` allows.
+    run continues. `left_out` names relations, by data set, that the run does not take from it: its labels for
+    them are treated as unknown. `batch` counts examples; 0 = as many as `batch_pieces` allows.
     """
 
     system: str = "eega"
@@ -30,12 +30,12 @@ class TrainConfig:
     encoder: str = "all-MiniLM-L6-v2"
     network: dict[str, Any] = field(default_factory=dict)
     title: bool = True  # a post's headline is shown before each sentence
-    title_dropped: float = 0.3  # share of examples shown without their title, so that the reader can do without
+    title_dropped: float = 0.3  # share of examples shown without their title, so that the reader also works without
     noise: int = 2  # words outside mentions that stand as mentions without relations, for each sentence
     epochs: int = 10  # at most, where runs are scored on dev as they go
     batch_pieces: int = 1280  # padded word pieces a batch
     encoder_rate: float = 2e-4  # learning rate of the text encoder
-    head_rate: float = 1e-3  # learning rate of everything that starts anew
+    head_rate: float = 1e-3  # learning rate of all other weights
     frozen_pieces: bool = True  # the embeddings of word pieces, half of a small encoder's weights, stay as they are
     decay: float = 0.01  # of weights, but for biases and norms
     warmup: float = 0.06  # share of the steps in which the rate rises
@@ -58,7 +58,7 @@ class TrainConfig:
     mentions: str = ""  # folder of the checkpoint that finds a pair system's mentions in use; "" = the shipped one
     images: str = ""  # folders of the pictures, joined by ":"; "" = boxes on a grey canvas stand for them
     threads: int = 0  # 0 = torch's choice
-    save_minutes: float = 3.0  # between saves of the state that a stopped run goes on from
+    save_minutes: float = 3.0  # between saves of the state that a stopped run continues from
     max_minutes: float = 0.0  # 0 = no limit; a run that meets it can be resumed
 
     def as_dict(self) -> dict[str, Any]:

@@ -63,9 +63,9 @@ PAIRS = {"pair", "region_pair"}  # heads that are asked about mentions which ano
 class Numbers(forms.CharField):
     """Values separated by commas."""
 
-    def __init__(self, parse: Callable[[str], Any], says: str, **options: Any) -> None:
+    def __init__(self, parse: Callable[[str], Any], expected: str, **options: Any) -> None:
         super().__init__(**options)
-        self.parse, self.says = parse, says
+        self.parse, self.expected = parse, expected
 
     def prepare_value(self, value: Any) -> Any:
         return ", ".join(str(one) for one in value) if isinstance(value, list | tuple) else value
@@ -75,7 +75,7 @@ class Numbers(forms.CharField):
         try:
             return [self.parse(part.strip()) for part in text.split(",") if part.strip()]
         except ValueError:
-            raise forms.ValidationError(f"Enter {self.says}, separated by commas.") from None
+            raise forms.ValidationError(f"Enter {self.expected}, separated by commas.") from None
 
 
 class SharesField(forms.CharField):
@@ -151,7 +151,7 @@ class LaunchForm(FormWithoutColons):
     seeds = Numbers(int, "whole numbers", initial=[1], help_text="One run per seed, for example 1, 2, 3")
     device = forms.ChoiceField()
 
-    vision = forms.CharField(max_length=200, required=False)  # its help says what the recipe makes of an empty one
+    vision = forms.CharField(max_length=200, required=False)  # its help text explains an empty value for the recipe
     pictures = forms.BooleanField(
         required=False,
         help_text="Use the pictures in the folder images of the data set; otherwise its regions on a grey canvas",
@@ -250,19 +250,19 @@ class LaunchForm(FormWithoutColons):
         }
 
     def _vision(self, source: str) -> dict[str, Any]:
-        """As named; without a name a small one, where the recipe wants any."""
+        """As named; without a name a small one, where the recipe has any."""
         return {"source": source} if source else self._small()
 
     def _small(self) -> dict[str, Any]:
         """The vision encoder with random weights of this recipe or, if it names a trained one, of another for the same
-        system; empty where there is none. A recipe that trains without one wants none."""
-        wanted = self.recipe.get("vision", {})
-        others = [one["values"].get("vision", {}) for one in self.described["recipes"]] if wanted else []
-        return dict(next((one for one in (wanted, *others) if "architecture" in one), {}))
+        system; empty where there is none. A recipe that trains without one has none."""
+        configured = self.recipe.get("vision", {})
+        others = [one["values"].get("vision", {}) for one in self.described["recipes"]] if configured else []
+        return dict(next((one for one in (configured, *others) if "architecture" in one), {}))
 
 
 def _initial(described: Description, recipe: Description) -> dict[str, Any]:
-    """What a recipe says for each field; a setting of the network that it is silent on has the paper's value."""
+    """A recipe's value for each field; a setting of the network that it does not name has the paper's value."""
     found = {TRAINING + name: value for name, value in recipe.items()}
     found |= {NETWORK + one["name"]: recipe["network"].get(one["name"], one["default"]) for one in described["network"]}
     found |= {name: recipe[name] for name in ("labels", "encoder", "head") if name in recipe}
@@ -278,7 +278,7 @@ class ManyFiles(forms.ClearableFileInput):
 
 
 class UploadForm(FormWithoutColons):
-    """A data set that is sent. The files themselves are looked at by `dataset_files`."""
+    """An uploaded data set. The files themselves are checked by `training.data.uploads`."""
 
     name = forms.CharField(max_length=100)
     format = forms.ChoiceField()
@@ -310,9 +310,9 @@ class NameForm(FormWithoutColons):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         format, _, root = cleaned.get("place", "").partition(":")
-        wanted = cleaned.get("name") or (format if root in (".", "") else f"{format} in {root}")
+        name = cleaned.get("name") or (format if root in (".", "") else f"{format} in {root}")
         if format:
-            cleaned["name"] = free_name(wanted)
+            cleaned["name"] = free_name(name)
         return cleaned
 
 
@@ -337,7 +337,7 @@ class EvaluateForm(FormWithoutColons):
 
 
 class PromoteForm(FormWithoutColons):
-    """Which posts a promoted checkpoint reads again."""
+    """Which posts a promoted checkpoint analyses again."""
 
     reread = forms.ChoiceField(
         choices=Promotion.Reread.choices, widget=forms.RadioSelect, initial="all", label="Posts to analyse"

@@ -47,7 +47,7 @@ HEADS: dict[HeadName, Head] = {head.name: head for head in (PAIR, REGION_PAIR, T
 
 
 def head_of(system: str, name: str = "") -> Head:
-    """A system's head of this name, or its first. Raises ValueError for a system or a head that there is not."""
+    """A system's head of this name, or its first. Raises ValueError for an unknown system or head."""
     if system not in SYSTEMS:
         raise ValueError(f"unknown system {system!r}; there are {', '.join(SYSTEMS)}")
     names = SYSTEMS[system].heads

@@ -1,4 +1,4 @@
-"""Data sets, training runs, what they scored, promotions: each a row of work that a trainer takes up under a lease."""
+"""Data sets, training runs, evaluations, promotions: each a row of work that a trainer claims under a lease."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from extraction.models import Checkpoint, Leased
 class Work(Leased):
     """Something that a trainer does in a process of its own. `wish`: what a person asked of it while it runs.
 
-    `progress` is what the process last said: phase, step, curves; `log` the end of what it printed.
+    `progress` is the process's last report: phase, step, curves; `log` the end of its output.
     """
 
     class State(models.TextChoices):
@@ -59,7 +59,7 @@ class Dataset(Work):
 class TrainingRun(Work):
     """One training of one system with one seed; runs with the same `batch` were launched together.
 
-    `folder` holds its saved state, from which it goes on after a stop.
+    `folder` holds its saved state, from which it continues after a stop.
     """
 
     name = models.CharField(max_length=100, blank=True, default="")
@@ -77,7 +77,7 @@ class TrainingRun(Work):
 
 
 class Evaluation(Work):
-    """What a checkpoint scored on a split; `inputs`: what it was shown (text, boxes, pixels, captions, knowledge)."""
+    """The scores of a checkpoint on a split; `inputs`: what it was given (text, boxes, pixels, captions, knowledge)."""
 
     checkpoint = models.ForeignKey(Checkpoint, on_delete=models.CASCADE, related_name="evaluations")
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="evaluations")
@@ -115,9 +115,9 @@ class EvaluatedExample(models.Model):
 
 
 class Promotion(Work):
-    """The wish that a checkpoint read posts from now on; done once it has been loaded, tried, and put in force.
+    """The request to promote a checkpoint; done once it has been loaded, tested and promoted.
 
-    `reread`: which posts it reads again; those published from `since` on where it says so. `former` read before it.
+    `reread`: which posts it analyses again; with SINCE those published from `since` on. `former` was promoted before.
     """
 
     class Reread(models.TextChoices):

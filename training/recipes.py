@@ -1,7 +1,7 @@
 """Recipes: the runs whose figures are in docs/benchmarks.md, and each paper's own settings. No torch.
 
 RECIPES are ours, for the small encoder that comes with kgbuilder: it learns best at rates ten times those of BERT-base.
-PAPER holds what each paper says of its training, with its encoders, where a hub can be reached.
+PAPER holds each paper's training settings, with its encoders, where a hub can be reached.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ RECIPES: dict[str, TrainConfig] = {
     "general": TrainConfig(
         weights={"conll04": 2.0, "jmere": 0.5, "mnre_none": 0.35, "twitter2015": 0.25, "twitter2017": 0.25},
     ),
-    # From a checkpoint of "general" (--start): what news says, and what it only seems to say. CoNLL04's Live_In is left
-    # out: there whoever governs a place, or comes from it, lives in it.
+    # From a checkpoint of "general" (--start): what news states, and what it only seems to state. CoNLL04's Live_In is
+    # left out: there whoever governs a place, or comes from it, lives in it.
     "shipped": TrainConfig(
         data=("redocred", "conll04", "newsroom", "jmere", "mnre_none", "twitter2015", "twitter2017"),
         weights={
@@ -169,7 +169,7 @@ RECIPES: dict[str, TrainConfig] = {
     ),
     "redocred": TrainConfig(data=("redocred",), labels="native", epochs=20),
     "mtb": _with(_PAIRS, system="mtb"),
-    # v and y on one scale, and less dropout than the paper's 0.5, with which it lags behind on dev after three epochs.
+    # v and y on one scale, and less dropout than the paper's 0.5, with which its dev score is lower after three epochs.
     "mega": _with(_PAIRS, system="mega", network={"normalised": True, "dropout": 0.2}),
     "focalmre": _with(  # a vision encoder that knows nothing yet would drown the words
         _PAIRS, system="focalmre", network={"gate_start": 0.1}, vision=SMALL_VIT, vision_rate=5e-4
@@ -189,7 +189,7 @@ RECIPES: dict[str, TrainConfig] = {
 }
 
 
-# What the papers say of training. Where a paper is silent, our reading of it: see SHEETS in the network's docstring.
+# The papers' training settings. Where a paper is silent, our reading of it: see SHEETS in the network's docstring.
 PAPER: dict[str, TrainConfig] = {
     "mtb": _with(
         _PAIRS,

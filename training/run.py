@@ -39,7 +39,7 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class Watcher:
-    """Who follows a run: it is given the progress of each step, asked whether to stop, and given lines for people."""
+    """Who follows a run: it gets the progress of each step, decides whether to stop, and gets lines for people."""
 
     report: Callable[[RunProgress], object] = lambda progress: None
     stop: Callable[[], bool] = lambda: False
@@ -48,7 +48,7 @@ class Watcher:
 
 @dataclass(frozen=True)
 class Start:
-    """What a run begins with: the encoder's word pieces and the network, those that the config names."""
+    """The state that a run begins with: the encoder's word pieces and the network, those that the config names."""
 
     tokenizer: Callable[[str], Tokenizer] = load_tokenizer
     network: Callable[[TrainConfig, Vocabularies], Any] = new_network
@@ -67,7 +67,7 @@ def run(
     """Trains, publishes to `out`, and gives what `out/metrics.json` then holds.
 
     Raises Stopped, datasets.DatasetError, StateError, ParsesMissing, EncoderMissing.
-    The run's own state lies in `out/run`; with `resume` a run goes on from it. In several processes only the first
+    The run's own state lies in `out/run`; with `resume` a run continues from it. In several processes only the first
     publishes; the others get {}.
     """
     if config.threads:
@@ -99,7 +99,7 @@ def run(
     checkpoint = finished(training, name or out.name, parser.version, mentions_from(config.mentions))
     test = prepare_held_out(prepared, held_out_examples(config, "test", root), parser, config.title)
     checkpoint, scores = publish(checkpoint, dev, test, parser, root, out)
-    sure = interval(scores["test"].counts)
+    band = interval(scores["test"].counts)
     result = {
         "name": name or out.name,
         "digest": checkpoint.digest,
@@ -107,7 +107,7 @@ def run(
         "device": _device_name(training.device),
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         **{split: one.as_dict() for split, one in scores.items()},
-        "test_interval": [sure.low, sure.high],
+        "test_interval": [band.low, band.high],
         "curve": training.progress.scores,
         "steps": training.progress.step,
         "seconds": round(training.progress.seconds, 1),
@@ -118,7 +118,7 @@ def run(
 
 
 def recalibrate(folder: Path, root: Path, parser: Parses) -> None:
-    """Calibrates and scores a checkpoint anew and writes it, with its card, in the same place."""
+    """Calibrates and scores a checkpoint again and rewrites it, with its card, in the same place."""
     checkpoint = Checkpoint.load(folder)
     head, config = HEADS[checkpoint.manifest.head], TrainConfig.from_dict(checkpoint.manifest.training["config"])
     dev, test = (

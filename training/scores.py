@@ -1,4 +1,4 @@
-"""What is known of a network once it has been evaluated: how its outputs become answers, its scores, its errors."""
+"""The results of evaluating a network: how its outputs become answers, its scores, its errors."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Scores:
     """`figures`: named shares 0..1, "f1" the one that counts. `counts` (items, 3): right, found and gold of each item.
 
     `by_relation`: precision, recall, F1 and gold of each label. `confusion`: gold label -> found label -> how often.
-    `items`: what is known of each item, for looking at errors.
+    `items`: what is known of each item, for the analysis of errors.
     """
 
     figures: dict[str, float]
@@ -67,7 +67,7 @@ class Scores:
 
 @dataclass
 class ExampleErrors:
-    """An example with its counts, its faults, and everything that a page shows of it."""
+    """An example with its counts, its errors, and everything that a page shows of it."""
 
     example: Example
     found: Sequence[tuple[int, int, str, float]] = ()

@@ -1,7 +1,7 @@
-"""The trainer's two lanes: `train` for runs, `check` for what is short (data sets, evaluations, promotions).
+"""The trainer's two queues: `train` for runs, `check` for short work (data sets, evaluations, promotions).
 
-A ring claims the oldest waiting work under a lease and minds the process that does it. Runs take their turn on
-TRAIN_RUNS places; one place more is for the short work, so that an evaluation need not wait for a run of hours.
+A wake-up message claims the oldest waiting work under a lease and watches the process that does it. At most TRAIN_RUNS
+runs go on at once; one more place is for the short work, so that an evaluation need not wait hours for a run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _leaving = Event()
 
 
 def _describe(worker: str) -> None:
-    """So that the first launch form need not wait for it."""
+    """Describes the systems at the start, so that the first launch form need not wait for it."""
     with suppress(system_descriptions.CannotDescribe, OSError):
         system_descriptions.described(Path(settings.DATA_DIR) / "training")
 
@@ -52,20 +52,20 @@ COMMANDS: dict[type[Work], tuple[str, ...]] = {
 
 @worker_shutting_down.connect
 def _leave(**kwargs: Any) -> None:
-    """The children are told to save their state, and their work goes back to the queue."""
+    """Has the children save their state, and returns their work to the queue."""
     _leaving.set()
 
 
 @shared_task(bind=True)
 def train(self: Task[Any, Any]) -> None:
-    """Go on with the oldest waiting run."""
+    """Continues the oldest waiting run."""
     if _take(self, _runs, (TrainingRun,)):
         ring("train")
 
 
 @shared_task(bind=True)
 def check(self: Task[Any, Any]) -> None:
-    """Do the oldest short piece of work; a promotion goes first."""
+    """Does the oldest short work; promotions come first."""
     if _take(self, _checks, (Promotion, Dataset, Evaluation)):
         ring("check")
         ring("read")
@@ -73,7 +73,7 @@ def check(self: Task[Any, Any]) -> None:
 
 
 def _take(task: Task[Any, Any], places: BoundedSemaphore, kinds: Sequence[type[Work]]) -> bool:
-    """Whether there was any such work, and a place for it."""
+    """Claims and does such work; False where there was none, or no place for it."""
     worker = str(task.request.hostname)
     if _leaving.is_set() or not places.acquire(blocking=False):
         return False
@@ -84,8 +84,8 @@ def _take(task: Task[Any, Any], places: BoundedSemaphore, kinds: Sequence[type[W
             return False
         command = (sys.executable, str(ROOT / "manage.py"), *COMMANDS[type(work)], str(work.pk))
         kind = "run" if isinstance(work, TrainingRun) else type(work).__name__.lower()
-        says = f"minding {kind} {work.pk}"
-        with telemetry.about(**{kind: work.pk}), telemetry.stage("train" if kind == "run" else "check", says, 1):
+        description = f"minding {kind} {work.pk}"
+        with telemetry.about(**{kind: work.pk}), telemetry.stage("train" if kind == "run" else "check", description, 1):
             attend(work, command, _environ(work), _busy, _leaving.is_set)
         return True
     finally:
@@ -101,5 +101,5 @@ def _environ(work: Work) -> dict[str, str]:
 
 
 def _busy(seconds: float) -> AbstractContextManager[object]:
-    """Lets the supervisor end this process if minding hangs for longer than `seconds`."""
+    """Lets the supervisor end this process if the watching hangs for longer than `seconds`."""
     return lease(run_folder(), os.environ.get("KGBUILDER_PART", "trainer"), seconds)

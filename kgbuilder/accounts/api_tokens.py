@@ -1,6 +1,6 @@
-"""Tokens for programs: made in a person's name, shown once, kept as a hash, and worth no more than their owner may do.
+"""API tokens: created in a person's name, shown once, stored as a hash, with no more rights than their owner.
 
-A token has 256 random bits, so its plain SHA-256 says nothing about it and no slow hash is needed.
+A token has 256 random bits, so its plain SHA-256 reveals nothing about it and no slow hash is needed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kgbuilder.models import ApiToken
 from knowledge.record import audit_log
 
 BEGINNING = "kgb_"
-MOST = 50  # in force, of one person
+MOST = 50  # active tokens of one person
 LONGEST_NAME = 100
 LONGEST_DAYS = 3650
 SEEN_AGAIN = timedelta(minutes=1)  # the last use is written no oftener
@@ -30,7 +30,7 @@ SEEN_AGAIN = timedelta(minutes=1)  # the last use is written no oftener
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a token with it may be used for, and the permission that its owner must hold then."""
+    """What a token with this scope may do, and the permission that its owner needs for it."""
 
     key: str
     says: str
@@ -50,11 +50,11 @@ SCOPES = {
 
 
 class NoToken(ValueError):
-    """A token cannot be made so; the message is a sentence for whoever wants it."""
+    """The token cannot be created; the message is a sentence for the person who requested it."""
 
 
 def make(by: User, name: str, scopes: Collection[str], days: int | None = None) -> tuple[ApiToken, str]:
-    """A new token, and its text, which is nowhere else. `days`: for how long it holds; None: until it is revoked.
+    """Creates a token; returns it with its text, which is not stored. `days`: its lifetime; None: until it is revoked.
 
     Raises NoToken.
     """
@@ -72,7 +72,7 @@ def make(by: User, name: str, scopes: Collection[str], days: int | None = None) 
             )
     text = BEGINNING + secrets.token_urlsafe(32)
     with transaction.atomic():
-        if in_force().filter(by=by).count() >= MOST:
+        if active().filter(by=by).count() >= MOST:
             raise NoToken(f"You already have {MOST} active tokens. Revoke one first.")
         token = ApiToken.objects.create(
             name=name,
@@ -87,7 +87,7 @@ def make(by: User, name: str, scopes: Collection[str], days: int | None = None) 
 
 
 def revoke(token: ApiToken, by: audit_log.Who) -> bool:
-    """From now on it is none. False: it was none already."""
+    """Revokes the token. False: it had been revoked already."""
     with transaction.atomic():
         revoked = ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
         if revoked:
@@ -95,17 +95,17 @@ def revoke(token: ApiToken, by: audit_log.Who) -> bool:
     return bool(revoked)
 
 
-def in_force() -> QuerySet[ApiToken]:
-    """The tokens that count: neither revoked nor run out, and of an open account."""
+def active() -> QuerySet[ApiToken]:
+    """The active tokens: neither revoked nor expired, and of an active account."""
     holds = Q(ends_at=None) | Q(ends_at__gt=timezone.now())
     return ApiToken.objects.filter(holds, revoked_at=None, by__is_active=True)
 
 
 def found(text: str) -> ApiToken | None:
-    """The token in force that `text` is, with its owner; its use is noted."""
+    """The active token with this text, with its owner; its use is recorded."""
     if not text.startswith(BEGINNING) or len(text) > 200:
         return None
-    token = in_force().select_related("by").filter(digest=_digest(text)).first()
+    token = active().select_related("by").filter(digest=_digest(text)).first()
     if token is None:
         return None
     now = timezone.now()
@@ -115,7 +115,7 @@ def found(text: str) -> ApiToken | None:
 
 
 def allows(token: ApiToken, scope: str) -> bool:
-    """Whether the token has the scope and its owner still the permission that goes with it."""
+    """Whether the token has the scope and its owner still has the permission for it."""
     return scope in token.scopes and token.by.has_perm(SCOPES[scope].permission)
 
 
@@ -124,14 +124,14 @@ def _digest(text: str) -> str:
 
 
 class Pace:
-    """So many requests a minute by a key, in this process: a bucket that fills as time goes by."""
+    """A token bucket per key, in this process: limits requests a minute."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._left: dict[int, tuple[float, float]] = {}
 
     def wait(self, key: int, per_minute: int, now: float | None = None) -> float:
-        """0: go on. Else the seconds until the next request may be made; this one is not counted."""
+        """0 if the request may be made; else the seconds until the next one, and this one is not counted."""
         now = time.monotonic() if now is None else now
         with self._lock:
             left, at = self._left.get(key, (float(per_minute), now))

@@ -1,4 +1,4 @@
-"""Sign-ins are limited: after some failures of a name from a network, or more of any names, it has to wait.
+"""Limits sign-ins: after some failures of a name from a network, or more of any names, the network has to wait.
 
 Kept in the database, so that all web processes count together. Limits are by name and network, never by name alone:
 nobody can lock an account's owner out from elsewhere. The name is kept as a keyed hash.
@@ -22,12 +22,12 @@ from kgbuilder.models import SignInFailure
 
 WITHIN = timedelta(minutes=15)
 MOST_OF_NAME = 5
-MOST_OF_NETWORK = 50  # a newsroom may sit behind one address
+MOST_OF_NETWORK = 50  # a newsroom may share one address
 SENTENCE = "Too many failed attempts to sign in. Try again in 15 minutes."
 
 
 class LimitedBackend(ModelBackend):
-    """Django's own accounts. Refuses without looking where there were too many failures; the admin's form as well."""
+    """Django's own accounts. After too many failures refuses without checking the password, also in the admin."""
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
@@ -61,11 +61,11 @@ def hashed(name: str) -> str:
 
 def network_of(request: HttpRequest | None) -> str:
     """The address that a request comes from; of IPv6 the /64, which is what one subscriber has."""
-    said = str(request.META.get("REMOTE_ADDR", "")) if request is not None else ""
+    given = str(request.META.get("REMOTE_ADDR", "")) if request is not None else ""
     try:
-        address = ipaddress.ip_address(said)
+        address = ipaddress.ip_address(given)
     except ValueError:
-        return said[:64]
+        return given[:64]
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped:
             return str(address.ipv4_mapped)

@@ -1,4 +1,4 @@
-"""All that cannot be made again, in one folder: the database, pictures, checkpoints and data sets, the secret key.
+"""Backup and restore of all that cannot be made again: database, pictures, checkpoints, data sets, the secret key.
 
-The graphs are not among it: they are projections, written anew from a restored database.
+The graphs are not part of it: they are projected again from the restored database.
 """

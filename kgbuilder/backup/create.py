@@ -1,4 +1,4 @@
-"""Makes a backup while the product runs: the database first, then the files that its rows may name."""
+"""Creates a backup while the product runs: the database first, then the files that its rows may name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.db import connection
 from extraction.models import Post
 from kgbuilder import VERSION
 from kgbuilder.backup import database, manifest, paths
-from kgbuilder.backup.manifest import BackupError, Manifest
+from kgbuilder.backup.manifest import BackupError, BackupManifest
 from kgbuilder.install import data_folder
 from knowledge.linking import linker_from_settings
 
@@ -20,15 +20,15 @@ FILES = "data"
 # What is made again, belongs to running processes, or is the database itself.
 NOT_COPIED = ("graph", "graph-snapshots", "broker", "run", "log", "static", "backups", "weights")
 SECRETS = ("secret_key",)
-# A small index of Wikidata goes along: an operator expects a restored installation to know whom it knew. A large one
-# would make every night's backup many times the record's size, for what a dump gives again.
+# A small index of Wikidata is included: an operator expects a restored installation to link as before. A large one
+# would make every night's backup many times the record's size, and can be built again from a dump.
 LARGEST_INDEX = 1 << 30
 
 
-def make(folder: Path, with_index: bool = False) -> Manifest:
-    """A backup in `folder`, which must be empty or not there yet. Raises BackupError and OSError.
+def make(folder: Path, with_index: bool = False) -> BackupManifest:
+    """Creates a backup in `folder`, which must be empty or not exist. Raises BackupError and OSError.
 
-    `with_index`: the index of Wikidata goes along however large it is.
+    `with_index`: include the index of Wikidata however large it is.
     """
     folder = folder.resolve()
     if folder.is_relative_to(Path(settings.DATA_DIR).resolve()):
@@ -36,8 +36,8 @@ def make(folder: Path, with_index: bool = False) -> Manifest:
     if folder.exists() and any(folder.iterdir()):
         raise BackupError(f"{folder} is not empty. Name a new folder for each backup.")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.chmod(0o700)  # one that was there, too, before anything lies in it
-    made = Manifest(
+    folder.chmod(0o700)  # also of an existing folder, before anything is written
+    made = BackupManifest(
         program=VERSION,
         made_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         vendor=connection.vendor,
@@ -57,20 +57,20 @@ def make(folder: Path, with_index: bool = False) -> Manifest:
 
 
 def _close(folder: Path) -> None:
-    """Its owner's alone also where it is moved to: the folder's own mode does not go along with single files."""
+    """Makes the files readable by the owner alone: the folder's mode does not protect files that are moved."""
     for path in folder.rglob("*"):
         path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def index_left_out() -> int:
-    """The bytes of an index that no backup takes along unasked; 0 where there is none so large."""
+    """The size of an index that is left out by default, in bytes; 0 where there is none so large."""
     path = linker_from_settings.index_path()
     size = path.stat().st_size if path.is_file() else 0
     return size if size > LARGEST_INDEX else 0
 
 
 def _copy_data(target: Path) -> None:
-    """DATA_DIR's folders and its secrets. A file that goes meanwhile (an erased picture) is left out."""
+    """DATA_DIR's folders and its secrets. A file that is deleted meanwhile (an erased picture) is left out."""
     target.mkdir()
     for path in sorted(Path(settings.DATA_DIR).iterdir()):
         if path.is_dir() and not path.is_symlink() and path.name not in NOT_COPIED:

@@ -1,4 +1,4 @@
-"""The database in a backup: SQLite as a file, PostgreSQL table by table in one snapshot, without programs of theirs."""
+"""The database in a backup: SQLite as a file, PostgreSQL by table in one snapshot, without its own programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
 from extraction.posts import search_index
-from kgbuilder.backup.manifest import BackupError, Manifest
+from kgbuilder.backup.manifest import BackupError, BackupManifest
 from kgbuilder.install import data_folder
 
 FILE = "database.sqlite3"
@@ -25,7 +25,7 @@ _LEFT_OUT = ("django_migrations", "extraction_search")
 _BLOCK = 1 << 20
 
 
-def save(folder: Path, manifest: Manifest) -> None:
+def save(folder: Path, manifest: BackupManifest) -> None:
     if connection.vendor == "sqlite":
         data_folder.copy_sqlite(folder / FILE)
         return
@@ -37,8 +37,8 @@ def save(folder: Path, manifest: Manifest) -> None:
             _copy_out(cursor, table, manifest.columns[table], folder / TABLES / f"{table}.gz")
 
 
-def check(manifest: Manifest) -> None:
-    """Raises BackupError, with nothing changed, where the backup does not fit the database or that holds anything."""
+def check(manifest: BackupManifest) -> None:
+    """Raises BackupError, with nothing changed, if the backup does not fit the database or that is not empty."""
     if manifest.vendor != connection.vendor:
         raise BackupError(
             f"The backup is of a {manifest.vendor} database, and DATABASE_URL names {connection.vendor}. Restore it "
@@ -50,14 +50,14 @@ def check(manifest: Manifest) -> None:
     if connection.vendor == "sqlite":
         place = Path(connection.settings_dict["NAME"])
         if place.exists() and place.stat().st_size:
-            raise BackupError(f"{place} is there already. Restore into an empty DATA_DIR, or move it away first.")
+            raise BackupError(f"{place} exists already. Restore into an empty DATA_DIR, or move it away first.")
     elif connection.introspection.table_names():
         raise BackupError("The database that DATABASE_URL names has tables already. Restore into an empty one.")
 
 
 @contextmanager
 def whole_or_empty() -> Iterator[None]:
-    """What the block puts into an empty database is there whole, or the database is empty again.
+    """Whatever the block writes into an empty database is complete, or the database is empty again.
 
     On PostgreSQL also after a kill: tables are made in one transaction with their rows.
     """
@@ -74,14 +74,14 @@ def whole_or_empty() -> Iterator[None]:
 
 
 def remove_file() -> None:
-    """Takes SQLite's file away, with what belongs to it."""
+    """Deletes SQLite's file and the files that belong to it."""
     connection.close()
     for end in ("", "-wal", "-shm", "-journal"):
         Path(f"{connection.settings_dict['NAME']}{end}").unlink(missing_ok=True)
 
 
-def restore(folder: Path, manifest: Manifest) -> None:
-    """Into a database that `check` let pass, within `whole_or_empty`; brought up to this program's state."""
+def restore(folder: Path, manifest: BackupManifest) -> None:
+    """Restores into a database that passed `check`, within `whole_or_empty`, and applies this program's migrations."""
     if connection.vendor == "sqlite":
         shutil.copyfile(folder / FILE, connection.settings_dict["NAME"])
     else:
@@ -89,7 +89,7 @@ def restore(folder: Path, manifest: Manifest) -> None:
     call_command("migrate", verbosity=0, interactive=False)
 
 
-def _restore_tables(folder: Path, manifest: Manifest) -> None:
+def _restore_tables(folder: Path, manifest: BackupManifest) -> None:
     # The tables as they were when the backup was made; their rows are brought up to date with them afterwards.
     executor = MigrationExecutor(connection)
     had = {(app, name) for app, name in manifest.migrations}
@@ -115,7 +115,7 @@ def _check_at_once(now: bool) -> None:
 
 
 def _follows(migration: tuple[str, str], other: tuple[str, str], had: set[tuple[str, str]]) -> bool:
-    """Whether `other` comes after `migration` in its own app, and the database had had it."""
+    """Whether `other` comes after `migration` in its own app, and had been applied to the database."""
     return other[0] == migration[0] and other in had
 
 

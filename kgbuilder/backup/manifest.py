@@ -1,4 +1,4 @@
-"""What a backup holds: `manifest.json`, written last, so that a backup that broke off has none."""
+"""The manifest of a backup: `manifest.json`, written last, so that an incomplete backup has none."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ NAME = "manifest.json"
 
 
 class BackupError(Exception):
-    """Something stands in the way of a backup or a restore; the message says what, and what to do."""
+    """A backup or a restore is impossible; the message gives the reason and what to do."""
 
 
 @dataclass(slots=True)
-class Manifest:
+class BackupManifest:
     """`files`: SHA-256 by path in the backup. `roots`: where paths in the database began, by name (see `paths.py`).
-    `migrations`: (app, name) that the database had had. `columns`: by table, of a database that was copied by table.
+    `migrations`: (app, name) that had been applied. `columns`: by table, of a database that was copied by table.
     """
 
     program: str
@@ -33,24 +33,26 @@ class Manifest:
     format: int = FORMAT
 
 
-def write(folder: Path, manifest: Manifest) -> None:
+def write(folder: Path, manifest: BackupManifest) -> None:
     manifest.files = {str(path.relative_to(folder)): digest(path) for path in _files(folder)}
     draft = folder / f"{NAME}.draft"
     draft.write_text(json.dumps(asdict(manifest), indent=1))
     draft.replace(folder / NAME)
 
 
-def read(folder: Path) -> Manifest:
+def read(folder: Path) -> BackupManifest:
     """The manifest of a whole and undamaged backup. Raises BackupError."""
     try:
-        said = json.loads((folder / NAME).read_text())
+        content = json.loads((folder / NAME).read_text())
     except FileNotFoundError:
         raise BackupError(f"{folder} holds no whole backup: it has no {NAME}, which is written last.") from None
     except (OSError, ValueError) as error:
         raise BackupError(f"{folder / NAME} cannot be read: {error}") from error
-    if not isinstance(said, dict) or not isinstance(said.get("format"), int) or said["format"] > FORMAT:
-        raise BackupError(f"{folder} was made by a newer kgbuilder ({said.get('program', '?')}). Restore it with that.")
-    manifest = Manifest(**said)
+    if not isinstance(content, dict) or not isinstance(content.get("format"), int) or content["format"] > FORMAT:
+        raise BackupError(
+            f"{folder} was made by a newer kgbuilder ({content.get('program', '?')}). Restore it with that."
+        )
+    manifest = BackupManifest(**content)
     damaged = [name for name, known in manifest.files.items() if not _sound(folder, name, known)]
     if damaged:
         raise BackupError(f"The backup is damaged: {', '.join(damaged[:3])} ({len(damaged)} files) are not as written.")

@@ -1,4 +1,4 @@
-"""Paths that the database names: they begin elsewhere on another machine."""
+"""Paths that the database names: their roots differ on another machine."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ def roots() -> dict[str, str]:
 
 
 def strays() -> dict[str, Path]:
-    """Checkpoints that neither lie in DATA_DIR nor come with the program, by digest: a backup takes them along."""
-    inside = [Path(settings.DATA_DIR), ROOT / "extraction" / "weights"]  # a run may write anywhere else in the program
+    """Checkpoints that neither lie in DATA_DIR nor come with the program, by digest: a backup includes them."""
+    inside = [
+        Path(settings.DATA_DIR),
+        ROOT / "extraction" / "weights",
+    ]  # a run may write elsewhere in ROOT
     found = {row.digest: Path(row.path) for row in Checkpoint.objects.all()}
     return {
         digest: path
@@ -30,7 +33,7 @@ def strays() -> dict[str, Path]:
 
 
 def move(former: dict[str, str]) -> None:
-    """Lets what lay under `former` roots begin at the present ones, and strays lie in DATA_DIR."""
+    """Moves paths under the `former` roots to the present ones, and strays into DATA_DIR."""
     for digest, path in Checkpoint.objects.values_list("digest", "path"):
         taken = Path(settings.DATA_DIR) / CHECKPOINTS / digest
         if taken.is_dir() and not Path(path).is_dir():

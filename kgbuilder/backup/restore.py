@@ -1,4 +1,4 @@
-"""Restores a backup into an empty DATA_DIR and an empty database. The graphs are written anew once the product runs."""
+"""Restores a backup into an empty DATA_DIR and an empty database. The graphs are projected again at the next start."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from django.utils import timezone
 from extraction.models import Leased
 from kgbuilder.backup import database, manifest, paths
 from kgbuilder.backup.create import FILES, SECRETS
-from kgbuilder.backup.manifest import BackupError, Manifest
+from kgbuilder.backup.manifest import BackupError, BackupManifest
 from kgbuilder.install import data_folder
 from kgbuilder.models import Heartbeat
 from knowledge.models import Projection, ProjectorLock
 
-# What another process may have left in a folder in which nothing was kept yet, or the file system itself.
+# What another process, or the file system itself, may have left in an otherwise unused folder.
 MAY_BE_THERE = ("run", "log", "static", "weights", "backups", "lost+found", data_folder.MARK, data_folder.UNFINISHED)
 
 
-def restore(folder: Path) -> Manifest:
+def restore(folder: Path) -> BackupManifest:
     """Raises BackupError or NewerData with nothing changed. After any other error folder and database are as empty as
-    before, so that it can be tried again; what one left that was killed is taken out first."""
-    told = manifest.read(folder)
+    before, so that it can be tried again; the remains of a killed restore are deleted first."""
+    backup = manifest.read(folder)
     target = Path(settings.DATA_DIR)
     _take_out_unfinished(target)
-    database.check(told)
+    database.check(backup)
     _check_empty(target)
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     data_folder.check_and_mark(target)
     with _marked_unfinished(target), _files(folder / FILES, target), database.whole_or_empty():
-        database.restore(folder, told)
-        paths.move(told.roots)
+        database.restore(folder, backup)
+        paths.move(backup.roots)
         _begin_anew()
     connection.close()
-    return told
+    return backup
 
 
 def _database() -> str:
@@ -48,7 +48,7 @@ def _database() -> str:
 
 
 def _take_out_unfinished(target: Path) -> None:
-    """Empties a folder that a killed restore had found empty, and the SQLite file that it named: no other."""
+    """Empties a folder that a killed restore had begun to fill, and deletes the SQLite file that it named: no other."""
     mark = target / data_folder.UNFINISHED
     if not mark.is_file():
         return
@@ -76,13 +76,13 @@ def _marked_unfinished(target: Path) -> Iterator[None]:
 
 def _check_empty(target: Path) -> None:
     """On PostgreSQL the database may be empty while the folder holds another installation's pictures and its key."""
-    there = sorted({path.name for path in target.iterdir()} - {*MAY_BE_THERE}) if target.exists() else []
+    present = sorted({path.name for path in target.iterdir()} - {*MAY_BE_THERE}) if target.exists() else []
     # an empty file is what a connection leaves that found no database
-    there = [name for name in there if not _is_empty_database(target / name)]
-    if there:
-        more = ", …" if len(there) > 3 else ""
+    present = [name for name in present if not _is_empty_database(target / name)]
+    if present:
+        more = ", …" if len(present) > 3 else ""
         raise BackupError(
-            f"{target} holds {', '.join(there[:3])}{more} already. Restore into an empty DATA_DIR, or move them away "
+            f"{target} holds {', '.join(present[:3])}{more} already. Restore into an empty DATA_DIR, or move them away "
             "first."
         )
 
@@ -109,7 +109,7 @@ def _files(source: Path, target: Path) -> Iterator[None]:
 
 
 def _begin_anew() -> None:
-    """No process of the former life holds anything, and every unit of a graph is to be written."""
+    """Releases the leases of the former installation's processes, and marks everything as stale in the graphs."""
     for model in apps.get_models():
         if issubclass(model, Leased):
             model._default_manager.exclude(lease_token="").update(lease_token="", lease_until=None)

@@ -1,4 +1,4 @@
-"""The papers' ablations: each switch trained as its system's recipe says, ours beside the published figure."""
+"""The papers' ablations: each switch trained by its system's recipe, ours beside the published figure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training.evaluation.ablations import ABLATIONS, Ablation
 from training.evaluation.bootstrap import spread
 from training.publishing.results import Result, load, settings
 
-HELP = "each paper's switches, trained anew: F1 and what each costs, the published figure beside it"
+HELP = "each paper's switches, trained again: F1 and the loss by each switch, beside the published figure"
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -71,7 +71,7 @@ def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callab
 def line(
     system: str, row: Ablation, figures: Mapping[int, float], whole: Mapping[int, float], published: float | None
 ) -> str:
-    """A row of Markdown; `figures` are shares by seed. What a switch costs is taken over the seeds that both have."""
+    """A row of Markdown; `figures` are shares by seed. The loss by a switch is taken over the seeds that both have."""
     ours = spread(list(figures.values()))
     both = [100 * (figure - whole[seed]) for seed, figure in figures.items() if seed in whole]
     less = f"{fmean(both):+.1f}" if both else ""
@@ -89,15 +89,15 @@ def _figure(
     kept: Sequence[Result],
     note: Callable[[str], object],
 ) -> float | None:
-    """The test F1 of one run, of a pair system that of the most probable label, as the papers count. It is taken from
-    its folder or from those that are kept where it is done, and None where nothing is to be trained."""
+    """The test F1 of one run, of a pair system that of the most probable label, as the papers count. It is read
+    from its folder or from the kept results if it is done; None where nothing is to be trained."""
     config = _config(ABLATIONS[system][0], row, seed, options)
     folder = folder_of(options["out"], system, row, seed)
     if (folder / "metrics.json").exists():
-        told = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        if not _trained_so(told, config):
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        if not _trained_so(metrics, config):
             raise NotMeasured(f"{folder} holds a run with other settings: use another --out.")
-        figures = told["test"]["figures"]
+        figures = metrics["test"]["figures"]
     elif same := [one for one in kept if one["seed"] == seed and _trained_so(one, config)]:
         figures = same[0]["test"]
     elif options["trained"]:

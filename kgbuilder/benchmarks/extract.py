@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from extraction.reader.reader import Reader
 
 HELP = "the bare encoder's share of the time from claim to graph"
-BATCH = 16  # posts claimed at once, as the read lane does
+BATCH = 16  # posts claimed at once, as the queue `read` does
 PARTS = ("claim", "parse", "features", "encode", "head", "decode", "rest of reading", "record", "project")
 
 
@@ -100,7 +100,7 @@ class Shares:
 def measure(checkpoint: Path, texts: Sequence[tuple[str, str]], posts: int, threads: int) -> Shares:
     """Reads `posts` posts, made of the (title, body) texts over and over, on a database and a server of their own.
 
-    Raises registry.NoCheckpoint or chosen_reader.ComponentMissing.
+    Raises NoCheckpoint or ComponentMissing.
     """
     import torch
 
@@ -133,7 +133,7 @@ def _batch(reader: Reader, store: SparqlStore, shares: Shares) -> bool:
         raise RuntimeError("A post was not recorded although nobody else was at work.")
     clock.lap("record")
     if projector.run("rdf", opened=store).failed:
-        raise RuntimeError("The graph refused a unit; `check_parity` would say which.")
+        raise RuntimeError("The graph refused an update; `check_parity` names it.")
     clock.lap("project")
     for part, seconds in reader.seconds.items():
         shares.seconds[part] += seconds

@@ -51,7 +51,7 @@ def run(options: Mapping[str, Any], write: Say, note: Say) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
+class ReplacementRates:
     """Posts a second, medians of the rounds; `quads` the large store's size when it was measured."""
 
     empty: float
@@ -64,9 +64,9 @@ class Rates:
         return self.full / self.empty
 
 
-def measure(quads: int, rounds: int, say: Say) -> Rates:
-    """Fills one store to `quads`, then replaces posts in it and in a small one, a round each by turns: what else the
-    machine does at the time slows both."""
+def measure(quads: int, rounds: int, say: Say) -> ReplacementRates:
+    """Fills one store to `quads`, then replaces posts in it and in a small one, a round each by turns: other load on
+    the machine slows both."""
     with serving() as small, serving() as large:
         _fill(small, range(SMALL))
         posts = quads // sum(1 for unit in post_units(0) for _ in rdf_quads.quads(unit)) + 1
@@ -79,7 +79,7 @@ def measure(quads: int, rounds: int, say: Say) -> Rates:
             empty.append(_round(small, [draw.randrange(SMALL) for _ in range(ROUND)], number))
             full.append(_round(large, [draw.randrange(posts) for _ in range(ROUND)], number))
             say(f"round {number + 1}: {empty[-1]:.1f} posts/s in the small store, {full[-1]:.1f} in the large one")
-    return Rates(median(empty), median(full), held, rounds)
+    return ReplacementRates(median(empty), median(full), held, rounds)
 
 
 def post_units(number: int, edition: int = 0) -> list[Unit]:

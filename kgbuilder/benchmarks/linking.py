@@ -1,4 +1,4 @@
-"""How often names go to the right entity, and what a lookup costs in a large index against a small one."""
+"""How often names go to the right entity, and how long a lookup takes in a large index against a small one."""
 
 from __future__ import annotations
 
@@ -50,16 +50,17 @@ def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callab
 
 
 def calibration(score: LinkScore, write: Callable[[str], object]) -> None:
-    """Whether a link is right as often as the linker is sure of it."""
+    """Whether links are right as often as their confidence predicts."""
     from training.evaluation.metrics import calibration_error, reliability
 
     error = calibration_error(score.confidences, score.correct)
     write(
-        f"there, {len(score.confidences)} mentions with candidates, expected calibration error of the best: {error:.3f}"
+        f"of these, {len(score.confidences)} mentions with candidates, "
+        f"expected calibration error of the best: {error:.3f}"
     )
     for row in reliability(score.confidences, score.correct):
         bounds = f"{row.low:.1f} to {row.high:.1f}"
-        write(f"  sure {bounds}: {row.count} mentions, {row.score:.1%} on average, right {row.right:.1%}")
+        write(f"  confidence {bounds}: {row.count} mentions, {row.score:.1%} on average, right {row.right:.1%}")
 
 
 def share(part: int, whole: int) -> str:
@@ -91,12 +92,12 @@ def lookups(sizes: tuple[int, int], seed: int = 1) -> list[float]:
             indexes.append(LocalIndex(file))
         names = [one.label for one in generated(sizes[0], seed)]
         draw = random.Random(seed)
-        asked = [draw.choice(names) if number % 2 else draw.choice(names).split()[-1] for number in range(LOOKUPS)]
+        queries = [draw.choice(names) if number % 2 else draw.choice(names).split()[-1] for number in range(LOOKUPS)]
         rounds: list[list[float]] = [[] for _ in sizes]
         for _ in range(ROUNDS):
             for index, times in zip(indexes, rounds, strict=True):
                 began = time.perf_counter()
-                for name in asked:
+                for name in queries:
                     index.describe(index.search(name, 30))
                 times.append((time.perf_counter() - began) / LOOKUPS)
     return [statistics.median(times) for times in rounds]

@@ -1,4 +1,4 @@
-"""A product of a benchmark's own: a database, a folder, its parts as processes; all of it goes afterwards."""
+"""A product of a benchmark's own: a database, a folder, its processes; all of it is deleted afterwards."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def scratch() -> Iterator[Path]:
 
 
 def command(settings: Mapping[str, str], *arguments: str) -> str:
-    """What another `manage.py` command prints. Raises NotMeasured with what it said where it fails."""
+    """What another `manage.py` command prints. Raises NotMeasured with its error output where it fails."""
     manage = [sys.executable, str(ROOT / "manage.py"), *arguments]
     ended = subprocess.run(manage, cwd=ROOT, env=dict(settings), capture_output=True, text=True, check=False)
     if ended.returncode:
@@ -78,7 +78,7 @@ def command(settings: Mapping[str, str], *arguments: str) -> str:
 
 @contextmanager
 def parts(settings: Mapping[str, str], names: list[str]) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """These parts, one process with its supervisor for each name given."""
+    """Runs these components, one process with its supervisor for each name."""
     log = Path(settings["DATA_DIR"]) / "parts.txt"
     started: list[subprocess.Popen[bytes]] = []
     try:

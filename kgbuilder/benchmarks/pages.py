@@ -1,8 +1,8 @@
 """Pages under load while posts flow: errors, and how long the slowest twentieth waits against the same page idle.
 
-The pages of a product of its own, on the database and broker of the settings, filled first. Each page is asked over
+The pages of a product of its own, on the database and broker of the settings, filled first. Each page is requested over
 so many connections at once, first while nothing else happens, then while further posts become due, so many a second,
-are read, and their units written to the graph.
+are analysed, and projected to the graph.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Say = Callable[[str], object]
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--posts", type=int, default=300, help="read before the pages are asked")
+    parser.add_argument("--posts", type=int, default=300, help="analysed before the pages are requested")
     parser.add_argument("--flow", type=int, default=10, help="posts a second that become due under load")
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--requests", type=int, default=240, help="of each page")
@@ -153,7 +153,7 @@ def _fill(posts: int) -> list[str]:
 
 
 def _read(posts: int) -> list[str]:
-    """Lets so many posts be read; the addresses of the list, of a post and of the entity in most posts."""
+    """Has so many posts analysed; returns the addresses of the list, of a post and of the entity in most posts."""
     from django.db.models import Count
     from django.urls import reverse
     from django.utils import timezone

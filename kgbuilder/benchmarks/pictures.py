@@ -1,6 +1,6 @@
-"""How fast pictures are looked at, how much of that the bare detector would take, and which published boxes are found.
+"""How fast detection in pictures is, the bare detector's share of it, and which published boxes are found.
 
-Pictures are looked at as the product looks at them: claimed, their kept copies decoded, regions, faces, depth and scene
+Detection runs as in the product: pictures are claimed, their kept copies decoded, regions, faces, depth and scene
 found, all of it recorded. Then the detector's network alone goes over the same pictures, made ready. The share is one
 of processor seconds, so that what else the machine does counts for neither; rates are of the clock on the wall. Posts
 are read by the shipped reader with one picture each and without. Nothing is fetched.
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from extraction.vision.image_analysis import ImageAnalyser
 
-HELP = "pictures looked at a second, and the bare detector's share of the time"
+HELP = "pictures detected a second, and the bare detector's share of the time"
 POSTS = 16
 
 
@@ -56,7 +56,7 @@ class Seconds:
 
 @dataclass(frozen=True, slots=True)
 class Speeds:
-    """Seconds (wall, processor) of the whole and of the bare detector, by how many pictures were looked at together;
+    """Seconds (wall, processor) of the whole and of the bare detector, by how many pictures were processed together;
     posts a second."""
 
     detector: str
@@ -74,7 +74,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--pictures", type=Path, required=True, help="a folder of pictures")
     parser.add_argument("--boxes", type=Path, help="MNRE's boxes/ folder: how many of its boxes are found, and no more")
     parser.add_argument("--checkpoint", type=Path, help="a checkpoint's folder; by default the setting's")
-    parser.add_argument("--rounds", type=int, default=3, help="how often they are looked at")
+    parser.add_argument("--rounds", type=int, default=3, help="how often they are processed")
     parser.add_argument("--threads", type=int, default=2, help="the reader's threads")
 
 
@@ -84,8 +84,8 @@ def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callab
     checkpoint = options["checkpoint"] or settings.CHECKPOINT
     try:
         if options["boxes"]:
-            found, there = found_again(options["pictures"], options["boxes"])
-            write(f"published boxes that overlap by half: {found} of {there}, {100 * found / there:.1f} %")
+            found, total = found_again(options["pictures"], options["boxes"])
+            write(f"published boxes that overlap by half: {found} of {total}, {100 * found / total:.1f} %")
             return
         speeds = measure(options["pictures"], checkpoint, options["rounds"], options["threads"])
     except (ComponentMissing, NoCheckpoint, WeightsMissing) as error:
@@ -93,14 +93,14 @@ def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callab
     write(f"{speeds.detector}, {speeds.pictures} pictures, {settings.DEVICE}")
     for together in speeds.whole:
         rate, bare = (speeds.pictures / seconds[together].wall for seconds in (speeds.whole, speeds.bare))
-        says = f"{rate:.1f} pictures/s, bare detector {bare:.1f}/s; its share {speeds.ratio(together):.2f}"
-        write(f"{together:>3} together: {says}")
+        result = f"{rate:.1f} pictures/s, bare detector {bare:.1f}/s; its share {speeds.ratio(together):.2f}"
+        write(f"{together:>3} together: {result}")
     rates = f"{speeds.with_image:.2f} with a picture each, {speeds.text_only:.2f} text alone"
     write(f"posts/s: {rates}; ratio {speeds.with_image / speeds.text_only:.2f}")
 
 
 def measure(folder: Path, checkpoint: Path, rounds: int, threads: int, sizes: Sequence[int] = (1, 16)) -> Speeds:
-    """Looks at the folder's pictures `rounds` times. Raises NotMeasured, WeightsMissing, ComponentMissing."""
+    """Detects in the folder's pictures `rounds` times. Raises NotMeasured, WeightsMissing, ComponentMissing."""
     import torch
 
     torch.set_num_threads(threads)
@@ -133,15 +133,15 @@ def found_again(folder: Path, boxes: Path) -> tuple[int, int]:
     published: dict[str, list[float]] = {}
     for file in sorted(boxes.glob("*_detect_box_dict.json")):
         published |= json.loads(file.read_text(encoding="utf-8"))
-    found = there = 0
+    found = total = 0
     for path in sorted(folder.glob("*.jpg")):
         wanted = [box[:4] for key, box in published.items() if key.startswith(f"{path.stem}_crop_")]
         [seen] = analyser.detector.detect([np.asarray(Image.open(path).convert("RGB"))])
         shares = overlaps(from_centred(wanted), seen.boxes[: analyser.objects])
-        found, there = found + int((shares.max(axis=1, initial=0.0) >= 0.5).sum()), there + len(wanted)
-    if not there:
+        found, total = found + int((shares.max(axis=1, initial=0.0) >= 0.5).sum()), total + len(wanted)
+    if not total:
         raise NotMeasured(f"No box in {boxes} is one of a picture in {folder}.")
-    return found, there
+    return found, total
 
 
 @contextmanager
@@ -170,7 +170,7 @@ def _keep(folder: Path) -> list[PostImage]:
 
 
 def _whole(analyser: ImageAnalyser, size: int, seconds: Seconds) -> None:
-    """All pictures, `size` at a time, as if nobody had seen them."""
+    """All pictures, `size` at a time, as if they were new."""
     RegionSet.objects.all().delete()
     PostImage.objects.update(due_at=timezone.now(), attempts=0)
     with seconds.counted():
@@ -194,7 +194,7 @@ def _pixels(image: PostImage) -> np.ndarray | None:
 
 
 def _posts_a_second(checkpoint: Path, analyser: ImageAnalyser, kept: Sequence[PostImage]) -> tuple[float, float]:
-    """Claimed posts read with a picture each that nobody has seen, and without any."""
+    """Claimed posts read with a new picture each, and without any."""
     from extraction.readings.reader_from_settings import load
     from extraction.samples import load_posts
 

@@ -1,7 +1,7 @@
 """How fast the projector writes, as a share of what the bare engine does with the very same rows or updates.
 
 Posts are recorded as the product records them, in a database of the benchmark's own. In each round some of them are
-marked and projected; what the store was sent is kept, and given to the engine once more without record, building and
+marked and projected; the requests to the store are recorded, and sent to the engine again without record, building and
 marking: for the bundled server to a pyoxigraph store in this process, for Neo4j as UNWINDs of a thousand rows.
 """
 
@@ -42,7 +42,7 @@ HELP = "statements a second projected, divided by what the bare engine does with
 FLUSH_AFTER = 500
 BARE_ROWS = 1000
 WARMING = 3  # rounds before those that count: a server that has just started compiles what it runs
-ASKED = 60  # entities whose neighbourhood is asked for
+ASKED = 60  # entities whose neighbourhood is queried
 TOGETHER = 60  # posts in one request while a store is filled
 Say = Callable[[str], object]
 
@@ -76,7 +76,7 @@ def run(options: Mapping[str, Any], write: Say, note: Say) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
+class ProjectionRates:
     """Statements a second, medians of the rounds."""
 
     projected: float
@@ -91,13 +91,13 @@ class Rates:
 
 
 class Bench(Protocol):
-    """A store that keeps what it was sent, and the bare engine beside it."""
+    """A store that records its requests, and the bare engine beside it."""
 
     @property
     def store(self) -> Store: ...
 
     def project(self) -> None:
-        """Projects all that is marked; what was sent is kept for `bare`."""
+        """Projects all that is marked; the requests are recorded for `bare`."""
 
     def bare(self) -> None:
         """Does the same without the product."""
@@ -106,7 +106,7 @@ class Bench(Protocol):
         """How many entities lie within two statements of this one, as the store answers."""
 
 
-def _rates(bench: Bench, posts: int, rounds: int, note: Say) -> Rates:
+def _rates(bench: Bench, posts: int, rounds: int, note: Say) -> ProjectionRates:
     projected, bare = [], []
     for number in range(WARMING + rounds):
         statements = _mark(random.Random(number), posts)
@@ -118,18 +118,18 @@ def _rates(bench: Bench, posts: int, rounds: int, note: Say) -> Rates:
         bare.append(statements / (time.perf_counter() - middle))
         which = f"round {number - WARMING + 1}" if number >= WARMING else "warming"
         note(f"{which}: {projected[-1]:.0f} statements/s projected, {bare[-1]:.0f} bare")
-    return Rates(median(projected[WARMING:]), median(bare[WARMING:]))
+    return ProjectionRates(median(projected[WARMING:]), median(bare[WARMING:]))
 
 
 def _mark(draw: random.Random, posts: int) -> int:
-    """Has half of the posts read anew, with all that they say; how many statements."""
+    """Gives half of the posts a new reading with all their statements; returns how many statements."""
     chosen = draw.sample(list(Post.objects.order_by("pk")), max(posts // 2, 1))
     projection_queue.mark_posts(chosen)
     return Assertion.objects.filter(reading__current_of__in=chosen).values("statement").distinct().count()
 
 
 def _two_hops(bench: Bench) -> float:
-    """The p95, in milliseconds, of asking for all within two statements of an entity, over some entities twice."""
+    """The p95, in milliseconds, of a query for all within two statements of an entity, over some entities twice."""
     chosen = list(Entity.objects.order_by("pk").values_list("public_id", flat=True)[::7][:ASKED])
     seconds: list[float] = []
     for _ in range(2):  # the first warms what a server that runs has warm
@@ -159,7 +159,7 @@ def _supported(unit: Unit, post: Any) -> Unit:
 
 
 def _record(posts: int) -> None:
-    """Posts that each say twenty statements between twenty entities, four of them known from other posts."""
+    """Records posts that each make twenty statements between twenty entities, four of them known from other posts."""
     checkpoint = Checkpoint.objects.create(
         name="bench", digest="0" * 64, system="bench", path="", floor=0.05, thresholds={"default": 0.5}
     )
@@ -190,18 +190,18 @@ def _extraction(key: str, text: str) -> Extraction:
         mentions.append(Mention(place, place + len(name), "person" if name.startswith("P") else "location", 0.9))
         place += len(name) + 2
     keys = sorted(key for key, relation in RELATIONS.items() if not relation.symmetric)
-    said = tuple(
+    relations = tuple(
         Relation(i, (i + 1) % len(mentions), draw.choice(keys), round(draw.uniform(0.6, 1), 4))
         for i in range(len(mentions))
     )
-    return Extraction(id=key, text=text, language="en", mentions=tuple(mentions), relations=said)
+    return Extraction(id=key, text=text, language="en", mentions=tuple(mentions), relations=relations)
 
 
 @contextmanager
 def _rdf(url: str | None) -> Iterator[Bench]:
     import pyoxigraph
 
-    class Kept:
+    class RdfBench:
         def __init__(self, store: sparql_store.SparqlStore, engine: pyoxigraph.Store) -> None:
             self.store, self._engine, self._sent, self._updates = store, engine, list[str](), 0
             own = store.update
@@ -230,7 +230,7 @@ def _rdf(url: str | None) -> Iterator[Bench]:
                     self._updates = 0
 
     with serving() as store, tempfile.TemporaryDirectory(prefix="kg-bench-") as folder:
-        yield Kept(store, pyoxigraph.Store(folder))
+        yield RdfBench(store, pyoxigraph.Store(folder))
 
 
 @contextmanager
@@ -239,7 +239,7 @@ def _neo4j(url: str | None) -> Iterator[Bench]:
         raise NotMeasured("Give --url, the address of an empty Neo4j: bolt://127.0.0.1:7687.")
     from knowledge.graphs.neo4j.store import Neo4jStore
 
-    class Kept:
+    class Neo4jBench:
         def __init__(self, store: Neo4jStore) -> None:
             self.store, self._sent = store, list[tuple[str, list[Any]]]()
             own = store._write
@@ -270,13 +270,13 @@ def _neo4j(url: str | None) -> Iterator[Bench]:
                     for start in range(0, len(some), BARE_ROWS):
                         session.run(query, rows=some[start : start + BARE_ROWS]).consume()
 
-    # Units are marked for the stores that are set up.
+    # Graph updates are marked for the stores that are set up.
     settings.NEO4J_URL = url
     store = Neo4jStore(url, "neo4j", "")
     if store.rows("MATCH (n) RETURN n.id AS id LIMIT 1"):
         raise NotMeasured(f"The Neo4j at {url} is not empty. This benchmark empties what it is given.")
     try:
-        yield Kept(store)
+        yield Neo4jBench(store)
     finally:
         store.clear()
         with store._session() as session:

@@ -1,7 +1,7 @@
 """Pages and merges in a record of very many statements, against the same in a small one.
 
 The record is a database of the benchmark's own. What fills it is written by a few statements of SQL, as rows that the
-recorder would have made: entities in the pattern of a long tail, each statement asserted once. Pages are asked for
+recorder would have made: entities in the pattern of a long tail, each statement asserted once. Pages are requested
 through the whole of Django, without a network between.
 """
 
@@ -32,7 +32,7 @@ from knowledge.recording.bulk_insert import insert
 
 HELP = "an entity's page, its neighbourhood and merges in a large record against a small one"
 SMALL = 10_000  # statements of the record that counts as empty
-A_POST = 20  # statements that one post says
+A_POST = 20  # statements that one post makes
 RELATION = "employer"
 Say = Callable[[str], object]
 
@@ -55,14 +55,14 @@ def run(options: Mapping[str, Any], write: Say, note: Say) -> None:
 
 def _pages(statements: int, requests: int, write: Say, note: Say) -> None:
     checkpoint = _checkpoint()
-    made = fill(checkpoint, SMALL)
-    asked = made[:: max(1, len(made) // (requests // 2))][: requests // 2]
-    before = _timed(asked, note)
+    entities = fill(checkpoint, SMALL)
+    requested = entities[:: max(1, len(entities) // (requests // 2))][: requests // 2]
+    before = _timed(requested, note)
     for start in range(SMALL, statements, 100_000):
         fill(checkpoint, min(100_000, statements - start))
         note(f"{start} of {statements} statements")
     _analyze()
-    after = _timed(asked, note)
+    after = _timed(requested, note)
     for name, small in before.items():
         large = after[name]
         write(f"{name}: p95 {small:.1f} ms among {SMALL} statements, {large:.1f} ms among {statements}")
@@ -145,7 +145,7 @@ def _merge(pair: Sequence[Entity]) -> float:
 def _project(store: Any, note: Say) -> None:
     done = projector.run("rdf", opened=store, seconds=3600)
     left = stale("rdf").count()
-    note(f"{done.done} units written, {left} left")
+    note(f"{done.done} graph updates written, {left} left")
     assert not done.failed and not left and not done.unavailable, done
 
 
@@ -153,26 +153,26 @@ def _star(checkpoint: Checkpoint, name: str, statements: int) -> Entity:
     """An entity that so many others have for their employer, each in a statement of its own."""
     centre = Entity.objects.create(type="organization", label=name, key=f"{name}|organization")
     Link.objects.create(entity=centre)
-    made = _said(checkpoint, statements, centre)
+    entities = _fill_statements(checkpoint, statements, centre)
     projection_queue.mark_rows(Projection.Kind.STATEMENT, Statement.objects.filter(tail=centre))
     projection_queue.mark_rows(Projection.Kind.ENTITY, Entity.objects.filter(pk__in=[centre.pk]))
-    assert made
+    assert entities
     return centre
 
 
 def fill(checkpoint: Checkpoint, statements: int) -> list[int]:
     """So many statements among half as many persons and a fiftieth of organizations; the persons' ids."""
-    return _said(checkpoint, statements, None)
+    return _fill_statements(checkpoint, statements, None)
 
 
-def _said(checkpoint: Checkpoint, statements: int, centre: Entity | None) -> list[int]:
+def _fill_statements(checkpoint: Checkpoint, statements: int, centre: Entity | None) -> list[int]:
     posts = _posts(checkpoint, -(-statements // A_POST))
     people = _entities(max(2, statements if centre else statements // 2), "person")
     firms = [centre.pk] if centre else _entities(max(1, statements // 50), "organization")
     heads = [people[number % len(people)] for number in range(statements)]
     tails = [firms[(number * 7919 + number // len(people)) % len(firms)] for number in range(statements)]
     readings = [posts[number // A_POST] for number in range(statements)]
-    said = insert(
+    statement_ids = insert(
         Statement,
         ("public_id", "head_id", "relation", "tail_id"),
         [(key, head, RELATION, tail) for key, head, tail in zip(_ids(statements), heads, tails, strict=True)],
@@ -180,7 +180,7 @@ def _said(checkpoint: Checkpoint, statements: int, centre: Entity | None) -> lis
     ends = (_mentions(readings, heads, 0, "person"), _mentions(readings, tails, 12, "organization"))
     columns = ("public_id", "reading_id", "statement_id", "head_mention_id", "tail_mention_id", *_ASSERTED)
     rest: tuple[Any, ...] = (RELATION, 0.9, PUBLISHED, [], "", "")
-    keyed = zip(_ids(statements), readings, said, *ends, strict=True)
+    keyed = zip(_ids(statements), readings, statement_ids, *ends, strict=True)
     insert(Assertion, columns, [(*row, *rest) for row in keyed])
     return people
 
@@ -198,7 +198,7 @@ def _mentions(readings: Sequence[int], entities: Sequence[int], offset: int, kin
 def _posts(checkpoint: Checkpoint, count: int) -> list[int]:
     """Live posts that are read; the ids of their readings."""
     text = " ".join(f"Person number {n:04d} works for firm {n:04d}." for n in range(A_POST))
-    made = Post.objects.bulk_create(
+    posts = Post.objects.bulk_create(
         [Post(link=f"https://news.example/{key}", published_at=PUBLISHED, seen_at=PUBLISHED) for key in _ids(count)],
         batch_size=2000,
     )
@@ -206,7 +206,7 @@ def _posts(checkpoint: Checkpoint, count: int) -> list[int]:
     versions = PostVersion.objects.bulk_create(
         [
             PostVersion(post=one, ordinal=1, text=text, title_end=0, language="en", text_hash="", fetched_at=now)
-            for one in made
+            for one in posts
         ],
         batch_size=2000,
     )

@@ -1,4 +1,4 @@
-"""A bundled SPARQL server of a benchmark's own, in a folder that goes afterwards."""
+"""A bundled SPARQL server of a benchmark's own, in a folder that is deleted afterwards."""
 
 from __future__ import annotations
 

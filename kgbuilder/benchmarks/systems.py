@@ -54,11 +54,11 @@ def measure(config: TrainConfig, batches: int, rounds: int, device: Device) -> t
     examples = [example(number) for number in range(BATCH * batches)]
     prepared = prepare_examples(config, head_of(config.system, config.head), examples, Flat())
     run = Run(config, prepared, new_network(config, prepared.vocabularies))
-    made = [run._make(list(range(start, start + BATCH)), 0) for start in range(0, len(prepared.items), BATCH)]
-    run.step(*made[0])  # the first step of a process is slow
-    trained = _seconds(lambda one: run.step(*one), made, rounds, run.device)
+    batches_made = [run._make(list(range(start, start + BATCH)), 0) for start in range(0, len(prepared.items), BATCH)]
+    run.step(*batches_made[0])  # the first step of a process is slow
+    trained = _seconds(lambda one: run.step(*one), batches_made, rounds, run.device)
     run.network.eval()
-    held = [to_device(batch, run.device) for batch, _, _ in made]
+    held = [to_device(batch, run.device) for batch, _, _ in batches_made]
     with torch.inference_mode():
         run.network(held[0])
         answered = bare = 0.0

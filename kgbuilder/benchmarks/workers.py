@@ -1,6 +1,6 @@
-"""Posts a second with one, two and four of each worker: whether more workers share the lanes and how evenly.
+"""Posts a second with one, two and four of each worker: whether more workers share the queues and how evenly.
 
-Each count has an empty database. Posts wait, fetched, until all workers have told of themselves; then all are due at
+Each count has an empty database. Posts wait, fetched, until all workers have sent a heartbeat; then all are due at
 once. A rate is taken between a tenth and nine tenths of the posts, so that neither start nor end counts.
 """
 
@@ -66,13 +66,13 @@ def _in_its_own(database: str, broker: str, count: int, options: dict[str, Any])
         names = ["sparql", "beat", *["io"] * count, *["reader"] * count]
         with own_product.parts(settings, names):
             chosen = [f"--{name}={options[name]}" for name in ("posts", "kills")]
-            said = own_product.command(settings, "bench", "workers", f"--within={count}", *chosen)
-        found: dict[str, Any] = json.loads(said.splitlines()[-1])
+            output = own_product.command(settings, "bench", "workers", f"--within={count}", *chosen)
+        found: dict[str, Any] = json.loads(output.splitlines()[-1])
         return found
 
 
 def _measure(count: int, posts: int, kills: int, note: Say) -> dict[str, Any]:
-    """In the product's own settings: fill, wait for the workers, let go, watch."""
+    """In the product's own settings: fills, waits for the workers, makes the posts due, watches."""
     from django.db.models import Count
     from django.utils import timezone
 
@@ -83,8 +83,8 @@ def _measure(count: int, posts: int, kills: int, note: Say) -> dict[str, Any]:
     from knowledge.record.projection_queue import stale
 
     fill(posts)
-    wanted = {"io": count, "reader": count}
-    wait(lambda: all(_alive(part) >= number for part, number in wanted.items()), "the workers to start")
+    needed = {"io": count, "reader": count}
+    wait(lambda: all(_alive(part) >= number for part, number in needed.items()), "the workers to start")
     Reading.objects.update(due_at=timezone.now())
     began = time.monotonic()
     ring("read")

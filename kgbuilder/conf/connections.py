@@ -1,4 +1,4 @@
-"""Addresses of services, as settings give them, in the form that Django wants."""
+"""Converts addresses of services, as settings give them, to the form that Django takes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from kgbuilder.conf.environment import ROOT
 
-# A host that is gone without a word would hold each thread that asks it for as long as the system goes on sending: a
-# quarter of an hour, or two hours for an answer. So: seconds to connect, until an idle connection is asked for a sign
-# of life, between such questions, how many go unanswered, and milliseconds that what was sent may go unacknowledged.
-# None of them ends a query that merely takes long.
+# A silently dead host would hold each waiting thread for as long as the system retransmits: a quarter of an hour, or
+# two hours for a reply. So: seconds to connect, idle seconds before the first keepalive probe, between probes, how many
+# may fail, and milliseconds that sent data may stay unacknowledged. None of them ends a query that merely takes long.
 POSTGRES_PATIENCE: Mapping[str, Any] = {
     "connect_timeout": 4,  # less than `manage.py health` waits for an answer
     "keepalives": 1,
@@ -44,7 +43,7 @@ def mail(url: str) -> dict[str, Any]:
 def database(url: str, data_dir: Path) -> dict[str, Any]:
     """Django's DATABASES entry for `url`; SQLite in `data_dir` where it is empty.
 
-    What a PostgreSQL address has after its question mark are libpq's options, and goes before ours.
+    The part of a PostgreSQL address after its question mark are libpq's options, and overrides ours.
     """
     parts = urlsplit(url)
     if parts.scheme in ("postgres", "postgresql"):
@@ -78,14 +77,14 @@ def _sqlite_file(named: str, data_dir: Path) -> Path:
 
 def why_not(error: Exception, database: Mapping[str, Any]) -> str:
     """A sentence for a database (a DATABASES entry) that cannot be opened at all; "" where `error` is about more."""
-    said = str(error).strip().partition("\n")[0]
+    message = str(error).strip().partition("\n")[0]
     if not database["ENGINE"].endswith("sqlite3"):
         place = f"{database['HOST'] or 'localhost'}:{database['PORT'] or 5432}"
-        return f"The database at {place} cannot be reached: {said}" if "connection" in said.lower() else ""
+        return f"The database at {place} cannot be reached: {message}" if "connection" in message.lower() else ""
     file = Path(database["NAME"])
     if not file.parent.is_dir():
         return (
             f"There is no database yet: the folder {file.parent} does not exist. `manage.py prepare` makes it, with "
             "the tables and the first accounts."
         )
-    return f"The database {file} cannot be opened: {said}." if "unable to open" in said else ""
+    return f"The database {file} cannot be opened: {message}." if "unable to open" in message else ""

@@ -1,4 +1,4 @@
-"""What is kept sealed in the database: only SECRET_KEY opens it, so a copy of the tables gives nothing away."""
+"""Encrypted database fields: only SECRET_KEY decrypts them, so a copy of the tables reveals nothing."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ PREFIX = "sealed:"
 
 
 class Unreadable(ValueError):
-    """What was sealed cannot be opened: SECRET_KEY is another one now."""
+    """An encrypted value cannot be decrypted: SECRET_KEY has changed."""
 
 
 def seal(text: str) -> str:
     return PREFIX + _box(settings.SECRET_KEY).encrypt(text.encode()).decode() if text else ""
 
 
-def open_sealed(kept: str) -> str:
-    """Raises Unreadable. What was kept before it was sealed is given as it is."""
-    if not kept.startswith(PREFIX):
-        return kept
+def open_sealed(stored: str) -> str:
+    """Raises Unreadable. A value that was stored before encryption is returned as it is."""
+    if not stored.startswith(PREFIX):
+        return stored
     from cryptography.fernet import InvalidToken
 
     try:
-        return _box(settings.SECRET_KEY).decrypt(kept.removeprefix(PREFIX).encode()).decode()
+        return _box(settings.SECRET_KEY).decrypt(stored.removeprefix(PREFIX).encode()).decode()
     except InvalidToken:
         raise Unreadable("It was sealed with another SECRET_KEY.") from None
 
@@ -47,9 +47,9 @@ def _box(secret_key: str) -> Fernet:
 
 
 class SealedField(models.TextField):  # type: ignore[type-arg]  # generic for the checker alone
-    """Text that is sealed on its way into the database and stays so in the object: open it where it is used.
+    """Text that is encrypted when saved and stays so in the object: decrypt it where it is used.
 
-    Sealing is not the same twice, so it cannot be searched for. It is not editable, so no form and no list shows it.
+    Encryption differs each time, so values cannot be searched for. It is not editable, so no form or list shows it.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -34,7 +34,7 @@ NEO4J_SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
 
 
 class WrongSetting(ValueError):
-    """A setting has a value that cannot be used. The message names the setting and says what it takes."""
+    """A setting has a value that cannot be used. The message names the setting and the values that it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ SETTINGS: tuple[Setting, ...] = (
         "PREDICATE_CLASSIFIER",
         "",
         _text,
-        "module:callable that tells what regions do to each other in place of the rules; empty: the rules.",
+        "module:callable that predicts interactions of regions in place of the rules; empty: the rules.",
     ),
     Setting("PICTURES_PER_POST", "4", _count, "How many pictures of a post are kept, the lead picture among them."),
     Setting(

@@ -1,4 +1,4 @@
-"""Secrets that lie in files of their own: `SECRET_KEY_FILE=/run/secrets/secret_key` in place of `SECRET_KEY=…`.
+"""Secrets in files of their own: `SECRET_KEY_FILE=/run/secrets/secret_key` in place of `SECRET_KEY=…`.
 
 Containers hand secrets over as files: an environment is shown by `inspect` and inherited by every child.
 """

@@ -1,1 +1,1 @@
-"""Feeds, pages and texts that were damaged at random, put through the product: `manage.py fuzz`."""
+"""Fuzzing: the product's handling of feeds, pages and texts that were damaged at random (`manage.py fuzz`)."""

@@ -1,8 +1,8 @@
 """The addresses of a publisher who means harm, polled and visited one by one as a feed of each would be, and feeds
 from files likewise: `manage.py fuzz hostile`.
 
-Beside each an honest feed is polled in the same round, and has to go on as if nothing were. What came of it is then
-looked at as people would see it: every page about the feed and its posts, searched for what a browser would run.
+Beside each an honest feed is polled in the same round, and must not be affected. The result is then
+examined as people would see it: every page about the feed and its posts, searched for what a browser would run.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ SECRETS = ("root:x:0:0",)  # of files that entities name
 
 
 class NoAddresses(Exception):
-    """The script cannot be used; a sentence for people."""
+    """The script cannot be used; the message is a sentence for people."""
 
 
 @dataclass(slots=True)
-class Row:
-    """What came of one feed. `said`: what its page says of it and how many posts it has. `megabytes`: what this process
-    and its parsers grew by at the most. `wrong`: what must not be."""
+class HostileResult:
+    """The result of one feed. `summary`: its error and notice, and how many posts it has. `megabytes`: by how much this
+    process and its parsers grew at most. `wrong`: the failures."""
 
     name: str
-    said: str = ""
+    summary: str = ""
     seconds: float = 0.0
     megabytes: int = 0
     forbidden: int = 0
@@ -97,15 +97,15 @@ def served(script: Path) -> Iterator[str]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         try:
             assert server.stdout is not None
-            said = server.stdout.readline().strip()
-            if not said.startswith("http://"):
-                raise NoAddresses(f"{script} did not say where it serves, but: {said or 'nothing'}")
-            yield f"http://{urlsplit(said).netloc}"
+            address = server.stdout.readline().strip()
+            if not address.startswith("http://"):
+                raise NoAddresses(f"{script} did not print its address, but: {address or 'nothing'}")
+            yield f"http://{urlsplit(address).netloc}"
         finally:
             server.kill()
 
 
-def run(origin: str, paths: Sequence[str], files: Mapping[str, bytes]) -> Iterator[Row]:
+def run(origin: str, paths: Sequence[str], files: Mapping[str, bytes]) -> Iterator[HostileResult]:
     """A row for each address and each file, as they are done. On the connected database: give it a scratch one."""
     with tempfile.TemporaryDirectory(prefix="kg-hostile-") as folder, publishing() as own, publishing() as honest:
         honest.content, honest.headers = HONEST, {"Content-Type": "application/rss+xml"}
@@ -123,8 +123,8 @@ def run(origin: str, paths: Sequence[str], files: Mapping[str, bytes]) -> Iterat
                 yield _tried(name, f"{own.here}/feed", good, client, watch)
 
 
-def _tried(name: str, url: str, good: str, client: Client, watch: Watch) -> Row:
-    row = Row(name)
+def _tried(name: str, url: str, good: str, client: Client, watch: Watch) -> HostileResult:
+    row = HostileResult(name)
     feed = Feed.objects.create(url=url, due_at=timezone.now())
     other = Feed.objects.create(url=good, due_at=timezone.now())
     before = _peak(reset=True)
@@ -137,9 +137,9 @@ def _tried(name: str, url: str, good: str, client: Client, watch: Watch) -> Row:
             one.refresh_from_db()
         posts = Sighting.objects.filter(feed=feed).count()
         counted = f"{posts} post{'' if posts == 1 else 's'}" if posts or not (feed.error or feed.notice) else ""
-        row.said = " ".join(filter(None, (counted, feed.error, feed.notice)))
-        row.wrong = [*_bounds(row, posts), *_told(feed, client), *_undisturbed(other)]
-    except Exception as error:  # the very thing that is looked for
+        row.summary = " ".join(filter(None, (counted, feed.error, feed.notice)))
+        row.wrong = [*_bounds(row, posts), *_page_errors(feed, client), *_undisturbed(other)]
+    except Exception as error:  # the failure that the run searches for
         row.wrong.append(f"{type(error).__name__}: {error}"[:500])
     row.forbidden = len(watch.forbidden)
     row.wrong += [*watch.errors, *(f"Asked {address}." for address in watch.forbidden)]
@@ -149,7 +149,7 @@ def _tried(name: str, url: str, good: str, client: Client, watch: Watch) -> Row:
     return row
 
 
-def _bounds(row: Row, posts: int) -> list[str]:
+def _bounds(row: HostileResult, posts: int) -> list[str]:
     """One fetch of the feed and one of each page, its robots.txt and picture, with the parsing."""
     patience = (1 + 3 * min(posts, VISITS)) * (settings.FETCH_SECONDS + 1) + (1 + VISITS) * 2 * sandbox.SECONDS
     late = [f"It took {row.seconds:.1f} seconds, and {patience:.0f} is the most."] if row.seconds > patience else []
@@ -161,8 +161,8 @@ def _undisturbed(other: Feed) -> list[str]:
     return [] if fine else [f"The feed beside it was disturbed: {other.error or 'its post is not there'}"]
 
 
-def _told(feed: Feed, client: Client) -> list[str]:
-    """What is wrong with the pages about it: an error that they do not say, anything that a browser would run, a
+def _page_errors(feed: Feed, client: Client) -> list[str]:
+    """What is wrong with the pages about it: an error that they do not show, anything that a browser would run, a
     secret."""
     posts = Post.objects.filter(sightings__feed=feed)
     pages = [reverse("feeds"), reverse("feed", args=[feed.pk]), reverse("posts"), reverse("status")]
@@ -175,12 +175,12 @@ def _told(feed: Feed, client: Client) -> list[str]:
             continue
         content = answer.content.decode()
         wrong += [f"{page} holds {what}." for what in runnable(content)]
-        said = _words(lxml.html.fromstring(content)) if page == pages[1] else ""
+        shown = _words(lxml.html.fromstring(content)) if page == pages[1] else ""
         wrong += [
-            f"{page} does not say: {one}" for one in (feed.error, feed.notice) if said and _words(one) not in said
+            f"{page} does not show: {one}" for one in (feed.error, feed.notice) if shown and _words(one) not in shown
         ]
     if not (posts or feed.error or feed.notice):
-        wrong.append("Nothing came of it, and nothing says why.")
+        wrong.append("The feed has no posts, and no page gives the reason.")
     texts = [feed.title, feed.error, *PostVersion.objects.filter(post__in=posts).values_list("text", flat=True)]
     return wrong + [f"It holds {secret!r}." for secret in SECRETS if any(secret in text for text in texts)]
 
@@ -207,13 +207,13 @@ def _data(node: lxml.html.HtmlElement) -> bool:
 
 
 def _words(text: str | lxml.html.HtmlElement) -> str:
-    said = text if isinstance(text, str) else text.text_content()
-    return " ".join(str(said).split())
+    content = text if isinstance(text, str) else text.text_content()
+    return " ".join(str(content).split())
 
 
 def _editor() -> Client:
-    user, made = User.objects.get_or_create(username="hostile")
-    if made:
+    user, created = User.objects.get_or_create(username="hostile")
+    if created:
         user.groups.set(Group.objects.filter(name="editor"))
     client = Client()
     client.force_login(user)
@@ -221,8 +221,8 @@ def _editor() -> Client:
 
 
 def _peak(*, reset: bool = False) -> int:
-    """The most memory that this process and its parsers have held since they were last asked to forget, in MB; 0 where
-    the system does not tell."""
+    """The most memory that this process and its parsers have held since the last reset, in MB; 0 where
+    the system does not report it."""
     parsers = [Path(f"/proc/{one.process.pid}") for one in sandbox.idle()]
     return sum(_held(process, reset) for process in (Path("/proc/self"), *parsers))
 
@@ -231,7 +231,7 @@ def _held(process: Path, reset: bool) -> int:
     try:
         if reset:
             (process / "clear_refs").write_text("5")
-        said = (process / "status").read_text()
+        status = (process / "status").read_text()
     except OSError:
         return 0
-    return next((int(line.split()[1]) >> 10 for line in said.splitlines() if line.startswith("VmHWM:")), 0)
+    return next((int(line.split()[1]) >> 10 for line in status.splitlines() if line.startswith("VmHWM:")), 0)

@@ -58,7 +58,7 @@ TEXTS: tuple[bytes, ...] = tuple(
 )
 SEEDS: dict[str, tuple[bytes, ...]] = {"feeds": FEEDS, "pages": PAGES, "texts": TEXTS}
 
-# What parsers and people who wrote them stumble over. INSIDE stands for a service of our own network.
+# Inputs that parsers often handle wrongly. INSIDE stands for a service of our own network.
 TOKENS: tuple[bytes, ...] = (
     *(
         b"<",
@@ -140,16 +140,16 @@ Change = Callable[[bytes, Random], bytes]
 def mutated(kind: str, seed: int, number: int, more: Sequence[bytes] = ()) -> bytes:
     """Input `number` of a run: one of SEEDS[kind] or `more`, with some changes; at most LARGEST bytes."""
     dice = Random(f"{kind} {seed} {number}")
-    made = dice.choice([*SEEDS[kind], *more])
+    changed = dice.choice([*SEEDS[kind], *more])
     for _ in range(dice.randint(1, MOST_CHANGES)):
-        made = dice.choice(_CHANGES)(made, dice)[:LARGEST]
-    return made
+        changed = dice.choice(_CHANGES)(changed, dice)[:LARGEST]
+    return changed
 
 
 def packed(content: bytes, dice: Random) -> bytes:
     """`content` as gzip, whole or damaged."""
-    made = gzip.compress(content, 1)
-    return _flip(made, dice) if dice.random() < 0.3 else made
+    changed = gzip.compress(content, 1)
+    return _flip(changed, dice) if dice.random() < 0.3 else changed
 
 
 def _place(content: bytes, dice: Random) -> int:

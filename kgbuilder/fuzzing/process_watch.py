@@ -1,4 +1,4 @@
-"""What a run must not do: ask forbidden addresses (seen by the interpreter itself), log an error, take too long."""
+"""Watches for what a run must not do: connect to forbidden addresses (seen by an audit hook), log an error, hang."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from typing import Any
 
 from extraction.crawler.addresses import is_public
 
-# Names lead to one of these, by the name and by how often it was asked for: nothing is asked of a real resolver.
+# Names resolve to one of these, by the name and the number of look-ups: no real resolver is used.
 LEADS_TO = ("127.0.0.1", "10.0.0.1", "93.184.216.34", "169.254.169.254", "::1", "93.184.216.34")
 
 
 class Watch(logging.Handler):
-    """`forbidden` are addresses that were connected to and must not be; `errors` what was logged as one."""
+    """`forbidden` are addresses that must not be connected to and were; `errors` are logged errors."""
 
     def __init__(self, allowed: set[tuple[str, int]]) -> None:
         super().__init__(logging.ERROR)
         self.allowed = allowed
         self.forbidden: list[str] = []
         self.errors: list[str] = []
-        self._looks: dict[str, int] = {}
+        self._lookups: dict[str, int] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        said = record.getMessage()
+        message = record.getMessage()
         cause = f": {record.exc_info[1]!r}" if record.exc_info and record.exc_info[1] else ""
-        self.errors.append(f"{said}{cause}"[:500])
+        self.errors.append(f"{message}{cause}"[:500])
 
     def connecting(self, address: object) -> None:
-        """Keeps what is neither ours to ask nor on the open internet. Raises for the latter: a run asks nobody."""
+        """Records addresses that are neither allowed nor public. Raises for public ones: a run contacts nobody."""
         if not isinstance(address, tuple) or address[:2] in self.allowed:
             return
         if not is_public(str(address[0])):
@@ -45,8 +45,8 @@ class Watch(logging.Handler):
             return _real_getaddrinfo(name, port, *args, **{**options, "flags": socket.AI_NUMERICHOST})
         except socket.gaierror:
             pass
-        looks = self._looks[name] = self._looks.get(name, zlib.crc32(name.encode())) + 1
-        address = LEADS_TO[looks % len(LEADS_TO)]
+        lookups = self._lookups[name] = self._lookups.get(name, zlib.crc32(name.encode())) + 1
+        address = LEADS_TO[lookups % len(LEADS_TO)]
         return _real_getaddrinfo(address, port, *args, **{**options, "flags": socket.AI_NUMERICHOST})
 
 
@@ -62,7 +62,7 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
 
 @contextmanager
 def watching(allowed: set[tuple[str, int]]) -> Iterator[Watch]:
-    """While the block runs every connection of this process is seen, and names are resolved by us."""
+    """While the block runs, every connection of this process is checked, and names are resolved without a network."""
     if not _hooked:
         sys.addaudithook(_hook)  # for good: an audit hook cannot be taken out
         _hooked.append(True)

@@ -1,5 +1,5 @@
 """A publisher who means harm: a web server on this machine that serves one damaged input at a time, and a service
-beside it that stands for our own network, which nothing may ask."""
+beside it that stands for our own network, which nothing may contact."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Publisher(ThreadingHTTPServer):
         self.content, self.headers = content, {"Content-Type": dice.choice(KINDS)}
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is right to do so."""
+        """Ignores errors: clients may close the connection."""
 
 
 class _Answer(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""A run: every damaged input goes the way that one from outside goes, and what went wrong is counted."""
+"""Runs every damaged input through the same code as one from outside, and counts the failures."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ Try = Callable[[int], str]
 
 
 @dataclass(slots=True)
-class Tally:
-    """`outcomes`: how many inputs came to what. `wrong`: (number of the input, what was wrong with it), the first."""
+class FuzzReport:
+    """`outcomes`: how many inputs had each outcome. `wrong`: the first failures, as (number of the input, sentence)."""
 
     inputs: int = 0
     crashes: int = 0
@@ -62,7 +62,7 @@ class Tally:
         self.wrong += [(number, sentence) for sentence in sentences][: SHOWN - len(self.wrong)]
 
 
-def run(kind: str, numbers: Sequence[int], seed: int, seeds: Sequence[bytes] = ()) -> Tally:
+def run(kind: str, numbers: Sequence[int], seed: int, seeds: Sequence[bytes] = ()) -> FuzzReport:
     """Tries inputs `numbers` of a seed; `seeds` are damaged beside our own. On the connected database, which it empties
     of posts and feeds as it goes: give it a scratch one."""
     with tempfile.TemporaryDirectory(prefix="kg-fuzz-") as folder, publishing() as publisher:
@@ -79,13 +79,13 @@ def run(kind: str, numbers: Sequence[int], seed: int, seeds: Sequence[bytes] = (
 _PATIENCE = 3 * FETCH_SECONDS + 2 * sandbox.SECONDS  # for a page: robots.txt, page, picture, and the parsing
 
 
-def _tried(attempt: Try, patience: float, numbers: Sequence[int], watch: Watch) -> Tally:
-    tally = Tally()
+def _tried(attempt: Try, patience: float, numbers: Sequence[int], watch: Watch) -> FuzzReport:
+    tally = FuzzReport()
     for number in numbers:
         began = time.monotonic()
         try:
             tally.outcomes[attempt(number)] += 1
-        except Exception as error:  # the very thing that is looked for
+        except Exception as error:  # the failure that the run searches for
             watch.errors.append(f"{type(error).__name__}: {error}"[:500])
         seconds = time.monotonic() - began
         tally.inputs += 1

@@ -1,7 +1,7 @@
-"""DATA_DIR's own marks: who wrote it last, and whether this program may.
+"""DATA_DIR's marks: the program that wrote it last, and whether this one may.
 
-A program that is older than the folder or the database does not touch them: it would write rows that a newer one has
-learned to write otherwise, and could not tell.
+A program that is older than the folder or the database does not touch them: it could write rows in a form that the
+newer one no longer uses, without noticing.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from kgbuilder import VERSION
 
-FORMAT = 1  # of the folder: raised when what lies in it is laid out anew
+FORMAT = 1  # of the folder: raised when its layout changes
 MARK = "version.json"
 UNFINISHED = "restore-unfinished.json"  # there while a backup is restored, and after one that was killed
 BACKUPS_KEPT = 3
 
 
 class NewerData(Exception):
-    """The folder or the database was written by a newer program; the message says what to do."""
+    """The folder or the database was written by a newer program; the message states what to do."""
 
 
 class HalfRestored(Exception):
-    """A restore into the folder was killed; the message says what to do."""
+    """A restore into the folder was killed; the message states what to do."""
 
 
 def check_whole(folder: Path) -> None:
-    """Raises HalfRestored: whoever went on would take half an installation for a whole one. `restore` does not ask."""
+    """Raises HalfRestored, so that no command works on half an installation. `restore` does not call it."""
     if (folder / UNFINISHED).is_file():
         raise HalfRestored(
             f"A backup is being restored into {folder}, or that was cut off. Let it end, or begin it again with "
@@ -42,7 +42,7 @@ def check_whole(folder: Path) -> None:
 
 
 def check(folder: Path) -> None:
-    """Raises NewerData where a newer program wrote the folder: every command asks, for any of them may write."""
+    """Raises NewerData where a newer program wrote the folder: every command calls it, for any of them may write."""
     written, by = _mark(folder)
     if written > FORMAT:
         raise NewerData(
@@ -62,7 +62,7 @@ def check_and_mark(folder: Path) -> None:
 
 
 def check_database() -> None:
-    """Raises NewerData where the database has had migrations that this program does not know."""
+    """Raises NewerData where migrations that this program does not know were applied to the database."""
     unknown = sorted(applied() - set(MigrationExecutor(connection).loader.graph.nodes))
     if unknown:
         names = ", ".join(".".join(name) for name in unknown[:3])
@@ -73,14 +73,14 @@ def check_database() -> None:
 
 
 def applied() -> set[tuple[str, str]]:
-    """The migrations that the database has had, as (app, name); none where it has no tables."""
+    """The applied migrations as (app, name); none where the database has no tables."""
     known = MigrationExecutor(connection).loader.graph.nodes
     ours = {app for app, _ in known}
     return {name for name in MigrationRecorder(connection).applied_migrations() if name[0] in ours}
 
 
 def waiting() -> int:
-    """How many migrations the database has yet to have."""
+    """How many migrations are not applied yet."""
     executor = MigrationExecutor(connection)
     return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
@@ -107,20 +107,20 @@ def copy_sqlite(target: Path) -> None:
     with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as here, closing(sqlite3.connect(draft)) as there:
         here.backup(there)
         there.execute("PRAGMA journal_mode=DELETE")
-        [said] = there.execute("PRAGMA quick_check(1)").fetchone()
-    if said != "ok":
+        [result] = there.execute("PRAGMA quick_check(1)").fetchone()
+    if result != "ok":
         draft.unlink()
-        raise OSError(f"The copy of {source} is damaged ({said}); is the disk sound?")
+        raise OSError(f"The copy of {source} is damaged ({result}); is the disk sound?")
     draft.replace(target)
 
 
 def _mark(folder: Path) -> tuple[int, str]:
-    """The format and the program that the folder names; (0, "") for one that names none, or is none: whoever goes on
-    to use it says so."""
+    """The format and the program that the folder names; (0, "") for a folder without a mark, or none: its use reports
+    the error."""
     try:
-        said = json.loads((folder / MARK).read_text())
-        return int(said["format"]), str(said["program"])
+        values = json.loads((folder / MARK).read_text())
+        return int(values["format"]), str(values["program"])
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return 0, ""
     except (ValueError, KeyError, TypeError) as error:
-        raise NewerData(f"{folder / MARK} cannot be read ({error}). Restore it, or remove it to go on.") from error
+        raise NewerData(f"{folder / MARK} cannot be read ({error}). Restore it, or remove it to continue.") from error

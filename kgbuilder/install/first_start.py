@@ -1,6 +1,6 @@
-"""What `up` does before it starts anything: secrets, tables, static files, accounts, the checkpoint, the sample feed.
+"""Prepares an installation before `up` starts anything: secrets, tables, static files, accounts, checkpoint, samples.
 
-Every step finds what an earlier start left and does only what is missing.
+Every step keeps the results of an earlier start and does only what is missing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Say = Callable[[str], None]
 
 
 class CannotStart(Exception):
-    """A part is missing or in the way; the message says what to do."""
+    """The product cannot start; the message states what to do."""
 
 
 def make_folder() -> None:
@@ -52,7 +52,7 @@ def make_folder() -> None:
 
 
 def _make_secret(path: Path) -> None:
-    """Whole or not at all: a start that is killed here must not leave an empty secret. Nobody else may read it."""
+    """Writes the secret atomically: a start that is killed must not leave an empty one. Only the owner may read it."""
     if path.is_file():
         path.chmod(0o600)
         return
@@ -64,7 +64,7 @@ def _make_secret(path: Path) -> None:
 
 
 def prepare(say: Say, samples: bool) -> None:
-    """Everything up to the first process. Raises `CannotStart`."""
+    """Does everything up to the first process. Raises `CannotStart`."""
     try:
         data_folder.check_database()
         copy = data_folder.back_up_before_migrating(Path(settings.DATA_DIR))
@@ -121,8 +121,8 @@ def _warn_of_base_iri(say: Say) -> None:
         )
 
 
-def _add_samples(wanted: bool) -> None:
-    """Once: samples that were removed stay away. The feed follows the web server when that moves to another port."""
+def _add_samples(samples: bool) -> None:
+    """Adds the samples once: removed ones are not added again. The feed's address follows the web server's port."""
     this = installation.this()
     if this.samples_at is not None:
         Feed.objects.filter(sample=True).exclude(url=sample_feed_address()).update(
@@ -130,7 +130,7 @@ def _add_samples(wanted: bool) -> None:
         )
         return
     with transaction.atomic():
-        if wanted:
+        if samples:
             Feed.objects.get_or_create(url=sample_feed_address(), defaults={"sample": True, "due_at": timezone.now()})
         this.samples_at = timezone.now()
         this.save(update_fields=["samples_at"])

@@ -1,4 +1,4 @@
-"""Make the secrets that docker-compose.yml names, each once; one that is there is left alone. Needs nothing installed.
+"""Makes the secrets that docker-compose.yml names, each once; an existing one is left alone. Needs nothing installed.
 
 make_secrets.py [FOLDER]
 
@@ -18,17 +18,17 @@ def names(compose: str) -> list[str]:
     return sorted(set(re.findall(r"file: \./secrets/(\w+)", compose)))
 
 
-def make(folder: Path, wanted: list[str]) -> list[str]:
-    """Which of the wanted secrets were made now."""
+def make(folder: Path, names: list[str]) -> list[str]:
+    """Makes the missing ones of these secrets and returns their names."""
     folder.mkdir(mode=0o700, exist_ok=True)
     folder.chmod(0o700)
-    made = [name for name in wanted if not (folder / name).exists()]
-    for name in made:
+    missing = [name for name in names if not (folder / name).exists()]
+    for name in missing:
         draft = folder / f".{name}"
         draft.write_text(secrets.token_urlsafe(36))
         draft.chmod(0o444)
         draft.rename(folder / name)
-    return made
+    return missing
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Print what pyproject.toml asks for, one requirement a line, for pip. Needs nothing: it runs before any install.
+"""Prints the requirements in pyproject.toml, one a line, for pip. Needs nothing: it runs before any install.
 
 requirements.py [EXTRA]
 """

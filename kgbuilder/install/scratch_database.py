@@ -1,4 +1,4 @@
-"""A database beside the product's, for commands that measure or try things: it has the tables, and goes afterwards."""
+"""A temporary database for commands that measure or test: it has the tables, and is deleted afterwards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.db import connection
 
 @contextmanager
 def scratch_database(purpose: str) -> Iterator[None]:
-    """The connection leads to it inside the block. A file where the product's is one, else `<name>_<purpose>`."""
+    """Connects to it inside the block. A file where the product's is one, else `<name>_<purpose>`."""
     with tempfile.TemporaryDirectory(prefix=f"kg-{purpose}-") as folder:
         own = connection.settings_dict["NAME"]
         if connection.vendor == "sqlite":

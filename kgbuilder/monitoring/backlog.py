@@ -1,4 +1,4 @@
-"""How much work waits where, from the record alone: for the status page, the metrics and the notices."""
+"""The length of the queues, from the record alone: for the status page, the metrics and the notices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """`due` now, the oldest of them, and how many were done in the last hour (None: nobody counts that)."""
+    """A queue: how many rows are `due`, since when the oldest, and how many were done in an hour (None: unknown)."""
 
     name: str
     what: str
@@ -27,7 +27,7 @@ class Waiting:
 
 
 def lanes(now: datetime) -> list[Waiting]:
-    """Every lane whose work stands in the record as rows that are due."""
+    """Every queue whose work is rows of the record."""
     since = now - HOUR
     feeds = Feed.objects.filter(state=Feed.State.ACTIVE, due_at__lte=now)
     posts = Post.objects.filter(state=Post.State.LIVE, due_at__lte=now)
@@ -40,12 +40,12 @@ def lanes(now: datetime) -> list[Waiting]:
         Waiting("read", "Posts to analyse", *_due(reading), Reading.objects.filter(read_at__gte=since).count()),
     ]
     for store in store_names():
-        behind = Projection.objects.filter(store=store, done__lt=F("wanted"))
+        stale = Projection.objects.filter(store=store, done__lt=F("wanted"))
         found.append(
             Waiting(
                 f"project.{store}",
                 f"Graph updates for {'Neo4j' if store == 'neo4j' else 'the RDF store'}",
-                *_due(behind),
+                *_due(stale),
                 None,
             )
         )
@@ -53,7 +53,7 @@ def lanes(now: datetime) -> list[Waiting]:
 
 
 def posts_by_state() -> dict[str, int]:
-    """Every post once: withdrawn, erased; of the live ones unfetched, or what became of its present version."""
+    """Posts by state, each once: withdrawn, erased; of the live ones unfetched, or the state of the current version."""
     counts = dict(Post.objects.values_list("state").annotate(n=Count("pk")).order_by())
     live = Post.objects.filter(state=Post.State.LIVE)
     present = Q(current_reading__version=F("current_version"))
@@ -69,9 +69,9 @@ def posts_by_state() -> dict[str, int]:
 
 
 def units_waiting() -> dict[str, int]:
-    """Units that a store does not show yet as they are, by store."""
-    behind = Projection.objects.filter(done__lt=F("wanted")).values_list("store").annotate(n=Count("pk")).order_by()
-    return dict.fromkeys(store_names(), 0) | dict(behind)
+    """Stale graph updates by store."""
+    stale = Projection.objects.filter(done__lt=F("wanted")).values_list("store").annotate(n=Count("pk")).order_by()
+    return dict.fromkeys(store_names(), 0) | dict(stale)
 
 
 def _due(rows: QuerySet[Any]) -> tuple[int, datetime | None]:

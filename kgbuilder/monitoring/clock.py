@@ -1,4 +1,4 @@
-"""A clock that was set back: work that was planned by the former time would wait until the clock has caught up."""
+"""Handles a clock that was set back: work planned by the former time would wait until the clock has caught up."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from kgbuilder.models import Installation
 
 logger = logging.getLogger(__name__)
 
-SLACK = timedelta(seconds=60)  # clocks of several machines differ, and are set right by a little all the time
+SLACK = timedelta(seconds=60)  # clocks of several machines differ, and are corrected by a little all the time
 PLANNED = ("due_at", "lease_until", "next_request_at", "robots_until", "until")
 
 
 def follow(now: datetime | None = None) -> timedelta:
-    """Called every few seconds. Where the clock stands behind what it said before, every plan moves back as far.
+    """Moves all planned times back by as much as the clock was set back. Called every few seconds.
 
     Returns by how much; zero nearly always.
     """
@@ -30,7 +30,7 @@ def follow(now: datetime | None = None) -> timedelta:
         back = this.clock_at - now if this.clock_at and this.clock_at - now > SLACK else timedelta()
         if back:
             _move_back(now, back)
-        # Two machines whose clocks differ a little take the later one's word.
+        # Of two machines whose clocks differ a little, the later time is stored.
         later = now if back or this.clock_at is None else max(now, this.clock_at)
         Installation.objects.filter(pk=this.pk).update(clock_at=later)
     if back:

@@ -1,4 +1,4 @@
-"""Looks after the whole: hears the parts that have no database, and finds what an admin should know of."""
+"""Monitors the product: records heartbeats of components without a database, and detects problems for the admins."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ FEED_FAILS = timedelta(days=1)
 STORE_AWAY = timedelta(seconds=60)
 PART_SILENT = timedelta(minutes=5)
 NEEDED_PARTS = ("web", "io", "reader", "beat")
-MOST_FEEDS = 200  # notices of feeds at once: a network that is away makes all of them fail
+MOST_FEEDS = 200  # notices of feeds at once: without a network all of them fail
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What is wrong now. `subject` tells it from others of its kind."""
+    """A problem that stands now. `subject` distinguishes it from others of its kind."""
 
     kind: Notice.Kind
     subject: str
     says: str
 
 
-def hear_stores() -> None:
+def record_stores() -> None:
     """Writes the heartbeats of the stores that answer."""
     for name in store_names():
         try:
@@ -51,11 +51,11 @@ def hear_stores() -> None:
         up = timedelta(seconds=float(facts.get("up_seconds", 0)))
         host, writes = str(facts.get("host", ""))[:255] or socket.gethostname(), int(facts.get("writes", 0))
         began_at = timezone.now() - up
-        heartbeat.told(_part(name), host, int(facts.get("pid", 0)), "", began_at, writes)
+        heartbeat.write_row(_part(name), host, int(facts.get("pid", 0)), "", began_at, writes)
 
 
 def _health(name: str) -> dict[str, Any]:
-    """Raises StoreUnavailable. A store without a health of its own is there as long as it can be opened."""
+    """Raises StoreUnavailable. A store without a health check is available if it can be opened."""
     ask = getattr(open_store(name), "health", None)
     found = ask() if ask is not None else {}
     return found if isinstance(found, dict) else {}
@@ -66,7 +66,7 @@ def _part(store: str) -> str:
 
 
 def conditions(now: datetime) -> list[Condition]:
-    """Everything that is wrong now."""
+    """Every problem that stands now."""
     return [*_feeds(now), *_lanes(now), *_stores(now), *_parts(now)]
 
 
@@ -100,7 +100,7 @@ def _stores(now: datetime) -> Iterator[Condition]:
 
 
 def _parts(now: datetime) -> Iterator[Condition]:
-    """Of the parts that have beaten within a day, those of which none beats any more."""
+    """Components with a heartbeat within the last day, but none recently."""
     for part in NEEDED_PARTS:
         rows = Heartbeat.objects.filter(part__regex=rf"^{part}(-[0-9]+)?$").order_by("-seen_at")
         last = rows.first()

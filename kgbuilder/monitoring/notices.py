@@ -1,6 +1,6 @@
-"""Notices to admins: opened when something is found wrong, ended when it is right again, told by page, mail, webhook.
+"""Notices to admins: opened with a problem, ended when it is resolved; shown on pages, sent by mail and webhook.
 
-A notice is told once at its beginning and once at its end. What cannot be sent is tried again with the next look.
+A notice is sent once at its beginning and once at its end. Sending is tried again at the next check.
 """
 
 from __future__ import annotations
@@ -48,32 +48,32 @@ def settle(found: Sequence[Condition]) -> None:
 
 
 def send() -> None:
-    """Tells what nobody has been told yet. Two senders tell a notice once: whoever marks it first."""
+    """Sends the notices that have not been sent. Of two processes, the one that marks a notice first sends it."""
     for notice in Notice.objects.filter(sent_at__isnull=True).order_by("pk")[:SENT_AT_ONCE]:
         if not Notice.objects.filter(pk=notice.pk, sent_at__isnull=True).update(sent_at=timezone.now()):
             continue
         try:
-            _tell(notice)
+            _send(notice)
         except (http_client.FetchError, OSError) as error:  # smtplib's errors are OSErrors
             logger.warning("A notice could not be sent and is tried again: %s", error)
             Notice.objects.filter(pk=notice.pk).update(sent_at=None)
             return
 
 
-def _tell(notice: Notice) -> None:
+def _send(notice: Notice) -> None:
     over = notice.over_at is not None
-    says = f"Resolved: {notice.says}" if over else notice.says
-    logger.warning("Notice: %s", says)
+    text = f"Resolved: {notice.says}" if over else notice.says
+    logger.warning("Notice: %s", text)
     if settings.NOTICE_MAIL:
         subject = f"[kgbuilder] {'Resolved: ' if over else ''}{notice.get_kind_display()} ({notice.subject})"
-        body = f"{says}\n\n{settings.BASE_IRI}status/\n"
+        body = f"{text}\n\n{settings.BASE_IRI}status/\n"
         send_mail(subject, body, settings.DEFAULT_FROM_EMAIL, list(settings.NOTICE_MAIL))
     if settings.NOTICE_WEBHOOK:
         _post(notice, over)
 
 
 def _post(notice: Notice, over: bool) -> None:
-    told = {
+    payload = {
         "kind": notice.kind,
         "subject": notice.subject,
         "says": notice.says,
@@ -85,4 +85,4 @@ def _post(notice: Notice, over: bool) -> None:
     # An admin named this very address: it may lie on the private network that we are in.
     port = address.port or (443 if address.scheme == "https" else 80)
     allow = [((address.hostname or "").lower(), port)]
-    http_client.post(settings.NOTICE_WEBHOOK, json.dumps(told).encode(), "application/json", allow=allow)
+    http_client.post(settings.NOTICE_WEBHOOK, json.dumps(payload).encode(), "application/json", allow=allow)

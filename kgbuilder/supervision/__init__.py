@@ -1,1 +1,1 @@
-"""Running the product's processes on one machine: started in order, restarted when they die, none left behind."""
+"""Runs the product's processes on one machine: starts them in order, restarts those that die, leaves none behind."""

@@ -1,4 +1,4 @@
-"""One supervised process: how it is started, what it says, and when it is started again."""
+"""One supervised process: its start, its output, and its restart."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ LOG_BYTES = 5_000_000
 HERE = Path(__file__).resolve().parent
 
 
-# A part's name, a line, and whether it is the supervisor's own -> the line as it is to be read.
+# A component's name, a line, and whether it is the supervisor's own -> the formatted line.
 Form = Callable[[str, str, bool], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A process that the product consists of. It prints `ready` alone on a line when it does its work.
+class ProcessSpec:
+    """A process of the product: its name, command and environment. It prints `ready` as a line once it works.
 
-    `phase`: parts are stopped phase by phase, lowest first. `once`: it is done when it exits with 0.
+    `phase`: processes are stopped phase by phase, lowest first. `once`: it is done when it exits with 0.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Part:
 
 
 class Child:
-    """A part's present process, if any, and its history."""
+    """The current process of a spec, if any, and its history."""
 
-    def __init__(self, part: Part, log_folder: Path | None, form: Form | None = None) -> None:
-        """`log_folder`: None where its lines are kept by whoever reads ours. `form`: how they are written, if not
-        plainly after the time."""
+    def __init__(self, part: ProcessSpec, log_folder: Path | None, form: Form | None = None) -> None:
+        """`log_folder`: None where its lines are stored by the reader of our output. `form`: their format, if not
+        plain after the time."""
         self.part = part
         self._form = form
         self.process: subprocess.Popen[bytes] | None = None
@@ -76,9 +76,9 @@ class Child:
         self._unfinished = b""
 
     def lines(self) -> list[str]:
-        """What it has said since the last call, whole lines; also written to its log."""
-        said = self._said()
-        *whole, self._unfinished = (self._unfinished + said).split(b"\n")
+        """The complete lines of output since the last call; also written to its log."""
+        output = self._read()
+        *whole, self._unfinished = (self._unfinished + output).split(b"\n")
         if len(self._unfinished) > LONGEST_LINE or (self.silent and self._unfinished):
             whole, self._unfinished = [*whole, self._unfinished], b""
         lines = [line[:LONGEST_LINE].decode("utf-8", "replace").rstrip() for line in whole]
@@ -90,14 +90,14 @@ class Child:
         self.log(lines)
         return lines
 
-    def _said(self) -> bytes:
+    def _read(self) -> bytes:
         assert self.process is not None and self.process.stdout is not None
         try:
-            said = os.read(self.process.stdout.fileno(), 65536)
+            output = os.read(self.process.stdout.fileno(), 65536)
         except BlockingIOError:
             return b""
-        self.silent = not said
-        return said
+        self.silent = not output
+        return output
 
     def log(self, lines: list[str]) -> None:
         if not lines or self._log_path is None:
@@ -109,8 +109,8 @@ class Child:
                 began = "" if self._form else f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} "
                 log.writelines(f"{began}{line}\n" for line in lines)
 
-    def buried(self) -> int:
-        """Called once it has exited: plans its next life. Its exit code."""
+    def record_exit(self) -> int:
+        """Called once the process has exited: plans the restart and returns the exit code."""
         assert self.process is not None and self.process.returncode is not None
         code = self.process.returncode
         if self.process.stdout is not None:
@@ -125,7 +125,7 @@ class Child:
         return code
 
     def _delay(self) -> float:
-        """At once the first time; longer only while it dies before it gets ready."""
+        """The restart delay: short at first, longer while the process dies before it is ready."""
         return float(min(FIRST_DELAY_SECONDS * 2**self._failed_starts, LONGEST_DELAY_SECONDS))
 
     def terminate(self) -> None:
@@ -134,7 +134,7 @@ class Child:
                 self.process.terminate()
 
     def kill(self) -> None:
-        """The whole group, whether its leader lives or not."""
+        """Kills the whole process group, whether its leader lives or not."""
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The guard: a child that outlives its supervisor by a moment and ends whatever that one leaves behind.
+"""The guard: a child that outlives its supervisor by a moment and ends the processes that it leaves.
 
 It reads `+pid` and `-pid` lines, each the leader of a process group, and kills the groups at end of file, which comes
 however the supervisor ends. Standard library only, started by path: it must be up before anything else can go wrong.

@@ -1,6 +1,6 @@
-"""Each process tells the database that it lives, what it does and what it has counted, every few seconds.
+"""Heartbeats: every few seconds each process writes to the database that it lives, what it does and its counts.
 
-A database that is away costs nothing but the news: the counts are kept, and told when it is back.
+While the database is unavailable the counts are kept in memory, and written when it is back.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _started = threading.Event()
 
 
 def start(part: str) -> None:
-    """Let this process beat as `part` (or as the supervisor named it); once a process, whoever calls again."""
+    """Starts this process's heartbeat as `part` (or as the supervisor named it); later calls do nothing."""
     if _started.is_set():
         return
     _started.set()
@@ -46,7 +46,7 @@ class Pulse:
     def run(self) -> None:
         waiting = threading.Event()
         while True:
-            close_old_connections()  # one that the database has left
+            close_old_connections()  # those that the database has closed
             self.beat()
             waiting.wait(EVERY_SECONDS)
 
@@ -62,7 +62,7 @@ class Pulse:
 
     def _write(self, counted: dict[tuple[str, str], float]) -> None:
         done = self._done + sum(amount for (name, _), amount in counted.items() if name == telemetry.STAGE_UNITS)
-        told(self._part, self._host, os.getpid(), telemetry.doing(), self._began_at, int(done))
+        write_row(self._part, self._host, os.getpid(), telemetry.doing(), self._began_at, int(done))
         for (name, label), amount in sorted(counted.items()):
             if not Tally.objects.filter(name=name, label=label).update(value=F("value") + amount):
                 Tally.objects.bulk_create([Tally(name=name, label=label)], ignore_conflicts=True)
@@ -70,8 +70,8 @@ class Pulse:
         self._done = done
 
 
-def told(part: str, host: str, pid: int, doing: str, began_at: datetime, done: int) -> None:
-    """Writes a process's row; also on behalf of one that has no database of its own."""
+def write_row(part: str, host: str, pid: int, doing: str, began_at: datetime, done: int) -> None:
+    """Writes a process's row; also on behalf of a process without a database."""
     Heartbeat.objects.update_or_create(
         host=host,
         part=part,
@@ -87,7 +87,7 @@ def told(part: str, host: str, pid: int, doing: str, began_at: datetime, done: i
 
 
 def alive(part: str, host: str = "") -> bool:
-    """Whether a process of this kind (reader, reader-2, …) has beaten lately, on `host` or anywhere."""
+    """Whether a process of this kind (reader, reader-2, …) has a recent heartbeat, on `host` or anywhere."""
     rows = Heartbeat.objects.filter(part__regex=rf"^{part}(-[0-9]+)?$", seen_at__gt=timezone.now() - SILENT)
     return (rows.filter(host=host) if host else rows).exists()
 

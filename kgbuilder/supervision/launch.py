@@ -1,4 +1,4 @@
-"""Become a program that ends when its supervisor does.
+"""Replaces itself by a program that ends when its supervisor does.
 
     launch.py SUPERVISOR_PID NICENESS PROGRAM ARGUMENT…
 

@@ -1,4 +1,4 @@
-"""How a log line looks: plain for people, or one JSON object a line; each names the feed, post, reading or run."""
+"""The formats of log lines: plain for people, or one JSON object a line; each names the feed, post, reading or run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def plain_prefix() -> str:
 
 
 def as_json(level: str, logger: str, event: str, **more: object) -> str:
-    """One line. `part` is the product's process that wrote it."""
+    """One line. `part` is the process that wrote it."""
     fields: dict[str, object] = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": level,
@@ -33,7 +33,7 @@ def as_json(level: str, logger: str, event: str, **more: object) -> str:
 
 
 def _bounded(fields: dict[str, object]) -> str:
-    """What is longer than a line may be is cut inside, so that the line stays JSON: an error's end says most."""
+    """Shortens values of a line that is too long, so that it stays JSON: an error's end is the most informative."""
     line = json.dumps(fields, default=str)
     size = LONGEST
     while len(line) > LONGEST and size > 1:
@@ -61,7 +61,7 @@ class Json(logging.Formatter):
 
 
 class Repeats(logging.Filter):
-    """Lets one failure through once a minute: a lane that cannot work is swept every few seconds.
+    """Lets one failure through once a minute: a failing queue is swept every few seconds.
 
     Failures are the same by their exception, not by the task or page that it ended.
     """

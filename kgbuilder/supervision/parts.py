@@ -1,4 +1,4 @@
-"""The processes that the product consists of: `up` runs them all on one machine, `part` one of them in a container."""
+"""The product's processes: `up` runs them all on one machine, `part` one of them in a container."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from django.conf import settings
 
 from kgbuilder.conf.environment import ROOT
 from kgbuilder.supervision import logs
-from kgbuilder.supervision.child import Form, Part
+from kgbuilder.supervision.child import Form, ProcessSpec
 
 LAST = 1  # the phase of what others need while they stop
 IO_THREADS = 8
-IO_LANES = (
+IO_QUEUES = (
     "poll",
     "fetch",
     "link",
@@ -28,7 +28,7 @@ IO_LANES = (
 
 
 def run_folder() -> Path:
-    """Where the lock, the list of processes and their leases lie."""
+    """The folder of the lock, the list of processes and their leases."""
     return Path(os.environ.get("KGBUILDER_RUN") or settings.DATA_DIR / "run")
 
 
@@ -36,34 +36,34 @@ def log_folder() -> Path:
     return Path(settings.DATA_DIR) / "log"
 
 
-def table() -> dict[str, Part]:
-    """Every kind of process that lasts, by name, in the order of their start: what a user sees first comes first."""
+def table() -> dict[str, ProcessSpec]:
+    """Every kind of long-running process, by name, in the order of their start: what a user sees first comes first."""
     parts = (
         _sparql(),
-        Part("web", _module("kgbuilder.web.server"), _environ()),
-        _worker("io", ",".join(IO_LANES), "--pool=threads", f"--concurrency={IO_THREADS}"),
+        ProcessSpec("web", _module("kgbuilder.web.server"), _environ()),
+        _worker("io", ",".join(IO_QUEUES), "--pool=threads", f"--concurrency={IO_THREADS}"),
         # Niceness: a page or a query must not wait for a batch of posts.
         _worker("reader", "read", "--pool=solo", niceness=10),
-        # Its threads only mind processes of their own: the runs, and beside them one short piece of work.
+        # Its threads only watch child processes: the runs, and one short job beside them.
         _worker("trainer", "train,check", "--pool=threads", f"--concurrency={settings.TRAIN_RUNS + 1}", niceness=15),
-        Part("beat", _celery("beat", "--scheduler=kgbuilder.celery:LaneScheduler", "--pidfile="), _environ()),
+        ProcessSpec("beat", _celery("beat", "--scheduler=kgbuilder.celery:LaneScheduler", "--pidfile="), _environ()),
     )
     return {part.name: part for part in parts}
 
 
-def all_parts() -> list[Part]:
-    """What `up` starts: of each kind as many as the settings say; no SPARQL server where one is named by address."""
+def all_parts() -> list[ProcessSpec]:
+    """What `up` starts: of each kind as many as the settings give; no SPARQL server where one is named by address."""
     kinds = table()
     if settings.SPARQL_QUERY_URL or settings.SPARQL_BUNDLED_URL:
         del kinds["sparql"]
     many = {"io": settings.IO_WORKERS, "reader": settings.READERS}
     parts = [numbered(part, n) for name, part in kinds.items() for n in range(1, many.get(name, 1) + 1)]
     progress = (sys.executable, str(ROOT / "manage.py"), "progress")
-    return [*parts, Part("progress", progress, _environ(), once=True)]
+    return [*parts, ProcessSpec("progress", progress, _environ(), once=True)]
 
 
-def numbered(part: Part, number: int) -> Part:
-    """The second reader is reader-2, also to Celery: what a worker held in an earlier life is told by its name."""
+def numbered(part: ProcessSpec, number: int) -> ProcessSpec:
+    """The second reader is reader-2, also to Celery: leases that a worker held before a restart are found by name."""
     if number == 1:
         return part
     name = f"{part.name}-{number}"
@@ -71,12 +71,12 @@ def numbered(part: Part, number: int) -> Part:
 
 
 def form() -> Form | None:
-    """How the supervisor writes lines where the parts write JSON; None: plainly."""
+    """The supervisor's line format where the processes write JSON; None: plain."""
     return _as_json if settings.LOG_FORMAT == "json" else None
 
 
 def _as_json(part: str, line: str, own: bool) -> str:
-    """What a part says past its logging (a library's print, a death) is an event too."""
+    """Turns output that bypasses the logging (a library's print, a death) into an event."""
     if own:
         return logs.as_json("WARNING", "supervisor", line, part=part)
     return line if line.startswith("{") else logs.as_json("INFO", "output", line, part=part)
@@ -86,8 +86,8 @@ def sample_feed_address() -> str:
     return f"{settings.WEB_ADDRESS}samples/feed.xml"
 
 
-def _sparql() -> Part:
-    """The one process that owns the graph's store. Its token goes by environment: arguments are seen by everybody."""
+def _sparql() -> ProcessSpec:
+    """The one process that owns the graph's store. Its token is in the environment: arguments are visible to all."""
     store, place = Path(settings.DATA_DIR) / "graph", ("--socket", str(settings.SPARQL_SOCKET))
     if settings.SPARQL_BUNDLED_URL:
         address = urlsplit(settings.SPARQL_BUNDLED_URL)
@@ -97,13 +97,14 @@ def _sparql() -> Part:
     limits = ("--children", str(settings.SPARQL_CHILDREN), "--seconds", str(settings.SPARQL_SECONDS))
     command = _module("knowledge.graphs.sparql_server.server", "--store", str(store), *place, *limits)
     token = settings.SPARQL_TOKEN_FILE.read_text().strip() if settings.SPARQL_TOKEN_FILE.is_file() else ""
-    return Part("sparql", command, _environ() | {"SPARQL_TOKEN": settings.ENV["SPARQL_TOKEN"] or token}, phase=LAST)
+    environ = _environ() | {"SPARQL_TOKEN": settings.ENV["SPARQL_TOKEN"] or token}
+    return ProcessSpec("sparql", command, environ, phase=LAST)
 
 
-def _worker(name: str, lanes: str, *options: str, niceness: int = 0) -> Part:
+def _worker(name: str, queues: str, *options: str, niceness: int = 0) -> ProcessSpec:
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-    command = _celery("worker", "-Q", lanes, "-n", f"{name}@%h", *quiet, *options)
-    return Part(name, command, _environ(), niceness=niceness)
+    command = _celery("worker", "-Q", queues, "-n", f"{name}@%h", *quiet, *options)
+    return ProcessSpec(name, command, _environ(), niceness=niceness)
 
 
 def _celery(command: str, *options: str) -> tuple[str, ...]:
@@ -115,10 +116,10 @@ def _module(name: str, *options: str) -> tuple[str, ...]:
 
 
 def _environ() -> dict[str, str]:
-    """Beside our own. FETCH_ALLOW is not widened for the samples: whoever fetches one says so (`http_client.get`)."""
+    """Additions to our own. FETCH_ALLOW is not widened for the samples: they pass `allow` to `http_client.get`."""
     return {
         "PYTHONPATH": str(ROOT),
         "CELERY_SKIP_CHECKS": "1",
-        # glibc gives many threads heaps of their own and hands none back: the SPARQL server held 370 MB where 150 do.
+        # glibc gives many threads heaps of their own and returns none: the SPARQL server held 370 MB instead of 150.
         "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
     }

@@ -1,4 +1,4 @@
-"""Who runs in a DATA_DIR: the lock that lets one supervisor in, and the list of its processes for all to read."""
+"""The processes of a DATA_DIR: the lock that admits one supervisor, and the list of its processes for all to read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class AlreadyRunning(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A process of the product. `born` tells it from a later process with the same id."""
+    """A process of the product. `born` distinguishes it from a later process with the same id."""
 
     name: str
     pid: int
@@ -34,7 +34,7 @@ class Entry:
 
 
 def lock(folder: Path) -> IO[str]:
-    """Hold `folder` until the file that is returned is closed or the process ends; raises `AlreadyRunning`."""
+    """Locks `folder` until the file that is returned is closed or the process ends; raises `AlreadyRunning`."""
     folder.mkdir(parents=True, exist_ok=True)
     file = (folder / "up.lock").open("a+")
     try:
@@ -78,7 +78,7 @@ def alive(entry: Entry) -> bool:
 
 
 def born(pid: int) -> str:
-    """When the process began, in whatever form this system tells it; empty where there is none or it is a zombie."""
+    """When the process began, in the operating system's own form; empty where there is none or it is a zombie."""
     stat = Path(f"/proc/{pid}/stat")
     if stat.parent.parent.joinpath("self").exists():
         try:
@@ -91,7 +91,7 @@ def born(pid: int) -> str:
 
 
 def end_stale(folder: Path) -> list[str]:
-    """Kill the processes of a supervisor that is gone, and wait for them; their names."""
+    """Kills the processes of a dead supervisor and waits for them; returns their names."""
     stale = [entry for entry in read(folder) if alive(entry)]
     for entry in stale:
         with contextlib.suppress(ProcessLookupError, PermissionError):

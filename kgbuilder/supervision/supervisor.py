@@ -1,8 +1,8 @@
-"""The supervisor: one thread that starts the parts, shows what they say, and starts them again when they die.
+"""The supervisor: one thread that starts the processes, shows their output, and restarts them when they die.
 
-Why our own: of the usual ones each left a child or a grandchild behind when killed, or ended all when one died. A
-guard ends everything if this process is killed. Children are started from the main thread only: Linux tells them of
-their parent's death when the thread that started them ends.
+Why our own: each of the usual ones left a child or a grandchild running when killed, or ended all when one died. A
+guard ends everything if this process is killed. Children are started from the main thread only: Linux signals the
+death of their parent when the thread that started them ends.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from types import FrameType
 
 from kgbuilder.supervision import roster, watchdog
-from kgbuilder.supervision.child import HERE, Child, Form, Part
+from kgbuilder.supervision.child import HERE, Child, Form, ProcessSpec
 
 GRACE_SECONDS = 8.0
 LONGEST_SHOWN = 4096  # bytes: what a pipe takes whole
@@ -29,14 +29,14 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Supervisor:
-    """Runs `parts` until it is told to stop. `run_folder` holds the roster and the leases.
+    """Runs `parts` until it receives a stop signal. `run_folder` holds the roster and the leases.
 
-    `form` writes every line where they are to look alike; without it a line is shown after its part's name.
+    `form` formats every line; without it a line is shown after its process's name.
     """
 
     def __init__(
         self,
-        parts: Sequence[Part],
+        parts: Sequence[ProcessSpec],
         run_folder: Path,
         log_folder: Path | None,
         form: Form | None = None,
@@ -75,11 +75,11 @@ class Supervisor:
         self._wakeup = theirs  # kept: closing it would close the descriptor that signals write to
         self._selector.register(ours, selectors.EVENT_READ)
         for number in STOP_SIGNALS:
-            signal.signal(number, self._told_to_stop)
+            signal.signal(number, self._on_stop_signal)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         return ours
 
-    def _told_to_stop(self, number: int, frame: FrameType | None) -> None:
+    def _on_stop_signal(self, number: int, frame: FrameType | None) -> None:
         self._stops += 1
 
     def _keep_guard(self) -> None:
@@ -89,15 +89,15 @@ class Supervisor:
         self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, process_group=0)
         for child in self._children:
             if child.process is not None:
-                self._tell_guard(f"+{child.process.pid}")
+                self._send_to_guard(f"+{child.process.pid}")
 
-    def _tell_guard(self, line: str) -> None:
+    def _send_to_guard(self, line: str) -> None:
         assert self._guard is not None and self._guard.stdin is not None
         try:
             self._guard.stdin.write(f"{line}\n".encode())
             self._guard.stdin.flush()
         except BrokenPipeError:
-            pass  # the guard died; the next round starts another and tells it everything
+            pass  # the guard died; the next round starts another and sends it all processes
 
     def _start_due(self) -> None:
         now = time.monotonic()
@@ -108,7 +108,7 @@ class Supervisor:
     def _start(self, child: Child) -> None:
         child.start()
         assert child.process is not None and child.process.stdout is not None
-        self._tell_guard(f"+{child.process.pid}")
+        self._send_to_guard(f"+{child.process.pid}")
         self._selector.register(child.process.stdout, selectors.EVENT_READ, child)
         self._write_roster()
 
@@ -117,18 +117,18 @@ class Supervisor:
         return max(0.0, min([1.0, *(at - time.monotonic() for at in planned)]))
 
     def _wait(self, seconds: float) -> None:
-        """Show what was said and bury who died, for at most `seconds`."""
+        """Shows output and handles exited processes, for at most `seconds`."""
         for key, _ in self._selector.select(seconds):
             if key.data is None:
                 assert isinstance(key.fileobj, socket.socket)
                 key.fileobj.recv(4096)
             else:
-                self._hear(key.data)
+                self._show_output(key.data)
         for child in self._children:
             if child.process is not None and child.process.poll() is not None:
-                self._bury(child)
+                self._handle_exit(child)
 
-    def _hear(self, child: Child) -> None:
+    def _show_output(self, child: Child) -> None:
         was_ready, was_silent = child.ready, child.silent
         for line in child.lines():
             self._show(child, line)
@@ -138,37 +138,37 @@ class Supervisor:
         if child.ready != was_ready:
             self._write_roster()
 
-    def _bury(self, child: Child) -> None:
+    def _handle_exit(self, child: Child) -> None:
         assert child.process is not None
         pid = child.process.pid
         child.kill()  # what is left of its group holds the pipe open
-        self._hear_out(child)
-        code = child.buried()
-        self._tell_guard(f"-{pid}")
+        self._drain_output(child)
+        code = child.record_exit()
+        self._send_to_guard(f"-{pid}")
         watchdog.forget(self._run_folder, child.part.name)
         self._write_roster()
         if not self._stops and child.restart_at is not None:
-            wait = max(0.0, child.restart_at - time.monotonic())  # burying may take long on a busy machine
-            self._say_of(child, f"ended ({_cause(code)}); starts again in {wait:.1f} s")
+            wait = max(0.0, child.restart_at - time.monotonic())  # handling the exit may take long on a busy machine
+            self._log_line(child, f"ended ({_cause(code)}); starts again in {wait:.1f} s")
 
-    def _hear_out(self, child: Child) -> None:
-        """Its last words: until its output closes, or not much longer where a stray process holds that open."""
+    def _drain_output(self, child: Child) -> None:
+        """Reads the last output: until it closes, or not much longer where a stray process holds it open."""
         assert child.process is not None and child.process.stdout is not None
         for _ in range(32):
             if child.silent:
                 return
-            self._hear(child)
+            self._show_output(child)
         self._selector.unregister(child.process.stdout)
 
     def _end_overdue(self) -> None:
         for child in self._children:
             if child.process is not None and watchdog.overdue(self._run_folder, child.part.name):
-                self._say_of(child, "has been busy for longer than its lease allows; ending it")
+                self._log_line(child, "has been busy for longer than its lease allows; ending it")
                 watchdog.forget(self._run_folder, child.part.name)
                 child.kill()
 
     def _stop_all(self) -> None:
-        """Phase by phase, each with time to finish; whoever takes longer is killed, which loses nothing."""
+        """Stops phase by phase, with time to finish; a process that takes longer is killed, which loses nothing."""
         for phase in sorted({child.part.phase for child in self._children}):
             leaving = [c for c in self._children if c.part.phase == phase and c.process is not None]
             for child in leaving:
@@ -185,23 +185,23 @@ class Supervisor:
         for child in self._children:
             if child.process is not None:
                 child.process.wait()
-        with contextlib.suppress(OSError):  # a full disk: whoever reads the list sees that these processes are gone
+        with contextlib.suppress(OSError):  # a full disk: readers of the list see that these processes are gone
             roster.write(self._run_folder, [])
 
     def _write_roster(self) -> None:
         try:
             roster.write(self._run_folder, [entry for c in self._children if (entry := c.entry())])
-        except OSError as error:  # a full disk: the roster is late, the parts go on
+        except OSError as error:  # a full disk: the roster is late, the processes continue
             with contextlib.suppress(OSError):  # what stderr is kept in may lie on the same disk
                 os.write(sys.stderr.fileno(), f"The list of processes cannot be written: {error}\n".encode())
 
-    def _say_of(self, child: Child, text: str) -> None:
+    def _log_line(self, child: Child, text: str) -> None:
         line = self._form(child.part.name, text, True) if self._form else text
         child.log([line])
         self._show(child, line)
 
     def _show(self, child: Child, line: str) -> None:
-        """On the terminal, unless it is stopped (Ctrl-S): that must not stop the product. The log has every line."""
+        """Writes to the terminal unless it is stopped (Ctrl-S), which must not block the product. The log has all."""
         if not select.select([], [sys.stdout], [], 0)[1]:
             self._unshown += 1
             return

@@ -1,7 +1,7 @@
-"""What a process tells of its work while it does it: what a log line is about, seconds and counts, what it does now.
+"""A process's log subject, counters and current stage.
 
-All of it is kept in memory; `kgbuilder.supervision.heartbeat` writes it down every few seconds, and
-`kgbuilder.supervision.logs` asks for the subject of a line. Nothing here can fail or wait.
+All of it is kept in memory; `kgbuilder.supervision.heartbeat` writes it to the database every few seconds, and
+`kgbuilder.supervision.logs` reads the subject of a line. Nothing here can fail or wait.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STAGE_SECONDS, STAGE_UNITS, FETCH_ERRORS = "stage_seconds", "stage_units", "fetc
 
 @contextmanager
 def about(**ids: object) -> Iterator[None]:
-    """Log lines of the block, in this thread, name these: feed=12, post=…, reading=…, run=…."""
+    """Makes log lines of the block, in this thread, name these: feed=12, post=…, reading=…, run=…."""
     token = _subject.set({**_subject.get(), **ids})
     try:
         yield
@@ -33,7 +33,7 @@ def about(**ids: object) -> Iterator[None]:
 
 
 def subject() -> Mapping[str, object]:
-    """What the present line is about."""
+    """The subject of the current log line."""
     return _subject.get()
 
 
@@ -52,11 +52,11 @@ def drain() -> dict[tuple[str, str], float]:
 
 
 @contextmanager
-def stage(name: str, says: str, units: int) -> Iterator[None]:
-    """The block is work of this stage on `units` units: its seconds are counted, and `doing` tells of it."""
+def stage(name: str, description: str, units: int) -> Iterator[None]:
+    """Counts the block's seconds as work of this stage on `units` items; `doing` reports the description."""
     thread, began = threading.get_ident(), time.monotonic()
     with _lock:
-        outer, _doing[thread] = _doing.get(thread), says
+        outer, _doing[thread] = _doing.get(thread), description
     try:
         yield
     finally:
@@ -69,7 +69,7 @@ def stage(name: str, says: str, units: int) -> Iterator[None]:
 
 
 def doing() -> str:
-    """What this process's threads do now; empty where they wait for work."""
+    """The descriptions of what this process's threads do now; empty where they wait for work."""
     with _lock:
         tally = Counter(_doing.values())
     return "; ".join(f"{what} ({n}×)" if n > 1 else what for what, n in sorted(tally.items()))

@@ -1,4 +1,4 @@
-"""How a worker says how long it may be busy, so that the supervisor can end one that hangs.
+"""Leases by which a worker announces how long it may be busy, so that the supervisor can end one that hangs.
 
 Neither a solo nor a thread pool of Celery obeys time limits. So the work writes the moment at which its lease runs out
 into a file, and removes it when it is done; a process whose file lies in the past is killed and started again, and
@@ -17,8 +17,8 @@ from pathlib import Path
 
 @contextmanager
 def lease(folder: Path, name: str, seconds: float) -> Iterator[Callable[[], None]]:
-    """While the block runs, `name` (a part of the product) claims to be alive for at most `seconds`, counted anew
-    whenever the block calls what it is given."""
+    """While the block runs, `name` (a process of the product) is considered alive for at most `seconds`; the yielded
+    callable restarts the count."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.{os.getpid()}.{threading.get_ident()}.lease"
 
@@ -39,7 +39,7 @@ def overdue(folder: Path, name: str) -> bool:
 
 
 def forget(folder: Path, name: str) -> None:
-    """Remove the leases of a process that is gone."""
+    """Removes the leases of a dead process."""
     for path in folder.glob(f"{name}.*.lease"):
         path.unlink(missing_ok=True)
 
@@ -52,7 +52,7 @@ def _until(path: Path) -> float:
 
 
 class AtStart:
-    """Does something with a worker's name once in this process, before any of its threads goes on."""
+    """Runs steps with a worker's name once in this process, before any of its threads continues."""
 
     def __init__(self, *steps: Callable[[str], object]) -> None:
         self._steps = steps

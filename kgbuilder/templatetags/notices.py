@@ -16,7 +16,7 @@ SHOWN = 3
 
 @register.simple_tag(takes_context=True)
 def open_notices(context: template.Context) -> dict[str, Any]:
-    """For admins: how many notices are open, and the newest; nothing for others, and where the database is away."""
+    """For admins: how many notices are open, and the newest; nothing for others, or without a database."""
     user = getattr(context.get("request"), "user", None)
     if user is None or not user.has_perm("kgbuilder.view_notice"):
         return {}

@@ -16,7 +16,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def _proxy(trusted: str) -> dict[str, Any]:
-    """Whom waitress believes of the client's address and scheme; from anybody else these headers are taken away."""
+    """The proxy whose headers for the client's address and scheme are trusted; those of other clients are removed."""
     if not trusted:
         return {"clear_untrusted_proxy_headers": True}
     headers = {"x-forwarded-for", "x-forwarded-proto"}

@@ -1,4 +1,4 @@
-"""What machines ask the product: does it live, is it ready, how is it doing."""
+"""Endpoints for machines: liveness, readiness, metrics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kgbuilder.models import Installation
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
-    """The web process answers; nothing else is asked."""
+    """The web process answers; nothing else is checked."""
     return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
 
 
@@ -26,7 +26,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Pages can be served: the database answers and has its tables. 503 until then."""
+    """Whether pages can be served: the database answers and has its tables. 503 until then."""
     try:
         Installation.objects.exists()
     except DatabaseError:
@@ -43,8 +43,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
         raise Http404("METRICS_TOKEN is not set.")
     given = request.headers.get("Authorization", "").encode("utf-8", "replace")
     if not hmac.compare_digest(given, f"Bearer {settings.METRICS_TOKEN}".encode()):
-        says = "The token is missing or wrong.\n"
-        return HttpResponse(says, status=401, headers={"WWW-Authenticate": "Bearer"}, content_type="text/plain")
+        message = "The token is missing or wrong.\n"
+        return HttpResponse(message, status=401, headers={"WWW-Authenticate": "Bearer"}, content_type="text/plain")
     from kgbuilder.monitoring import metrics as figures
 
     return HttpResponse(figures.text(), content_type=figures.CONTENT_TYPE)

@@ -59,16 +59,16 @@ def health_of(feed: Feed) -> Health:
 
 @page(SEE_FEEDS)
 def feeds(request: HttpRequest) -> HttpResponse:
-    shown = pagination.page(Feed.objects.all(), FEEDS, request.GET, size=100)
+    feed_page = pagination.page(Feed.objects.all(), FEEDS, request.GET, size=100)
     posts = dict(
-        Sighting.objects.filter(feed__in=shown.rows)
+        Sighting.objects.filter(feed__in=feed_page.rows)
         .values_list("feed")
         .annotate(n=Count("post", distinct=True))
         .order_by()
     )
     context = {
-        "rows": [FeedListItem(feed, health_of(feed), posts.get(feed.pk, 0)) for feed in shown.rows],
-        "page": shown,
+        "rows": [FeedListItem(feed, health_of(feed), posts.get(feed.pk, 0)) for feed in feed_page.rows],
+        "page": feed_page,
         "samples": Feed.objects.filter(sample=True).exists(),
         "address": request.GET.get("address", ""),
     }
@@ -79,11 +79,11 @@ def feeds(request: HttpRequest) -> HttpResponse:
 def feed(request: HttpRequest, feed_id: int) -> HttpResponse:
     feed = get_object_or_404(Feed, pk=feed_id)
     sightings = Sighting.objects.filter(feed=feed).select_related("post__current_version").defer("text")
-    shown = pagination.page(sightings, SIGHTINGS, request.GET, size=50)
+    item_page = pagination.page(sightings, SIGHTINGS, request.GET, size=50)
     context = {
         "feed": feed,
         "health": health_of(feed),
-        "page": shown,
+        "page": item_page,
         "posts": Sighting.objects.filter(feed=feed).values("post").distinct().count(),
         "interval": timedelta(seconds=feed.interval_s),
         "overdue": feed.due_at is not None and feed.due_at < timezone.now(),

@@ -1,4 +1,4 @@
-"""Inflict faults on the running product, one by one, and see that it comes to rest whole after each.
+"""Inflicts faults on the running product, one by one, and checks that it recovers completely after each.
 
     python -m tests.faults                                          all of them, on SQLite and the filesystem broker
     python -m tests.faults --fault full-disk --fault clock-back
@@ -96,7 +96,7 @@ def ground(name: str, options: argparse.Namespace, folder: Path) -> Iterator[tup
 
 
 def endure(name: str, options: argparse.Namespace, folder: Path) -> list[str]:
-    """One fault from start to end; what was wrong afterwards."""
+    """Inflicts one fault from start to end; returns what was wrong afterwards."""
     with ground(name, options, folder) as (here, feed):
         product = here.product
         product.start()
@@ -113,7 +113,7 @@ def endure(name: str, options: argparse.Namespace, folder: Path) -> list[str]:
                 return ["`up` has ended"]
         began = time.monotonic()
         reader.wait(lambda read: read >= options.posts, "all posts to be read")
-        wrong = [said for check in ("check_record", "check_parity") for said in checked(product, check)]
+        wrong = [line for check in ("check_record", "check_parity") for line in checked(product, check)]
         print(f"{name}: whole again {time.monotonic() - began:.1f} s after it", flush=True)
         wrong += reader.compared()
         left = product.stop()
@@ -126,7 +126,7 @@ def checked(product: Product, check: str) -> list[str]:
 
 
 class Reader:
-    """Asks the record from a process of its own: this one's settings are no product's."""
+    """Queries the record from a process of its own: this one has other settings."""
 
     def __init__(self, here: Ground, posts: int) -> None:
         self._product, self._posts, self.read = here.product, posts, 0

@@ -1,5 +1,5 @@
 /* The system's clock as one product's processes see it: CLOCK_SHIFT_FILE holds by how many seconds it differs, and may
-   change while they run. Only what tells the time of day is shifted; what measures durations is as it was. */
+   change while they run. Only the time of day is shifted; clocks that measure durations are unchanged. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ __attribute__((constructor)) static void start(void)
     for (ssize_t at = 0; at < size; at++)
         if (!line[at])
             line[at] = ' ';
-    file = strstr(line, "knowledge.graphs.embedded") ? NULL : getenv("CLOCK_SHIFT_FILE");
+    file = strstr(line, "knowledge.graphs.sparql_server") ? NULL : getenv("CLOCK_SHIFT_FILE");
 }
 
 static long shift(void)

@@ -1,4 +1,4 @@
-"""Each fault as a context: it is there inside the block and gone after it."""
+"""The faults as context managers: each stands inside the block and is over after it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DISK_MB = 128
 
 
 class NotHere(Exception):
-    """This machine cannot inflict the fault; the message says why."""
+    """This machine cannot inflict the fault; the message gives the reason."""
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ def mount(folder: Path, megabytes: int) -> None:
 
 
 def shiftable_clock(folder: Path) -> dict[str, str]:
-    """The environment of processes whose time of day is the machine's, shifted by what CLOCK_SHIFT_FILE says. The
+    """The environment of processes whose time of day is the machine's, shifted by the contents of CLOCK_SHIFT_FILE. The
     clock of the machine itself is everybody's."""
     library, file = folder / "clock.so", folder / "clock"
     file.write_text("0")
@@ -102,7 +102,7 @@ def read_only_store(ground: Ground) -> Iterator[None]:
 
 @contextmanager
 def database_away(ground: Ground) -> Iterator[None]:
-    """PostgreSQL: every connection is cut and none accepted. SQLite: somebody holds the file for longer than anybody
+    """PostgreSQL: every connection is cut and none accepted. SQLite: a process locks the file for longer than any other
     waits for it."""
     if ground.database is not None:
         ground.database.cut()
@@ -137,14 +137,14 @@ def broker_away(ground: Ground) -> Iterator[None]:
 
 @contextmanager
 def clock_set_back(ground: Ground) -> Iterator[None]:
-    """By an hour, while it runs, and it stays there."""
+    """The clock is set back by an hour, while the product runs, and stays there."""
     Path(ground.product.environ["CLOCK_SHIFT_FILE"]).write_text(str(-BACK_SECONDS))
     yield
 
 
 @contextmanager
 def store_hangs(ground: Ground) -> Iterator[None]:
-    """The SPARQL server is stopped in the middle of what it does, and goes on later."""
+    """The SPARQL server is stopped in the middle of its work, and continued later."""
     entry = ground.product.wait_until_ready("sparql")
     os.kill(entry.pid, signal.SIGSTOP)
     yield
@@ -154,7 +154,7 @@ def store_hangs(ground: Ground) -> Iterator[None]:
 
 @contextmanager
 def two_supervisors(ground: Ground) -> Iterator[None]:
-    """A second `up` in the same folder says so and ends."""
+    """A second `up` in the same folder reports the first and ends."""
     ended = ground.product.command("up", "--no-samples")
     if not ended.returncode or "running already" not in ended.stderr:
         raise Stuck(f"A second `up` did not end as it should: {ended.stdout}{ended.stderr}")
@@ -164,7 +164,7 @@ def two_supervisors(ground: Ground) -> Iterator[None]:
 
 @contextmanager
 def broken_messages(ground: Ground) -> Iterator[None]:
-    """In every lane: an empty message, half of one, one of another program, one of a task that there is not."""
+    """In every queue: an empty message, half of one, one of another program, one of an unknown task."""
     from kgbuilder.celery import LANES
 
     whole = b'{"body": "W10=", "properties": {"delivery_info": {}}, "headers": {'
@@ -198,7 +198,7 @@ def _publish(address: str, lane: str, bodies: list[bytes]) -> None:
 
 @contextmanager
 def cut_picture(ground: Ground) -> Iterator[None]:
-    """A kept picture loses its second half; check_record sees it, and has it fetched again."""
+    """A kept picture loses its second half; check_record detects it, and has it fetched again."""
     path = next((ground.folder / "media").rglob("*.jpg"))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     seen = ground.product.command("check_record")

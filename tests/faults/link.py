@@ -1,4 +1,4 @@
-"""A wire that can be cut: connections to `port` here go on to another address, until it is cut."""
+"""A connection that can be cut: connections to `port` here are forwarded to another address, until it is cut."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.mark.slow
-def test_broken_messages_cost_nothing() -> None:
+def test_broken_messages_lose_nothing() -> None:
     options = ["--fault", "broken-messages", "--posts", "12", "--seconds", "1", "--page-seconds", "0.05"]
     environ = os.environ | {"DJANGO_SETTINGS_MODULE": "kgbuilder.settings", "DATABASE_URL": "", "BROKER_URL": ""}
     command = [sys.executable, "-m", "tests.faults", *options]
@@ -26,7 +26,7 @@ def test_broken_messages_cost_nothing() -> None:
 
 
 @pytest.mark.parametrize("error", [OSError("No space left on device"), RuntimeError("Background error")])
-def test_a_store_whose_disk_failed_refuses_and_is_opened_anew(tmp_path: Path, error: Exception) -> None:
+def test_a_store_whose_disk_failed_refuses_and_is_opened_again(tmp_path: Path, error: Exception) -> None:
     """What it takes after that would be lost: the store underneath takes no more until it is opened again."""
 
     class Failing:

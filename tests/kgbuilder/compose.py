@@ -42,7 +42,7 @@ def environment(name: str) -> dict[str, str]:
 
 
 def part_of(service: Mapping[str, Any]) -> str:
-    """`part reader` is the reader; empty for what runs once."""
+    """The component that a service runs (`part reader`: reader); empty for what runs once."""
     command = service["command"]
     return str(command[1]) if command[0] == "part" else ""
 
@@ -55,7 +55,7 @@ class Container:
         self._service = services()[name]
         self._environ = self._settings(environ, addresses)
         self.process: subprocess.Popen[bytes] | None = None
-        self._told = False
+        self._terminated = False
 
     def _settings(self, environ: Mapping[str, str], addresses: Mapping[str, str]) -> dict[str, str]:
         data = next(volume.split(":")[0] for volume in self._service["volumes"] if volume.endswith(":/data"))
@@ -89,25 +89,25 @@ class Container:
         return subprocess.run(command, cwd=ROOT, env=self._environ, capture_output=True, text=True, check=False)
 
     def healthy(self) -> bool:
-        """What its health check says, the command that the file names."""
+        """Whether its health check, the command in the file, succeeds."""
         test = self._service["healthcheck"]["test"]
         assert test[:3] == ["CMD", "python", "manage.py"]
         return self.command(*test[3:]).returncode == 0
 
-    def said(self) -> str:
+    def output(self) -> str:
         return (self._folder / f"{self.name}.txt").read_text()
 
-    def tell_to_stop(self) -> None:
-        """Once: a second signal, to an interpreter that is about to end, would end it with another exit code."""
-        if self.process is not None and self.process.poll() is None and not self._told:
-            self._told = True
+    def terminate(self) -> None:
+        """Sends SIGTERM once: a second one, to an interpreter that is about to end, would change its exit code."""
+        if self.process is not None and self.process.poll() is None and not self._terminated:
+            self._terminated = True
             self.process.send_signal(signal.SIGTERM)
 
     def stop(self) -> None:
         """As `docker stop` does: SIGTERM, and SIGKILL after the time of grace."""
         if self.process is None or self.process.poll() is not None:
             return
-        self.tell_to_stop()
+        self.terminate()
         deadline = time.monotonic() + 30
         while self.process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)

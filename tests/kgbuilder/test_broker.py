@@ -46,7 +46,7 @@ def test_messages_arrive_once_and_in_order(tmp_path: Path) -> None:
         assert list(tmp_path.rglob("*.msg")) == []
 
 
-def test_a_lane_name_with_a_dot_is_not_the_lane_before_the_dot(tmp_path: Path) -> None:
+def test_a_queue_name_with_a_dot_is_not_the_queue_before_the_dot(tmp_path: Path) -> None:
     with connection(tmp_path) as link:
         lane(link, "project.rdf").put("graph")
         assert received(lane(link, "project")) == []
@@ -63,7 +63,7 @@ def test_an_unreadable_message_is_set_aside_and_the_next_one_read(tmp_path: Path
     assert [path.read_bytes() for path in (tmp_path / "unreadable").iterdir()] == [content]
 
 
-def test_an_emptied_or_missing_folder_costs_its_messages_only(tmp_path: Path) -> None:
+def test_an_emptied_or_missing_folder_loses_its_messages_only(tmp_path: Path) -> None:
     with connection(tmp_path / "broker") as link:
         queue = lane(link)
         queue.put("lost")

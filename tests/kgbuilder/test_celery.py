@@ -1,4 +1,4 @@
-"""Doorbells over every broker: one ring waits at most, none is heard before its transaction, none fails its caller."""
+"""Wake-up messages over every broker: at most one waits, none is sent before its transaction, none fails its caller."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def app(request: pytest.FixtureRequest, tmp_path: Path, settings: object) -> Ite
     emptied(made).close()
 
 
-def test_a_lane_with_a_message_waiting_is_not_rung_again(app: Celery) -> None:
+def test_a_queue_with_a_waiting_message_gets_no_other(app: Celery) -> None:
     bell = Doorbell(app)
     for _ in range(20):
         bell.ring("read")
@@ -52,7 +52,7 @@ def test_a_lane_with_a_message_waiting_is_not_rung_again(app: Celery) -> None:
     assert (waiting(app, "read"), waiting(app, "project.rdf"), waiting(app, "fetch")) == (1, 1, 0)
 
 
-def test_a_ring_names_the_lanes_task_carries_no_work_and_expires(app: Celery) -> None:
+def test_a_message_names_the_queues_task_carries_no_work_and_expires(app: Celery) -> None:
     Doorbell(app).ring("project.rdf")
     with app.connection_for_write() as link:
         message = link.default_channel.basic_get(queue="project.rdf", no_ack=True)
@@ -68,7 +68,7 @@ def closed_port() -> int:
 
 
 @pytest.mark.parametrize("scheme", ["amqp", "redis"])
-def test_a_broker_that_is_down_fails_no_caller_and_is_left_alone(
+def test_an_unavailable_broker_fails_no_caller_and_is_left_alone(
     scheme: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bell = Doorbell(make_app(f"{scheme}://127.0.0.1:{closed_port()}//"))
@@ -88,7 +88,7 @@ def test_a_broker_that_is_down_fails_no_caller_and_is_left_alone(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_ring_in_a_transaction_is_heard_after_it_and_not_if_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_in_a_transaction_is_sent_after_it_and_not_if_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[str] = []
     monkeypatch.setattr(celery._doorbell, "ring", heard.append)
     with transaction.atomic():
@@ -101,7 +101,7 @@ def test_a_ring_in_a_transaction_is_heard_after_it_and_not_if_it_fails(monkeypat
     assert heard == ["read"]
 
 
-def test_every_store_s_projector_is_rung(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_store_s_projector_is_woken(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[str] = []
     monkeypatch.setattr(celery._doorbell, "ring", heard.append)
     monkeypatch.setitem(LANES, "project.neo4j", LANES["project.rdf"])
@@ -109,12 +109,12 @@ def test_every_store_s_projector_is_rung(monkeypatch: pytest.MonkeyPatch) -> Non
     assert sorted(heard) == ["project.neo4j", "project.rdf"]
 
 
-def test_an_unknown_lane_is_a_mistake_of_ours() -> None:
+def test_an_unknown_queue_raises() -> None:
     with pytest.raises(KeyError, match="no queue 'raed'"):
         ring("raed")
 
 
-def test_every_lane_has_a_task_and_a_worker() -> None:
+def test_every_queue_has_a_task_and_a_worker() -> None:
     from kgbuilder.supervision.parts import all_parts
 
     celery.app.loader.import_default_modules()
@@ -128,7 +128,7 @@ def test_every_lane_has_a_task_and_a_worker() -> None:
     assert {lane.task for lane in LANES.values()} <= set(celery.app.tasks)
 
 
-def test_beat_rings_and_piles_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_beat_sends_messages_and_piles_up_none(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[str] = []
     monkeypatch.setattr(celery._doorbell, "ring", heard.append)
     beat = LaneScheduler(app=celery.app)

@@ -1,4 +1,4 @@
-"""docker-compose.yml held against the code: no container engine runs the tests, so what can be known without is."""
+"""docker-compose.yml compared with the code: no container engine runs the tests, so what can be checked without is."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_commands_are_those_of_manage_py() -> None:
     assert services()["migrate"]["command"][1] in helped.stdout
 
 
-def test_every_lane_is_heard_by_a_service_that_always_runs() -> None:
+def test_every_queue_is_consumed_by_a_service_that_always_runs() -> None:
     heard = set()
     for service in ours().values():
         part = parts.table().get(part_of(service))
@@ -162,7 +162,7 @@ def test_every_lasting_service_has_its_own_health_check() -> None:
         assert service["healthcheck"]["timeout"] and service["restart"] == "unless-stopped"
 
 
-def test_the_gpu_is_a_profile_and_the_reader_on_it_is_told_so() -> None:
+def test_the_gpu_is_a_profile_and_its_reader_is_configured_for_it() -> None:
     gpu = [name for name, service in services().items() if "profiles" in service]
     assert gpu == ["reader-gpu"]
     assert environment("reader-gpu")["DEVICE"] == "cuda"

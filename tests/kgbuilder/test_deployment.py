@@ -1,4 +1,4 @@
-"""Registering a checkpoint's folder and putting it in force, again and back."""
+"""Registering a checkpoint's folder, deploying it, again and back."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_digest_is_the_readers_own(tmp_path: Path) -> None:
     assert model_registry.digest(path) == checkpoint.digest(path)
 
 
-def test_deploying_makes_readings_and_doing_it_again_changes_nothing(tmp_path: Path) -> None:
+def test_deploying_makes_readings_and_repeating_it_changes_nothing(tmp_path: Path) -> None:
     records.post("Ann and Bob.")
     deployed = deploy_folder(folder(tmp_path / "a"))
     assert Reading.objects.get().checkpoint == deployed
@@ -114,7 +114,7 @@ def test_a_promotion_outlasts_a_start_until_another_checkpoint_is_set(tmp_path: 
     assert Deployment.objects.get(active=True).checkpoint.name == "other"
 
 
-def test_a_promotion_reads_again_what_it_was_asked_to_and_always_what_nobody_has_read(tmp_path: Path) -> None:
+def test_a_promotion_analyses_again_what_was_requested_and_always_what_has_no_reading(tmp_path: Path) -> None:
     deploy_folder(folder(tmp_path / "a"))
     old, new, unread = records.post("Ann and Bob."), records.post("Cem and Dee."), records.post("Eve and Fay.")
     Post.objects.filter(pk=old.pk).update(published_at=datetime(2025, 1, 1, tzinfo=UTC))

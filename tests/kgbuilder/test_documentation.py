@@ -67,5 +67,5 @@ def test_links_from_the_root_lead_to_files(page: Path) -> None:
 
 
 @pytest.mark.parametrize(("page", "language", "query"), named_queries())
-def test_example_queries_may_be_asked(page: str, language: str, query: str) -> None:
+def test_example_queries_are_allowed(page: str, language: str, query: str) -> None:
     CHECKS[language](query)

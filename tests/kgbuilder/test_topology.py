@@ -1,5 +1,5 @@
-"""The services of docker-compose.yml, run as processes on PostgreSQL and RabbitMQ: what containers would do, but for
-the containers."""
+"""The services of docker-compose.yml, run as processes on PostgreSQL and RabbitMQ: as in containers, without
+containers."""
 
 from __future__ import annotations
 
@@ -68,17 +68,17 @@ def containers(database: str, tmp_path: Path) -> Iterator[dict[str, Container]]:
 def test_the_services_come_up_in_their_order_read_posts_and_end(containers: dict[str, Container]) -> None:
     made = dict(containers)
     made["sparql"].start()
-    wait_for(made["sparql"].healthy, "sparql to be healthy", made["sparql"].said)
+    wait_for(made["sparql"].healthy, "sparql to be healthy", made["sparql"].output)
     migrate = made.pop("migrate")
     migrate.start()
     assert migrate.process is not None
-    assert migrate.process.wait() == 0, migrate.said()
-    assert "The account admin was created" in migrate.said()
+    assert migrate.process.wait() == 0, migrate.output()
+    assert "The account admin was created" in migrate.output()
     for container in made.values():
         if container.name != "sparql":
             container.start()
     for container in made.values():
-        wait_for(container.healthy, f"{container.name} to be healthy", container.said)
+        wait_for(container.healthy, f"{container.name} to be healthy", container.output)
     web = made["web"]
     added = web.command("add_feed", web._environ["FEED"])
     assert added.returncode == 0, added.stderr
@@ -86,8 +86,8 @@ def test_the_services_come_up_in_their_order_read_posts_and_end(containers: dict
 
     def figures() -> dict[str, float]:
         text = httpx.get(f"{web._environ['BASE_IRI']}metrics", headers=token, timeout=20).text
-        told = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
-        return {name: float(value) for name, _, value in told}
+        samples = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
+        return {name: float(value) for name, _, value in samples}
 
     wait_for(lambda: figures()['kgbuilder_posts{state="read"}'] == POSTS, "the posts to be read", figures)
     parity = web.command("check_parity", "--wait")
@@ -96,9 +96,9 @@ def test_the_services_come_up_in_their_order_read_posts_and_end(containers: dict
     running = {part_of(service) for service in ours().values()} - {""}
     assert processes == {f'kgbuilder_processes{{part="{part}"}}': 1.0 for part in running}
     for container in made.values():
-        container.tell_to_stop()
+        container.terminate()
     for container in made.values():
         container.stop()
-        assert container.process is not None and container.process.returncode == 0, container.said()
-        for line in container.said().splitlines():
+        assert container.process is not None and container.process.returncode == 0, container.output()
+        for line in container.output().splitlines():
             assert json.loads(line), line

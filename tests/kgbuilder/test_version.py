@@ -45,7 +45,7 @@ def test_the_command_prints_the_same() -> None:
 
 
 @pytest.mark.django_db
-def test_the_api_tells_it(client: Client) -> None:
+def test_the_api_reports_it(client: Client) -> None:
     assert client.get("/api/v1/openapi.json").json()["info"]["version"] == VERSION
 
 

@@ -1,4 +1,4 @@
-"""Kill the product's processes at random while it reads, let it come to rest, and count.
+"""Kills the product's processes at random while it analyses posts, waits until it is idle, and counts.
 
     python -m tests.kill                                   500 posts, 30 kills, the shipped checkpoint
     python -m tests.kill --replay replay_news.py           the posts of another server, which prints its OPML's address
@@ -60,7 +60,7 @@ def free_port() -> int:
 
 @contextmanager
 def publisher(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
-    """Somebody who publishes; the address of a feed or an OPML file, and host:port."""
+    """A publisher's server; yields the address of a feed or an OPML file, and host:port."""
     if options.replay is None:
         with open_newsroom(options.posts, options.page_seconds) as room:
             yield room.address, f"127.0.0.1:{room.server_port}"
@@ -76,7 +76,7 @@ def publisher(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
 
 
 def settings_of(folder: Path, allowed: str, options: argparse.Namespace) -> dict[str, str]:
-    """A product of its own: its folder, its port, no sample feed in the way of counting."""
+    """The settings of a product of its own: its folder, its port, no sample feed that would be counted."""
     chosen = {
         "DJANGO_SETTINGS_MODULE": "kgbuilder.settings",
         "DATA_DIR": str(folder),
@@ -95,7 +95,7 @@ def settings_of(folder: Path, allowed: str, options: argparse.Namespace) -> dict
 
 
 def kill_at_random(product: Product, options: argparse.Namespace, dice: random.Random) -> tuple[Counter[str], int]:
-    """Each victim in turn before any comes twice; whom it hit how often, and how many processes were left behind."""
+    """Kills each victim once before any twice; returns how often each was hit and how many processes were left."""
     from tests.kill import counting
 
     hit: Counter[str] = Counter()
@@ -116,7 +116,7 @@ def kill_at_random(product: Product, options: argparse.Namespace, dice: random.R
 
 
 def run(options: argparse.Namespace, folder: Path) -> bool:
-    """Whether all went well."""
+    """Runs the script; returns whether all went well."""
     dice = random.Random(options.seed)
     with publisher(options) as (address, allowed):
         environ = settings_of(folder, allowed, options)
@@ -146,22 +146,22 @@ def _run(product: Product, options: argparse.Namespace, dice: random.Random, add
     began = time.monotonic()
     wait_for(lambda: counting.quiet(wanted), "the product to come to rest", counting.state)
     settled = time.monotonic() - began
-    well, said = checked(product)
+    well, outputs = checked(product)
     left += product.stop()
     counts = counting.count(wanted)
-    report(counts, hit, left, said, at_last_kill, settled)
+    report(counts, hit, left, outputs, at_last_kill, settled)
     return well and not (counts.wrong or left)
 
 
 def checked(product: Product) -> tuple[bool, dict[str, str]]:
-    """Whether the product's own checks find record and graph whole, and what each says."""
+    """Whether the product's own checks find record and graph intact, and their output."""
     ended = {name: product.command(name, "--wait", "180") for name in CHECKS}
-    said = {name: (one.stdout + one.stderr).strip() for name, one in ended.items()}
-    return not any(one.returncode for one in ended.values()), said
+    outputs = {name: (one.stdout + one.stderr).strip() for name, one in ended.items()}
+    return not any(one.returncode for one in ended.values()), outputs
 
 
 def add_feeds(product: Product, address: str) -> int:
-    """Subscribe; how many posts the feeds list."""
+    """Subscribes; returns how many posts the feeds list."""
     from extraction.crawler import http_client
     from extraction.crawler.parsers import feed_parser
     from extraction.models import Feed
@@ -177,7 +177,7 @@ def add_feeds(product: Product, address: str) -> int:
 
 
 def report(
-    counts: Counts, hit: Counter[str], left: int, said: dict[str, str], at_last_kill: int, settled: float
+    counts: Counts, hit: Counter[str], left: int, outputs: dict[str, str], at_last_kill: int, settled: float
 ) -> None:
     print(f"kills: {hit.total()} ({', '.join(f'{name} {hit[name]}' for name in VICTIMS)})")
     print(f"read at the last kill: {at_last_kill}; at rest {settled:.1f} s after it")
@@ -188,7 +188,7 @@ def report(
     if counts.excused:
         print(f"at the floor, so that another batch may leave them out: {counts.excused}")
     print(f"processes left behind: {left}")
-    for check, sentences in said.items():
+    for check, sentences in outputs.items():
         print(f"{check}: {sentences}", flush=True)
 
 

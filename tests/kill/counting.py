@@ -1,4 +1,4 @@
-"""What came of it: every post once, every assertion once and none too few, against a second reading in one go."""
+"""Counts lost and doubled posts and assertions, against a second extraction without interruptions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEAR_THE_FLOOR = 1e-3
 
 @dataclass
 class Counts:
-    """All that is printed. What `wrong` names must be zero."""
+    """The printed counts. Those that `wrong` names must be zero."""
 
     wanted: int = 0
     posts: int = 0
@@ -38,7 +38,7 @@ class Counts:
 
 
 def state() -> tuple[int, int, int, int]:
-    """Sightings, readings done, readings to do, units behind: changes while there is progress."""
+    """Sightings, readings done, readings to do, stale graph updates: changes while there is progress."""
     stages = dict(Reading.objects.values_list("stage").annotate(n=Count("pk")).order_by())
     waiting = stages.pop(Reading.Stage.READ, 0)
     behind = Projection.objects.filter(done__lt=F("wanted")).count()
@@ -46,7 +46,7 @@ def state() -> tuple[int, int, int, int]:
 
 
 def quiet(wanted: int) -> bool:
-    """Every wanted page seen, fetched and read, and the graph brought up to it."""
+    """Whether every wanted page was listed, fetched and analysed, and the graph is up to date."""
     seen, _, waiting, behind = state()
     unread = Post.objects.filter(current_reading__isnull=True).exists()
     return seen >= wanted and not waiting and not behind and not unread
@@ -63,7 +63,7 @@ def count(wanted: int) -> Counts:
 
 
 def _count_doubled(counts: Counts) -> None:
-    """By what a reader of the graph would call the same, not by the tables' own unique keys."""
+    """Counts duplicates by content, not by the tables' own unique keys."""
     links = Post.objects.exclude(link="").values("link").annotate(n=Count("pk")).filter(n__gt=1)
     counts.doubled["posts"] = links.count()
     texts = (
@@ -97,7 +97,7 @@ def _read_again() -> Iterator[tuple[Post, Extraction]]:
 
 
 def _compare(counts: Counts, post: Post, extraction: Extraction) -> None:
-    """Set against set, by the ids that the recorder gives assertions."""
+    """Compares the two sets by the ids that the recorder gives assertions."""
     reading = post.current_reading
     assert reading is not None
     planned = recorder.plan(

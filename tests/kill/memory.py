@@ -2,10 +2,10 @@
 
     python -m tests.kill.memory --posts 20000
 
-The product reads `--posts` pages of a newsroom of its own with an extractor without networks, so that nothing but the
-product's own doing grows. Printed for each process: its resident memory (with its parsers') in the second tenth of the
-posts, in the last, and the ratio. Exit status 1 where a process died, grew by more than a tenth, or
-was not seen in one of the two, so that nothing is known of it.
+The product reads `--posts` pages of a newsroom of its own with an extractor without networks, so that only the
+product's own memory can grow. Printed for each process: its resident memory (with its parsers') in the second tenth of
+the posts, in the last, and the ratio. Exit status 1 where a process died, grew by more than a tenth, or was not
+measured in one of the two.
 """
 
 from __future__ import annotations
@@ -56,17 +56,17 @@ def run(product: Product, address: str, options: argparse.Namespace) -> int:
 
     added = product.command("import_opml" if address.endswith(".opml") else "add_feed", address)
     assert added.returncode == 0, added.stderr
-    told: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    samples_of: dict[str, list[tuple[int, int]]] = defaultdict(list)
     until, read = time.monotonic() + options.seconds, 0
     while read < options.posts and time.monotonic() < until:
         time.sleep(EVERY_SECONDS)
         _, read, *_ = counting.state()
         for entry in roster.read(product.folder / "run"):
-            told[entry.name].append((read, resident(entry.pid)))
+            samples_of[entry.name].append((read, resident(entry.pid)))
     deaths = {entry.name: entry.deaths for entry in roster.read(product.folder / "run") if entry.deaths}
     print(f"{read} of {options.posts} posts read; deaths: {deaths or 'none'}", flush=True)
-    grown = [name for name, samples in told.items() if not report(name, samples, read)]
-    return 1 if grown or deaths or not told or read < options.posts else 0
+    grown = [name for name, samples in samples_of.items() if not report(name, samples, read)]
+    return 1 if grown or deaths or not samples_of or read < options.posts else 0
 
 
 def report(name: str, samples: Sequence[tuple[int, int]], posts: int) -> bool:

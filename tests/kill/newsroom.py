@@ -1,4 +1,4 @@
-"""A publisher for the kill script: one feed, whose pages are the sample posts, told differently each time."""
+"""A publisher for the kill script: one feed, whose pages are the sample posts, worded differently each time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Newsroom(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def story(self, number: int) -> tuple[SamplePost, str]:
-        """A story and what makes this telling of it different from the others."""
+        """A story, with a sentence that distinguishes this page from the others."""
         telling, place = divmod(number, len(self.stories))
         return self.stories[place], f" (telling {telling})" if telling else ""
 

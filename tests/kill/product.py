@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 600.0  # without any progress: as long as a worker's lease; a
 
 
 class Stuck(Exception):
-    """Something that should have happened did not; the message says what."""
+    """An expected event did not happen; the message names it."""
 
 
 class Product:
@@ -102,7 +102,7 @@ class Product:
 
 
 def wait_for(holds: Callable[[], bool], what: str, progress: Callable[[], object] = lambda: None) -> None:
-    """Wait while there is progress; raises Stuck when nothing has changed for long."""
+    """Waits while there is progress; raises Stuck when nothing has changed for long."""
     last, since = progress(), time.monotonic()
     while not holds():
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""What the memory script says of a process: it stayed, it grew, or it was not seen when it mattered."""
+"""What the memory script reports of a process: stable, grown, or not measured when it mattered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ EARLY, LATE = (15, 100 * MB), (95, 105 * MB)
 
 
 @pytest.mark.parametrize(
-    ("samples", "stayed", "says"),
+    ("samples", "stayed", "message"),
     [
         ([EARLY, LATE], True, "1.050"),
         ([EARLY, (95, 120 * MB)], False, "1.200"),
@@ -21,7 +21,7 @@ EARLY, LATE = (15, 100 * MB), (95, 105 * MB)
     ],
 )
 def test_a_process_that_was_not_seen_does_not_pass(
-    samples: list[tuple[int, int]], stayed: bool, says: str, capsys: pytest.CaptureFixture[str]
+    samples: list[tuple[int, int]], stayed: bool, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert report("reader", samples, 100) is stayed
-    assert says in capsys.readouterr().out
+    assert message in capsys.readouterr().out

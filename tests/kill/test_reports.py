@@ -1,4 +1,4 @@
-"""The scripts that kill and inflict faults say what they did not see, and do not pass for it."""
+"""The scripts that kill and inflict faults report what they could not check, and fail for it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Checked:
 
 @pytest.mark.parametrize(("finds", "well"), [("", True), ("check_record", False), ("check_parity", False)])
 def test_after_the_kills_record_and_graph_are_checked(finds: str, well: bool) -> None:
-    said = {name: f"{name} was run" for name in ("check_record", "check_parity")}
-    assert kill.checked(cast(Product, Checked(finds))) == (well, said)
+    outputs = {name: f"{name} was run" for name in ("check_record", "check_parity")}
+    assert kill.checked(cast(Product, Checked(finds))) == (well, outputs)
 
 
 @pytest.mark.parametrize(("required", "status"), [("", 0), ("1", 1)])

@@ -119,7 +119,7 @@ def test_two_processes_take_the_steps_of_one(tmp_path):
         assert torch.allclose(weight.detach(), together[str(number)], atol=2e-3), number
 
 
-def test_a_state_that_is_broken_says_so(tmp_path):
+def test_a_damaged_state_is_reported(tmp_path):
     (tmp_path / "state.safetensors").write_bytes(b"half of it")
     with pytest.raises(StateError, match="cannot be read"):
         the_run().resume(tmp_path)
@@ -207,12 +207,12 @@ def test_a_pair_run_is_published_with_figures_and_counts(tmp_path, monkeypatch):
     checkpoint, judged = publish(finished(run, "tiny", Unparsed.version), dev, dev, Unparsed(), tmp_path, tmp_path)
     assert checkpoint.manifest.metrics["test"]["figures"] == judged["test"].figures
     assert Checkpoint.load(tmp_path).digest == checkpoint.digest
-    told = json.loads((tmp_path / "predictions-test.json").read_text())
-    assert np.array(told["counts"]).shape == (12, 3) and "text" not in json.dumps(told["items"])
+    stored = json.loads((tmp_path / "predictions-test.json").read_text())
+    assert np.array(stored["counts"]).shape == (12, 3) and "text" not in json.dumps(stored["items"])
     card = (tmp_path / "README.md").read_text()
     assert checkpoint.digest in card and "random initial weights" in card
     saved = Checkpoint.load(tmp_path)
-    assert saved.manifest.metrics["dev"]["best_f1_threshold"] == 0.3 and told["rule"] == "probability"
+    assert saved.manifest.metrics["dev"]["best_f1_threshold"] == 0.3 and stored["rule"] == "probability"
     again = dev.score(saved.network, Calibrated(best=0.3))
     assert again.figures == judged["test"].figures
 
@@ -273,7 +273,7 @@ def test_log_odds_are_those_of_the_softmax():
     assert log_odds(logits) == pytest.approx(np.log(shares / (1 - shares)), abs=1e-5)
 
 
-def test_intervals_hold_the_figure_and_pairs_tell_systems_apart():
+def test_intervals_hold_the_figure_and_pairs_distinguish_systems():
     rng = np.random.default_rng(0)
     gold = np.ones((400, 1), np.int64)
     good, bad = ((rng.random((400, 1)) < share).astype(np.int64) for share in (0.8, 0.6))

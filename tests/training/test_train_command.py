@@ -1,4 +1,4 @@
-"""`manage.py train` and `evaluate`: what they say when something is missing; symmetric facts when mapped back."""
+"""`manage.py train` and `evaluate`: their messages when something is missing; symmetric facts when mapped back."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_config_survives_being_written_down():
         assert TrainConfig.from_dict(recipe.as_dict()) == recipe
 
 
-def test_progress_says_how_long_it_will_take():
+def test_progress_reports_the_time_left():
     from training.engine.loop import RunProgress
 
     lines: list[str] = []
@@ -80,7 +80,7 @@ def test_a_symmetric_relation_is_scored_both_ways_where_a_set_annotates_both():
     assert [(one.head, one.tail, one.key) for one in turned] == [(0, 1, "sibling"), (0, 1, "father"), (1, 0, "sibling")]
 
 
-def test_a_recipe_that_goes_on_asks_for_what_it_goes_on_from(tmp_path):
+def test_a_recipe_that_continues_requires_its_checkpoint(tmp_path):
     with pytest.raises(CommandError, match="recipe 'general': name it with --start"):
         call_command("train", "eega", recipe="shipped", data_root=str(tmp_path), out=str(tmp_path / "out"))
 
@@ -100,7 +100,7 @@ def begin(config, prepared):
     return assembled(config, prepared.vocabularies, TextEncoder.blank(text.tiny(30522), len(SHAPES)))
 
 
-def test_a_run_goes_on_from_a_checkpoint_without_what_it_leaves_out(tmp_path):
+def test_a_run_continues_from_a_checkpoint_without_what_it_leaves_out(tmp_path):
     from training.engine.loop import Run
     from training.engine.networks import new_network
     from training.publishing.publish import finished
@@ -121,7 +121,7 @@ def test_a_run_goes_on_from_a_checkpoint_without_what_it_leaves_out(tmp_path):
     assert all("residence" not in one.relation_keys for one in again.examples)
     assert any("employer" in one.relation_keys for one in again.examples)
     assert again.vocabularies.classes == prepared.vocabularies.classes
-    with pytest.raises(ValueError, match="goes on with its own network: leave inner 16 as there"):
+    with pytest.raises(ValueError, match="continues with its own network: leave inner 16 as there"):
         prepare(
             tiny(start=str(tmp_path), network={**config.network, "inner": 32}), HEADS["word_pairs"], FIXTURES, parser
         )
@@ -129,7 +129,7 @@ def test_a_run_goes_on_from_a_checkpoint_without_what_it_leaves_out(tmp_path):
         prepare(tiny(start=str(tmp_path), encoder="bert-base-uncased"), HEADS["word_pairs"], FIXTURES, parser)
 
 
-def test_a_run_goes_on_only_from_its_own_kind(tmp_path):
+def test_a_run_continues_only_from_its_own_kind(tmp_path):
     from extraction.reader.checkpoint import SHIPPED
     from training.run import parser_for
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
-from training.corpora.annotation import Annotation, Mention
+from training.corpora.annotation import AnnotatedMention, Annotation
 from training.corpora.validation import canonical
 
 _MEASURES = (
@@ -20,8 +20,8 @@ _MEASURES = (
 
 
 @dataclass(slots=True)
-class Tally:
-    """How much of the first is in the second and the other way round; as counts, or as sums of shares."""
+class MeasureCounts:
+    """How much of the first is in the second and vice versa; as counts, or as sums of shares."""
 
     first: float = 0
     second: float = 0
@@ -46,18 +46,18 @@ class Tally:
 
 
 @dataclass(slots=True)
-class Agreement:
+class CorpusAgreement:
     items: int = 0
-    tallies: dict[str, Tally] = field(default_factory=lambda: {name: Tally() for name, _ in _MEASURES})
+    tallies: dict[str, MeasureCounts] = field(default_factory=lambda: {name: MeasureCounts() for name, _ in _MEASURES})
 
     def f1(self, name: str) -> float | None:
         return self.tallies[name].f1
 
 
-def agreement(first: Sequence[Annotation], second: Sequence[Annotation]) -> Agreement:
+def agreement(first: Sequence[Annotation], second: Sequence[Annotation]) -> CorpusAgreement:
     """The agreement over the items that both annotate, all together."""
     others = {annotation.id: annotation for annotation in second}
-    result = Agreement()
+    result = CorpusAgreement()
     for annotation in first:
         if annotation.id in others:
             result.items += 1
@@ -65,7 +65,7 @@ def agreement(first: Sequence[Annotation], second: Sequence[Annotation]) -> Agre
     return result
 
 
-def _compare(first: Annotation, second: Annotation, tallies: dict[str, Tally]) -> None:
+def _compare(first: Annotation, second: Annotation, tallies: dict[str, MeasureCounts]) -> None:
     tallies["mentions"].add(_spans(first), _spans(second))
     tallies["names"].add(_spans(first, names_alone=True), _spans(second, names_alone=True))
     _b_cubed(first, second, tallies["entities"])
@@ -76,8 +76,8 @@ def _compare(first: Annotation, second: Annotation, tallies: dict[str, Tally]) -
 
 def _spans(annotation: Annotation, names_alone: bool = False) -> set[Hashable]:
     types = {entity.id: entity.type for entity in annotation.entities}
-    wanted = [m for m in annotation.mentions if m.form == "name" or not names_alone]
-    return {(mention.start, mention.end, types[mention.entity]) for mention in wanted}
+    selected = [m for m in annotation.mentions if m.form == "name" or not names_alone]
+    return {(mention.start, mention.end, types[mention.entity]) for mention in selected}
 
 
 def _clusters(annotation: Annotation) -> dict[tuple[int, int], set[tuple[int, int]]]:
@@ -88,7 +88,7 @@ def _clusters(annotation: Annotation) -> dict[tuple[int, int], set[tuple[int, in
     return {(mention.start, mention.end): of_entity[mention.entity] for mention in annotation.mentions}
 
 
-def _b_cubed(first: Annotation, second: Annotation, tally: Tally) -> None:
+def _b_cubed(first: Annotation, second: Annotation, tally: MeasureCounts) -> None:
     """Of each mention, the share of its entity's mentions that the other has with it; nothing where it lacks it."""
     ours, theirs = _clusters(first), _clusters(second)
     tally.first += len(ours)
@@ -114,11 +114,11 @@ def match_entities(first: Annotation, second: Annotation) -> dict[str, str]:
     return matched
 
 
-def _place(mention: Mention) -> tuple[int, int]:
+def _place(mention: AnnotatedMention) -> tuple[int, int]:
     return mention.start, mention.end
 
 
-def _overlap(one: Mention, other: Mention) -> bool:
+def _overlap(one: AnnotatedMention, other: AnnotatedMention) -> bool:
     return one.start < other.end and other.start < one.end
 
 
@@ -136,7 +136,7 @@ def _facts(annotation: Annotation, name: str, matched: dict[str, str] | None) ->
     return facts
 
 
-def format_agreement(result: Agreement) -> str:
+def format_agreement(result: CorpusAgreement) -> str:
     lines = [f"{result.items} items that both annotate, F1 in per cent"]
     for name, about in _MEASURES:
         f1 = result.f1(name)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from training.corpora.articles import Article
+from training.corpora.articles import NewsArticle
 
 Form = Literal["name", "nominal", "pronoun"]
 Factuality = Literal["stated", "planned", "alleged", "denied"]
@@ -18,18 +18,18 @@ FACTUALITIES: tuple[Factuality, ...] = ("stated", "planned", "alleged", "denied"
 
 
 class AnnotationError(Exception):
-    """A file of annotations cannot be read; the message says where and why."""
+    """A file of annotations cannot be read; the message gives the place and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entity:
+class AnnotatedEntity:
     id: str
     type: str
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Mention:
+class AnnotatedMention:
     start: int
     end: int
     entity: str
@@ -37,7 +37,7 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True)
-class Relation:
+class AnnotatedRelation:
     """One assertion. Its ends, `by`, `when` and `amount` are indexes of mentions."""
 
     head: int
@@ -55,13 +55,13 @@ class Annotation:
 
     id: str
     published: str | None
-    entities: tuple[Entity, ...]
-    mentions: tuple[Mention, ...]
-    relations: tuple[Relation, ...]
+    entities: tuple[AnnotatedEntity, ...]
+    mentions: tuple[AnnotatedMention, ...]
+    relations: tuple[AnnotatedRelation, ...]
     sha256: str | None = None
     text: str | None = None
 
-    def text_in(self, articles: Mapping[str, Article]) -> str | None:
+    def text_in(self, articles: Mapping[str, NewsArticle]) -> str | None:
         """The text that the offsets count in; None where it lies in an article that is not among these."""
         if self.text is not None:
             return self.text
@@ -100,21 +100,21 @@ def _keys(row: Any, expected: set[str], name: str) -> dict[str, Any]:
     return row
 
 
-def _entity(row: Any) -> Entity:
+def _entity(row: Any) -> AnnotatedEntity:
     row = _keys(row, {"id", "type", "name"}, "an entity")
-    return Entity(*(_words(row[name], name) for name in ("id", "type", "name")))
+    return AnnotatedEntity(*(_words(row[name], name) for name in ("id", "type", "name")))
 
 
-def _mention(row: Any) -> Mention:
+def _mention(row: Any) -> AnnotatedMention:
     row = _keys(row, {"start", "end", "entity", "form"}, "a mention")
     start, end = _number(row["start"], "start"), _number(row["end"], "end")
     # The validator reports a form or a factuality that is none, with the words.
-    return Mention(start, end, _words(row["entity"], "entity"), cast(Form, _words(row["form"], "form")))
+    return AnnotatedMention(start, end, _words(row["entity"], "entity"), cast(Form, _words(row["form"], "form")))
 
 
-def _relation(row: Any) -> Relation:
+def _relation(row: Any) -> AnnotatedRelation:
     row = _keys(row, {"head", "relation", "tail", "factuality", "by", "when", "amount"}, "a relation")
-    return Relation(
+    return AnnotatedRelation(
         head=_number(row["head"], "head"),
         relation=_words(row["relation"], "relation"),
         tail=_number(row["tail"], "tail"),
@@ -126,7 +126,7 @@ def _relation(row: Any) -> Relation:
 
 
 def from_row(row: Any) -> Annotation:
-    """The annotation that a parsed line holds; ValueError says what is wrong with it."""
+    """The annotation that a parsed line holds; raises ValueError with what is wrong in it."""
     source = "text" if isinstance(row, dict) and "text" in row else "sha256"
     row = _keys(row, {"id", source, "published", "entities", "mentions", "relations"}, "an annotation")
     published = row["published"]
@@ -153,7 +153,7 @@ def to_row(annotation: Annotation) -> dict[str, Any]:
     }
 
 
-def _relation_row(relation: Relation) -> dict[str, Any]:
+def _relation_row(relation: AnnotatedRelation) -> dict[str, Any]:
     by: int | list[int] | None = list(relation.by) or None
     if len(relation.by) == 1:
         by = relation.by[0]
@@ -172,7 +172,7 @@ def load_annotations(path: Path) -> list[Annotation]:
             if row.strip():
                 annotations.append(from_row(json.loads(row)))
         except (ValueError, TypeError) as error:
-            raise AnnotationError(f"{path}:{number}: {error}. Convert the notation anew.") from error
+            raise AnnotationError(f"{path}:{number}: {error}. Convert the notation again.") from error
     return annotations
 
 

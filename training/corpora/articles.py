@@ -1,4 +1,4 @@
-"""The articles that a corpus annotates: their texts lie outside the repository, and a digest says that they match."""
+"""The articles that a corpus annotates: their texts lie outside the repository, and a digest proves that they match."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 
 class ArticleError(Exception):
-    """The file of articles cannot be used; the message says which line, why, and what to do."""
+    """The file of articles cannot be used; the message gives the line, the reason, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Article:
+class NewsArticle:
     id: str
     published: str
     title: str
@@ -22,7 +22,7 @@ class Article:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ArticleLine:
     """A line of a text that holds words: its number, counted from 1 without the empty ones, and where it starts."""
 
     number: int
@@ -38,36 +38,36 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-def lines_of(text: str) -> list[Line]:
-    lines: list[Line] = []
+def lines_of(text: str) -> list[ArticleLine]:
+    lines: list[ArticleLine] = []
     start = 0
     for words in text.split("\n"):
         if words.strip():
-            lines.append(Line(len(lines) + 1, start, words))
+            lines.append(ArticleLine(len(lines) + 1, start, words))
         start += len(words) + 1
     return lines
 
 
-def _article(row: str, where: str) -> Article:
+def _article(row: str, where: str) -> NewsArticle:
     try:
         values = json.loads(row)
-        article = Article(*(str(values[name]) for name in ("id", "published", "title", "text", "sha256")))
+        article = NewsArticle(*(str(values[name]) for name in ("id", "published", "title", "text", "sha256")))
     except (ValueError, KeyError, TypeError) as error:
         raise ArticleError(
             f"{where}: no article ({error!r}). A line is a JSON object with id, published, title, text and sha256."
         ) from error
     if digest(article.text) != article.sha256:
-        raise ArticleError(f"{where}: the text of {article.id} has another digest than its sha256. Get the file anew.")
+        raise ArticleError(f"{where}: the text of {article.id} has another digest than its sha256. Get the file again.")
     return article
 
 
-def load_articles(path: Path) -> dict[str, Article]:
+def load_articles(path: Path) -> dict[str, NewsArticle]:
     """The articles of a file by their identifiers, in the file's order."""
     try:
         rows = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ArticleError(f"{path} cannot be read: {error}. Name the file of articles.") from error
-    articles: dict[str, Article] = {}
+    articles: dict[str, NewsArticle] = {}
     for number, row in enumerate(rows, start=1):
         if row.strip():
             article = _article(row, f"{path}:{number}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from training.corpora.annotation import FACTUALITIES, Factuality, Mention, Relation
+from training.corpora.annotation import FACTUALITIES, AnnotatedMention, AnnotatedRelation, Factuality
 from training.corpora.placing import NotationError, fold
 
 _QUALIFIER = re.compile(r"(?:^|\s)(by|when|amount)\s*=\s*")
@@ -19,15 +19,15 @@ _ARTICLE = re.compile(r"(?:the|an?)\s+", re.IGNORECASE)
 class Marked:
     """A mention with its words and the number of its line."""
 
-    mention: Mention
+    mention: AnnotatedMention
     words: str
     line: int
 
 
-def read_relation(written: str, line: int, mentions: Sequence[Marked]) -> Relation:
+def read_relation(written: str, line: int, mentions: Sequence[Marked]) -> AnnotatedRelation:
     """The relation that stands under this line of the text. `mentions` are in the text's order."""
     if not line:
-        raise NotationError("a relation stands under the sentence that says it; write the sentence first")
+        raise NotationError("a relation stands under the sentence that states it; write the sentence first")
     parts = [part.strip() for part in written.removeprefix(">").split("|")]
     if len(parts) < 3 or not all(parts[:3]):
         raise NotationError(
@@ -35,7 +35,7 @@ def read_relation(written: str, line: int, mentions: Sequence[Marked]) -> Relati
         )
     factuality, values = _qualifiers(" ".join(parts[3:]))
     when, amount = (find(values[name], line, mentions) if name in values else None for name in ("when", "amount"))
-    return Relation(
+    return AnnotatedRelation(
         head=find(parts[0], line, mentions),
         relation=parts[1],
         tail=find(parts[2], line, mentions),

@@ -20,7 +20,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class NotationProblem:
     """What is wrong in a notation file, where, and what to do."""
 
     source: str
@@ -33,7 +33,7 @@ class Problem:
 
 
 @dataclass(slots=True)
-class Item:
+class NotationItem:
     """An article's notation, or a written item: its declared entities, and its sentences with their relations."""
 
     id: str
@@ -43,18 +43,18 @@ class Item:
     body: list[Written] = field(default_factory=list)
 
 
-def read_items(source: str, notation: str, problems: list[Problem]) -> list[Item]:
+def read_items(source: str, notation: str, problems: list[NotationProblem]) -> list[NotationItem]:
     """The items of a file; lines that belong to none are added to the problems."""
-    items: list[Item] = []
+    items: list[NotationItem] = []
     for written in _lines(notation):
         if written.words.startswith("# "):
-            items.append(Item(written.words[2:].strip(), written.number))
+            items.append(NotationItem(written.words[2:].strip(), written.number))
         elif not items:
-            problems.append(Problem(source, written.number, "a file begins with a line “# id”", written.words))
+            problems.append(NotationProblem(source, written.number, "a file begins with a line “# id”", written.words))
         else:
             _sort_in(items[-1], written, source, problems)
     if not items and not problems:
-        problems.append(Problem(source, 1, "the file is empty; it begins with a line “# id”"))
+        problems.append(NotationProblem(source, 1, "the file is empty; it begins with a line “# id”"))
     return items
 
 
@@ -65,12 +65,14 @@ def _lines(notation: str) -> Iterator[Written]:
             yield Written(number, words)
 
 
-def _sort_in(item: Item, written: Written, source: str, problems: list[Problem]) -> None:
+def _sort_in(item: NotationItem, written: Written, source: str, problems: list[NotationProblem]) -> None:
     published = _PUBLISHED.fullmatch(written.words)
     if published:
         item.published = published[1]
         if not _DATE.fullmatch(item.published):
-            problems.append(Problem(source, written.number, "write the day as published: 2024-05-01", written.words))
+            problems.append(
+                NotationProblem(source, written.number, "write the day as published: 2024-05-01", written.words)
+            )
     elif written.words.startswith("@"):
         item.entities.append(written)
     else:

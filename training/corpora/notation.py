@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from extraction.labels.news import LETTERS
-from training.corpora.annotation import Annotation, Entity, Form, Mention, Relation
-from training.corpora.articles import Article, Line, lines_of
+from training.corpora.annotation import AnnotatedEntity, AnnotatedMention, AnnotatedRelation, Annotation, Form
+from training.corpora.articles import ArticleLine, NewsArticle, lines_of
 from training.corpora.assertions import Marked, read_relation
-from training.corpora.items import Item, Problem, Written, numbered, read_items
+from training.corpora.items import NotationItem, NotationProblem, Written, numbered, read_items
 from training.corpora.placing import NotationError, moved, place, without_marks
 from training.corpora.validation import faults
 
@@ -29,17 +29,17 @@ class _Draft:
     """What is read of an item so far; `unread` are the text's lines with a problem in them."""
 
     source: str
-    item: Item
-    problems: list[Problem]
+    item: NotationItem
+    problems: list[NotationProblem]
     text: str = ""
-    lines: list[Line] = field(default_factory=list)
-    entities: dict[str, tuple[Entity, int]] = field(default_factory=dict)
+    lines: list[ArticleLine] = field(default_factory=list)
+    entities: dict[str, tuple[AnnotatedEntity, int]] = field(default_factory=dict)
     marks: list[_Placed] = field(default_factory=list)
     relations: list[tuple[Written, int]] = field(default_factory=list)
     unread: set[int] = field(default_factory=set)
 
     def report(self, written: Written, message: str) -> None:
-        self.problems.append(Problem(self.source, written.number, message, written.words))
+        self.problems.append(NotationProblem(self.source, written.number, message, written.words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,11 @@ class _Placed:
     written: Written
 
 
-def parse(source: str, notation: str, articles: Mapping[str, Article] | None) -> tuple[list[Annotation], list[Problem]]:
+def parse(
+    source: str, notation: str, articles: Mapping[str, NewsArticle] | None
+) -> tuple[list[Annotation], list[NotationProblem]]:
     """The annotations of a file, and its problems. Without articles the items are written ones, with their own text."""
-    problems: list[Problem] = []
+    problems: list[NotationProblem] = []
     annotations = []
     for item in read_items(source, notation, problems):
         before = len(problems)
@@ -65,7 +67,9 @@ def parse(source: str, notation: str, articles: Mapping[str, Article] | None) ->
         if articles is not None:
             article = articles.get(item.id)
             if article is None:
-                problems.append(Problem(source, item.line, f"no article has the id {item.id}; copy it from the file"))
+                problems.append(
+                    NotationProblem(source, item.line, f"no article has the id {item.id}; copy it from the file")
+                )
                 continue
         _declare(draft)
         _read_body(draft, article)
@@ -88,11 +92,11 @@ def _declare(draft: _Draft) -> None:
         elif match["key"] in draft.entities:
             draft.report(written, f"{match['key']} is declared twice; one entity has one type and one line")
         else:
-            entity = Entity(match["key"], LETTERS[match["type"]], match["name"])
+            entity = AnnotatedEntity(match["key"], LETTERS[match["type"]], match["name"])
             draft.entities[entity.id] = entity, written.number
 
 
-def _read_body(draft: _Draft, article: Article | None) -> None:
+def _read_body(draft: _Draft, article: NewsArticle | None) -> None:
     if article is not None:
         draft.text, draft.lines = article.text, lines_of(article.text)
     current = 0
@@ -134,56 +138,56 @@ def _read_sentence(draft: _Draft, written: Written) -> int:
     plain, marks = without_marks(written.words)
     start = len(draft.text) + 1 if draft.lines else 0
     draft.text += ("\n" if draft.lines else "") + plain
-    line = Line(len(draft.lines) + 1, start, plain)
+    line = ArticleLine(len(draft.lines) + 1, start, plain)
     draft.lines.append(line)
     for mark in marks:
         draft.marks.append(_Placed(start + mark.start, start + mark.end, mark.target, mark.form, line.number, written))
     return line.number
 
 
-def _finish(draft: _Draft, article: Article | None, before: int) -> Annotation | None:
+def _finish(draft: _Draft, article: NewsArticle | None, before: int) -> Annotation | None:
     """The item's annotation, validated; None where it has problems."""
     draft.marks.sort(key=lambda mark: (mark.start, mark.end))
     if not draft.text:
-        draft.problems.append(Problem(draft.source, draft.item.line, f"{draft.item.id} has no text"))
+        draft.problems.append(NotationProblem(draft.source, draft.item.line, f"{draft.item.id} has no text"))
     mentions = _mentions(draft)
-    said = _relations(draft, mentions)
+    relations = _relations(draft, mentions)
     annotation = Annotation(
         id=draft.item.id,
         published=article.published if article else draft.item.published,
         entities=tuple(entity for entity, _ in draft.entities.values()),
         mentions=tuple(marked.mention for marked in mentions),
-        relations=tuple(relation for _, relation in said),
+        relations=tuple(relation for _, relation in relations),
         sha256=article.sha256 if article else None,
         text=None if article else draft.text,
     )
-    _report_faults(draft, annotation, [written for written, _ in said], partial=len(draft.problems) > before)
+    _report_faults(draft, annotation, [written for written, _ in relations], partial=len(draft.problems) > before)
     return annotation if len(draft.problems) == before else None
 
 
-def _relations(draft: _Draft, mentions: list[Marked]) -> list[tuple[Written, Relation]]:
-    said = []
+def _relations(draft: _Draft, mentions: list[Marked]) -> list[tuple[Written, AnnotatedRelation]]:
+    relations = []
     for written, line in draft.relations:
         try:
-            said.append((written, read_relation(written.words, line, mentions)))
+            relations.append((written, read_relation(written.words, line, mentions)))
         except NotationError as error:
             if line not in draft.unread:  # there an end may only be missing for want of its mark
                 draft.report(written, str(error))
-    return said
+    return relations
 
 
 def _mentions(draft: _Draft) -> list[Marked]:
     """The mentions in the text's order. A mark with a type's letter makes an entity: N1, N2, … in this order."""
-    made = dict.fromkeys(LETTERS, 0)
+    numbers = dict.fromkeys(LETTERS, 0)
     mentions = []
     for mark in draft.marks:
         words, key = draft.text[mark.start : mark.end], mark.target
         if key in LETTERS:
-            made[key] += 1
-            entity = Entity(f"{key}{made[key]}", LETTERS[key], words)
+            numbers[key] += 1
+            entity = AnnotatedEntity(f"{key}{numbers[key]}", LETTERS[key], words)
             draft.entities[entity.id] = entity, mark.written.number
             key = entity.id
-        mentions.append(Marked(Mention(mark.start, mark.end, key, mark.form), words, mark.line))
+        mentions.append(Marked(AnnotatedMention(mark.start, mark.end, key, mark.form), words, mark.line))
     return mentions
 
 

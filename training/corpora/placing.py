@@ -41,7 +41,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class CopiedPiece:
     """Words copied from one place: where they lie in what was written, and in the line of the text."""
 
     start: int
@@ -59,7 +59,7 @@ def _is_of_a_word(character: str) -> bool:
 
 
 def cuts_a_word(text: str, offset: int) -> bool:
-    """Whether a word goes on across the offset. Hyphens and apostrophes bound words."""
+    """Whether a word continues across the offset. Hyphens and apostrophes bound words."""
     return 0 < offset < len(text) and _is_of_a_word(text[offset - 1]) and _is_of_a_word(text[offset])
 
 
@@ -95,7 +95,7 @@ def _mark(inside: str) -> tuple[str, str, Form]:
     return words, match["key"], _FORM_OF[match["suffix"]]
 
 
-def place(plain: str, line: str) -> list[Piece]:
+def place(plain: str, line: str) -> list[CopiedPiece]:
     """Where the copied words lie in the line: whole as they are, else each piece between gaps (...) in its order."""
     for pieces in (_whole(plain), _between_gaps(plain)):
         leftmost = _leftmost(pieces, line)
@@ -142,7 +142,7 @@ def _leftmost(pieces: list[tuple[int, str]], line: str) -> list[int] | None:
     return places
 
 
-def _certain(pieces: list[tuple[int, str]], leftmost: list[int], line: str) -> list[Piece]:
+def _certain(pieces: list[tuple[int, str]], leftmost: list[int], line: str) -> list[CopiedPiece]:
     """The pieces at their only places. What lies elsewhere when placed from the right might have been meant there."""
     most = len(line)
     for (_, words), place_from_left in zip(reversed(pieces), reversed(leftmost), strict=True):
@@ -150,7 +150,8 @@ def _certain(pieces: list[tuple[int, str]], leftmost: list[int], line: str) -> l
         if place_from_right != place_from_left:
             raise NotationError(f"“{words}” stands in this line more than once; copy more of the words around it")
         most = place_from_right
-    return [Piece(start, start + len(words), found) for (start, words), found in zip(pieces, leftmost, strict=True)]
+    placed = zip(pieces, leftmost, strict=True)
+    return [CopiedPiece(start, start + len(words), found) for (start, words), found in placed]
 
 
 def _not_found(plain: str, line: str) -> str:
@@ -162,7 +163,7 @@ def _not_found(plain: str, line: str) -> str:
     return f"the words do not stand in this order in the line: “{line}”"
 
 
-def moved(mark: Mark, pieces: list[Piece]) -> tuple[int, int]:
+def moved(mark: Mark, pieces: list[CopiedPiece]) -> tuple[int, int]:
     """Where a mark of what was written lies in the line."""
     for piece in pieces:
         if piece.start <= mark.start and mark.end <= piece.end:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from extraction.labels.news import LETTER_OF
-from training.corpora.annotation import Annotation, Relation
-from training.corpora.articles import Line, lines_of
+from training.corpora.annotation import AnnotatedRelation, Annotation
+from training.corpora.articles import ArticleLine, lines_of
 from training.corpora.placing import SUFFIX_OF, fold
 
 _BRACES = re.compile(r"\s*[{}]+\s*")
@@ -29,22 +29,22 @@ class _Text:
         mention = self.annotation.mentions[index]
         return self.text[mention.start : mention.end]
 
-    def mentions_of(self, line: Line) -> list[int]:
+    def mentions_of(self, line: ArticleLine) -> list[int]:
         return [index for index in self.order if self.line_of[index] == line]
 
-    def relations_of(self, line: Line) -> list[Relation]:
+    def relations_of(self, line: ArticleLine) -> list[AnnotatedRelation]:
         return [relation for relation in self.annotation.relations if self.line_of[relation.head] == line]
 
     def is_own(self, entity: str) -> bool:
         """Whether the entity is one that a mark with a type's letter makes: N1, N2, …, of a single mention."""
         of_it = [index for index in self.order if self.annotation.mentions[index].entity == entity]
-        made = re.fullmatch(LETTER_OF[self.entities[entity].type] + r"\d+", entity)
-        return bool(made) and len(of_it) == 1 and self.words(of_it[0]) == self.entities[entity].name
+        own = re.fullmatch(LETTER_OF[self.entities[entity].type] + r"\d+", entity)
+        return bool(own) and len(of_it) == 1 and self.words(of_it[0]) == self.entities[entity].name
 
     def target(self, entity: str) -> str:
         return LETTER_OF[self.entities[entity].type] if self.is_own(entity) else entity
 
-    def end(self, index: int, line: Line) -> str:
+    def end(self, index: int, line: ArticleLine) -> str:
         """A mention as an end of a relation that stands under the line."""
         own_line = self.line_of[index]
         same = [other for other in self.mentions_of(own_line) if fold(self.words(other)) == fold(self.words(index))]
@@ -52,7 +52,7 @@ class _Text:
         return f"{self.words(index)}{nth}" + (f"@{own_line.number}" if own_line != line else "")
 
 
-def _inside(offset: int, line: Line) -> bool:
+def _inside(offset: int, line: ArticleLine) -> bool:
     return line.start <= offset < line.end
 
 
@@ -74,7 +74,7 @@ def to_notation(annotation: Annotation, text: str) -> str:
     return "\n".join(written) + "\n"
 
 
-def _marked(whole: _Text, line: Line, plain: bool) -> Iterator[str]:
+def _marked(whole: _Text, line: ArticleLine, plain: bool) -> Iterator[str]:
     """The line's words with marks. An article's own braces would read as marks, and become gaps."""
     position = line.start
     for index in whole.mentions_of(line):
@@ -86,15 +86,15 @@ def _marked(whole: _Text, line: Line, plain: bool) -> Iterator[str]:
     yield whole.text[position : line.end] if plain else _BRACES.sub(" ... ", whole.text[position : line.end])
 
 
-def _relation(whole: _Text, relation: Relation, line: Line) -> str:
+def _relation(whole: _Text, relation: AnnotatedRelation, line: ArticleLine) -> str:
     qualifiers: list[str] = [relation.factuality]
     if relation.by:
         qualifiers.append("by=" + "; ".join(whole.end(index, line) for index in relation.by))
     for name, index in (("when", relation.when), ("amount", relation.amount)):
         if index is not None:
             qualifiers.append(f"{name}={whole.end(index, line)}")
-    said = f"> {whole.end(relation.head, line)} | {relation.relation} | {whole.end(relation.tail, line)}"
-    return said if qualifiers == ["stated"] else f"{said} | {' '.join(qualifiers)}"
+    notation = f"> {whole.end(relation.head, line)} | {relation.relation} | {whole.end(relation.tail, line)}"
+    return notation if qualifiers == ["stated"] else f"{notation} | {' '.join(qualifiers)}"
 
 
 def to_brackets(annotation: Annotation, text: str) -> str:
@@ -107,7 +107,7 @@ def to_brackets(annotation: Annotation, text: str) -> str:
     return "\n".join(written) + "\n"
 
 
-def _bracketed(whole: _Text, line: Line) -> Iterator[str]:
+def _bracketed(whole: _Text, line: ArticleLine) -> Iterator[str]:
     position = line.start
     for index in whole.mentions_of(line):
         mention = whole.annotation.mentions[index]
@@ -119,13 +119,13 @@ def _bracketed(whole: _Text, line: Line) -> Iterator[str]:
     yield whole.text[position : line.end]
 
 
-def _sentence(whole: _Text, relation: Relation) -> str:
+def _sentence(whole: _Text, relation: AnnotatedRelation) -> str:
     def name(index: int) -> str:
         return whole.entities[whole.annotation.mentions[index].entity].name
 
-    said = f"{name(relation.head)} → {relation.relation} → {name(relation.tail)}, {relation.factuality}"
+    sentence = f"{name(relation.head)} → {relation.relation} → {name(relation.tail)}, {relation.factuality}"
     if relation.by:
-        said += f", by {' and '.join(name(index) for index in relation.by)}"
+        sentence += f", by {' and '.join(name(index) for index in relation.by)}"
     if relation.when is not None:
-        said += f", when {whole.words(relation.when)}"
-    return said + (f", amount {whole.words(relation.amount)}" if relation.amount is not None else "")
+        sentence += f", when {whole.words(relation.when)}"
+    return sentence + (f", amount {whole.words(relation.amount)}" if relation.amount is not None else "")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from extraction.labels.news import NEWS_TYPES
 from training.corpora.annotation import FACTUALITIES, FORMS, Annotation
-from training.corpora.articles import Article
+from training.corpora.articles import NewsArticle
 
 
 @dataclass(slots=True)
@@ -20,7 +20,7 @@ class Counts:
     relations: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
-def count(annotations: Iterable[Annotation], articles: Mapping[str, Article]) -> Counts:
+def count(annotations: Iterable[Annotation], articles: Mapping[str, NewsArticle]) -> Counts:
     counts = Counts()
     for annotation in annotations:
         types = {entity.id: entity.type for entity in annotation.entities}

@@ -1,4 +1,4 @@
-"""What an annotation must fulfil. Each fault names the part that it lies in, so that a converter can say the line."""
+"""What an annotation must fulfil. Each fault names the part that it lies in, so that a converter can name the line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 from extraction.labels.news import LETTERS, NEWS_TYPES, news_relations
 from extraction.labels.relations import RelationType
-from training.corpora.annotation import FACTUALITIES, FORMS, Annotation, Mention, Relation
+from training.corpora.annotation import FACTUALITIES, FORMS, AnnotatedMention, AnnotatedRelation, Annotation
 from training.corpora.articles import digest
 from training.corpora.placing import cuts_a_word
 
@@ -18,7 +18,7 @@ Part = Literal["item", "entity", "mention", "relation"]
 
 RELATIONS = news_relations()
 
-# Said once for a pair of mentions, by the most precise of them.
+# Stated once for a pair of mentions, by the most precise of them.
 GEOGRAPHY = frozenset({"located_in", "contains", "country", "headquarters_location"})
 
 # Whoever these are, a phrase stands for them only if the article names them.
@@ -32,13 +32,13 @@ _POSSESSIVES = ("his ", "her ", "its ", "their ", "our ", "my ", "your ")
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class AnnotationFault:
     part: Part
     index: int
     message: str
 
 
-def faults(annotation: Annotation, text: str | None) -> list[Fault]:
+def faults(annotation: Annotation, text: str | None) -> list[AnnotationFault]:
     """Everything that is wrong with the annotation. Without the text, what concerns its words is left out."""
     return [
         *_item_faults(annotation, text),
@@ -49,42 +49,54 @@ def faults(annotation: Annotation, text: str | None) -> list[Fault]:
     ]
 
 
-def _item_faults(annotation: Annotation, text: str | None) -> Iterator[Fault]:
+def _item_faults(annotation: Annotation, text: str | None) -> Iterator[AnnotationFault]:
     if annotation.sha256 is not None and text is not None and digest(text) != annotation.sha256:
-        yield Fault("item", 0, f"the text of {annotation.id} has another digest than the annotation; offsets are off")
+        yield AnnotationFault(
+            "item", 0, f"the text of {annotation.id} has another digest than the annotation; offsets are off"
+        )
 
 
-def _entity_faults(annotation: Annotation) -> Iterator[Fault]:
+def _entity_faults(annotation: Annotation) -> Iterator[AnnotationFault]:
     types: dict[str, str] = {}
     forms: dict[str, set[str]] = {}
     for mention in annotation.mentions:
         forms.setdefault(mention.entity, set()).add(mention.form)
     for index, entity in enumerate(annotation.entities):
         if entity.type not in NEWS_TYPES:
-            yield Fault("entity", index, f"{entity.type} is no entity type; there are {', '.join(NEWS_TYPES)}")
+            yield AnnotationFault(
+                "entity", index, f"{entity.type} is no entity type; there are {', '.join(NEWS_TYPES)}"
+            )
         if entity.id in types:
-            yield Fault("entity", index, f"the entity {entity.id} stands twice: {types[entity.id]} and {entity.type}")
+            yield AnnotationFault(
+                "entity", index, f"the entity {entity.id} stands twice: {types[entity.id]} and {entity.type}"
+            )
         types[entity.id] = entity.type
         if entity.id not in forms:
-            yield Fault("entity", index, f"the entity {entity.id} has no mention; mark one, or delete the entity")
+            yield AnnotationFault(
+                "entity", index, f"the entity {entity.id} has no mention; mark one, or delete the entity"
+            )
         elif entity.type in _NAMED and "name" not in forms[entity.id]:
-            yield Fault("entity", index, f"no mention of {entity.id} is a name; who is not named is not marked")
+            yield AnnotationFault(
+                "entity", index, f"no mention of {entity.id} is a name; who is not named is not marked"
+            )
 
 
-def _mention_faults(annotation: Annotation, text: str | None) -> Iterator[Fault]:
+def _mention_faults(annotation: Annotation, text: str | None) -> Iterator[AnnotationFault]:
     types = {entity.id: entity.type for entity in annotation.entities}
     for index, mention in enumerate(annotation.mentions):
         for message in _mention_messages(mention, types, text):
-            yield Fault("mention", index, message)
+            yield AnnotationFault("mention", index, message)
     order = sorted(range(len(annotation.mentions)), key=lambda i: annotation.mentions[i].start)
     for before, after in pairwise(order):
         if annotation.mentions[after].start < annotation.mentions[before].end:
             words = _quoted(annotation.mentions[after], text)
             other = _quoted(annotation.mentions[before], text)
-            yield Fault("mention", after, f"{words} overlaps {other}, marked already; keep the longer of the two")
+            yield AnnotationFault(
+                "mention", after, f"{words} overlaps {other}, marked already; keep the longer of the two"
+            )
 
 
-def _mention_messages(mention: Mention, types: dict[str, str], text: str | None) -> Iterator[str]:
+def _mention_messages(mention: AnnotatedMention, types: dict[str, str], text: str | None) -> Iterator[str]:
     if mention.entity not in types:
         yield f"no entity {mention.entity} is declared; write a line @ {mention.entity} TYPE Its Name"
         return
@@ -96,7 +108,7 @@ def _mention_messages(mention: Mention, types: dict[str, str], text: str | None)
         yield from _span_messages(mention, types[mention.entity], text)
 
 
-def _span_messages(mention: Mention, entity_type: str, text: str) -> Iterator[str]:
+def _span_messages(mention: AnnotatedMention, entity_type: str, text: str) -> Iterator[str]:
     words, quoted = text[mention.start : mention.end], _quoted(mention, text)
     if words != words.strip() or "\n" in words:
         yield f"{quoted} begins or ends with a space, or runs over the end of its line; mark the words alone"
@@ -111,13 +123,13 @@ def _span_messages(mention: Mention, entity_type: str, text: str) -> Iterator[st
             yield f"{quoted} begins with a possessive; it is a pronoun of its own, mark the words after it"
 
 
-def _relation_faults(annotation: Annotation, text: str | None) -> Iterator[Fault]:
+def _relation_faults(annotation: Annotation, text: str | None) -> Iterator[AnnotationFault]:
     for index, relation in enumerate(annotation.relations):
         for message in _relation_messages(annotation, relation, text):
-            yield Fault("relation", index, message)
+            yield AnnotationFault("relation", index, message)
 
 
-def _relation_messages(annotation: Annotation, relation: Relation, text: str | None) -> Iterator[str]:
+def _relation_messages(annotation: Annotation, relation: AnnotatedRelation, text: str | None) -> Iterator[str]:
     known = RELATIONS.get(relation.relation)
     if known is None:
         near = get_close_matches(relation.relation, RELATIONS, n=3)
@@ -138,7 +150,9 @@ def _relation_messages(annotation: Annotation, relation: Relation, text: str | N
         yield from _end_messages(annotation, relation, known, text)
 
 
-def _end_messages(annotation: Annotation, relation: Relation, known: RelationType, text: str | None) -> Iterator[str]:
+def _end_messages(
+    annotation: Annotation, relation: AnnotatedRelation, known: RelationType, text: str | None
+) -> Iterator[str]:
     head, tail = annotation.mentions[relation.head], annotation.mentions[relation.tail]
     if head.entity == tail.entity:
         yield f"both ends of {known.key} are the entity {head.entity}"
@@ -146,9 +160,9 @@ def _end_messages(annotation: Annotation, relation: Relation, known: RelationTyp
     types = {entity.id: entity.type for entity in annotation.entities}
     if permits(known, types[head.entity], types[tail.entity]):
         return
-    said = f"{_quoted(head, text)} {types[head.entity]} → {_quoted(tail, text)} {types[tail.entity]}"
+    actual = f"{_quoted(head, text)} {types[head.entity]} → {_quoted(tail, text)} {types[tail.entity]}"
     hint = "; turn the two round" if permits(known, types[tail.entity], types[head.entity]) else ""
-    yield f"{known.key} goes from {_letters(known.heads)} to {_letters(known.tails)}, not {said}{hint}"
+    yield f"{known.key} goes from {_letters(known.heads)} to {_letters(known.tails)}, not {actual}{hint}"
 
 
 def permits(relation: RelationType, head_type: str, tail_type: str) -> bool:
@@ -156,19 +170,19 @@ def permits(relation: RelationType, head_type: str, tail_type: str) -> bool:
     return relation.permits(head_type, tail_type) or (relation.symmetric and relation.permits(tail_type, head_type))
 
 
-def _qualifier_messages(annotation: Annotation, relation: Relation, text: str | None) -> Iterator[str]:
+def _qualifier_messages(annotation: Annotation, relation: AnnotatedRelation, text: str | None) -> Iterator[str]:
     types = {entity.id: entity.type for entity in annotation.entities}
-    for name, index, wanted in (("when", relation.when, "time"), ("amount", relation.amount, "number")):
-        if index is not None and types[annotation.mentions[index].entity] != wanted:
-            yield f"{name} must be a mention of type {wanted}, and {_quoted(annotation.mentions[index], text)} is none"
+    for name, index, kind in (("when", relation.when, "time"), ("amount", relation.amount, "number")):
+        if index is not None and types[annotation.mentions[index].entity] != kind:
+            yield f"{name} must be a mention of type {kind}, and {_quoted(annotation.mentions[index], text)} is none"
     for index in relation.by:
         if types[annotation.mentions[index].entity] in _MEASURES:
-            yield f"by must be who says so, and {_quoted(annotation.mentions[index], text)} is a measure"
+            yield f"by must be who claims it, and {_quoted(annotation.mentions[index], text)} is a measure"
     if len(set(relation.by)) != len(relation.by):
         yield "by names one mention twice"
 
 
-def _duplicates(annotation: Annotation) -> Iterator[Fault]:
+def _duplicates(annotation: Annotation) -> Iterator[AnnotationFault]:
     last = len(annotation.mentions) - 1
     facts: set[tuple[object, ...]] = set()
     placed: dict[frozenset[int], str] = {}
@@ -178,12 +192,16 @@ def _duplicates(annotation: Annotation) -> Iterator[Fault]:
             continue
         fact = _fact(annotation, relation)
         if fact in facts:
-            yield Fault("relation", index, f"this {relation.relation} is annotated already for these two; delete one")
+            yield AnnotationFault(
+                "relation", index, f"this {relation.relation} is annotated already for these two; delete one"
+            )
         facts.add(fact)
         if relation.relation in GEOGRAPHY:
             pair = frozenset({relation.head, relation.tail})
             if placed.setdefault(pair, relation.relation) != relation.relation:
-                yield Fault("relation", index, f"{placed[pair]} says this pair already; keep the more precise one")
+                yield AnnotationFault(
+                    "relation", index, f"{placed[pair]} states this pair already; keep the more precise one"
+                )
 
 
 def canonical(key: str, head: str, tail: str) -> tuple[str, str, str]:
@@ -196,7 +214,7 @@ def canonical(key: str, head: str, tail: str) -> tuple[str, str, str]:
     return key, head, tail
 
 
-def _fact(annotation: Annotation, relation: Relation) -> tuple[object, ...]:
+def _fact(annotation: Annotation, relation: AnnotatedRelation) -> tuple[object, ...]:
     """What makes an assertion another one than the next between the same two."""
 
     def entity(index: int | None) -> str | None:
@@ -215,7 +233,7 @@ def _letters(types: frozenset[str]) -> str:
     return "".join(letter for letter in LETTERS if LETTERS[letter] in types) or ", ".join(sorted(types))
 
 
-def _quoted(mention: Mention, text: str | None) -> str:
+def _quoted(mention: AnnotatedMention, text: str | None) -> str:
     if text is None or mention.end > len(text):
         return f"{mention.start} to {mention.end}"
     return f"“{text[mention.start : mention.end]}”"

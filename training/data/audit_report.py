@@ -15,7 +15,7 @@ from training.data.label_leakage import Audit, audit
 def audit_files(name: str, root: Path, against: Sequence[str] = ()) -> tuple[Audit, list[str]]:
     """Audits a named set; `against`: sets whose dev and test texts its train split must not hold.
 
-    MNRE's published grounding regions, which no training reads, are looked at where they lie beside. Raises
+    MNRE's published grounding regions, which no training reads, are examined where they lie beside it. Raises
     DatasetError.
     """
     splits: dict[str, list[Example]] = {}
@@ -40,7 +40,7 @@ def lines(result: Audit) -> Iterator[str]:
     for split, (examples, items) in result.counts.items():
         yield f"{result.name} {split}: {examples} examples, {items} items"
     yield ""
-    yield f"{'feature':18} {'split':6} {'related or not':>14}   the label that it tells best (AUC, 0.50 = nothing)"
+    yield f"{'feature':18} {'split':6} {'related or not':>14}   the label that it predicts best (AUC, 0.50 = chance)"
     for leak in result.features:
         best = f"{leak.best_auc:.2f} {leak.best_label}" if leak.best_label else "-"
         yield f"{leak.feature:18} {leak.split:6} {leak.auc:14.2f}   {best}"

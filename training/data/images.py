@@ -1,4 +1,4 @@
-"""What a system is shown: its inputs in words, the folder of its pictures, and how many of them are not there."""
+"""The inputs of a system in words, the folders of its pictures, and how many pictures are missing."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ CANVAS = "where an example has boxes, they stand on a grey canvas instead"
 
 
 def inputs(checkpoint: Checkpoint, pictures: bool) -> list[str]:
-    """The inputs that this network takes. `pictures`: their files are at hand; else canvases stand for them.
+    """The inputs that this network takes. `pictures`: their files are available; else canvases stand for them.
 
-    What its network needs says it: a setting of the run alone does not, for a network may have no part that looks.
+    The network's needs decide this. A setting of the run is not enough, for a network may have no vision encoder.
     """
     network, vision = checkpoint.network, checkpoint.manifest.vision
     needs, parts = network.needs, ["text"]
-    blind = getattr(network, "vision", needs) is None  # RelFormer takes a region's place, and sees nothing of it
+    blind = getattr(network, "vision", needs) is None  # RelFormer takes a region's place, and none of its pixels
     if (needs.objects and not blind) or needs.pictures in ("objects", "focal", "crops"):
         parts.append("boxes")
     if needs.pictures:
@@ -40,9 +40,9 @@ def folders_in(images: str) -> list[Path]:
 
 
 def folders_named(images: str) -> list[Path]:
-    """The folders of pictures that somebody named, none without a name. Raises DatasetError for one that is not there.
+    """The folders of pictures in a list joined as in PATH. Raises DatasetError for one that does not exist.
 
-    Several are joined as in PATH; a picture is looked for in each, in their order.
+    A picture is searched for in each of them, in their order.
     """
     folders = folders_in(images)
     for folder in folders:
@@ -58,9 +58,9 @@ def beside(root: Path, format: str) -> str:
 
 
 def pictures_for(trained_with: str, data: Sequence[str], root: Path, format: str) -> str:
-    """The folder of pictures to measure a checkpoint on a data set with: "" where it was trained without, or none is.
+    """The folder of pictures to evaluate a checkpoint on a data set with; "" if it was trained without, or none exist.
 
-    The data set's own come first: those of the training are others, and may be gone with the run's folder.
+    The data set's own come first: those of the training are others, and may have been deleted with the run's folder.
     """
     if not trained_with:
         return ""
@@ -69,7 +69,7 @@ def pictures_for(trained_with: str, data: Sequence[str], root: Path, format: str
 
 
 def missing(examples: Iterable[Example], images: str) -> str:
-    """A sentence that says how many of the examples' pictures are in none of the folders, "" where all are."""
+    """A sentence with how many of the examples' pictures are in none of the folders, "" where none is missing."""
     from PIL import Image, UnidentifiedImageError
 
     names = sorted({one.image for one in examples if one.image})

@@ -1,4 +1,4 @@
-"""What a training step turns over."""
+"""The items that a training step goes over."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from extraction.schema import Candidate
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class TrainingItem:
     """An example, or one of its candidate pairs."""
 
     example: int

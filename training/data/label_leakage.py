@@ -1,9 +1,9 @@
-"""Whether a data set gives its labels away: what features that nobody has to read for tell of them, and shared texts.
+"""Whether a data set gives its labels away: how well trivial features predict them, and which texts its splits share.
 
-Number of regions, presence of a picture, lengths: of a clean data set they say little. MNRE's published grounding
-crops are the warning: pairs without a relation have two, all others three or four, and whatever is given those pictures
-scores above 80 without looking. Each feature alone is measured by AUC; all of one kind together by a logistic
-regression that is trained on the train split and measured on the others. No Django, no torch.
+Number of regions, presence of a picture, lengths: in a clean data set they predict little. MNRE's published grounding
+crops are the warning: pairs without a relation have two, all others three or four, and any network that is given those
+pictures scores above 80 without using their content. Each feature alone is measured by AUC; all of one kind together by
+a logistic regression that is trained on the train split and measured on the others. No Django, no torch.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TEXT = ("words", "letters", "mentions", "words of the head", "words of the tail"
 FEATURES = (*PICTURE, *TEXT)
 NONE = "none"
 
-SUSPECT = {"picture": 0.6, "text": 0.8}  # AUC from which a kind of feature is warned of; lengths do tell a little
+SUSPECT = {"picture": 0.6, "text": 0.8}  # AUC from which a kind of feature is warned of; lengths predict a little
 GAIN = 0.05  # accuracy above that of the commonest label from which the picture's counts are warned of
 FEWEST = 20  # items of a label whose own AUC is worth a number
 BINS = 8
@@ -33,7 +33,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Items:
-    """What a network of the set would be asked: features (N, len(FEATURES)) and labels (N,)."""
+    """What a network would have to predict: features (N, len(FEATURES)) and labels (N,)."""
 
     features: Floats
     labels: NDArray[np.str_]
@@ -41,7 +41,7 @@ class Items:
 
 @dataclass(frozen=True)
 class FeatureLeak:
-    """What one feature alone tells in one split: AUC of related against not, and of the label that it tells best."""
+    """How well one feature predicts in a split: AUC of related against not, and of the label that it predicts best."""
 
     feature: str
     split: str
@@ -57,13 +57,13 @@ class Guess:
     kind: str
     split: str
     accuracy: float
-    commonest: float  # accuracy of always saying the train split's commonest label
+    commonest: float  # accuracy of always predicting the train split's commonest label
     auc: float  # of related against not; 0.5 where the split has but one of them
 
 
 @dataclass(frozen=True)
 class Shared:
-    """So many texts of one part stand in another too."""
+    """How many texts of one split are also in another."""
 
     count: int
     part: str
@@ -72,7 +72,7 @@ class Shared:
 
 @dataclass
 class Audit:
-    """Everything found. `pictures`: texts under several pictures, by split; `warnings` are sentences for people."""
+    """An audit's result. `pictures`: texts under several pictures, by split; `warnings` are sentences for people."""
 
     name: str
     counts: dict[str, tuple[int, int]] = field(default_factory=dict)  # split -> examples, items
@@ -88,11 +88,11 @@ def audit(
 ) -> Audit:
     """Audits a data set, split by split. `others`: dev and test sets whose texts training must not hold, by name."""
     result = Audit(name)
-    made = {split: items(examples) for split, examples in splits.items()}
-    for split, one in made.items():
+    split_items = {split: items(examples) for split, examples in splits.items()}
+    for split, one in split_items.items():
         result.counts[split] = len(splits[split]), len(one.labels)
         result.features += _features(split, one)
-    result.guesses = _guesses(made)
+    result.guesses = _guesses(split_items)
     result.pictures = {split: _several_pictures(examples) for split, examples in splits.items()}
     result.shared = shared_texts(splits, others or {})
     result.warnings = [*_feature_warnings(result), *map(_text_warning, result.shared)]
@@ -144,7 +144,7 @@ def _row(example: Example, candidate: Candidate | None) -> list[float]:
     words = len(example.words)
     sizes = [len(example.regions) - grounded, grounded, bool(example.image or example.regions)]
     lengths = [words, sum(map(len, example.words))]
-    if candidate is None:  # here the mentions are what is asked for
+    if candidate is None:  # here the mentions are to be predicted
         return [*sizes, *lengths, 0, 0, 0, 0]
     head = example.mentions[candidate.head]
     if candidate.region:
@@ -162,25 +162,25 @@ def _label(example: Example, candidate: Candidate | None) -> str:
     return "a mention" if example.mentions else NONE
 
 
-def _features(split: str, made: Items) -> list[FeatureLeak]:
-    related = made.labels != NONE
-    frequent = [label for label, count in Counter(made.labels.tolist()).items() if count >= FEWEST]
+def _features(split: str, split_items: Items) -> list[FeatureLeak]:
+    related = split_items.labels != NONE
+    frequent = [label for label, count in Counter(split_items.labels.tolist()).items() if count >= FEWEST]
     found = []
     for place, feature in enumerate(FEATURES):
-        values = made.features[:, place]
+        values = split_items.features[:, place]
         if len(values) and (values != values[0]).any():
-            best = max(((auc(values, made.labels == label), label) for label in frequent), default=(0.5, ""))
+            best = max(((auc(values, split_items.labels == label), label) for label in frequent), default=(0.5, ""))
             found.append(FeatureLeak(feature, split, auc(values, related), best[1], best[0]))
     return found
 
 
-def _guesses(made: Mapping[str, Items]) -> list[Guess]:
+def _guesses(split_items: Mapping[str, Items]) -> list[Guess]:
     """Train on "train", measure on the rest; a set of one split is halved."""
-    train = made.get("train") or next(iter(made.values()))
-    rest = {split: one for split, one in made.items() if one is not train} or _halved(train)
+    train = split_items.get("train") or next(iter(split_items.values()))
+    rest = {split: one for split, one in split_items.items() if one is not train} or _halved(train)
     if not rest or not len(train.labels):
         return []
-    if train in made.values() and len(made) == 1:
+    if train in split_items.values() and len(split_items) == 1:
         train = Items(train.features[::2], train.labels[::2])
     found = []
     for kind, names in (("picture", PICTURE), ("text", TEXT), ("both", FEATURES)):
@@ -197,8 +197,8 @@ def _guesses(made: Mapping[str, Items]) -> list[Guess]:
     return found
 
 
-def _halved(made: Items) -> dict[str, Items]:
-    return {"its other half": Items(made.features[1::2], made.labels[1::2])}
+def _halved(split_items: Items) -> dict[str, Items]:
+    return {"its other half": Items(split_items.features[1::2], split_items.labels[1::2])}
 
 
 @dataclass(frozen=True)
@@ -215,10 +215,10 @@ class Regression:
         edges = [_edges(column) for column in features.T]
         inputs = _binned(features, edges)
         weights = np.zeros((inputs.shape[1], len(names)))
-        wanted = np.eye(len(names))[gold]
+        one_hot = np.eye(len(names))[gold]
         momentum = np.zeros_like(weights)
         for _ in range(steps):
-            gradient = inputs.T @ (_softmax(inputs @ weights) - wanted) / len(labels) + 1e-4 * weights
+            gradient = inputs.T @ (_softmax(inputs @ weights) - one_hot) / len(labels) + 1e-4 * weights
             momentum = 0.9 * momentum - rate * gradient
             weights = weights + momentum
         return cls(names, edges, weights)
@@ -257,15 +257,15 @@ def _feature_warnings(result: Audit) -> list[str]:
         if max(leak.auc, leak.best_auc if kind == "picture" else 0) >= SUSPECT[kind]:
             best = f", and {leak.best_label} from the rest with {leak.best_auc:.2f}" if leak.best_label else ""
             found.append(
-                f"{leak.split}: the number of {leak.feature} tells related from unrelated with AUC {leak.auc:.2f}{best}"
+                f"{leak.split}: the number of {leak.feature} predicts related or not with AUC {leak.auc:.2f}{best}"
             )
     for guess in result.guesses:
         gain = guess.accuracy - guess.commonest
         if guess.kind == "picture" and (guess.auc >= SUSPECT["picture"] or gain >= GAIN):
             found.append(
-                f"{guess.split}: counts of regions and pictures, without a look at them, name the label in "
+                f"{guess.split}: counts of regions and pictures, without their content, predict the label in"
                 f"{guess.accuracy:.1%} of cases (always the commonest: {guess.commonest:.1%}; related or not: AUC "
-                f"{guess.auc:.2f}). A figure reached with these regions says nothing about reading; use other ones."
+                f"{guess.auc:.2f}). A figure reached with these regions is no evidence of reading; use other regions."
             )
     return found
 

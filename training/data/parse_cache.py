@@ -20,11 +20,11 @@ SCHEMA = "kgbuilder.parses/1"
 
 
 class ParsesMissing(Exception):
-    """A sentence is not in the cache, or the cache cannot be read; the message says what to do."""
+    """A sentence is not in the cache, or the cache cannot be read; the message states what to do."""
 
 
 class Parses(Protocol):
-    """Where trees come from."""
+    """A source of parse trees."""
 
     @property
     def version(self) -> str: ...
@@ -39,7 +39,7 @@ class Parses(Protocol):
 
 
 class Unparsed:
-    """For systems that use no tree: words alone."""
+    """A parser for systems that use no trees: words alone."""
 
     version = "none"
     pos_labels: Sequence[str] = ()
@@ -66,7 +66,7 @@ class ParseCache:
             with gzip.open(path, "rt", encoding="utf-8") as file:
                 head = json.loads(next(file))
                 if head.get("schema") != SCHEMA:
-                    raise ValueError(f"its first line says {head.get('schema')!r}, not {SCHEMA!r}")
+                    raise ValueError(f"its first line names {head.get('schema')!r}, not {SCHEMA!r}")
                 cache = cls(head["version"], head["pos"], head["deps"], path)
                 for line in file:
                     key, tags, heads, deps = json.loads(line)
@@ -87,7 +87,7 @@ class ParseCache:
         fresh.replace(path)
 
     def add(self, parser: Parses, sentences: Iterable[Sequence[str]]) -> int:
-        """Parses what is not there yet; the number of new sentences."""
+        """Parses sentences that are not cached yet; returns how many."""
         new = {_key(words): tuple(words) for words in sentences if _key(words) not in self._trees}
         for key, words in zip(new, parser.parse_words(list(new.values())), strict=True):
             self._trees[key] = (list(words.tags), list(words.heads), list(words.deps))

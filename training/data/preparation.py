@@ -1,4 +1,4 @@
-"""From a run's config to what its loop turns over: examples, their features, and the vocabularies behind them."""
+"""Prepares what a run's loop goes over, from its config: examples, their features, and their vocabularies."""
 
 from __future__ import annotations
 
@@ -64,18 +64,20 @@ def prepare(
 def _fits(config: TrainConfig, head: Head, begun: Checkpoint, names: Inventory) -> None:
     theirs = begun.manifest
     if theirs.system != config.system or theirs.head != head.name:
-        raise ValueError(f"{config.start} is of {theirs.system}, head {theirs.head}: a run goes on from its own kind.")
+        raise ValueError(
+            f"{config.start} is of {theirs.system}, head {theirs.head}: a run continues from its own kind."
+        )
     if theirs.inventory != names:
         raise ValueError(f"{config.start} predicts other types or relations than this run's data sets hold.")
-    asked = json.loads(json.dumps(config.network))
+    requested = json.loads(json.dumps(config.network))
     built = json.loads(json.dumps(dataclasses.asdict(theirs.network)))
-    if other := sorted(name for name, value in asked.items() if built.get(name) != value):
+    if other := sorted(name for name, value in requested.items() if built.get(name) != value):
         kept = ", ".join(f"{name} {built.get(name)!r}" for name in other)
-        raise ValueError(f"{config.start} goes on with its own network: leave {kept} as there.")
+        raise ValueError(f"{config.start} continues with its own network: leave {kept} as there.")
     for what, source in (("encoder", config.encoder), ("vision", config.vision.get("source"))):
         own = getattr(theirs, what).get("source")
         if source and own and source != own:
-            raise ValueError(f"{config.start} goes on with its own {what}, {own}: name that one, not {source}.")
+            raise ValueError(f"{config.start} continues with its own {what}, {own}: name that one, not {source}.")
 
 
 def prepare_examples(
@@ -87,7 +89,7 @@ def prepare_examples(
     names: Inventory | None = None,
     begun: Vocabularies | None = None,
 ) -> Prepared:
-    """The same from examples already at hand.
+    """As `prepare`, from examples that are already loaded.
 
     `names`: what is predicted, where it is not what the labels of the run's data sets make. `begun`: an earlier run's
     vocabularies; new ones are made of these examples and of nothing else.
@@ -163,11 +165,11 @@ def _prepared(
 def with_titles(
     featurizer: Featurizer, examples: Sequence[Example], parsed: Sequence[Words], plain: Sequence[Features], own: bool
 ) -> list[Features]:
-    """Features of each example behind its context; those without context as they are."""
+    """Features of each example after its context; those without context as they are."""
     titled = list(plain)
     rows = [row for row, example in enumerate(examples) if example.before]
-    made = featurizer.make([parsed[row] for row in rows], [examples[row].before for row in rows], own)
-    for row, features in zip(rows, made, strict=True):
+    features_list = featurizer.make([parsed[row] for row in rows], [examples[row].before for row in rows], own)
+    for row, features in zip(rows, features_list, strict=True):
         titled[row] = features
     return titled
 
@@ -175,7 +177,7 @@ def with_titles(
 def epoch_batches(config: TrainConfig, prepared: Prepared, epoch: int) -> list[list[int]]:
     """The epoch's batches of item indexes: drawn by data set's weight, of similar length, in random order.
 
-    Depends on the seed and the epoch alone, so that a resumed run turns over the same batches.
+    Depends on the seed and the epoch alone, so that a resumed run has the same batches.
     """
     rng = np.random.default_rng((config.seed, epoch))
     drawn: list[int] = []
@@ -211,5 +213,5 @@ def make_batch(
     batch = rows.batch([prepared.row(rows, *pair) for pair in zip(items, features, strict=True)])
     batch.together.masked_fill_(torch.from_numpy(rng.random(batch.together.shape) < config.dropped_pairs), 0)
     examples = [prepared.examples[item.example] for item in items]
-    wanted = prepared.head.targets(examples, items, prepared.inventory, band, config.noise, rng)
-    return batch, wanted
+    targets = prepared.head.targets(examples, items, prepared.inventory, band, config.noise, rng)
+    return batch, targets

@@ -1,4 +1,4 @@
-"""What a run or an evaluation works on: a head, examples with their features, and the vocabularies behind them."""
+"""What a run or an evaluation works on: a head, examples with their features, and their vocabularies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from extraction.labels import Inventory
 from extraction.networks.systems import HeadName, Sizes, sizes_of
 from extraction.schema import Candidate, Example
 from training.config import TrainConfig
-from training.data.items import Item
+from training.data.items import TrainingItem
 from training.scores import Calibrated, Examined, Scores
 
 
@@ -34,7 +34,7 @@ class Vocabularies:
         return sizes_of(self.featurizer, self.inventory, self.classes)
 
 
-Targets = Callable[[Sequence[Example], Sequence[Item], Inventory, int, int, np.random.Generator], AnyTargets]
+Targets = Callable[[Sequence[Example], Sequence[TrainingItem], Inventory, int, int, np.random.Generator], AnyTargets]
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,15 @@ class Head:
     by_data_set: bool = False  # its card has the scores on each data set, in that set's own labels
 
     def asks(self, candidate: Candidate) -> bool:
-        """Whether this is a pair that it is asked about."""
+        """Whether this head classifies the pair."""
         return self.pairs == ("regions" if candidate.region else "mentions")
 
-    def items(self, examples: Sequence[Example]) -> list[Item]:
-        """The examples, or their pairs that it is asked about."""
+    def items(self, examples: Sequence[Example]) -> list[TrainingItem]:
+        """The examples, or the pairs of them that this head classifies."""
         if not self.pairs:
-            return [Item(index) for index in range(len(examples))]
-        asked = ((index, one) for index, example in enumerate(examples) for one in example.candidates)
-        return [Item(index, candidate) for index, candidate in asked if self.asks(candidate)]
+            return [TrainingItem(index) for index in range(len(examples))]
+        pairs = ((index, one) for index, example in enumerate(examples) for one in example.candidates)
+        return [TrainingItem(index, candidate) for index, candidate in pairs if self.asks(candidate)]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Prepared:
     examples: list[Example]
     plain: list[Features]
     titled: list[Features]
-    items: list[Item]
+    items: list[TrainingItem]
     look: ImageSource = lambda name: None
     notes: list[str] = field(default_factory=list)  # of the preparation, for people
 
@@ -80,11 +80,11 @@ class Prepared:
         return self.vocabularies.inventory
 
     def rows(self, needs: Needs) -> InputRows:
-        """What makes rows and batches for a network with these needs."""
+        """The builder of rows and batches for a network with these needs."""
         known = self.vocabularies
         return InputRows(needs, known.featurizer.tokenizer, known.markers, known.classes, self.look)
 
-    def row(self, rows: InputRows, item: Item, features: Features) -> InputRow:
+    def row(self, rows: InputRows, item: TrainingItem, features: Features) -> InputRow:
         """The row of an item that is shown with these features."""
         example = self.examples[item.example]
         if item.candidate is None:

@@ -1,4 +1,4 @@
-"""What is in a data set, split by split: read by its loader in a process of its own, its memory and time bounded."""
+"""Counts of a data set, split by split: loaded in a process of its own with limits on memory and time."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def bound_process() -> None:
 
 @dataclass(frozen=True)
 class Loaded:
-    """The splits of a data set that are there, and what their loader counted and left out."""
+    """The splits of a data set that exist, and what their loader counted and left out."""
 
     splits: dict[str, list[Example]]
     reports: dict[str, list[tuple[str, int]]]
 
 
 def load(format: str, root: Path) -> Loaded:
-    """Raises DatasetError where a split is not in its format, or none is there."""
+    """Raises DatasetError where a split is not in its format, or none exists."""
     loaded, missing = Loaded({}, {}), None
     for split in registry.SPLITS:
         report = registry.LoadReport()
@@ -55,7 +55,7 @@ def load(format: str, root: Path) -> Loaded:
 
 
 def counts(examples: Sequence[Example]) -> Counts:
-    """Examples, words, mentions by type, relations by label, and what else than text there is."""
+    """Examples, words, mentions by type, relations by label, and pictures, regions and facts."""
     lengths = [len(example.words) for example in examples]
     types = Counter(mention.type or "(unknown)" for example in examples for mention in example.mentions)
     candidates = [one for example in examples for one in example.candidates]
@@ -83,7 +83,7 @@ def audit(format: str, root: Path, loaded: Loaded, others: Mapping[str, Path]) -
     held_out: dict[str, list[Example]] = {}
     for other, place in others.items():
         for split in ("dev", "test"):
-            with suppress(registry.DatasetError):  # its own check tells of it
+            with suppress(registry.DatasetError):  # its own check reports it
                 held_out[f"{other}'s {split}"] = registry.load(other, split, place, "native")
     found = audits.audit(format, splits, held_out)
     return {

@@ -9,43 +9,43 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from extraction.schema import Example
-from training.data.items import Item
+from training.data.items import TrainingItem
 
 
 def without(left_out: Mapping[str, Sequence[str]], example: Example) -> Example:
-    """The example without what the run leaves out of its data set: not known, rather than not so."""
+    """The example without what the run leaves out of its data set: unknown, rather than negative."""
     gone = frozenset(left_out.get(example.dataset, ()))
     if not gone:
         return example
-    kept = tuple(one for one in example.relations if one.key not in gone)
-    return dataclasses.replace(example, relations=kept, relation_keys=example.relation_keys - gone)
+    remaining = tuple(one for one in example.relations if one.key not in gone)
+    return dataclasses.replace(example, relations=remaining, relation_keys=example.relation_keys - gone)
 
 
 def chosen(
-    items: list[Item], examples: Sequence[Example], fraction: float, per_relation: int, seed: int
-) -> tuple[list[Item], list[str]]:
-    """The items that `fraction` and `per_relation` leave, drawn by the seed, in their order; and what to say of it."""
+    items: list[TrainingItem], examples: Sequence[Example], fraction: float, per_relation: int, seed: int
+) -> tuple[list[TrainingItem], list[str]]:
+    """The items that `fraction` and `per_relation` leave, drawn by the seed, in their order; and notes about them."""
     rng = np.random.default_rng((seed, 7))
     order = rng.permutation(len(items)).tolist()
     if fraction < 1:
         order = order[: max(1, round(fraction * len(items)))]
     if per_relation:
         seen: Counter[str] = Counter()
-        kept = []
+        remaining = []
         for place in order:
             held = _held(items[place], examples)
             if any(seen[key] < per_relation for key in held):
                 seen.update(held)
-                kept.append(place)
-        order = kept
+                remaining.append(place)
+        order = remaining
     if len(order) == len(items):
         return items, []
     return [items[place] for place in sorted(order)], [f"{len(order)} of {len(items)} training items drawn"]
 
 
-def _held(item: Item, examples: Sequence[Example]) -> set[str]:
-    """What an item teaches: its pair's relation; a sentence's relations, or the types of its mentions where it has none
-    to teach; "" for one without any."""
+def _held(item: TrainingItem, examples: Sequence[Example]) -> set[str]:
+    """An item's labels: its pair's relation; a sentence's relations, or the types of its mentions where it has no
+    relations; "" for one without any."""
     if item.candidate is not None:
         return {item.candidate.key}
     example = examples[item.example]

@@ -1,7 +1,7 @@
-"""Data sets' files on disk: uploads taken in, and what DATASETS_DIR offers. Nothing that comes from outside is trusted.
+"""Data sets' files on disk: uploads, and the folders of DATASETS_DIR. Nothing that comes from outside is trusted.
 
 An upload is one zip or some files. Only kinds of files that loaders read are kept, under names of our own making or
-checked ones, counted and measured while they are unpacked: what an archive says of itself is not believed.
+checked ones, counted and measured while they are unpacked: what an archive states of itself is not believed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NAME = re.compile(r"[\w .()+,=@~-]{1,150}")
 
 
 class UploadRefused(Exception):
-    """What was sent is no data set, or too large; the message says what to send instead."""
+    """The upload is no data set, or too large; the message states what to send instead."""
 
 
 class UploadedFile(Protocol):
@@ -39,16 +39,16 @@ class UploadedFile(Protocol):
 
 
 @dataclass
-class Kept:
-    """What was unpacked, counted; `left_out` are files of kinds that no loader reads."""
+class UnpackedFiles:
+    """Counts of the unpacked files; `left_out` are files of kinds that no loader reads."""
 
     files: int = 0
     size: int = 0
     left_out: list[str] = field(default_factory=list)
 
 
-def take_in(files: Iterable[UploadedFile], format: str, root: Path, most_mb: int) -> Kept:
-    """Puts an upload under `root` as the format's loader expects it. Raises UploadRefused, with `root` gone again."""
+def take_in(files: Iterable[UploadedFile], format: str, root: Path, most_mb: int) -> UnpackedFiles:
+    """Stores an upload under `root` as its loader expects it. Raises UploadRefused, with `root` deleted again."""
     sent = list(files)
     if not sent:
         raise UploadRefused("Choose a zip archive, or the files of the data set.")
@@ -56,15 +56,15 @@ def take_in(files: Iterable[UploadedFile], format: str, root: Path, most_mb: int
         raise UploadRefused(
             f"That is more than {most_mb} MB. Leave the pictures out, raise DATASET_MB, or use DATASETS_DIR."
         )
-    draft, kept = root / "draft", Kept()
+    draft, unpacked = root / "draft", UnpackedFiles()
     try:
         draft.mkdir(parents=True)
         if len(sent) == 1 and sent[0].name.lower().endswith(".zip"):
-            _unpack(sent[0], draft, kept, UNPACKED * most_mb * 1_000_000)
+            _unpack(sent[0], draft, unpacked, UNPACKED * most_mb * 1_000_000)
         else:
             for one in sent:
-                _copy(one.file, _target(draft, PurePosixPath(one.name).name, kept), kept, most_mb * 1_000_000)
-        if not kept.files:
+                _copy(one.file, _target(draft, PurePosixPath(one.name).name, unpacked), unpacked, most_mb * 1_000_000)
+        if not unpacked.files:
             kinds = ", ".join(sorted(KINDS))
             raise UploadRefused(f"It contains no data set files ({kinds}).")
         _innermost(draft).rename(root / folder_of(format))
@@ -72,10 +72,10 @@ def take_in(files: Iterable[UploadedFile], format: str, root: Path, most_mb: int
     except BaseException:
         shutil.rmtree(root, ignore_errors=True)
         raise
-    return kept
+    return unpacked
 
 
-def _unpack(sent: UploadedFile, draft: Path, kept: Kept, most: int) -> None:
+def _unpack(sent: UploadedFile, draft: Path, unpacked: UnpackedFiles, most: int) -> None:
     try:
         with zipfile.ZipFile(sent.file) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
@@ -86,21 +86,21 @@ def _unpack(sent: UploadedFile, draft: Path, kept: Kept, most: int) -> None:
                     raise UploadRefused(f"{entry.filename[:100]!r} is a link; a data set is made of plain files.")
                 if entry.flag_bits & 1:
                     raise UploadRefused("The archive is encrypted. Upload it without a password.")
-                target = _target(draft, entry.filename, kept)
+                target = _target(draft, entry.filename, unpacked)
                 if target is not None:
                     with archive.open(entry) as file:
-                        _copy(file, target, kept, most)
+                        _copy(file, target, unpacked, most)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise UploadRefused(f"The zip archive cannot be read: {error}. Create it again.") from error
 
 
-def _target(draft: Path, name: str, kept: Kept) -> Path | None:
+def _target(draft: Path, name: str, unpacked: UnpackedFiles) -> Path | None:
     """Where a file of this name goes; None where it is of no kind that is read. Raises UploadRefused."""
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or any(part == ".." or not _NAME.fullmatch(part) for part in path.parts):
         raise UploadRefused(f"{name[:100]!r} cannot be the name of a data set's file.")
     if path.suffix.lower() not in KINDS or path.name.startswith(".") or "__MACOSX" in path.parts:
-        kept.left_out.append(name[:200])
+        unpacked.left_out.append(name[:200])
         return None
     target = draft.joinpath(*path.parts)
     if target.exists():
@@ -108,17 +108,17 @@ def _target(draft: Path, name: str, kept: Kept) -> Path | None:
     return target
 
 
-def _copy(source: IO[bytes], target: Path | None, kept: Kept, most: int) -> None:
+def _copy(source: IO[bytes], target: Path | None, unpacked: UnpackedFiles, most: int) -> None:
     if target is None:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("xb") as file:
         while block := source.read(BLOCK):
-            kept.size += len(block)
-            if kept.size > most:
+            unpacked.size += len(block)
+            if unpacked.size > most:
                 raise UploadRefused(f"Unpacked it is more than {most // 1_000_000} MB.")
             file.write(block)
-    kept.files += 1
+    unpacked.files += 1
 
 
 def _innermost(folder: Path) -> Path:

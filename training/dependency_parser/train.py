@@ -238,7 +238,7 @@ def _examples(nlp: Language, blocks: Sequence[Block]) -> list[SpacyExample]:
 def _copy(nlp: Language, config: ParserConfig) -> Language:
     """A new pipeline with these weights, for averaged ones hold only while the training's context is open.
 
-    The vocabulary stays behind: it has met every word of the treebanks, and none of them is looked up again.
+    The vocabulary is not copied: it has met every word of the treebanks, and none of them is looked up again.
     """
     return _pipeline(config).from_bytes(nlp.to_bytes(exclude=["vocab"]))
 

@@ -114,7 +114,7 @@ def _rewritten(block: Block, how: object) -> Block:
 
 
 def _headline(tree: Tree) -> Tree:
-    """Title case, without the full stop: capitals alone no longer tell a name."""
+    """Title case, without the full stop: capitals alone no longer mark a name."""
     words = [word if len(word) < 4 and tag in {"ADP", "DET", "CCONJ", "PART"} else word[:1].upper() + word[1:]
              for word, tag in zip(tree.words, tree.tags, strict=True)]  # fmt: skip
     tree = _with_words(tree, words)

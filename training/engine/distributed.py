@@ -38,7 +38,7 @@ class World:
 
     @property
     def device(self) -> torch.device | None:
-        """This process's own device; None where it is alone and free to choose."""
+        """This process's own device; None where it is the only process and may choose."""
         return self.accelerator.device if self.accelerator else None
 
     def share(self, rows: Sequence[int]) -> tuple[list[int], float]:
@@ -62,12 +62,12 @@ class World:
             return value
         from accelerate.utils import broadcast
 
-        told = torch.tensor([value], dtype=torch.float64 if self.device == torch.device("cpu") else torch.float32)
-        result: float = broadcast(told.to(self.device)).item()
+        message = torch.tensor([value], dtype=torch.float64 if self.device == torch.device("cpu") else torch.float32)
+        result: float = broadcast(message.to(self.device)).item()
         return result
 
     def leave(self) -> None:
-        """Ends what joins the processes, when all are done: one that just goes takes the others' sockets with it."""
+        """Closes the process group once all are done: a process that just exits breaks the others' sockets."""
         import torch.distributed as joined
 
         if joined.is_available() and joined.is_initialized():

@@ -1,4 +1,4 @@
-"""The training loop for every head: a generator of steps, and what it keeps so that a killed run goes on where it was.
+"""The training loop for every head: a generator of steps, and the state from which a killed run continues.
 
 A step depends on the config, the data and the step's number alone (random numbers are seeded by step), so a run that
 was killed and resumed ends with the weights of one that was not.
@@ -39,7 +39,7 @@ Evaluate = Callable[[nn.Module], dict[str, float]]
 
 @dataclass
 class RunProgress:
-    """How far a run is. `losses` are the named losses of each step, `scores` what each evaluation on dev gave."""
+    """A run's progress. `losses` are the named losses of each step, `scores` the results of each evaluation on dev."""
 
     step: int = 0
     epoch: int = 0
@@ -48,7 +48,7 @@ class RunProgress:
     seconds: float = 0.0
     losses: list[Losses] = field(default_factory=list)
     scores: list[dict[str, float]] = field(default_factory=list)
-    best: int = -1  # which of the scores
+    best: int = -1  # index into `scores`
     finished: bool = False
 
     @property
@@ -110,8 +110,8 @@ class Run:
         progress, config = self.progress, self.config
         while progress.epoch < config.epochs and not progress.finished:
             batches = epoch_batches(config, self.prepared, progress.epoch)
-            for made in self._made(batches[progress.batch :]):
-                self.step(*made)
+            for batch_and_targets in self._batches(batches[progress.batch :]):
+                self.step(*batch_and_targets)
                 progress.batch += 1
                 progress.seconds = time.monotonic() - started
                 yield progress
@@ -129,7 +129,7 @@ class Run:
         progress.finished = True
         self.save(folder)
 
-    def step(self, batch: Batch, wanted: AnyTargets, weight: float = 1.0) -> Losses:
+    def step(self, batch: Batch, targets: AnyTargets, weight: float = 1.0) -> Losses:
         """One update. `weight`: of this process's share of the batch."""
         config, step = self.config, self.progress.step
         torch.manual_seed((config.seed << 32) + step * self.world.size + self.world.rank)
@@ -139,7 +139,7 @@ class Run:
             group["lr"] = group["initial"] * rate
         self.network.train()
         with torch.autocast(self.device.type, self.dtype or torch.bfloat16, enabled=self.dtype is not None):
-            losses = self.network.loss(to_device(batch, self.device), to_device(wanted, self.device))
+            losses = self.network.loss(to_device(batch, self.device), to_device(targets, self.device))
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(losses["total"] * weight).backward()
         self.world.average(self.parameters)
@@ -149,11 +149,11 @@ class Run:
         self.scaler.update()
         self._follow(step)
         self.progress.step += 1
-        told = {name: value.item() for name, value in losses.items()}
-        self.progress.losses.append(told)
-        return told
+        values = {name: value.item() for name, value in losses.items()}
+        self.progress.losses.append(values)
+        return values
 
-    def _made(self, batches: list[list[int]]) -> Iterator[tuple[Batch, AnyTargets, float]]:
+    def _batches(self, batches: list[list[int]]) -> Iterator[tuple[Batch, AnyTargets, float]]:
         """The batches' tensors. Beside a GPU the next ones are made while it computes."""
         steps = range(self.progress.step, self.progress.step + len(batches))
         work = list(zip(batches, steps, strict=True))
@@ -163,10 +163,10 @@ class Run:
         with ThreadPoolExecutor(1) as pool:
             ahead = [pool.submit(self._make, *one) for one in work[:2]]
             for one in [*work[2:], None, None][: len(work)]:
-                made = ahead.pop(0).result()
+                batch_and_targets = ahead.pop(0).result()
                 if one is not None:
                     ahead.append(pool.submit(self._make, *one))
-                yield made
+                yield batch_and_targets
 
     def _make(self, chosen: list[int], step: int) -> tuple[Batch, AnyTargets, float]:
         rng = np.random.default_rng((self.config.seed, step, 1))
@@ -210,7 +210,7 @@ class Run:
             self._set(own)
 
     def averaged(self) -> Any:
-        """The network to keep: its best weights on dev, or its moving average. The run cannot go on with it."""
+        """The network to keep: its best weights on dev, or its moving average. The run cannot continue with it."""
         if self.best:
             self._set(self.best[: len(self.parameters)])
             with torch.no_grad():
@@ -229,8 +229,8 @@ class Run:
         """Writes the whole state; a reader sees the old one or the new one, never half of one."""
         if folder is None or not self.world.main:
             return
-        told = {**vars(self.progress), "scaler": self.scaler.state_dict()}
-        run_state.write(folder, self._tensors(), told, self.config.as_dict())
+        progress = {**vars(self.progress), "scaler": self.scaler.state_dict()}
+        run_state.write(folder, self._tensors(), progress, self.config.as_dict())
 
     def resume(self, folder: Path) -> bool:
         """Takes up the state in `folder`; False where there is none. Raises StateError where it is another run's."""

@@ -1,4 +1,4 @@
-"""How a run learns: its optimiser, its rates over time, its precision and its device."""
+"""A run's optimiser, learning rates over time, precision and device."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from training.config import TrainConfig
 
 
 def make_optimizer(config: TrainConfig, network: nn.Module) -> torch.optim.AdamW:
-    """AdamW; encoders learn slower than what is new, and biases, norms and embeddings' scales do not decay."""
+    """AdamW; encoders learn more slowly than new weights, and biases, norms and embeddings' scales do not decay."""
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     seeing = tuple(f"{name}." for name, part in network.named_modules() if isinstance(part, tuple(VISION.values())))
     for name, weight in network.named_parameters():
@@ -60,5 +60,5 @@ def autocast_type(precision: str, device: torch.device) -> torch.dtype | None:
         return chosen[precision]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    asked = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
-    return torch.bfloat16 if any(supported() for supported in asked if supported) else None
+    capabilities = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
+    return torch.bfloat16 if any(supported() for supported in capabilities if supported) else None

@@ -14,12 +14,12 @@ from torch import Tensor
 from training.config import TrainConfig
 
 STATE = "state.safetensors"
-# What may differ between a run and the one that goes on with it.
+# Settings that may differ between a run and the one that resumes it.
 FREE = ("max_minutes", "save_minutes", "threads", "device", "images")
 
 
 class StateError(Exception):
-    """A run's saved state does not fit its config, or cannot be read; the message says what to do."""
+    """A run's saved state does not fit its config, or cannot be read; the message states what to do."""
 
 
 def write(folder: Path, tensors: dict[str, Tensor], progress: dict[str, Any], config: dict[str, Any]) -> None:
@@ -30,7 +30,7 @@ def write(folder: Path, tensors: dict[str, Tensor], progress: dict[str, Any], co
     try:
         save_file(whole, fresh, metadata={"progress": json.dumps({**progress, "config": config})})
         fresh.replace(folder / STATE)
-    except SafetensorError as error:  # what it makes of a disk that is full
+    except SafetensorError as error:  # its error for a full disk
         fresh.unlink(missing_ok=True)
         raise OSError(f"The state of the run cannot be written to {folder}: {error}") from error
 
@@ -46,7 +46,7 @@ def read(folder: Path, config: dict[str, Any]) -> tuple[dict[str, Tensor], dict[
         tensors = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise StateError(f"{path} cannot be read ({error}). Delete it and start the run again.") from error
-    # A setting that came after the run began is as its default says: an update of the product ends no run.
+    # A setting that was added after the run began has its default: an update of the product ends no run.
     saved = {**json.loads(json.dumps(TrainConfig().as_dict())), **progress.pop("config", {})}
     theirs = {key: value for key, value in saved.items() if key not in FREE}
     ours = {key: value for key, value in json.loads(json.dumps(config)).items() if key not in FREE}
@@ -60,6 +60,6 @@ def read(folder: Path, config: dict[str, Any]) -> tuple[dict[str, Tensor], dict[
 
 
 def optimizer_state(tensors: dict[str, Tensor], number: int, device: torch.device) -> dict[str, Tensor]:
-    """What the optimiser knew of weight `number`."""
+    """The optimiser's state of weight `number`."""
     names = [name for name in ("step", "exp_avg", "exp_avg_sq") if f"{name}.{number}" in tensors]
     return {name: tensors[f"{name}.{number}"].to(device) for name in names}

@@ -1,7 +1,7 @@
 """The papers' switches as settings of our networks, with what the papers measured. No torch.
 
 `published` is the paper's figure in its own setting (encoder, pictures, regions), None where it gives none: RelFormer
-has no ablations, and RSRNeT says of two only that they cost 1.3 to 1.9. FocalMRE's and RSRNeT's figures above 80
+has no ablations, and RSRNeT states of two only that they cost 1.3 to 1.9. FocalMRE's and RSRNeT's figures above 80
 rest on grounding crops that leak the label (docs/datasets.md): their differences, too, are of that setting. The first
 row of each is our recipe, from which the others differ. Not here: how many grounding frames FocalMRE has (those regions
 are never used), RSRNeT's pictures for mentions (Twitter's are in no data set at hand), depth, knowledge and its filter

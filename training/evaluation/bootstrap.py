@@ -1,4 +1,4 @@
-"""How sure a figure is: intervals by resampling items, the difference of two systems on the same items, several seeds.
+"""Uncertainty of figures: intervals by resampling items, differences of two systems on the same items, several seeds.
 
 Efron and Tibshirani: An Introduction to the Bootstrap (1993); paired as by Koehn (EMNLP 2004).
 """
@@ -20,7 +20,7 @@ DRAWS = 2000
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure and where 95 of 100 resamples of its items put it."""
+    """A figure and its 95 % interval over resamples of its items."""
 
     value: float
     low: float

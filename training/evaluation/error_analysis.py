@@ -1,7 +1,7 @@
-"""What went wrong in one example: each relation as annotated and as read, for people to look at.
+"""The errors in one example: each relation as annotated and as extracted, for people to examine.
 
-Faults are told apart by what a person would mend: a relation missed, one invented, one read as another, one between
-mentions of the wrong type, and mentions missed or invented.
+Errors are distinguished by what a person would correct: a relation missed, spurious, labelled as another, or between
+mentions of the wrong type, and mentions missed or spurious.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Ends = tuple[Span, Span]
 
 
 def example_errors(example: Example, prediction: Prediction, names: Inventory, related: bool) -> ExampleErrors:
-    """Mentions and relations that a reader found. `related`: the data set has relations, and they are what counts."""
+    """The errors in extracted mentions and relations. `related`: the data set has relations, and they are scored."""
     found = [(m.start, m.end, m.type, round(float(m.score), 4)) for m in prediction.mentions]
     errors = ExampleErrors(example, found)
     if related:
@@ -98,7 +98,7 @@ def _mentions(errors: ExampleErrors, prediction: Prediction, counts: bool) -> No
 
 
 def pair_errors(example: Example, answers: Iterable[tuple[Candidate, str, float]]) -> ExampleErrors:
-    """What a pair system says of an example's candidates: (candidate, label or "", probability)."""
+    """The errors in a pair system's answers for an example: (candidate, label or "", probability)."""
     errors = ExampleErrors(example, [(m.start, m.end, m.type, 1.0) for m in example.mentions])
     for candidate, found, score in answers:
         gold, head = candidate.key, example.mentions[candidate.head]
@@ -122,8 +122,8 @@ def counted(name: str, errors: Sequence[ExampleErrors]) -> dict[str, Any]:
     """The metric that counts, with its interval over resampled examples."""
     score = sum((F1Score(one.right, one.right + one.wrong, one.gold) for one in errors), F1Score())
     counts = np.array([(one.right, one.right + one.wrong, one.gold) for one in errors], np.int64)
-    sure = interval(counts, draws=1000)
-    return {**metric(name, score), "interval": [sure.low, sure.high]}
+    band = interval(counts, draws=1000)
+    return {**metric(name, score), "interval": [band.low, band.high]}
 
 
 def metric(name: str, score: F1Score) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Any checkpoint on any data set: its figures, and what it says of every example. Runs in a process of its own."""
+"""Evaluates any checkpoint on any data set: its metrics, and its answer for every example. Runs in its own process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Say = Callable[[str], object]
 
 
 class CannotEvaluate(Exception):
-    """A checkpoint cannot be measured on a data set; the message says why."""
+    """A checkpoint cannot be evaluated on a data set; the message gives the reason."""
 
 
 def evaluate_on(
@@ -44,7 +44,7 @@ def evaluate_on(
 
 
 def _pictures_missing(checkpoint: Checkpoint, examples: Sequence[Example], trained: str, images: str) -> str:
-    """What is to be said of pictures that the checkpoint was trained with and is not shown here."""
+    """A sentence about pictures that the checkpoint was trained with and is not given here; "" if there are none."""
     if not trained or not checkpoint.network.needs.pictures:
         return ""
     if not images:
@@ -53,7 +53,7 @@ def _pictures_missing(checkpoint: Checkpoint, examples: Sequence[Example], train
 
 
 def _trained(checkpoint: Checkpoint, format: str) -> TrainConfig:
-    """How it was trained. Raises CannotEvaluate where it does not know the data set's labels."""
+    """Its training config. Raises CannotEvaluate where the checkpoint does not know the data set's labels."""
     training = TrainConfig.from_dict(checkpoint.manifest.training["config"])
     if training.labels == "native" and format not in training.data:
         raise CannotEvaluate(
@@ -64,7 +64,7 @@ def _trained(checkpoint: Checkpoint, format: str) -> TrainConfig:
 
 
 def _check(checkpoint: Checkpoint, format: str, examples: Sequence[Example]) -> None:
-    """A pair system must know every label that it is asked for."""
+    """Raises CannotEvaluate where a pair system does not know a label of the data set."""
     known = set(checkpoint.manifest.inventory.relation_keys)
     unknown = {one.key for example in examples for one in example.candidates if one.key} - known
     if unknown:

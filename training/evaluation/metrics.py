@@ -1,4 +1,4 @@
-"""How right predictions are: mentions, relations (strict, and blind to direction), empty sentences, calibration.
+"""Scores of predictions: mentions, relations (strict, and undirected), empty sentences, calibration.
 
 What an example does not settle is counted neither as right nor as wrong: predictions of types and relations that its
 data set does not annotate, on masked pairs, on a mention whose type is not known, and, where not every mention is
@@ -25,7 +25,7 @@ Fact = tuple[TypedSpan, TypedSpan, str]
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a reader found in one example."""
+    """The mentions and relations extracted from one example."""
 
     mentions: Sequence[ScoredSpan] = ()
     relations: Sequence[ScoredRelation] = ()
@@ -195,7 +195,7 @@ def canonical_by(inventory: Inventory, directed: bool) -> Callable[[Fact], Fact]
 def settled_facts(
     example: Example, prediction: Prediction, canonical: Callable[[Fact], Fact]
 ) -> Iterator[tuple[Fact, float]]:
-    """The predicted facts that the example says something about, with their scores."""
+    """The predicted facts that the example's annotation settles, with their scores."""
     spans = [(mention.start, mention.end) for mention in example.mentions]
     gold = {canonical(fact) for fact in facts_of(example.mentions, example.relations)}
     pairs = {(spans[head], spans[tail]) for head, tail in example.masked_pairs}

@@ -23,7 +23,7 @@ from extraction.schema import Example
 from training.evaluation.metrics import F1Score, Prediction, mention_score, relation_score
 from training.evaluation.word_pair_grid import ScoredRelation, ScoredSpan, decode_figure3, encode_figure3
 
-SURE = 20.0  # a logit, and minus a log-probability, that leaves no doubt
+CERTAIN = 20.0  # a logit, and minus a log-probability, of practically 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,11 @@ class _Oracle:
         ]
 
     def relate(self, states: _Rows, i: Tensor, j: Tensor) -> Tensor:
-        logits = torch.full((*i.shape, self.relations), -SURE)
+        logits = torch.full((*i.shape, self.relations), -CERTAIN)
         for place, row in enumerate(states.numbers):
             for cell, key in enumerate(zip(i[place].tolist(), j[place].tolist(), strict=True)):
                 if key in self.cells[row]:
-                    logits[place, cell][self.cells[row][key]] = SURE
+                    logits[place, cell][self.cells[row][key]] = CERTAIN
         return logits
 
 
@@ -89,7 +89,7 @@ def _round_trip(examples: Sequence[Example], inventory: Inventory, band: int) ->
 
 def _log_probabilities(allowed: np.ndarray) -> np.ndarray:
     """Certainty of the one tag that a cell may have; of N where the data leave it open."""
-    certain = np.full(allowed.shape, -SURE, np.float32)
+    certain = np.full(allowed.shape, -CERTAIN, np.float32)
     tag = np.where(allowed.sum(-1) == 1, allowed.argmax(-1), 0)
     np.put_along_axis(certain, tag[..., None], 0.0, axis=-1)
     return certain

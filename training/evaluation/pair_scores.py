@@ -2,7 +2,7 @@
 
 Micro precision, recall and F1 without the label none, and accuracy with it, as the papers have them. F1 without the
 label none is not at its best where a relation has to be the most probable label: one that is half as probable as none,
-among twenty others, is still worth saying. So the relation most probable among relations counts from a probability
+among twenty others, is still worth predicting. So the relation most probable among relations counts from a probability
 chosen on dev, as a quintuple does. Every pair system is treated alike; `argmax_f1` and `argmax_accuracy` are those of
 the most probable label.
 """
@@ -46,8 +46,8 @@ def best_pair_threshold(logits: NDArray[np.float32], gold: Labels) -> float | No
 def probabilities(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """The softmax of each row."""
     raised = np.exp(logits - logits.max(1, keepdims=True)) if logits.size else logits
-    made: NDArray[np.float32] = raised / raised.sum(1, keepdims=True) if logits.size else logits
-    return made
+    softmax: NDArray[np.float32] = raised / raised.sum(1, keepdims=True) if logits.size else logits
+    return softmax
 
 
 def _pair_f1(found: Labels, gold: Labels) -> float:
@@ -63,10 +63,10 @@ def score_pairs(prepared: Prepared, logits: NDArray[np.float32], calibrated: Cal
     found = decided(logits, calibrated.best)
     counts = _pair_counts(found, gold)
     right = counts[:, 0] > 0
-    sure = probabilities(logits)[np.arange(len(found)), found]
+    confidences = probabilities(logits)[np.arange(len(found)), found]
     items = [
         {"id": prepared.examples[item.example].id, "gold": names[a], "found": names[b], "score": round(float(c), 4)}
-        for item, a, b, c in zip(prepared.items, gold.tolist(), found.tolist(), sure.tolist(), strict=True)
+        for item, a, b, c in zip(prepared.items, gold.tolist(), found.tolist(), confidences.tolist(), strict=True)
     ]
     pairs = Counter(zip(gold.tolist(), found.tolist(), strict=True))
     confusion: dict[str, dict[str, int]] = {}
@@ -114,12 +114,12 @@ def examine_pairs(prepared: Prepared, logits: NDArray[np.float32], calibrated: C
 
 
 def _pair_errors(prepared: Prepared, logits: NDArray[np.float32], threshold: float | None) -> list[ExampleErrors]:
-    """Every example with what is said of its pairs where one counts as related from the probability `threshold`."""
+    """The errors of every example, where a pair counts as related from the probability `threshold`."""
     labels = decided(logits, threshold)
-    sure = probabilities(logits)[np.arange(len(labels)), labels]
+    confidences = probabilities(logits)[np.arange(len(labels)), labels]
     names = ("", *prepared.inventory.relation_keys)
     answers: dict[int, list[tuple[Candidate, str, float]]] = {}
-    for item, label, score in zip(prepared.items, labels.tolist(), sure.tolist(), strict=True):
+    for item, label, score in zip(prepared.items, labels.tolist(), confidences.tolist(), strict=True):
         assert item.candidate is not None
         answers.setdefault(item.example, []).append((item.candidate, names[label], score))
-    return [pair_errors(prepared.examples[place], said) for place, said in sorted(answers.items())]
+    return [pair_errors(prepared.examples[place], given) for place, given in sorted(answers.items())]

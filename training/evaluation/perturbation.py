@@ -23,7 +23,7 @@ def shuffled_images(examples: Sequence[Example], share: float, seed: int = 0) ->
     """
     _check(share)
     rng = np.random.default_rng((seed, 1))
-    free = [place for place, one in enumerate(examples) if not any(asked.region for asked in one.candidates)]
+    free = [place for place, one in enumerate(examples) if not any(candidate.region for candidate in one.candidates)]
     chosen = sorted(free[place] for place in rng.permutation(len(free))[: round(share * len(free))].tolist())
     turned = list(examples)
     for place, other in zip(chosen, _moved_on(chosen, rng), strict=True):
@@ -57,18 +57,18 @@ def disturbed_regions(examples: Sequence[Example], share: float, seed: int = 0) 
     rng = np.random.default_rng((seed, 2))
     total = sum(len(example.regions) for example in examples)
     wrong = set(rng.permutation(total)[: round(share * total)].tolist())
-    made, number = [], 0
+    results, number = [], 0
     for example in examples:
-        asked = {candidate.tail for candidate in example.candidates if candidate.region}
-        kept: list[Region] = []
+        region_indexes = {candidate.tail for candidate in example.candidates if candidate.region}
+        remaining: list[Region] = []
         for place, region in enumerate(example.regions):
             if number not in wrong:
-                kept.append(region)
-            elif asked or rng.integers(2):  # indexes of candidates must hold
-                kept.append(region if place in asked else _elsewhere(region, rng))
+                remaining.append(region)
+            elif region_indexes or rng.integers(2):  # indexes of candidates must hold
+                remaining.append(region if place in region_indexes else _elsewhere(region, rng))
             number += 1
-        made.append(replace(example, regions=tuple(kept)))
-    return made
+        results.append(replace(example, regions=tuple(remaining)))
+    return results
 
 
 def _elsewhere(region: Region, rng: np.random.Generator) -> Region:

@@ -71,25 +71,25 @@ def related(
 ) -> list[Prediction]:
     """The same mentions with each pair's most probable relation, where that is one and may join their types.
 
-    Both orders of a pair are asked about, and the surer answer stands: MNRE states a pair in one order alone, so that a
-    system trained on it never sees that the other order is wrong.
+    Both orders of a pair are classified; the more confident answer stands: MNRE states a pair in one order only, so
+    that a system trained on it never sees that the other order is wrong.
     """
     names = checkpoint.manifest.inventory
-    asked = [_asked(example, one, names) for example, one in zip(examples, found, strict=True)]
-    prepared = prepare_for(checkpoint, head, asked, parser, images)
+    questions = [_asked(example, one, names) for example, one in zip(examples, found, strict=True)]
+    prepared = prepare_for(checkpoint, head, questions, parser, images)
     logits = pair_logits(checkpoint.network, prepared)
-    surest: list[dict[frozenset[int], ScoredRelation]] = [{} for _ in examples]
+    best: list[dict[frozenset[int], ScoredRelation]] = [{} for _ in examples]
     for item, label, odds in zip(prepared.items, logits.argmax(1).tolist(), log_odds(logits), strict=True):
         candidate = item.candidate
         if not label or candidate is None:
             continue
-        relation, ends = names.relations[label - 1], asked[item.example].mentions
+        relation, ends = names.relations[label - 1], questions[item.example].mentions
         if relation.permits(ends[candidate.head].type, ends[candidate.tail].type):
             score = float(1 / (1 + np.exp(-odds[label])))
-            said, pair = surest[item.example], frozenset((candidate.head, candidate.tail))
-            if pair not in said or score > said[pair].score:
-                said[pair] = ScoredRelation(candidate.head, candidate.tail, relation.key, score)
-    return [Prediction(one.mentions, tuple(said.values())) for one, said in zip(found, surest, strict=True)]
+            relations, pair = best[item.example], frozenset((candidate.head, candidate.tail))
+            if pair not in relations or score > relations[pair].score:
+                relations[pair] = ScoredRelation(candidate.head, candidate.tail, relation.key, score)
+    return [Prediction(one.mentions, tuple(relations.values())) for one, relations in zip(found, best, strict=True)]
 
 
 def _asked(example: Example, found: Prediction, names: Inventory) -> Example:

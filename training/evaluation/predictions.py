@@ -1,4 +1,4 @@
-"""What a network says of prepared items, by head: logits of pairs, tagged mentions, or mentions with relations."""
+"""A network's output for prepared items, by head: logits of pairs, tagged mentions, or mentions with relations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from extraction.features.batch import Batch, to_device
 from extraction.features.targets import PairTargets, pair_targets
 from extraction.networks.outputs import TagOutput
 from extraction.reader.decoding import DecodedSentence, Decoder, mentions_of
-from training.data.items import Item
+from training.data.items import TrainingItem
 from training.data.prepared import Prepared
 
 BATCH_PIECES = 1600  # padded word pieces a batch on a processor
@@ -33,7 +33,7 @@ def pair_logits(network: Any, prepared: Prepared) -> Floats:
 
 
 def settle(network: Any, prepared: Prepared) -> None:
-    """Lets a network choose by dev what is no weight of it (RelFormer: its filter's threshold)."""
+    """Lets a network choose on dev a value that is not trained (RelFormer: its filter's threshold)."""
     if not hasattr(network, "settle"):
         return
     network.settle(
@@ -62,7 +62,7 @@ def found_by_tags(network: Any, prepared: Prepared) -> list[DecodedSentence]:
 
 @torch.inference_mode()
 def found_by_word_pairs(network: Any, prepared: Prepared) -> list[DecodedSentence]:
-    """What a word-pair network finds in each example."""
+    """The mentions and relations that a word-pair network finds in each example."""
     decoder = Decoder(prepared.inventory)
     found: list[DecodedSentence] = [DecodedSentence()] * len(prepared.items)
     for chosen, batch in _batches(network, prepared):
@@ -82,7 +82,7 @@ def _batches(network: Any, prepared: Prepared) -> Iterator[tuple[list[int], Batc
         yield chosen, to_device(rows.batch(shown), device)
 
 
-def _row(prepared: Prepared, rows: Any, item: Item) -> Any:
+def _row(prepared: Prepared, rows: Any, item: TrainingItem) -> Any:
     return prepared.row(rows, item, prepared.titled[item.example])
 
 

@@ -119,8 +119,8 @@ def mentions_of_quintuples(examples: Sequence[Example], predictions: Sequence[Pr
         ends = sorted({end for fact in example.relations for end in (fact.head, fact.tail)})
         found = sorted({end for fact in one.relations for end in (fact.head, fact.tail)})
         gold = {_typed(example.mentions[end]) for end in ends}
-        said = {_typed(one.mentions[end]) for end in found}
-        total += F1Score(len(gold & said), len(said), len(gold))
+        predicted = {_typed(one.mentions[end]) for end in found}
+        total += F1Score(len(gold & predicted), len(predicted), len(gold))
     return total
 
 

@@ -1,4 +1,4 @@
-"""A checkpoint of any system tried on a data set, as it is or made harder, alone or against another's predictions."""
+"""Evaluates a checkpoint of any system on a data set, as it is or made harder, alone or against other predictions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Say = Callable[[str], object]
 
 @dataclass(frozen=True)
 class Trial:
-    """What a checkpoint is tried on. Shares of examples with another's picture, and of regions that are wrong."""
+    """What a checkpoint is evaluated on. Shares of examples with another's picture, and of regions that are wrong."""
 
     data: str
     split: str = "test"
@@ -44,7 +44,7 @@ def tried(
 ) -> Scores:
     """Raises DatasetError; ValueError for shares, or labels that the checkpoint does not know.
 
-    `say` is told how many examples were made harder, and how many pictures are missing.
+    `say` gets how many examples were made harder, and how many pictures are missing.
     """
     manifest = checkpoint.manifest
     config = TrainConfig.from_dict(manifest.training["config"])
@@ -57,13 +57,13 @@ def tried(
 def pictures_shown(checkpoint: Checkpoint, examples: Sequence[Example], root: Path, trial: Trial, say: Say) -> str:
     """The folder of the pictures that the checkpoint is shown, "" for none.
 
-    Raises ValueError where pictures are named that its network has no eyes for, DatasetError where they are not there.
+    Raises ValueError if pictures are named but the network has no vision encoder, DatasetError if one is missing.
     """
     manifest = checkpoint.manifest
     config = TrainConfig.from_dict(manifest.training["config"])
     if not checkpoint.network.needs.pictures:
         if trial.images:
-            raise ValueError(f"{manifest.name} is not shown pictures: it has no part that looks at them.")
+            raise ValueError(f"{manifest.name} is not shown pictures: it has no vision encoder.")
         return ""
     images = pictures_for(config.images, config.data, root, trial.data) if trial.images is None else trial.images
     if config.images and not images and trial.images is None:
@@ -79,22 +79,22 @@ def pictures_shown(checkpoint: Checkpoint, examples: Sequence[Example], root: Pa
 def harder(examples: Sequence[Example], trial: Trial, head: Head, say: Say) -> list[Example]:
     """The examples made harder as the trial asks; raises ValueError."""
     # Candidates that this head is not asked about hold no region in its place.
-    made = [replace(one, candidates=tuple(filter(head.asks, one.candidates))) for one in examples]
+    result = [replace(one, candidates=tuple(filter(head.asks, one.candidates))) for one in examples]
     if trial.shuffle_images:
-        before, made = made, shuffled_images(made, trial.shuffle_images, trial.seed)
-        say(f"{changed(before, made)} of {len(made)} examples have another's picture")
+        before, result = result, shuffled_images(result, trial.shuffle_images, trial.seed)
+        say(f"{changed(before, result)} of {len(result)} examples have another's picture")
     if trial.disturb_regions:
-        before, made = made, disturbed_regions(made, trial.disturb_regions, trial.seed)
-        say(f"{changed(before, made)} of {len(made)} examples have regions that are wrong")
-    return made
+        before, result = result, disturbed_regions(result, trial.disturb_regions, trial.seed)
+        say(f"{changed(before, result)} of {len(result)} examples have regions that are wrong")
+    return result
 
 
 def report_lines(judged: Scores, by_relation: bool = False, confusion: bool = False) -> Iterator[str]:
     """The figures in lines for people."""
     yield "  ".join(f"{name} {value:.1%}" for name, value in judged.figures.items())
     if len(judged.counts):
-        sure = interval(judged.counts)
-        yield f"95 % interval of F1 over resampled items: {sure.low:.1%} to {sure.high:.1%}"
+        band = interval(judged.counts)
+        yield f"95 % interval of F1 over resampled items: {band.low:.1%} to {band.high:.1%}"
     if by_relation:
         for name, one in sorted(judged.by_relation.items(), key=lambda item: -item[1]["gold"]):
             shares = "  ".join(f"{key} {one[key]:.1%}" for key in ("precision", "recall", "f1"))
@@ -111,20 +111,20 @@ def _most(item: tuple[str, int]) -> int:
 def against(judged: Scores, path: Path) -> str:
     """How the F1 differs from that of the predictions in a file; raises ValueError where they are of other items."""
     try:
-        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        other = np.array(told["counts"], np.int64).reshape(-1, 3)
+        rival: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        other = np.array(rival["counts"], np.int64).reshape(-1, 3)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} holds no predictions ({error}): name a predictions-test.json of a run") from error
     own = rule(judged)
-    if own and told.get("rule", "most probable") != own:
+    if own and rival.get("rule", "most probable") != own:
         raise ValueError(
             f"{path} counts pairs by another rule (a probability chosen on dev, or the most probable label): "
             "evaluate its checkpoint again, or train it again."
         )
     apart = difference(judged.counts, other)
-    rival = told.get("checkpoint", path.name)
+    rival_name = rival.get("checkpoint", path.name)
     return (
-        f"F1 {100 * apart.value:+.1f} against {rival}, 95 % interval {100 * apart.low:+.1f} to "
+        f"F1 {100 * apart.value:+.1f} against {rival_name}, 95 % interval {100 * apart.low:+.1f} to "
         f"{100 * apart.high:+.1f}, p {apart.p:.3f} (paired bootstrap)"
     )
 

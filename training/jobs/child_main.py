@@ -1,4 +1,4 @@
-"""The trainer's child process from start to end: what it does is told, and so is what stands in its way."""
+"""The trainer's child process from start to end; it reports its progress and the error that ends it."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from training.models import Evaluation, TrainingRun
 
 
 def do_run(number: int) -> None:
-    """Ends the process: with 0 when the run is done, STOPPED when it was told to stop, 1 when it failed."""
-    asked: list[int] = []
+    """Trains, then exits with 0 when done, STOPPED when asked to stop, 1 when it failed."""
+    received_signals: list[int] = []
     trainer = os.getppid()
     for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, lambda received, frame: asked.append(received))
+        signal.signal(one, lambda received, frame: received_signals.append(received))
 
     def perform() -> None:
         from training.jobs.work import perform_run
 
-        perform_run(TrainingRun.objects.get(pk=number), lambda: bool(asked) or os.getppid() != trainer)
+        perform_run(TrainingRun.objects.get(pk=number), lambda: bool(received_signals) or os.getppid() != trainer)
 
     _end(perform)
 
 
 def do_evaluation(number: int) -> None:
-    """As `do_run`; an evaluation keeps nothing until it is done, so it may be ended at any time."""
+    """As `do_run`; an evaluation saves nothing until it is done, so it can be killed at any time."""
 
     def perform() -> None:
         from training.jobs.work import perform_evaluation
@@ -45,7 +45,7 @@ def _end(perform: Callable[[], None]) -> None:
         if type(error).__name__ == "Stopped":
             print(error, flush=True)
             sys.exit(progress_protocol.STOPPED)
-        progress_protocol.tell(error=progress_protocol.sentence(error))
+        progress_protocol.report(error=progress_protocol.sentence(error))
         if not progress_protocol.foreseen(error):
             traceback.print_exc()
         sys.exit(1)

@@ -1,7 +1,7 @@
-"""Minding the process that does a piece of work: it is started, heard, told to stop, and its end is put down.
+"""Runs a job in a child process: starts it, reads its output, stops it, and records how it ended.
 
-The work is done in a child, so that it can be killed and leaves no memory behind. The child dies with the process that
-minds it (launch.py sees to that); its row is then claimed anew, and it goes on from what it last saved.
+A child can be killed and leaves no memory behind. It dies with the process that watches it (by launch.py); its row is
+then claimed again, and the job continues from the state that was last saved.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from training.jobs import progress_protocol
 from training.jobs import queue as jobs_queue
 from training.models import Work
 
-EVERY_SECONDS = 2.0  # how often what was said is kept, and wishes are asked for
-GRACE_SECONDS = 120.0  # to save its state, once somebody has asked it to stop
-LEAVING_SECONDS = 6.0  # the same where this process itself must end
+EVERY_SECONDS = 2.0  # between two writes of the progress to the row, which also read its wish
+GRACE_SECONDS = 120.0  # for saving the state after a request to stop
+LEAVING_SECONDS = 6.0  # the same when this process itself must exit
 LAUNCHER = ROOT / "kgbuilder" / "supervision" / "launch.py"
 
 Busy = Callable[[float], AbstractContextManager[object]]
-"""Says that this process may be busy for so many seconds."""
+"""Announces that this process may be busy for so many seconds."""
 
 
-class Attended:
-    """One piece of work and its child process."""
+class ChildJob:
+    """A claimed row and its child process."""
 
     def __init__(self, work: Work, command: Sequence[str], environ: Mapping[str, str]) -> None:
         self.work = work
@@ -41,7 +41,7 @@ class Attended:
         self.wish = ""
         self._first_step = self.progress.get("step", 0)
         self._rest = b""
-        self._told_at: float | None = None
+        self._stop_sent_at: float | None = None
         launcher = [sys.executable, "-S", "-E", str(LAUNCHER), str(os.getpid()), "0"]
         self.process = subprocess.Popen(
             [*launcher, *command],
@@ -55,57 +55,57 @@ class Attended:
         self._pipe = self.process.stdout
         os.set_blocking(self._pipe.fileno(), False)
 
-    def mind(self, busy: Busy, leaving: Callable[[], bool]) -> None:
-        """Until the child has ended; every round says that this process lives, and looks for wishes."""
+    def watch(self, busy: Busy, leaving: Callable[[], bool]) -> None:
+        """Blocks until the child has ended; every round renews the lease and reads the row's wish."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._pipe, selectors.EVENT_READ)
             while True:
                 with busy(30 * EVERY_SECONDS):
                     ended = self._listen(selector, leaving)
-                    if not self._keep():
-                        self.process.kill()  # another has claimed it
+                    if not self._renew():
+                        self.process.kill()  # another trainer has claimed the row
                         self.process.wait()
                         return
                     if ended:
-                        self._put_down(leaving())
+                        self._record_end(leaving())
                         return
                     self._stop_if_asked(leaving())
 
     def _listen(self, selector: selectors.BaseSelector, leaving: Callable[[], bool]) -> bool:
-        """Hears the child out for a round; whether it has ended."""
+        """Reads the child's output for one round; whether it has ended."""
         until = time.monotonic() + EVERY_SECONDS
-        while (left := until - time.monotonic()) > 0 and not (leaving() and self._told_at is None):
-            if selector.select(min(left, 0.5)) and not self._hear():
+        while (left := until - time.monotonic()) > 0 and not (leaving() and self._stop_sent_at is None):
+            if selector.select(min(left, 0.5)) and not self._read_output():
                 self.process.wait()
                 return True
         return False
 
-    def _hear(self) -> bool:
-        """Takes in what the child has said; False at its end."""
+    def _read_output(self) -> bool:
+        """Reads the output that is there; False at its end."""
         try:
-            said = os.read(self._pipe.fileno(), 65536)
+            output = os.read(self._pipe.fileno(), 65536)
         except BlockingIOError:
             return True
-        *lines, self._rest = (self._rest + said).split(b"\n")
-        if not said and self._rest:
+        *lines, self._rest = (self._rest + output).split(b"\n")
+        if not output and self._rest:
             lines, self._rest = [*lines, self._rest], b""
         for line in lines:
-            self._take(line.decode("utf-8", "replace").rstrip().replace("\0", ""))
-        return bool(said)
+            self._take_line(line.decode("utf-8", "replace").rstrip().replace("\0", ""))
+        return bool(output)
 
-    def _take(self, line: str) -> None:
-        said = progress_protocol.hear(line)
-        if said is None:
+    def _take_line(self, line: str) -> None:
+        message = progress_protocol.parse_report(line)
+        if message is None:
             self.log = (self.log + line + "\n")[-progress_protocol.LONGEST_LOG :]
             return
-        self.error = str(said.get("error", self.error))
-        self.progress = progress_protocol.merged(self.progress, said)
+        self.error = str(message.get("error", self.error))
+        self.progress = progress_protocol.merged(self.progress, message)
 
-    def _keep(self) -> bool:
-        said: dict[str, Any] = {"progress": self.progress, "log": self.log}
+    def _renew(self) -> bool:
+        values: dict[str, Any] = {"progress": self.progress, "log": self.log}
         if self.progress.get("step", 0) > self._first_step:
-            said["attempts"] = 1  # it gets on, so an earlier death was not its own fault
-        wish = jobs_queue.renew(self.work, **said)
+            values["attempts"] = 1  # it has made progress, so an earlier death was not its own fault
+        wish = jobs_queue.renew(self.work, **values)
         self.wish = wish or ""
         return wish is not None
 
@@ -113,20 +113,20 @@ class Attended:
         if not (self.wish == jobs_queue.STOP or leaving):
             return
         now = time.monotonic()
-        if self._told_at is None:
-            self._told_at = now
+        if self._stop_sent_at is None:
+            self._stop_sent_at = now
             self.process.terminate()
-        elif now - self._told_at > (LEAVING_SECONDS if leaving else GRACE_SECONDS):
+        elif now - self._stop_sent_at > (LEAVING_SECONDS if leaving else GRACE_SECONDS):
             self.process.kill()
 
     def abandon(self) -> None:
-        """Leaves no process behind, whatever went wrong in this one."""
+        """Kills the child if it still runs, whatever went wrong in this process."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
         self._pipe.close()
 
-    def _put_down(self, leaving: bool) -> None:
+    def _record_end(self, leaving: bool) -> None:
         code = self.process.returncode
         if code == 0:
             jobs_queue.end(self.work, Work.State.DONE)
@@ -139,7 +139,7 @@ class Attended:
 
 
 def _cause(code: int, progress: Mapping[str, Any], log: str) -> str:
-    """Why a child ended that could not say so itself."""
+    """Why a child ended that did not report an error."""
     at = f" at step {progress['step']} of {progress['steps']}" if progress.get("steps") else ""
     if code < 0:
         name = signal.Signals(-code).name
@@ -156,13 +156,13 @@ def attend(
     busy: Busy = lambda seconds: nullcontext(),
     leaving: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Runs `command` for claimed work until it ends, and puts down how."""
+    """Runs `command` for a claimed row until it ends, and records how it ended."""
     try:
-        child = Attended(work, command, environ or {})
+        child = ChildJob(work, command, environ or {})
     except OSError as error:
         jobs_queue.end(work, Work.State.FAILED, f"No process could be started: {progress_protocol.sentence(error)}")
         return
     try:
-        child.mind(busy, leaving)
+        child.watch(busy, leaving)
     finally:
         child.abandon()

@@ -1,7 +1,7 @@
-"""Who does which piece of work: a trainer claims the oldest waiting row under a lease, and holds on while it lives.
+"""The queue of training work: a trainer claims the oldest waiting row under a lease, which it renews while it lives.
 
-A row that runs and whose lease has run out was a dead trainer's: the next one takes it up again, from its saved state.
-What is done to a row counts only while the lease's token is still on it.
+A running row whose lease has run out belonged to a dead trainer: the next one claims it again and continues from its
+saved state. A row is changed only by the holder of the lease's token.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from extraction import leases
 from training.models import Work
 
 LEASE = timedelta(seconds=90)
-GIVEN_UP_AT = 4  # claims without any progress between them
+MOST_ATTEMPTS = 4  # claims without any progress between them
 STOP = "stop"
 State = Work.State
 Kind = TypeVar("Kind", bound=Work)
 
 
 def wait(rows: QuerySet[Kind] | Kind) -> None:
-    """Puts work into the queue: from now on a trainer may claim it."""
+    """Queues the rows: from now on a trainer may claim them."""
     if isinstance(rows, Work):
         rows = type(rows)._default_manager.filter(pk=rows.pk)
     rows.update(
@@ -35,7 +35,7 @@ def wait(rows: QuerySet[Kind] | Kind) -> None:
 
 
 def claim(kinds: Sequence[type[Work]], worker: str) -> Work | None:
-    """The oldest work of these kinds that nobody does, leased to `worker`; kinds that come first go first."""
+    """Leases to `worker` the oldest waiting row of these kinds; earlier kinds come first."""
     for kind in kinds:
         with transaction.atomic():
             _settle(kind)
@@ -49,20 +49,20 @@ def claim(kinds: Sequence[type[Work]], worker: str) -> Work | None:
 
 
 def _settle(kind: type[Work]) -> None:
-    """What a dead trainer left behind and nobody shall go on with: what was to stop, and what dies again and again."""
+    """Ends rows of dead trainers that nobody shall continue: those that were to stop, and those that die repeatedly."""
     left = kind._default_manager.filter(leases.is_free(timezone.now()), state=State.RUNNING)
     ended = {**leases.NO_LEASE, "ended_at": timezone.now()}
     left.filter(wish=STOP).update(state=State.STOPPED, wish="", **ended)
-    left.filter(attempts__gte=GIVEN_UP_AT).update(
+    left.filter(attempts__gte=MOST_ATTEMPTS).update(
         state=State.FAILED,
-        error=f"The trainer died {GIVEN_UP_AT} times while it worked on this. Look at its log, "
+        error=f"The trainer died {MOST_ATTEMPTS} times while it worked on this. Look at its log, "
         "log/trainer.log in DATA_DIR, before you resume it.",
         **ended,
     )
 
 
 def renew(work: Work, **reported: Any) -> str | None:
-    """Holds on for another lease and keeps what is reported; what a person wishes now. None: the lease was lost."""
+    """Renews the lease and saves what is reported; returns the row's wish, or None where the lease was lost."""
     mine = type(work)._default_manager.filter(pk=work.pk, lease_token=work.lease_token)
     if not mine.update(lease_until=timezone.now() + LEASE, **reported):
         return None
@@ -70,7 +70,7 @@ def renew(work: Work, **reported: Any) -> str | None:
 
 
 def end(work: Work, state: str, error: str = "") -> bool:
-    """The work is over, or goes back to the queue where `state` says that it waits. False: the lease was lost."""
+    """Ends the work, or returns it to the queue with the state "waiting". False: the lease was lost."""
     over = state != State.WAITING
     return bool(
         type(work)
@@ -80,7 +80,7 @@ def end(work: Work, state: str, error: str = "") -> bool:
             error=error[:4000],
             wish="",
             **leases.NO_LEASE,
-            # A trainer that is told to leave hands work back untried.
+            # A trainer that shuts down returns the work, and the attempt is not counted.
             attempts=F("attempts") if over else F("attempts") - 1,
             ended_at=timezone.now() if over else None,
         )
@@ -88,13 +88,13 @@ def end(work: Work, state: str, error: str = "") -> bool:
 
 
 def stop(rows: QuerySet[Kind]) -> int:
-    """Asks for an end: at once where it waits, after its state is saved where it runs. How many were asked."""
+    """Stops work: at once where it waits, after its state is saved where it runs. Returns how many rows."""
     with transaction.atomic():
         waiting = rows.filter(state=State.WAITING).update(state=State.STOPPED, ended_at=timezone.now())
         return waiting + rows.filter(state=State.RUNNING).update(wish=STOP)
 
 
 def place(work: Work) -> int:
-    """How many wait before it in the queue."""
+    """How many rows wait before it in the queue."""
     waiting = type(work)._default_manager.filter(state=State.WAITING)
     return waiting.filter(Q(due_at__lt=work.due_at) | Q(due_at=work.due_at, pk__lt=work.pk)).count()

@@ -39,11 +39,11 @@ Field = dict[str, Any]
 
 
 class CannotDescribe(Exception):
-    """The child process failed; the message says what it said."""
+    """The child process failed; the message holds its last output."""
 
 
 def described(folder: Path) -> dict[str, Any]:
-    """The description, kept in `folder` for as long as the code stays as it is. Raises CannotDescribe."""
+    """The description, cached in `folder` until the code changes. Raises CannotDescribe."""
     path = folder / f"systems-{_version()}.json"
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -60,7 +60,7 @@ def described(folder: Path) -> dict[str, Any]:
 
 
 def _version() -> str:
-    """Changes whenever one of the files does."""
+    """A digest of the files that the description depends on."""
     found = {pattern: sorted(ROOT.glob(pattern)) for pattern in SOURCES}
     assert all(found.values()), f"SOURCES names files that are not there: {found}"
     files = sorted(path for paths in found.values() for path in paths)
@@ -82,7 +82,7 @@ def _ask_child() -> str:
 
 
 def describe() -> dict[str, Any]:
-    """Imports the networks: for the child only."""
+    """The description. Imports the networks, so only the child calls it."""
     from extraction.networks.systems import SYSTEMS, Sizes
     from training.config import TrainConfig
     from training.recipes import ABOUT
@@ -151,7 +151,7 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 
 
 def _kind(hint: Any) -> Field | None:
-    """How a form asks for a value of this type: its kind and, of a choice, the options."""
+    """The form field for a value of this type: its kind and, of a choice, the options."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType) and type(None) in inner:
         found = _kind(next(one for one in inner if one is not type(None)))
@@ -170,7 +170,7 @@ def _plain(value: Any) -> Any:
 
 
 def _notes(config: type) -> dict[str, str]:
-    """The comment behind each field."""
+    """The comment of each field."""
     notes: dict[str, str] = {}
     for ancestor in reversed(config.__mro__[:-1]):
         for line, comment in _comments(inspect.getsource(ancestor)):

@@ -1,6 +1,6 @@
-"""Runs and evaluations of the training pages, done in the trainer's child process: from a row to what it leaves behind.
+"""Performs runs and evaluations of the training pages, in the trainer's child process: from a row to its results.
 
-A run's checkpoint is registered as a candidate when it is whole: nothing here touches what is in production.
+A run's checkpoint is registered as a candidate when it is complete: nothing here changes what is in production.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ from training.data.uploads import folder_of
 from training.engine.loop import RunProgress
 from training.evaluation.evaluation import evaluate_on
 from training.heads import HEADS
-from training.jobs.progress_protocol import tell
+from training.jobs.progress_protocol import report
 from training.models import Dataset, EvaluatedExample, Evaluation, TrainingRun
 from training.run import Watcher, parser_for, run
 from training.scores import Examined
 
 ROWS = 500
-SAID_EVERY_SECONDS = 1.0
+REPORT_EVERY_SECONDS = 1.0
 POINTS = 300  # of a loss curve, over a whole run
 
 Stop = Callable[[], bool]
 
 
 class AlreadyTraining(Exception):
-    """Another process works in the run's folder."""
+    """Another process trains in the run's folder."""
 
 
 def perform_run(row: TrainingRun, stop: Stop) -> None:
-    """Trains from the saved state, if there is one, to a registered checkpoint. Raises runner.Stopped and others."""
+    """Trains from the saved state, if any, to a registered checkpoint. Raises training.run.Stopped and others."""
     folder = Path(row.folder)
     with _alone(folder):
         if row.progress.get("start_over"):
             shutil.rmtree(folder / "run", ignore_errors=True)
-        tell(phase="reading the data", start_over=False)
+        report(phase="reading the data", start_over=False)
         root = _gathered(row, folder)
         own = {"device": row.device.partition(":")[0], "images": _pictures(row, root)}
         config = TrainConfig.from_dict({**row.config, **own})
@@ -59,8 +59,8 @@ def perform_run(row: TrainingRun, stop: Stop) -> None:
             run(config, root, folder, parser, Watcher(reporter, stop, _say), str(row), resume)
         finally:
             reporter.last()
-        tell(phase="done")
-        _keep(row, folder)
+        report(phase="done")
+        _register(row, folder)
 
 
 def _parsed_by_shipped() -> bool:
@@ -78,7 +78,7 @@ def _say(line: str) -> None:
 
 
 class ProgressReporter:
-    """Tells the trainer how far a run is, at most once a second: its losses, its scores, the time left."""
+    """Reports a run's progress to the trainer, at most once a second: losses, scores, the time left."""
 
     def __init__(self, before: dict[str, Any]) -> None:
         self.first: tuple[int, float] | None = None
@@ -91,10 +91,10 @@ class ProgressReporter:
             self.first = (progress.step - 1, progress.seconds)
             self.scored = sum(1 for one in progress.scores if one["step"] < progress.step)
             if self.resumed:
-                tell(resumed=progress.step - 1)
+                report(resumed=progress.step - 1)
         for score in progress.scores[self.scored :]:
             points = {f"dev {name}": [score["step"], value] for name, value in score.items() if name not in _PLACES}
-            tell(points=points)
+            report(points=points)
             _say(
                 "dev after epoch {}: ".format(score["epoch"])
                 + "  ".join(f"{k[4:]} {v[1]:.3f}" for k, v in points.items())
@@ -102,25 +102,25 @@ class ProgressReporter:
         self.scored = len(progress.scores)
         self.progress = progress
         if time.monotonic() >= self.next:
-            self.next = time.monotonic() + SAID_EVERY_SECONDS
-            self._tell(progress)
+            self.next = time.monotonic() + REPORT_EVERY_SECONDS
+            self._report_progress(progress)
 
     def last(self) -> None:
-        """Where it ended, whatever ended it."""
+        """Reports the last step, whatever ended the run."""
         if self.progress is not None:
-            self._tell(self.progress)
+            self._report_progress(self.progress)
 
-    def _tell(self, progress: RunProgress) -> None:
+    def _report_progress(self, progress: RunProgress) -> None:
         assert self.first is not None
         done, spent = progress.step - self.first[0], progress.seconds - self.first[1]
         left = (progress.steps - progress.step) * spent / done if done else 0.0
-        said: dict[str, Any] = {"phase": "training", "step": progress.step, "steps": progress.steps}
-        said |= {"epoch": progress.passing, "seconds": round(progress.seconds, 1), "left": round(left, 1)}
+        values: dict[str, Any] = {"phase": "training", "step": progress.step, "steps": progress.steps}
+        values |= {"epoch": progress.passing, "seconds": round(progress.seconds, 1), "left": round(left, 1)}
         if progress.losses and progress.step - self.pointed >= progress.steps / POINTS:
             recent = progress.recent(max(1, progress.step - max(self.pointed, 0)))
-            said["points"] = {f"loss {name}": [progress.step, round(value, 5)] for name, value in recent.items()}
+            values["points"] = {f"loss {name}": [progress.step, round(value, 5)] for name, value in recent.items()}
             self.pointed = progress.step
-        tell(**said)
+        report(**values)
 
 
 _PLACES = ("step", "epoch")
@@ -128,7 +128,7 @@ _PLACES = ("step", "epoch")
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Only one process writes into a run's folder, whatever became of the one before."""
+    """Locks the run's folder, so that only one process writes into it. Raises AlreadyTraining."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("a+") as held:
         try:
@@ -139,7 +139,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _gathered(row: TrainingRun, folder: Path) -> Path:
-    """A folder with the run's data sets side by side, as the loaders look for them."""
+    """A folder with the run's data sets side by side, as the loaders expect them."""
     root = folder / "data"
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
@@ -151,24 +151,24 @@ def _gathered(row: TrainingRun, folder: Path) -> Path:
 
 
 def _pictures(row: TrainingRun, root: Path) -> str:
-    """The folders of pictures beside the run's data sets, where the run shall see them."""
-    there = [folder for dataset in row.datasets.order_by("pk") if (folder := beside(root, dataset.format))]
-    return os.pathsep.join(dict.fromkeys(there)) if row.config.get("images") else ""
+    """The folders of pictures beside the run's data sets, where the run uses pictures."""
+    present = [folder for dataset in row.datasets.order_by("pk") if (folder := beside(root, dataset.format))]
+    return os.pathsep.join(dict.fromkeys(present)) if row.config.get("images") else ""
 
 
-def _keep(row: TrainingRun, folder: Path) -> None:
-    """The whole checkpoint becomes a candidate, to be measured on the run's data sets; the run's own state goes."""
+def _register(row: TrainingRun, folder: Path) -> None:
+    """Registers the checkpoint, queues its evaluation on the run's data sets, and deletes the run's saved state."""
     checkpoint = model_registry.register(folder)
     with transaction.atomic():
         TrainingRun.objects.filter(pk=row.pk).update(checkpoint=checkpoint)
         for dataset in row.datasets.all():
             if "test" in dataset.counts:
-                _ask(checkpoint, dataset, row)
+                _queue_evaluation(checkpoint, dataset, row)
     shutil.rmtree(folder / "run", ignore_errors=True)
     shutil.rmtree(folder / "data", ignore_errors=True)
 
 
-def _ask(checkpoint: CheckpointRow, dataset: Dataset, row: TrainingRun) -> None:
+def _queue_evaluation(checkpoint: CheckpointRow, dataset: Dataset, row: TrainingRun) -> None:
     if not Evaluation.objects.filter(checkpoint=checkpoint, dataset=dataset, split="test", options={}).exists():
         Evaluation.objects.create(
             checkpoint=checkpoint, dataset=dataset, split="test", by=row.by, due_at=timezone.now()
@@ -176,10 +176,10 @@ def _ask(checkpoint: CheckpointRow, dataset: Dataset, row: TrainingRun) -> None:
 
 
 def perform_evaluation(row: Evaluation) -> None:
-    """Measures a checkpoint, and keeps its figures and every example in place of what an earlier time has left."""
+    """Evaluates a checkpoint, and replaces the metrics and examples of an earlier evaluation of the row."""
     from extraction.reader.checkpoint import Checkpoint
 
-    tell(phase="loading the checkpoint")
+    report(phase="loading the checkpoint")
     checkpoint = Checkpoint.load(Path(row.checkpoint.path))
     if checkpoint.digest != row.checkpoint.digest:
         raise model_registry.NoCheckpoint(
@@ -187,8 +187,10 @@ def perform_evaluation(row: Evaluation) -> None:
         )
     parser = parser_for(checkpoint.manifest.system, None if _parsed_by_shipped() else _own_parser())
     root, head = Path(row.dataset.root), HEADS[checkpoint.manifest.head]
-    examined = evaluate_on(checkpoint, head, row.dataset.format, row.split, root, parser, lambda line: tell(phase=line))
-    tell(phase="keeping what it said")
+    examined = evaluate_on(
+        checkpoint, head, row.dataset.format, row.split, root, parser, lambda line: report(phase=line)
+    )
+    report(phase="saving the predictions")
     _record(row, examined)
 
 
@@ -197,8 +199,8 @@ def _record(row: Evaluation, examined: Examined) -> None:
         EvaluatedExample(
             evaluation=row,
             position=number,
-            faults=_between(one.faults),
-            labels=_between(one.labels),
+            faults=_spaced(one.faults),
+            labels=_spaced(one.labels),
             right=one.right,
             found=one.right + one.wrong,
             gold=one.gold,
@@ -212,5 +214,5 @@ def _record(row: Evaluation, examined: Examined) -> None:
         Evaluation.objects.filter(pk=row.pk).update(metrics=examined.as_dict(), inputs=examined.inputs)
 
 
-def _between(keys: list[str]) -> str:
+def _spaced(keys: list[str]) -> str:
     return f" {' '.join(keys)} " if keys else ""

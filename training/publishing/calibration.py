@@ -24,12 +24,12 @@ Floats = NDArray[np.float64]
 
 # Of asserted relations, on dev. Higher in truth: dev counts as wrong what is so, but not in the annotation.
 PRECISION = 0.70
-# Sets of sentences that were picked for their relations: how often one is right there says little about other texts.
+# Sets of sentences that were picked for their relations: precision on them is little evidence for other texts.
 PICKED = ("conll04", "jmere", "mnre_none")
-LEAST_LOGIT = -4.0  # relations below it are hopeless and would only drown the fit
+LEAST_LOGIT = -4.0  # relations below it are practically never right and would dominate the fit
 PULL = 4.0  # towards no bias of its own, for each relation; in examples
 ENOUGH = 15  # predictions of a relation on dev, for a threshold of its own
-# Thresholds tried: 0.30 .. 0.90. What is less sure than that is rarely right in news, whatever it is on dev.
+# Thresholds tried: 0.30 .. 0.90. Less confident relations are rarely right in news, whatever they are on dev.
 STEPS = tuple(step / 50 for step in range(15, 46))
 
 
@@ -101,8 +101,8 @@ def calibrate_tags(dev: Prepared, found: Sequence[DecodedSentence]) -> Calibrate
 def _only_in_picked(data: Sequence[str], labels: LabelMode) -> frozenset[str]:
     """Relations that a reader trained on other sets too has learnt from the picked ones alone (`peer`, `killed_by`)."""
     picked, others = (
-        {key for name in data if (name in PICKED) == wanted for key in annotated_relations(name, labels)}
-        for wanted in (True, False)
+        {key for name in data if (name in PICKED) == in_picked for key in annotated_relations(name, labels)}
+        for in_picked in (True, False)
     )
     return frozenset(picked - others) if others else frozenset()
 
@@ -153,15 +153,15 @@ def choose(
             continue
         if sum(one.score >= STEPS[0] for one in mine) >= ENOUGH:
             values[key] = _lowest(mine, precision)
-    kept = [one.right for one in judged if one.score >= values.get(one.key, values["default"])]
-    return Thresholds(values, sum(kept) / max(1, len(kept)), sum(kept) / max(1, gold))
+    selected = [one.right for one in judged if one.score >= values.get(one.key, values["default"])]
+    return Thresholds(values, sum(selected) / max(1, len(selected)), sum(selected) / max(1, gold))
 
 
 def _lowest(judged: Sequence[JudgedRelation], precision: float) -> float:
     """The lowest threshold from which on enough predictions are right; the highest one where there is none."""
     for threshold in STEPS:
-        kept = [one.right for one in judged if one.score >= threshold]
-        if kept and sum(kept) / len(kept) >= precision:
+        selected = [one.right for one in judged if one.score >= threshold]
+        if selected and sum(selected) / len(selected) >= precision:
             return threshold
     return STEPS[-1]
 
@@ -174,10 +174,10 @@ def _mention_rows(
         gold = {(mention.start, mention.end): mention.type for mention in example.mentions}
         for mention in one.mentions if example.complete else ():
             kind = inventory.types[mention.type]
-            told = gold.get((mention.start, mention.end))
-            if kind in example.types and told != "":
+            gold_type = gold.get((mention.start, mention.end))
+            if kind in example.types and gold_type != "":
                 rows.append((mention.logit, 1.0))
-                right.append(told == kind)
+                right.append(gold_type == kind)
     rows_array = np.array(rows, np.float64).reshape(-1, 2)
     rows_array[:, 0] = clip(rows_array[:, 0])
     return rows_array, right
@@ -206,11 +206,11 @@ def _relation_rows(
 
 def logistic(inputs: Floats, right: Sequence[bool], pulls: Floats, rounds: int = 30) -> Floats:
     """Weights that maximise the likelihood less pull * weight^2 / 2, by Newton's method."""
-    wanted = np.asarray(right, np.float64)
+    target = np.asarray(right, np.float64)
     weights = np.zeros(inputs.shape[1])
     for _ in range(rounds):
         predicted = sigmoid(inputs @ weights)
-        gradient = inputs.T @ (predicted - wanted) + pulls * weights
+        gradient = inputs.T @ (predicted - target) + pulls * weights
         curve = (inputs * (predicted * (1 - predicted))[:, None]).T @ inputs + np.diag(pulls)
         step = np.linalg.solve(curve, gradient)
         weights = weights - np.clip(step, -2.0, 2.0)

@@ -28,11 +28,11 @@ SOURCES = {
 }
 
 WHOLE_SENTENCES = """\
-- A relation is extracted within one sentence (the title may be shown beside it): what an article says over two
+- A relation is extracted within one sentence (the title may be shown beside it): what an article states over two
   sentences, or of "he" and "the company", is missed.
 - A mention of more than 12 words is not found; a sentence of more than 100 words is split into overlapping windows.
-- Relations seen rarely in training are rarely found. What is extracted is what the text says or seems to say, not what
-  is true; negation, hearsay and plans are sometimes taken for facts."""
+- Relations seen rarely in training are rarely found. What is extracted is what the text states or seems to state, not
+  what is true; negation, hearsay and plans are sometimes taken for facts."""
 
 
 def card(
@@ -69,8 +69,8 @@ def _metrics(scores: dict[str, Scores]) -> Iterator[str]:
     table = [line(["part", *names]), line(["---"] * (1 + len(names)))]
     yield "\n".join([*table, *(line([split, *map(_share, one.figures.values())]) for split, one in scores.items())])
     if len(scores["test"].counts):
-        sure = interval(scores["test"].counts)
-        yield f"95 % interval of the test F1 over resampled items: {sure.low:.1%} to {sure.high:.1%}."
+        band = interval(scores["test"].counts)
+        yield f"95 % interval of the test F1 over resampled items: {band.low:.1%} to {band.high:.1%}."
 
 
 def _share(value: float) -> str:

@@ -1,8 +1,8 @@
-"""Figures of finished runs, kept in docs/results, and the tables that are made of them. No torch.
+"""The figures of finished runs in docs/results, and the tables made of them. No torch.
 
-A file holds one run: its settings, seed, digest, figures on dev and test. In what it differs from its recipe is found
-when it is read, for a recipe may be another one by then. Runs that differ in their seed alone, and count pairs alike,
-make one row, as mean and sample standard deviation.
+A file holds one run: its settings, seed, digest, figures on dev and test. How it differs from its recipe is found
+when it is read, as recipes change. Runs that differ in their seed alone, and count pairs alike, make
+one row, as mean and sample standard deviation.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from training.recipes import ABOUT, RECIPES
 
 FOLDER = ROOT / "docs" / "results"
 BEGIN, END = "<!-- results: manage.py results writes what follows -->", "<!-- end of results -->"
-# What says where a run was done, not what was trained.
+# Settings of where a run was done, not of what was trained.
 INCIDENTAL = {"seed", "device", "threads", "max_minutes", "save_minutes", "mentions"}
 OPTIONS = ("epochs", "batch", "fraction", "per_relation", "limit", "start", "images", "network")
 
@@ -33,7 +33,7 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class BenchmarkLine:
-    """What is measured by a recipe: which of its test figures, what it must and should reach, what others published."""
+    """A row of the benchmarks: a recipe's test figure, what it must and should reach, and published figures."""
 
     recipe: str
     what: str
@@ -99,21 +99,21 @@ LINES = (
 
 
 def kept(folder: Path) -> Result:
-    """What is kept of the finished run in `folder`. Raises ValueError where there is none, or of no recipe."""
+    """The record of the finished run in `folder`. Raises ValueError where there is none, or of no recipe."""
     try:
-        told = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        config = TrainConfig.from_dict(told["config"])
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        config = TrainConfig.from_dict(metrics["config"])
         result = {
             "config": config.as_dict(),
-            "digest": told["digest"],
-            "steps": told["steps"],
-            "seconds": told["seconds"],
-            "device": told["device"],
-            "versions": told["versions"],
-            "dev": told["dev"]["figures"],
-            "test": told["test"]["figures"],
-            "test_interval": told["test_interval"],
-            "best_epoch": best_epoch(told["curve"]),
+            "digest": metrics["digest"],
+            "steps": metrics["steps"],
+            "seconds": metrics["seconds"],
+            "device": metrics["device"],
+            "versions": metrics["versions"],
+            "dev": metrics["dev"]["figures"],
+            "test": metrics["test"]["figures"],
+            "test_interval": metrics["test_interval"],
+            "best_epoch": best_epoch(metrics["curve"]),
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{folder} holds no finished run ({error!r}): name a folder with its metrics.json") from error
@@ -138,9 +138,9 @@ def recipe_of(config: TrainConfig) -> tuple[str, dict[str, Any]]:
 
 
 def settings(config: TrainConfig) -> dict[str, Any]:
-    """What a run was trained with, as it is kept: all but its seed and where it was done."""
-    told: dict[str, Any] = json.loads(json.dumps(config.as_dict()))
-    return {key: value for key, value in told.items() if key not in INCIDENTAL}
+    """A run's settings as they are recorded: all but its seed and where it was done."""
+    values: dict[str, Any] = json.loads(json.dumps(config.as_dict()))
+    return {key: value for key, value in values.items() if key not in INCIDENTAL}
 
 
 def best_epoch(curve: Sequence[dict[str, float]]) -> int | None:
@@ -163,13 +163,13 @@ def keep(folders: Sequence[Path], place: Path = FOLDER) -> list[Path]:
 def _name(result: Result) -> str:
     plain = {key: value for key, value in sorted(result["changed"].items()) if isinstance(value, int | float)}
     others = {key: value for key, value in result["changed"].items() if key not in plain}
-    told = hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()[:6] if others else ""
+    suffix = hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()[:6] if others else ""
     parts = [f"{key}-{value}" for key, value in plain.items()]
-    return "-".join(filter(None, [result["recipe"], *parts, told, f"seed-{result['seed']}"]))
+    return "-".join(filter(None, [result["recipe"], *parts, suffix, f"seed-{result['seed']}"]))
 
 
 def load(place: Path = FOLDER) -> list[Result]:
-    """All that is kept, in the order of the files' names."""
+    """All records, in the order of the files' names."""
     results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(place.glob("*.json"))]
     for result in results:
         if "config" in result:
@@ -186,8 +186,8 @@ def table(results: Sequence[Result]) -> str:
     for line in LINES:
         system = ABOUT[RECIPES[line.recipe].system].title
         for measured, seeds in _measured(line, results):
-            wanted = f"{line.least or 'none'} | {line.aim or 'none'}"
-            rows.append(f"| {system} | {line.what} | {measured} | {seeds} | {wanted} | {line.published} |")
+            goals = f"{line.least or 'none'} | {line.aim or 'none'}"
+            rows.append(f"| {system} | {line.what} | {measured} | {seeds} | {goals} | {line.published} |")
     return "\n".join(rows) + "\n"
 
 
@@ -209,11 +209,11 @@ def _measured(line: BenchmarkLine, results: Sequence[Result]) -> Iterator[tuple[
         yield "not run", ""
     for runs in groups:
         one = spread([100 * run["test"][line.figure] for run in runs])
-        said = f"**{one.mean:.1f}**" + (f" ({one.deviation:.1f})" if one.runs > 1 else "") + _likeliest(line, runs)
+        cell = f"**{one.mean:.1f}**" + (f" ({one.deviation:.1f})" if one.runs > 1 else "") + _likeliest(line, runs)
         changed = runs[0]["changed"]
         if changed:
-            said += f", with {', '.join(f'{key} {_plain(value)}' for key, value in sorted(changed.items()))}"
-        yield said, ", ".join(str(run["seed"]) for run in runs)
+            cell += f", with {', '.join(f'{key} {_plain(value)}' for key, value in sorted(changed.items()))}"
+        yield cell, ", ".join(str(run["seed"]) for run in runs)
 
 
 def _likeliest(line: BenchmarkLine, runs: Sequence[Result]) -> str:
@@ -229,7 +229,7 @@ def _groups(recipe: str, results: Sequence[Result]) -> list[list[Result]]:
     found: dict[str, list[Result]] = {}
     for result in results:
         if result["recipe"] == recipe:
-            # What counts from a probability and what counts as most probable are two figures.
+            # Figures by a threshold and figures by the most probable label are different figures.
             counts = "argmax_f1" in result["test"]
             found.setdefault(json.dumps([result["changed"], counts], sort_keys=True), []).append(result)
     return [sorted(runs, key=lambda run: int(run["seed"])) for _, runs in sorted(found.items())]
@@ -254,18 +254,18 @@ def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def written(text: str, made: str) -> str:
+def written(text: str, table: str) -> str:
     """`text` with what stands between its marks replaced. Raises ValueError where it has no marks."""
     before, mark, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (mark and end):
         raise ValueError(f"there is no place for the results: it stands between {BEGIN!r} and {END!r}")
-    return f"{before}{BEGIN}\n\n{made}\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{table}\n{END}{after}"
 
 
 def documents() -> dict[Path, str]:
     """The files that hold a table, with the table that they should hold."""
     results = load()
     docs = ROOT / "docs"
-    made = {docs / "systems.md": short_table(results), docs / "benchmarks.md": table(results)}
-    return {path: written(path.read_text(encoding="utf-8"), text) for path, text in made.items()}
+    tables = {docs / "systems.md": short_table(results), docs / "benchmarks.md": table(results)}
+    return {path: written(path.read_text(encoding="utf-8"), text) for path, text in tables.items()}

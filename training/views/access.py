@@ -1,4 +1,4 @@
-"""What the pages of training have in common: who may see them, what of a description they need, states in colour."""
+"""Shared by the training pages: permissions, the description of the systems, states with their colours."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def folder(*parts: str) -> Path:
 
 
 def description() -> dict[str, Any]:
-    """Raises describing.CannotDescribe."""
+    """Raises CannotDescribe."""
     return system_descriptions.described(folder())
 
 
 def state_of(work: Work) -> dict[str, Any]:
-    """A piece of work's state for its label: a colour, a word, and its place in the queue while it waits."""
+    """The state of a row of work for its label: a colour, a word, and its place in the queue while it waits."""
     label, before = work.get_state_display(), 0
     if work.state == Work.State.WAITING:
         before = jobs_queue.place(work)

@@ -27,14 +27,14 @@ def bars(counts: Sequence[Sequence[Any]]) -> list[Bar]:
 
 @dataclass(frozen=True)
 class ConfusionCell:
-    """How often a label was read as another; `shade` 0..5 by its share of the row."""
+    """How often a label was predicted as another; `shade` 0..5 by its share of the row."""
 
     x: float
     y: float
     count: int
     shade: int
     right: bool
-    says: str
+    description: str
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _placed(labels: Sequence[str], counted: dict[tuple[str, str], int], left_out
             count=count,
             shade=min(5, 1 + int(5 * count / sums[gold])),
             right=gold == found,
-            says=f"{gold} predicted as {found}: {count} of {sums[gold]}",
+            description=f"{gold} predicted as {found}: {count} of {sums[gold]}",
         )
         for (gold, found), count in sorted(counted.items())
         if count

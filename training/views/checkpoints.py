@@ -67,15 +67,15 @@ def promote(request: HttpRequest, checkpoint_id: int) -> HttpResponse:
         messages.error(request, "Another promotion is in progress. Wait until it has ended.")
         return redirect("checkpoint", found.pk)
     since = form.cleaned_data["since"] if form.cleaned_data["reread"] == Promotion.Reread.SINCE else None
-    asked = Promotion.objects.create(
+    promotion = Promotion.objects.create(
         checkpoint=found,
         reread=form.cleaned_data["reread"],
         since=datetime.combine(since, time(), UTC) if since else None,
         by=request.user if request.user.is_authenticated else None,
     )
-    jobs_queue.wait(asked)
+    jobs_queue.wait(promotion)
     audit_log.note(
-        request.user, "promotion asked", found.digest, None, {"reread": asked.reread, "since": since and str(since)}
+        request.user, "promotion asked", found.digest, None, {"reread": promotion.reread, "since": since and str(since)}
     )
     ring("check")
     messages.success(
@@ -91,16 +91,16 @@ def evaluate(request: HttpRequest, checkpoint_id: int) -> HttpResponse:
     form = EvaluateForm(request.POST)
     if not form.is_valid():
         return _shown(request, found, evaluate=form, status=422)
-    asked = Evaluation.objects.create(
+    evaluation = Evaluation.objects.create(
         checkpoint=found,
         dataset=form.cleaned_data["dataset"],
         split=form.cleaned_data["split"],
         by=request.user if request.user.is_authenticated else None,
     )
-    jobs_queue.wait(asked)
-    audit_log.note(request.user, "evaluation asked", str(asked.pk), None, {"checkpoint": found.digest})
+    jobs_queue.wait(evaluation)
+    audit_log.note(request.user, "evaluation asked", str(evaluation.pk), None, {"checkpoint": found.digest})
     ring("check")
-    return redirect("evaluation", asked.pk)
+    return redirect("evaluation", evaluation.pk)
 
 
 @page()

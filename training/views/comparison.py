@@ -1,4 +1,4 @@
-"""Runs side by side: settings that differ, figures, curves over one another, and how sure the differences are."""
+"""Runs side by side: settings that differ, figures, curves over one another, and significance of the differences."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def _chosen(request: HttpRequest) -> list[TrainingRun]:
         batch = None
     if batch:
         return list(rows.filter(batch=batch).order_by("seed")[:MOST])
-    wanted = [int(one) for one in request.GET.getlist("run") if one.isdecimal() and len(one) < 18][:MOST]
-    found = rows.in_bulk(wanted)
-    return [found[pk] for pk in dict.fromkeys(wanted) if pk in found]
+    run_ids = [int(one) for one in request.GET.getlist("run") if one.isdecimal() and len(one) < 18][:MOST]
+    found = rows.in_bulk(run_ids)
+    return [found[pk] for pk in dict.fromkeys(run_ids) if pk in found]
 
 
 def _differing(runs: list[TrainingRun]) -> list[tuple[str, list[Any]]]:
@@ -88,14 +88,14 @@ def _table(runs: list[TrainingRun], name: str, split: str, by: dict[int, Evaluat
     for run, one in zip(runs, evaluations, strict=True):
         different = _difference(first, one) if one and first and one.pk != first.pk else None
         row = {"run": run, "evaluation": one, "figures": _figures(one)}
-        rows.append({**row, "first": one is first, "different": different, "sure": _sure(different)})
+        rows.append({**row, "first": one is first, "different": different, "sure": _significant(different)})
     names = list(
         dict.fromkeys(figure["name"] for one in evaluations if one for figure in one.metrics.get("figures", []))
     )
     return {"name": name, "split": split, "rows": rows, "names": names, "spread": _spread(runs, rows, names)}
 
 
-def _sure(different: F1Difference | None) -> bool:
+def _significant(different: F1Difference | None) -> bool:
     """Whether 95 of 100 resamples agree on the sign."""
     return different is not None and (different.low > 0 or different.high < 0)
 

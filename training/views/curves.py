@@ -1,6 +1,6 @@
-"""Curves as places in a drawing: what a run's loss and scores did step by step, several runs over one another.
+"""Curves as places in a drawing: a run's loss and scores by step, several runs over one another.
 
-Lengths are in the drawing's own units. A line is told from another by its dashes as well as by its colour.
+Lengths are in the drawing's own units. Lines differ in their dashes as well as in colour.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Chart:
         return not self.lines
 
     @property
-    def says(self) -> str:
+    def description(self) -> str:
         """The drawing in words."""
         return f"{self.title}: " + "; ".join(
             f"{line.name} {line.last} at last, {line.best} at best" for line in self.lines

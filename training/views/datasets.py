@@ -1,4 +1,4 @@
-"""Data sets: the list, one with its statistics and audit, sending and naming one, checking it anew, removing it."""
+"""Data sets: the list, one with its statistics and audit, uploading and adding one, checking it again, removing it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _split(name: str, counts: dict[str, Any]) -> dict[str, Any]:
 @page()
 @require_POST
 def upload(request: HttpRequest) -> HttpResponse:
-    """Takes in a zip or files. They are unpacked at once, and read by the loader in the check lane."""
+    """Takes a zip or files. They are unpacked at once, and loaded by the queue `check`."""
     form = UploadForm(formats(), request.POST)
     files = request.FILES.getlist("upload-files")
     if not form.is_valid():
@@ -86,7 +86,7 @@ def upload(request: HttpRequest) -> HttpResponse:
     root = Path(settings.DATA_DIR) / "datasets" / secrets.token_hex(8)
     format = form.cleaned_data["format"]
     try:
-        kept = uploads.take_in(files, format, root, settings.DATASET_MB)  # type: ignore[arg-type]
+        unpacked = uploads.take_in(files, format, root, settings.DATASET_MB)  # type: ignore[arg-type]
     except uploads.UploadRefused as error:
         form.add_error("files", str(error))
         return _listed(request, upload=form, status=422)
@@ -95,9 +95,9 @@ def upload(request: HttpRequest) -> HttpResponse:
             "files", f"The upload could not be stored: {error.strerror or error}. Free some space in DATA_DIR."
         )
         return _listed(request, upload=form, status=422)
-    if kept.left_out:
-        few = ", ".join(kept.left_out[:3])
-        messages.warning(request, f"{len(kept.left_out)} files were ignored because no loader reads them: {few}.")
+    if unpacked.left_out:
+        few = ", ".join(unpacked.left_out[:3])
+        messages.warning(request, f"{len(unpacked.left_out)} files were ignored because no loader reads them: {few}.")
     return _added(request, Dataset(name=form.cleaned_data["name"], format=format, root=str(root), uploaded=True))
 
 
@@ -127,7 +127,7 @@ def _added(request: HttpRequest, new: Dataset) -> HttpResponse:
 @page()
 @require_POST
 def change(request: HttpRequest, dataset_id: int) -> HttpResponse:
-    """Checks a data set anew, or removes it (what was uploaded is deleted, a folder of the server's is not)."""
+    """Checks a data set again, or removes it (what was uploaded is deleted, a folder of the server's is not)."""
     found = get_object_or_404(Dataset, pk=dataset_id)
     if request.POST.get("do") == "check":
         jobs_queue.wait(found)
@@ -141,17 +141,17 @@ def change(request: HttpRequest, dataset_id: int) -> HttpResponse:
 
 
 def _removed(request: HttpRequest, found: Dataset) -> HttpResponse:
-    kept = found.pk
+    number = found.pk
     if found.trainingrun_set.filter(state__in=("waiting", "running")).exists():
         messages.error(request, "A run uses this data set. Cancel the run first.")
-        return redirect("dataset", kept)
+        return redirect("dataset", number)
     try:
         found.delete()
     except ProtectedError:
         messages.error(request, "This data set cannot be removed: evaluations refer to it.")
-        return redirect("dataset", kept)
+        return redirect("dataset", number)
     if found.uploaded:
         shutil.rmtree(found.root, ignore_errors=True)
-    audit_log.note(request.user, "data set removed", str(kept), {"name": found.name, "format": found.format})
+    audit_log.note(request.user, "data set removed", str(number), {"name": found.name, "format": found.format})
     messages.success(request, "The data set was removed.")
     return redirect("datasets")

@@ -1,4 +1,4 @@
-"""An evaluated example for its page: its words as annotated and as read, what went wrong, and what it rests on."""
+"""An evaluated example for its page: its words as annotated and as extracted, the errors, and the evidence."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Span = tuple[int, int, str]
 
 
 @dataclass(frozen=True)
-class Fault:
-    """A relation as annotated and as read; `gold` or `found` empty where there is none."""
+class ShownError:
+    """A relation as annotated and as extracted; `gold` or `found` empty where there is none."""
 
     kind: str
     label: str
@@ -36,8 +36,8 @@ class ShownExample:
     annotated: SafeString
     read: SafeString
     before: str
-    faults: tuple[Fault, ...]
-    right: tuple[Fault, ...]
+    faults: tuple[ShownError, ...]
+    right: tuple[ShownError, ...]
     boxes: tuple[tuple[float, float, float, float], ...]
     facts: tuple[str, ...]
     image: str
@@ -47,7 +47,7 @@ def shown(row: EvaluatedExample, kinds: Mapping[str, str]) -> ShownExample:
     content = row.content
     words: list[str] = content["words"]
     gold, found = (_spans(content[part]["mentions"]) for part in ("gold", "found"))
-    judged = [_fault(words, one, kinds) for one in content["judged"]]
+    judged = [_shown_error(words, one, kinds) for one in content["judged"]]
     return ShownExample(
         position=row.position,
         annotated=marked(words, gold, set(found)),
@@ -68,10 +68,12 @@ def _spans(mentions: Sequence[Sequence[Any]]) -> list[Span]:
     return sorted((int(start), int(end), str(kind)) for start, end, kind in (one[:3] for one in mentions))
 
 
-def _fault(words: Sequence[str], one: Mapping[str, Any], kinds: Mapping[str, str]) -> Fault:
+def _shown_error(words: Sequence[str], one: Mapping[str, Any], kinds: Mapping[str, str]) -> ShownError:
     head, tail = (" ".join(words[place[0] : place[1]]) if place else "" for place in (one["head"], one["tail"]))
     label = kinds.get(one["kind"], "right")
-    return Fault(one["kind"], label, head, tail or one.get("object", ""), one["gold"], one["found"], one.get("score"))
+    return ShownError(
+        one["kind"], label, head, tail or one.get("object", ""), one["gold"], one["found"], one.get("score")
+    )
 
 
 def marked(words: Sequence[str], spans: Sequence[Span], others: set[Span]) -> SafeString:

@@ -99,7 +99,7 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
 
 @page()
 def live(request: HttpRequest, run_id: int) -> HttpResponse:
-    """The part of a run's page that changes; the page's script asks for it while the run goes on."""
+    """The part of a run's page that changes; the page's script requests it while the run goes on."""
     found = get_object_or_404(TrainingRun.objects.select_related("checkpoint"), pk=run_id)
     response = render(request, "training/run_live.html", _live(found))
     response.headers["Cache-Control"] = "no-store"
@@ -123,8 +123,8 @@ def _live(run: TrainingRun) -> dict[str, Any]:
         "share": _share(progress),
         "left": timedelta(seconds=round(progress["left"])) if progress.get("left") else None,
         "spent": timedelta(seconds=round(progress["seconds"])) if progress.get("seconds") else None,
-        "silent": run.state == Work.State.RUNNING and _unheard(run),
-        "waits_alone": run.state == Work.State.WAITING and _waits_in_vain(run),
+        "silent": run.state == Work.State.RUNNING and _lease_expired(run),
+        "waits_alone": run.state == Work.State.WAITING and _is_stuck(run),
         "charts": [
             curves.chart("Loss (moving average)", [(name, curves.smoothed(points)) for name, points in losses]),
             curves.chart("Scores on dev", scores, share=True),
@@ -133,7 +133,7 @@ def _live(run: TrainingRun) -> dict[str, Any]:
     }
 
 
-def _waits_in_vain(run: TrainingRun) -> bool:
+def _is_stuck(run: TrainingRun) -> bool:
     """It has waited for long, and not because the trainer is busy with another run."""
     now = timezone.now()
     if now - (run.due_at or now) <= SILENT_AFTER:
@@ -141,8 +141,8 @@ def _waits_in_vain(run: TrainingRun) -> bool:
     return not TrainingRun.objects.filter(state=Work.State.RUNNING, lease_until__gt=now).exists()
 
 
-def _unheard(run: TrainingRun) -> bool:
-    """Its lease has run out: nobody works on it until a trainer takes it up again."""
+def _lease_expired(run: TrainingRun) -> bool:
+    """Its lease has run out: nobody works on it until a trainer claims it again."""
     return run.lease_until is None or run.lease_until < timezone.now()
 
 
@@ -151,7 +151,7 @@ def _share(progress: dict[str, Any]) -> float:
 
 
 def _settings(run: TrainingRun) -> list[tuple[str, Any]]:
-    """Every setting of the run, its network's own behind the others."""
+    """Every setting of the run, its network's own after the others."""
     network = run.config.get("network", {})
     plain = sorted((key, value) for key, value in run.config.items() if key != "network")
     return [*plain, *((f"network, {key}", value) for key, value in sorted(network.items()))]

@@ -27,10 +27,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, folder: Path, with_index: bool, **options: Any) -> None:
         try:
             data_folder.check_database()
-            made = create.make(folder, with_index)
+            manifest = create.make(folder, with_index)
         except (BackupError, data_folder.NewerData, OSError) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"{made.posts} posts and {len(made.files)} files are in {folder}.")
+        self.stdout.write(f"{manifest.posts} posts and {len(manifest.files)} files are in {folder}.")
         if not with_index and (left := create.index_left_out()):
             self.stdout.write(
                 f"Not in it: the index of Wikidata ({left / 1e9:.1f} GB). Copy "

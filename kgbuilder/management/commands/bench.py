@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-# Each module in kgbuilder/benchmarks says what it measures (HELP), takes its options (arguments) and prints figures
+# Each module in kgbuilder/benchmarks describes what it measures (HELP), adds its options (arguments) and prints figures
 # (run, which raises NotMeasured with a sentence).
 KINDS = ("ablations", "extract", "graph", "linking", "pages", "pictures", "projection", "scale", "systems", "workers")
 

@@ -1,4 +1,4 @@
-"""List every part of the product: there, missing, and what that costs."""
+"""Lists every component with its state, the consequences and the remedy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         if any(part.needed and part.state != "there" for part in parts):
             sys.exit(1)
 
-    def _table(self, parts: list[doctor.Part]) -> None:
+    def _table(self, parts: list[doctor.Component]) -> None:
         width = max(len(part.name) for part in parts)
         indent = " " * (width + 12)
         for part in parts:

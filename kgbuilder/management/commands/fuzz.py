@@ -1,5 +1,4 @@
-"""Puts inputs that were damaged at random, or a hostile server's addresses, through the product, and counts what went
-wrong."""
+"""Runs the product on inputs that were damaged at random, or on a hostile server's addresses; counts the failures."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from kgbuilder.fuzzing import hostile
-from kgbuilder.fuzzing.runner import Tally, run
+from kgbuilder.fuzzing.runner import FuzzReport, run
 from kgbuilder.install.scratch_database import scratch_database
 
 KINDS = ("feeds", "pages", "texts", "hostile")
@@ -22,7 +21,7 @@ class Command(BaseCommand):
     help = (
         "Try feeds (polls and visits), pages (visits) or texts (the reader) that were damaged at random, on a database "
         "of their own; or hostile: every /hostile/ address of a server and the feeds in --inputs as they are. Nothing "
-        "leaves this machine. Exit 1: something crashed, hung or asked a forbidden address."
+        "leaves this machine. Exit 1: something crashed, hung or requested a forbidden address."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -63,7 +62,7 @@ class Command(BaseCommand):
                 for row in hostile.run(origin, paths, files):
                     tried, forbidden, wrong = tried + 1, forbidden + row.forbidden, wrong + bool(row.wrong)
                     name = row.name.rpartition("/")[2][:30]
-                    self.stdout.write(f"{name:<30} {row.seconds:6.1f} s {row.megabytes:4} MB  {row.said}")
+                    self.stdout.write(f"{name:<30} {row.seconds:6.1f} s {row.megabytes:4} MB  {row.summary}")
                     for sentence in row.wrong:
                         self.stdout.write(f"  WRONG: {sentence}")
         except hostile.NoAddresses as error:
@@ -72,7 +71,7 @@ class Command(BaseCommand):
         if wrong:
             sys.exit(1)
 
-    def _print(self, kind: str, tally: Tally) -> None:
+    def _print(self, kind: str, tally: FuzzReport) -> None:
         for number, sentence in tally.wrong:
             self.stdout.write(f"WRONG: input {number} (again with --only {number}): {sentence}")
         outcomes = ", ".join(f"{outcome} {count}" for outcome, count in sorted(tally.outcomes.items()))

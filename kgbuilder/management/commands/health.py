@@ -1,4 +1,4 @@
-"""Ask one part of this machine whether it does its work: for the health checks of containers."""
+"""Checks whether one component works on this machine: for the health checks of containers."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ SECONDS = 5
 
 
 class Command(BaseCommand):
-    help = "Exits with 0 if this part runs here and does its work, else with 1 and a sentence."
+    help = "Exits with 0 if this component runs here and works, else with 1 and a sentence."
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", choices=sorted(parts.table()))
 
     def handle(self, *args: Any, name: str, **options: Any) -> None:
-        asked = {"web": _web, "sparql": _sparql}.get(name)
-        says = asked() if asked else _worker(name)
-        self.stdout.write(says)
+        check = {"web": _web, "sparql": _sparql}.get(name)
+        self.stdout.write(check() if check else _worker(name))
 
 
 def _web() -> str:
-    """Whether it is ready; by our own address, which no proxy of the environment stands before."""
+    """Checks readiness at the server's own address, without the proxies of the environment."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"{settings.WEB_ADDRESS}readyz", timeout=SECONDS) as answer:

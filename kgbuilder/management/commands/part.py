@@ -1,4 +1,4 @@
-"""Run one part of the product, supervised as under `up`: what a container or a second machine runs."""
+"""Runs one component of the product, supervised as under `up`: for a container or a second machine."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Command(BaseCommand):
             raise CommandError("BROKER_URL is memory://, which no other process can reach. Set a broker.")
         try:
             data_folder.check_and_mark(Path(settings.DATA_DIR))
-            with suppress(DatabaseError):  # it may be away for now; the part says so itself
+            with suppress(DatabaseError):  # it may be unavailable for now; the component reports it itself
                 data_folder.check_database()
         except data_folder.NewerData as error:
             raise CommandError(str(error)) from error
@@ -52,7 +52,7 @@ def _plainly(part: str, line: str, own: bool) -> str:
 
 @contextmanager
 def _slot(name: str) -> Iterator[tuple[int, Path]]:
-    """The first number of this part that nobody on this machine runs, and its folder, locked."""
+    """The first free number of this component on this machine, and its folder, locked."""
     place = Path(settings.DATA_DIR) / "run" / socket.gethostname()
     for number in range(1, MOST + 1):
         folder = place / f"{name}-{number}"

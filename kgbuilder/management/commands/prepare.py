@@ -1,4 +1,4 @@
-"""What `up` does before it starts anything, alone: for containers and machines that run the parts one by one."""
+"""Prepares an installation without starting it: for containers and machines that run single components."""
 
 from __future__ import annotations
 

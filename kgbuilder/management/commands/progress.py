@@ -1,4 +1,4 @@
-"""Say how far the reading of the sample posts has come, until it is done, and then where to look. `up` runs it."""
+"""Reports the analysis of the sample posts until it is done, then the addresses of the pages. `up` runs it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
             f"SPARQL: {settings.WEB_ADDRESS}sparql/  your own feeds: {settings.WEB_ADDRESS}feeds/"
         )
 
-    def _follow(self, wanted: int) -> None:
+    def _follow(self, total: int) -> None:
         shown = ""
         while True:
             posts = Post.objects.filter(sample=True)
@@ -40,10 +40,10 @@ class Command(BaseCommand):
                 .count()
             )
             statements = current.assertions().values("statement").distinct().count()
-            line = f"{read} of {wanted} sample posts analysed, {statements} statements"
+            line = f"{read} of {total} sample posts analysed, {statements} statements"
             if line != shown:
                 self._say(line)
-            if read >= wanted or not Feed.objects.filter(sample=True).exists():
+            if read >= total or not Feed.objects.filter(sample=True).exists():
                 return
             shown = line
             time.sleep(EVERY_SECONDS)

@@ -25,12 +25,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, folder: Path, **options: Any) -> None:
         try:
             with roster.lock(parts.run_folder()):
-                told = restore.restore(folder)
+                restored = restore.restore(folder)
         except roster.AlreadyRunning as held:
             raise CommandError(f"kgbuilder runs in {settings.DATA_DIR}, as process {held}. Stop it first.") from None
         except (BackupError, data_folder.NewerData, OSError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
-            f"{told.posts} posts of {told.made_at} were restored. Start the product: it rebuilds the graph. "
+            f"{restored.posts} posts of {restored.made_at} were restored. Start the product: it rebuilds the graph. "
             "`manage.py check_parity --wait 600` reports when it is complete."
         )

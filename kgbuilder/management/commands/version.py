@@ -10,7 +10,7 @@ from kgbuilder import VERSION
 
 
 class Command(BaseCommand):
-    """What `manage.py` itself answers before it reads the settings; here for `manage.py help` and `call_command`."""
+    """As `manage.py` itself prints before it reads the settings; here for `manage.py help` and `call_command`."""
 
     help = "Prints the product's version, also where settings or the database are wrong."
     requires_system_checks = []

@@ -42,7 +42,7 @@ class Command(BaseCommand):
         self.stdout.write(text)
 
     def _list(self, options: dict[str, Any]) -> None:
-        for row in api_tokens.in_force().select_related("by").order_by("by__username", "made_at"):
+        for row in api_tokens.active().select_related("by").order_by("by__username", "made_at"):
             used = f"used {row.used_at:%Y-%m-%d %H:%M}" if row.used_at else "never used"
             ends = f", ends {row.ends_at:%Y-%m-%d}" if row.ends_at else ""
             scopes = ",".join(row.scopes)
@@ -50,7 +50,7 @@ class Command(BaseCommand):
 
     def _revoke(self, options: dict[str, Any]) -> None:
         token = options["token"]
-        rows = api_tokens.in_force()
+        rows = api_tokens.active()
         try:
             found = list(rows.filter(public_id=UUID(token)))
         except ValueError:

@@ -49,8 +49,8 @@ def entities(request: HttpRequest) -> HttpResponse:
     form = EntityFilters(request.GET)
     form.is_valid()
     filters = {name: value for name, value in getattr(form, "cleaned_data", {}).items() if value}
-    shown = pagination.page(filtered(**filters), KEY, request.GET, SIZE)
-    context = {"form": form, "rows": rows(shown.rows), "page": shown, "filtered": bool(filters)}
+    row_page = pagination.page(filtered(**filters), KEY, request.GET, SIZE)
+    context = {"form": form, "rows": rows(row_page.rows), "page": row_page, "filtered": bool(filters)}
     return render(request, "entities/index.html", context)
 
 

@@ -102,18 +102,18 @@ def posts(request: HttpRequest) -> HttpResponse:
     form.is_valid()
     filters = {name: value for name, value in getattr(form, "cleaned_data", {}).items() if value}
     matching = filtered(filters)
-    shown = pagination.page(with_parts(matching), KEY, request.GET)
+    row_page = pagination.page(with_parts(matching), KEY, request.GET)
     context = {
         "form": form,
-        "rows": rows(shown.rows, filters.get("q", "")),
-        "page": shown,
+        "rows": rows(row_page.rows, filters.get("q", "")),
+        "page": row_page,
         "count": matching[: MOST_COUNTED + 1].count(),
         "most": MOST_COUNTED,
         "filtered": bool(filters),
         "unread": not Deployment.objects.filter(active=True).exists(),
         "narrowed": bool(filters.keys() - {"q"}),
-        "feeds": Feed.objects.exists() if not shown.rows else True,
-        "waiting": not shown.rows and Post.objects.filter(current_version__isnull=True).exists(),
+        "feeds": Feed.objects.exists() if not row_page.rows else True,
+        "waiting": not row_page.rows and Post.objects.filter(current_version__isnull=True).exists(),
     }
     return render(request, "posts/index.html", context)
 

@@ -81,18 +81,18 @@ def quintuples_of(post: Post, version: PostVersion | None) -> Quintuples:
     The active reviews of the post must have been prefetched.
     """
     verdicts = {_triple_of(review.statement): review for review in post.reviews.all()}
-    found = {triple: _extracted(rows, version) for triple, rows in _by_triple(post).items()} if version else {}
-    if any(quintuple.without_image is not None for quintuple in found.values()):
+    by_triple = {triple: _extracted(rows, version) for triple, rows in _by_triple(post).items()} if version else {}
+    if any(quintuple.without_image is not None for quintuple in by_triple.values()):
         limits = thresholds.active()
-        for quintuple in found.values():
+        for quintuple in by_triple.values():
             quintuple.threshold = limits.get(quintuple.relation, limits[thresholds.DEFAULT])
     for triple, review in verdicts.items():
-        if triple in found:
-            found[triple].review = review
+        if triple in by_triple:
+            by_triple[triple].review = review
         elif review.verdict == Review.Verdict.ACCEPT and not review.lost and version:
-            found[triple] = _reviewed(review, version)
-    result = Quintuples(lost=[review for triple, review in verdicts.items() if review.lost and triple not in found])
-    for quintuple in sorted(found.values(), key=lambda q: -(1.0 if q.score is None else q.score)):
+            by_triple[triple] = _reviewed(review, version)
+    result = Quintuples(lost=[review for triple, review in verdicts.items() if review.lost and triple not in by_triple])
+    for quintuple in sorted(by_triple.values(), key=lambda q: -(1.0 if q.score is None else q.score)):
         if quintuple.review and quintuple.review.verdict == Review.Verdict.REJECT:
             result.rejected.append(quintuple)
         elif quintuple.active or (quintuple.review and not quintuple.review.lost):

@@ -65,7 +65,7 @@ def script(tmp_path: Path) -> Path:
     return path
 
 
-def tried(script: Path, **files: bytes) -> dict[str, hostile.Row]:
+def tried(script: Path, **files: bytes) -> dict[str, hostile.HostileResult]:
     with hostile.served(script) as origin:
         rows = list(hostile.run(origin, hostile.addresses_of(script), files))
     return {row.name.removeprefix("/hostile/"): row for row in rows}
@@ -76,8 +76,8 @@ def test_each_address_has_a_reported_outcome(script: Path) -> None:
     assert {name: row.wrong for name, row in rows.items()} == {
         name: [] for name in ("script.xml", "empty.xml", "inward", "honest")
     }
-    assert rows["script.xml"].said.startswith("1 post") and rows["honest"].said.startswith("1 post")
-    assert rows["empty.xml"].said == "The feed is empty." and "FETCH_ALLOW" in rows["inward"].said
+    assert rows["script.xml"].summary.startswith("1 post") and rows["honest"].summary.startswith("1 post")
+    assert rows["empty.xml"].summary == "The feed is empty." and "FETCH_ALLOW" in rows["inward"].summary
 
 
 def test_what_is_wrong_is_seen(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:

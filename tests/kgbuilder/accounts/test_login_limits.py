@@ -1,4 +1,4 @@
-"""Sign-ins are limited, secrets of feeds stay sealed, and a proxy is believed only where it is named."""
+"""Sign-ins are limited, passwords of feeds are encrypted, and only a named proxy is trusted."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ def test_a_success_wipes_the_names_failures_and_many_names_from_one_place_are_li
     assert sign_in(client, "vera", PASSWORD, address="2001:db8:1::1")
 
 
-def test_what_was_typed_as_a_name_is_not_kept(client: Client) -> None:
+def test_the_typed_name_is_not_stored(client: Client) -> None:
     sign_in(client, "my password by mistake", "x")
     assert "password" not in str(list(SignInFailure.objects.values()))
 
 
-def test_a_forwarded_address_is_believed_only_from_a_named_proxy() -> None:
+def test_a_forwarded_address_is_trusted_only_from_a_named_proxy() -> None:
     assert server._proxy("") == {"clear_untrusted_proxy_headers": True}
     named = server._proxy("10.0.0.2")
     assert named["trusted_proxy"] == "10.0.0.2"
@@ -90,7 +90,7 @@ def settings_with(**environ: str) -> dict[str, Any]:
     return found
 
 
-def test_behind_tls_cookies_are_secure_and_browsers_are_told_so() -> None:
+def test_with_tls_cookies_are_secure_and_browsers_get_hsts() -> None:
     on, off = settings_with(HTTPS="1"), settings_with(HTTPS="0")
     assert on == {
         "SESSION_COOKIE_SECURE": True, "CSRF_COOKIE_SECURE": True, "SECURE_HSTS_SECONDS": 31_536_000,
@@ -99,7 +99,7 @@ def test_behind_tls_cookies_are_secure_and_browsers_are_told_so() -> None:
     assert not off["SESSION_COOKIE_SECURE"] and not off["SECURE_SSL_REDIRECT"] and off["SECURE_HSTS_SECONDS"] == 0
 
 
-def test_behind_tls_pages_lead_to_https_and_probes_do_not(client: Client, settings: Any) -> None:
+def test_with_tls_pages_redirect_to_https_and_probes_do_not(client: Client, settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT, settings.SECURE_HSTS_SECONDS = True, 31_536_000
     assert client.get("/sign-in/").headers["Location"] == "https://testserver/sign-in/"
     assert client.get("/healthz").status_code == 200
@@ -111,7 +111,7 @@ SECRET = "s3cr3t-p4ss"
 ADDRESS = f"https://me:{SECRET}@news.example/feed.xml"
 
 
-def test_a_feeds_password_is_sealed_and_shown_nowhere(
+def test_a_feeds_password_is_encrypted_and_shown_nowhere(
     client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capsys: Any
 ) -> None:
     monkeypatch.setattr("knowledge.views.feeds.ring", lambda lane: None)
@@ -157,7 +157,7 @@ def test_a_feeds_password_is_sealed_and_shown_nowhere(
         f"https://me:{SECRET}@[x/",
     ],
 )
-def test_an_address_that_is_refused_gives_no_password_away(client: Client, wrong: str) -> None:
+def test_a_refused_address_reveals_no_password(client: Client, wrong: str) -> None:
     client.force_login(make_user("admin"))
     answer = client.post("/feeds/add/", {"address": wrong}, follow=True)
     assert SECRET not in answer.content.decode()
@@ -178,7 +178,7 @@ def test_items_that_carry_the_password_lose_it() -> None:
     )
 
 
-def test_another_secret_key_is_said_and_not_a_crash(settings: Any) -> None:
+def test_another_secret_key_is_reported_and_no_crash(settings: Any) -> None:
     subscriptions.subscribe(ADDRESS)
     settings.SECRET_KEY = "another"
     done = polling.poll_due(worker="test", mark=mark_posts)
@@ -193,9 +193,14 @@ def test_log_lines_are_one_json_object_each_and_name_their_subject() -> None:
     with telemetry.about(feed=12), telemetry.about(post="x"):
         line = logs.Json().format(record)
         plain = logs.Plain("%(levelname)s %(subject)s%(message)s").format(record)
-    told = json.loads(line)
+    fields = json.loads(line)
     assert "\n" not in line
-    assert (told["feed"], told["post"], told["event"], told["level"]) == (12, "x", "Polled: 3 new\nlines", "INFO")
+    assert (fields["feed"], fields["post"], fields["event"], fields["level"]) == (
+        12,
+        "x",
+        "Polled: 3 new\nlines",
+        "INFO",
+    )
     assert plain == "INFO [feed 12, post x] Polled: 3 new\nlines"
     try:
         raise ValueError("\u20ac" * 9000)

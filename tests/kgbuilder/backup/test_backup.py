@@ -44,29 +44,29 @@ def product(folder: Path, **more: str) -> Product:
 
 
 def empty(folder: Path, **more: str) -> Product:
-    """One whose checkpoint comes from the backup."""
+    """A product whose checkpoint comes from the backup."""
     made = product(folder, **more)
     shutil.rmtree(folder / "checkpoint")
     return made
 
 
 def held(folder: Path) -> dict[str, bytes]:
-    """Every file in a DATA_DIR but the lock that keeps others out meanwhile."""
+    """Every file in a DATA_DIR except the lock."""
     files = [path for path in folder.rglob("*") if path.is_file() and path.parent != folder / "run"]
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def refused(made: Product, backup: Path, says: str) -> None:
-    """Refused with a sentence, and nothing is changed."""
+def refused(made: Product, backup: Path, message: str) -> None:
+    """Asserts that a restore is refused with this message, and nothing is changed."""
     before = held(made.folder)
     ended = made.command("restore", str(backup))
-    assert ended.returncode == 1 and says in ended.stderr, ended.stderr
+    assert ended.returncode == 1 and message in ended.stderr, ended.stderr
     assert "Traceback" not in ended.stderr
     assert held(made.folder) == before
 
 
 def others_see(backup: Path) -> list[Path]:
-    """What of a backup somebody else than its owner may read or enter."""
+    """The files and folders of a backup that others than its owner may read or enter."""
     return [path for path in (backup, *backup.rglob("*")) if stat.S_IMODE(path.stat().st_mode) & 0o077]
 
 
@@ -86,7 +86,9 @@ DUE = "from knowledge.models import Link; print(Link.objects.filter(due_at__isnu
 
 def settled(made: Product) -> None:
     until = time.monotonic() + PATIENCE_S
-    while said(made, "shell", "-v", "0", "-c", DUE).strip() != "0":  # entities are looked up after they were read
+    while (
+        run_command(made, "shell", "-v", "0", "-c", DUE).strip() != "0"
+    ):  # entities are looked up after they were read
         assert time.monotonic() < until
         time.sleep(1)
     for check in ("check_record", "check_parity"):
@@ -100,14 +102,14 @@ def graph(made: Product) -> list[str]:
     return sorted(line for line in ended.stdout.splitlines() if line)
 
 
-def said(made: Product, *arguments: str) -> str:
+def run_command(made: Product, *arguments: str) -> str:
     ended = made.command(*arguments)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
 
 
 def wait_for_samples(made: Product) -> None:
-    """The `progress` part ends when every sample post has been read."""
+    """Waits for `progress`, which ends when every sample post has been analysed."""
     from tests.kill.product import wait_for
 
     log = made.folder / "log" / "progress.log"
@@ -121,13 +123,13 @@ def test_the_sample_installation_restores_on_an_empty_folder_with_the_same_graph
         wait_for_samples(first)
         settled(first)
         before = graph(first)
-        assert f"{len(load_posts())} posts" in said(first, "backup", str(place / "backup")), "while it runs"
+        assert f"{len(load_posts())} posts" in run_command(first, "backup", str(place / "backup")), "while it runs"
     assert stat.S_IMODE((place / "backup").stat().st_mode) == 0o700
     key = (place / "a" / "secret_key").read_text()
     shutil.rmtree(place / "a")
     # the samples are on the web server's own port
     second = empty(place / "b", PORT=first.environ["PORT"])
-    assert "posts of" in said(second, "restore", str(place / "backup"))
+    assert "posts of" in run_command(second, "restore", str(place / "backup"))
     with running(second):
         settled(second)
         assert graph(second) == before
@@ -138,11 +140,11 @@ def test_the_sample_installation_restores_on_an_empty_folder_with_the_same_graph
     assert again.returncode == 1 and "is there already" in again.stderr
 
 
-def test_a_backup_that_broke_off_or_was_damaged_is_refused(place: Path) -> None:
+def test_an_incomplete_or_damaged_backup_is_refused(place: Path) -> None:
     first = product(place / "a")
-    said(first, "prepare")
+    run_command(first, "prepare")
     (place / "backup").mkdir(mode=0o755)
-    said(first, "backup", str(place / "backup"))
+    run_command(first, "backup", str(place / "backup"))
     assert others_see(place / "backup") == []
     assert "not empty" in first.command("backup", str(place / "backup")).stderr
     assert "lies in DATA_DIR" in first.command("backup", str(place / "a" / "x")).stderr
@@ -153,23 +155,23 @@ def test_a_backup_that_broke_off_or_was_damaged_is_refused(place: Path) -> None:
     refused(second, place / "backup", "damaged")
     file.write_bytes(content)
     manifest = place / "backup" / "manifest.json"
-    told = json.loads(manifest.read_text())
-    for change, says in (
+    stored = json.loads(manifest.read_text())
+    for change, message in (
         ({"format": 99}, "newer kgbuilder"),
         ({"migrations": [["extraction", "9999_new"]]}, "newer"),
         ({"vendor": "postgresql"}, "one of its own kind"),
     ):
-        manifest.write_text(json.dumps(told | change))
-        refused(second, place / "backup", says)
+        manifest.write_text(json.dumps(stored | change))
+        refused(second, place / "backup", message)
     manifest.unlink()
     refused(second, place / "backup", "no whole backup")
     assert held(place / "b") == {}
 
 
-def test_a_folder_that_holds_anything_is_refused_and_what_broke_off_leaves_none(place: Path) -> None:
+def test_a_folder_with_files_is_refused_and_a_failed_restore_leaves_none(place: Path) -> None:
     first = product(place / "a")
-    said(first, "prepare", "--no-samples")
-    said(first, "backup", str(place / "backup"))
+    run_command(first, "prepare", "--no-samples")
+    run_command(first, "backup", str(place / "backup"))
     second = empty(place / "b")
     for name in ("secret_key", "media/pictures/other.jpg", "graph/store"):
         (place / "b" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -178,35 +180,35 @@ def test_a_folder_that_holds_anything_is_refused_and_what_broke_off_leaves_none(
         shutil.rmtree(place / "b")
         (place / "b").mkdir()
     # one that is as it was written, and yet is no database
-    told = json.loads((place / "backup" / "manifest.json").read_text())
+    stored = json.loads((place / "backup" / "manifest.json").read_text())
     kept = (place / "backup" / "database.sqlite3").read_bytes()
     (place / "backup" / "database.sqlite3").write_bytes(b"none" * 1000)
     wrong = hashlib.sha256(b"none" * 1000).hexdigest()
-    changed = told | {"files": told["files"] | {"database.sqlite3": wrong}}
+    changed = stored | {"files": stored["files"] | {"database.sqlite3": wrong}}
     (place / "backup" / "manifest.json").write_text(json.dumps(changed))
     assert second.command("restore", str(place / "backup")).returncode == 1
     assert set(held(place / "b")) <= {"version.json"}
     (place / "backup" / "database.sqlite3").write_bytes(kept)
-    (place / "backup" / "manifest.json").write_text(json.dumps(told))
-    assert "posts of" in said(second, "restore", str(place / "backup")), "it can be tried again"
+    (place / "backup" / "manifest.json").write_text(json.dumps(stored))
+    assert "posts of" in run_command(second, "restore", str(place / "backup")), "it can be tried again"
 
 
 KILLED = """
 import os, pathlib, sys
-from kgbuilder.backup import database, restoring
+from kgbuilder.backup import database, restore
 whole = database.restore
 def killed(*given):
     whole(*given)
     os._exit(9)
 database.restore = killed
-restoring.restore(pathlib.Path(r"{}"))
+restore.restore(pathlib.Path(r"{}"))
 """
 
 
-def test_a_restore_that_was_killed_holds_everything_up_until_it_is_begun_again(place: Path) -> None:
+def test_a_killed_restore_blocks_everything_until_it_is_started_again(place: Path) -> None:
     first = product(place / "a")
-    said(first, "prepare", "--no-samples")
-    said(first, "backup", str(place / "backup"))
+    run_command(first, "prepare", "--no-samples")
+    run_command(first, "backup", str(place / "backup"))
     second = empty(place / "b")
     assert second.command("shell", "--no-imports", "-c", KILLED.format(place / "backup")).returncode == 9
     assert {"kgbuilder.sqlite3", "restore-unfinished.json", "secret_key"} <= set(held(place / "b"))
@@ -214,9 +216,9 @@ def test_a_restore_that_was_killed_holds_everything_up_until_it_is_begun_again(p
         ended = second.command(command)
         assert ended.returncode == 1 and "begin it again with" in ended.stderr, ended.stderr
     (place / "b" / "restore-unfinished.json").write_text("")  # one that was killed while it was written
-    assert "posts of" in said(second, "restore", str(place / "backup"))
+    assert "posts of" in run_command(second, "restore", str(place / "backup"))
     assert "restore-unfinished.json" not in held(place / "b")
-    assert said(second, "prepare", "--no-samples")
+    assert run_command(second, "prepare", "--no-samples")
 
 
 @pytest.mark.postgres
@@ -238,19 +240,19 @@ def test_postgresql_restores_table_by_table(place: Path) -> None:
 
 def _there_and_back(place: Path, here: str, there: str) -> None:
     first, second = product(place / "a", DATABASE_URL=here), empty(place / "b", DATABASE_URL=there)
-    said(first, "prepare", "--no-samples")
+    run_command(first, "prepare", "--no-samples")
     script(first, FILL)
     (place / "backup").mkdir(mode=0o755)
-    said(first, "backup", str(place / "backup"))
+    run_command(first, "backup", str(place / "backup"))
     assert others_see(place / "backup") == []
     (place / "b" / "media").mkdir()
     (place / "b" / "media" / "other.jpg").write_text("another's")
     refused(second, place / "backup", "holds media already")
     shutil.rmtree(place / "b" / "media")
     _break_off(second, place / "backup", there)
-    said(second, "restore", str(place / "backup"))
-    told = script(second, TELL)
-    assert told == script(first, TELL) and "Zo\u00eb" in told and "\\t" in told
+    run_command(second, "restore", str(place / "backup"))
+    stored = script(second, DUMP)
+    assert stored == script(first, DUMP) and "Zo\u00eb" in stored and "\\t" in stored
     assert script(second, "print(Post.objects.create(published_at=now, seen_at=now).pk > 2)").strip() == "True"
     assert script(second, "from extraction.posts.search import search; print(search('storm').count())").strip() == "1"
     refused(second, place / "backup", "tables already")
@@ -260,18 +262,20 @@ def _break_off(made: Product, backup: Path, address: str) -> None:
     """A table that is as it was written and cannot be read in: database and folder are empty again."""
     import psycopg
 
-    told = (backup / "manifest.json").read_text()
+    stored = (backup / "manifest.json").read_text()
     table = backup / "tables" / "knowledge_projection.gz"
     kept = table.read_bytes()
     table.write_bytes(gzip.compress(b"no row\n"))
-    files = json.loads(told)["files"] | {str(table.relative_to(backup)): hashlib.sha256(table.read_bytes()).hexdigest()}
-    (backup / "manifest.json").write_text(json.dumps(json.loads(told) | {"files": files}))
+    files = json.loads(stored)["files"] | {
+        str(table.relative_to(backup)): hashlib.sha256(table.read_bytes()).hexdigest()
+    }
+    (backup / "manifest.json").write_text(json.dumps(json.loads(stored) | {"files": files}))
     assert made.command("restore", str(backup)).returncode == 1
     assert set(held(made.folder)) <= {"version.json"}
     with psycopg.connect(address) as link:
         assert link.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
     table.write_bytes(kept)
-    (backup / "manifest.json").write_text(told)
+    (backup / "manifest.json").write_text(stored)
 
 
 IMPORTS = """
@@ -288,7 +292,7 @@ for n in range(2):
     new_version(post, "Storm" if n else "Calm", "Zo\u00eb said:\\ta tab, a \\\\ and\\na line 😀.", "page")
 Projection.objects.create(store="rdf", kind="post", key=post.public_id, done=1)
 """
-TELL = """
+DUMP = """
 print(list(PostVersion.objects.order_by("pk").values_list("pk", "post_id", "text", "fetched_at")))
 print(sorted(map(tuple, Group.objects.values_list("name", "permissions__codename"))))
 print(list(Deployment.objects.values_list("checkpoint__digest", "since")))

@@ -1,4 +1,4 @@
-"""Which files of DATA_DIR a backup takes along, without a product that runs."""
+"""Which files of DATA_DIR a backup includes, without a running product."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def folder(settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A DATA_DIR with something of everything; the database is another test's."""
+    """A DATA_DIR with files of each sort; the database is another test's."""
     monkeypatch.setattr(database, "save", lambda folder, manifest: None)
     settings.DATA_DIR = tmp_path / "data"
     names = ("media/a.jpg", "graph/store", "graph-snapshots/1/store", "log/web.log", "secret_key", "index.sqlite3")
@@ -30,13 +30,13 @@ def taken(folder: Path) -> set[str]:
     return {str(path.relative_to(data)) for path in data.rglob("*") if path.is_file()}
 
 
-def test_what_is_made_again_is_left_and_a_small_index_goes_along(folder: Path, capsys) -> None:
+def test_what_can_be_made_again_is_left_out_and_a_small_index_is_included(folder: Path, capsys) -> None:
     call_command("backup", str(folder))
     assert taken(folder) == {"media/a.jpg", "secret_key", "index.sqlite3"}
     assert "Not in it" not in capsys.readouterr().out
 
 
-def test_a_large_index_is_left_with_a_sentence_unless_it_is_asked_for(
+def test_a_large_index_is_left_out_with_a_message_unless_it_is_requested(
     folder: Path, capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(create, "LARGEST_INDEX", 3)
@@ -54,7 +54,7 @@ def test_an_installation_without_an_index_is_backed_up(folder: Path, settings) -
     assert taken(folder) == {"media/a.jpg", "secret_key"}
 
 
-def test_a_checkpoint_in_the_programs_folder_goes_along_and_the_shipped_one_does_not(
+def test_a_checkpoint_in_the_programs_folder_is_included_and_the_shipped_one_is_not(
     folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """On another machine the program is there without what a run wrote beside it."""

@@ -1,4 +1,4 @@
-"""A database whose host takes a connection and says nothing: the product says so, and waits for it no longer."""
+"""A database host that accepts connections and never answers: the product reports it, and does not wait."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytest.importorskip("psycopg")
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]  # for the guard that other tests rely on; no row is made
 
 
-def test_readyz_answers_while_the_database_s_host_says_nothing(client: Client, monkeypatch, tmp_path: Path) -> None:
+def test_readyz_answers_while_the_database_host_is_silent(client: Client, monkeypatch, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # the system takes connections; nobody reads them
         entry = connections.database(f"postgresql://kg@127.0.0.1:{silent.getsockname()[1]}/kg", tmp_path)
 

@@ -1,4 +1,4 @@
-"""Settings: what is refused, with which sentence, and the page that is made of the table."""
+"""Settings: which values are refused, with which message, and the page that is made of the table."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_database_address_becomes_djangos_entry(tmp_path: Path) -> None:
     assert connections.database("sqlite:////srv/kg.db", tmp_path)["NAME"] == Path("/srv/kg.db")
 
 
-def test_a_silent_database_is_waited_for_as_long_as_its_address_says(tmp_path: Path) -> None:
+def test_a_silent_database_is_waited_for_as_long_as_its_address_allows(tmp_path: Path) -> None:
     options = connections.database("postgresql://kg@db.example/kg", tmp_path)["OPTIONS"]
     assert 0 < options["connect_timeout"] <= 10
     idle, every, times = (options[f"keepalives_{name}"] for name in ("idle", "interval", "count"))

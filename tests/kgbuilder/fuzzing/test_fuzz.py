@@ -1,4 +1,4 @@
-"""The fuzzing command: a few inputs of each kind, and that it sees what it looks for."""
+"""The fuzzing command: a few inputs of each kind, and that it detects failures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_some_damaged_inputs_do_no_harm(kind: str) -> None:
     assert tally.inputs == 25 == tally.outcomes.total() and len(tally.outcomes) > 1
 
 
-def test_a_guard_with_a_hole_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_in_the_address_guard_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(addresses, "permitted", lambda host, port, found, allow: list(found))
     assert runner.run("feeds", range(25), seed=7).forbidden > 0
 

@@ -107,7 +107,7 @@ INSERT INTO knowledge_projection (id, store, kind, key, wanted, done, attempts, 
     VALUES (1, 'rdf', 'post', '00000000000000000000000000000001', 3, 3, 0, '');
 """
 LOOK = """
-from extraction.sealed import open_sealed
+from kgbuilder.conf.encrypted_field import open_sealed
 from django.contrib.auth.models import Group
 from extraction.models import *
 from extraction.search import search
@@ -164,7 +164,7 @@ def refuses_what_a_newer_program_wrote(folder: Path, database: Path) -> None:
     assert ended.returncode == 1 and "written by a newer kgbuilder: extraction.9999_new is unknown" in ended.stderr
 
 
-def test_a_command_before_there_is_a_folder_says_so(tmp_path: Path) -> None:
+def test_a_command_without_a_folder_reports_it(tmp_path: Path) -> None:
     environ = os.environ | {"DATA_DIR": str(tmp_path / "none"), "DATABASE_URL": "", "BROKER_URL": ""}
     environ["DJANGO_SETTINGS_MODULE"] = "kgbuilder.settings"
     command = [sys.executable, str(ROOT / "manage.py"), "migrate"]
@@ -173,8 +173,8 @@ def test_a_command_before_there_is_a_folder_says_so(tmp_path: Path) -> None:
     assert f"the folder {tmp_path / 'none'} does not exist. `manage.py prepare` makes it" in ended.stderr
 
 
-def test_a_database_that_cannot_be_reached_is_told_in_a_sentence() -> None:
+def test_an_unreachable_database_is_reported_in_a_sentence() -> None:
     server = connections.database("postgresql://me@127.0.0.1:1/x", Path())
-    said = connections.why_not(Exception("connection failed: Connection refused\n more"), server)
-    assert said == "The database at 127.0.0.1:1 cannot be reached: connection failed: Connection refused"
+    message = connections.why_not(Exception("connection failed: Connection refused\n more"), server)
+    assert message == "The database at 127.0.0.1:1 cannot be reached: connection failed: Connection refused"
     assert connections.why_not(Exception("deadlock detected"), server) == ""

@@ -1,7 +1,7 @@
-"""A DATA_DIR that an earlier release wrote is opened, migrated and read on.
+"""A DATA_DIR that an earlier release wrote is opened, migrated and used.
 
-`tests/fixtures/installations/0.1.0.tar.xz` was written by release 0.1.0: its samples were read, six verdicts given, two
-entities merged, and one post that a program sent still waits. Its checkpoint lies where this installation has none.
+`tests/fixtures/installations/0.1.0.tar.xz` was written by release 0.1.0: its samples were analysed, six verdicts given,
+two entities merged, and one post that a program sent still waits. Its checkpoint lies where this installation has none.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def answer(product: Product, *arguments: str) -> str:
     return ended.stdout.strip()
 
 
-def test_it_is_opened_migrated_and_read_on(folder: Path) -> None:
+def test_it_is_opened_migrated_and_used(folder: Path) -> None:
     before = rows(folder)
     environ = settings_of(folder, "", Namespace(deterministic=False)) | {"DATABASE_URL": "", "BROKER_URL": ""}
     product = Product(folder, environ)

@@ -53,7 +53,7 @@ def test_plans_follow_a_clock_that_was_set_back(monkeypatch: pytest.MonkeyPatch)
     assert not clock.follow(), "once"
 
 
-def test_beat_rings_on_after_the_clock_was_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_beat_continues_after_the_clock_was_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
     rung: list[str] = []
     monkeypatch.setattr(celery._doorbell, "ring", rung.append)
     scheduler = celery.LaneScheduler(celery.make_app("memory://"), lazy=True)

@@ -1,4 +1,4 @@
-"""What doctor says of parts that are there, missing or wrong, and how it ends."""
+"""What doctor reports of components that are OK, missing or wrong, and its exit status."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def folder(tmp_path: Path, settings: Any) -> Iterator[Path]:
     yield tmp_path
 
 
-def part(name: str) -> doctor.Part:
+def part(name: str) -> doctor.Component:
     return {part.name: part for part in doctor.parts()}[name]
 
 
-def test_without_processes_and_checkpoint_it_says_what_that_costs_and_ends_with_1() -> None:
+def test_without_processes_and_checkpoint_it_reports_the_consequences_and_ends_with_1() -> None:
     assert part("database").state == "there"
     assert part("processes").state == "missing"
     assert "Run `make run`" in part("processes").sentence
@@ -47,7 +47,7 @@ def test_without_processes_and_checkpoint_it_says_what_that_costs_and_ends_with_
     assert "Nothing is polled or analysed." in " ".join(out.getvalue().split())
 
 
-def test_what_is_only_missed_by_some_does_not_fail_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_optional_component_does_not_fail_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "CHECKS", {"database": doctor._database, "Neo4j": doctor._neo4j})
     out = StringIO()
     call_command("doctor", "--json", stdout=out)
@@ -55,7 +55,7 @@ def test_what_is_only_missed_by_some_does_not_fail_it(monkeypatch: pytest.Monkey
     assert found == {"database": ("there", True), "Neo4j": ("missing", False)}
 
 
-def test_a_checkpoint_counts_while_its_folder_is_there(tmp_path: Path) -> None:
+def test_a_checkpoint_is_ok_while_its_folder_exists(tmp_path: Path) -> None:
     made = records.checkpoint()
     (tmp_path / "config.json").write_text("{}")
     type(made).objects.filter(pk=made.pk).update(path=str(tmp_path))
@@ -85,11 +85,11 @@ def test_a_disk_that_fills_up_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "0.0 GB free" in part("disk").says
 
 
-def test_a_part_that_cannot_be_asked_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(name: str) -> doctor.Part:
+def test_a_failing_check_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str) -> doctor.Component:
         raise RuntimeError("its answer made no sense")
 
-    def locked(name: str) -> doctor.Part:
+    def locked(name: str) -> doctor.Component:
         raise OperationalError("locked")
 
     monkeypatch.setattr(doctor, "CHECKS", {"broker": broken, "base IRI": locked, "disk": doctor._disk})
@@ -107,7 +107,7 @@ def test_a_broker_that_is_down_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     assert "secret" not in part("broker").sentence
 
 
-def test_a_graph_of_another_base_iri_is_not_called_wrong_unit_by_unit(settings: Any) -> None:
+def test_a_graph_of_another_base_iri_is_not_reported_update_by_update(settings: Any) -> None:
     installation.this()
     settings.BASE_IRI = "https://elsewhere.example/"
     with pytest.raises(CommandError, match="PORT is one"):

@@ -1,4 +1,4 @@
-"""Heartbeats, health, metrics, notices: what tells an operator how the product is doing."""
+"""Heartbeats, health, metrics and notices."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ def nothing_counted() -> Iterator[None]:
 
 @pytest.fixture
 def stores(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the one store says of itself; an empty dict: it is away."""
-    says: dict[str, Any] = {"up_seconds": 5, "pid": 7, "host": "graph", "writes": 3}
+    """The health that the one store reports; an empty dict: it is unavailable."""
+    health: dict[str, Any] = {"up_seconds": 5, "pid": 7, "host": "graph", "writes": 3}
 
-    def health(name: str) -> dict[str, Any]:
-        if not says:
+    def ask(name: str) -> dict[str, Any]:
+        if not health:
             raise StoreUnavailable("away")
-        return says
+        return health
 
     monkeypatch.setattr(conditions, "store_names", lambda: ("rdf",))
-    monkeypatch.setattr(conditions, "_health", health)
-    return says
+    monkeypatch.setattr(conditions, "_health", ask)
+    return health
 
 
-def test_a_heartbeat_tells_what_a_process_does_and_adds_its_counts() -> None:
+def test_a_heartbeat_records_what_a_process_does_and_adds_its_counts() -> None:
     pulse = heartbeat.Pulse("reader")
     with telemetry.stage("read", "reading 16 posts", 16):
         pulse.beat()
@@ -71,14 +71,14 @@ def test_a_heartbeat_tells_what_a_process_does_and_adds_its_counts() -> None:
     assert Heartbeat.objects.get(part="reader-2").done == 4
 
 
-def test_a_database_that_is_away_loses_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unavailable_database_loses_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*args: object, **kwargs: object) -> None:
         raise DatabaseError("away")
 
     pulse = heartbeat.Pulse("io")
     telemetry.count("fetch_errors", "name", 3)
     with monkeypatch.context() as patched:
-        patched.setattr(heartbeat, "told", away)
+        patched.setattr(heartbeat, "write_row", away)
         pulse.beat()
     assert not Tally.objects.exists()
     pulse.beat()
@@ -102,7 +102,7 @@ def test_health_is_of_this_host_and_of_now() -> None:
         call_command("health", "web")
 
 
-def test_probes_are_open_and_say_nothing_of_the_inside(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probes_are_open_and_reveal_nothing(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     assert client.get("/healthz").content == b"ok\n"
     assert client.get("/readyz").json() == {"database": "there"}
 
@@ -123,7 +123,7 @@ def metrics(client: Client) -> dict[str, float]:
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
-def test_metrics_are_for_whoever_has_the_token(client: Client, settings: Any) -> None:
+def test_metrics_require_the_token(client: Client, settings: Any) -> None:
     assert client.get("/metrics").status_code == 404
     settings.METRICS_TOKEN = "s3cret"
     assert client.get("/metrics").status_code == 401
@@ -156,7 +156,7 @@ def test_metrics_have_stable_names(client: Client, settings: Any, monkeypatch: p
     assert found['kgbuilder_notices{kind="store"}'] == 0
 
 
-def test_a_feed_that_failed_for_a_day_is_told_once_and_again_when_it_is_well(
+def test_a_feed_that_failed_for_a_day_is_notified_once_and_again_when_it_recovers(
     settings: Any, stores: dict[str, Any]
 ) -> None:
     settings.NOTICE_MAIL = ("ops@example.org",)
@@ -167,9 +167,9 @@ def test_a_feed_that_failed_for_a_day_is_told_once_and_again_when_it_is_well(
     watch()
     watch()
     assert [notice.subject for notice in notices.present()] == [str(feed.pk)]
-    (told,) = mail.outbox
-    assert told.to == ["ops@example.org"]
-    assert "The feed Wire has been failing since" in told.body
+    (message,) = mail.outbox
+    assert message.to == ["ops@example.org"]
+    assert "The feed Wire has been failing since" in message.body
     Feed.objects.update(failures=0, polled_at=timezone.now())
     watch()
     watch()
@@ -180,7 +180,7 @@ def test_a_feed_that_failed_for_a_day_is_told_once_and_again_when_it_is_well(
     assert Notice.objects.count() == 2
 
 
-def test_a_late_lane_and_a_store_that_is_away_are_told(settings: Any, stores: dict[str, Any]) -> None:
+def test_a_late_queue_and_an_unavailable_store_are_notified(settings: Any, stores: dict[str, Any]) -> None:
     settings.LANE_LATE_SECONDS = 60.0
     watch()
     assert Heartbeat.objects.get(part="sparql").done == 3
@@ -194,7 +194,7 @@ def test_a_late_lane_and_a_store_that_is_away_are_told(settings: Any, stores: di
     assert {(notice.kind, notice.subject) for notice in notices.present()} == {("lane", "poll"), ("store", "rdf")}
 
 
-def test_a_part_that_fell_silent_is_told(stores: dict[str, Any]) -> None:
+def test_a_component_without_heartbeat_is_notified(stores: dict[str, Any]) -> None:
     heartbeat.Pulse("reader-2").beat()
     Heartbeat.objects.update(seen_at=timezone.now() - conditions.PART_SILENT)
     watch()
@@ -223,7 +223,7 @@ def hook() -> Iterator[tuple[str, list[bytes], list[int]]]:
     server.server_close()
 
 
-def test_a_webhook_is_told_and_one_that_fails_is_tried_again(
+def test_a_webhook_is_called_and_tried_again_after_a_failure(
     hook: tuple[str, list[bytes], list[int]], settings: Any, stores: dict[str, Any]
 ) -> None:
     settings.NOTICE_WEBHOOK, heard, answers = hook

@@ -1,4 +1,4 @@
-"""Many ask at once, from the first moment of a process: the parser sets its grammar up when it parses first."""
+"""Concurrent queries from the first moment of a process: the parser builds its grammar when it parses first."""
 
 from __future__ import annotations
 

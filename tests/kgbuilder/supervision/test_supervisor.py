@@ -1,4 +1,4 @@
-"""The supervisor with small programs in place of the product's parts."""
+"""The supervisor with small programs in place of the product's processes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PARENT = (
     "import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']);"
     "print('grandchild', p.pid, flush=True); print('ready', flush=True); time.sleep(600)"
 )
-# Writes when it was told to stop, and stops.
+# Writes when it was asked to stop, and stops.
 NOTES_ITS_END = """
 import signal, sys, time
 def end(number, frame):
@@ -93,7 +93,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
                 os.killpg(entry.pid, signal.SIGKILL)
 
 
-def test_a_part_that_is_killed_starts_again(start: Callable[..., Running]) -> None:
+def test_a_killed_process_is_restarted(start: Callable[..., Running]) -> None:
     running = start({"name": "web", "code": SLEEPER})
     running.ready("web")
     first = running.entries()["web"]
@@ -104,7 +104,7 @@ def test_a_part_that_is_killed_starts_again(start: Callable[..., Running]) -> No
     assert "signal SIGKILL" in running.terminal()
 
 
-def test_a_part_that_never_gets_ready_is_tried_less_and_less_often(
+def test_a_process_that_never_gets_ready_is_restarted_less_and_less_often(
     start: Callable[..., Running], tmp_path: Path
 ) -> None:
     running = start({"name": "reader", "code": "print('no such file: weights'); raise SystemExit(3)"})
@@ -118,7 +118,7 @@ def test_a_part_that_never_gets_ready_is_tried_less_and_less_often(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full stands for a full disk")
 def test_a_full_disk_ends_nothing(start: Callable[..., Running], tmp_path: Path) -> None:
-    """Neither the list of processes, nor a log, nor what the terminal shows can be written: the parts go on."""
+    """Neither the list of processes, nor a log, nor what the terminal shows can be written: the processes continue."""
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "parts.draft").symlink_to("/dev/full")
     (tmp_path / "log").mkdir()
@@ -132,7 +132,7 @@ def test_a_full_disk_ends_nothing(start: Callable[..., Running], tmp_path: Path)
     assert running.process.wait(PATIENCE_S) == 0
 
 
-def test_a_part_that_is_done_stays_ended(start: Callable[..., Running], tmp_path: Path) -> None:
+def test_a_process_that_is_done_is_not_restarted(start: Callable[..., Running], tmp_path: Path) -> None:
     code = f"open({str(tmp_path / 'times')!r}, 'a').write('x')"
     running = start({"name": "progress", "code": code, "once": True}, {"name": "web", "code": SLEEPER})
     running.ready("web")
@@ -213,7 +213,9 @@ def test_a_second_supervisor_is_refused_by_the_first_ones_number(start: Callable
     roster.lock(tmp_path / "run").close()
 
 
-def test_a_part_that_is_busy_for_longer_than_its_lease_is_ended(start: Callable[..., Running], tmp_path: Path) -> None:
+def test_a_process_that_is_busy_for_longer_than_its_lease_is_ended(
+    start: Callable[..., Running], tmp_path: Path
+) -> None:
     hangs_once = f"""
 import os, time
 from pathlib import Path
@@ -232,17 +234,17 @@ time.sleep(600)
     assert not watchdog.overdue(tmp_path / "run", "reader")
 
 
-def test_a_stopped_terminal_does_not_stop_the_parts(tmp_path: Path) -> None:
+def test_a_stopped_terminal_does_not_stop_the_processes(tmp_path: Path) -> None:
     """Its output is a pipe that nobody reads, like a terminal after Ctrl-S."""
     reading, writing = os.pipe()
     talker = (
         "print('ready', flush=True)\nfor n in range(40000): print('line', n, 'x' * 60)\n"
-        f"open({str(tmp_path / 'said')!r}, 'w').close()\nimport time; time.sleep(600)"
+        f"open({str(tmp_path / 'written')!r}, 'w').close()\nimport time; time.sleep(600)"
     )
     parts = json.dumps([{"name": "talker", "code": talker}])
     process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path), parts], stdout=writing, process_group=0)
     try:
-        until((tmp_path / "said").exists)
+        until((tmp_path / "written").exists)
     finally:
         process.terminate()
         assert process.wait(timeout=PATIENCE_S) == 0

@@ -25,7 +25,7 @@ PARTS = ("sparql", "web", "io", "reader", "trainer", "beat")
 
 
 def environ_of(folder: Path) -> dict[str, str]:
-    """Nothing of the settings that this process runs its own tests under."""
+    """The environment without the settings of the tests' own process."""
     return {setting.name: "" for setting in SETTINGS} | settings_of(folder, "", argparse.Namespace(deterministic=True))
 
 
@@ -51,7 +51,7 @@ def address(product: Product) -> str:
 
 
 @pytest.mark.slow
-def test_the_samples_are_read_with_progress_and_a_place_to_look(product: Product) -> None:
+def test_the_samples_are_analysed_with_progress_and_the_addresses_of_pages(product: Product) -> None:
     wait_for(lambda: "entities: http" in terminal(product), "the end of the progress", lambda: terminal(product))
     shown = re.findall(r"(\d+) of (\d+) sample posts analysed, (\d+) statements", terminal(product))
     read, wanted, statements = map(int, shown[-1])
@@ -145,7 +145,7 @@ def test_a_folder_too_deep_for_a_socket_file_is_refused(tmp_path: Path) -> None:
     assert "too long for a socket file" in refused.stderr
 
 
-def test_a_broker_that_reaches_nobody_is_refused(tmp_path: Path) -> None:
+def test_a_broker_without_connections_is_refused(tmp_path: Path) -> None:
     refused = Product(tmp_path, environ_of(tmp_path) | {"BROKER_URL": "memory://"}, options=()).command("up")
     assert refused.returncode == 1
     assert "BROKER_URL" in refused.stderr

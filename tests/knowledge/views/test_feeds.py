@@ -185,7 +185,7 @@ def test_lists_of_feeds_take_a_fixed_number_of_queries(editor: Client) -> None:
 
 @pytest.fixture
 def no_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
-    part = doctor.Part("detector", "missing", "DETECTOR_WEIGHTS is empty.", "Pictures are not read.", needed=False)
+    part = doctor.Component("detector", "missing", "DETECTOR_WEIGHTS is empty.", "Pictures are not read.", needed=False)
     monkeypatch.setattr(doctor, "parts", lambda: [part])
 
 

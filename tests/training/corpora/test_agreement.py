@@ -1,9 +1,9 @@
-"""Agreement and counts on annotations small enough to reckon by hand."""
+"""Agreement and counts on annotations small enough to compute by hand."""
 
 import pytest
 
 from training.corpora.agreement import agreement, format_agreement, match_entities
-from training.corpora.annotation import Annotation, Entity, Mention, Relation
+from training.corpora.annotation import AnnotatedEntity, AnnotatedMention, AnnotatedRelation, Annotation
 from training.corpora.statistics import count, format_counts
 
 #       0    5    10   15   20
@@ -18,26 +18,38 @@ ANN, BOB, MIA = (0, 3), (5, 8), (15, 18)
 SHE = (10, 13)
 
 FIRST = annotated(
-    [Entity("ann", "person", "Ann"), Entity("bob", "person", "Bob"), Entity("mia", "person", "Mia")],
     [
-        Mention(*ANN, "ann", "name"),
-        Mention(*BOB, "bob", "name"),
-        Mention(*SHE, "ann", "pronoun"),
-        Mention(*MIA, "mia", "name"),
+        AnnotatedEntity("ann", "person", "Ann"),
+        AnnotatedEntity("bob", "person", "Bob"),
+        AnnotatedEntity("mia", "person", "Mia"),
     ],
-    [Relation(0, "met", 1), Relation(1, "succeeds", 2, "planned"), Relation(3, "sibling", 0)],
+    [
+        AnnotatedMention(*ANN, "ann", "name"),
+        AnnotatedMention(*BOB, "bob", "name"),
+        AnnotatedMention(*SHE, "ann", "pronoun"),
+        AnnotatedMention(*MIA, "mia", "name"),
+    ],
+    [
+        AnnotatedRelation(0, "met", 1),
+        AnnotatedRelation(1, "succeeds", 2, "planned"),
+        AnnotatedRelation(3, "sibling", 0),
+    ],
 )
 
 # Mia is an organization here, and “She” is hers; the keys are others, and `ann` is a trap.
 SECOND = annotated(
-    [Entity("x", "person", "Ann"), Entity("ann", "person", "Bob"), Entity("z", "organization", "Mia")],
     [
-        Mention(*ANN, "x", "name"),
-        Mention(*BOB, "ann", "name"),
-        Mention(*SHE, "z", "pronoun"),
-        Mention(*MIA, "z", "name"),
+        AnnotatedEntity("x", "person", "Ann"),
+        AnnotatedEntity("ann", "person", "Bob"),
+        AnnotatedEntity("z", "organization", "Mia"),
     ],
-    [Relation(1, "met", 0), Relation(1, "succeeds", 0), Relation(3, "accuses", 1)],
+    [
+        AnnotatedMention(*ANN, "x", "name"),
+        AnnotatedMention(*BOB, "ann", "name"),
+        AnnotatedMention(*SHE, "z", "pronoun"),
+        AnnotatedMention(*MIA, "z", "name"),
+    ],
+    [AnnotatedRelation(1, "met", 0), AnnotatedRelation(1, "succeeds", 0), AnnotatedRelation(3, "accuses", 1)],
 )
 
 
@@ -45,7 +57,7 @@ def test_entities_are_matched_by_the_mentions_that_overlap():
     assert match_entities(FIRST, SECOND) == {"ann": "x", "bob": "ann", "mia": "z"}
 
 
-def test_agreement_is_what_a_hand_reckons():
+def test_agreement_equals_the_value_computed_by_hand():
     result = agreement([FIRST], [SECOND])
     # Ann and Bob of four: “She” is of a person and of an organization, Mia of both.
     assert result.f1("mentions") == pytest.approx(2 / 4)
@@ -68,14 +80,14 @@ def test_equal_annotations_agree_wholly_and_empty_ones_have_no_figure():
 
 def test_keys_of_the_other_are_no_match_where_no_mention_overlaps():
     lonely = annotated(
-        [Entity("x", "person", "A"), Entity("y", "person", "B")],
-        [Mention(3, 4, "x", "name"), Mention(8, 9, "y", "name")],
-        [Relation(0, "met", 1)],
+        [AnnotatedEntity("x", "person", "A"), AnnotatedEntity("y", "person", "B")],
+        [AnnotatedMention(3, 4, "x", "name"), AnnotatedMention(8, 9, "y", "name")],
+        [AnnotatedRelation(0, "met", 1)],
     )
     other = annotated(
-        [Entity("x", "person", "A"), Entity("y", "person", "B")],
-        [Mention(*ANN, "x", "name"), Mention(*BOB, "y", "name")],
-        [Relation(0, "met", 1)],
+        [AnnotatedEntity("x", "person", "A"), AnnotatedEntity("y", "person", "B")],
+        [AnnotatedMention(*ANN, "x", "name"), AnnotatedMention(*BOB, "y", "name")],
+        [AnnotatedRelation(0, "met", 1)],
     )
     assert agreement([lonely], [other]).f1("relations") == 0.0
 

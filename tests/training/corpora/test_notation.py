@@ -1,9 +1,9 @@
-"""The notation becomes an annotation with offsets and comes back; what it cannot mean for sure it refuses."""
+"""The notation becomes an annotation with offsets and comes back; what is ambiguous is refused."""
 
 import pytest
 
 from tests.training.corpora.texts import ARTICLE, NOTATION, TEXT, converted, problems_of
-from training.corpora.annotation import Relation
+from training.corpora.annotation import AnnotatedRelation
 from training.corpora.notation import parse
 from training.corpora.render import to_brackets, to_notation
 
@@ -13,7 +13,7 @@ def words(annotation, index, text=TEXT):
     return text[mention.start : mention.end]
 
 
-def said(annotation):
+def facts(annotation):
     """Every relation by the words of its mentions."""
     return [
         (words(annotation, r.head), r.relation, words(annotation, r.tail), r.factuality) for r in annotation.relations
@@ -38,7 +38,7 @@ def test_marks_become_mentions_at_their_places_in_the_original():
 
 def test_ends_are_found_by_words_key_occurrence_and_line():
     annotation = converted()
-    assert said(annotation) == [
+    assert facts(annotation) == [
         ("Lagoon Bank", "acquired", "Kite", "stated"),
         ("Ada Obi", "position_held", "chief executive", "stated"),
         ("chief executive", "role_at", "Lagoon Bank", "stated"),
@@ -62,10 +62,10 @@ def test_an_annotation_written_as_notation_and_converted_again_is_the_same():
 
 
 def test_braces_and_dots_of_an_article_survive_the_round_trip():
-    from training.corpora.articles import Article, digest
+    from training.corpora.articles import NewsArticle, digest
 
     text = "Play {now} … Kite said Kite won ... {end}"
-    article = Article("braces", "2024-05-01", "", text, digest(text))
+    article = NewsArticle("braces", "2024-05-01", "", text, digest(text))
     [first], problems = parse("a", "# braces\n@ k O Kite\n1: … {Kite|k} said {Kite|k} won", {"braces": article})
     [again], _ = parse("b", to_notation(first, text), {"braces": article})
     assert problems == [] and again == first
@@ -91,11 +91,11 @@ def test_written_items_give_their_text_and_come_back_as_they_were():
     first, second = annotations
     assert first.text == ("The Dockers' Union left the Port of Mombasa on Monday. It is calm.\nNothing is marked here.")
     assert (first.sha256, first.published, second.published) == (None, "2024-05-01", None)
-    assert said_in(first) == [("Dockers' Union", "Port of Mombasa")]
+    assert fact_words(first) == [("Dockers' Union", "Port of Mombasa")]
     assert "".join(to_notation(one, one.text or "") for one in annotations) == WRITTEN
 
 
-def said_in(annotation):
+def fact_words(annotation):
     return [
         (words(annotation, r.head, annotation.text), words(annotation, r.tail, annotation.text))
         for r in annotation.relations
@@ -167,8 +167,8 @@ def test_an_end_that_is_words_of_one_and_key_of_another_is_refused():
     assert any("both the words of one mention and the key" in problem for problem in problems_of(notation))
 
 
-def test_a_relation_says_stated_where_nothing_is_written():
-    assert converted().relations[2] == Relation(head=3, relation="role_at", tail=2)
+def test_a_relation_is_stated_where_nothing_is_written():
+    assert converted().relations[2] == AnnotatedRelation(head=3, relation="role_at", tail=2)
 
 
 def test_an_empty_file_is_a_problem():

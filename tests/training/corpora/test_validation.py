@@ -1,4 +1,4 @@
-"""The validator refuses what the schema does, and says in which part it lies."""
+"""The validator refuses what the schema does, and names the part that it lies in."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,10 +7,10 @@ import pytest
 
 from tests.training.corpora.texts import TEXT, converted
 from training.corpora.annotation import (
+    AnnotatedEntity,
+    AnnotatedMention,
+    AnnotatedRelation,
     AnnotationError,
-    Entity,
-    Mention,
-    Relation,
     from_row,
     load_annotations,
     save_annotations,
@@ -28,16 +28,16 @@ def faulty(text: str | None = TEXT, **changes: Any) -> list[tuple[str, str]]:
     return [(fault.part, fault.message) for fault in faults(replace(VALID, **changes), text)]
 
 
-def mention_at(words: str, entity: str, form: Any = "name", text: str = TEXT) -> Mention:
+def mention_at(words: str, entity: str, form: Any = "name", text: str = TEXT) -> AnnotatedMention:
     start = text.index(words)
-    return Mention(start, start + len(words), entity, form)
+    return AnnotatedMention(start, start + len(words), entity, form)
 
 
-def with_mention(mention: Mention) -> dict[str, Any]:
+def with_mention(mention: AnnotatedMention) -> dict[str, Any]:
     return {"mentions": (*VALID.mentions, mention)}
 
 
-def with_relation(*relations: Relation) -> dict[str, Any]:
+def with_relation(*relations: AnnotatedRelation) -> dict[str, Any]:
     return {"relations": (*VALID.relations, *relations)}
 
 
@@ -49,28 +49,32 @@ def test_a_good_annotation_has_no_faults_with_or_without_its_text():
     ("changes", "part", "expected"),
     [
         ({"sha256": digest("other")}, "item", "another digest"),
-        ({"entities": (*VALID.entities, Entity("kite", "person", "Kite"))}, "entity", "stands twice"),
-        ({"entities": (*VALID.entities, Entity("new", "person", "New"))}, "entity", "has no mention"),
+        ({"entities": (*VALID.entities, AnnotatedEntity("kite", "person", "Kite"))}, "entity", "stands twice"),
+        ({"entities": (*VALID.entities, AnnotatedEntity("new", "person", "New"))}, "entity", "has no mention"),
         ({"entities": (replace(VALID.entities[0], type="animal"), *VALID.entities[1:])}, "entity", "no entity type"),
         (with_mention(mention_at("said on", "nobody")), "mention", "no entity nobody"),
         (with_mention(mention_at("said on", "ada", "noun")), "mention", "no form"),
         (with_mention(mention_at("Obi", "ada")), "mention", "“Obi” overlaps “Ada Obi”"),
         (with_mention(mention_at("aid o", "ada", "nominal")), "mention", "cuts a word"),
         (with_mention(mention_at("paid ", "ada", "nominal")), "mention", "begins or ends with a space"),
-        (with_mention(Mention(10, 10, "ada", "name")), "mention", "does not lie in the text"),
-        (with_mention(Mention(5, len(TEXT) + 1, "ada", "name")), "mention", "does not lie in the text"),
-        (with_relation(Relation(0, "bought", 1)), "relation", "no relation"),
-        (with_relation(Relation(0, "capital", 1)), "relation", "capital goes from L to L"),
-        (with_relation(Relation(2, "position_held", 3)), "relation", "position_held goes from P to R"),
-        (with_relation(Relation(3, "position_held", 4)), "relation", "turn the two round"),
-        (with_relation(Relation(0, "sued", 2)), "relation", "both ends"),
-        (with_relation(Relation(0, "sued", 1, RUMOURED)), "relation", "no factuality"),
-        (with_relation(Relation(0, "sued", 99)), "relation", "no mention with the index 99"),
-        (with_relation(Relation(0, "sued", 1, by=(-1,))), "relation", "no mention with the index -1"),
-        (with_relation(Relation(0, "sued", 1, by=(5,))), "relation", "by must be who says so"),
-        (with_relation(Relation(0, "sued", 1, by=(4, 4))), "relation", "twice"),
-        (with_relation(Relation(0, "sued", 1, when=4)), "relation", "when must be a mention of type time"),
-        (with_relation(Relation(0, "sued", 1, amount=5)), "relation", "amount must be a mention of type number"),
+        (with_mention(AnnotatedMention(10, 10, "ada", "name")), "mention", "does not lie in the text"),
+        (with_mention(AnnotatedMention(5, len(TEXT) + 1, "ada", "name")), "mention", "does not lie in the text"),
+        (with_relation(AnnotatedRelation(0, "bought", 1)), "relation", "no relation"),
+        (with_relation(AnnotatedRelation(0, "capital", 1)), "relation", "capital goes from L to L"),
+        (with_relation(AnnotatedRelation(2, "position_held", 3)), "relation", "position_held goes from P to R"),
+        (with_relation(AnnotatedRelation(3, "position_held", 4)), "relation", "turn the two round"),
+        (with_relation(AnnotatedRelation(0, "sued", 2)), "relation", "both ends"),
+        (with_relation(AnnotatedRelation(0, "sued", 1, RUMOURED)), "relation", "no factuality"),
+        (with_relation(AnnotatedRelation(0, "sued", 99)), "relation", "no mention with the index 99"),
+        (with_relation(AnnotatedRelation(0, "sued", 1, by=(-1,))), "relation", "no mention with the index -1"),
+        (with_relation(AnnotatedRelation(0, "sued", 1, by=(5,))), "relation", "by must be who claims it"),
+        (with_relation(AnnotatedRelation(0, "sued", 1, by=(4, 4))), "relation", "twice"),
+        (with_relation(AnnotatedRelation(0, "sued", 1, when=4)), "relation", "when must be a mention of type time"),
+        (
+            with_relation(AnnotatedRelation(0, "sued", 1, amount=5)),
+            "relation",
+            "amount must be a mention of type number",
+        ),
         (with_relation(BOUGHT), "relation", "annotated already"),
         (with_relation(replace(BOUGHT, head=2)), "relation", "annotated already"),
     ],
@@ -81,9 +85,9 @@ def test_each_fault_is_found_in_its_part(changes, part, expected):
 
 def test_an_article_or_a_possessive_is_no_part_of_a_mention_unless_it_is_a_name_of_its_own():
     text = "The Hague and the bank and her bank"
-    entities = (Entity("hague", "location", "The Hague"), Entity("bank", "organization", "bank"))
+    entities = (AnnotatedEntity("hague", "location", "The Hague"), AnnotatedEntity("bank", "organization", "bank"))
 
-    def messages(*mentions: Mention) -> list[str]:
+    def messages(*mentions: AnnotatedMention) -> list[str]:
         whole = replace(VALID, sha256=digest(text), entities=entities, mentions=mentions, relations=())
         return [fault.message for fault in faults(whole, text)]
 
@@ -100,17 +104,17 @@ def test_a_fact_may_stand_again_with_another_time_or_factuality_and_never_from_i
     met = VALID.relations[3]
     turned = replace(met, head=met.tail, tail=met.head)
     assert "annotated already" in faulty(**with_relation(turned))[0][1]
-    child = [Relation(0, "subsidiary", 1), Relation(1, "parent_organization", 0)]
+    child = [AnnotatedRelation(0, "subsidiary", 1), AnnotatedRelation(1, "parent_organization", 0)]
     assert "annotated already" in faulty(**with_relation(*child))[0][1]
 
 
-def test_geography_is_said_once_for_a_pair_of_mentions():
-    entities = (Entity("a", "location", "Paris"), Entity("b", "location", "France"))
-    mentions = (Mention(0, 5, "a", "name"), Mention(7, 13, "b", "name"))
-    relations = (Relation(0, "located_in", 1), Relation(0, "country", 1))
+def test_geography_is_stated_once_for_a_pair_of_mentions():
+    entities = (AnnotatedEntity("a", "location", "Paris"), AnnotatedEntity("b", "location", "France"))
+    mentions = (AnnotatedMention(0, 5, "a", "name"), AnnotatedMention(7, 13, "b", "name"))
+    relations = (AnnotatedRelation(0, "located_in", 1), AnnotatedRelation(0, "country", 1))
     whole = replace(VALID, sha256=digest("Paris, France"), entities=entities, mentions=mentions, relations=relations)
     assert [fault.message for fault in faults(whole, "Paris, France")] == [
-        "located_in says this pair already; keep the more precise one"
+        "located_in states this pair already; keep the more precise one"
     ]
 
 

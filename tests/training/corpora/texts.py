@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from training.corpora.annotation import Annotation
-from training.corpora.articles import Article, digest
+from training.corpora.articles import NewsArticle, digest
 from training.corpora.notation import parse
 
 TEXT = (
@@ -13,7 +13,7 @@ TEXT = (
     "“The bank has paid $5 million,” she said, as she denied that the bank had sued Kite.\n"
 )
 
-ARTICLE = Article("lagoon", "2024-05-01", "Lagoon Bank buys Kite", TEXT, digest(TEXT))
+ARTICLE = NewsArticle("lagoon", "2024-05-01", "Lagoon Bank buys Kite", TEXT, digest(TEXT))
 ARTICLES = {ARTICLE.id: ARTICLE}
 
 NOTATION = """\

@@ -1,4 +1,4 @@
-"""What is said of the inputs of every system, with and without the parts that look and know."""
+"""The reported inputs of every system, with and without its vision encoder and its facts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WHOLE = {
 
 
 @pytest.mark.parametrize(("system", "head"), CASES)
-def test_every_system_is_said_to_be_shown_what_its_network_takes(system: str, head: str, tmp_path: Path) -> None:
+def test_the_reported_inputs_of_every_system_are_those_of_its_network(system: str, head: str, tmp_path: Path) -> None:
     checkpoint = pair_checkpoint(tmp_path, system, head)
     assert inputs(checkpoint, pictures=True) == WHOLE[system]
     canvas = "boxes on a grey canvas in place of pictures"
@@ -43,7 +43,7 @@ def test_every_system_is_said_to_be_shown_what_its_network_takes(system: str, he
         ("relformer", "pair", {"knowledge": False}, ["text", "boxes"]),
     ],
 )
-def test_a_network_without_a_part_that_looks_is_not_said_to_see_pictures(
+def test_a_network_without_a_vision_encoder_reports_no_pictures(
     system: str, head: str, network: dict[str, Any], shown: list[str], tmp_path: Path
 ) -> None:
     checkpoint = pair_checkpoint(tmp_path, system, head, network={**SMALL[system], **network}, vision={})

@@ -58,7 +58,7 @@ def test_blocks_are_cut_after_so_many_sentences(treebank: Path) -> None:
     assert [len(block.trees) for block in blocks(read(treebank), size=1)] == [1, 1, 1]
 
 
-def test_a_broken_treebank_is_told_by_file_and_line(tmp_path: Path) -> None:
+def test_a_broken_treebank_is_reported_by_file_and_line(tmp_path: Path) -> None:
     path = tmp_path / "bad.conllu"
     path.write_text("1\tAna\tAna\n")
     with pytest.raises(TreebankError, match=r"bad\.conllu, line 1"):

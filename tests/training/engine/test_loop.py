@@ -90,12 +90,12 @@ def test_it_learns_what_it_is_shown(parser):
     assert relation_score(EXAMPLES, predictions, NAMES).f1 > 0.95
 
 
-def test_no_step_is_told_as_of_an_epoch_that_there_is_not(parser):
+def test_no_step_is_reported_in_an_epoch_that_does_not_exist(parser):
     learnt = run(parser, evaluate_every=1)
     each = len(epoch_batches(learnt.config, learnt.prepared, 0))
     assert learnt.progress.passing == 1
-    told = [(progress.step, progress.passing) for progress in learnt.steps()]
-    assert set(told) == {(step, 1 if step <= each else 2) for step in range(1, learnt.progress.steps + 1)}
+    places = [(progress.step, progress.passing) for progress in learnt.steps()]
+    assert set(places) == {(step, 1 if step <= each else 2) for step in range(1, learnt.progress.steps + 1)}
     assert learnt.progress.finished and learnt.progress.passing == 2
 
 
@@ -123,7 +123,7 @@ def test_a_run_with_other_settings_is_not_resumed(parser, tmp_path):
         run(parser, seed=2).resume(tmp_path)
 
 
-def test_a_run_goes_on_after_an_update_that_brings_a_setting(tmp_path):
+def test_a_run_continues_after_an_update_that_adds_a_setting(tmp_path):
     config = CONFIG.as_dict()
     older = {name: value for name, value in config.items() if name != "halve_every"}
     run_state.write(tmp_path, {"weight": torch.ones(2)}, {"step": 3}, older)

@@ -1,4 +1,4 @@
-"""What an evaluation of the training pages measures, and what it says that a system was shown."""
+"""What an evaluation of the training pages measures, and which inputs it reports for a system."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_an_evaluation_sees_the_data_sets_own_pictures_when_those_of_the_run_are
     assert "pictures" in row.inputs and row.metrics["note"] == ""
 
 
-def test_pictures_that_are_not_there_are_counted_and_none_at_all_are_boxes(
+def test_missing_pictures_are_counted_and_replaced_by_boxes_where_all_are_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: list[Any]
 ) -> None:
     checkpoint = pair_checkpoint(tmp_path / "run", "focalmre", "pair", images="gone")
@@ -119,7 +119,7 @@ def test_pictures_that_are_not_there_are_counted_and_none_at_all_are_boxes(
     assert measured(blind, root, monkeypatch, eight()).note == "" and reds(seen) == 2
 
 
-def test_the_command_looks_into_the_folder_that_is_named(
+def test_the_command_uses_the_named_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     pair_checkpoint(tmp_path / "run", "focalmre", "pair", images="gone")
@@ -159,7 +159,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return splits
 
 
-def test_a_joint_system_is_measured_on_the_part_that_is_asked_for(
+def test_a_joint_system_is_evaluated_on_the_requested_split(
     tmp_path: Path, asked: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = with_least(pair_checkpoint(tmp_path / "made", "eega", "word_pairs"), 0.5).save(tmp_path / "eega")
@@ -185,8 +185,8 @@ def test_quintuples_of_two_checkpoints_are_made_harder_and_compared_as_others_ar
     other.write_text(json.dumps({"checkpoint": "rival", "counts": [[0, 1, len(one.relations)] for one in eight()]}))
     both: dict[str, Any] = {"mentions": str(tagger), "data": "mnre", "data_root": str(tmp_path)}
     call_command("evaluate", str(pairs), shuffle_images=1.0, disturb_regions=1.0, against=str(other), **both)
-    said = capsys.readouterr().out
-    assert "8 of 8 examples have another's picture" in said and "examples have regions that are wrong" in said
-    assert "against rival" in said
+    output = capsys.readouterr().out
+    assert "8 of 8 examples have another's picture" in output and "examples have regions that are wrong" in output
+    assert "against rival" in output
     with pytest.raises(CommandError, match="found mentions have no such table"):
         call_command("evaluate", str(pairs), confusion=True, **both)

@@ -45,7 +45,7 @@ def test_pairs_of_found_mentions_are_asked_about_where_types_permit(tmp_path, mo
     assert judged.counts.sum(0).tolist() == [gold, 7, 5]
 
 
-def test_of_both_orders_of_a_pair_the_surer_answer_stands(tmp_path, monkeypatch):
+def test_of_both_orders_of_a_pair_the_more_confident_answer_stands(tmp_path, monkeypatch):
     pairs = pair_checkpoint(tmp_path, "mtb", "pair")
     names = pairs.manifest.inventory.relation_keys
     peer, couple = 1 + names.index("/per/per/peer"), 1 + names.index("/per/per/couple")
@@ -63,8 +63,8 @@ def test_of_both_orders_of_a_pair_the_surer_answer_stands(tmp_path, monkeypatch)
 
     monkeypatch.setattr(pipeline_evaluation, "pair_logits", answers)
     found = pipeline_evaluation.related(pairs, HEADS["pair"], two, gold_mentions(two), Chain())
-    said = [[(relation.head, relation.tail, relation.key) for relation in one.relations] for one in found]
-    assert said == [[(1, 0, "/per/per/couple")], [(0, 1, "/per/per/peer")]] * 4
+    relations = [[(relation.head, relation.tail, relation.key) for relation in one.relations] for one in found]
+    assert relations == [[(1, 0, "/per/per/couple")], [(0, 1, "/per/per/peer")]] * 4
 
 
 def test_a_pair_checkpoint_finds_no_mentions(tmp_path):

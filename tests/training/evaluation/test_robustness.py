@@ -97,8 +97,8 @@ def trained(tmp_path_factory, encoder) -> Path:
 
 
 def test_a_pair_system_is_trained_and_evaluated_by_commands(trained, capsys):
-    told = json.loads((trained / "out" / "metrics.json").read_text())
-    assert told["config"]["system"] == "mtb" and set(told["test"]["figures"]) >= {"f1", "accuracy"}
+    metrics = json.loads((trained / "out" / "metrics.json").read_text())
+    assert metrics["config"]["system"] == "mtb" and set(metrics["test"]["figures"]) >= {"f1", "accuracy"}
     same = str(trained / "out" / "predictions-test.json")
     call_command(
         "evaluate", str(trained / "out"), data_root=str(trained), against=same, confusion=True, shuffle_images=1
@@ -116,7 +116,7 @@ def test_a_pair_system_is_trained_and_evaluated_by_commands(trained, capsys):
         call_command("evaluate", str(trained / "out"), data_root=str(trained), shuffle_images=7)
 
 
-def test_a_run_with_pictures_wants_their_folder_and_says_how_many_are_not_there(trained, encoder, capsys):
+def test_a_run_with_pictures_needs_their_folder_and_reports_how_many_are_missing(trained, encoder, capsys):
     images = trained / "images"
     images.mkdir()
     Image.new("RGB", (8, 8)).save(images / "pier.jpg")
@@ -131,17 +131,17 @@ def test_a_run_with_pictures_wants_their_folder_and_says_how_many_are_not_there(
     assert card.count("not found") == 1 and "1 of 2 pictures" in capsys.readouterr().out
 
 
-def test_seeds_are_told_as_mean_and_spread(trained, tmp_path, capsys):
-    told = json.loads((trained / "out" / "metrics.json").read_text())
+def test_seeds_are_reported_as_mean_and_spread(trained, tmp_path, capsys):
+    metrics = json.loads((trained / "out" / "metrics.json").read_text())
     for seed, f1 in ((1, 0.6), (2, 0.7)):
-        told["config"]["seed"], told["test"]["figures"]["f1"] = seed, f1
+        metrics["config"]["seed"], metrics["test"]["figures"]["f1"] = seed, f1
         (tmp_path / str(seed)).mkdir()
-        (tmp_path / str(seed) / "metrics.json").write_text(json.dumps(told))
+        (tmp_path / str(seed) / "metrics.json").write_text(json.dumps(metrics))
     folders = [str(tmp_path / "1"), str(tmp_path / "2")]
     call_command("evaluate", seeds=folders)
     assert "f1 65.0% (7.1), 60.0% to 70.0%" in capsys.readouterr().out
-    told["config"]["batch"] = 99
-    (tmp_path / "2" / "metrics.json").write_text(json.dumps(told))
+    metrics["config"]["batch"] = 99
+    (tmp_path / "2" / "metrics.json").write_text(json.dumps(metrics))
     with pytest.raises(CommandError, match="more than their seed"):
         call_command("evaluate", seeds=folders)
 
@@ -191,13 +191,13 @@ def ablated(tmp_path, monkeypatch):
         row = next(one for one in ABLATIONS["mega"][1] if one.name == name)
         folder = ablations.folder_of(tmp_path, "mega", row, seed)
         folder.mkdir()
-        told = run(row, seed, figures)
-        (folder / "metrics.json").write_text(json.dumps({**told, "test": {"figures": figures}}))
+        metrics = run(row, seed, figures)
+        (folder / "metrics.json").write_text(json.dumps({**metrics, "test": {"figures": figures}}))
 
     def table(**options):
-        said: list[str] = []
-        ablations.run({**asked, **options}, said.append, said.append)
-        return said[2:]
+        lines: list[str] = []
+        ablations.run({**asked, **options}, lines.append, lines.append)
+        return lines[2:]
 
     recipe = ABLATIONS["mega"][1][0]
     kept = [run(recipe, 1, {"f1": 0.9, "argmax_f1": 0.60}), run(recipe, 2, {"f1": 0.9, "argmax_f1": 0.64})]
@@ -242,9 +242,9 @@ def test_a_systems_speed_is_measured_beside_its_bare_encoder(encoder):
 
 
 def test_a_computation_beside_other_work_does_not_spin():
-    told: dict[str, str] = {}
-    sleep_while_waiting(told)
-    assert told == {"OMP_WAIT_POLICY": "PASSIVE"}
-    told["OMP_WAIT_POLICY"] = "ACTIVE"
-    sleep_while_waiting(told)
-    assert told == {"OMP_WAIT_POLICY": "ACTIVE"}
+    environ: dict[str, str] = {}
+    sleep_while_waiting(environ)
+    assert environ == {"OMP_WAIT_POLICY": "PASSIVE"}
+    environ["OMP_WAIT_POLICY"] = "ACTIVE"
+    sleep_while_waiting(environ)
+    assert environ == {"OMP_WAIT_POLICY": "ACTIVE"}

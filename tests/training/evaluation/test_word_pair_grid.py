@@ -49,14 +49,14 @@ def test_the_papers_grid_is_that_of_figure_3():
     np.testing.assert_array_equal(encode_figure3(figure3(), NATIVE), expected)
 
 
-def test_figure_3_decodes_to_its_mentions_and_relations_where_ends_or_order_tell_the_head():
+def test_figure_3_decodes_to_its_mentions_and_relations_where_ends_or_order_give_the_head():
     example = figure3()
     mentions, relations = decode_figure3(encode_figure3(example, NATIVE), NATIVE)
     assert mentions == example.mentions
     assert set(relations) == set(example.relations)
 
 
-def test_the_papers_grid_loses_the_direction_that_order_does_not_tell():
+def test_the_papers_grid_loses_the_direction_that_order_does_not_give():
     example = replace(figure3(), relations=(WordRelation(2, 1, PEER),))
     _, relations = decode_figure3(encode_figure3(example, NATIVE), NATIVE)
     assert relations == (WordRelation(1, 2, PEER),)

@@ -1,4 +1,4 @@
-"""A trainer and the process that it minds: what is heard, asked, and put down, whoever dies first."""
+"""A trainer and its child process: output, requests to stop, and the recorded end, whichever process dies first."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ from training.models import Dataset, TrainingRun, Work
 pytestmark = pytest.mark.django_db
 
 State = Work.State
-TELL = f"import json, sys, time\ndef tell(**said): print({progress_protocol.MARK!r} + json.dumps(said), flush=True)\n"
+REPORT = f"""
+import json, sys, time
+def report(**message): print({progress_protocol.MARK!r} + json.dumps(message), flush=True)
+"""
 
 
 def waiting(**fields: object) -> TrainingRun:
@@ -37,14 +40,16 @@ def claimed() -> Work:
 
 def attended(program: str, leaving: object = lambda: False) -> TrainingRun:
     run = waiting()
-    attend(claimed(), (sys.executable, "-c", TELL + program), leaving=leaving)  # type: ignore[arg-type]
+    attend(claimed(), (sys.executable, "-c", REPORT + program), leaving=leaving)  # type: ignore[arg-type]
     run.refresh_from_db()
     return run
 
 
-def test_what_a_child_tells_and_prints_is_kept_and_its_end_put_down() -> None:
+def test_reports_output_and_end_of_a_child_are_recorded() -> None:
     run = attended(
-        "print('reading …')\ntell(step=1, steps=4, points={'loss': [1, 2.5]})\ntell(step=2, points={'loss': [2, 2.0]})"
+        "print('reading …')\n"
+        "report(step=1, steps=4, points={'loss': [1, 2.5]})\n"
+        "report(step=2, points={'loss': [2, 2.0]})"
     )
     assert (run.state, run.error, run.lease_token) == (State.DONE, "", "")
     assert run.progress == {"step": 2, "steps": 4, "curves": {"loss": [[1, 2.5], [2, 2.0]]}}
@@ -54,10 +59,10 @@ def test_what_a_child_tells_and_prints_is_kept_and_its_end_put_down() -> None:
 @pytest.mark.parametrize(
     ("program", "sentence"),
     [
-        ("tell(error='The disk is full.'); sys.exit(1)", "The disk is full."),
+        ("report(error='The disk is full.'); sys.exit(1)", "The disk is full."),
         ("print('Traceback'); sys.exit('IndexError: 7')", "ended with code 1. Last output: IndexError: 7"),
         (
-            "import os; tell(step=3, steps=9); os.kill(os.getpid(), 9)",
+            "import os; report(step=3, steps=9); os.kill(os.getpid(), 9)",
             "ended by SIGKILL at step 3 of 9. The system does that where memory runs out. Its saved state is kept",
         ),
     ],
@@ -68,30 +73,30 @@ def test_a_child_that_fails_leaves_a_sentence(program: str, sentence: str) -> No
     assert sentence in run.error
 
 
-def test_who_is_asked_to_stop_saves_its_state_and_is_stopped() -> None:
+def test_a_run_that_is_asked_to_stop_saves_its_state() -> None:
     program = (
         "import signal\nsignal.signal(signal.SIGTERM, lambda *a: (print('saved'), sys.exit(75)))\n"
-        "tell(step=1, steps=9)\ntime.sleep(60)"
+        "report(step=1, steps=9)\ntime.sleep(60)"
     )
     run = waiting()
     work = claimed()
     jobs_queue.stop(TrainingRun.objects.all())
-    attend(work, (sys.executable, "-c", TELL + program))
+    attend(work, (sys.executable, "-c", REPORT + program))
     run.refresh_from_db()
     assert (run.state, run.wish, run.log) == (State.STOPPED, "", "saved\n")
     jobs_queue.wait(run)
     assert claimed().pk == run.pk
 
 
-def test_a_trainer_that_must_leave_hands_its_work_back_untried() -> None:
+def test_a_trainer_that_shuts_down_returns_its_work_without_an_attempt() -> None:
     run = attended("time.sleep(60)", leaving=lambda: True)
     assert (run.state, run.attempts, run.lease_token) == (State.WAITING, 0, "")
     assert claimed().pk == run.pk
 
 
-def test_what_a_dead_trainer_left_is_taken_up_again_and_given_up_when_nothing_comes_of_it() -> None:
+def test_work_of_a_dead_trainer_is_claimed_again_and_fails_after_the_last_attempt() -> None:
     run = waiting()
-    for _ in range(jobs_queue.GIVEN_UP_AT):
+    for _ in range(jobs_queue.MOST_ATTEMPTS):
         assert claimed().pk == run.pk
         assert jobs_queue.claim((TrainingRun,), "other@here") is None
         TrainingRun.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
@@ -101,7 +106,7 @@ def test_what_a_dead_trainer_left_is_taken_up_again_and_given_up_when_nothing_co
     assert "trainer died" in run.error
 
 
-def test_a_worker_that_starts_again_takes_up_its_own_at_once() -> None:
+def test_a_restarted_worker_claims_its_own_work_at_once() -> None:
     run = waiting()
     claimed()
     assert leases.free("trainer@elsewhere") == 0
@@ -113,14 +118,14 @@ def test_a_late_trainer_changes_nothing_and_its_child_ends() -> None:
     waiting()
     late = claimed()
     TrainingRun.objects.update(lease_token="somebody else's")
-    attend(late, (sys.executable, "-c", TELL + "tell(step=1, steps=2)\ntime.sleep(60)"))
+    attend(late, (sys.executable, "-c", REPORT + "report(step=1, steps=2)\ntime.sleep(60)"))
     run = TrainingRun.objects.get()
     assert (run.progress, run.state, run.lease_token) == ({}, State.RUNNING, "somebody else's")
 
 
 def test_a_child_does_not_outlive_the_trainer(tmp_path: Path) -> None:
-    said = tmp_path / "pid"
-    child = f"import os, time, pathlib; pathlib.Path({str(said)!r}).write_text(str(os.getpid())); time.sleep(60)"
+    pid_file = tmp_path / "pid"
+    child = f"import os, time, pathlib; pathlib.Path({str(pid_file)!r}).write_text(str(os.getpid())); time.sleep(60)"
     program = (
         "import django; django.setup()\nimport sys\nfrom training.jobs import child_process\n"
         "from training.models import TrainingRun\nchild_process.jobs_queue.renew = lambda *a, **k: ''\n"
@@ -128,7 +133,7 @@ def test_a_child_does_not_outlive_the_trainer(tmp_path: Path) -> None:
     )
     trainer = subprocess.Popen([sys.executable, "-c", program], env=os.environ)
     try:
-        pid = _eventually(lambda: said.read_text() if said.exists() else "")
+        pid = _eventually(lambda: pid_file.read_text() if pid_file.exists() else "")
     finally:
         trainer.send_signal(signal.SIGKILL)
         trainer.wait()
@@ -152,7 +157,7 @@ def test_kinds_are_claimed_in_their_order() -> None:
     assert jobs_queue.claim((TrainingRun, Dataset), "trainer@here") == data
 
 
-def test_a_curve_keeps_its_shape_and_forgets_what_a_resumed_run_does_over() -> None:
+def test_a_curve_keeps_its_shape_and_drops_what_a_resumed_run_repeats() -> None:
     progress: dict[str, object] = {}
     for step in range(1, 2001):
         progress = progress_protocol.merged(progress, {"step": step, "points": {"loss": [step, 1 / step]}})

@@ -88,15 +88,15 @@ def run(tmp_path: Path, parser: Parser, monkeypatch: pytest.MonkeyPatch) -> Trai
     return made
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    """What a trainer would have made of what was said."""
+def reported(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """The progress that a trainer would have recorded from the output."""
     progress: dict[str, Any] = {}
     for line in capsys.readouterr().out.split("\n"):
-        said = progress_protocol.hear(line)
-        if said is not None:
+        message = progress_protocol.parse_report(line)
+        if message is not None:
             progress = {
-                **progress_protocol.merged(progress, said),
-                **({"error": said["error"]} if "error" in said else {}),
+                **progress_protocol.merged(progress, message),
+                **({"error": message["error"]} if "error" in message else {}),
             }
     return progress
 
@@ -119,7 +119,7 @@ def test_a_run_leaves_a_candidate_that_is_measured_example_by_example(
     records.checkpoint("in production")
     with pytest.raises(SystemExit) as end:
         child_main.do_run(run.pk)
-    progress = told(capsys)
+    progress = reported(capsys)
     assert end.value.code == 0, progress.get("error")
     assert progress["step"] == progress["steps"] and progress["phase"] == "done"
     assert len(progress["curves"]["dev f1"]) == 4
@@ -131,7 +131,7 @@ def test_a_run_leaves_a_candidate_that_is_measured_example_by_example(
     asked = Evaluation.objects.get()
     with pytest.raises(SystemExit) as end:
         child_main.do_evaluation(asked.pk)
-    assert end.value.code == 0, told(capsys).get("error")
+    assert end.value.code == 0, reported(capsys).get("error")
     asked.refresh_from_db()
     figure = asked.metrics["figures"][0]
     rows = list(asked.examples.all())
@@ -142,7 +142,7 @@ def test_a_run_leaves_a_candidate_that_is_measured_example_by_example(
     assert all(row.content["words"] for row in rows)
 
 
-def test_a_run_that_is_stopped_goes_on_and_ends_with_the_same_weights(
+def test_a_stopped_run_resumes_and_ends_with_the_same_weights(
     run: TrainingRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def after(steps: int) -> Any:
@@ -151,11 +151,11 @@ def test_a_run_that_is_stopped_goes_on_and_ends_with_the_same_weights(
 
     with pytest.raises(training_run.Stopped):
         work.perform_run(run, after(3))
-    before = told(capsys)
+    before = reported(capsys)
     assert before["step"] == 4
     run.progress = before
     work.perform_run(run, lambda: False)
-    after_it = progress_protocol.merged(before, told(capsys))
+    after_it = progress_protocol.merged(before, reported(capsys))
     assert after_it["step"] == after_it["steps"]
     resumed = Checkpoint.objects.get()
     run.folder += "-whole"
@@ -165,7 +165,7 @@ def test_a_run_that_is_stopped_goes_on_and_ends_with_the_same_weights(
     assert (whole / "model.safetensors").read_bytes() == (Path(resumed.path) / "model.safetensors").read_bytes()
 
 
-def test_a_full_disk_and_a_damaged_state_are_said_and_nothing_is_published(
+def test_a_full_disk_and_a_damaged_state_are_reported_and_nothing_is_published(
     run: TrainingRun, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(training_run.Stopped):
@@ -181,12 +181,12 @@ def test_a_full_disk_and_a_damaged_state_are_said_and_nothing_is_published(
         with pytest.raises(SystemExit) as end:
             child_main.do_run(run.pk)
     assert end.value.code == 1
-    assert "The disk is full" in told(capsys)["error"]
+    assert "The disk is full" in reported(capsys)["error"]
     assert state.read_bytes() == whole
     state.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(SystemExit):
         child_main.do_run(run.pk)
-    assert "cannot be read" in told(capsys)["error"]
+    assert "cannot be read" in reported(capsys)["error"]
     assert not Checkpoint.objects.exists()
     TrainingRun.objects.filter(pk=run.pk).update(progress={"start_over": True})
     with pytest.raises(SystemExit) as end:
@@ -197,7 +197,7 @@ def test_a_full_disk_and_a_damaged_state_are_said_and_nothing_is_published(
 def test_two_processes_never_train_in_one_folder(run: TrainingRun, capsys: pytest.CaptureFixture[str]) -> None:
     with work._alone(Path(run.folder)), pytest.raises(SystemExit):
         child_main.do_run(run.pk)
-    assert "Another process trains" in told(capsys)["error"]
+    assert "Another process trains" in reported(capsys)["error"]
 
 
 def tiny_folder(path: Path, parser: Parser, seed: int) -> Path:
@@ -215,7 +215,7 @@ def promoted(checkpoint: Checkpoint, **fields: Any) -> Promotion:
     return asked
 
 
-def test_a_worker_takes_up_what_is_promoted_and_what_is_rolled_back_without_a_restart(
+def test_a_worker_loads_promoted_and_rolled_back_checkpoints_without_a_restart(
     tmp_path: Path, parser: Parser, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.DATA_DIR = tmp_path
@@ -251,7 +251,7 @@ def test_a_corrupt_checkpoint_is_not_promoted_and_production_stays(
     path = Path(candidate.path) / broken
     path.write_bytes(path.read_bytes()[:-200])
     promoted(candidate)
-    assert told(capsys)["error"]
+    assert reported(capsys)["error"]
     assert Deployment.objects.get(active=True).checkpoint == production
     # Registered as it is now, its files are "those that were registered", and still it does not load.
     with pytest.raises(CommandError, match=r"Production is unchanged\."):
@@ -259,7 +259,7 @@ def test_a_corrupt_checkpoint_is_not_promoted_and_production_stays(
     assert Deployment.objects.get(active=True).checkpoint == production
 
 
-def test_the_command_promotes_a_folder_and_says_what_it_takes(tmp_path: Path, parser: Parser) -> None:
+def test_the_command_promotes_a_folder_and_names_what_it_accepts(tmp_path: Path, parser: Parser) -> None:
     folder = tiny_folder(tmp_path / "c", parser, 1)
     with pytest.raises(CommandError, match="--reread takes all, none, or a day"):
         call_command("promote", str(folder), reread="perhaps")
@@ -273,7 +273,7 @@ def test_the_command_promotes_a_folder_and_says_what_it_takes(tmp_path: Path, pa
         promoting.try_out(Checkpoint.objects.get())
 
 
-def test_the_command_writes_down_who_promoted(
+def test_the_command_records_who_promoted(
     tmp_path: Path, parser: Parser, monkeypatch: pytest.MonkeyPatch, django_user_model: type[User]
 ) -> None:
     monkeypatch.setenv("LOGNAME", "operator")

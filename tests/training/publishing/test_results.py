@@ -1,4 +1,4 @@
-"""Figures of finished runs: what is kept of one, and the tables of the documents, which say what the files say."""
+"""Figures of finished runs: the record of one, and the tables of the documentation, which agree with the files."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def finished(folder: Path, recipe: str, f1: float, **changes: Any) -> Path:
     config = dataclasses.replace(RECIPES[recipe], **changes)
     folder.mkdir(parents=True)
     figures = {"f1": f1, "argmax_f1": f1 - 0.01, "accuracy": 0.7, "mentions_of_quintuples_f1": 0.75}
-    told = {
+    metrics = {
         **{"config": config.as_dict(), "digest": "ab" * 32, "steps": 9, "seconds": 60.5, "device": "processor"},
         **{"versions": {"torch": "2"}, "dev": {"figures": figures}, "test": {"figures": figures}},
         **{"test_interval": [0.1, 0.9], "curve": [{"epoch": 1, "f1": 0.2}, {"epoch": 2, "f1": 0.4}]},
     }
-    (folder / "metrics.json").write_text(json.dumps(told))
+    (folder / "metrics.json").write_text(json.dumps(metrics))
     return folder
 
 
@@ -52,11 +52,11 @@ def test_runs_of_other_seeds_make_one_row_with_their_spread(tmp_path: Path) -> N
     assert "| not run | " in results.table(found)
 
 
-def test_what_counts_by_another_rule_or_recipe_makes_a_row_of_its_own(tmp_path: Path) -> None:
+def test_another_rule_or_recipe_makes_a_row_of_its_own(tmp_path: Path) -> None:
     runs = [finished(tmp_path / "new", "mtb", 0.64, seed=1), finished(tmp_path / "old", "mtb", 0.60, seed=2)]
-    told = json.loads((runs[1] / "metrics.json").read_text())
-    del told["test"]["figures"]["argmax_f1"]
-    (runs[1] / "metrics.json").write_text(json.dumps(told))
+    metrics = json.loads((runs[1] / "metrics.json").read_text())
+    del metrics["test"]["figures"]["argmax_f1"]
+    (runs[1] / "metrics.json").write_text(json.dumps(metrics))
     runs += [finished(tmp_path / name, "mega", 0.5, network={"top": top}) for name, top in (("a", 1), ("b", 5))]
     assert len(set(results.keep(runs, tmp_path / "kept"))) == 4
     found = results.load(tmp_path / "kept")
@@ -68,7 +68,7 @@ def test_what_counts_by_another_rule_or_recipe_makes_a_row_of_its_own(tmp_path: 
     assert {"epochs": 9} in [one["changed"] for one in results.load(tmp_path / "kept")]
 
 
-def test_a_run_is_told_by_the_command_that_makes_it(tmp_path: Path) -> None:
+def test_a_run_is_described_by_the_command_that_makes_it(tmp_path: Path) -> None:
     run = finished(tmp_path / "a", "rsrnet-twitter2017", 0.8, epochs=5, warmup=0.2)
     results.keep([run], tmp_path / "kept")
     table = results.short_table(results.load(tmp_path / "kept"))
@@ -85,7 +85,7 @@ def test_the_nearest_recipe_is_a_runs_own() -> None:
         results.recipe_of(dataclasses.replace(config, data=("crossre",)))
 
 
-def test_what_is_no_finished_run_or_no_table_is_said(tmp_path: Path) -> None:
+def test_a_folder_without_a_finished_run_and_a_file_without_a_table_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds no finished run"):
         results.keep([tmp_path], tmp_path / "kept")
     assert not (tmp_path / "kept").exists()

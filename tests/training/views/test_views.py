@@ -1,4 +1,4 @@
-"""The pages of training: data sets taken in and checked, runs launched, watched, cancelled, compared; examples."""
+"""The pages of training: data sets uploaded and checked, runs launched, watched, cancelled, compared; examples."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_links_and_broken_archives_are_refused(admin: Client) -> None:
     assert "Choose a zip archive" in upload(admin, []).content.decode()
 
 
-def test_what_is_sent_beyond_the_limit_is_refused(admin: Client, settings: Any) -> None:
+def test_an_upload_beyond_the_limit_is_refused(admin: Client, settings: Any) -> None:
     settings.DATASET_MB = 1
     response = upload(admin, SimpleUploadedFile("train.txt", b"0" * 1_100_000))
     assert "more than 1 MB" in response.content.decode()
@@ -159,9 +159,9 @@ def test_a_broken_line_is_named_by_file_and_place(admin: Client, capsys: pytest.
     upload(admin, zipped(**{**files, name: json.dumps(rows).encode()}))
     with pytest.raises(SystemExit):
         check(Dataset.objects.get())
-    said = progress_protocol.hear(capsys.readouterr().out.strip("\n").split("\n")[-1])
-    assert said is not None
-    assert "conll04_train.json, sentence 2: unknown relation 'Adores'" in said["error"]
+    message = progress_protocol.parse_report(capsys.readouterr().out.strip("\n").split("\n")[-1])
+    assert message is not None
+    assert "conll04_train.json, sentence 2: unknown relation 'Adores'" in message["error"]
 
 
 def test_only_what_lies_in_the_folder_of_data_sets_can_be_named(admin: Client, settings: Any) -> None:
@@ -234,7 +234,7 @@ def test_the_finder_of_mentions_is_chosen_among_checkpoints_that_find_them(admin
         ({"device": "cuda:99"}, "not one of the available choices"),
     ],
 )
-def test_a_form_that_says_nonsense_launches_nothing(admin: Client, changes: dict[str, Any], sentence: str) -> None:
+def test_a_form_with_invalid_values_launches_nothing(admin: Client, changes: dict[str, Any], sentence: str) -> None:
     make_dataset()
     response = launch(admin, **changes)
     assert response.status_code == 422
@@ -275,7 +275,7 @@ SMALL, NONE = "a small network with random weights", "none; pictures are not use
         ("relformer", "the-paper-s", NONE, True, False),
     ],
 )
-def test_the_form_says_what_an_empty_vision_encoder_means(
+def test_the_form_explains_an_empty_vision_encoder(
     system: str, recipe: str, empty: str, ticked: bool, built: bool
 ) -> None:
     described = access.description()
@@ -286,7 +286,7 @@ def test_the_form_says_what_an_empty_vision_encoder_means(
     assert bool(form._vision("")) is built and form._vision("some/model") == {"source": "some/model"}
 
 
-def test_pictures_that_nothing_would_look_at_are_not_taken(admin: Client) -> None:
+def test_pictures_are_refused_where_no_network_uses_them(admin: Client) -> None:
     make_dataset("gmner", "gmner")
     response = launch(admin, "relformer", pictures="on")
     assert response.status_code == 422 and "Pictures need a vision encoder" in response.content.decode()
@@ -318,7 +318,7 @@ def test_a_runs_page_shows_its_curves_log_and_what_is_left(admin: Client) -> Non
     assert "The disk is full." in html(admin, f"/training/runs/{run.pk}/")
 
 
-def test_a_run_that_waits_for_another_is_not_told_to_wait_in_vain(admin: Client) -> None:
+def test_a_run_that_waits_for_another_is_not_reported_as_stuck(admin: Client) -> None:
     now = timezone.now()
     waiting = make_run(state="waiting")
     TrainingRun.objects.update(due_at=now - timedelta(hours=1))
@@ -431,7 +431,7 @@ def test_an_evaluations_page_and_its_examples(admin: Client) -> None:
     assert "0 shown" in html(admin, f"/training/evaluations/{made.pk}/examples/?fault=invented")
 
 
-def test_a_promotion_is_asked_once_and_says_what_is_read_again(admin: Client) -> None:
+def test_a_promotion_is_queued_once_and_states_what_is_analysed_again(admin: Client) -> None:
     one, other = make_checkpoint(name="old"), make_checkpoint(name="new", active=False)
     address = f"/training/checkpoints/{other.pk}/promote/"
     assert admin.post(address, {"reread": "since"}).status_code == 422
@@ -444,7 +444,7 @@ def test_a_promotion_is_asked_once_and_says_what_is_read_again(admin: Client) ->
     assert Event.objects.get(what="promotion asked").subject == other.digest
 
 
-def test_empty_pages_say_what_to_do(admin: Client) -> None:
+def test_empty_pages_state_what_to_do(admin: Client) -> None:
     for path in ("", "datasets/", "runs/compare/", "deployments/", "runs/new/?system=eega"):
         assert re.search(
             r"No runs yet|No data sets yet|No deployments yet|No data set is ready", html(admin, f"/training/{path}")

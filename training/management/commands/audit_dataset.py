@@ -1,4 +1,4 @@
-"""Prints what trivial features tell of a data set's labels, and which texts its splits share (label_leakage.py)."""
+"""Prints how well trivial features predict a data set's labels, and which texts its splits share (label_leakage.py)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 
 class Command(BaseCommand):
-    help = "Audits a data set: what the number of regions, lengths or a picture's presence tell of its labels; leaks."
+    help = "Audits a data set: how well numbers of regions, lengths or a picture's presence predict its labels; leaks."
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

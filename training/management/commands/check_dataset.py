@@ -15,7 +15,7 @@ from training.models import Dataset
 
 
 class Command(BaseCommand):
-    help = "Check a data set of the training pages anew, by its number or its name."
+    help = "Check a data set of the training pages again, by its number or its name."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         try:
             self._check(dataset)
         except Exception as error:
-            progress_protocol.tell(error=progress_protocol.sentence(error))
+            progress_protocol.report(error=progress_protocol.sentence(error))
             self.stderr.write(progress_protocol.sentence(error))
             sys.exit(1)
 
@@ -41,14 +41,14 @@ class Command(BaseCommand):
         from training.data import statistics as data_statistics
 
         root, row = Path(dataset.root), Dataset.objects.filter(pk=dataset.pk)
-        progress_protocol.tell(phase="reading")
+        progress_protocol.report(phase="reading")
         loaded = data_statistics.load(dataset.format, root)
         counts = {
             split: {**data_statistics.counts(examples), "report": loaded.reports[split]}
             for split, examples in loaded.splits.items()
         }
         row.update(counts=counts, checked_at=timezone.now())
-        progress_protocol.tell(phase="auditing")
+        progress_protocol.report(phase="auditing")
         others = Dataset.objects.filter(state=Dataset.State.DONE).exclude(format=dataset.format)
         places = {one.format: Path(one.root) for one in others}
         row.update(audit=data_statistics.audit(dataset.format, root, loaded, places))

@@ -13,8 +13,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from training.corpora.agreement import agreement, format_agreement
 from training.corpora.annotation import Annotation, AnnotationError, load_annotations, save_annotations
-from training.corpora.articles import Article, ArticleError, lines_of, load_articles
-from training.corpora.items import Problem
+from training.corpora.articles import ArticleError, NewsArticle, lines_of, load_articles
+from training.corpora.items import NotationProblem
 from training.corpora.notation import parse
 from training.corpora.render import to_brackets, to_notation
 from training.corpora.splits import by_split
@@ -81,7 +81,7 @@ class Command(BaseCommand):
     def _convert(self, options: dict[str, Any]) -> None:
         articles = load_articles(options["articles"]) if options["articles"] else None
         annotations: list[Annotation] = []
-        problems: list[Problem] = []
+        problems: list[NotationProblem] = []
         for path in options["files"]:
             read, wrong = parse(str(path), path.read_text(encoding="utf-8"), articles)
             annotations += read
@@ -135,7 +135,7 @@ class Command(BaseCommand):
             raise CommandError("The text of this item lies in a file of articles; name it with --articles.")
         return found[0], text
 
-    def _texts(self, options: dict[str, Any]) -> dict[str, Article]:
+    def _texts(self, options: dict[str, Any]) -> dict[str, NewsArticle]:
         return load_articles(options["articles"]) if options["articles"] else {}
 
     def _each(self, paths: list[Path]) -> list[tuple[Path, Annotation]]:
@@ -149,11 +149,11 @@ _ABOUT = {
 }
 
 
-def _twice(annotations: list[Annotation]) -> list[Problem]:
+def _twice(annotations: list[Annotation]) -> list[NotationProblem]:
     seen: set[str] = set()
     problems = []
     for annotation in annotations:
         if annotation.id in seen:
-            problems.append(Problem(annotation.id, 0, "annotated twice in these files; convert them apart"))
+            problems.append(NotationProblem(annotation.id, 0, "annotated twice in these files; convert them apart"))
         seen.add(annotation.id)
     return problems

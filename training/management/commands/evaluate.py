@@ -1,4 +1,4 @@
-"""`manage.py evaluate`: what a checkpoint scores on test parts, as rows of Markdown. Needs no database."""
+"""`manage.py evaluate`: a checkpoint's scores on test splits, as rows of Markdown. Needs no database."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 TRIED = ("shuffle_images", "disturb_regions", "against", "images")  # asked of a joint system too
-# What does not touch what is asked for instead: left unsaid, its figures would pass for those that were meant.
+# Options without effect on the requested evaluation are refused: its figures would be taken for the intended ones.
 ELSEWHERE = {
     "seeds": ("titles", "mentions", "data", "by_relation", "confusion", *TRIED),
     "titles": ("mentions", "data", "by_relation", "confusion", *TRIED),
@@ -161,5 +161,5 @@ class Command(BaseCommand):
 def _trial(name: str, options: dict[str, Any]) -> Any:
     from training.evaluation.robustness import Trial
 
-    asked = ("split", "shuffle_images", "disturb_regions", "seed", "images")
-    return Trial(name, **{option: options[option] for option in asked})
+    related_options = ("split", "shuffle_images", "disturb_regions", "seed", "images")
+    return Trial(name, **{option: options[option] for option in related_options})

@@ -1,4 +1,4 @@
-"""`manage.py promote`: puts a checkpoint into production once it has been loaded and has read a text."""
+"""`manage.py promote`: promotes a checkpoint once it has been loaded and has analysed a test text."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ SAMPLE = "Marie Curie was born in Warsaw. She worked in Paris with Pierre Curie 
 
 
 class NotFit(Exception):
-    """The checkpoint cannot read; nothing has changed in production."""
+    """The checkpoint cannot analyse posts; nothing has changed in production."""
 
 
 class Command(BaseCommand):
-    help = "Read with this checkpoint from now on. Workers take it up without a restart; `up` leaves it in force."
+    help = "Promote this checkpoint: it analyses posts from now on. Workers load it without a restart; `up` keeps it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", nargs="?", type=Path, help="the checkpoint's folder")
@@ -42,7 +42,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["promotion"]:
-            self._asked(Promotion.objects.select_related("checkpoint", "by").get(pk=options["promotion"]))
+            self._perform(Promotion.objects.select_related("checkpoint", "by").get(pk=options["promotion"]))
             return
         if options["folder"] is None:
             raise CommandError("Which checkpoint? Name its folder.")
@@ -58,19 +58,19 @@ class Command(BaseCommand):
         ring_projectors()
         self.stdout.write(f"{checkpoint.name} analyses posts from now on.")
 
-    def _asked(self, promotion: Promotion) -> None:
+    def _perform(self, promotion: Promotion) -> None:
         former = Deployment.objects.filter(active=True).first()
         if former is not None and promotion.former_id is None and former.checkpoint_id != promotion.checkpoint_id:
             Promotion.objects.filter(pk=promotion.pk).update(former=former.checkpoint)
         try:
-            progress_protocol.tell(phase="loading the checkpoint and testing it on a text")
+            progress_protocol.report(phase="loading the checkpoint and testing it on a text")
             try_out(promotion.checkpoint)
-            progress_protocol.tell(phase="promoting it")
+            progress_protocol.report(phase="promoting it")
             deployment.promote(promotion.checkpoint, _again_of(promotion), promotion.by)
         except Exception as error:
-            told = str(error) if isinstance(error, NotFit) else progress_protocol.sentence(error)
-            progress_protocol.tell(error=told)
-            self.stderr.write(told)
+            message = str(error) if isinstance(error, NotFit) else progress_protocol.sentence(error)
+            progress_protocol.report(error=message)
+            self.stderr.write(message)
             sys.exit(1)
 
 
@@ -101,7 +101,7 @@ def _user(name: str | None) -> audit_log.Who:
 
 
 def _account() -> str:
-    """Whom the operating system takes the command's giver for; a container may not know any name."""
+    """The operating system's name of the user who runs the command; "" where a container knows none."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

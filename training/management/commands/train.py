@@ -17,22 +17,22 @@ DEFAULT = {"eega": "general"}  # recipes of another name than their system's
 
 
 class Command(BaseCommand):
-    help = "Train a reader. The same recipe, data and seed make the same one; a killed run goes on with --resume."
+    help = "Train a reader. The same recipe, data and seed make the same one; a killed run continues with --resume."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         from training.recipes import ABOUT, RECIPES
 
         parser.add_argument("system", nargs="?", choices=sorted(ABOUT))
-        parser.add_argument("--run", type=int, help="go on with this run of the training pages; the trainer does so")
+        parser.add_argument("--run", type=int, help="continue this run of the training pages; used by the trainer")
         parser.add_argument("--recipe", help=f"settings to start from: {', '.join(RECIPES)}; NAME-paper for a paper's")
         parser.add_argument("--data", help="data sets, separated by commas, instead of the recipe's")
         parser.add_argument("--data-root", default=os.environ.get("KGBUILDER_DATA", ""), help="folder of the data sets")
         parser.add_argument("--out", help="folder for the checkpoint; the run's state lies in OUT/run")
         parser.add_argument("--name", help="the checkpoint's name (default: the folder's)")
-        parser.add_argument("--resume", action="store_true", help="go on where a run in OUT was stopped")
+        parser.add_argument("--resume", action="store_true", help="continue where a run in OUT was stopped")
         parser.add_argument(
-            "--recalibrate", action="store_true", help="train nothing: fit OUT's thresholds and figures anew"
+            "--recalibrate", action="store_true", help="train nothing: fit OUT's thresholds and figures again"
         )
         parser.add_argument(
             "--network",
@@ -40,7 +40,7 @@ class Command(BaseCommand):
             default={},
             help='settings of the network as JSON, e.g. \'{"scorer": "linear"}\'',
         )
-        parser.add_argument("--start", help="a checkpoint's folder, from which the run goes on")
+        parser.add_argument("--start", help="a checkpoint's folder, from which the run continues")
         parser.add_argument("--epochs", type=int)
         parser.add_argument("--seed", type=int)
         parser.add_argument("--batch", type=int, help="examples a batch")
@@ -76,7 +76,7 @@ class Command(BaseCommand):
         if not options["data_root"]:
             raise CommandError(
                 "Which folder holds the data sets? Name it with --data-root or in KGBUILDER_DATA; "
-                "docs/datasets.md says where each set can be had."
+                "docs/datasets.md names the source of each set."
             )
         try:
             self._recalibrate(options) if options["recalibrate"] else self._train(options)
@@ -109,7 +109,7 @@ class Command(BaseCommand):
         try:
             run(config, root, out, parser, watcher, options["name"] or "", options["resume"])
         except Stopped as stopped:
-            raise CommandError(f"{stopped}; go on with --resume") from stopped
+            raise CommandError(f"{stopped}; continue with --resume") from stopped
         self.stdout.write((out / "README.md").read_text(encoding="utf-8"))
 
     def _recalibrate(self, options: dict[str, Any]) -> None:
@@ -123,7 +123,7 @@ class Command(BaseCommand):
 
 def _stop_on_signals() -> Callable[[], bool]:
     """Asks whether Ctrl-C or SIGTERM has come, so that the loop can save its state and end."""
-    asked: list[int] = []
+    signals: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, frame: asked.append(received))
-    return lambda: bool(asked)
+        signal.signal(number, lambda received, frame: signals.append(received))
+    return lambda: bool(signals)

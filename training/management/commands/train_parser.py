@@ -26,16 +26,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--data", type=Path, required=True, help="folder with the .conllu files")
-        parser.add_argument("--out", type=Path, help="folder to write the pipeline to; replaced if it is there")
+        parser.add_argument("--out", type=Path, help="folder to write the pipeline to; replaced if it exists")
         parser.add_argument("--measure", metavar="PIPELINE", help="measure this pipeline (or `shipped`); train nothing")
         for name in SETTINGS:
             parser.add_argument(f"--{name}", type=int)
 
     def handle(self, *args: Any, **options: Any) -> None:
         if bool(options["out"]) == bool(options["measure"]):
-            raise CommandError(
-                "Give either --out FOLDER, to train, or --measure PIPELINE, to measure one that is there."
-            )
+            raise CommandError("Give either --out FOLDER, to train, or --measure PIPELINE, to measure an existing one.")
         try:
             gold = _load(options["data"], TRAINED_ON)
             if options["out"]:
