@@ -86,7 +86,7 @@ def test_what_is_wrong_is_seen(script: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert row.forbidden and "Asked 127.0.0.1 port 9." in row.wrong
     monkeypatch.setattr(polling, "poll_due", lambda limit, **options: polling.Polled())
     assert {sentence.split(":")[0] for row in tried(script).values() for sentence in row.wrong} >= {
-        "Nothing came of it, and nothing says why.",
+        "The feed has no posts, and no page gives the reason.",
         "The feed beside it was disturbed",
     }
 

@@ -358,8 +358,10 @@ def test_weights_are_fetched_on_first_use_and_checked(monkeypatch: pytest.Monkey
     from extraction.crawler.http_client import Response
 
     asked: list[str] = []
-    part = detector_weights.Part("a.onnx", "https://weights.example/a.onnx", 4, hashlib.sha256(b"good").hexdigest())
-    free = detector_weights.Part("b.txt", "https://weights.example/b.txt", 4)
+    part = detector_weights.WeightsFile(
+        "a.onnx", "https://weights.example/a.onnx", 4, hashlib.sha256(b"good").hexdigest()
+    )
+    free = detector_weights.WeightsFile("b.txt", "https://weights.example/b.txt", 4)
     both = detector_weights.Weights("both", "a test", "MIT", (part, free))
     monkeypatch.setitem(detector_weights.WEIGHTS, "both", both)
     content = {"a": b"evil", "b": b"free"}

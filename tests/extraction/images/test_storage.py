@@ -72,7 +72,7 @@ def test_the_whole_folder_costs_little_memory(tmp_path: Path) -> None:
 import resource, sys
 from pathlib import Path
 import PIL.Image, PIL.JpegImagePlugin, PIL.PngImagePlugin, PIL.GifImagePlugin, PIL.WebPImagePlugin
-from extraction import pictures
+from extraction.images import storage
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 700_000_000,) * 2)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -80,9 +80,9 @@ read = 0
 for file in sorted(Path({str(tmp_path)!r}).iterdir()):
     if file.is_file():
         try:
-            pictures.decoded(file.read_bytes())
+            storage.decoded(file.read_bytes())
             read += 1
-        except pictures.NotAPicture:
+        except storage.NotAPicture:
             pass
 print(read, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """

@@ -167,10 +167,10 @@ def test_weights_that_are_no_detector_are_refused_with_a_sentence(tmp_path: Path
         load_detector.load(strange)
 
 
-def test_a_pickle_is_loaded_only_where_somebody_vouched_for_it(tmp_path: Path) -> None:
+def test_a_pickle_is_loaded_only_with_a_confirmed_digest(tmp_path: Path) -> None:
     weights = tmp_path / "yolo.pt"
     weights.write_bytes(b"not even looked into")
-    with pytest.raises(DetectorMissing, match="is not vouched for"):
+    with pytest.raises(DetectorMissing, match="is not confirmed by"):
         load_detector.load(weights)
     (tmp_path / "yolo.pt.sha256").write_text("0" * 64)
     with pytest.raises(DetectorMissing, match="has another SHA-256"):
