@@ -78,7 +78,7 @@ def test_gmner_without_its_boxes_has_mentions_alone(root):
     report = LoadReport()
     first, _ = load("gmner", "train", root, report=report)
     assert len(first.mentions) == 3 and first.candidates == ()
-    assert report.counts["files of boxes that are not there: mentions alone"] == 1
+    assert report.counts["files of boxes that are missing: mentions only"] == 1
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_code_in_mores_objects_is_not_run(root):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("'pictured'}", "'eats'}", r"train.txt, line 1: the relation 'eats' does not stand in rel2id.json"),
+        ("'pictured'}", "'eats'}", r"train.txt, line 1: the relation 'eats' is not in rel2id.json"),
         ("[0, 2]", "[0, 9]", r"train.txt, line 1: mention 0-9 lies outside"),
         ("[0.5, 0.5, 0.2, 0.4]", "[50, 50, 20, 40]", r"line 1: not in MORE's format .*not normalised"),
         ("'box'", "'region'", r"line 1: not in MORE's format"),
