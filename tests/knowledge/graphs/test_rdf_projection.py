@@ -27,7 +27,6 @@ from knowledge.graphs import export, projector
 from knowledge.graphs.parity import Report
 from knowledge.graphs.rdf import parity, sparql_store
 from knowledge.graphs.rdf.sparql_store import SparqlStore
-from knowledge.graphs.stores import STORES
 from knowledge.models import Assertion, Entity, Merge, Projection, Statement
 from knowledge.ontology import vocabulary
 from knowledge.record import projection_queue
@@ -365,13 +364,9 @@ def worker(server: Server, point: str) -> int:
     return subprocess.run([sys.executable, "-m", "tests.knowledge.graphs.mortal"], env=environ, check=False).returncode
 
 
-def test_marking_survives_stores_that_are_added() -> None:
-    """Marks name the stores of the registry; each unit has a row for each."""
+def test_a_mark_has_a_row_in_every_store_that_is_set_up(settings: Settings) -> None:
     records.checkpoint()
     post = recorded_post()
-    STORES["second"] = STORES["rdf"]
-    try:
-        projection_queue.mark_posts([post])
-        assert set(Projection.objects.filter(key=post.public_id).values_list("store", flat=True)) == {"rdf", "second"}
-    finally:
-        del STORES["second"]
+    settings.NEO4J_URL = "bolt://127.0.0.1:1"
+    projection_queue.mark_posts([post])
+    assert set(Projection.objects.filter(key=post.public_id).values_list("store", flat=True)) == {"rdf", "neo4j"}

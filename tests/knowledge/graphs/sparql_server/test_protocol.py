@@ -77,11 +77,11 @@ def test_what_is_no_query_is_refused_before_it_is_sent(client: Client) -> None:
     refused(client.get(URL, {"query": "ASK { SERVICE <http://127.0.0.1/> { ?s ?p ?o } }"}), 400, "SERVICE")
     refused(client.post(URL, urlencode({"update": "CLEAR ALL"}), content_type=FORM), 400, "Updates")
     refused(client.post(URL, "CLEAR ALL", content_type="application/sparql-query"), 400, "Updates")
-    refused(client.post(URL, "CLEAR ALL", content_type="application/sparql-update"), 415, "taken as")
+    refused(client.post(URL, "CLEAR ALL", content_type="application/sparql-update"), 415, "Send the query as")
     refused(client.post(URL, b"\xff", content_type="application/sparql-query"), 400, "UTF-8")
     refused(client.get(URL, {"query": "ASK {}", "default-graph-uri": "http://a.example/"}), 400, "FROM")
-    refused(client.get(URL, {"query": "ASK {}"}, headers={"Accept": "image/png"}), 406, "given as")
-    refused(client.get(URL, {"query": "ASK {}"}, headers={"Accept": "text/csv;q=0"}), 406, "given as")
+    refused(client.get(URL, {"query": "ASK {}"}, headers={"Accept": "image/png"}), 406, "available as")
+    refused(client.get(URL, {"query": "ASK {}"}, headers={"Accept": "text/csv;q=0"}), 406, "available as")
 
 
 def test_a_server_that_is_away_is_reported_as_a_problem(client: Client, settings: Any, tmp_path: Any) -> None:

@@ -65,7 +65,7 @@ def read(post: Post, extraction: dict[str, Any] | None = None, **relation: Any) 
     )
     document = claimed.document
     fields: dict[str, Any] = {"regions": document.regions, "scene": document.scene, "grids": grids} | (extraction or {})
-    if "given" in fields:
+    if "used_images" in fields:
         fields["contents"] = document.contents
     extracted = Extraction(*(document.id, TEXT, "en", (ADA, LONDON), (one,)), **fields)
     assert recorder.record(claimed, extracted)
@@ -157,7 +157,7 @@ def test_regions_of_several_pictures_are_distinguished(editor: Client, walk: Pos
     lead, other = walk.images.get(), second(walk)
     parts = tuple(EvidencePart("region", {"region": place}, 0.5) for place in (1, 2))
     words = WeightGrid("region", ((0, 3), (19, 25)), ((0.1, 0.9), (0.8, 0.2)), columns=(1, 2))
-    read(walk, {"takes": "regions", "given": (0, 1), "grids": (words,)}, evidence=parts)
+    read(walk, {"takes": "regions", "used_images": (0, 1), "grids": (words,)}, evidence=parts)
     html = page(editor, walk)
     assert f'data-regions="{lead.pk}-1 {other.pk}-0"' in html
     assert '<span class="tag">Picture 2</span>' in html
@@ -170,7 +170,7 @@ def test_regions_of_several_pictures_are_distinguished(editor: Client, walk: Pos
 
 def test_a_picture_that_the_reader_did_not_use_is_marked(editor: Client, walk: Post) -> None:
     lead, other = walk.images.get(), second(walk)
-    read(walk, {"takes": "leading", "given": (0,)})
+    read(walk, {"takes": "leading", "used_images": (0,)})
     html = page(editor, walk)
     assert html.count("The reader uses only the lead picture") == 1
     assert html.index(f'id="p{other.pk}"') < html.index("The reader uses only the lead picture")
