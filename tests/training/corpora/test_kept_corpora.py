@@ -1,4 +1,4 @@
-"""The annotation that the repository keeps, as far as it can be checked without the texts."""
+"""The corpora that the repository keeps, as far as they can be checked without the texts of articles."""
 
 from __future__ import annotations
 
@@ -25,3 +25,10 @@ def test_each_article_lies_in_its_split_and_in_no_other() -> None:
     articles = {one for ids in placed.values() for one in ids}
     assert len(articles) == sum(map(len, placed.values())) == 184
     assert {one.id for one in load_annotations(FOLDER / "second.jsonl")} <= articles
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_every_written_item_keeps_to_the_schema_and_to_its_split(name: str) -> None:
+    items = load_annotations(FOLDER.parent / "newsroom" / f"{name}.jsonl")
+    assert items and all(one.text and split_of(one.id) == name for one in items)
+    assert {one.id: found for one in items if (found := list(faults(one, one.text)))} == {}
