@@ -137,7 +137,7 @@ def test_the_sample_installation_restores_on_an_empty_folder_with_the_same_graph
     assert (place / "b" / "secret_key").read_text() == key
     assert stat.S_IMODE((place / "b" / "secret_key").stat().st_mode) == 0o600
     again = second.command("restore", str(place / "backup"))
-    assert again.returncode == 1 and "is there already" in again.stderr
+    assert again.returncode == 1 and "exists already" in again.stderr
 
 
 def test_an_incomplete_or_damaged_backup_is_refused(place: Path) -> None:
