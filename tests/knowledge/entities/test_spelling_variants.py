@@ -128,7 +128,7 @@ def test_an_index_of_an_earlier_version_is_reported_and_rewritten(index: LocalIn
         old.execute("UPDATE about SET value = '1' WHERE key = 'schema'")
         old.execute("DROP TABLE spelling")
     old.close()
-    with pytest.raises(SourceUnavailable, match=f"version 1, and this program reads {SCHEMA}.*build_index"):
+    with pytest.raises(SourceUnavailable, match=f"version 1, and this program reads version {SCHEMA}.*build_index"):
         LocalIndex(path)
     call_command("build_index", out=path)
     renewed = LocalIndex(path)
