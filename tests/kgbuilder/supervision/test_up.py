@@ -122,7 +122,7 @@ def test_it_ends_whole_and_resumes_on_another_port_without_new_accounts_or_sampl
         wait_for(lambda: record.execute(moved, [f"{address(product)}%"]).fetchone()[1] > 0, "the samples' new address")
         posts, there = record.execute(moved, [f"{address(product)}%"]).fetchone()
     assert posts == there >= 24
-    assert re.search(r"(\d+) of \1 sample posts read", again)
+    assert re.search(r"(\d+) of \1 sample posts analysed", again)
 
 
 def test_a_busy_port_is_named_with_what_to_do(tmp_path: Path) -> None:
