@@ -129,7 +129,7 @@ def _judged(post: Post, statement: Statement) -> Assertion:
 def _same(post: Post, statement: Statement) -> QuerySet[Review]:
     ends = current.with_ends(Statement.objects.filter(pk=statement.pk)).get()
     held = current.active_reviews().filter(post=post, statement__relation=statement.relation)
-    same: QuerySet[Review] = current.with_ends(held, "statement__")
+    same: QuerySet[Any] = current.with_ends(held, "statement__")
     return same.filter(head_now=ends.head_now, tail_now=ends.tail_now)
 
 
