@@ -16,7 +16,7 @@ Takes = Literal["words", "regions", "leading", "each"]
 
 
 @dataclass(frozen=True, slots=True)
-class Mention:
+class ExtractedMention:
     """A span of text that names an entity. `type` is a key of `labels.ENTITY_TYPES`, or "" where it is not known."""
 
     start: int
@@ -158,7 +158,7 @@ class Extraction:
     id: str
     text: str
     language: str = ""
-    mentions: tuple[Mention, ...] = ()
+    mentions: tuple[ExtractedMention, ...] = ()
     relations: tuple[Relation, ...] = ()
     missing: tuple[str, ...] = ()
     declined: Declined | None = None

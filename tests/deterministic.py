@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from extraction.schema import Declined, Document, Extraction, Mention, Relation
+from extraction.schema import Declined, Document, ExtractedMention, Extraction, Relation
 
 NAME = re.compile(r"[^\W\d_a-z][\w'’-]*(?: [^\W\d_a-z][\w'’-]*)*")
 TYPES = ("person", "organization", "location", "miscellaneous")
@@ -59,13 +59,13 @@ def _read(document: Document) -> Extraction:
     text = document.text
     if not text.strip():
         return Extraction(document.id, text, declined=Declined("empty", "This text is empty."))
-    mentions: list[Mention] = []
+    mentions: list[ExtractedMention] = []
     relations: list[Relation] = []
     for line in re.finditer(r".+", text):
         first = len(mentions)
         for found in NAME.finditer(text, line.start(), line.end()):
             number = _number(found.group())
-            mentions.append(Mention(*found.span(), TYPES[number % len(TYPES)], 0.5 + number % 50 / 100))
+            mentions.append(ExtractedMention(*found.span(), TYPES[number % len(TYPES)], 0.5 + number % 50 / 100))
         for place in range(first, len(mentions) - 1):
             between = _number(text[mentions[place].end : mentions[place + 1].start])
             key, score = RELATIONS[between % len(RELATIONS)], 0.3 + between % 70 / 100

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from extraction.models import Checkpoint, Deployment, Feed, Post, PostVersion, Reading, Sighting
 from extraction.readings import queue as readings_queue
-from extraction.schema import Declined, Extraction, Mention, Relation
+from extraction.schema import Declined, ExtractedMention, Extraction, Relation
 from knowledge.recording import recorder
 
 PASSWORD = "correct horse battery"
@@ -143,9 +143,9 @@ def read_post(
     return row
 
 
-def _mention(text: str, name: str, entity_type: str) -> Mention:
+def _mention(text: str, name: str, entity_type: str) -> ExtractedMention:
     words, _, nth = name.partition("#")
     start = -1
     for _ in range(int(nth or 1)):
         start = text.index(words, start + 1)
-    return Mention(start, start + len(words), entity_type, 0.95)
+    return ExtractedMention(start, start + len(words), entity_type, 0.95)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from extraction.models import Checkpoint, Deployment, Post, PostVersion, Reading
 from extraction.readings import queue as readings_queue
-from extraction.schema import Claimed, Extraction, Mention, Relation
+from extraction.schema import Claimed, ExtractedMention, Extraction, Relation
 from knowledge.graphs import projector
 from knowledge.graphs.units import StoreRefused, StoreUnavailable, Unit
 from knowledge.models import Entity, Projection, Statement
@@ -73,7 +73,7 @@ def extraction(text: str, names: Iterable[Name], specs: Iterable[RelationSpec] =
     """Each name at every place of the text; each relation between the first places of its ends."""
     spans = [(place, place + len(name), kind) for name, kind in names for place in _places(text, name)]
     first = {text[start:end]: index for index, (start, end, _) in reversed(list(enumerate(spans)))}
-    mentions = tuple(Mention(start, end, kind, 0.9) for start, end, kind in spans)
+    mentions = tuple(ExtractedMention(start, end, kind, 0.9) for start, end, kind in spans)
     relations = tuple(
         Relation(first[item[0]], first[item[2]], item[1], item[3] if len(item) == 4 else 0.9) for item in specs
     )

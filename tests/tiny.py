@@ -13,7 +13,7 @@ from extraction.features.featurizer import SHAPES, Featurizer
 from extraction.labels import Inventory, inventory
 from extraction.networks.eega import EEGA, EEGAConfig
 from extraction.networks.encoders.text import TextEncoder, tiny
-from extraction.reader.checkpoint import Checkpoint, Manifest
+from extraction.reader.checkpoint import LoadedCheckpoint, Manifest
 from extraction.text.parser import Parser
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,;:!?'\"()-"
@@ -41,7 +41,7 @@ def sizes(featurizer: Featurizer, names: Inventory, **options: Any) -> EEGAConfi
 
 def tiny_checkpoint(
     parser: Parser, seed: int = 0, data: Sequence[str] = ("redocred", "conll04"), pmi: PmiTable | None = None
-) -> Checkpoint:
+) -> LoadedCheckpoint:
     """A checkpoint with random weights for the mapped labels of these data sets."""
     torch.manual_seed(seed)
     names = inventory(tuple(data), "mapped")
@@ -52,4 +52,4 @@ def tiny_checkpoint(
     network = EEGA(config, TextEncoder.blank(architecture, len(SHAPES))).eval()
     encoder = {"source": "tiny", "architecture": network.encoder.architecture}
     manifest = Manifest("tiny", config, names, encoder, featurizer.pos, featurizer.deps, parser.version)
-    return Checkpoint(manifest, network, featurizer, digest=f"tiny-{seed}")
+    return LoadedCheckpoint(manifest, network, featurizer, digest=f"tiny-{seed}")

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 
 from extraction.datasets import registry
 from extraction.networks.systems import SYSTEMS
-from extraction.reader.checkpoint import Checkpoint, CheckpointError
+from extraction.reader.checkpoint import CheckpointError, LoadedCheckpoint
 from extraction.schema import Example
 from training.config import TrainConfig
 from training.data.images import folders_named, missing
@@ -119,7 +119,7 @@ def run(
 
 def recalibrate(folder: Path, root: Path, parser: Parses) -> None:
     """Calibrates and scores a checkpoint again and rewrites it, with its card, in the same place."""
-    checkpoint = Checkpoint.load(folder)
+    checkpoint = LoadedCheckpoint.load(folder)
     head, config = HEADS[checkpoint.manifest.head], TrainConfig.from_dict(checkpoint.manifest.training["config"])
     dev, test = (
         prepare_for(checkpoint, head, held_out_examples(config, split, root), parser, config.images)
@@ -153,7 +153,7 @@ def mentions_from(folder: str) -> dict[str, str]:
     """The checkpoint that a pair system's mentions come from in use. Raises CheckpointError where it is none."""
     if not folder:
         return {}
-    found = Checkpoint.load(Path(folder))
+    found = LoadedCheckpoint.load(Path(folder))
     if HEADS[found.manifest.head].pairs:
         raise CheckpointError(f"{folder} finds no mentions: its head is {found.manifest.head}")
     return {"path": str(Path(folder).resolve()), "digest": found.digest}

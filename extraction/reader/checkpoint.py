@@ -131,7 +131,7 @@ class Manifest:
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class LoadedCheckpoint:
     """A loaded checkpoint; `digest` is the SHA-256 over weights and config, "" for one that was never saved."""
 
     manifest: Manifest
@@ -157,7 +157,7 @@ class Checkpoint:
         return folder
 
     @classmethod
-    def load(cls, folder: Path) -> Checkpoint:
+    def load(cls, folder: Path) -> LoadedCheckpoint:
         """Read and check a checkpoint's folder. Raises CheckpointError with a sentence for people."""
         if not (folder / "config.json").is_file():
             raise CheckpointError(

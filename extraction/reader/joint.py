@@ -17,7 +17,7 @@ from extraction.features.batch import collate, to_device
 from extraction.features.featurizer import Features
 from extraction.features.model_inputs import InputRow, InputRows
 from extraction.reader import attribution
-from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.reader.decoding import DecodedSentence, Decoder
 from extraction.reader.image_selection import ImageSelection, SelectedImages
 from extraction.reader.passages import Passage, PassageReading, Span, batch_rows, calibrated, fit
@@ -28,7 +28,7 @@ from extraction.schema import Document
 class JointDetector:
     """Finds mentions and relations with a word-pair network that takes the text alone."""
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "cpu") -> None:
+    def __init__(self, checkpoint: LoadedCheckpoint, device: str = "cpu") -> None:
         self.checkpoint, self.device = checkpoint, device
         self.network = checkpoint.network.to(device).eval()
         self.images = ImageSelection("words", self.network.needs)
@@ -64,7 +64,7 @@ class JointDetector:
 class VisualJointDetector:
     """Finds mentions and relations with a word-pair network that takes regions of pictures beside the text."""
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "cpu") -> None:
+    def __init__(self, checkpoint: LoadedCheckpoint, device: str = "cpu") -> None:
         self.blind = JointDetector(checkpoint, device)
         self.checkpoint, self.device, self.network = checkpoint, device, self.blind.network
         self.images = ImageSelection("regions", self.network.needs)

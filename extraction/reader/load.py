@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from extraction.reader.checkpoint import SHIPPED, Checkpoint, CheckpointError
+from extraction.reader.checkpoint import SHIPPED, CheckpointError, LoadedCheckpoint
 from extraction.reader.joint import JointDetector, VisualJointDetector
 from extraction.reader.pair_classifier import PairClassifier
 from extraction.reader.reader import MentionDetector, Reader
@@ -22,11 +22,13 @@ def reader(
     grounder: Grounder | None = None,
 ) -> Reader:
     """The reader of the checkpoint in this folder, or of the shipped one. Raises CheckpointError or ParserMissing."""
-    checkpoint = Checkpoint.load(Path(path) if path else SHIPPED)
+    checkpoint = LoadedCheckpoint.load(Path(path) if path else SHIPPED)
     return reader_of(checkpoint, parser or Parser.load(), device, grounder)
 
 
-def reader_of(checkpoint: Checkpoint, parser: Parser, device: str = "cpu", grounder: Grounder | None = None) -> Reader:
+def reader_of(
+    checkpoint: LoadedCheckpoint, parser: Parser, device: str = "cpu", grounder: Grounder | None = None
+) -> Reader:
     """The reader of a checkpoint of any system. Raises CheckpointError."""
     if checkpoint.manifest.head in FINDS_MENTIONS:
         return Reader(parser, _single_detector(checkpoint, device), grounder=grounder)
@@ -34,22 +36,22 @@ def reader_of(checkpoint: Checkpoint, parser: Parser, device: str = "cpu", groun
     return Reader(parser, detector, PairClassifier(checkpoint, device, grounder), grounder)
 
 
-def _single_detector(checkpoint: Checkpoint, device: str) -> MentionDetector:
+def _single_detector(checkpoint: LoadedCheckpoint, device: str) -> MentionDetector:
     if checkpoint.manifest.head == "tags":
         return Tagger(checkpoint, device)
     visual = checkpoint.network.needs.objects
     return VisualJointDetector(checkpoint, device) if visual else JointDetector(checkpoint, device)
 
 
-def _mention_detector(checkpoint: Checkpoint, device: str) -> MentionDetector:
+def _mention_detector(checkpoint: LoadedCheckpoint, device: str) -> MentionDetector:
     """The mention detector for a pair network: a joint network takes the text alone then."""
     return Tagger(checkpoint, device) if checkpoint.manifest.head == "tags" else JointDetector(checkpoint, device)
 
 
-def _detector_of(checkpoint: Checkpoint) -> Checkpoint:
+def _detector_of(checkpoint: LoadedCheckpoint) -> LoadedCheckpoint:
     """The checkpoint that finds the mentions for a pair checkpoint. Raises CheckpointError where it has changed."""
     named = checkpoint.manifest.mentions
-    detector = Checkpoint.load(Path(named.get("path") or SHIPPED))
+    detector = LoadedCheckpoint.load(Path(named.get("path") or SHIPPED))
     if detector.manifest.head not in FINDS_MENTIONS:
         raise CheckpointError(f"{named['path']} finds no mentions: it is a pair network itself")
     if named.get("digest", detector.digest) != detector.digest:

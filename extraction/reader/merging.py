@@ -8,19 +8,19 @@ from dataclasses import replace
 from extraction.labels import RELATIONS
 from extraction.reader.attribution import Support
 from extraction.reader.passages import PassageReading, Span
-from extraction.schema import Document, Extraction, Mention, Region, Relation
+from extraction.schema import Document, ExtractedMention, Extraction, Region, Relation
 
 
 def merge(
     document: Document, readings: Sequence[PassageReading], language: str, missing: tuple[str, ...]
 ) -> Extraction:
     """One Extraction of all passages. Where windows overlap and disagree the more confident mention stays."""
-    mentions: dict[Span, Mention] = {}
+    mentions: dict[Span, ExtractedMention] = {}
     for reading in readings:
         for span, mention in reading.mentions.items():
             if span not in mentions or mentions[span].score < mention.score:
                 mentions[span] = mention
-    kept: list[Mention] = []
+    kept: list[ExtractedMention] = []
     for mention in sorted(mentions.values(), key=lambda one: (one.start, one.end)):
         if kept and mention.start < kept[-1].end:
             if mention.score > kept[-1].score:
@@ -57,7 +57,7 @@ def _more_confident(one: Relation | None, other: Relation) -> Relation:
 
 
 def with_inverses(
-    best: Mapping[tuple[int, int, str], Relation], mentions: Sequence[Mention]
+    best: Mapping[tuple[int, int, str], Relation], mentions: Sequence[ExtractedMention]
 ) -> dict[tuple[int, int, str], Relation]:
     """The relations with their inverses (what lies in a place is contained by it), both at the higher score.
 
@@ -100,6 +100,6 @@ def _in_order(head: int, tail: int, key: str) -> tuple[int, int]:
     return (tail, head) if symmetric and tail < head else (head, tail)
 
 
-def _same_ends(reading: PassageReading, head: Span, tail: Span, mentions: dict[Span, Mention]) -> bool:
+def _same_ends(reading: PassageReading, head: Span, tail: Span, mentions: dict[Span, ExtractedMention]) -> bool:
     """Whether both mentions kept the types that this passage gave them: a relation permits certain types only."""
     return all(reading.mentions[span].type == mentions[span].type for span in (head, tail))

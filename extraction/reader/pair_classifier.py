@@ -23,7 +23,7 @@ from extraction.labels import REGION_RELATIONS
 from extraction.networks.outputs import PairOutput
 from extraction.reader import attribution
 from extraction.reader.calibration import log_odds
-from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.reader.image_selection import ImageSelection, SelectedImages, takes
 from extraction.reader.label_mapping import by_types, meanings
 from extraction.reader.passages import Passage, PassageReading, Span, fit, word_spans
@@ -61,7 +61,9 @@ class ImageEvidence:
 class PairClassifier:
     """Finds the relations of mentions, or of mentions and regions, with a pair network."""
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "cpu", grounder: grounding.Grounder | None = None) -> None:
+    def __init__(
+        self, checkpoint: LoadedCheckpoint, device: str = "cpu", grounder: grounding.Grounder | None = None
+    ) -> None:
         """`grounder` is a zero-shot detector for the words of a sentence, in place of the classes' names."""
         self.checkpoint, self.device, self.grounder = checkpoint, device, grounder
         self.manifest = manifest = checkpoint.manifest

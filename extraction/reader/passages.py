@@ -12,7 +12,7 @@ from extraction.features.featurizer import Features, Featurizer, TooManyPieces, 
 from extraction.reader.attribution import Support
 from extraction.reader.checkpoint import Manifest
 from extraction.reader.decoding import DecodedSentence
-from extraction.schema import Document, Mention, Region, WeightGrid, Words
+from extraction.schema import Document, ExtractedMention, Region, WeightGrid, Words
 from extraction.text import parser as text_parser
 
 WINDOW, OVERLAP = 100, 20  # words of a window, and words that neighbouring windows share
@@ -35,7 +35,7 @@ class Passage:
 class PassageReading:
     """The mentions and relations of one passage, with calibrated scores and spans in code points."""
 
-    mentions: dict[Span, Mention]
+    mentions: dict[Span, ExtractedMention]
     relations: dict[tuple[Span, Span, str], float]
     shown: list[tuple[Span, Region, str, float]] = field(default_factory=list)  # regions that a mention is related to
     supports: dict[tuple[Span, Span, str], Support] = field(default_factory=dict)  # of relations, by the picture
@@ -104,7 +104,7 @@ def calibrated(manifest: Manifest, passage: Passage, sentence: DecodedSentence) 
     spans = [_code_points(passage.words, one.start, one.end) for one in sentence.mentions]
     scores = calibration.mentions(sentence)
     mentions = {
-        span: Mention(*span, inventory.types[one.type], score)
+        span: ExtractedMention(*span, inventory.types[one.type], score)
         for span, one, score in zip(spans, sentence.mentions, scores, strict=True)
     }
     keys = inventory.relation_keys

@@ -17,7 +17,7 @@ import torch
 from extraction.features.batch import Batch, collate, to_device
 from extraction.features.featurizer import Features
 from extraction.reader import known_facts
-from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.reader.image_selection import ImageSelection
 from extraction.reader.merging import merge
 from extraction.reader.passages import Passage, PassageReading, batch_rows, passages_of
@@ -37,7 +37,7 @@ class LoadedNetwork(Protocol):
     """What a mention detector and a relation classifier have in common: a checkpoint and the input that it takes."""
 
     @property
-    def checkpoint(self) -> Checkpoint: ...
+    def checkpoint(self) -> LoadedCheckpoint: ...
 
     @property
     def images(self) -> ImageSelection: ...
@@ -213,7 +213,7 @@ class Reader:
         return known_facts.marked(selected, document.facts) if self.takes_facts and document.facts else selected
 
 
-def _check_parser(checkpoint: Checkpoint, parser: Parser) -> None:
+def _check_parser(checkpoint: LoadedCheckpoint, parser: Parser) -> None:
     """Warn where the parser is not the one that the network was trained with; one without a parser takes any."""
     if checkpoint.manifest.parser not in ("none", parser.version):
         logger.warning(

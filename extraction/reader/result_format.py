@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from extraction.labels import ENTITY_TYPES, RELATIONS
-from extraction.schema import Declined, Extraction, Fact, Mention, Region, Relation
+from extraction.schema import Declined, ExtractedMention, Extraction, Fact, Region, Relation
 
 DEPICTS = "depicts"
 SCHEMA = "kgbuilder.read/1"
@@ -19,7 +19,9 @@ SCHEMA = "kgbuilder.read/1"
 Thresholds = Mapping[str, float]
 
 
-def reached(extraction: Extraction, thresholds: Thresholds) -> list[tuple[Relation, Mention, Mention]]:
+def reached(
+    extraction: Extraction, thresholds: Thresholds
+) -> list[tuple[Relation, ExtractedMention, ExtractedMention]]:
     """The relations between two mentions that reach their threshold, with head and tail, in the order of the text.
 
     `thresholds` are by relation key; "default" is for the others.
@@ -113,7 +115,7 @@ def _place(region: Region, regions: Sequence[Region]) -> int | None:
     return next((place for place, one in enumerate(regions) if (one.image, one.box, one.label) == key), None)
 
 
-def _end(mention: Mention, text: str) -> dict[str, Any]:
+def _end(mention: ExtractedMention, text: str) -> dict[str, Any]:
     words = text[mention.start : mention.end]
     return {"start": mention.start, "end": mention.end, "text": words, "type": mention.type}
 

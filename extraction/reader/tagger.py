@@ -10,7 +10,7 @@ import torch
 from extraction.features.batch import to_device
 from extraction.features.featurizer import Features
 from extraction.features.model_inputs import InputRow, InputRows, pixels_at
-from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.reader.decoding import DecodedSentence, mentions_of
 from extraction.reader.image_selection import ImageSelection, takes
 from extraction.reader.label_mapping import types_of
@@ -24,7 +24,7 @@ BATCH_ROWS = 64
 class Tagger:
     """Finds mentions by BIO tags and gives them the product's entity types."""
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "cpu") -> None:
+    def __init__(self, checkpoint: LoadedCheckpoint, device: str = "cpu") -> None:
         self.checkpoint, self.device = checkpoint, device
         self.network = checkpoint.network.to(device).eval()
         manifest, needs = checkpoint.manifest, self.network.needs

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from extraction.schema import Document, Mention, Region, Relation
+from extraction.schema import Document, ExtractedMention, Region, Relation
 from extraction.vision import grounding
 from extraction.vision.boxes import areas, intersections
 
@@ -27,7 +27,7 @@ _WORD = re.compile(r"\w+")
 
 
 def depicted(
-    document: Document, mentions: Sequence[Mention], grounder: grounding.Grounder | None = None
+    document: Document, mentions: Sequence[ExtractedMention], grounder: grounding.Grounder | None = None
 ) -> tuple[Relation, ...]:
     """Relations `depicts` of mentions (by index) and regions of the document; their tails are marked as grounded."""
     result: list[Relation] = []
@@ -66,7 +66,9 @@ def people(regions: Sequence[Region]) -> list[Region]:
     return persons + [face for face, row in zip(faces, shares, strict=True) if row.max() < WITHIN]
 
 
-def _persons(text: str, mentions: Sequence[Mention], regions: Sequence[Region], caption: str) -> Iterator[Relation]:
+def _persons(
+    text: str, mentions: Sequence[ExtractedMention], regions: Sequence[Region], caption: str
+) -> Iterator[Relation]:
     persons, named = people(regions), _representatives(text, mentions)
     words = set(_words(caption))
     candidates = [place for place in named if set(_words(_name(text, mentions[place]))[-1:]) & words] or named
@@ -79,7 +81,11 @@ def _persons(text: str, mentions: Sequence[Mention], regions: Sequence[Region], 
 
 
 def _grounded(
-    text: str, mentions: Sequence[Mention], regions: Sequence[Region], grounder: grounding.Grounder, picture: np.ndarray
+    text: str,
+    mentions: Sequence[ExtractedMention],
+    regions: Sequence[Region],
+    grounder: grounding.Grounder,
+    picture: np.ndarray,
 ) -> Iterator[Relation]:
     named = _representatives(text, mentions, all_types=True)
     names = [_name(text, mentions[place]) for place in named]
@@ -96,7 +102,7 @@ def _grounded(
             yield Relation(place, replace(known, grounded=True), DEPICTS, score)
 
 
-def _representatives(text: str, mentions: Sequence[Mention], all_types: bool = False) -> list[int]:
+def _representatives(text: str, mentions: Sequence[ExtractedMention], all_types: bool = False) -> list[int]:
     """The index of one mention per entity of the text: that of its longest name, and of these the most confident. A
     short name that is part of a longer one belongs to that entity."""
     best: dict[frozenset[str], int] = {}
@@ -108,7 +114,7 @@ def _representatives(text: str, mentions: Sequence[Mention], all_types: bool = F
     return sorted(place for words, place in best.items() if not any(words < other for other in best))
 
 
-def _name(text: str, mention: Mention) -> str:
+def _name(text: str, mention: ExtractedMention) -> str:
     return " ".join(text[mention.start : mention.end].split())
 
 

@@ -25,7 +25,7 @@ from django.utils import timezone
 from extraction.labels import RELATIONS
 from extraction.models import Checkpoint, Post, PostVersion, Reading
 from extraction.readings import queue as readings_queue
-from extraction.schema import Extraction, Mention, Relation
+from extraction.schema import ExtractedMention, Extraction, Relation
 from kgbuilder.benchmarks import NotMeasured
 from kgbuilder.benchmarks.graph import PUBLISHED, STATEMENTS, post_units
 from kgbuilder.benchmarks.server import serving
@@ -187,7 +187,9 @@ def _record(posts: int) -> None:
 def _extraction(key: str, text: str) -> Extraction:
     draw, mentions, place = random.Random(text), [], 0
     for name in text.split(". "):
-        mentions.append(Mention(place, place + len(name), "person" if name.startswith("P") else "location", 0.9))
+        mentions.append(
+            ExtractedMention(place, place + len(name), "person" if name.startswith("P") else "location", 0.9)
+        )
         place += len(name) + 2
     keys = sorted(key for key, relation in RELATIONS.items() if not relation.symmetric)
     relations = tuple(

@@ -14,7 +14,7 @@ from extraction import tasks
 from extraction.models import Feed, Post, Reading
 from extraction.posts.visits import Visit
 from extraction.readings import queue as readings_queue
-from extraction.schema import Declined, Document, Extraction, Mention
+from extraction.schema import Declined, Document, ExtractedMention, Extraction
 from knowledge.graphs import projector
 from knowledge.models import Assertion, ProjectorLock
 from tests import deterministic, records
@@ -38,7 +38,7 @@ class Reader:
         if "makes the network fail" in document.text:
             return Extraction(document.id, document.text, declined=Declined("failed", "IndexError: 7"))
         if "is not sound" in document.text:
-            return Extraction(document.id, document.text, mentions=(Mention(5, 10**6, "person"),))
+            return Extraction(document.id, document.text, mentions=(ExtractedMention(5, 10**6, "person"),))
         return deterministic.Extractor().read([document])[0]
 
 

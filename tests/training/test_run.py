@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from extraction.reader.calibration import log_odds
-from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.checkpoint import LoadedCheckpoint
 from kgbuilder.conf.environment import ROOT
 from tests.generated import Chain, config, decided_by_the_picture, eight, network, prepared
 from tests.patience import PATIENCE_S
@@ -206,12 +206,12 @@ def test_a_pair_run_is_published_with_figures_and_counts(tmp_path, monkeypatch):
     dev = prepare_held_out(given, decided_by_the_picture(12, first=500, boxed=False), Unparsed(), False)
     checkpoint, judged = publish(finished(run, "tiny", Unparsed.version), dev, dev, Unparsed(), tmp_path, tmp_path)
     assert checkpoint.manifest.metrics["test"]["figures"] == judged["test"].figures
-    assert Checkpoint.load(tmp_path).digest == checkpoint.digest
+    assert LoadedCheckpoint.load(tmp_path).digest == checkpoint.digest
     stored = json.loads((tmp_path / "predictions-test.json").read_text())
     assert np.array(stored["counts"]).shape == (12, 3) and "text" not in json.dumps(stored["items"])
     card = (tmp_path / "README.md").read_text()
     assert checkpoint.digest in card and "random initial weights" in card
-    saved = Checkpoint.load(tmp_path)
+    saved = LoadedCheckpoint.load(tmp_path)
     assert saved.manifest.metrics["dev"]["best_f1_threshold"] == 0.3 and stored["rule"] == "probability"
     again = dev.score(saved.network, Calibrated(best=0.3))
     assert again.figures == judged["test"].figures

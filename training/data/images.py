@@ -8,13 +8,13 @@ from pathlib import Path
 
 from extraction.datasets.folders import folder_of
 from extraction.datasets.registry import DatasetError
-from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.schema import Example
 
 CANVAS = "where an example has boxes, they stand on a grey canvas instead"
 
 
-def inputs(checkpoint: Checkpoint, pictures: bool) -> list[str]:
+def inputs(checkpoint: LoadedCheckpoint, pictures: bool) -> list[str]:
     """The inputs that this network takes. `pictures`: their files are available; else canvases stand for them.
 
     The network's needs decide this. A setting of the run is not enough, for a network may have no vision encoder.

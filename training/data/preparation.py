@@ -20,7 +20,7 @@ from extraction.features.model_inputs import InputRows, class_names, pixels_in
 from extraction.features.targets import AnyTargets
 from extraction.labels import Inventory, inventory
 from extraction.networks.encoders.text import find
-from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.schema import Example, Words
 from training.config import TrainConfig
 from training.data import subsets
@@ -53,7 +53,7 @@ def prepare(
     names = registry.inventory(config.data, root, config.labels)
     begun = None
     if config.start:
-        checkpoint = Checkpoint.load(Path(config.start))
+        checkpoint = LoadedCheckpoint.load(Path(config.start))
         _fits(config, head, checkpoint, names)
         begun = vocabularies_of(checkpoint, head)
     prepared = prepare_examples(config, head, examples, parser, tokenizer, names, begun)
@@ -61,7 +61,7 @@ def prepare(
     return dataclasses.replace(prepared, notes=[*notes, *prepared.notes])
 
 
-def _fits(config: TrainConfig, head: Head, begun: Checkpoint, names: Inventory) -> None:
+def _fits(config: TrainConfig, head: Head, begun: LoadedCheckpoint, names: Inventory) -> None:
     theirs = begun.manifest
     if theirs.system != config.system or theirs.head != head.name:
         raise ValueError(
@@ -113,7 +113,7 @@ def prepare_held_out(prepared: Prepared, examples: Sequence[Example], parser: Pa
 
 
 def prepare_for(
-    checkpoint: Checkpoint,
+    checkpoint: LoadedCheckpoint,
     head: Head,
     examples: Sequence[Example],
     parser: Parses,
@@ -129,7 +129,7 @@ def prepare_for(
     return dataclasses.replace(held, look=pixels_in(folders_named(images)))
 
 
-def vocabularies_of(checkpoint: Checkpoint, head: Head) -> Vocabularies:
+def vocabularies_of(checkpoint: LoadedCheckpoint, head: Head) -> Vocabularies:
     """Those that a checkpoint has kept."""
     manifest, featurizer = checkpoint.manifest, checkpoint.featurizer
     markers = add_markers(featurizer.tokenizer) if head.pairs else ()

@@ -11,7 +11,7 @@ from extraction.features.featurizer import SHAPES
 from extraction.networks.encoders.text import TextEncoder
 from extraction.networks.encoders.vit import VISION
 from extraction.networks.systems import SYSTEMS
-from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.checkpoint import LoadedCheckpoint
 from training.config import TrainConfig
 from training.data.prepared import Vocabularies
 
@@ -20,7 +20,7 @@ def new_network(config: TrainConfig, vocabularies: Vocabularies) -> Any:
     """The run's network before its first step: pre-trained encoders and, by the run's seed, random heads."""
     torch.manual_seed(config.seed)
     if config.start:
-        return Checkpoint.load(Path(config.start)).network
+        return LoadedCheckpoint.load(Path(config.start)).network
     encoder = TextEncoder.pretrained(config.encoder, len(SHAPES))
     return assembled(config, vocabularies, encoder)
 

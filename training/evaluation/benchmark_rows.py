@@ -8,7 +8,7 @@ from pathlib import Path
 
 from extraction.datasets import registry
 from extraction.labels import RELATIONS, inventory, native_type, to_native
-from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.reader.decoding import DecodedSentence
 from extraction.schema import Example
 from training.data.parse_cache import Parses
@@ -65,7 +65,7 @@ HEADING = [
 
 
 def data_set_scores(
-    checkpoint: Checkpoint, head: Head, data: Sequence[str], parser: Parses, root: Path
+    checkpoint: LoadedCheckpoint, head: Head, data: Sequence[str], parser: Parses, root: Path
 ) -> list[DataSetScores]:
     """A row for each of these data sets that has a test part."""
     rows = [score_test_part(checkpoint, head, parser, root, name) for name in data]
@@ -73,7 +73,7 @@ def data_set_scores(
 
 
 def score_test_part(
-    checkpoint: Checkpoint, head: Head, parser: Parses, root: Path, name: str, split: str = "test"
+    checkpoint: LoadedCheckpoint, head: Head, parser: Parses, root: Path, name: str, split: str = "test"
 ) -> DataSetScores:
     """Scores on this part of `name`; a checkpoint of the mapped inventory is mapped back to the set's labels."""
     manifest = checkpoint.manifest
@@ -99,13 +99,13 @@ def score_test_part(
 
 
 def _found(
-    checkpoint: Checkpoint, head: Head, examples: Sequence[Example], parser: Parses, title: bool | None = None
+    checkpoint: LoadedCheckpoint, head: Head, examples: Sequence[Example], parser: Parses, title: bool | None = None
 ) -> list[DecodedSentence]:
     return found_by_word_pairs(checkpoint.network, prepare_for(checkpoint, head, examples, parser, title=title))
 
 
 def _predictions(
-    checkpoint: Checkpoint, found: Sequence[DecodedSentence], thresholds: dict[str, float]
+    checkpoint: LoadedCheckpoint, found: Sequence[DecodedSentence], thresholds: dict[str, float]
 ) -> list[Prediction]:
     return Predictor(checkpoint.manifest.inventory, checkpoint.manifest.calibration, thresholds).predictions(found)
 
@@ -131,7 +131,7 @@ def _turned_too(prediction: Prediction) -> Prediction:
 
 
 def by_relation(
-    checkpoint: Checkpoint, head: Head, parser: Parses, root: Path, name: str, split: str = "test"
+    checkpoint: LoadedCheckpoint, head: Head, parser: Parses, root: Path, name: str, split: str = "test"
 ) -> list[str]:
     """A line for each relation that stands in this part or is asserted there, in the checkpoint's own labels."""
     manifest = checkpoint.manifest
@@ -143,7 +143,7 @@ def by_relation(
     return [f"{name}  {key:30s} threshold {_threshold(checkpoint, key):.2f}  {score}" for key, score in ordered]
 
 
-def with_and_without_titles(checkpoint: Checkpoint, head: Head, parser: Parses, root: Path) -> list[str]:
+def with_and_without_titles(checkpoint: LoadedCheckpoint, head: Head, parser: Parses, root: Path) -> list[str]:
     """Dev figures of Re-DocRED, whose examples have titles, read with and without them by the same checkpoint."""
     manifest = checkpoint.manifest
     examples = registry.load("redocred", "dev", root, manifest.training["config"]["labels"])
@@ -156,7 +156,7 @@ def with_and_without_titles(checkpoint: Checkpoint, head: Head, parser: Parses, 
     return rows
 
 
-def _threshold(checkpoint: Checkpoint, key: str) -> float:
+def _threshold(checkpoint: LoadedCheckpoint, key: str) -> float:
     thresholds = checkpoint.manifest.thresholds
     return thresholds.get(key, thresholds["default"])
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from extraction.datasets import registry
-from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.schema import Example
 from training.config import TrainConfig
 from training.data.images import CANVAS, inputs, missing, pictures_for
@@ -24,7 +24,7 @@ class CannotEvaluate(Exception):
 
 
 def evaluate_on(
-    checkpoint: Checkpoint, head: Head, format: str, split: str, root: Path, parser: Parses, say: Say
+    checkpoint: LoadedCheckpoint, head: Head, format: str, split: str, root: Path, parser: Parses, say: Say
 ) -> Examined:
     """With the data set's own pictures, if the checkpoint was trained with any. Raises CannotEvaluate, DatasetError."""
     training = _trained(checkpoint, format)
@@ -43,7 +43,7 @@ def evaluate_on(
     return replace(examined, inputs=inputs(checkpoint, bool(images)), note=" ".join(note for note in notes if note))
 
 
-def _pictures_missing(checkpoint: Checkpoint, examples: Sequence[Example], trained: str, images: str) -> str:
+def _pictures_missing(checkpoint: LoadedCheckpoint, examples: Sequence[Example], trained: str, images: str) -> str:
     """A sentence about pictures that the checkpoint was trained with and is not given here; "" if there are none."""
     if not trained or not checkpoint.network.needs.pictures:
         return ""
@@ -52,7 +52,7 @@ def _pictures_missing(checkpoint: Checkpoint, examples: Sequence[Example], train
     return missing(examples, images)
 
 
-def _trained(checkpoint: Checkpoint, format: str) -> TrainConfig:
+def _trained(checkpoint: LoadedCheckpoint, format: str) -> TrainConfig:
     """Its training config. Raises CannotEvaluate where the checkpoint does not know the data set's labels."""
     training = TrainConfig.from_dict(checkpoint.manifest.training["config"])
     if training.labels == "native" and format not in training.data:
@@ -63,7 +63,7 @@ def _trained(checkpoint: Checkpoint, format: str) -> TrainConfig:
     return training
 
 
-def _check(checkpoint: Checkpoint, format: str, examples: Sequence[Example]) -> None:
+def _check(checkpoint: LoadedCheckpoint, format: str, examples: Sequence[Example]) -> None:
     """Raises CannotEvaluate where a pair system does not know a label of the data set."""
     known = set(checkpoint.manifest.inventory.relation_keys)
     unknown = {one.key for example in examples for one in example.candidates if one.key} - known

@@ -15,7 +15,7 @@ import numpy as np
 from extraction.labels import Inventory
 from extraction.networks.systems import HeadName
 from extraction.reader.calibration import log_odds
-from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.schema import Candidate, Example, WordSpan
 from training.data.parse_cache import Parses
 from training.data.preparation import prepare_for
@@ -28,8 +28,8 @@ from training.scores import Scores
 
 
 def score_pipeline(
-    mentions: Checkpoint,
-    pairs: Checkpoint,
+    mentions: LoadedCheckpoint,
+    pairs: LoadedCheckpoint,
     heads: Mapping[HeadName, Head],
     examples: Sequence[Example],
     parser: Parses,
@@ -51,7 +51,7 @@ def score_pipeline(
 
 
 def predicted_mentions(
-    checkpoint: Checkpoint, head: Head, examples: Sequence[Example], parser: Parses, images: str = ""
+    checkpoint: LoadedCheckpoint, head: Head, examples: Sequence[Example], parser: Parses, images: str = ""
 ) -> list[Prediction]:
     """The mentions that the first checkpoint finds in each example."""
     manifest = checkpoint.manifest
@@ -62,7 +62,7 @@ def predicted_mentions(
 
 
 def related(
-    checkpoint: Checkpoint,
+    checkpoint: LoadedCheckpoint,
     head: Head,
     examples: Sequence[Example],
     found: Sequence[Prediction],

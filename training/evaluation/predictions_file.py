@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.checkpoint import LoadedCheckpoint
 from training.scores import Scores
 
 PREDICTIONS = "predictions-{split}.json"
 
 
-def write_predictions(folder: Path, split: str, checkpoint: Checkpoint, scores: Scores) -> Path:
+def write_predictions(folder: Path, split: str, checkpoint: LoadedCheckpoint, scores: Scores) -> Path:
     """Counts of every item, without any text, so that systems can be compared on them later."""
     path = folder / PREDICTIONS.format(split=split)
     manifest = checkpoint.manifest

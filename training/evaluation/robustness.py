@@ -12,7 +12,7 @@ import numpy as np
 
 from extraction.datasets import registry
 from extraction.datasets.registry import DatasetError
-from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.schema import Example
 from training.config import TrainConfig
 from training.data.images import folders_named, missing, pictures_for
@@ -40,7 +40,7 @@ class Trial:
 
 
 def tried(
-    checkpoint: Checkpoint, head: Head, root: Path, trial: Trial, parser: Parses, say: Say = lambda line: None
+    checkpoint: LoadedCheckpoint, head: Head, root: Path, trial: Trial, parser: Parses, say: Say = lambda line: None
 ) -> Scores:
     """Raises DatasetError; ValueError for shares, or labels that the checkpoint does not know.
 
@@ -54,7 +54,9 @@ def tried(
     return prepared.score(checkpoint.network, Calibrated.of(manifest))
 
 
-def pictures_shown(checkpoint: Checkpoint, examples: Sequence[Example], root: Path, trial: Trial, say: Say) -> str:
+def pictures_shown(
+    checkpoint: LoadedCheckpoint, examples: Sequence[Example], root: Path, trial: Trial, say: Say
+) -> str:
     """The folder of the pictures that the checkpoint is shown, "" for none.
 
     Raises ValueError if pictures are named but the network has no vision encoder, DatasetError if one is missing.

@@ -19,7 +19,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from extraction.datasets.folders import folder_of
-from extraction.models import Checkpoint as CheckpointRow
+from extraction.models import Checkpoint
 from extraction.readings import model_registry
 from training.config import TrainConfig
 from training.data.images import beside
@@ -168,7 +168,7 @@ def _register(row: TrainingRun, folder: Path) -> None:
     shutil.rmtree(folder / "data", ignore_errors=True)
 
 
-def _queue_evaluation(checkpoint: CheckpointRow, dataset: Dataset, row: TrainingRun) -> None:
+def _queue_evaluation(checkpoint: Checkpoint, dataset: Dataset, row: TrainingRun) -> None:
     if not Evaluation.objects.filter(checkpoint=checkpoint, dataset=dataset, split="test", options={}).exists():
         Evaluation.objects.create(
             checkpoint=checkpoint, dataset=dataset, split="test", by=row.by, due_at=timezone.now()
@@ -177,10 +177,10 @@ def _queue_evaluation(checkpoint: CheckpointRow, dataset: Dataset, row: Training
 
 def perform_evaluation(row: Evaluation) -> None:
     """Evaluates a checkpoint, and replaces the metrics and examples of an earlier evaluation of the row."""
-    from extraction.reader.checkpoint import Checkpoint
+    from extraction.reader.checkpoint import LoadedCheckpoint
 
     report(phase="loading the checkpoint")
-    checkpoint = Checkpoint.load(Path(row.checkpoint.path))
+    checkpoint = LoadedCheckpoint.load(Path(row.checkpoint.path))
     if checkpoint.digest != row.checkpoint.digest:
         raise model_registry.NoCheckpoint(
             f"The files in {row.checkpoint.path} are not those that were registered: they have been changed or damaged."

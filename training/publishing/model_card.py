@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.checkpoint import LoadedCheckpoint
 from training.config import TrainConfig
 from training.data.images import inputs
 from training.evaluation.benchmark_rows import HEADING, DataSetScores
@@ -36,7 +36,7 @@ WHOLE_SENTENCES = """\
 
 
 def card(
-    checkpoint: Checkpoint, config: TrainConfig, scores: dict[str, Scores], rows: Sequence[DataSetScores] | None
+    checkpoint: LoadedCheckpoint, config: TrainConfig, scores: dict[str, Scores], rows: Sequence[DataSetScores] | None
 ) -> str:
     """The card as Markdown. `rows`: the scores on each data set in its own labels, None where the head has none."""
     manifest = checkpoint.manifest
@@ -77,7 +77,7 @@ def _share(value: float) -> str:
     return f"{value:.1%}"
 
 
-def _by_data_set(checkpoint: Checkpoint, rows: Sequence[DataSetScores]) -> Iterator[str]:
+def _by_data_set(checkpoint: LoadedCheckpoint, rows: Sequence[DataSetScores]) -> Iterator[str]:
     dev = checkpoint.manifest.metrics["dev"]
     yield (
         "By test part, in each set's own labels, strict: both spans, both types, relation, direction. F1 is at the one "

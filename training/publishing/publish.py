@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from extraction.networks.encoders.vit import VISION
-from extraction.reader.checkpoint import Checkpoint, Manifest
+from extraction.reader.checkpoint import LoadedCheckpoint, Manifest
 from training.config import TrainConfig
 from training.data.parse_cache import Parses
 from training.data.prepared import Prepared
@@ -24,8 +24,8 @@ FLOOR = 0.1
 
 
 def publish(
-    checkpoint: Checkpoint, dev: Prepared, test: Prepared, parser: Parses, root: Path, folder: Path
-) -> tuple[Checkpoint, dict[str, Scores]]:
+    checkpoint: LoadedCheckpoint, dev: Prepared, test: Prepared, parser: Parses, root: Path, folder: Path
+) -> tuple[LoadedCheckpoint, dict[str, Scores]]:
     """Calibrates a checkpoint, scores it, and writes it to `folder` with its card and its answers to every item."""
     manifest, network, head = checkpoint.manifest, checkpoint.network, dev.head
     config = TrainConfig.from_dict(manifest.training["config"])
@@ -45,14 +45,14 @@ def publish(
     rows = data_set_scores(checkpoint, head, config.data, parser, root) if head.by_data_set else None
     metrics["test"] |= {"data_sets": [dataclasses.asdict(row) for row in rows]} if rows else {}
     checkpoint.save(folder)
-    saved = Checkpoint.load(folder)
+    saved = LoadedCheckpoint.load(folder)
     for split, one in scores.items():
         write_predictions(folder, split, saved, one)
     (folder / "README.md").write_text(card(saved, config, scores, rows), encoding="utf-8")
     return saved, scores
 
 
-def finished(run: Run, name: str, parser: str, mentions: dict[str, str] | None = None) -> Checkpoint:
+def finished(run: Run, name: str, parser: str, mentions: dict[str, str] | None = None) -> LoadedCheckpoint:
     """The network that a run has ended with, before anything has been measured on it.
 
     `parser`: the parser's version. `mentions`: as in Manifest. Weights are rounded to fp16, as they will be kept.
@@ -82,4 +82,4 @@ def finished(run: Run, name: str, parser: str, mentions: dict[str, str] | None =
         classes=known.classes,
         mentions=mentions or {},
     )
-    return Checkpoint(manifest, network, known.featurizer)
+    return LoadedCheckpoint(manifest, network, known.featurizer)

@@ -13,7 +13,7 @@ import torch
 from extraction.features.targets import PairTargets, TagTargets, pair_label, tag_targets
 from extraction.networks.outputs import PairOutput, TagOutput
 from extraction.networks.systems import SYSTEMS
-from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.reader.decoding import mentions_of
 from tests.generated import (
     CASES,
@@ -125,7 +125,7 @@ def test_saved_and_loaded_it_predicts_the_same(system, head, tmp_path):
     run.train()
     made = finished(run, "tiny", Chain().version)
     made.save(tmp_path)
-    loaded = Checkpoint.load(tmp_path)
+    loaded = LoadedCheckpoint.load(tmp_path)
     assert (loaded.manifest.system, loaded.manifest.head) == (system, head)
     everything = list(range(len(run.prepared.items)))
     assert torch.equal(answer(made.network, run.prepared, everything), answer(loaded.network, run.prepared, everything))

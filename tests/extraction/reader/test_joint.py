@@ -11,7 +11,7 @@ import torch
 from extraction.features.batch import OBJECT_EDGES, OBJECT_WIDTH
 from extraction.networks.eega import EEGA
 from extraction.reader import load
-from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.reader.joint import JointDetector, VisualJointDetector
 from extraction.schema import Document, Region
 from extraction.text.parser import Parser
@@ -26,7 +26,7 @@ def parser() -> Parser:
     return Parser.load()
 
 
-def seeing(parser: Parser) -> Checkpoint:
+def seeing(parser: Parser) -> LoadedCheckpoint:
     """A tiny checkpoint with a visual side that takes words for persons, and all relations to be above the floor."""
     blind = tiny_checkpoint(parser)
     sides: dict[str, Any] = {"objects": 2, "object_width": OBJECT_WIDTH, "object_edges": OBJECT_EDGES, "band": 1}
@@ -36,7 +36,7 @@ def seeing(parser: Parser) -> Checkpoint:
     with torch.no_grad():
         network.types.out[-1].bias[1 + blind.manifest.inventory.types.index("person")] += 1.0
     manifest = dataclasses.replace(blind.manifest, network=config, floor=0.0)
-    return Checkpoint(manifest, network, blind.featurizer)
+    return LoadedCheckpoint(manifest, network, blind.featurizer)
 
 
 def test_a_saved_checkpoint_with_a_visual_side_is_loaded_as_one_that_sees(parser, tmp_path):

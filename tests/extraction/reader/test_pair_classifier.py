@@ -13,7 +13,7 @@ import torch
 from extraction.labels import inventory
 from extraction.networks.outputs import PairOutput
 from extraction.reader import load
-from extraction.reader.checkpoint import Checkpoint, CheckpointError
+from extraction.reader.checkpoint import CheckpointError, LoadedCheckpoint
 from extraction.reader.decoding import DecodedMention, DecodedSentence
 from extraction.reader.joint import JointDetector
 from extraction.reader.label_mapping import by_types, meanings
@@ -38,7 +38,7 @@ def parser() -> Parser:
     return Parser.load()
 
 
-def pair_checkpoint(folder: Path, system: str, head: str, **changes: Any) -> Checkpoint:
+def pair_checkpoint(folder: Path, system: str, head: str, **changes: Any) -> LoadedCheckpoint:
     chosen = config(system, head, **changes)
     given = prepared(chosen, eight())
     run = Run(chosen, given, network(chosen, given.vocabularies))
@@ -46,7 +46,7 @@ def pair_checkpoint(folder: Path, system: str, head: str, **changes: Any) -> Che
 
     made = finished(run, "tiny", Unparsed.version, mentions_from(chosen.mentions))
     dataclasses.replace(made, manifest=dataclasses.replace(made.manifest, floor=0.05)).save(folder)
-    return Checkpoint.load(folder)
+    return LoadedCheckpoint.load(folder)
 
 
 class Names(JointDetector):
@@ -169,7 +169,7 @@ def test_every_pair_system_is_loaded_as_a_reader(parser, tmp_path, system):
     pair_checkpoint(tmp_path / system, system, "pair", mentions=str(detector))
     reader = load.reader(tmp_path / system, parser=parser)
     assert isinstance(reader.relations, PairClassifier)
-    assert reader.mentions.checkpoint.digest == Checkpoint.load(detector).digest
+    assert reader.mentions.checkpoint.digest == LoadedCheckpoint.load(detector).digest
     (read,) = reader.read([Document("1", TEXT)])
     assert read.declined is None
     again = reader.read([Document("2", TEXT), Document("1", TEXT)])[1]

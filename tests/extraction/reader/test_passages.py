@@ -2,13 +2,13 @@
 
 from extraction.reader.merging import merge
 from extraction.reader.passages import PassageReading
-from extraction.schema import Document, Mention, Relation
+from extraction.schema import Document, ExtractedMention, Relation
 
 TEXT = "Ada and Bertha."
-ADA, BERTHA = Mention(0, 3, "person", 0.9), Mention(8, 14, "person", 0.8)
+ADA, BERTHA = ExtractedMention(0, 3, "person", 0.9), ExtractedMention(8, 14, "person", 0.8)
 
 
-def merged(*found: tuple[Mention, Mention, str, float]) -> tuple[Relation, ...]:
+def merged(*found: tuple[ExtractedMention, ExtractedMention, str, float]) -> tuple[Relation, ...]:
     spans = {(mention.start, mention.end): mention for mention in (ADA, BERTHA)}
     relations = {((h.start, h.end), (t.start, t.end), key): score for h, t, key, score in found}
     return merge(Document("1", TEXT), [PassageReading(spans, relations)], "en", ()).relations

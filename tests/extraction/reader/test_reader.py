@@ -14,11 +14,11 @@ from safetensors.numpy import load_file, save_file
 
 from extraction.features.cooccurrence import PmiTable
 from extraction.reader import load
-from extraction.reader.checkpoint import Checkpoint, CheckpointError
+from extraction.reader.checkpoint import CheckpointError, LoadedCheckpoint
 from extraction.reader.load import reader_of
 from extraction.reader.merging import with_inverses
 from extraction.reader.passages import WINDOW, passages_of
-from extraction.schema import Document, Extraction, Mention, Relation
+from extraction.schema import Document, ExtractedMention, Extraction, Relation
 from extraction.text.parser import Parser
 from tests.tiny import tiny_checkpoint
 
@@ -134,7 +134,7 @@ def test_a_sentence_of_too_many_pieces_is_cut_until_it_fits(reader, parser, chec
     assert extraction.missing == ("windowed",) and extraction.declined is None
 
 
-def _with_pieces(checkpoint: Checkpoint, pieces: int):
+def _with_pieces(checkpoint: LoadedCheckpoint, pieces: int):
     from extraction.features.featurizer import Featurizer
 
     old = checkpoint.featurizer
@@ -198,16 +198,16 @@ def test_a_saved_checkpoint_reads_as_before(folder, checkpoint, parser):
 
 
 def test_a_digest_identifies_a_checkpoint(folder, tmp_path):
-    one = Checkpoint.load(folder).digest
+    one = LoadedCheckpoint.load(folder).digest
     config = json.loads((folder / "config.json").read_text())
     config["thresholds"]["default"] = 0.61
     (folder / "config.json").write_text(json.dumps(config))
-    assert Checkpoint.load(folder).digest != one
+    assert LoadedCheckpoint.load(folder).digest != one
 
 
 def test_no_checkpoint(tmp_path):
     with pytest.raises(CheckpointError, match="no checkpoint in"):
-        Checkpoint.load(tmp_path)
+        LoadedCheckpoint.load(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "pmi.safetensors", "tokenizer.json"])
@@ -217,7 +217,7 @@ def test_a_broken_file_is_named(folder, name, damage):
     if damage == "garbage":
         (folder / name).write_bytes(b"\x80\x04cos\nsystem\n")
     with pytest.raises(CheckpointError, match=str(folder)):
-        Checkpoint.load(folder)
+        LoadedCheckpoint.load(folder)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_a_config_that_does_not_fit_is_refused(folder, change, message):
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, **change}))
     with pytest.raises(CheckpointError, match=message):
-        Checkpoint.load(folder)
+        LoadedCheckpoint.load(folder)
 
 
 def test_weights_of_another_network_are_refused(folder):
@@ -248,7 +248,7 @@ def test_weights_of_another_network_are_refused(folder):
     config["network"]["relation_hidden"] *= 2
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(CheckpointError, match="do not fit"):
-        Checkpoint.load(folder)
+        LoadedCheckpoint.load(folder)
 
 
 def test_weights_that_are_not_numbers_are_refused(folder):
@@ -256,7 +256,7 @@ def test_weights_that_are_not_numbers_are_refused(folder):
     arrays["types.out.2.bias"][0] = np.nan
     save_file(arrays, folder / "model.safetensors")
     with pytest.raises(CheckpointError, match="not finite"):
-        Checkpoint.load(folder)
+        LoadedCheckpoint.load(folder)
 
 
 def test_a_checkpoint_needs_nothing_outside_its_folder(folder, tmp_path, parser):
@@ -271,7 +271,11 @@ def test_another_parser_than_the_trained_one_is_logged(checkpoint, parser, caplo
 
 
 def test_a_relation_and_its_inverse_are_one_fact_where_their_ends_permit_it():
-    mentions = [Mention(0, 4, "location"), Mention(6, 12, "location"), Mention(14, 18, "organization")]
+    mentions = [
+        ExtractedMention(0, 4, "location"),
+        ExtractedMention(6, 12, "location"),
+        ExtractedMention(14, 18, "organization"),
+    ]
     read = [Relation(0, 1, "located_in", 0.9), Relation(1, 0, "contains", 0.4), Relation(2, 1, "located_in", 0.8)]
     both = with_inverses({(one.head, int(str(one.tail)), one.key): one for one in read}, mentions)
     assert {place: one.score for place, one in both.items()} == {
@@ -283,7 +287,7 @@ def test_a_relation_and_its_inverse_are_one_fact_where_their_ends_permit_it():
 
 @pytest.mark.parametrize("other, stands", [(0.4, (0, 1)), (0.95, (1, 0)), (0.9, (1, 0))])
 def test_of_two_contrary_answers_the_surer_one_stands_under_both_names(other, stands):
-    mentions = [Mention(0, 4, "location"), Mention(6, 12, "location")]
+    mentions = [ExtractedMention(0, 4, "location"), ExtractedMention(6, 12, "location")]
     read = [Relation(0, 1, "located_in", 0.9), Relation(1, 0, "located_in", other), Relation(0, 1, "shares", 0.5)]
     both = with_inverses({(one.head, int(str(one.tail)), one.key): one for one in read}, mentions)
     sure = max(0.9, other)
@@ -295,7 +299,7 @@ def test_of_two_contrary_answers_the_surer_one_stands_under_both_names(other, st
 
 
 def test_what_has_no_inverse_may_holdwith_inverses():
-    mentions = [Mention(0, 4, "person"), Mention(6, 12, "person")]
+    mentions = [ExtractedMention(0, 4, "person"), ExtractedMention(6, 12, "person")]
     read = {(0, 1, "influenced_by"): Relation(0, 1, "influenced_by", 0.9)}
     read[1, 0, "influenced_by"] = Relation(1, 0, "influenced_by", 0.5)
     assert with_inverses(read, mentions) == read

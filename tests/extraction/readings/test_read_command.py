@@ -20,7 +20,7 @@ from extraction.management.commands import read
 from extraction.reader import known_facts, result_format
 from extraction.readings import reader_from_settings
 from extraction.readings.inputs import LONGEST_LINE, from_jsonl
-from extraction.schema import Declined, Document, EvidencePart, Extraction, Mention, Region, Relation
+from extraction.schema import Declined, Document, EvidencePart, ExtractedMention, Extraction, Region, Relation
 from extraction.vision.image_analysis import ImageAnalyser
 from knowledge.linking import linker_from_settings
 from knowledge.sources import index_builder
@@ -53,7 +53,7 @@ class NameReader:
             return Extraction(document.id, text, declined=Declined("failed", "The reader failed on this text."))
         mentions = sorted(
             (
-                Mention(place, place + len(name), kind, 0.9)
+                ExtractedMention(place, place + len(name), kind, 0.9)
                 for name, kind in NAMES.items()
                 if (place := text.find(name)) >= 0
             ),
@@ -156,7 +156,7 @@ def test_relations_have_thresholds_of_their_own_and_settings_replace_the_checkpo
 
 
 def test_a_relation_to_a_region_and_an_unknown_label_do_not_break_the_output():
-    mentions = (Mention(0, 3, "per"), Mention(4, 7, "loc"))
+    mentions = (ExtractedMention(0, 3, "per"), ExtractedMention(4, 7, "loc"))
     relations = (Relation(0, Region((0, 0, 1, 1)), "depicts"), Relation(0, 1, "/per/loc/seen_in"))
     extraction = Extraction("1", "Ada Rom", "en", mentions, relations)
     (quintuple,) = result_format.as_json(extraction, "x", {"default": 0.5})["quintuples"]
@@ -411,7 +411,7 @@ def untrained(folder: Path) -> Path:
     from extraction.labels import inventory
     from extraction.networks.eega import EEGAConfig
     from extraction.networks.encoders.text import tiny
-    from extraction.reader.checkpoint import Checkpoint, Manifest, build
+    from extraction.reader.checkpoint import LoadedCheckpoint, Manifest, build
     from extraction.text.parser import Parser
 
     torch.manual_seed(1)
@@ -443,7 +443,7 @@ def untrained(folder: Path) -> Path:
         thresholds={"default": 0.0},
     )
     featurizer = Featurizer(tokenizer, parser.pos_labels, parser.dep_labels, PmiTable.empty())
-    return Checkpoint(manifest, build("eega", config, architecture), featurizer).save(folder)
+    return LoadedCheckpoint(manifest, build("eega", config, architecture), featurizer).save(folder)
 
 
 def test_the_real_reader_runs_without_database_and_service(tmp_path):

@@ -15,7 +15,7 @@ from django.utils import timezone
 from extraction import leases
 from extraction.models import TextToRead
 from extraction.readings import text_requests
-from extraction.schema import Document, Extraction, Mention, Relation
+from extraction.schema import Document, ExtractedMention, Extraction, Relation
 from kgbuilder.accounts import api_tokens
 from knowledge.models import Entity
 from tests.factories import make_checkpoint, make_user
@@ -38,7 +38,7 @@ class Reader:
     def _one(self, document: Document) -> Extraction:
         if self.breaks_over in document.text:
             raise RuntimeError("the network broke")
-        mentions = (Mention(0, 3, "person", 0.9), Mention(8, 14, "location", 0.8))
+        mentions = (ExtractedMention(0, 3, "person", 0.9), ExtractedMention(8, 14, "location", 0.8))
         return Extraction(document.id, document.text, "en", mentions, (Relation(0, 1, "residence", 0.7),))
 
 

@@ -8,22 +8,24 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from extraction.schema import Document, Mention, Region
+from extraction.schema import Document, ExtractedMention, Region
 from extraction.vision.depictions import depicted, people
 
 TEXT = "Anna Stone met Bob Reed. Stone left Paris."
 ANNA, BOB, STONE, PARIS = (
-    Mention(0, 10, "person", 0.9),
-    Mention(15, 23, "person", 0.8),
-    Mention(25, 30, "person", 0.99),
-    Mention(36, 41, "location", 0.9),
+    ExtractedMention(0, 10, "person", 0.9),
+    ExtractedMention(15, 23, "person", 0.8),
+    ExtractedMention(25, 30, "person", 0.99),
+    ExtractedMention(36, 41, "location", 0.9),
 )
 PERSON, OTHER = Region((0.1, 0.1, 0.3, 0.8), "person", 0.8), Region((0.6, 0.1, 0.3, 0.8), "person", 0.6)
 FACE, LOOSE = Region((0.2, 0.15, 0.1, 0.1), "face", 0.99), Region((0.45, 0.1, 0.1, 0.1), "face", 0.7)
 DOG = Region((0.5, 0.5, 0.2, 0.2), "dog", 0.9)
 
 
-def shown(mentions: tuple[Mention, ...], *regions: Region, **more: tuple[str, ...]) -> list[tuple[int, str, float]]:
+def shown(
+    mentions: tuple[ExtractedMention, ...], *regions: Region, **more: tuple[str, ...]
+) -> list[tuple[int, str, float]]:
     found = depicted(Document("1", TEXT, regions=regions, **more), mentions)  # type: ignore[arg-type]
     assert all(not isinstance(one.tail, int) and one.tail.grounded and one.key == "depicts" for one in found)
     return [(one.head, one.tail.label, round(one.score, 3)) for one in found if isinstance(one.tail, Region)]

@@ -14,7 +14,7 @@ from extraction.models import Checkpoint, Deployment, Post, Reading
 from extraction.reader import known_facts
 from extraction.readings import model_registry, reading_requests
 from extraction.readings import queue as readings_queue
-from extraction.schema import Document, Extraction, Fact, Mention, Relation
+from extraction.schema import Document, ExtractedMention, Extraction, Fact, Relation
 from knowledge import tasks
 from knowledge.graphs import unit_builder
 from knowledge.graphs.rdf import quads
@@ -163,7 +163,7 @@ def test_the_task_prepares_before_it_asks_any_service(db: Any, settings: Any, tm
 
 def extraction(text: str = TEXT, relation: str = "spouse") -> Extraction:
     spans = [(text.find(name), text.find(name) + len(name), kind) for name, kind in NAMES]
-    mentions = tuple(Mention(*span, 0.9) for span in spans)
+    mentions = tuple(ExtractedMention(*span, 0.9) for span in spans)
     return Extraction("1", text, "en", mentions, (Relation(0, 1, relation, 0.9), Relation(0, 2, "place_of_birth", 0.9)))
 
 
@@ -185,7 +185,7 @@ def test_an_edge_that_echoes_a_fact_is_marked_whichever_way_round() -> None:
 
 def test_a_date_is_echoed_by_its_year() -> None:
     text = "Ada Lovelace was born on 10 December 1815."
-    mentions = (Mention(0, 12, "person"), Mention(25, 41, "time"))
+    mentions = (ExtractedMention(0, 12, "person"), ExtractedMention(25, 41, "time"))
     found = Extraction("1", text, "en", mentions, (Relation(0, 1, "date_of_birth", 0.9),))
     fact = Fact("Ada Lovelace", "date of birth", "1815-12-10", "Wikidata", "date_of_birth")
     assert known_facts.marked(found, [fact]).relations[0].evidence

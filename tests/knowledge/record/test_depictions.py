@@ -19,7 +19,7 @@ from pyshacl import validate
 
 from extraction.images import detection
 from extraction.models import Post, Reading
-from extraction.schema import Extraction, Mention, Region, Relation
+from extraction.schema import ExtractedMention, Extraction, Region, Relation
 from knowledge.entities import merges
 from knowledge.graphs import export, unit_builder
 from knowledge.graphs.neo4j import rows as neo4j_rows
@@ -40,7 +40,11 @@ from tests.markup import markup
 pytestmark = pytest.mark.django_db
 
 TEXT = "Ada walks a dog in London. Ada is happy."
-ADA, LONDON, AGAIN = Mention(0, 3, "person", 0.9), Mention(19, 25, "location", 0.9), Mention(27, 30, "person", 0.8)
+ADA, LONDON, AGAIN = (
+    ExtractedMention(0, 3, "person", 0.9),
+    ExtractedMention(19, 25, "location", 0.9),
+    ExtractedMention(27, 30, "person", 0.8),
+)
 BOX = (0.1, 0.2, 0.3, 0.4)
 
 

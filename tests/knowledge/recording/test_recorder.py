@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from extraction.models import Post, Reading
 from extraction.readings import queue as readings_queue
 from extraction.readings import reading_requests
-from extraction.schema import Declined, Extraction, Mention, Region, Relation
+from extraction.schema import Declined, ExtractedMention, Extraction, Region, Relation
 from knowledge.models import Assertion, Entity, EntityName, Evidence, Projection, Statement
 from knowledge.record import current, projection_queue
 from knowledge.recording import bulk_insert, erasure, recorder
@@ -45,7 +45,11 @@ def test_a_plan_is_data_alone_and_the_same_each_time() -> None:
 
 
 def test_what_was_read_twice_is_planned_once_with_the_higher_score() -> None:
-    mentions = (Mention(0, 5, "person", 0.4), Mention(0, 5, "person", 0.8), Mention(6, 9, "person", 0.5))
+    mentions = (
+        ExtractedMention(0, 5, "person", 0.4),
+        ExtractedMention(0, 5, "person", 0.8),
+        ExtractedMention(6, 9, "person", 0.5),
+    )
     relations = (Relation(0, 2, "child", 0.3), Relation(1, 2, "child", 0.6), Relation(0, 1, "spouse", 0.9))
     plan = planned(Extraction("x", "Alice Bob", mentions=mentions, relations=relations))
     assert [mention.score for mention in plan.mentions] == [0.8, 0.5]
@@ -54,24 +58,24 @@ def test_what_was_read_twice_is_planned_once_with_the_higher_score() -> None:
 
 def test_a_relation_to_a_region_has_no_statement() -> None:
     relation = Relation(0, Region((0, 0, 1, 1)), "spouse", 0.9)
-    plan = planned(Extraction("x", "Alice", mentions=(Mention(0, 5, "person"),), relations=(relation,)))
+    plan = planned(Extraction("x", "Alice", mentions=(ExtractedMention(0, 5, "person"),), relations=(relation,)))
     assert plan.assertions == ()
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"mentions": (Mention(0, 99, "person"),)}, "spans 0-99"),
-        ({"mentions": (Mention(3, 3, "person"),)}, "spans 3-3"),
-        ({"mentions": (Mention(0, 5, "robot"),)}, "type 'robot'"),
-        ({"mentions": (Mention(0, 5, "person", float("nan")),)}, "score is nan"),
+        ({"mentions": (ExtractedMention(0, 99, "person"),)}, "spans 0-99"),
+        ({"mentions": (ExtractedMention(3, 3, "person"),)}, "spans 3-3"),
+        ({"mentions": (ExtractedMention(0, 5, "robot"),)}, "type 'robot'"),
+        ({"mentions": (ExtractedMention(0, 5, "person", float("nan")),)}, "score is nan"),
         ({"relations": (Relation(0, 7, "spouse"),)}, "mention 7"),
         ({"relations": (Relation(0, 1, "adores"),)}, "called 'adores'"),
         ({"relations": (Relation(0, 1, "spouse", 1.5),)}, "score is 1.5"),
     ],
 )
 def test_a_broken_extraction_is_refused_with_a_sentence(changes: dict[str, object], sentence: str) -> None:
-    sound = Extraction("x", "Alice Bob", mentions=(Mention(0, 5, "person"), Mention(6, 9, "person")))
+    sound = Extraction("x", "Alice Bob", mentions=(ExtractedMention(0, 5, "person"), ExtractedMention(6, 9, "person")))
     with pytest.raises(recorder.Unplannable, match=sentence):
         planned(dataclasses.replace(sound, **changes))  # type: ignore[arg-type]
 
@@ -123,7 +127,7 @@ def test_a_batch_is_recorded_together_and_one_bad_post_delays_no_other() -> None
     posts = [records.post(f"{TEXT} {number}") for number in range(10)]
     claims = readings_queue.claim("test", 10)
     pairs = [(claimed, records.extraction(claimed.document.text, NAMES, TRIPLES)) for claimed in claims]
-    bad = dataclasses.replace(pairs[3][1], mentions=(Mention(0, 5, "robot"),), relations=())
+    bad = dataclasses.replace(pairs[3][1], mentions=(ExtractedMention(0, 5, "robot"),), relations=())
     pairs[3] = (pairs[3][0], bad)
     pairs[5] = (dataclasses.replace(pairs[5][0], token="not the lease's"), pairs[5][1])
     outcomes = recorder.record_many(pairs)
@@ -170,7 +174,7 @@ def test_evidence_is_kept_with_its_assertion() -> None:
     records.checkpoint()
     post = records.post("Alice Bob")
     part = EvidencePart("word", {"start": 0, "end": 9}, 0.7)
-    mentions = (Mention(0, 5, "person"), Mention(6, 9, "person"))
+    mentions = (ExtractedMention(0, 5, "person"), ExtractedMention(6, 9, "person"))
     found = Extraction("x", "Alice Bob", mentions=mentions, relations=(Relation(0, 1, "spouse", 0.9, (part,)),))
     assert recorder.record(records.claim_of(post), found)
     row = Evidence.objects.get()

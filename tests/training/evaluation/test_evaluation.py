@@ -13,7 +13,7 @@ from PIL import Image
 
 from extraction.datasets import registry as datasets_registry
 from extraction.networks.focalmre import FocalMRE
-from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.readings import model_registry
 from extraction.schema import Example
 from extraction.text.parser import Parser
@@ -29,7 +29,7 @@ from training.scores import Calibrated, Examined
 
 
 def measured(
-    checkpoint: Checkpoint, root: Path, patch: pytest.MonkeyPatch, examples: list[Example], **options: Any
+    checkpoint: LoadedCheckpoint, root: Path, patch: pytest.MonkeyPatch, examples: list[Example], **options: Any
 ) -> Examined:
     patch.setattr(datasets_registry, "load", lambda *asked: examples)
     return evaluate_on(
@@ -37,7 +37,7 @@ def measured(
     )
 
 
-def with_least(checkpoint: Checkpoint, least: float) -> Checkpoint:
+def with_least(checkpoint: LoadedCheckpoint, least: float) -> LoadedCheckpoint:
     manifest = dataclasses.replace(checkpoint.manifest, metrics={"dev": {"best_f1_threshold": least}})
     return dataclasses.replace(checkpoint, manifest=manifest)
 

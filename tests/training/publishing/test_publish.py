@@ -10,7 +10,7 @@ import pytest
 
 from extraction.datasets import registry
 from extraction.networks.systems import SYSTEMS
-from extraction.reader.checkpoint import Checkpoint
+from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.schema import Example
 from tests.generated import SMALL, Chain, config, decided_by_the_picture, network
 from tests.tiny import tokenizer
@@ -58,7 +58,7 @@ def test_the_card_names_the_inputs_that_the_network_takes(tmp_path: Path) -> Non
 @pytest.mark.parametrize(("system", "head"), [("mtb", "pair"), ("rsrnet", "tags"), ("eega", "word_pairs")])
 def test_the_card_and_the_files_hold_what_was_measured(tmp_path: Path, system: str, head: str) -> None:
     card, result = published(tmp_path, config(system, head, evaluate_every=1))
-    saved = Checkpoint.load(tmp_path)
+    saved = LoadedCheckpoint.load(tmp_path)
     assert result["digest"] == saved.digest and f"Digest `{saved.digest}`" in card
     assert saved.manifest.metrics["test"]["figures"] == result["test"]["figures"]
     assert f"| test | {' | '.join(f'{value:.1%}' for value in result['test']['figures'].values())} |" in card
@@ -71,5 +71,5 @@ def test_the_card_and_the_files_hold_what_was_measured(tmp_path: Path, system: s
 def test_a_checkpoint_that_is_calibrated_again_is_the_same(tmp_path: Path, system: str, head: str) -> None:
     card, result = published(tmp_path, config(system, head))
     recalibrate(tmp_path, tmp_path, Chain())
-    assert Checkpoint.load(tmp_path).digest == result["digest"]
+    assert LoadedCheckpoint.load(tmp_path).digest == result["digest"]
     assert (tmp_path / "README.md").read_text() == card

@@ -45,7 +45,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         from extraction.datasets.registry import DatasetError
-        from extraction.reader.checkpoint import SHIPPED, Checkpoint, CheckpointError
+        from extraction.reader.checkpoint import SHIPPED, CheckpointError, LoadedCheckpoint
         from extraction.text.parser import ParserMissing
         from training.data.parse_cache import ParsesMissing
         from training.heads import HEADS
@@ -64,7 +64,7 @@ class Command(BaseCommand):
             raise CommandError("Which folder holds the data sets? Name it with --data-root or in KGBUILDER_DATA.")
         root = Path(options["data_root"])
         try:
-            checkpoint = Checkpoint.load(Path(options["checkpoint"] or SHIPPED))
+            checkpoint = LoadedCheckpoint.load(Path(options["checkpoint"] or SHIPPED))
             parser = self._parser(checkpoint, options["parses"])
             self.stdout.write(f"{checkpoint.manifest.name}, digest {checkpoint.digest}, parser {parser.version}\n\n")
             head = HEADS[checkpoint.manifest.head]
@@ -76,7 +76,7 @@ class Command(BaseCommand):
             if options["titles"]:
                 self._titles(checkpoint, head, parser, root)
             elif options["mentions"]:
-                self._pipeline(Checkpoint.load(Path(options["mentions"])), checkpoint, root, options)
+                self._pipeline(LoadedCheckpoint.load(Path(options["mentions"])), checkpoint, root, options)
             elif not head.by_data_set or any(options[name] for name in TRIED):
                 self._tried(checkpoint, head, parser, root, options)
             else:

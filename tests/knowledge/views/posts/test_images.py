@@ -18,7 +18,7 @@ from PIL import Image
 from extraction.images import detection
 from extraction.models import Post, PostImage, Reading, RegionSet
 from extraction.readings import queue as readings_queue
-from extraction.schema import EvidencePart, Extraction, Mention, Relation, WeightGrid
+from extraction.schema import EvidencePart, ExtractedMention, Extraction, Relation, WeightGrid
 from extraction.vision.image_analysis import ImageAnalyser
 from knowledge.models import Assertion, Evidence
 from knowledge.recording import recorder
@@ -34,7 +34,7 @@ from tests.markup import markup
 pytestmark = pytest.mark.django_db
 
 TEXT = "Ada walks a dog in London."
-ADA, LONDON = Mention(0, 3, "person", 0.9), Mention(19, 25, "location", 0.9)
+ADA, LONDON = ExtractedMention(0, 3, "person", 0.9), ExtractedMention(19, 25, "location", 0.9)
 
 
 @pytest.fixture(autouse=True)
