@@ -7,22 +7,65 @@ Offsets count Unicode code points, half-open, in the text of the same object. Bo
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Literal
 
 Stage = Literal["read", "link", "mentions", "relations", "record"]
 # How a reader takes a post's pictures (`reader/image_selection.py`): not at all, the most confident regions of all of
 # them, the leading picture, or each picture.
 Takes = Literal["words", "regions", "leading", "each"]
+# How a mention refers to its entity. "It" and "who" are pronouns, "the company" is nominal.
+Form = Literal["name", "nominal", "pronoun"]
+# Whether the text states an assertion as a fact, as a plan, as somebody's claim, or denies it.
+Factuality = Literal["stated", "planned", "alleged", "denied"]
+FORMS: tuple[Form, ...] = ("name", "nominal", "pronoun")
+FACTUALITIES: tuple[Factuality, ...] = ("stated", "planned", "alleged", "denied")
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractedMention:
-    """A span of text that names an entity. `type` is a key of `labels.ENTITY_TYPES`, or "" where it is not known."""
+    """A span of text that refers to an entity. `type` is a key of `labels.ENTITY_TYPES`, or "" where it is not known.
+
+    `entity`: index into the entities of the same object, None where mentions were not brought together.
+    """
 
     start: int
     end: int
     type: str
     score: float = 1.0
+    form: Form = "name"
+    entity: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractedEntity:
+    """The entity of one or more mentions of a text: its type, and its best name there, "" where none names it."""
+
+    type: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """The time of an assertion: the mention that gives it, and the days that it may mean, both included.
+
+    `earliest` and `latest` are None where that side is open or the words could not be resolved; a relative time ("on
+    Monday") is resolved against the day of publication.
+    """
+
+    mention: int
+    earliest: date | None = None
+    latest: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """The sum of an assertion: the mention that gives it, its value, and its unit (a currency's ISO 4217 code, or a
+    word of the text); None and "" where the words could not be resolved."""
+
+    mention: int
+    value: float | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +104,8 @@ class Relation:
 
     `key` is a key of `labels.RELATIONS`. `evidence` holds weights of the words, regions and facts that the relation
     rests on; a region's reference is {"region": its index in the document's regions}. `without_image`: the score of the
-    same pair with the picture masked, None where the reader took no picture.
+    same pair with the picture masked, None where the reader took no picture. `by`: the mention whose entity claims what
+    is alleged. A reader that was not trained on factuality gives "stated" and None.
     """
 
     head: int
@@ -70,6 +114,10 @@ class Relation:
     score: float = 1.0
     evidence: tuple[EvidencePart, ...] = ()
     without_image: float | None = None
+    factuality: Factuality = "stated"
+    by: int | None = None
+    when: When | None = None
+    amount: Amount | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +153,7 @@ class Document:
     `captions`, where known, are the SHA-256 of each as it was fetched and its caption. `regions` of all pictures
     (`Region.image` gives the picture), the most confident first in each picture; `scene`: the relations between them.
     `detected`: a detector ran on all of them, so that a picture without regions shows nothing. `facts`: facts about the
-    entities it names; None where they were not looked up, () where there are none.
+    entities it names; None where they were not looked up, () where there are none. `published`: its day of publication.
     """
 
     id: str
@@ -119,6 +167,7 @@ class Document:
     captions: tuple[str, ...] = ()
     facts: tuple[Fact, ...] | None = None
     detected: bool = False
+    published: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +201,7 @@ class Extraction:
     `regions`, `scene` and `contents` are the document's; `grids`: word-by-region and word-by-patch weights, for
     display. A relation `depicts` has a region for its tail: the region shows the mention's entity.
     `facts`: those that the reader was shown. `takes`: how it takes pictures, and `used_images` the numbers of those of
-    which it took anything.
+    which it took anything. `entities`: what its mentions refer to; () where they were not brought together.
     """
 
     id: str
@@ -169,6 +218,7 @@ class Extraction:
     facts: tuple[Fact, ...] = ()
     takes: Takes = "words"
     used_images: tuple[int, ...] = ()
+    entities: tuple[ExtractedEntity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,20 +234,30 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class WordSpan:
-    """A mention in word positions, half-open. `type` "": the data set does not give the type."""
+    """A mention in word positions, half-open. `type` "": the data set does not give the type.
+
+    `entity` names its entity among those of the example's document, "" where that is not annotated.
+    """
 
     start: int
     end: int
     type: str
+    form: Form = "name"
+    entity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class WordRelation:
-    """A relation between two `WordSpan`s of one example, by index."""
+    """A relation between two `WordSpan`s of one example, by index. `by`, `when`, `amount`: indexes, too; None where no
+    mention of the example gives it."""
 
     head: int
     tail: int
     key: str
+    factuality: Factuality = "stated"
+    by: int | None = None
+    when: int | None = None
+    amount: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +281,8 @@ class Example:
     `complete`: every mention of `types` is annotated; where it is false, words outside `mentions` are masked.
     `before` is context shown to the encoder (a headline, say) that carries no labels. `candidates` are the labelled
     pairs of a data set for pair systems; `regions` are the picture's objects and `facts` the facts about its entities.
+    `news`: annotated by the guideline of the corpora of news: nominals and pronouns too, and of every relation its
+    factuality, claimant, time and amount.
     """
 
     id: str
@@ -239,6 +301,7 @@ class Example:
     candidates: tuple[Candidate, ...] = ()
     regions: tuple[Region, ...] = ()
     facts: tuple[Fact, ...] = ()
+    news: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from extraction.labels.mappings import (
     CROSSRE_DOMAINS,
     DATASETS,
+    NEWS,
     RELATION_MAP,
     TYPE_MAP,
     Inventory,
@@ -16,6 +17,8 @@ from extraction.labels.mappings import (
 )
 from extraction.labels.relations import (
     ENTITY_TYPES,
+    LETTERS,
+    NEWS_RELATIONS,
     REGION_RELATIONS,
     RELATIONS,
     EntityType,
@@ -28,6 +31,9 @@ __all__ = [
     "CROSSRE_DOMAINS",
     "DATASETS",
     "ENTITY_TYPES",
+    "LETTERS",
+    "NEWS",
+    "NEWS_RELATIONS",
     "REGION_RELATIONS",
     "RELATIONS",
     "RELATION_MAP",

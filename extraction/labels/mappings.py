@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, TypeGuard
 
 from extraction.labels.relations import (
     ENTITY_TYPES,
+    NEWS_RELATIONS,
     REGION_RELATIONS,
     RELATIONS,
     Match,
@@ -49,6 +50,9 @@ _CROSSRE_LABELS = (
     "cause-effect win-defeat type-of named related-to"
 )
 
+# The corpora of news that are annotated for kgbuilder, with every type and relation of the inventory.
+NEWS = ("voa", "newsroom")
+
 TYPE_MAP: dict[str, dict[str, str]] = {
     "redocred": {
         "PER": "person",
@@ -62,7 +66,7 @@ TYPE_MAP: dict[str, dict[str, str]] = {
     "mnre_none": _MNRE_TYPES,
     "mnre": _MNRE_TYPES,
     "conll04": {"Peop": "person", "Org": "organization", "Loc": "location", "Other": ""},
-    "newsroom": {key: key for key in ENTITY_TYPES},
+    **{name: {key: key for key in ENTITY_TYPES} for name in NEWS},
     "twitter2015": _TWITTER2015_TYPES,
     "twitter2017": {"PER": "person", "ORG": "organization", "LOC": "location", "MISC": "miscellaneous"},
     "gmner": _TWITTER2015_TYPES,
@@ -70,10 +74,9 @@ TYPE_MAP: dict[str, dict[str, str]] = {
     **dict.fromkeys(CROSSRE, _CROSSRE_TYPES),
 }
 
+_OF_REDOCRED = {"position_held", *RELATIONS} - (NEWS_RELATIONS.keys() - {"position_held"}) - {"killed_by"}
 _REDOCRED_PROPERTIES = tuple(
-    relation.property
-    for relation in RELATIONS.values()
-    if relation.match == "exact" and relation.property is not None and relation.key != "killed_by"
+    relation.property for relation in RELATIONS.values() if relation.match == "exact" and relation.key in _OF_REDOCRED
 )
 
 _MNRE_RELATIONS = {
@@ -101,32 +104,6 @@ _MNRE_RELATIONS = {
     "/misc/loc/held_on": MappedLabel("location"),
 }
 
-# Relations that the newsroom's sentences do not annotate completely, or on which annotators do not agree (a post, a
-# role, a part of something).
-_NOT_IN_NEWSROOM = frozenset(
-    [
-        "applies_to_jurisdiction",
-        "couple",
-        "ethnic_group",
-        "has_part",
-        "in_charge_of",
-        "instance_of",
-        "languages_spoken",
-        "location",
-        "neighbor",
-        "operator",
-        "part_of",
-        "participant",
-        "peer",
-        "point_in_time",
-        "position_held",
-        "start_time",
-        "end_time",
-        "subclass_of",
-        "alumni",
-    ]
-)
-
 RELATION_MAP: dict[str, dict[str, MappedLabel]] = {
     "redocred": {name: MappedLabel(by_property(name).key) for name in _REDOCRED_PROPERTIES},
     "jmere": _MNRE_RELATIONS,
@@ -139,7 +116,7 @@ RELATION_MAP: dict[str, dict[str, MappedLabel]] = {
         "Live_In": MappedLabel("residence", match="close"),
         "Kill": MappedLabel("killed_by", turned=True),
     },
-    "newsroom": {key: MappedLabel(key) for key in RELATIONS if key not in _NOT_IN_NEWSROOM},
+    **{name: {key: MappedLabel(key) for key in RELATIONS} for name in NEWS},
     "twitter2015": {},
     "twitter2017": {},
     "gmner": {},
@@ -195,6 +172,7 @@ class Inventory:
                     "tails": sorted(relation.tails),
                     "symmetric": relation.symmetric,
                     "inverse": relation.inverse,
+                    "sensitive": relation.sensitive,
                 }
                 for relation in self.relations
             ],
@@ -224,9 +202,10 @@ def _relation_from(row: object, types: frozenset[str]) -> RelationType:
     if not (_are_texts(heads) and _are_texts(tails) and {*heads, *tails} <= types | set(ENTITY_TYPES)):
         raise ValueError(f"this is no inventory: the ends of the relation {row['key']!r} are no entity types")
     symmetric = row.get("symmetric") is True
+    sensitive = row.get("sensitive") is True
     ends = frozenset(heads), frozenset(tails)
     return RelationType(
-        row["key"], row["label"], row.get("property"), row.get("match"), *ends, symmetric, row.get("inverse")
+        row["key"], row["label"], row.get("property"), row.get("match"), *ends, symmetric, row.get("inverse"), sensitive
     )
 
 
@@ -278,7 +257,8 @@ def _native_ends(name: str, label: str, relation: RelationType) -> tuple[frozens
         _, head, tail, _ = label.split("/")
         return frozenset({head}), frozenset({tail})
     back = {ours: theirs for theirs, ours in TYPE_MAP[name].items()}
-    return frozenset(back[key] for key in relation.heads), frozenset(back[key] for key in relation.tails)
+    heads, tails = (frozenset(back[key] for key in ends & back.keys()) for ends in (relation.heads, relation.tails))
+    return heads, tails
 
 
 def annotated_types(name: str, labels: LabelMode) -> frozenset[str]:

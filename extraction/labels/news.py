@@ -1,56 +1,16 @@
-"""Additions to the inventory for news: three entity types, relations of news, and more ends of existing relations.
+"""What news adds to the inventory of relations: the rows, and which relations can harm people. Plain data.
 
-The shipped reader extracts none of these. The corpora are annotated with them; when the reader is trained on them,
-these types and relations are merged into ENTITY_TYPES and RELATIONS. Until then only `training/corpora` uses them.
+The ends are those of the annotation guideline, `training/corpora/GUIDELINE.md`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import Literal
 
-from extraction.labels.relations import ENTITY_TYPES, RELATIONS, EntityType, Match, RelationType
-
-ADDED_TYPES: dict[str, EntityType] = {
-    entity_type.key: entity_type
-    for entity_type in (
-        EntityType("group", "Group", "Groups"),
-        EntityType("role", "Role", "Roles"),
-        EntityType("event", "Event", "Events"),
-    )
-}
-
-NEWS_TYPES: dict[str, EntityType] = ENTITY_TYPES | ADDED_TYPES
-
-# The letter of each type in the notation and the tables below.
-LETTERS: dict[str, str] = {
-    "P": "person",
-    "O": "organization",
-    "L": "location",
-    "G": "group",
-    "R": "role",
-    "E": "event",
-    "M": "miscellaneous",
-    "T": "time",
-    "N": "number",
-}
-
-LETTER_OF: dict[str, str] = {key: letter for letter, key in LETTERS.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class AddedRelation:
-    """A relation of news. `inverse_property` is the Wikidata property for the direction from the tail to the head;
-    `also` holds further properties that `relation.match` compares with."""
-
-    relation: RelationType
-    inverse_property: str | None = None
-    also: tuple[str, ...] = ()
-
-
-_Row = tuple[str, str, str | None, Match | None, str, str]
+_Row = tuple[str, str, str | None, Literal["exact", "close", "broad"] | None, str, str]
 
 # key, label, property, match, heads, tails; ends by the letters above.
-_ROWS: tuple[_Row, ...] = (
+ROWS: tuple[_Row, ...] = (
     # Re-DocRED has organizations and MISC as tails; in news the office is an entity of its own type.
     ("position_held", "position held", "P39", "exact", "P", "R"),
     ("role_at", "role at", "P1001", "broad", "R", "POLE"),
@@ -103,11 +63,12 @@ _ROWS: tuple[_Row, ...] = (
     ("affected_by", "affected by", None, None, "OLPG", "E"),
 )
 
-_SYMMETRIC = frozenset(
+SYMMETRIC = frozenset(
     {"relative", "partner", "merged_with", "agreement_with", "fights", "met", "plays_against"},
 )
 
-_INVERSE_PROPERTIES = {
+# The Wikidata property for the direction from the tail to the head.
+INVERSE_PROPERTIES: dict[str, str] = {
     "represents": "P1875",
     "funds": "P8324",
     "killed": "P157",
@@ -115,10 +76,8 @@ _INVERSE_PROPERTIES = {
     "organizes": "P664",
 }
 
-_ALSO = {"role_at": ("P2389",)}
-
-# The record already has `killed` from the other end.
-_INVERSES = {"killed": "killed_by", "killed_by": "killed"}
+# Further properties that the relation's `match` compares with.
+ALSO_PROPERTIES: dict[str, tuple[str, ...]] = {"role_at": ("P2389",)}
 
 # Relations of which a wrong statement harms somebody. `killed_by` is `killed` from the other end.
 SENSITIVE: frozenset[str] = frozenset(
@@ -129,52 +88,7 @@ SENSITIVE: frozenset[str] = frozenset(
 )
 
 # Relations of which a group may be the tail, or the head, beside what the inventory permits.
-_GROUP_TAILS = frozenset(
+GROUP_TAILS = frozenset(
     {"member_of_political_party", "country_of_citizenship", "ethnic_group", "religion", "member_of"}
 )
-_GROUP_HEADS = frozenset({"participant_in"})
-
-
-def _types(letters: str) -> frozenset[str]:
-    return frozenset(LETTERS[letter] for letter in letters)
-
-
-def _added(row: _Row) -> AddedRelation:
-    key, label, property_id, match, heads, tails = row
-    relation = RelationType(
-        key,
-        label,
-        property_id,
-        match,
-        _types(heads),
-        _types(tails),
-        symmetric=key in _SYMMETRIC,
-        inverse=_INVERSES.get(key),
-    )
-    return AddedRelation(relation, _INVERSE_PROPERTIES.get(key), _ALSO.get(key, ()))
-
-
-ADDED_RELATIONS: dict[str, AddedRelation] = {row[0]: _added(row) for row in _ROWS}
-
-
-def _with_events(types: frozenset[str]) -> frozenset[str]:
-    return types | {"event"} if "miscellaneous" in types else types
-
-
-def _widened(relation: RelationType) -> RelationType:
-    """The inventory's relation with the ends that news gives it: an event wherever it permits miscellaneous."""
-    heads, tails = _with_events(relation.heads), _with_events(relation.tails)
-    if relation.key in _GROUP_HEADS:
-        heads |= {"group"}
-    if relation.key in _GROUP_TAILS:
-        tails |= {"group"}
-    return replace(relation, heads=heads, tails=tails, inverse=_INVERSES.get(relation.key, relation.inverse))
-
-
-def news_relations() -> dict[str, RelationType]:
-    """Every relation that the corpora may use, by key: the inventory with wider ends, and what news adds.
-
-    A relation of both keeps its place and takes the ends of the table above.
-    """
-    widened = {key: _widened(relation) for key, relation in RELATIONS.items()}
-    return widened | {key: added.relation for key, added in ADDED_RELATIONS.items()}
+GROUP_HEADS = frozenset({"participant_in"})

@@ -10,8 +10,10 @@ eighty, or that is clearly an annotation error, is left out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from extraction.labels import news
 
 Match = Literal["exact", "close", "broad"]
 
@@ -25,7 +27,10 @@ class EntityType:
 
 @dataclass(frozen=True, slots=True)
 class RelationType:
-    """One relation: `heads` and `tails` are the keys of the entity types that its ends may have."""
+    """One relation: `heads` and `tails` are the keys of the entity types that its ends may have.
+
+    `sensitive`: a wrong statement of it harms somebody, so that it needs a higher threshold.
+    """
 
     key: str
     label: str
@@ -35,6 +40,7 @@ class RelationType:
     tails: frozenset[str]
     symmetric: bool = False
     inverse: str | None = None
+    sensitive: bool = False
 
     def permits(self, head_type: str, tail_type: str) -> bool:
         return head_type in self.heads and tail_type in self.tails
@@ -46,17 +52,21 @@ ENTITY_TYPES: dict[str, EntityType] = {
         EntityType("person", "Person", "People"),
         EntityType("organization", "Organization", "Organizations"),
         EntityType("location", "Location", "Locations"),
+        EntityType("group", "Group", "Groups"),
+        EntityType("role", "Role", "Roles"),
+        EntityType("event", "Event", "Events"),
         EntityType("miscellaneous", "Miscellaneous", "Miscellaneous"),
         EntityType("time", "Time", "Times"),
         EntityType("number", "Number", "Numbers"),
     )
 }
 
-_LETTERS = dict(zip("POLMTN", ENTITY_TYPES, strict=True))
+# The letter of each type in the tables and in the notation of the corpora.
+LETTERS: dict[str, str] = dict(zip("POLGREMTN", ENTITY_TYPES, strict=True))
 
 _Row = tuple[str, str, str | None, Match | None, str, str]
 
-# key, label, property, match, heads, tails; ends by initial: Person Organization Location Miscellaneous Time Number
+# key, label, property, match, heads, tails; ends by the letters above.
 _ROWS: tuple[_Row, ...] = (
     ("head_of_government", "head of government", "P6", "exact", "LO", "P"),
     ("country", "country", "P17", "exact", "OLM", "L"),
@@ -164,7 +174,9 @@ _ROWS: tuple[_Row, ...] = (
     ("alternate_names", "also known as", "P460", "close", "PO", "PO"),
 )
 
-_SYMMETRIC = frozenset({"spouse", "sister_city", "sibling", "couple", "peer", "neighbor", "alumni", "alternate_names"})
+_SYMMETRIC = news.SYMMETRIC | {
+    *("spouse", "sister_city", "sibling", "couple", "peer", "neighbor", "alumni", "alternate_names"),
+}
 
 _INVERSES = (
     ("capital", "capital_of"),
@@ -175,25 +187,43 @@ _INVERSES = (
     ("participant", "participant_in"),
     ("replaces", "replaced_by"),
     ("characters", "present_in_work"),
+    ("killed", "killed_by"),
 )
 
 
-def _table() -> dict[str, RelationType]:
+def _types(letters: str) -> frozenset[str]:
+    return frozenset(LETTERS[letter] for letter in letters)
+
+
+def _relation(row: _Row) -> RelationType:
+    key, label, property_id, match, heads, tails = row
     inverse = dict(_INVERSES) | {b: a for a, b in _INVERSES}
-    table = {
-        key: RelationType(
-            key,
-            label,
-            property_id,
-            match,
-            frozenset(_LETTERS[c] for c in heads),
-            frozenset(_LETTERS[c] for c in tails),
-            symmetric=key in _SYMMETRIC,
-            inverse=inverse.get(key),
-        )
-        for key, label, property_id, match, heads, tails in _ROWS
-    }
+    return RelationType(
+        *(key, label, property_id, match, _types(heads), _types(tails)),
+        symmetric=key in _SYMMETRIC,
+        inverse=inverse.get(key),
+        sensitive=key in news.SENSITIVE,
+    )
+
+
+def _widened(relation: RelationType) -> RelationType:
+    """The relation with the ends that news gives it: an event wherever it permits miscellaneous, and groups."""
+    heads, tails = (ends | {"event"} if "miscellaneous" in ends else ends for ends in (relation.heads, relation.tails))
+    heads |= _types("G") if relation.key in news.GROUP_HEADS else set()
+    tails |= _types("G") if relation.key in news.GROUP_TAILS else set()
+    return replace(relation, heads=heads, tails=tails)
+
+
+# What news adds, with exactly the ends that its guideline permits.
+NEWS_RELATIONS: dict[str, RelationType] = {row[0]: _relation(row) for row in news.ROWS}
+
+
+def _table() -> dict[str, RelationType]:
+    table = {row[0]: _widened(_relation(row)) for row in _ROWS}
     assert len(table) == len(_ROWS), "a relation key occurs twice in the table"
+    for key, added in NEWS_RELATIONS.items():
+        known = table.get(key, added)
+        table[key] = replace(added, heads=known.heads | added.heads, tails=known.tails | added.tails)
     return table
 
 

@@ -6,15 +6,10 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
+from extraction.schema import Factuality, Form
 from training.corpora.articles import NewsArticle
-
-Form = Literal["name", "nominal", "pronoun"]
-Factuality = Literal["stated", "planned", "alleged", "denied"]
-
-FORMS: tuple[Form, ...] = ("name", "nominal", "pronoun")
-FACTUALITIES: tuple[Factuality, ...] = ("stated", "planned", "alleged", "denied")
 
 
 class AnnotationError(Exception):

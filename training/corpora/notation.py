@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from extraction.labels.news import LETTERS
+from extraction.labels import LETTERS
 from training.corpora.annotation import AnnotatedEntity, AnnotatedMention, AnnotatedRelation, Annotation, Form
 from training.corpora.articles import ArticleLine, NewsArticle, lines_of
 from training.corpora.assertions import Marked, read_relation

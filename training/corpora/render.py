@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from extraction.labels.news import LETTER_OF
+from extraction.labels import LETTERS
 from training.corpora.annotation import AnnotatedRelation, Annotation
 from training.corpora.articles import ArticleLine, lines_of
 from training.corpora.placing import SUFFIX_OF, fold
+
+LETTER_OF = {key: letter for letter, key in LETTERS.items()}
 
 _BRACES = re.compile(r"\s*[{}]+\s*")
 

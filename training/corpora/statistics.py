@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from extraction.labels.news import NEWS_TYPES
+from extraction.labels import ENTITY_TYPES
 from training.corpora.annotation import FACTUALITIES, FORMS, Annotation
 from training.corpora.articles import NewsArticle
 
@@ -35,7 +35,7 @@ def count(annotations: Iterable[Annotation], articles: Mapping[str, NewsArticle]
 def format_counts(counts: Counts) -> str:
     lines = [f"{counts.items} items, {counts.words} words, {counts.entities.total()} entities"]
     lines += ["", _heading("type", ("entities", *FORMS))]
-    for key in NEWS_TYPES:
+    for key in ENTITY_TYPES:
         lines.append(_row(key, [counts.entities[key], *(counts.mentions[key, form] for form in FORMS)]))
     lines += ["", _heading("relation", ("all", *FACTUALITIES))]
     of_relation = {key: [counts.relations[key, one] for one in FACTUALITIES] for key, _ in counts.relations}

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from itertools import pairwise
 from typing import Literal
 
-from extraction.labels.news import LETTERS, NEWS_TYPES, news_relations
+from extraction.labels import ENTITY_TYPES, LETTERS, NEWS_RELATIONS, RELATIONS
 from extraction.labels.relations import RelationType
 from training.corpora.annotation import FACTUALITIES, FORMS, AnnotatedMention, AnnotatedRelation, Annotation
 from training.corpora.articles import digest
@@ -16,7 +16,8 @@ from training.corpora.placing import cuts_a_word
 
 Part = Literal["item", "entity", "mention", "relation"]
 
-RELATIONS = news_relations()
+# Of the relations that news adds, the guideline's own ends: of a position held, roles alone.
+PERMITTED = RELATIONS | NEWS_RELATIONS
 
 # Stated once for a pair of mentions, by the most precise of them.
 GEOGRAPHY = frozenset({"located_in", "contains", "country", "headquarters_location"})
@@ -62,9 +63,9 @@ def _entity_faults(annotation: Annotation) -> Iterator[AnnotationFault]:
     for mention in annotation.mentions:
         forms.setdefault(mention.entity, set()).add(mention.form)
     for index, entity in enumerate(annotation.entities):
-        if entity.type not in NEWS_TYPES:
+        if entity.type not in ENTITY_TYPES:
             yield AnnotationFault(
-                "entity", index, f"{entity.type} is no entity type; there are {', '.join(NEWS_TYPES)}"
+                "entity", index, f"{entity.type} is no entity type; there are {', '.join(ENTITY_TYPES)}"
             )
         if entity.id in types:
             yield AnnotationFault(
@@ -130,9 +131,9 @@ def _relation_faults(annotation: Annotation, text: str | None) -> Iterator[Annot
 
 
 def _relation_messages(annotation: Annotation, relation: AnnotatedRelation, text: str | None) -> Iterator[str]:
-    known = RELATIONS.get(relation.relation)
+    known = PERMITTED.get(relation.relation)
     if known is None:
-        near = get_close_matches(relation.relation, RELATIONS, n=3)
+        near = get_close_matches(relation.relation, PERMITTED, n=3)
         yield f"{relation.relation} is no relation" + (f"; did you mean {', '.join(near)}?" if near else "")
     if relation.factuality not in FACTUALITIES:
         yield f"{relation.factuality} is no factuality; there are {', '.join(FACTUALITIES)}"
@@ -206,7 +207,7 @@ def _duplicates(annotation: Annotation) -> Iterator[AnnotationFault]:
 
 def canonical(key: str, head: str, tail: str) -> tuple[str, str, str]:
     """One way to write a fact that may be written from either end: by symmetry, or by its inverse."""
-    relation = RELATIONS[key]
+    relation = PERMITTED[key]
     if relation.symmetric and tail < head:
         return key, tail, head
     if relation.inverse is not None and relation.inverse < key:
@@ -224,7 +225,7 @@ def _fact(annotation: Annotation, relation: AnnotatedRelation) -> tuple[object, 
     # Two may have several treaties, which lie at different mentions.
     place = frozenset({relation.head, relation.tail}) if relation.relation == "agreement_with" else None
     key = (
-        canonical(relation.relation, head, tail) if relation.relation in RELATIONS else (relation.relation, head, tail)
+        canonical(relation.relation, head, tail) if relation.relation in PERMITTED else (relation.relation, head, tail)
     )
     return *key, relation.factuality, entity(relation.when), entity(relation.amount), place
 

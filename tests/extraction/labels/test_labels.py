@@ -42,7 +42,7 @@ def test_symmetric_relations_have_the_same_ends_and_no_inverse():
 
 def test_a_property_has_one_exact_relation_and_each_match_is_stated():
     exact = [relation.property for relation in RELATIONS.values() if relation.match == "exact"]
-    assert len(exact) == len(set(exact)) == 97
+    assert len(exact) == len(set(exact)) == 106
     for relation in RELATIONS.values():
         assert (relation.property is None) == (relation.match is None), relation.key
     assert by_property("P19").key == "place_of_birth"
