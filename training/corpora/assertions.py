@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from training.corpora.annotation import FACTUALITIES, AnnotatedMention, AnnotatedRelation, Factuality
+from extraction.schema import FACTUALITIES, Factuality
+from training.corpora.annotation import AnnotatedMention, AnnotatedRelation
 from training.corpora.placing import NotationError, fold
 
 _QUALIFIER = re.compile(r"(?:^|\s)(by|when|amount)\s*=\s*")

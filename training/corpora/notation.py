@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from extraction.labels import LETTERS
-from training.corpora.annotation import AnnotatedEntity, AnnotatedMention, AnnotatedRelation, Annotation, Form
+from extraction.schema import Form
+from training.corpora.annotation import AnnotatedEntity, AnnotatedMention, AnnotatedRelation, Annotation
 from training.corpora.articles import ArticleLine, NewsArticle, lines_of
 from training.corpora.assertions import Marked, read_relation
 from training.corpora.items import NotationItem, NotationProblem, Written, numbered, read_items

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
-from training.corpora.annotation import Form
+from extraction.schema import Form
 
 # One character for one, so that offsets in what is folded are offsets in the original.
 _FOLDED = str.maketrans(

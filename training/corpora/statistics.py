@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from extraction.labels import ENTITY_TYPES
-from training.corpora.annotation import FACTUALITIES, FORMS, Annotation
+from extraction.schema import FACTUALITIES, FORMS
+from training.corpora.annotation import Annotation
 from training.corpora.articles import NewsArticle
 
 

@@ -10,7 +10,8 @@ from typing import Literal
 
 from extraction.labels import ENTITY_TYPES, LETTERS, NEWS_RELATIONS, RELATIONS
 from extraction.labels.relations import RelationType
-from training.corpora.annotation import FACTUALITIES, FORMS, AnnotatedMention, AnnotatedRelation, Annotation
+from extraction.schema import FACTUALITIES, FORMS
+from training.corpora.annotation import AnnotatedMention, AnnotatedRelation, Annotation
 from training.corpora.articles import digest
 from training.corpora.placing import cuts_a_word
 
