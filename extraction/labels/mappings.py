@@ -17,7 +17,6 @@ from extraction.labels.relations import (
     RELATIONS,
     Match,
     RelationType,
-    by_property,
 )
 
 LabelMode = Literal["mapped", "native"]
@@ -74,10 +73,13 @@ TYPE_MAP: dict[str, dict[str, str]] = {
     **dict.fromkeys(CROSSRE, _CROSSRE_TYPES),
 }
 
-_OF_REDOCRED = {"position_held", *RELATIONS} - (NEWS_RELATIONS.keys() - {"position_held"}) - {"killed_by"}
-_REDOCRED_PROPERTIES = tuple(
-    relation.property for relation in RELATIONS.values() if relation.match == "exact" and relation.key in _OF_REDOCRED
-)
+# Re-DocRED's labels are properties of Wikidata. What news adds is none of its, but for the positions.
+_REDOCRED = {
+    relation.property: MappedLabel(key)
+    for key, relation in RELATIONS.items()
+    if relation.match == "exact" and relation.property and (key == "position_held" or key not in NEWS_RELATIONS)
+    if key != "killed_by"
+}
 
 _MNRE_RELATIONS = {
     "/per/per/parent": MappedLabel("child"),
@@ -105,7 +107,7 @@ _MNRE_RELATIONS = {
 }
 
 RELATION_MAP: dict[str, dict[str, MappedLabel]] = {
-    "redocred": {name: MappedLabel(by_property(name).key) for name in _REDOCRED_PROPERTIES},
+    "redocred": _REDOCRED,
     "jmere": _MNRE_RELATIONS,
     "mnre_none": _MNRE_RELATIONS,
     "mnre": _MNRE_RELATIONS,
