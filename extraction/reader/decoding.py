@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from extraction.features.batch import Batch, block_cells
+from extraction.features.targets import permitted
 from extraction.labels import Inventory
 from extraction.networks.eega import EEGA, WordStates
 from extraction.networks.outputs import BestTags
@@ -57,13 +58,6 @@ class DecodedSentence:
 
     mentions: tuple[DecodedMention, ...] = ()
     relations: tuple[DecodedRelation, ...] = ()
-
-
-def permitted(inventory: Inventory) -> NDArray[np.bool_]:
-    """(types, types, relations): whether a relation may join a head and a tail of these types."""
-    types, relations = inventory.types, inventory.relations
-    table = [[[relation.permits(head, tail) for relation in relations] for tail in types] for head in types]
-    return np.array(table, bool).reshape(len(types), len(types), len(relations))
 
 
 def find_mentions(logits: Floats, lengths: Sequence[int]) -> list[tuple[DecodedMention, ...]]:

@@ -79,7 +79,7 @@ def _batches(network: Any, prepared: Prepared) -> Iterator[tuple[list[int], Batc
     most = BATCH_PIECES * (ON_A_GPU if device.type == "cuda" else 1)
     for chosen in by_size(prepared, most):
         shown = [_row(prepared, rows, prepared.items[place]) for place in chosen]
-        yield chosen, to_device(rows.batch(shown), device)
+        yield chosen, to_device(rows.batch(shown, prepared.windows(chosen)), device)
 
 
 def _row(prepared: Prepared, rows: Any, item: TrainingItem) -> Any:
@@ -87,13 +87,16 @@ def _row(prepared: Prepared, rows: Any, item: TrainingItem) -> Any:
 
 
 def by_size(prepared: Prepared, pieces: int) -> Iterator[list[int]]:
-    """Places of items, at most `pieces` padded word pieces and LARGEST_BATCH items at once."""
-    lengths = [len(prepared.titled[item.example].ids) for item in prepared.items]
+    """Places of items, whole windows of them, at most `pieces` padded word pieces and LARGEST_BATCH items at once."""
+    runs = prepared.runs(range(len(prepared.items)))
+    lengths = [sum(len(prepared.titled[prepared.items[item].example].ids) for item in run) for run in runs]
     batch: list[int] = []
+    count = 0
     for place in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (lengths[place] * (len(batch) + 1) > pieces or len(batch) == LARGEST_BATCH):
+        if batch and (lengths[place] * (count + 1) > pieces or len(batch) >= LARGEST_BATCH):
             yield batch
-            batch = []
-        batch.append(place)
+            batch, count = [], 0
+        batch += runs[place]
+        count += 1
     if batch:
         yield batch

@@ -81,5 +81,6 @@ def finished(run: Run, name: str, parser: str, mentions: dict[str, str] | None =
         vision=vision,
         classes=known.classes,
         mentions=mentions or {},
+        window=config.window,
     )
     return LoadedCheckpoint(manifest, network, known.featurizer)
