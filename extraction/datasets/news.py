@@ -190,4 +190,7 @@ def _both_ways(head: End, tail: End, key: str) -> list[tuple[End, End, str]]:
     """The fact as it is annotated, and from the other end where the relation is symmetric or has an inverse."""
     relation = RELATIONS[key]
     other = key if relation.symmetric else relation.inverse
-    return [(head, tail, key), *([(tail, head, other)] if other else [])]
+    facts = [(head, tail, key)]
+    if other:
+        facts.append((tail, head, other))
+    return facts

@@ -90,7 +90,7 @@ def candidate_pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 def own_features(mentions: Sequence[Referring]) -> np.ndarray:
     """(mentions, len(OWN_SIZES))."""
-    rows = [(FORMS.index(one.form), _pronoun(one), _TYPES.get(one.type, 0)) for one in mentions]  # type: ignore[arg-type]
+    rows = [(FORMS.index(one.form), _pronoun(one), _TYPES.get(one.type, 0)) for one in mentions]
     return np.array(rows, np.int64).reshape(-1, len(OWN_SIZES))
 
 

@@ -98,9 +98,19 @@ def word_pair_targets(
         cells.append(_cells(example, inventory, _noise_words(example, noise, rng)))
         for mention in example.mentions:
             fillers[row, [mention.type in types for _, types in ROLES], mention.start] = True
-    padded = _pad(cells, len(inventory.relations))
-    coreference = coreference_targets(examples, inventory, windows)
-    return Targets(torch.from_numpy(allowed), *padded, torch.from_numpy(fillers), coreference)
+    i, j, related, annotated, weights, factuality, roles = _pad(cells, len(inventory.relations))
+    return Targets(
+        allowed=torch.from_numpy(allowed),
+        i=i,
+        j=j,
+        related=related,
+        annotated=annotated,
+        weights=weights,
+        factuality=factuality,
+        roles=roles,
+        fillers=torch.from_numpy(fillers),
+        coreference=coreference_targets(examples, inventory, windows),
+    )
 
 
 def _allowed(example: Example, inventory: Inventory, band: int) -> np.ndarray:
@@ -197,8 +207,8 @@ def _possible(example: Example, inventory: Inventory) -> np.ndarray:
     table = permitted(inventory).any(-1)
     allowed = [_tags(mention, example, inventory)[1:] for mention in example.mentions]
     kinds = np.array(allowed, bool).reshape(len(allowed), len(inventory.forms), len(inventory.types)).any(1)
-    result: np.ndarray = (kinds.astype(np.int64) @ table @ kinds.T.astype(np.int64)) > 0
-    return result
+    joined: np.ndarray = np.einsum("at,tu,bu->ab", kinds.astype(int), table.astype(int), kinds.astype(int)) > 0
+    return joined
 
 
 @cache

@@ -318,12 +318,13 @@ class EEGA(nn.Module):
         parts = {"types": types, "relations": relations}
         total = types + self.config.relation_weight * relations
         if self.qualifiers is not None and cells is not None:
-            parts["qualifiers"] = qualifier_loss(*self.qualifiers(cells, states.words), targets)
+            factualities, roles = self.qualifiers(cells, states.words)
+            parts["qualifiers"] = qualifier_loss(factualities, roles, targets)
             total = total + self.config.qualifier_weight * parts["qualifiers"]
         if self.coreference is not None and targets.coreference is not None:
             mentions = mention_states(states.words, targets.coreference)
-            scores = self.coreference(mentions, targets.coreference)
-            parts["coreference"] = antecedent_loss(*scores, targets.coreference)
+            scores, none = self.coreference(mentions, targets.coreference)
+            parts["coreference"] = antecedent_loss(scores, none, targets.coreference)
             total = total + self.config.coreference_weight * parts["coreference"]
         if self.config.sees and self.config.graph_weight:
             parts["graph"] = self.graph_loss(text, objects)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from extraction.labels import Inventory, LabelMode, annotated_relations
 from extraction.reader.calibration import Calibration, clip, log_odds, relation_inputs, sigmoid
 from extraction.reader.decoding import DecodedSentence
-from extraction.schema import Example
+from extraction.schema import FORMS, Example
 from training.data.prepared import Prepared
 from training.evaluation.metrics import JudgedRelation, Prediction, calibration_error, judged_relations
 from training.evaluation.pair_scores import best_pair_threshold, gold_labels
@@ -175,6 +175,8 @@ def _mention_rows(
         for mention in one.mentions if example.complete else ():
             kind = inventory.types[mention.type]
             gold_type = gold.get((mention.start, mention.end))
+            if mention.form and not example.news:
+                continue
             if kind in example.types and gold_type != "":
                 rows.append((mention.logit, 1.0))
                 right.append(gold_type == kind)
@@ -190,7 +192,9 @@ def _relation_rows(
     inputs: list[Floats] = []
     predictions, count = [], 0
     for one in found:
-        mentions = [ScoredSpan(item.start, item.end, inventory.types[item.type], 1.0) for item in one.mentions]
+        mentions = [
+            ScoredSpan(item.start, item.end, inventory.types[item.type], 1.0, FORMS[item.form]) for item in one.mentions
+        ]
         inputs.append(relation_inputs(one))
         relations = [
             ScoredRelation(item.head, item.tail, inventory.relation_keys[item.relation], float(count + number))

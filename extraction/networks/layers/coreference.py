@@ -24,7 +24,7 @@ class AntecedentScorer(nn.Module):
         self.tables = nn.ModuleList(nn.Embedding(size, hidden) for size in SIZES)
         self.own_tables = nn.ModuleList(nn.Embedding(size, hidden) for size in OWN_SIZES)
         for table in (*self.tables, *self.own_tables):
-            nn.init.normal_(table.weight, std=0.1)  # type: ignore[arg-type]
+            nn.init.normal_(table.weight, std=0.1)
         self.dropout = nn.Dropout(dropout)
         self.out = nn.Sequential(nn.Linear(2 * hidden, hidden), nn.GELU(), nn.Linear(hidden, 1))
         self.none = nn.Linear(hidden, 1)
