@@ -22,7 +22,7 @@ UNKNOWN = -1  # a target that is not annotated
 WIDER = {"miscellaneous": ("event", "group", "role"), "location": ("group",)}
 # What gives a relation's claimant, time and amount, in the order of a network's outputs; the types of such mentions.
 ROLES: tuple[tuple[str, frozenset[str]], ...] = (
-    ("by", frozenset({"person", "organization", "location", "group", "role"})),
+    ("by", frozenset({"person", "organization", "location", "group", "role", "event", "miscellaneous"})),
     ("when", frozenset({"time"})),
     ("amount", frozenset({"number"})),
 )
@@ -242,12 +242,18 @@ def _qualified(example: Example) -> dict[tuple[int, int], tuple[int, ...]]:
     """For each related pair its factuality and ROLES, both ways; of a pair with several relations the first one's."""
     found: dict[tuple[int, int], tuple[int, ...]] = {}
     for relation in example.relations if example.news else ():
-        fillers = (getattr(relation, role) for role, _ in ROLES)
-        words = (0 if one is None else 1 + example.mentions[one].start for one in fillers)
+        words = (_filler(example, getattr(relation, role), types) for role, types in ROLES)
         values = (FACTUALITIES.index(relation.factuality), *words)
         for pair in ((relation.head, relation.tail), (relation.tail, relation.head)):
             found.setdefault(pair, values)
     return found
+
+
+def _filler(example: Example, index: int | None, types: frozenset[str]) -> int:
+    """1 + the first word of the mention that has a role; 0 for none, or one of a type that does not have it."""
+    if index is None or example.mentions[index].type not in types:
+        return 0
+    return 1 + example.mentions[index].start
 
 
 def _pad(cells: Sequence[Cells], relations: int) -> tuple[Tensor, ...]:

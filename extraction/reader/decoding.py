@@ -153,7 +153,9 @@ def logit(probability: float) -> float:
 class Decoder:
     """Decodes a network's output for a batch. `minimum` is the lowest relation logit to keep."""
 
-    def __init__(self, inventory: Inventory, minimum: float = -6.0) -> None:
+    def __init__(self, inventory: Inventory, minimum: float = -6.0, qualified: bool = False) -> None:
+        """`qualified`: the network gives the factuality and roles of its relations."""
+        self.qualified = qualified
         self.permitted = permitted(inventory)
         self.possible: NDArray[np.bool_] = np.asarray(self.permitted.any(-1))
         self.symmetric = np.array([relation.symmetric for relation in inventory.relations], bool)
@@ -178,7 +180,7 @@ class Decoder:
         relations: list[tuple[DecodedRelation, ...]] = [()] * len(mentions)
         for row, cells in zip(rows, scores.float().cpu().numpy(), strict=True):
             relations[row] = self._relations(mentions[row], candidates[row], cells)
-        if network.qualifiers is not None:
+        if self.qualified:
             relations = self._qualified(network, states, mentions, relations)
         return [
             DecodedSentence(tuple(sentence), related) for sentence, related in zip(mentions, relations, strict=True)

@@ -35,7 +35,8 @@ class JointDetector:
         self.network = checkpoint.network.to(device).eval()
         self.images = ImageSelection("words", self.network.needs)
         manifest = checkpoint.manifest
-        self.decoder = Decoder(manifest.inventory, manifest.calibration.lowest_logit(manifest.floor))
+        lowest = manifest.calibration.lowest_logit(manifest.floor)
+        self.decoder = Decoder(manifest.inventory, lowest, manifest.network.qualifiers)
 
     def fit(self, passages: Sequence[Passage]) -> tuple[list[Features], list[Passage]]:
         return fit(self.checkpoint.featurizer, passages, titled=not self.checkpoint.manifest.window)

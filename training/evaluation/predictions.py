@@ -63,7 +63,7 @@ def found_by_tags(network: Any, prepared: Prepared) -> list[DecodedSentence]:
 @torch.inference_mode()
 def found_by_word_pairs(network: Any, prepared: Prepared) -> list[DecodedSentence]:
     """The mentions and relations that a word-pair network finds in each example."""
-    decoder = Decoder(prepared.inventory)
+    decoder = Decoder(prepared.inventory, qualified=network.config.qualifiers)
     found: list[DecodedSentence] = [DecodedSentence()] * len(prepared.items)
     for chosen, batch in _batches(network, prepared):
         for place, one in zip(chosen, decoder(network, batch, network(batch)), strict=True):
