@@ -27,7 +27,7 @@ Floats = NDArray[np.float32]
 def pair_logits(network: Any, prepared: Prepared) -> Floats:
     """(items, labels): each candidate's logits, in the items' order."""
     logits: Floats = np.zeros((len(prepared.items), 1 + len(prepared.inventory.relations)), np.float32)
-    for chosen, batch in _batches(network, prepared):
+    for chosen, batch in batches(network, prepared):
         logits[chosen] = network(batch).logits.float().cpu().numpy()
     return logits
 
@@ -38,7 +38,7 @@ def settle(network: Any, prepared: Prepared) -> None:
         return
     network.settle(
         (batch, to_device(_pair_targets(prepared, chosen), batch.ids.device))
-        for chosen, batch in _batches(network, prepared)
+        for chosen, batch in batches(network, prepared)
     )
 
 
@@ -52,7 +52,7 @@ def _pair_targets(prepared: Prepared, chosen: Sequence[int]) -> PairTargets:
 def found_by_tags(network: Any, prepared: Prepared) -> list[DecodedSentence]:
     """The mentions that a tagger finds in each example."""
     found: list[DecodedSentence] = [DecodedSentence()] * len(prepared.items)
-    for chosen, batch in _batches(network, prepared):
+    for chosen, batch in batches(network, prepared):
         output = network(batch)
         tags: TagOutput = output if isinstance(output, TagOutput) else output.tags
         for place, mentions in zip(chosen, mentions_of(network.decode(tags, batch), batch), strict=True):
@@ -65,13 +65,13 @@ def found_by_word_pairs(network: Any, prepared: Prepared) -> list[DecodedSentenc
     """The mentions and relations that a word-pair network finds in each example."""
     decoder = Decoder(prepared.inventory, qualified=network.config.qualifiers)
     found: list[DecodedSentence] = [DecodedSentence()] * len(prepared.items)
-    for chosen, batch in _batches(network, prepared):
+    for chosen, batch in batches(network, prepared):
         for place, one in zip(chosen, decoder(network, batch, network(batch)), strict=True):
             found[place] = one
     return found
 
 
-def _batches(network: Any, prepared: Prepared) -> Iterator[tuple[list[int], Batch]]:
+def batches(network: Any, prepared: Prepared) -> Iterator[tuple[list[int], Batch]]:
     """Places of items of similar length, and their batch on the network's device."""
     network.eval()
     device = next(network.parameters()).device

@@ -36,12 +36,16 @@ STEPS = tuple(step / 50 for step in range(15, 46))
 def calibrate_word_pairs(
     dev: Prepared, found: Sequence[DecodedSentence], data: Sequence[str], labels: LabelMode, longest: int
 ) -> Calibrated:
-    """Fitted on the dev examples of at most `longest` words whose set has relations. `data`: what was trained on."""
+    """Fitted on the dev examples of at most `longest` words whose set has relations: of a reader of news, on news.
+
+    `data`: what was trained on.
+    """
     names = dev.inventory
+    news = any(example.news for example in dev.examples)
     chosen = [
         (example, one)
         for example, one in zip(dev.examples, found, strict=True)
-        if example.relation_keys and len(example.words) <= longest
+        if example.relation_keys and len(example.words) <= longest and example.news == news
     ]
     examples, own = [example for example, _ in chosen], [one for _, one in chosen]
     fitted = fit(examples, own, names)
