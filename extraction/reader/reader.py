@@ -22,6 +22,7 @@ from extraction.reader.image_selection import ImageSelection
 from extraction.reader.merging import merge
 from extraction.reader.passages import Passage, PassageReading, batch_rows, passages_of
 from extraction.reader.stopwatch import Stopwatch
+from extraction.reader.values import with_values
 from extraction.schema import Declined, Document, Extraction
 from extraction.text.language import detect_language
 from extraction.text.parser import Parser
@@ -210,7 +211,7 @@ class Reader:
         scorer = getattr(self.mentions.checkpoint.network, "coreference", None)
         if scorer is None:
             return result
-        return entities.bring_together(result, entities.as_read(passages, readings), scorer)
+        return with_values(document, entities.bring_together(result, entities.as_read(passages, readings), scorer))
 
     def _with_depictions(self, document: Document, result: Extraction) -> Extraction:
         """The extraction with the regions that show its mentions, unless a network has found these already."""
