@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from django.utils import timezone
 
 from extraction.models import Checkpoint, Deployment, Post, PostVersion, Reading
 from extraction.readings import queue as readings_queue
-from extraction.schema import Claimed, ExtractedMention, Extraction, Relation
+from extraction.schema import (
+    Amount,
+    Claimed,
+    ExtractedEntity,
+    ExtractedMention,
+    Extraction,
+    Factuality,
+    Relation,
+    When,
+)
 from knowledge.graphs import projector
 from knowledge.graphs.units import StoreRefused, StoreUnavailable, Unit
 from knowledge.models import Entity, Projection, Statement
@@ -22,6 +31,8 @@ from knowledge.recording import recorder
 Name = tuple[str, str]
 RelationSpec = tuple[str, str, str] | tuple[str, str, str, float]
 PUBLISHED = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DEAL = "Facebook plans deal\n\nFacebook agreed to buy WhatsApp for $19 billion in March, Zoe said. It will not sue Ann."
+MARCH = (date(2014, 3, 1), date(2014, 3, 31))
 
 
 def checkpoint(name: str = "first", *, active: bool = True, default: float = 0.5, **own: float) -> Checkpoint:
@@ -78,6 +89,28 @@ def extraction(text: str, names: Iterable[Name], specs: Iterable[RelationSpec] =
         Relation(first[item[0]], first[item[2]], item[1], item[3] if len(item) == 4 else 0.9) for item in specs
     )
     return Extraction(id=id, text=text, language="en", mentions=mentions, relations=relations)
+
+
+def deal(factuality: Factuality = "alleged") -> Extraction:
+    """Of DEAL, its mentions brought together: a purchase with claimant, time and sum, and a lawsuit that is denied."""
+    kinds = ("organization", "organization", "number", "time", "person", "person", "organization")
+    called = ("Facebook", "WhatsApp", "$19 billion", "March", "Zoe", "Ann", "")
+    words = (*called[:5], "It", "Ann", "plans")
+    meant = (0, 1, 2, 3, 4, 0, 5, 6)
+    mentions = tuple(
+        ExtractedMention(at, at + len(one), kinds[of], 0.9, "pronoun" if one == "It" else "name", of)
+        for one, of in zip(words, meant, strict=True)
+        for at in [DEAL.index(one)]
+    )
+    told = {"factuality": factuality, "by": 4, "when": When(3, *MARCH), "amount": Amount(2, 19e9, "USD")}
+    relations = (
+        Relation(0, 1, "acquired", 0.9, **told),  # type: ignore[arg-type]
+        Relation(5, 6, "sued", 0.9, factuality="denied"),
+        Relation(7, 1, "acquired", 0.9),
+        Relation(0, 5, "subsidiary", 0.9),
+    )
+    entities = tuple(map(ExtractedEntity, kinds, called))
+    return Extraction("x", DEAL, "en", mentions=mentions, relations=relations, entities=entities)
 
 
 def read(what: Post, names: Iterable[Name], relations: Iterable[RelationSpec] = ()) -> bool:

@@ -179,20 +179,22 @@ def _fill_statements(checkpoint: Checkpoint, statements: int, centre: Entity | N
     )
     ends = (_mentions(readings, heads, 0, "person"), _mentions(readings, tails, 12, "organization"))
     columns = ("public_id", "reading_id", "statement_id", "head_mention_id", "tail_mention_id", *_ASSERTED)
-    rest: tuple[Any, ...] = (RELATION, 0.9, PUBLISHED, [], "", "")
+    rest: tuple[Any, ...] = (RELATION, 0.9, PUBLISHED, [], "", "", "stated", "", "", "")
     keyed = zip(_ids(statements), readings, statement_ids, *ends, strict=True)
     insert(Assertion, columns, [(*row, *rest) for row in keyed])
     return people
 
 
-_ASSERTED = ("relation", "score", "asserted_at", "qualifiers", "valid_from", "valid_to")
+_ASSERTED: tuple[str, ...] = ("relation", "score", "asserted_at", "qualifiers", "valid_from", "valid_to")
+_ASSERTED += ("factuality", "when_words", "amount_words", "amount_unit")
 
 
 def _mentions(readings: Sequence[int], entities: Sequence[int], offset: int, kind: str) -> list[int]:
-    columns = ("reading_id", "entity_id", "start", "end", "type", "score")
+    columns = ("reading_id", "entity_id", "start", "end", "type", "score", "form")
     places = [(number % A_POST) * 40 + offset for number in range(len(readings))]
     rows = zip(readings, entities, places, strict=True)
-    return insert(Mention, columns, [(one, entity, place, place + 10, kind, 0.9) for one, entity, place in rows])
+    found = [(one, entity, place, place + 10, kind, 0.9, "name") for one, entity, place in rows]
+    return insert(Mention, columns, found)
 
 
 def _posts(checkpoint: Checkpoint, count: int) -> list[int]:

@@ -13,8 +13,15 @@ from knowledge.models import Entity, EntityName, EntitySpelling, Link
 NameAndLanguage = tuple[str, str]  # name, language
 
 
-def keep(entities: Mapping[str, Entity], names_by_key: Mapping[str, set[NameAndLanguage]]) -> None:
-    """Add the names by which texts mention entities, by the entities' keys, and update their labels."""
+def keep(
+    entities: Mapping[str, Entity],
+    names_by_key: Mapping[str, set[NameAndLanguage]],
+    labels: Mapping[str, set[str]],
+) -> None:
+    """Add the names by which texts mention entities, by the entities' keys, and update their labels.
+
+    `labels`: those of the names that are fit for a label: "Russian" may mean Russia and not name it.
+    """
     rows = EntityName.objects.filter(entity__in=[entity.pk for entity in entities.values()], source="text")
     known = set(rows.values_list("entity", "name", "language"))
     new = {
@@ -31,9 +38,9 @@ def keep(entities: Mapping[str, Entity], names_by_key: Mapping[str, set[NameAndL
         ignore_conflicts=True,
     )
     _keep_spellings({entities[key]: {name for name, _ in unknown} for key, unknown in new.items()})
-    for key, unknown in new.items():
+    for key, found in labels.items():
         entity = entities[key]
-        label = names.best({entity.label, *(name for name, _ in unknown)})
+        label = names.best({entity.label, *found})
         if label != entity.label:
             Entity.objects.filter(pk=entity.pk).update(label=label)
 

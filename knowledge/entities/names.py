@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterable
 
 LONGEST_NAME = 20_000  # a longer name keeps its beginning
 LONGEST_KEY = 500  # the column's length; a longer key keeps its beginning and a digest
+# Words of a proper name that stay small, and what apostrophes leave.
+_SMALL = frozenset("a al an and at d da de del der des di du el for in la le of on s the to v van von vs y".split())  # noqa: SIM905
 
 
 def shown(words: str) -> str:
@@ -36,6 +39,30 @@ def fitted(key: str) -> str:
 def resolution_key(name: str, entity_type: str) -> str:
     """The key by which mentions resolve to one entity until linking decides: the name's key and the type."""
     return f"{name_key(name)}|{entity_type}"
+
+
+def scoped_key(name: str, entity_type: str, scope: str) -> str:
+    """The key of what its name alone does not identify: of an attack in one post, of an office at one body.
+
+    `scope` has at most 41 characters and no "|", so that no name's own key is equal.
+    """
+    return f"{resolution_key(name, entity_type)}@{scope}"
+
+
+def is_scoped(key: str) -> bool:
+    """Whether a resolution key names something within a scope alone: no other source knows it by this name."""
+    return "@" in key.rpartition("|")[2]
+
+
+def has_capital(name: str) -> bool:
+    """Whether there is a capital letter in it; also where its script has none."""
+    return name.lower() == name.upper() or name != name.lower()
+
+
+def is_proper(name: str) -> bool:
+    """Whether it is written as a proper name: each word of it that carries meaning begins with a capital or a digit."""
+    carrying = [word for word in re.findall(r"\w+", name) if word not in _SMALL]
+    return has_capital(name) and all(has_capital(word[0]) or word[0].isdigit() for word in carrying)
 
 
 def longer(keys: Iterable[str]) -> dict[str, str]:

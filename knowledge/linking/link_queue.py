@@ -22,6 +22,7 @@ from knowledge.entities import auto_merge, merges
 from knowledge.linking import enrichment
 from knowledge.linking.enrichment import Learned
 from knowledge.models import Entity, Link, Mention, Statement
+from knowledge.ontology.values import VALUE_TYPES
 from knowledge.ontology.vocabulary import COMPARABLE
 from knowledge.record import audit_log, current, projection_queue
 from knowledge.sources.protocol import Encyclopedia, Known, KnownFact, SourceUnavailable
@@ -34,7 +35,6 @@ BATCH = 40
 CLAIMED_FOR = timedelta(minutes=15)  # far longer than a batch takes
 RETRY_AFTER = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(days=1)
-UNLINKED = frozenset({"time", "number"})
 AROUND = 250  # code points before and after a mention that are compared
 PLACES = 3  # mentions of an entity, of as many posts, whose words are compared
 OTHERS = 20
@@ -75,7 +75,7 @@ def look_up(linker: Linker, source: str, limit: int = BATCH, encyclopedias: Sequ
         except Exception as error:
             _fail(row, error)
             done.failed += 1
-        if row.entity.type not in UNLINKED:
+        if row.entity.type not in VALUE_TYPES:
             done.merged += auto_merge.by_spelling(row.entity)
     return done
 
@@ -93,7 +93,7 @@ def _look_up_one(
         _keep_learned(row, known, enrichment.learn(row.target, encyclopedias))
         done.linked += bool(row.target)
         return
-    linked = linker.link([question])[0] if question and row.entity.type not in UNLINKED else None
+    linked = linker.link([question])[0] if question and row.entity.type not in VALUE_TYPES else None
     _keep(row, linked, source, done, enrichment.learn(linked.chosen if linked else "", encyclopedias))
 
 
@@ -155,7 +155,7 @@ def _questions(entities: Sequence[Entity]) -> dict[int, Question]:
 
 def _beside(readings: Iterable[int]) -> dict[int, list[tuple[int, str]]]:
     found: dict[int, list[tuple[int, str]]] = defaultdict(list)
-    rows = Mention.objects.filter(reading__in=readings).exclude(type__in=UNLINKED)
+    rows = Mention.objects.filter(reading__in=readings).exclude(type__in=VALUE_TYPES)
     for reading, pk, label in rows.values_list("reading", "entity", "entity__label").distinct():
         found[reading].append((pk, label))
     return found

@@ -11,10 +11,12 @@ from django.db.models import F, Q
 from django.db.models.functions import Length, Substr
 
 from extraction.models import Post, Reading
+from extraction.schema import FACTUALITIES, FORMS
 
 
 class Entity(models.Model):
-    """A thing in the graph, once by `key` (name key | type, or wikidata:Q…); `canonical`: what it was merged into."""
+    """A thing in the graph, or a value of a statement (a time, a number), once by `key`: name key | type, with @ and a
+    scope where the name alone does not identify it. `canonical`: what it was merged into."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     type = models.CharField(max_length=40)
@@ -78,6 +80,7 @@ class Mention(models.Model):
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
     type = models.CharField(max_length=40)
+    form = models.CharField(max_length=10, default="name", choices=[(form, form) for form in FORMS])
     score = models.FloatField()
 
     class Meta:
@@ -110,11 +113,17 @@ class Statement(models.Model):
         return f"{self.head} {self.relation} {self.tail}"
 
 
+_FACTUALITIES = [(one, one) for one in FACTUALITIES]
+
+
 class Assertion(models.Model):
     """The claim of one statement by one reading at one place. Head and tail mentions keep the order that was read.
 
     `score_without_image`: the score of the same pair with the picture masked; null where no picture was read.
-    `asserted_at` is the post's time of publication; `valid_from` and `valid_to` stay empty until read from the text.
+    `claimant`: the mention whose entity claims what is alleged. `when_…`: the words that date it, and the days that
+    they may mean, both included, null where that side is open or the words could not be resolved. `amount_…`: the words
+    of its sum, the number and its unit. `asserted_at` is the post's time of publication; `valid_from` and `valid_to`
+    stay empty.
     """
 
     public_id = models.UUIDField(unique=True, editable=False)
@@ -125,6 +134,14 @@ class Assertion(models.Model):
     relation = models.CharField(max_length=60)
     score = models.FloatField()
     score_without_image = models.FloatField(null=True, blank=True)
+    factuality = models.CharField(max_length=10, default="stated", choices=_FACTUALITIES)
+    claimant = models.ForeignKey(Mention, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    when_words = models.TextField(blank=True, default="")
+    when_earliest = models.DateField(null=True, blank=True)
+    when_latest = models.DateField(null=True, blank=True)
+    amount_words = models.TextField(blank=True, default="")
+    amount_value = models.FloatField(null=True, blank=True)
+    amount_unit = models.CharField(max_length=40, blank=True, default="")
     qualifiers = models.JSONField(default=list)
     asserted_at = models.DateTimeField()
     valid_from = models.CharField(max_length=40, blank=True, default="")
@@ -193,6 +210,7 @@ class Review(models.Model):
     """An editor's verdict on a statement in a post: holds for every reading of the post, follows edits by its quotes.
 
     `quotes`: for head and tail the exact words with 32 characters before and after. `lost`: the words are gone.
+    `factuality`: that of the assertion that was judged, with which an accepting verdict supports the statement.
     """
 
     class Verdict(models.TextChoices):
@@ -202,6 +220,7 @@ class Review(models.Model):
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="reviews")
     statement = models.ForeignKey(Statement, on_delete=models.PROTECT, related_name="reviews")
     verdict = models.CharField(max_length=10, choices=Verdict)
+    factuality = models.CharField(max_length=10, default="stated", choices=_FACTUALITIES)
     quintuple = models.JSONField()
     quotes = models.JSONField()
     lost = models.BooleanField(default=False)

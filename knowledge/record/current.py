@@ -1,10 +1,10 @@
 """The queries for active assertions and supported statements, which every page, graph and metric uses.
 
 An assertion is active when its reading is its post's current one, the post is live, its score reaches the active
-threshold and no review rejects it. An accepting review supports its statement by itself while its words are in the
-post. Rows keep the entities that they were resolved to; these queries replace them by the survivors of merges:
-`head_now` and `tail_now` are the ids of the entities that stand for a statement's ends, ordered by id where the
-relation is symmetric. Statements that a merge turned into loops are left out.
+threshold, its text does not deny it and no review rejects it. An accepting review supports its statement by itself
+while its words are in the post. Rows keep the entities that they were resolved to; these queries replace them by the
+survivors of merges: `head_now` and `tail_now` are the ids of the entities that stand for a statement's ends, ordered by
+id where the relation is symmetric. Statements that a merge turned into loops are left out.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from extraction.models import Post
 from knowledge.models import Assertion, Entity, Mention, Review, Statement
 from knowledge.record import thresholds
 
+DENIED = "denied"
 SYMMETRIC = tuple(sorted(key for key, relation in RELATIONS.items() if relation.symmetric))
 AT_ONCE = 5000  # ids in a query: SQLite takes no more than 32,766 parameters
 Row = TypeVar("Row", bound=Model)
@@ -52,6 +53,15 @@ class Neighbour:
 
 def assertions(limits: thresholds.Thresholds | None = None) -> QuerySet[Assertion]:
     """Every active assertion, with `head_now` and `tail_now`."""
+    return _asserted(limits).exclude(factuality=DENIED)
+
+
+def denials(limits: thresholds.Thresholds | None = None) -> QuerySet[Assertion]:
+    """The evidence against statements: assertions that would be active if their text did not deny them."""
+    return _asserted(limits).filter(factuality=DENIED)
+
+
+def _asserted(limits: thresholds.Thresholds | None) -> QuerySet[Assertion]:
     read = Assertion.objects.filter(reading__current_of__state=Post.State.LIVE)
     shown = with_ends(read.filter(thresholds.reached(limits)), "statement__").exclude(head_now=F("tail_now"))
     result: QuerySet[Assertion] = shown.exclude(Exists(_rejecting()))

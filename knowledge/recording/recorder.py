@@ -11,6 +11,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -24,10 +25,11 @@ from extraction.schema import Claimed, Declined, Extraction
 from knowledge.entities import auto_merge, name_index, names, partings
 from knowledge.linking import link_queue
 from knowledge.models import Assertion, Depiction, Entity, Evidence, Mention, Statement
+from knowledge.ontology.values import VALUE_TYPES
 from knowledge.record import projection_queue, thresholds
 from knowledge.recording import reviews
 from knowledge.recording.bulk_insert import insert
-from knowledge.recording.row_plan import Record, Unplannable, plan, results_of, with_keys
+from knowledge.recording.row_plan import PlannedAssertion, Record, Unplannable, plan, results_of, with_keys
 
 __all__ = ["Record", "Unplannable", "adopt", "make_current", "plan", "record", "record_many"]
 
@@ -207,29 +209,24 @@ def _write(items: Sequence[_Item], posts: dict[int, Post]) -> None:
         return partings.follow(parted[item.reading.version.post_id], entities[item.planned.mentions[place].key])
 
     mentions = _mentions(items, entities, meant)
-    planned = [
-        (item, one, mentions[item.reading.pk][one.head], mentions[item.reading.pk][one.tail])
-        for item in items
-        for one in item.planned.assertions
-    ]
-    statements = statements_of(
-        [(meant(item, one.head), one.relation, meant(item, one.tail)) for item, one, _, _ in planned]
-    )
+    planned = [(item, one) for item in items for one in item.planned.assertions]
+    statements = statements_of([(meant(item, one.head), one.relation, meant(item, one.tail)) for item, one in planned])
     published = {item.reading.pk: posts[item.reading.version.post_id].published_at for item in items}
     assertions = insert(
         Assertion,
         _ASSERTION,
         [
             (
-                *(one.public_id, item.reading.pk, statement, head, tail, one.relation, one.score),
-                *([], published[item.reading.pk], "", "", one.without_image),
+                *(one.public_id, item.reading.pk, statement),
+                *_of_mentions(one, mentions[item.reading.pk]),
+                *([], published[item.reading.pk], "", ""),
             )
-            for (item, one, head, tail), statement in zip(planned, statements, strict=True)
+            for (item, one), statement in zip(planned, statements, strict=True)
         ],
     )
     Evidence.objects.bulk_create(
         Evidence(assertion_id=assertion, kind=part.kind, reference=part.reference, weight=part.weight)
-        for assertion, (_, one, _, _) in zip(assertions, planned, strict=True)
+        for assertion, (_, one) in zip(assertions, planned, strict=True)
         for part in one.evidence
     )
     Depiction.objects.bulk_create(
@@ -249,16 +246,28 @@ def _write(items: Sequence[_Item], posts: dict[int, Post]) -> None:
     )
 
 
-_ASSERTION: tuple[str, ...] = (
-    "public_id",
-    "reading_id",
-    "statement_id",
-    "head_mention_id",
-    "tail_mention_id",
-    "relation",
-    "score",
+_ASSERTION: tuple[str, ...] = ("public_id", "reading_id", "statement_id")
+_ASSERTION += ("head_mention_id", "tail_mention_id", "claimant_id", "relation", "score", "score_without_image")
+_ASSERTION += (
+    "factuality",
+    "when_words",
+    "when_earliest",
+    "when_latest",
+    "amount_words",
+    "amount_value",
+    "amount_unit",
 )
-_ASSERTION += ("qualifiers", "asserted_at", "valid_from", "valid_to", "score_without_image")
+_ASSERTION += ("qualifiers", "asserted_at", "valid_from", "valid_to")
+
+
+def _of_mentions(one: PlannedAssertion, mentions: Sequence[int]) -> tuple[Any, ...]:
+    """The columns of an assertion that its plan and the ids of the reading's mentions determine."""
+    claimant = None if one.claimant is None else mentions[one.claimant]
+    return (
+        *(mentions[one.head], mentions[one.tail], claimant, one.relation, one.score, one.without_image),
+        *(one.factuality, one.when.words, one.when.earliest, one.when.latest),
+        *(one.amount.words, one.amount.value, one.amount.unit),
+    )
 
 
 def _mentions(
@@ -268,11 +277,11 @@ def _mentions(
     ids = iter(
         insert(
             Mention,
-            ("reading_id", "entity_id", "resolved_id", "start", "end", "type", "score"),
+            ("reading_id", "entity_id", "resolved_id", "start", "end", "type", "form", "score"),
             [
                 (
                     *(item.reading.pk, now, None if now == entities[one.key] else entities[one.key]),
-                    *(one.start, one.end, one.type, one.score),
+                    *(one.start, one.end, one.type, one.form, one.score),
                 )
                 for item in items
                 for place, one in enumerate(item.planned.mentions)
@@ -306,22 +315,26 @@ def _chiefs(planned: Record, known: Mapping[str, Entity]) -> dict[str, str]:
 def _entities(items: Sequence[_Item]) -> dict[str, Entity]:
     """The entity of each key, created where there is none; its names and its label are updated."""
     names_by_key: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    labels: dict[str, set[str]] = defaultdict(set)
     types: dict[str, str] = {}
     for item in items:
         for mention in item.planned.mentions:
             names_by_key[mention.key].add((mention.name, item.planned.language))
-            types[mention.key] = mention.type
+            labels[mention.key].add(mention.label)
+            types[mention.key] = mention.entity_type
     found = _by_key(names_by_key)
-    new = [
-        Entity(key=key, type=types[key], label=names.best({name for name, _ in names_by_key[key]}))
-        for key in sorted(names_by_key.keys() - found)
-    ]
+    new = [Entity(key=key, type=types[key], label=names.best(labels[key])) for key in sorted(labels.keys() - found)]
     if new:
         Entity.objects.bulk_create(new, ignore_conflicts=True)
         found |= _by_key(entity.key for entity in new)
-        link_queue.due(found[entity.key].pk for entity in new)
-    name_index.keep(found, names_by_key)
+        link_queue.due(found[entity.key].pk for entity in new if _is_linked(entity))
+    name_index.keep(found, names_by_key, labels)
     return found
+
+
+def _is_linked(entity: Entity) -> bool:
+    """Whether its name may lead to an entry of a knowledge base: not that of an office or an attack among many."""
+    return entity.type not in VALUE_TYPES and not names.is_scoped(entity.key)
 
 
 def _by_key(keys: Iterable[str]) -> dict[str, Entity]:

@@ -5,17 +5,32 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from typing import Any
 from uuid import UUID, uuid5
 
 from extraction.labels import ENTITY_TYPES, REGION_RELATIONS, RELATIONS
-from extraction.schema import EvidencePart, Extraction, Region, Relation
+from extraction.schema import (
+    FACTUALITIES,
+    FORMS,
+    Amount,
+    EvidencePart,
+    ExtractedMention,
+    Extraction,
+    Factuality,
+    Form,
+    Region,
+    Relation,
+    When,
+)
 from knowledge.entities import names
+from knowledge.recording import resolution
+from knowledge.recording.resolution import ResolvedMention
 
-PERSON = "person"
 ALSO_CALLED = "alternate_names"
 ALIAS_THRESHOLD = 0.8  # confidence from which two names that a post gives for one entity mean one there
 EDGE = 1e-3  # by which a box may stick out of its picture: a share is rounded
+LONGEST_UNIT = 40  # the column's length
 GRIDS = 24  # grids of attention that are kept for one post, for its page
 Span = tuple[int, int, str]
 ASSERTIONS = UUID("0a3c7a52-9b5f-5c1e-8d0b-6c6f0a7f4d11")  # the namespace of assertions' ids, the same everywhere
@@ -27,17 +42,36 @@ class Unplannable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PlannedMention:
+    """`type` is as read at this place; `key`, `entity_type` and `label` are its entity's, `name` is what names it."""
+
     start: int
     end: int
     type: str
     score: float
     name: str
     key: str
+    entity_type: str
+    label: str
+    form: Form = "name"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTime:
+    words: str = ""
+    earliest: date | None = None
+    latest: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedAmount:
+    words: str = ""
+    value: float | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedAssertion:
-    """Head and tail are indexes into the record's mentions, in the order that was read."""
+    """Head, tail and claimant are indexes into the record's mentions, head and tail in the order that was read."""
 
     public_id: UUID
     head: int
@@ -46,6 +80,10 @@ class PlannedAssertion:
     score: float
     evidence: tuple[EvidencePart, ...]
     without_image: float | None = None
+    factuality: Factuality = "stated"
+    claimant: int | None = None
+    when: PlannedTime = PlannedTime()
+    amount: PlannedAmount = PlannedAmount()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,30 +117,30 @@ def plan(
     """The rows for an extraction of a post's version by a checkpoint. Raises Unplannable.
 
     A span read twice with one type is one mention, a relation read twice between two mentions one assertion, each with
-    the higher score. A person's name that is part of one longer name in the text is that person's ("Merkel" beside
-    "Angela Merkel"). A relation that scores below `floor` is left out. One whose tail is a region of a picture becomes
-    a depiction (`depicts`); other relations to a region are dropped, as an unnamed object has no entity.
+    the higher score. `resolution` says which entity each mention means; a mention of none is left out, with its
+    relations, and so is a relation between two mentions of one entity. A relation that scores below `floor` is left
+    out. One whose tail is a region of a picture becomes a depiction (`depicts`); other relations to a region are
+    dropped, as an unnamed object has no entity.
     """
-    best: dict[tuple[int, int, str], float] = {}
     spans = [(mention.start, mention.end, mention.type) for mention in extraction.mentions]
-    for span, mention in zip(spans, extraction.mentions, strict=True):
-        _check_mention(extraction, *span, mention.score)
-        if names.shown(extraction.text[mention.start : mention.end]):
-            best[span] = max(mention.score, best.get(span, 0.0))
-    order = sorted(best)
+    for mention in extraction.mentions:
+        _check_mention(extraction, mention)
+    for one in extraction.relations:
+        _check_places(extraction, one)
+    mentions = _mentions(extraction, spans, resolution.resolve(extraction, post))
+    order = [(one.start, one.end, one.type) for one in mentions]
     places = {span: index for index, span in enumerate(order)}
-    mentions = _resolved(_mention(extraction.text, span, best[span]) for span in order)
     found: dict[tuple[int, int, str], Relation] = {}
     for relation in extraction.relations:
         if not isinstance(relation.tail, int):
             continue
-        head, tail = _end(spans, relation.head), _end(spans, relation.tail)
-        _check_relation(relation.key, relation.score)
-        if relation.without_image is not None:
-            _check_score(relation.without_image)
+        head, tail = spans[relation.head], spans[relation.tail]
+        _check_relation(relation)
         if relation.score < floor or head == tail or head not in places or tail not in places:
             continue
         cell = (places[head], places[tail], relation.key)
+        if extraction.entities and mentions[cell[0]].key == mentions[cell[1]].key:
+            continue
         if cell not in found or relation.score > found[cell].score:
             found[cell] = relation
     reading = f"{post}|{ordinal}|{digest}|{inputs}"
@@ -111,6 +149,10 @@ def plan(
             *(_assertion_id(reading, order[head], key, order[tail]), head, tail, key, one.score),
             evidence=tuple(_shown(part, extraction) for part in one.evidence),
             without_image=one.without_image,
+            factuality=one.factuality,
+            claimant=places.get(spans[one.by]) if one.by is not None else None,
+            when=_when(extraction, one.when),
+            amount=_amount(extraction, one.amount),
         )
         for (head, tail, key), one in sorted(found.items(), key=lambda item: item[0])
     )
@@ -128,7 +170,8 @@ def _aliases(mentions: Sequence[PlannedMention], assertions: Iterable[PlannedAss
     groups: list[set[str]] = []
     for one in assertions:
         head, tail = mentions[one.head], mentions[one.tail]
-        if one.relation == ALSO_CALLED and one.score >= ALIAS_THRESHOLD and head.type == tail.type:
+        said = one.relation == ALSO_CALLED and one.score >= ALIAS_THRESHOLD and one.factuality == "stated"
+        if said and head.entity_type == tail.entity_type and head.key != tail.key:
             pair = {head.key, tail.key}
             joined = pair.union(*(group for group in groups if group & pair))
             groups = [*(group for group in groups if not group & pair), joined]
@@ -149,7 +192,7 @@ def _depictions(
     for relation in extraction.relations:
         if isinstance(relation.tail, int) or relation.key not in REGION_RELATIONS:
             continue
-        mention = _end(spans, relation.head)
+        mention = spans[relation.head]
         _check_score(relation.score)
         _check_box(relation.tail)
         if relation.score >= floor and mention in order:
@@ -211,39 +254,78 @@ def _kept(grid: dict[str, Any], extraction: Extraction) -> dict[str, Any]:
     return {**grid, **_content(grid["image"], extraction), "regions": regions}
 
 
-def _mention(text: str, span: tuple[int, int, str], score: float) -> PlannedMention:
-    start, end, entity_type = span
-    name = names.shown(text[start:end])
-    return PlannedMention(start, end, entity_type, score, name, names.resolution_key(name, entity_type))
+def _mentions(
+    extraction: Extraction, spans: Sequence[Span], meant: Mapping[int, ResolvedMention]
+) -> tuple[PlannedMention, ...]:
+    """Each span and type once, as its surest mention has it, in the order of the text."""
+    best: dict[Span, int] = {}
+    for place, mention in enumerate(extraction.mentions):
+        known = best.get(spans[place])
+        if place in meant and (known is None or mention.score > extraction.mentions[known].score):
+            best[spans[place]] = place
+    return tuple(_mention(extraction.mentions[place], meant[place]) for _, place in sorted(best.items()))
 
 
-def _resolved(mentions: Iterable[PlannedMention]) -> tuple[PlannedMention, ...]:
-    read = tuple(mentions)
-    longer = names.longer(names.name_key(one.name) for one in read if one.type == PERSON)
-    keys = {short: names.resolution_key(whole, PERSON) for short, whole in longer.items()}
-    return tuple(
-        replace(one, key=keys.get(names.name_key(one.name), one.key)) if one.type == PERSON else one for one in read
-    )
+def _mention(read: ExtractedMention, meant: ResolvedMention) -> PlannedMention:
+    entity = (meant.name, meant.key, meant.type, meant.label)
+    return PlannedMention(read.start, read.end, read.type, read.score, *entity, form=read.form)
 
 
-def _end(spans: list[tuple[int, int, str]], index: int) -> tuple[int, int, str]:
-    if not 0 <= index < len(spans):
-        raise Unplannable(f"A relation's end is mention {index}, but there are {len(spans)} mentions.")
-    return spans[index]
+def _when(extraction: Extraction, when: When | None) -> PlannedTime:
+    return PlannedTime(_words(extraction, when.mention), when.earliest, when.latest) if when else PlannedTime()
 
 
-def _check_mention(extraction: Extraction, start: int, end: int, entity_type: str, score: float) -> None:
-    if not 0 <= start < end <= len(extraction.text):
-        raise Unplannable(f"A mention spans {start}-{end} in a text of {len(extraction.text)} characters.")
-    if entity_type not in ENTITY_TYPES:
-        raise Unplannable(f"A mention has the type {entity_type!r}, which this version does not know.")
-    _check_score(score)
+def _amount(extraction: Extraction, amount: Amount | None) -> PlannedAmount:
+    if amount is None:
+        return PlannedAmount()
+    return PlannedAmount(_words(extraction, amount.mention), amount.value, amount.unit[:LONGEST_UNIT])
 
 
-def _check_relation(key: str, score: float) -> None:
-    if key not in RELATIONS:
-        raise Unplannable(f"A relation is called {key!r}, which this version does not know.")
-    _check_score(score)
+def _words(extraction: Extraction, place: int) -> str:
+    mention = extraction.mentions[place]
+    return names.shown(extraction.text[mention.start : mention.end])
+
+
+def _check_mention(extraction: Extraction, mention: ExtractedMention) -> None:
+    if not 0 <= mention.start < mention.end <= len(extraction.text):
+        length = len(extraction.text)
+        raise Unplannable(f"A mention spans {mention.start}-{mention.end} in a text of {length} characters.")
+    if mention.entity is not None and not 0 <= mention.entity < len(extraction.entities):
+        raise Unplannable(
+            f"A mention is of entity {mention.entity}, but there are {len(extraction.entities)} entities."
+        )
+    entity_type = mention.type if mention.entity is None else extraction.entities[mention.entity].type
+    for one in (mention.type, entity_type):
+        if one not in ENTITY_TYPES:
+            raise Unplannable(f"A mention has the type {one!r}, which this version does not know.")
+    if mention.form not in FORMS:
+        raise Unplannable(f"A mention has the form {mention.form!r}, which this version does not know.")
+    _check_score(mention.score)
+
+
+def _check_places(extraction: Extraction, one: Relation) -> None:
+    """That all mentions of a relation exist."""
+    ends = [one.head, one.tail if isinstance(one.tail, int) else None, one.by]
+    ends += [part.mention for part in (one.when, one.amount) if part is not None]
+    for place in ends:
+        if place is not None and not 0 <= place < len(extraction.mentions):
+            raise Unplannable(
+                f"A relation's end is mention {place}, but there are {len(extraction.mentions)} mentions."
+            )
+
+
+def _check_relation(one: Relation) -> None:
+    if one.key not in RELATIONS:
+        raise Unplannable(f"A relation is called {one.key!r}, which this version does not know.")
+    if one.factuality not in FACTUALITIES:
+        raise Unplannable(f"A relation is {one.factuality!r}, which this version does not know.")
+    if one.when and one.when.earliest and one.when.latest and one.when.earliest > one.when.latest:
+        raise Unplannable(f"A relation's time begins on {one.when.earliest} and ends before.")
+    if one.amount and one.amount.value is not None and not math.isfinite(one.amount.value):
+        raise Unplannable(f"A relation's amount is {one.amount.value}, which is no number.")
+    _check_score(one.score)
+    if one.without_image is not None:
+        _check_score(one.without_image)
 
 
 def _check_score(score: float) -> None:

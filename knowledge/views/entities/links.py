@@ -16,6 +16,7 @@ from kgbuilder.celery import ring_projectors
 from knowledge.linking import link_queue
 from knowledge.linking.enrichment import source_property_of
 from knowledge.models import Entity, Link
+from knowledge.ontology.values import VALUE_TYPES
 from knowledge.sources.protocol import source_of
 from knowledge.sources.wikidata_json import is_item
 from knowledge.views.access import MERGE, page
@@ -48,7 +49,7 @@ class FactAsText:
 def shown_link(entity: Entity) -> ShownLink | None:
     """None for types that are never linked, and for entities that were created before linking existed."""
     link = Link.objects.filter(entity=entity).select_related("by").first()
-    if link is None or entity.type in link_queue.UNLINKED:
+    if link is None or entity.type in VALUE_TYPES:
         return None
     state = "linked" if link.target else "waiting" if link.looked_up_at is None and not link.by_id else "none"
     candidates = [{**one, "address": WIKIDATA_PAGE + one["id"]} for one in link.candidates]

@@ -12,8 +12,8 @@ from django.db import IntegrityError, transaction
 from extraction.models import Post, Reading
 from extraction.readings import queue as readings_queue
 from extraction.readings import reading_requests
-from extraction.schema import Declined, ExtractedMention, Extraction, Region, Relation
-from knowledge.models import Assertion, Entity, EntityName, Evidence, Projection, Statement
+from extraction.schema import Amount, Declined, ExtractedMention, Extraction, Region, Relation, When
+from knowledge.models import Assertion, Entity, EntityName, Evidence, Link, Projection, Statement
 from knowledge.record import current, projection_queue
 from knowledge.recording import bulk_insert, erasure, recorder
 from tests import records
@@ -99,6 +99,62 @@ def test_a_reading_is_recorded_once_and_becomes_current() -> None:
         ("statement", "Marie Curie spouse Pierre Curie"),
         ("statement", "Marie Curie place_of_birth Warsaw"),
     }
+
+
+def test_what_is_said_of_an_assertion_is_recorded_with_it() -> None:
+    records.checkpoint()
+    claimed = records.claim_of(records.post(records.DEAL))
+    assert recorder.record(claimed, records.deal())
+    bought, sued = Assertion.objects.order_by("relation")
+    assert str(bought.statement) == "Facebook acquired WhatsApp" and bought.factuality == "alleged"
+    assert bought.claimant is not None and bought.claimant.entity == records.entity("Zoe")
+    assert (bought.when_words, bought.when_earliest, bought.when_latest) == ("March", *records.MARCH)
+    assert (bought.amount_words, bought.amount_value, bought.amount_unit) == ("$19 billion", 19e9, "USD")
+    assert (sued.factuality, sued.claimant, sued.when_words, sued.amount_value) == ("denied", None, "", None)
+    assert str(sued.statement) == "Facebook sued Ann" and sued.head_mention.form == "pronoun"
+    assert records.supported_triples() == {("Facebook", "acquired", "WhatsApp")}
+    assert [str(one.statement) for one in current.denials()] == ["Facebook sued Ann"]
+    assert set(EntityName.objects.filter(entity__label="Facebook").values_list("name", flat=True)) == {"Facebook"}
+
+
+def test_values_are_rows_that_are_never_linked() -> None:
+    records.checkpoint()
+    recorder.record(records.claim_of(records.post(records.DEAL)), records.deal())
+    assert Entity.objects.get(type="time").key == "2014-03|time"
+    linked = set(Link.objects.values_list("entity__label", flat=True))
+    assert linked == {"Facebook", "WhatsApp", "Zoe", "Ann"}
+
+
+def test_an_assertion_keeps_its_id_whatever_is_said_of_it() -> None:
+    given = records.deal()
+    stated = dataclasses.replace(given, relations=(Relation(0, 1, "acquired", 0.9), *given.relations[1:]))
+    assert [one.public_id for one in planned(given).assertions] == [one.public_id for one in planned(stated).assertions]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"factuality": "hoped"}, "is 'hoped'"),
+        ({"by": 9}, "mention 9"),
+        ({"when": When(9)}, "mention 9"),
+        ({"amount": Amount(-1)}, "mention -1"),
+        ({"amount": Amount(2, float("inf"))}, "amount is inf"),
+        ({"when": When(3, records.MARCH[1], records.MARCH[0])}, "ends before"),
+    ],
+)
+def test_a_broken_account_of_an_assertion_is_refused(changes: dict[str, Any], sentence: str) -> None:
+    given = records.deal()
+    broken = dataclasses.replace(given.relations[0], **changes)
+    with pytest.raises(recorder.Unplannable, match=sentence):
+        planned(dataclasses.replace(given, relations=(broken,)))
+
+
+@pytest.mark.parametrize(("entity", "sentence"), [(7, "entity 7"), (-1, "entity -1")])
+def test_a_mention_of_no_entity_is_refused(entity: int, sentence: str) -> None:
+    given = records.deal()
+    broken = dataclasses.replace(given.mentions[0], entity=entity)
+    with pytest.raises(recorder.Unplannable, match=sentence):
+        planned(dataclasses.replace(given, mentions=(broken, *given.mentions[1:])))
 
 
 def test_a_lost_lease_records_nothing() -> None:
