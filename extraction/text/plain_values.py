@@ -6,6 +6,8 @@ import re
 from calendar import monthrange
 from datetime import date
 
+_OPEN = ".."
+_ISO = re.compile(r"\d{4}(-\d\d){0,2}")
 _TOKEN = re.compile(r"\w+")
 # Words that say nothing about which day is meant.
 _EMPTY = {"on", "in", "at", "the", "of", "since", "until", "to", "from"}
@@ -34,6 +36,25 @@ def plain_interval(earliest: date | None, latest: date | None) -> str:
     if earliest.day == 1 and latest.day == monthrange(latest.year, latest.month)[1]:
         return _months(earliest, latest)
     return _days(earliest, latest)
+
+
+def days_of(iso: str) -> tuple[date | None, date | None]:
+    """The first and the last day of a day, month, year or interval in ISO 8601; None for a side that is open ("..").
+
+    Raises ValueError.
+    """
+    first, _, last = iso.partition("/")
+    return _side(first)[0], _side(last or first)[1]
+
+
+def _side(iso: str) -> tuple[date, date] | tuple[None, None]:
+    if iso == _OPEN:
+        return None, None
+    if not _ISO.fullmatch(iso):
+        raise ValueError(iso)
+    year, month, day = [int(part) for part in iso.split("-")] + [0] * (2 - iso.count("-"))
+    last = month or 12
+    return date(year, month or 1, day or 1), date(year, last, day or monthrange(year, last)[1])
 
 
 def plain_amount(words: str, value: float | None, unit: str) -> str:

@@ -130,7 +130,6 @@ def show_post(request: HttpRequest, post_id: UUID) -> Any:
     # The analysed version, not the last fetched one: an edit's statements are shown once it has been analysed.
     version = post.current_reading.version if post.current_reading else post.current_version
     quintuples = quintuples_of(post, version)
-    every = [*quintuples.active, *quintuples.rejected, *quintuples.below_threshold]
     mentions = _mentions(post, version.text if version else "")
     return {
         **_row(post, version.title if version else post.link),
@@ -140,7 +139,7 @@ def show_post(request: HttpRequest, post_id: UUID) -> Any:
         "text": version.text if version else "",
         "title_end": version.title_end if version else 0,
         "mentioned": mentions,
-        "stated": [_stated(quintuple) for quintuple in every],
+        "stated": [_stated(quintuple) for quintuple in quintuples.every],
         "readings": _readings(post),
     }
 

@@ -17,12 +17,14 @@ from extraction.models import Post, PostImage, PostVersion, Reading, Sighting
 from extraction.readings import reading_requests
 from kgbuilder.celery import ring, ring_projectors
 from knowledge.models import Mention, Review, Statement
+from knowledge.ontology.values import VALUE_TYPES
 from knowledge.record import audit_log
 from knowledge.recording import reviews
 from knowledge.views.access import READ, RETRY, REVIEW, page
 from knowledge.views.posts import attention, depictions, facts, highlight, images
 from knowledge.views.posts.progress import missing_sentences, progress_of
 from knowledge.views.posts.quintuples import quintuples_of
+from knowledge.views.qualifiers import value_meaning
 
 PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 
@@ -37,12 +39,11 @@ def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     mentions = _mentions(post.current_reading)
     quintuples = quintuples_of(post, version)
     pictures = images.shown_pictures(post)
-    every = [*quintuples.active, *quintuples.rejected, *quintuples.below_threshold]
     depictions.add_depicted(post, pictures)
-    images.join(every, pictures)
+    images.join(quintuples.every, pictures)
     images.add_heats(post, version, mentions, pictures)
     grids = images.grids_of(post, pictures)
-    facts.join(every)
+    facts.join(quintuples.every)
     context = {
         "post": post,
         "version": version,
@@ -51,7 +52,7 @@ def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "unfetched": _unfetched(post, version),
         "pictures": pictures,
         "matrices": [attention.matrix(grid, version.text) for grid in grids] if version else [],
-        "pairings": images.pairings(every, pictures, grids),
+        "pairings": images.pairings(quintuples.every, pictures, grids),
         "facts": facts.shown_facts(post.current_reading),
         "sightings": list(post.sightings.all()),
         "history": list(post.versions.prefetch_related("readings__checkpoint").defer("text").order_by("-ordinal")),
@@ -96,13 +97,15 @@ def _text(version: PostVersion | None, mentions: list[Mention]) -> dict[str, obj
 
 def _span(mention: Mention) -> highlight.MarkedMention:
     entity = mention.entity.canonical or mention.entity
+    is_value = mention.type in VALUE_TYPES
     return highlight.MarkedMention(
         id=mention.pk,
         start=mention.start,
         end=mention.end,
         type=mention.type,
-        address=reverse("entity", args=[entity.public_id]),
-        label=entity.label,
+        address="" if is_value else reverse("entity", args=[entity.public_id]),
+        label=value_meaning(entity) if is_value else entity.label,
+        form=mention.form,  # type: ignore[arg-type]
     )
 
 

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from extraction.text.plain_values import plain_amount, plain_interval, plain_time
+from extraction.text.plain_values import days_of, plain_amount, plain_interval, plain_time
 
 MONDAY = date(2014, 3, 3)
 
@@ -49,6 +49,28 @@ def test_words_and_day_stand_together_unless_one_says_it_all(words, shown):
 
 def test_a_time_that_was_not_resolved_keeps_its_words():
     assert plain_time("before the war", None, None) == "before the war"
+
+
+@pytest.mark.parametrize(
+    ("iso", "days"),
+    [
+        ("2014-03-03", (MONDAY, MONDAY)),
+        ("2014-02", (date(2014, 2, 1), date(2014, 2, 28))),
+        ("2014", (date(2014, 1, 1), date(2014, 12, 31))),
+        ("2014-03-03/2014-03-09", (MONDAY, date(2014, 3, 9))),
+        ("2013/2014", (date(2013, 1, 1), date(2014, 12, 31))),
+        ("../2014-03-03", (None, MONDAY)),
+        ("2014-03-03/..", (MONDAY, None)),
+    ],
+)
+def test_a_value_in_iso_8601_has_a_first_and_a_last_day(iso, days):
+    assert days_of(iso) == days
+
+
+@pytest.mark.parametrize("words", ["Monday", "2014-13", "1,867", "2014-02-30", "", "1990s", "20140303"])
+def test_other_words_are_no_days(words):
+    with pytest.raises(ValueError):
+        days_of(words)
 
 
 @pytest.mark.parametrize(
