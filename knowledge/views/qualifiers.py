@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -9,6 +10,8 @@ from datetime import date
 from extraction.schema import FACTUALITIES, Factuality
 from extraction.text.plain_values import days_of, plain_amount, plain_interval, plain_time
 from knowledge.models import Assertion, Entity
+from knowledge.record import current
+from knowledge.record.current import Edge
 
 CLAIMANT = "claimant__entity__canonical"
 """What a query of assertions selects for `qualifiers_of`."""
@@ -28,6 +31,15 @@ class Qualifiers:
 
 
 STATED = Qualifiers()
+Ends = tuple[int, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """How posts give a statement of the graph: the strongest way, and how many posts deny it."""
+
+    factuality: Factuality = "stated"
+    denied: int = 0
 
 
 def qualifiers_of(row: Assertion) -> Qualifiers:
@@ -40,10 +52,47 @@ def qualifiers_of(row: Assertion) -> Qualifiers:
     )
 
 
+def qualified(label: str, factuality: Factuality) -> str:
+    """The label of a relation for where a line cannot tell: "acquired, planned"."""
+    return label if factuality == "stated" else f"{label}, {factuality}"
+
+
+def ends_of(edge: Edge) -> Ends:
+    return edge.head.pk, edge.relation, edge.tail.pk
+
+
+def given(edges: Iterable[Edge]) -> dict[Ends, Given]:
+    """How posts give each of these statements, by its ends, in a fixed number of queries."""
+    chosen = list(edges)
+    of_row = {pk: ends_of(edge) for edge in chosen for pk in edge.statements}
+    found: dict[Ends, set[str]] = defaultdict(set)
+    for support in (current.assertions(), current.accepting()):
+        rows = support.filter(statement__in=list(of_row)).order_by()
+        for statement, factuality in rows.values_list("statement", "factuality").distinct():
+            found[of_row[statement]].add(factuality)
+    denying = _denying(chosen)
+    return {ends: Given(strongest(found[ends]), len(denying[ends])) for ends in map(ends_of, chosen)}
+
+
+def _denying(edges: Iterable[Edge]) -> dict[Ends, set[int]]:
+    """The posts that deny each statement; their rows may be others of its triple, before a merge."""
+    members = current.members(end.pk for edge in edges for end in (edge.head, edge.tail))
+    rows = current.denials().filter(statement__head__in=members, statement__tail__in=members).order_by()
+    posts: dict[Ends, set[int]] = defaultdict(set)
+    for head, relation, tail, post in rows.values_list("head_now", "relation", "tail_now", "reading__version__post"):
+        posts[head, relation, tail].add(post)
+    return posts
+
+
 def shown_value(words: str, entity: Entity) -> str:
     """The words of an end; of a time that was resolved also the days that they mean."""
     days = _days(entity)
     return plain_time(words, *days) if days else words
+
+
+def label_of(entity: Entity) -> str:
+    """The label of an entity; of a time that was resolved the days in words."""
+    return value_meaning(entity) or entity.label
 
 
 def value_meaning(entity: Entity) -> str:
