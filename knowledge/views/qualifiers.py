@@ -6,6 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
+
+from django.db.models import QuerySet
 
 from extraction.schema import FACTUALITIES, Factuality
 from extraction.text.plain_values import days_of, plain_amount, plain_interval, plain_time
@@ -76,12 +79,22 @@ def given(edges: Iterable[Edge]) -> dict[Ends, Given]:
 
 def _denying(edges: Iterable[Edge]) -> dict[Ends, set[int]]:
     """The posts that deny each statement; their rows may be others of its triple, before a merge."""
-    members = current.members(end.pk for edge in edges for end in (edge.head, edge.tail))
-    rows = current.denials().filter(statement__head__in=members, statement__tail__in=members).order_by()
+    rows = _denials_between(end.pk for edge in edges for end in (edge.head, edge.tail)).order_by()
     posts: dict[Ends, set[int]] = defaultdict(set)
     for head, relation, tail, post in rows.values_list("head_now", "relation", "tail_now", "reading__version__post"):
         posts[head, relation, tail].add(post)
     return posts
+
+
+def denials_of(edge: Edge) -> QuerySet[Assertion]:
+    """The assertions that deny a statement, by any row of its triple."""
+    rows: QuerySet[Any] = _denials_between([edge.head.pk, edge.tail.pk])
+    return rows.filter(head_now=edge.head.pk, relation=edge.relation, tail_now=edge.tail.pk)
+
+
+def _denials_between(entities: Iterable[int]) -> QuerySet[Assertion]:
+    members = current.members(entities)
+    return current.denials().filter(statement__head__in=members, statement__tail__in=members)
 
 
 def shown_value(words: str, entity: Entity) -> str:
