@@ -60,7 +60,7 @@
   function reduceEdge(key, data) {
     const keys = data.keys.filter((one) => shownStatement(statements.get(one)));
     const way = keys.some((one) => onWay.has(one)), near = chosen && graph.hasExtremity(key, chosen), thin = unstated(keys);
-    return { ...data, hidden: !keys.length, size: way ? 4 : thin ? 0.8 : near ? 2.5 : 1.2, zIndex: way ? 1 : 0,
+    return { ...data, hidden: !keys.length, size: way ? 4 : thin ? 1.2 : near ? 2.5 : 1.2, zIndex: way ? 1 : 0,
       color: way ? colour("accent") : near ? colour("soft") : colour("rule-strong"),
       label: cut([...new Set(keys.map((one) => statements.get(one).label))].join(", "), 48), forceLabel: near || way || thin };
   }

@@ -18,7 +18,7 @@ in Turin.
 
 Kenya says that Uganda attacked Mombasa on Sunday. Uganda denied that it had attacked Mombasa.
 
-Ada Obi leads Acme. She met Kofi Mensah on Sunday."""
+Ada Obi leads Acme. She met Kofi Mensah on Sunday. Acme has never sued Bolt."""
 MONTH, SUNDAY = (date(2026, 3, 1), date(2026, 3, 31)), (date(2026, 3, 1), date(2026, 3, 1))
 
 ENTITIES = {
@@ -56,6 +56,8 @@ MENTIONS: tuple[tuple[str, str, Form], ...] = (
     ("She", "Ada Obi", "pronoun"),
     ("Kofi Mensah", "Kofi Mensah", "name"),
     ("Sunday#2", "Sunday", "name"),
+    ("Acme#4", "Acme", "name"),
+    ("Bolt#3", "Bolt", "name"),
 )
 PLACE = {words: place for place, (words, _, _) in enumerate(MENTIONS)}
 
@@ -70,6 +72,7 @@ def relations() -> tuple[Relation, ...]:
         _relation("Uganda", "attacked", "Mombasa", 0.88, factuality="alleged", by=PLACE["Kenya"], when=sunday),
         _relation("it", "attacked", "Mombasa#2", 0.82, factuality="denied", by=PLACE["Uganda#2"]),
         _relation("Ada Obi", "leads", "Acme#3", 0.97),
+        _relation("Acme#4", "sued", "Bolt#3", 0.8, factuality="denied"),
         _relation("She", "met", "Kofi Mensah", 0.9, when=When(PLACE["Sunday#2"], *SUNDAY)),
     )  # fmt: skip
 

@@ -28,7 +28,7 @@ def plain_interval(earliest: date | None, latest: date | None) -> str:
     if earliest is None and latest is None:
         return ""
     if earliest is None or latest is None:
-        return f"since {_day(earliest)}" if earliest else f"until {_day(latest)}" if latest else ""
+        return f"since {_beginning(earliest)}" if earliest else f"until {_end(latest)}" if latest else ""
     if earliest == latest:
         return _day(earliest)
     if (earliest.month, earliest.day, latest.month, latest.day) == (1, 1, 12, 31):
@@ -84,6 +84,19 @@ def _days(earliest: date, latest: date) -> str:
         return f"{_day(earliest)} to {_day(latest)}"
     first = str(earliest.day) if earliest.month == latest.month else f"{earliest.day} {earliest:%B}"
     return f"{first} to {_day(latest)}"
+
+
+def _beginning(day: date) -> str:
+    """The day from which on: of a year or month that it begins, just that."""
+    if day.day > 1:
+        return _day(day)
+    return f"{day:%B} {day.year}" if day.month > 1 else str(day.year)
+
+
+def _end(day: date) -> str:
+    if day.day < monthrange(day.year, day.month)[1]:
+        return _day(day)
+    return f"{day:%B} {day.year}" if day.month < 12 else str(day.year)
 
 
 def _day(day: date) -> str:

@@ -64,6 +64,8 @@ class Quintuple:
     repeated_facts: list[Any] = field(default_factory=list)
     """The facts that the reader was shown and that it only repeats."""
     factuality: Factuality = "stated"
+    reviewable: bool = True
+    """False for a denial of what the post also asserts: a verdict then is about the assertion."""
 
     @property
     def places_by_qualifiers(self) -> list[tuple[Qualifiers, list[ShownAssertion]]]:
@@ -115,6 +117,8 @@ def quintuples_of(post: Post, version: PostVersion | None) -> Quintuples:
         elif review.verdict == Review.Verdict.ACCEPT and not review.lost and version:
             by_cell[cell] = _reviewed(review, version)
     result = Quintuples(lost=[review for cell, review in verdicts.items() if review.lost and cell not in by_cell])
+    for (*triple, denied), quintuple in by_cell.items():
+        quintuple.reviewable = not denied or (*triple, False) not in by_cell
     for quintuple in sorted(by_cell.values(), key=lambda q: -(1.0 if q.score is None else q.score)):
         _list_of(quintuple, result).append(quintuple)
     return result

@@ -26,6 +26,10 @@ MONDAY = date(2014, 3, 3)
         (date(2013, 12, 30), date(2014, 1, 5), "30 December 2013 to 5 January 2014"),
         (MONDAY, None, "since 3 March 2014"),
         (None, MONDAY, "until 3 March 2014"),
+        (date(2014, 1, 1), None, "since 2014"),
+        (date(2014, 3, 1), None, "since March 2014"),
+        (None, date(2014, 12, 31), "until 2014"),
+        (None, date(2014, 3, 31), "until March 2014"),
         (None, None, ""),
     ],
 )

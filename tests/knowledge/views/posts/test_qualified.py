@@ -9,6 +9,7 @@ from django.test import Client
 
 from extraction.models import Post
 from knowledge.models import Assertion, Entity
+from knowledge.record import current
 from tests.factories import make_user
 from tests.markup import markup
 from tests.wire import read_wire
@@ -58,6 +59,28 @@ def test_a_denial_stands_apart_and_is_no_statement(html: str) -> None:
     assert '<span class="tag denied">denied</span>' in item(html, "attacked", "d")
     assert "denied by" in item(html, "attacked", "d")
     assert 'Statements <span class="number">6</span>' in stated
+
+
+def test_an_editor_judges_a_denial_and_not_by_it_what_is_also_asserted(client: Client, wire: Post) -> None:
+    client.force_login(make_user("editor"))
+    address = f"/posts/{wire.public_id}/"
+    html = markup(client.get(address))
+    assert "Reject the denial: Acme, sued, Bolt" in html
+    assert "<form" not in item(html, "attacked", "d")
+    sued = Assertion.objects.get(relation="sued").statement
+
+    def judge(verdict: str) -> str:
+        return markup(
+            client.post(f"{address}review/", {"statement": str(sued.public_id), "verdict": verdict}, follow=True)
+        )
+
+    assert "Accepted: this post denies the statement." in judge("accept")
+    assert "accepted by" in item(markup(client.get(address)), "sued", "d")
+    assert not current.supported_statements().filter(pk=sued.pk).exists()
+    judge("withdraw")
+    html = judge("reject")
+    assert "Rejected: this post no longer denies the statement." in html
+    assert "denied</span>" in html.split("<summary>Rejected")[1]
 
 
 def test_times_and_numbers_lead_to_no_page(html: str) -> None:
