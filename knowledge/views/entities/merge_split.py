@@ -20,10 +20,10 @@ from kgbuilder.celery import ring_projectors
 from knowledge.entities import merges
 from knowledge.entities.names import name_key
 from knowledge.models import Entity, EntityName, Merge, Split, Statement
+from knowledge.ontology.values import VALUE_TYPES
 from knowledge.record import current
 from knowledge.recording import splits
 from knowledge.views.access import MERGE, page
-from knowledge.views.entities.index import UNNAMED
 
 MOST_CANDIDATES = 6
 MOST_COMPARED = 60
@@ -42,7 +42,7 @@ class Merged:
 def candidates(entity: Entity, names: Iterable[str]) -> list[Entity]:
     """Entities of the same type whose names share words with the names of this one, the most similar first."""
     words = {word for name in names for word in _words(name)}
-    if not words or entity.type in UNNAMED:
+    if not words or entity.type in VALUE_TYPES:
         return []
     shared = Q()
     for word in sorted(words, key=len, reverse=True)[:8]:
