@@ -35,7 +35,7 @@ def tokenizer() -> Tokenizer:
 
 def sizes(featurizer: Featurizer, names: Inventory, **options: Any) -> EEGAConfig:
     """The network's config for these vocabularies; `options` override its other fields."""
-    counts = (featurizer.pos_size, featurizer.edge_size, LEVELS, len(names.types), len(names.relations))
+    counts = (featurizer.pos_size, featurizer.edge_size, LEVELS, len(names.tags), len(names.relations))
     return EEGAConfig(*counts, **options)
 
 

@@ -17,7 +17,8 @@ class TrainConfig:
     `weights`: how many times an epoch sees a data set's examples (0.5: another half each epoch). `network`
     overrides fields of the network's config. `start`: a checkpoint's folder, from whose weights and vocabularies the
     run continues. `left_out` names relations, by data set, that the run does not take from it: its labels for
-    them are treated as unknown. `batch` counts examples; 0 = as many as `batch_pieces` allows.
+    them are treated as unknown. `batch` counts examples; 0 = as many as `batch_pieces` allows. `window`: how many word
+    pieces of neighbouring sentences the encoder reads together; 0 = each sentence alone, after its title.
     """
 
     system: str = "eega"
@@ -30,6 +31,7 @@ class TrainConfig:
     encoder: str = "all-MiniLM-L6-v2"
     network: dict[str, Any] = field(default_factory=dict)
     title: bool = True  # a post's headline is shown before each sentence
+    window: int = 0
     title_dropped: float = 0.3  # share of examples shown without their title, so that the reader also works without
     noise: int = 2  # words outside mentions that stand as mentions without relations, for each sentence
     epochs: int = 10  # at most, where runs are scored on dev as they go

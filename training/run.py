@@ -96,7 +96,7 @@ def run(
     if not world.main:
         return {}
     speed = _items_per_second(training, first, time.perf_counter() - started)
-    checkpoint = finished(training, name or out.name, parser.version, mentions_from(config.mentions))
+    checkpoint = finished(training, name or out.name, parser.version, mentions_from(config.mentions), watcher.say)
     test = prepare_held_out(prepared, held_out_examples(config, "test", root), parser, config.title)
     checkpoint, scores = publish(checkpoint, dev, test, parser, root, out)
     band = interval(scores["test"].counts)

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from extraction import labels as label_sets
-from extraction.datasets import conll04, crossre, gmner, mnre, more, newsroom, redocred, twitter
+from extraction.datasets import conll04, crossre, gmner, mnre, more, news, redocred, twitter
 from extraction.datasets.facts import with_facts
 from extraction.datasets.folders import MNRE, folder_of
 from extraction.datasets.load_report import DatasetError, LoadReport
@@ -43,7 +43,7 @@ LOADERS: dict[str, Loader] = {
     "mnre_none": mnre.load_unrelated,
     "mnre": mnre.load_pairs,
     "conll04": conll04.load,
-    "newsroom": newsroom.load,
+    **{name: partial(news.load, name) for name in label_sets.NEWS},
     "twitter2015": twitter.load_2015,
     "twitter2017": twitter.load_2017,
     "gmner": gmner.load,
@@ -80,7 +80,7 @@ def inventory(names: Sequence[str], root: Path, labels: LabelMode = "mapped") ->
     if "more" not in names:
         return known
     own = more.inventory(root, known.types)
-    return Inventory(known.types, known.relations + own.relations)
+    return Inventory(known.types, known.relations + own.relations, known.forms)
 
 
 def training_set(

@@ -92,7 +92,10 @@ class Facts:
 
 @dataclass(frozen=True)
 class Batch:
-    """B sentences of at most L pieces and n words. Masks are True for real pieces and words; padding is 0 elsewhere."""
+    """B sentences of at most L pieces and n words. Masks are True for real pieces and words; padding is 0 elsewhere.
+
+    Where sentences share windows (features/windows.py), pieces are (W, L) and `window` gives each sentence's row.
+    """
 
     ids: Tensor  # (B, L)
     shapes: Tensor  # (B, L)
@@ -107,6 +110,7 @@ class Batch:
     pairs: Pairs | None = None
     pictures: Pictures | None = None
     facts: Facts | None = None
+    window: Tensor | None = None  # (B,) the row of the pieces that a sentence lies in; None = its own
     alignment: Tensor | None = (
         None  # (B, n, k) of MEGA's Eq. 18, from `align`, computed once per example; 0 = not aligned
     )

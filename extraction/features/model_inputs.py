@@ -20,6 +20,7 @@ from extraction.features.batch import OBJECT_WIDTH, SELF_LOOP, Batch, Facts, Nee
 from extraction.features.entity_markers import Place, mark, unmarked
 from extraction.features.featurizer import Features
 from extraction.features.graph_alignment import align
+from extraction.features.windows import Window, in_windows
 from extraction.schema import Candidate, Example, Fact, Region
 from extraction.vision.boxes import as_boxes, centred
 from extraction.vision.focal_frames import Slots, canvas, slots
@@ -92,9 +93,12 @@ class InputRows:
         facts = self._facts(example.facts, name) if self.needs.facts else None
         return InputRow(features, place, regions, example.image, facts, _key(example))
 
-    def batch(self, rows: Sequence[InputRow]) -> Batch:
-        """The rows as tensors; a part that no row has is None."""
-        batch = collate([row.features for row in rows])
+    def batch(self, rows: Sequence[InputRow], windows: Sequence[Window] = ()) -> Batch:
+        """The rows as tensors; a part that no row has is None. `windows`: how the encoder reads rows together."""
+        features = [row.features for row in rows]
+        batch = collate(features)
+        if windows:
+            batch = in_windows(batch, features, windows)
         objects = self._objects(rows)
         return replace(
             batch,

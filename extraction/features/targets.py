@@ -4,28 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from extraction.features.batch import block_cells
+from extraction.features.coreference import CoreferenceTargets, coreference_targets
+from extraction.features.windows import Window
 from extraction.labels import Inventory
-from extraction.schema import Candidate, Example, WordSpan
+from extraction.schema import FACTUALITIES, Candidate, Example, WordSpan
 
 NOISE_WEIGHT = 0.3  # of a pair with a word outside mentions, relative to a pair of mentions
+UNKNOWN = -1  # a target that is not annotated
+# The types that a mention of this type may have besides, in a data set that does not annotate them.
+WIDER = {"miscellaneous": ("event", "group", "role"), "location": ("group",)}
+# What gives a relation's claimant, time and amount, in the order of a network's outputs; the types of such mentions.
+ROLES: tuple[tuple[str, frozenset[str]], ...] = (
+    ("by", frozenset({"person", "organization", "location", "group", "role", "event", "miscellaneous"})),
+    ("when", frozenset({"time"})),
+    ("amount", frozenset({"number"})),
+)
 
 
 @dataclass(frozen=True)
 class Targets:
     """Targets of a batch's cells. M candidate cells per sentence, each of weight 0 where it is padding."""
 
-    allowed: Tensor  # (B, n, band, 1 + types) bool: tags that the cell (i, i + k) may have; all = nothing is known
+    allowed: Tensor  # (B, n, band, 1 + tags) bool: tags that the cell (i, i + k) may have; all = nothing is known
     i: Tensor  # (B, M) the head's word
     j: Tensor  # (B, M) the tail's word
     related: Tensor  # (B, M, relations) bool
     annotated: Tensor  # (B, M, relations) bool: whether the relation is annotated
     weights: Tensor  # (B, M)
+    factuality: Tensor  # (B, M) place in FACTUALITIES, -1 where the cell has no relation or it is not annotated
+    roles: Tensor  # (B, M, 3) by ROLES: 0 none, 1 + the first word of the mention that has it, -1 not annotated
+    fillers: Tensor  # (B, 3, n) bool: the first words of the mentions that may have the role
+    coreference: CoreferenceTargets | None = None
 
 
 @dataclass(frozen=True)
@@ -48,42 +64,66 @@ AnyTargets = Targets | TagTargets | PairTargets
 
 @dataclass(frozen=True)
 class Cells:
-    """One sentence's candidate cells: words (M, 2), related and annotated (M, relations), weights (M,)."""
+    """One sentence's candidate cells: words (M, 2), related and annotated (M, relations), weights (M,), factuality
+    (M,), roles (M, 3)."""
 
     words: np.ndarray
     related: np.ndarray
     annotated: np.ndarray
     weights: np.ndarray
+    factuality: np.ndarray
+    roles: np.ndarray
 
 
 def word_pair_targets(
-    examples: Sequence[Example], inventory: Inventory, band: int, noise: int = 0, rng: np.random.Generator | None = None
+    examples: Sequence[Example],
+    inventory: Inventory,
+    band: int,
+    noise: int = 0,
+    rng: np.random.Generator | None = None,
+    windows: Sequence[Window] = (),
 ) -> Targets:
     """Targets of a batch of examples.
 
-    `noise`: how many words outside mentions, drawn by `rng`, are added as mentions without relations.
+    `noise`: how many words outside mentions, drawn by `rng`, are added as mentions without relations. `windows`: the
+    neighbouring examples between whose mentions coreference is learnt.
     """
     words = max(len(example.words) for example in examples)
-    allowed = np.ones((len(examples), words, band, 1 + len(inventory.types)), bool)
+    allowed = np.ones((len(examples), words, band, 1 + len(inventory.tags)), bool)
+    fillers = np.zeros((len(examples), len(ROLES), words), bool)
     cells = []
     for row, example in enumerate(examples):
         size = len(example.words)
         allowed[row, :size] = _allowed(example, inventory, band)
         cells.append(_cells(example, inventory, _noise_words(example, noise, rng)))
-    return Targets(torch.from_numpy(allowed), *_pad(cells, len(inventory.relations)))
+        for mention in example.mentions:
+            fillers[row, [mention.type in types for _, types in ROLES], mention.start] = True
+    i, j, related, annotated, weights, factuality, roles = _pad(cells, len(inventory.relations))
+    return Targets(
+        allowed=torch.from_numpy(allowed),
+        i=i,
+        j=j,
+        related=related,
+        annotated=annotated,
+        weights=weights,
+        factuality=factuality,
+        roles=roles,
+        fillers=torch.from_numpy(fillers),
+        coreference=coreference_targets(examples, inventory, windows),
+    )
 
 
 def _allowed(example: Example, inventory: Inventory, band: int) -> np.ndarray:
-    """(n, band, 1 + types): which tags a cell may have, by what the data set annotates."""
+    """(n, band, 1 + tags): which tags a cell may have, by what the data set annotates."""
     size = len(example.words)
-    known = np.array([kind in example.types for kind in inventory.types])
+    known = np.array([kind in example.types and (example.news or form == "name") for kind, form in inventory.tags])
     result = np.ones((size, band, 1 + len(known)), bool)
     if example.complete:
-        result[:, :, 1:] = ~known  # N, or a type that this data set does not annotate
+        result[:, :, 1:] = ~known  # N, or a tag that this data set does not annotate
     row, column = np.arange(size)[:, None], np.arange(band)[None, :]
     for mention in example.mentions:
         block = (row >= mention.start) & (row + column < mention.end)
-        result[block] = _tags(mention, inventory, known)
+        result[block] = _tags(mention, example, inventory)
         if not example.complete:  # the words beside a known mention do not belong to it
             result[_border(mention, row, column), 1:] = False
             result[_border(mention, row, column), 0] = True
@@ -91,11 +131,12 @@ def _allowed(example: Example, inventory: Inventory, band: int) -> np.ndarray:
     return result
 
 
-def _tags(mention: WordSpan, inventory: Inventory, known: np.ndarray) -> np.ndarray:
-    tags = np.ones(1 + len(known), bool)
+def _tags(mention: WordSpan, example: Example, inventory: Inventory) -> np.ndarray:
+    tags = np.ones(1 + len(inventory.tags), bool)
     if mention.type in inventory.types:
+        wider = {mention.type, *(kind for kind in WIDER.get(mention.type, ()) if kind not in example.types)}
         tags[:] = False
-        tags[1 + inventory.types.index(mention.type)] = True
+        tags[1:] = [kind in wider and form == mention.form for kind, form in inventory.tags]
     elif not mention.type:
         tags[0] = False  # some type, which is not annotated
     return tags
@@ -122,13 +163,14 @@ def _cells(example: Example, inventory: Inventory, noise: list[int]) -> Cells:
     keys = inventory.relation_keys
     annotated = np.array([key in example.relation_keys for key in keys], bool)
     ends = [(mention.start, mention.end) for mention in example.mentions] + [(word, word + 1) for word in noise]
-    gold = _gold(example, inventory)
+    gold, qualified = _gold(example, inventory), _qualified(example)
+    possible = _possible(example, inventory)
     masked: dict[tuple[int, int], list[int]] = {}
     for head, tail, key in example.masked_relations:
         if key in keys:
             masked.setdefault((head, tail), []).append(keys.index(key))
-    words, related, known, weights = [], [], [], []
-    nothing = np.zeros(len(keys), bool)
+    words, related, known, weights, qualifiers = [], [], [], [], []
+    nothing, unqualified = np.zeros(len(keys), bool), (UNKNOWN,) * (1 + len(ROLES))
     for head in range(len(ends) if annotated.any() else 0):
         for tail in range(len(ends)):
             yes = gold.get((head, tail), nothing)
@@ -136,6 +178,8 @@ def _cells(example: Example, inventory: Inventory, noise: list[int]) -> Cells:
             if head == tail or (unsettled and not yes.any()):
                 continue
             noisy = head >= len(example.mentions) or tail >= len(example.mentions)
+            if not noisy and not (possible[head, tail] or yes.any()):
+                continue
             settled = yes if unsettled else annotated
             if (head, tail) in masked:
                 settled = settled.copy()
@@ -145,29 +189,71 @@ def _cells(example: Example, inventory: Inventory, noise: list[int]) -> Cells:
             related += [yes] * len(block)
             known += [settled | yes] * len(block)
             weights += [(NOISE_WEIGHT if noisy else 1.0) / len(block)] * len(block)
+            qualifiers += [qualified.get((head, tail), unqualified)] * len(block)
     shape = (len(words), len(keys))
+    own = np.array(qualifiers, np.int64).reshape(-1, 1 + len(ROLES))
     return Cells(
         np.array(words, np.int64).reshape(-1, 2),
         np.array(related, bool).reshape(shape),
         np.array(known, bool).reshape(shape),
         np.array(weights, np.float32),
+        own[:, 0],
+        own[:, 1:],
     )
 
 
+def _possible(example: Example, inventory: Inventory) -> np.ndarray:
+    """(mentions, mentions): whether some relation may join the two. A network decodes no other pairs."""
+    table = permitted(inventory).any(-1)
+    allowed = [_tags(mention, example, inventory)[1:] for mention in example.mentions]
+    kinds = np.array(allowed, bool).reshape(len(allowed), len(inventory.forms), len(inventory.types)).any(1)
+    joined: np.ndarray = np.einsum("at,tu,bu->ab", kinds.astype(int), table.astype(int), kinds.astype(int)) > 0
+    return joined
+
+
+@cache
+def permitted(inventory: Inventory) -> np.ndarray:
+    """(types, types, relations): whether a relation may join a head and a tail of these types."""
+    types, relations = inventory.types, inventory.relations
+    table = [[[relation.permits(head, tail) for relation in relations] for tail in types] for head in types]
+    return np.array(table, bool).reshape(len(types), len(types), len(relations))
+
+
 def _gold(example: Example, inventory: Inventory) -> dict[tuple[int, int], np.ndarray]:
-    """For each related pair the relations that it has; a symmetric one holds both ways."""
+    """For each related pair the relations that it has; a symmetric one holds both ways, in news one with an inverse
+    as that from its tail. The other sets annotate both on their own."""
     keys = inventory.relation_keys
     gold: dict[tuple[int, int], np.ndarray] = {}
     for relation in example.relations:
         if relation.key not in keys:
             continue
-        place = keys.index(relation.key)
-        pairs = [(relation.head, relation.tail)]
-        if inventory.relations[place].symmetric:
-            pairs.append((relation.tail, relation.head))
-        for pair in pairs:
-            gold.setdefault(pair, np.zeros(len(keys), bool))[place] = True
+        known = inventory.relations[keys.index(relation.key)]
+        facts = [(relation.head, relation.tail, relation.key)]
+        if known.symmetric:
+            facts.append((relation.tail, relation.head, relation.key))
+        elif example.news and known.inverse in keys:
+            facts.append((relation.tail, relation.head, known.inverse))
+        for head, tail, key in facts:
+            gold.setdefault((head, tail), np.zeros(len(keys), bool))[keys.index(key)] = True
     return gold
+
+
+def _qualified(example: Example) -> dict[tuple[int, int], tuple[int, ...]]:
+    """For each related pair its factuality and ROLES, both ways; of a pair with several relations the first one's."""
+    found: dict[tuple[int, int], tuple[int, ...]] = {}
+    for relation in example.relations if example.news else ():
+        words = (_filler(example, getattr(relation, role), types) for role, types in ROLES)
+        values = (FACTUALITIES.index(relation.factuality), *words)
+        for pair in ((relation.head, relation.tail), (relation.tail, relation.head)):
+            found.setdefault(pair, values)
+    return found
+
+
+def _filler(example: Example, index: int | None, types: frozenset[str]) -> int:
+    """1 + the first word of the mention that has a role; 0 for none, or one of a type that does not have it."""
+    if index is None or example.mentions[index].type not in types:
+        return 0
+    return 1 + example.mentions[index].start
 
 
 def _pad(cells: Sequence[Cells], relations: int) -> tuple[Tensor, ...]:
@@ -175,11 +261,14 @@ def _pad(cells: Sequence[Cells], relations: int) -> tuple[Tensor, ...]:
     i, j = np.zeros((2, len(cells), most), np.int64)
     related, annotated = np.zeros((2, len(cells), most, relations), bool)
     weights = np.zeros((len(cells), most), np.float32)
+    factuality = np.full((len(cells), most), UNKNOWN, np.int64)
+    roles = np.full((len(cells), most, len(ROLES)), UNKNOWN, np.int64)
     for row, one in enumerate(cells):
         size = len(one.words)
         i[row, :size], j[row, :size] = one.words.T
         related[row, :size], annotated[row, :size], weights[row, :size] = one.related, one.annotated, one.weights
-    return tuple(torch.from_numpy(array) for array in (i, j, related, annotated, weights))
+        factuality[row, :size], roles[row, :size] = one.factuality, one.roles
+    return tuple(torch.from_numpy(array) for array in (i, j, related, annotated, weights, factuality, roles))
 
 
 def pair_targets(

@@ -17,6 +17,7 @@ from extraction.labels.mappings import (
 )
 from extraction.labels.relations import (
     ENTITY_TYPES,
+    FOLDED,
     LETTERS,
     NEWS_RELATIONS,
     REGION_RELATIONS,
@@ -31,6 +32,7 @@ __all__ = [
     "CROSSRE_DOMAINS",
     "DATASETS",
     "ENTITY_TYPES",
+    "FOLDED",
     "LETTERS",
     "NEWS",
     "NEWS_RELATIONS",

@@ -17,8 +17,8 @@ from extraction.labels.relations import (
     RELATIONS,
     Match,
     RelationType,
-    by_property,
 )
+from extraction.schema import FORMS
 
 LabelMode = Literal["mapped", "native"]
 
@@ -74,10 +74,13 @@ TYPE_MAP: dict[str, dict[str, str]] = {
     **dict.fromkeys(CROSSRE, _CROSSRE_TYPES),
 }
 
-_OF_REDOCRED = {"position_held", *RELATIONS} - (NEWS_RELATIONS.keys() - {"position_held"}) - {"killed_by"}
-_REDOCRED_PROPERTIES = tuple(
-    relation.property for relation in RELATIONS.values() if relation.match == "exact" and relation.key in _OF_REDOCRED
-)
+# Re-DocRED's labels are properties of Wikidata. What news adds is none of its, but for the positions.
+_REDOCRED = {
+    relation.property: MappedLabel(key)
+    for key, relation in RELATIONS.items()
+    if relation.match == "exact" and relation.property and (key == "position_held" or key not in NEWS_RELATIONS)
+    if key != "killed_by"
+}
 
 _MNRE_RELATIONS = {
     "/per/per/parent": MappedLabel("child"),
@@ -105,7 +108,7 @@ _MNRE_RELATIONS = {
 }
 
 RELATION_MAP: dict[str, dict[str, MappedLabel]] = {
-    "redocred": {name: MappedLabel(by_property(name).key) for name in _REDOCRED_PROPERTIES},
+    "redocred": _REDOCRED,
     "jmere": _MNRE_RELATIONS,
     "mnre_none": _MNRE_RELATIONS,
     "mnre": _MNRE_RELATIONS,
@@ -149,19 +152,33 @@ _CONLL04_ENDS = {
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What a network predicts: entity types and relations in a fixed order, which is the order of its outputs."""
+    """What a network predicts: entity types and relations in a fixed order, which is the order of its outputs.
+
+    `forms`: those of the mentions that it finds. A word-pair network's tags are the types, once for each form.
+    """
 
     types: tuple[str, ...]
     relations: tuple[RelationType, ...]
+    forms: tuple[str, ...] = ("name",)
+
+    @property
+    def tags(self) -> tuple[tuple[str, str], ...]:
+        """The type and form of each tag, in the order of a network's outputs."""
+        return tuple((kind, form) for form in self.forms for kind in self.types)
 
     @property
     def relation_keys(self) -> tuple[str, ...]:
         return tuple(relation.key for relation in self.relations)
 
+    def extends(self, other: Inventory) -> bool:
+        """Whether it has all tags and relations of the other."""
+        return set(other.tags) <= set(self.tags) and set(other.relation_keys) <= set(self.relation_keys)
+
     def as_dict(self) -> dict[str, object]:
         """The inventory as plain JSON values, for a checkpoint's config."""
         return {
             "types": list(self.types),
+            "forms": list(self.forms),
             "relations": [
                 {
                     "key": relation.key,
@@ -181,10 +198,12 @@ class Inventory:
     @classmethod
     def from_dict(cls, values: dict[str, object]) -> Inventory:
         """Rebuild what `as_dict` wrote. The values are not trusted: ValueError names the error."""
-        types, rows = values.get("types"), values.get("relations")
+        types, rows, forms = values.get("types"), values.get("relations"), values.get("forms", ["name"])
         if not _are_texts(types) or not isinstance(rows, list):
             raise ValueError("this is no inventory: `types` and `relations` are lists")
-        return cls(tuple(types), tuple(_relation_from(row, frozenset(types)) for row in rows))
+        if not _are_texts(forms) or not forms or not set(forms) <= set(FORMS):
+            raise ValueError(f"this is no inventory: `forms` are some of {', '.join(FORMS)}")
+        return cls(tuple(types), tuple(_relation_from(row, frozenset(types)) for row in rows), tuple(forms))
 
 
 def _are_texts(value: object) -> TypeGuard[list[str]]:
@@ -226,7 +245,13 @@ def inventory(names: tuple[str, ...] | list[str], labels: LabelMode = "mapped") 
     return Inventory(
         tuple(key for key in ENTITY_TYPES if key in types),
         tuple(relation for relation in RELATIONS.values() if relation.key in keys) + _of_regions(names),
+        _forms(names),
     )
+
+
+def _forms(names: Iterable[str]) -> tuple[str, ...]:
+    """The forms of mentions that some of these data sets annotate."""
+    return FORMS if set(NEWS) & set(names) else ("name",)
 
 
 def _of_regions(names: Iterable[str]) -> tuple[RelationType, ...]:
@@ -239,7 +264,8 @@ def _native(name: str) -> Inventory:
     types = tuple(TYPE_MAP[name])
     own = tuple(NATIVE_RELATIONS.get(name, {}).values())
     mapped = tuple(_native_relation(name, label) for label in RELATION_MAP[name])
-    return Inventory(types, own + mapped + tuple(replace(one, heads=frozenset(types)) for one in _of_regions((name,))))
+    regions = tuple(replace(one, heads=frozenset(types)) for one in _of_regions((name,)))
+    return Inventory(types, own + mapped + regions, _forms((name,)))
 
 
 def _native_relation(name: str, label: str) -> RelationType:

@@ -229,6 +229,15 @@ def _table() -> dict[str, RelationType]:
 
 RELATIONS: dict[str, RelationType] = _table()
 
+# A relation and its inverse are one fact, kept in one direction: these are kept as their inverse.
+FOLDED: dict[str, str] = {
+    key: RELATIONS[key].inverse or key
+    for key in (
+        *("contains", "capital_of", "followed_by", "parent_organization", "has_part", "participant", "replaced_by"),
+        *("present_in_work", "killed_by"),
+    )
+}
+
 # Between a mention and a region of a picture. Their tails are regions, which have no entity type.
 REGION_RELATIONS: dict[str, RelationType] = {
     "depicts": RelationType("depicts", "shown in the picture", None, None, frozenset(ENTITY_TYPES), frozenset()),

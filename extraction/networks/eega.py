@@ -39,6 +39,9 @@ Differences from the paper, numbered. Those that can be switched off name their 
     with objects.
 13. `objects=0` is a network without a visual side: what reads text alone is trained so. A picture that is missing is
     legal: O = LN(H_T), and the example has no part in the alignment loss.
+14. For news: a tag is a type and a form (name, nominal, pronoun). `qualifiers` adds, of each related cell, factuality,
+    claimant, time and amount; `coreference` adds the scorer of a mention's antecedents. The encoder may read
+    neighbouring sentences as one sequence (features/windows.py); all that follows it takes each sentence alone.
 
 Switches (Table 2, Figure 9): `graph_weight=0` is "w/o edge-enhanced"; `vanilla=True` is a transformer that knows no
 edges ("w/o attribute transformer"); `channels=False` is "w/o multi-channel". `graph_weight` is lambda, `node_share`
@@ -55,11 +58,16 @@ import torch
 from torch import Tensor, nn
 
 from extraction.features.batch import SELF_LOOP, Batch, Needs, Objects
-from extraction.features.targets import Targets
+from extraction.features.targets import ROLES, Targets
 from extraction.networks.encoders.text import SharedDropout, TextEncoder, gather_words
+from extraction.networks.layers.coreference import AntecedentScorer, antecedent_loss, mention_states
 from extraction.networks.layers.edge_attention import AttributeTransformer, ChannelConvolution, ObjectAttention
 from extraction.networks.layers.optimal_transport import Graph, Solver, distances
-from extraction.networks.layers.word_pair_scorers import Channels, RelationScorer, TypeScorer, cap
+from extraction.networks.layers.word_pair_scorers import Channels, QualifierScorer, RelationScorer, TypeScorer, cap
+from extraction.schema import FACTUALITIES
+
+# Of the corpora's relations nine in ten are stated; unweighted, nothing else would be learnt.
+FACTUALITY_WEIGHTS = (1.0, 2.0, 2.0, 2.0)
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ class EEGAConfig:
     pos: int  # parts of speech, with padding at 0
     edges: int  # edge types, with "not adjacent" at 0 and the self-loop at 1
     together: int  # levels of the co-occurrence channel
-    types: int
+    types: int  # tags: types, once for each form of mention
     relations: int
     edge_width: int = 100
     channel_width: int = 100
@@ -98,6 +106,11 @@ class EEGAConfig:
     transport: float = 0.1  # regularisation; ours
     iterations: int = 20
     outer: int = 5  # ours
+    qualifiers: bool = False
+    qualifier_weight: float = 0.3
+    coreference: bool = False
+    coreference_hidden: int = 96
+    coreference_weight: float = 0.3
 
     @property
     def sees(self) -> bool:
@@ -227,6 +240,17 @@ class EEGA(nn.Module):
             self.relations = RelationScorer(
                 width, config.relation_hidden, values, config.types, config.relations, config.dropout
             )
+        if config.qualifiers and config.scorer == "linear":
+            raise ValueError("qualifiers need the states of cells, which the paper's linear scorer does not have")
+        state = config.relation_hidden + config.relation_hidden // 2
+        self.qualifiers = (
+            QualifierScorer(state, width, config.type_hidden, len(FACTUALITIES), len(ROLES))
+            if config.qualifiers
+            else None
+        )
+        self.coreference = (
+            AntecedentScorer(width, config.coreference_hidden, config.dropout) if config.coreference else None
+        )
 
     def encode(self, batch: Batch) -> Tensor:
         """The encoder alone: pieces -> (B, L, D)."""
@@ -249,7 +273,7 @@ class EEGA(nn.Module):
 
     def _graphs(self, batch: Batch, hidden: Tensor) -> tuple[Graph, Graph | None]:
         """Eq. 3-4: H_T, and H_I where there are objects."""
-        words = self.dropout(gather_words(hidden, batch.first))  # X_T (B, n, d)
+        words = self.dropout(gather_words(hidden, batch.first, batch.window))  # X_T (B, n, d)
         if self.text_graph is not None:
             words = self.text_graph(words, whole(batch.real) if self.config.vanilla else batch.edges)  # H_T
         text = Graph(words, batch.edges, batch.real)
@@ -268,9 +292,16 @@ class EEGA(nn.Module):
 
     def relate(self, states: WordStates, i: Tensor, j: Tensor) -> Tensor:
         """Logits (B, M, relations) of the cells (i, j), each (B, M): i in the head's mention, j in the tail's."""
-        types = torch.softmax(states.type_logits[:, :, 0].float(), dim=-1).to(states.words.dtype)
-        logits: Tensor = self.relations(states.words, types.detach(), states.channels, i, j)
+        logits: Tensor = self.relations(states.words, _types(states), states.channels, i, j)
         return logits
+
+    def qualify(self, states: WordStates, i: Tensor, j: Tensor) -> tuple[Tensor, Tensor]:
+        """For cells as in `relate`: logits of the factualities (B, M, 4), and of each role of ROLES for none and each
+        word (B, M, 3, 1 + n). Only of a network with qualifiers."""
+        assert isinstance(self.relations, RelationScorer) and self.qualifiers is not None
+        cells = self.relations.cells(states.words, _types(states), states.channels, i, j)
+        scored: tuple[Tensor, Tensor] = self.qualifiers(cells, states.words)
+        return scored
 
     @property
     def needs(self) -> Needs:
@@ -281,15 +312,32 @@ class EEGA(nn.Module):
         network with a visual side, the alignment of both graphs ("graph", Eq. 7)."""
         text, objects = self._graphs(batch, self.encode(batch))
         states = self._tag(batch, text, objects)
-        logits = self.relate(states, targets.i, targets.j)
+        logits, cells = self._related(states, targets)
         types = type_loss(states.type_logits.float(), targets.allowed, batch.real)
         relations = relation_loss(logits.float(), targets)
         parts = {"types": types, "relations": relations}
         total = types + self.config.relation_weight * relations
+        if self.qualifiers is not None and cells is not None:
+            factualities, roles = self.qualifiers(cells, states.words)
+            parts["qualifiers"] = qualifier_loss(factualities, roles, targets)
+            total = total + self.config.qualifier_weight * parts["qualifiers"]
+        if self.coreference is not None and targets.coreference is not None:
+            mentions = mention_states(states.words, targets.coreference)
+            scores, none = self.coreference(mentions, targets.coreference)
+            parts["coreference"] = antecedent_loss(scores, none, targets.coreference)
+            total = total + self.config.coreference_weight * parts["coreference"]
         if self.config.sees and self.config.graph_weight:
             parts["graph"] = self.graph_loss(text, objects)
             total = total + self.config.graph_weight * parts["graph"]
         return {"total": total, **parts}
+
+    def _related(self, states: WordStates, targets: Targets) -> tuple[Tensor, Tensor | None]:
+        """The logits of the targets' cells and, for qualifiers, the cells' states."""
+        if self.qualifiers is None:
+            return self.relate(states, targets.i, targets.j), None
+        assert isinstance(self.relations, RelationScorer)
+        cells = self.relations.cells(states.words, _types(states), states.channels, targets.i, targets.j)
+        return self.relations.out(cells), cells
 
     def graph_loss(self, text: Graph, objects: Graph | None) -> Tensor:
         """alpha D_wd + (1 - alpha) D_gwd (Eq. 7), the mean over the examples with objects; 0 without any."""
@@ -298,6 +346,11 @@ class EEGA(nn.Module):
         config = self.config
         nodes, edges = distances(objects, text, Solver(config.transport, config.iterations, config.outer))
         return (config.node_share * nodes + (1 - config.node_share) * edges).sum() / max(1, len(nodes))
+
+
+def _types(states: WordStates) -> Tensor:
+    """The probabilities that the network itself gives each word's tags (B, n, 1 + tags)."""
+    return torch.softmax(states.type_logits[:, :, 0].float(), dim=-1).to(states.words.dtype).detach()
 
 
 def type_loss(logits: Tensor, allowed: Tensor, real: Tensor) -> Tensor:
@@ -312,3 +365,20 @@ def relation_loss(logits: Tensor, targets: Targets) -> Tensor:
     each = nn.functional.binary_cross_entropy_with_logits(logits, targets.related.to(logits.dtype), reduction="none")
     per_cell = (each * targets.annotated).sum(-1)
     return (per_cell * targets.weights).sum() / targets.weights.sum().clamp(min=1.0)
+
+
+def qualifier_loss(factualities: Tensor, roles: Tensor, targets: Targets) -> Tensor:
+    """Cross-entropy of factuality and of each role over the related cells, weighted by cell; rare factualities count
+    more (`FACTUALITY_WEIGHTS`)."""
+    known = targets.factuality >= 0
+    if not known.any():
+        return factualities.new_zeros(())
+    weight = targets.weights[known]
+    emphasis = weight.new_tensor(FACTUALITY_WEIGHTS)[targets.factuality[known]]
+    lowest = torch.finfo(torch.float32).min
+    fillers = nn.functional.pad(targets.fillers, (1, 0), value=True).unsqueeze(1)  # (B, 1, 3, 1 + n)
+    allowed = fillers.expand(-1, known.shape[1], -1, -1)[known]
+    each = nn.functional.cross_entropy(factualities[known].float(), targets.factuality[known], reduction="none")
+    scores = roles[known].float().masked_fill(~allowed, lowest)
+    filled = nn.functional.cross_entropy(scores.transpose(1, 2), targets.roles[known], reduction="none")
+    return (each * emphasis * weight + filled.sum(-1) * weight).sum() / weight.sum().clamp(min=1.0)

@@ -60,7 +60,7 @@ class Sizes:
     pos: int  # parts of speech, with padding at 0
     edges: int  # dependency types, with "not adjacent" at 0 and the self-loop at 1
     together: int  # levels of the co-occurrence channel
-    types: int
+    types: int  # that a word pair may have: once for each form of mention
     relations: int
     labels: int  # of a pair: 1 + relations
     tags: int  # 1 + 2 * types
@@ -72,7 +72,7 @@ class Sizes:
 def sizes_of(featurizer: Featurizer, names: Inventory, classes: Sequence[str] = ()) -> Sizes:
     """The sizes of these vocabularies."""
     types, relations = len(names.types), len(names.relations)
-    text = (featurizer.pos_size, featurizer.edge_size, LEVELS, types, relations, 1 + relations, 1 + 2 * types)
+    text = (featurizer.pos_size, featurizer.edge_size, LEVELS, len(names.tags), relations, 1 + relations, 1 + 2 * types)
     return Sizes(*text, OBJECT_WIDTH, OBJECT_EDGES, 1 + len(classes))
 
 

@@ -48,7 +48,8 @@ class Manifest:
 
     `thresholds` are probabilities by relation key, "default" for the others; a relation below `floor` is not kept.
     `classes` are the objects' classes that the network knows. `mentions`: path and digest of the checkpoint that finds
-    the mentions for a pair system; empty = the one shipped with kgbuilder.
+    the mentions for a pair system; empty = the one shipped with kgbuilder. `window`: how many pieces of neighbouring
+    sentences the encoder reads together; 0 = each sentence alone.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Manifest:
     vision: dict[str, Any] = field(default_factory=dict)  # source, architecture; empty = no vision encoder
     classes: tuple[str, ...] = ()
     mentions: dict[str, str] = field(default_factory=dict)
+    window: int = 0
 
     @property
     def data(self) -> tuple[str, ...]:
@@ -114,7 +116,12 @@ class Manifest:
         if self.head not in SYSTEMS[self.system].heads:
             raise CheckpointError(f"config.json: {self.system} has no head {self.head!r}")
         types, relations = len(self.inventory.types), len(self.inventory.relations)
-        expected = {"types": types, "relations": relations, "labels": 1 + relations, "tags": 1 + 2 * types}
+        expected = {
+            "types": len(self.inventory.tags),
+            "relations": relations,
+            "labels": 1 + relations,
+            "tags": 1 + 2 * types,
+        }
         used = {"word_pairs": ("types", "relations"), "tags": ("tags",)}.get(self.head, ("labels",))
         for name in used:
             has = getattr(self.network, name, expected[name])

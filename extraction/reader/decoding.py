@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from extraction.features.batch import Batch, block_cells
+from extraction.features.targets import ROLES, permitted
 from extraction.labels import Inventory
 from extraction.networks.eega import EEGA, WordStates
 from extraction.networks.outputs import BestTags
@@ -33,22 +34,29 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class DecodedMention:
-    """A span of words, the index of its type, and the mean log-odds of its block's cells against N."""
+    """A span of words, the index of its type, the mean log-odds of its block's cells against N, and the index of its
+    form in FORMS."""
 
     start: int
     end: int
     type: int
     logit: float
+    form: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedRelation:
-    """Indexes of two mentions and of a relation, with the mean logit of the cells between them."""
+    """Indexes of two mentions and of a relation, with the mean logit of the cells between them.
+
+    `factuality`: its index in FACTUALITIES. `roles`: for each of ROLES the index of the mention that has it, or None.
+    """
 
     head: int
     tail: int
     relation: int
     logit: float
+    factuality: int = 0
+    roles: tuple[int | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +67,12 @@ class DecodedSentence:
     relations: tuple[DecodedRelation, ...] = ()
 
 
-def permitted(inventory: Inventory) -> NDArray[np.bool_]:
-    """(types, types, relations): whether a relation may join a head and a tail of these types."""
-    types, relations = inventory.types, inventory.relations
-    table = [[[relation.permits(head, tail) for relation in relations] for tail in types] for head in types]
-    return np.array(table, bool).reshape(len(types), len(types), len(relations))
+def find_mentions(logits: Floats, lengths: Sequence[int], types: int | None = None) -> list[tuple[DecodedMention, ...]]:
+    """The best mentions of each sentence, from logits (B, n, band, 1 + tags) of cells (i, i + k).
 
-
-def find_mentions(logits: Floats, lengths: Sequence[int]) -> list[tuple[DecodedMention, ...]]:
-    """The best mentions of each sentence, from logits (B, n, band, 1 + types) of cells (i, i + k)."""
+    `types`: how many of them there are, where tags are the types once for each form; None = tags are types.
+    """
+    types = types or logits.shape[-1] - 1
     band = logits.shape[2]
     gains = _block_gains(logits)  # (B, n, band, types)
     for row, length in enumerate(lengths):
@@ -85,7 +90,8 @@ def find_mentions(logits: Floats, lengths: Sequence[int]) -> list[tuple[DecodedM
                 continue
             start = end - size
             logit = float(best[row, start, size - 1]) / (size * (size + 1) / 2)
-            spans.append(DecodedMention(start, end, int(kinds[row, start, size - 1]), logit))
+            form, kind = divmod(int(kinds[row, start, size - 1]), types)
+            spans.append(DecodedMention(start, end, kind, logit, form))
             end = start
         sentence.append(tuple(reversed(spans)))
     return sentence
@@ -147,15 +153,19 @@ def logit(probability: float) -> float:
 class Decoder:
     """Decodes a network's output for a batch. `minimum` is the lowest relation logit to keep."""
 
-    def __init__(self, inventory: Inventory, minimum: float = -6.0) -> None:
+    def __init__(self, inventory: Inventory, minimum: float = -6.0, qualified: bool = False) -> None:
+        """`qualified`: the network gives the factuality and roles of its relations."""
+        self.qualified = qualified
         self.permitted = permitted(inventory)
         self.possible: NDArray[np.bool_] = np.asarray(self.permitted.any(-1))
         self.symmetric = np.array([relation.symmetric for relation in inventory.relations], bool)
         self.minimum = minimum
+        self.types = len(inventory.types)
+        self.fillers = [np.array([kind in types for kind in inventory.types], bool) for _, types in ROLES]
 
     def __call__(self, network: EEGA, batch: Batch, states: WordStates) -> list[DecodedSentence]:
         """Mentions and relations of each sentence, in the batch's order."""
-        mentions = find_mentions(states.type_logits.float().cpu().numpy(), batch.real.sum(1).tolist())
+        mentions = find_mentions(states.type_logits.float().cpu().numpy(), batch.real.sum(1).tolist(), self.types)
         return self.relate(network, states, mentions)
 
     def relate(
@@ -170,9 +180,56 @@ class Decoder:
         relations: list[tuple[DecodedRelation, ...]] = [()] * len(mentions)
         for row, cells in zip(rows, scores.float().cpu().numpy(), strict=True):
             relations[row] = self._relations(mentions[row], candidates[row], cells)
+        if self.qualified:
+            relations = self._qualified(network, states, mentions, relations)
         return [
             DecodedSentence(tuple(sentence), related) for sentence, related in zip(mentions, relations, strict=True)
         ]
+
+    def _qualified(
+        self,
+        network: EEGA,
+        states: WordStates,
+        mentions: Sequence[Sequence[DecodedMention]],
+        relations: Sequence[tuple[DecodedRelation, ...]],
+    ) -> list[tuple[DecodedRelation, ...]]:
+        """The relations with their factuality and roles, which a pair of mentions has once for all its relations."""
+        pairs = [list(dict.fromkeys((one.head, one.tail) for one in found)) for found in relations]
+        rows = [row for row, found in enumerate(pairs) if found]
+        result = list(relations)
+        if not rows:
+            return result
+        cells = [
+            [cell for head, tail in pairs[row] for cell in _both_corners(mentions[row][head], mentions[row][tail])]
+            for row in rows
+        ]
+        scores = network.qualify(states.rows(rows), *_pad(cells, states.words.device))
+        for row, factualities, roles in zip(rows, *(part.float().cpu().numpy() for part in scores), strict=True):
+            kinds = (factualities[0::2] + factualities[1::2]).argmax(-1)
+            roles = roles[0::2] + roles[1::2]
+            known = {
+                pair: (int(kinds[place]), self._roles(mentions[row], pair, roles[place]))
+                for place, pair in enumerate(pairs[row])
+            }
+            result[row] = tuple(
+                replace(one, factuality=known[one.head, one.tail][0], roles=known[one.head, one.tail][1])
+                for one in relations[row]
+            )
+        return result
+
+    def _roles(
+        self, mentions: Sequence[DecodedMention], pair: tuple[int, int], scores: Floats
+    ) -> tuple[int | None, ...]:
+        """For each role the mention with the highest score (roles, 1 + n), of those whose type may have it; None where
+        none of them is likelier than none."""
+        found: list[int | None] = []
+        for fits, row in zip(self.fillers, scores, strict=True):
+            best, place = float(row[0]), None
+            for index, mention in enumerate(mentions):
+                if fits[mention.type] and row[1 + mention.start] > best and index != pair[0]:
+                    best, place = float(row[1 + mention.start]), index
+            found.append(place)
+        return tuple(found)
 
     def _relations(
         self, mentions: Sequence[DecodedMention], candidates: _Candidates, cells: Floats
@@ -193,6 +250,11 @@ class Decoder:
             DecodedRelation(*candidates.pairs[pair], int(kind), float(logits[pair, kind]))
             for pair, kind in zip(pairs.tolist(), kinds.tolist(), strict=True)
         )
+
+
+def _both_corners(head: DecodedMention, tail: DecodedMention) -> list[tuple[int, int]]:
+    """The two corners of a pair's block, equal where both mentions are one word long."""
+    return [(head.start, tail.start), (head.end - 1, tail.end - 1)]
 
 
 def _pad(cells: Sequence[Sequence[tuple[int, int]]], device: torch.device) -> tuple[Tensor, Tensor]:

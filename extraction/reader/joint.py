@@ -12,15 +12,17 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from extraction.features.batch import collate, to_device
 from extraction.features.featurizer import Features
 from extraction.features.model_inputs import InputRow, InputRows
+from extraction.features.windows import in_windows
 from extraction.reader import attribution
 from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.reader.decoding import DecodedSentence, Decoder
 from extraction.reader.image_selection import ImageSelection, SelectedImages
-from extraction.reader.passages import Passage, PassageReading, Span, batch_rows, calibrated, fit
+from extraction.reader.passages import Passage, PassageReading, Span, Windows, batch_rows, calibrated, fit
 from extraction.reader.stopwatch import Stopwatch
 from extraction.schema import Document
 
@@ -33,10 +35,16 @@ class JointDetector:
         self.network = checkpoint.network.to(device).eval()
         self.images = ImageSelection("words", self.network.needs)
         manifest = checkpoint.manifest
-        self.decoder = Decoder(manifest.inventory, manifest.calibration.lowest_logit(manifest.floor))
+        lowest = manifest.calibration.lowest_logit(manifest.floor)
+        self.decoder = Decoder(manifest.inventory, lowest, manifest.network.qualifiers)
 
     def fit(self, passages: Sequence[Passage]) -> tuple[list[Features], list[Passage]]:
-        return fit(self.checkpoint.featurizer, passages)
+        return fit(self.checkpoint.featurizer, passages, titled=not self.checkpoint.manifest.window)
+
+    def windows(self, passages: Sequence[Passage], features: Sequence[Features]) -> Windows:
+        """The windows in which the encoder reads these passages."""
+        pieces = [len(one.ids) for one in features]
+        return Windows(self.checkpoint.manifest, self.checkpoint.featurizer, passages, pieces)
 
     @torch.inference_mode()
     def detect(
@@ -46,19 +54,31 @@ class JointDetector:
         features: Sequence[Features],
         watch: Stopwatch,
     ) -> list[PassageReading]:
-        decoded: list[DecodedSentence] = [DecodedSentence()] * len(features)
-        for rows in batch_rows(features):
+        readings: list[PassageReading] = [PassageReading({}, {})] * len(features)
+        windows = self.windows(passages, features)
+        for rows in batch_rows(features, windows.runs(range(len(features)))):
             with watch.timed("features"):
-                batch = to_device(collate([features[row] for row in rows]), self.device)
+                own = [features[row] for row in rows]
+                batch, together = collate(own), windows.of(rows)
+                batch = to_device(in_windows(batch, own, together) if together else batch, self.device)
             with watch.timed("encode"):
                 hidden = self.network.encode(batch)
             with watch.timed("head"):
                 states = self.network.tag(batch, hidden)
             with watch.timed("decode"):
                 results = self.decoder(self.network, batch, states)
-            for row, one in zip(rows, results, strict=True):
-                decoded[row] = one
-        return [calibrated(self.checkpoint.manifest, *pair) for pair in zip(passages, decoded, strict=True)]
+            for place, (row, one) in enumerate(zip(rows, results, strict=True)):
+                readings[row] = self.reading(passages[row], one, states.words[place])
+        return readings
+
+    def reading(self, passage: Passage, sentence: DecodedSentence, words: Tensor) -> PassageReading:
+        """The calibrated reading of a passage, with its mentions' states where the network has coreference."""
+        found = calibrated(self.checkpoint.manifest, passage, sentence)
+        if self.network.coreference is None or not sentence.mentions:
+            return found
+        ends = torch.tensor([(one.start, one.end - 1) for one in sentence.mentions], device=words.device)
+        states = words[ends].flatten(1).float().cpu().numpy()  # (mentions, 2d)
+        return replace(found, states=dict(zip(found.mentions, states, strict=True)))
 
 
 class VisualJointDetector:
@@ -83,8 +103,7 @@ class VisualJointDetector:
         selected = [self.images.select(document)[0] for document in documents]
         selections = [selected[passage.document] for passage in passages]
         rows = [InputRow(one, regions=selection.regions) for one, selection in zip(features, selections, strict=True)]
-        decoded, attended = self._attended(rows, watch)
-        readings = [calibrated(self.checkpoint.manifest, *pair) for pair in zip(passages, decoded, strict=True)]
+        readings, attended = self._attended(passages, rows, watch)
         related = [place for place, one in enumerate(readings) if one.relations and selections[place].regions]
         with watch.timed("picture"):
             chosen = [passages[place] for place in related]
@@ -97,14 +116,17 @@ class VisualJointDetector:
 
     @torch.inference_mode()
     def _attended(
-        self, rows: Sequence[InputRow], watch: Stopwatch
-    ) -> tuple[list[DecodedSentence], list[np.ndarray | None]]:
-        """The decoded sentence of each row, and the attention of its words over the regions (n, k)."""
-        decoded: list[DecodedSentence] = [DecodedSentence()] * len(rows)
+        self, passages: Sequence[Passage], rows: Sequence[InputRow], watch: Stopwatch
+    ) -> tuple[list[PassageReading], list[np.ndarray | None]]:
+        """The reading of each passage, and the attention of its words over the regions (n, k)."""
+        readings: list[PassageReading] = [PassageReading({}, {})] * len(rows)
         attended: list[np.ndarray | None] = [None] * len(rows)
-        for chosen in batch_rows([row.features for row in rows]):
+        features = [row.features for row in rows]
+        windows = self.blind.windows(passages, features)
+        for chosen in batch_rows(features, windows.runs(range(len(rows)))):
             with watch.timed("features"):
-                batch = to_device(self.rows.batch([rows[place] for place in chosen]), self.device)
+                batch = self.rows.batch([rows[place] for place in chosen], windows.of(chosen))
+                batch = to_device(batch, self.device)
             with watch.timed("encode"):
                 hidden = self.network.encode(batch)
             with watch.timed("head"):
@@ -113,9 +135,9 @@ class VisualJointDetector:
             with watch.timed("decode"):
                 results = self.blind.decoder(self.network, batch, states)
             for number, place in enumerate(chosen):
-                decoded[place] = results[number]
+                readings[place] = self.blind.reading(passages[place], results[number], states.words[number])
                 attended[place] = None if weights is None else weights[number].float().cpu().numpy()
-        return decoded, attended
+        return readings, attended
 
 
 def _supported(

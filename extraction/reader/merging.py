@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from extraction.labels import RELATIONS
+from extraction.labels import FOLDED, RELATIONS
 from extraction.reader.attribution import Support
-from extraction.reader.passages import PassageReading, Span
-from extraction.schema import Document, ExtractedMention, Extraction, Region, Relation
+from extraction.reader.passages import PassageReading, Qualifiers, Span
+from extraction.schema import Amount, Document, ExtractedMention, Extraction, Region, Relation, When
 
 
 def merge(
@@ -34,17 +34,31 @@ def merge(
             if head in index and tail in index and _same_ends(reading, head, tail, mentions):
                 place = (*_in_order(index[head], index[tail], key), key)
                 support = reading.supports.get((head, tail, key), Support())
-                best[place] = _more_confident(
-                    best.get(place), Relation(*place, score, support.evidence, support.without_image)
-                )
-    both = with_inverses(best, kept)
-    relations = tuple(both[place] for place in sorted(both)) + _with_regions(readings, index)
+                found = Relation(*place, score, support.evidence, support.without_image)
+                qualifiers = reading.qualifiers.get((head, tail, key))
+                if qualifiers is not None:
+                    found = _qualified(found, qualifiers, index)
+                best[place] = _more_confident(best.get(place), found)
+    once = folded(best, kept)
+    relations = tuple(once[place] for place in sorted(once)) + _with_regions(readings, index)
     return Extraction(
         *(document.id, document.text, language, tuple(kept), relations, missing),
         regions=document.regions,
         scene=document.scene,
         grids=tuple(grid for reading in readings for grid in reading.grids),
         contents=document.contents,
+    )
+
+
+def _qualified(relation: Relation, found: Qualifiers, index: Mapping[Span, int]) -> Relation:
+    """The relation with its factuality, and the mentions of the document that its claimant, time and amount are."""
+    by, when, amount = (None if span is None else index.get(span) for span in (found.by, found.when, found.amount))
+    return replace(
+        relation,
+        factuality=found.factuality,
+        by=by,
+        when=None if when is None else When(when),
+        amount=None if amount is None else Amount(amount),
     )
 
 
@@ -56,31 +70,38 @@ def _more_confident(one: Relation | None, other: Relation) -> Relation:
     return replace(one if one.score >= other.score else other, without_image=max(without, default=None))
 
 
-def with_inverses(
+def folded(
     best: Mapping[tuple[int, int, str], Relation], mentions: Sequence[ExtractedMention]
 ) -> dict[tuple[int, int, str], Relation]:
-    """The relations with their inverses (what lies in a place is contained by it), both at the higher score.
+    """The relations, each pair of inverses as one of the two (`labels.FOLDED`), at the higher score.
 
-    A network scores the two separately. Without this a query for one of them would miss what was extracted as the other
-    alone. A relation with an inverse cannot hold in both directions: of two such results the less confident is wrong.
+    What lies in a place is contained by it: that is one fact. A network scores both names of it, and both directions;
+    of two results that contradict each other the less confident one is wrong.
     """
-    both = dict(best)
-    for (head, tail, key), relation in best.items():
-        inverse = RELATIONS[key].inverse if key in RELATIONS else None
-        if inverse and RELATIONS[inverse].permits(mentions[tail].type, mentions[head].type):
-            turned = replace(relation, head=tail, tail=head, key=inverse)
-            both[tail, head, inverse] = _more_confident(both.get((tail, head, inverse)), turned)
-    return {place: relation for place, relation in both.items() if not _contradicted(*place, both)}
+    once: dict[tuple[int, int, str], Relation] = {}
+    for place, relation in best.items():
+        turned = _turned(place, relation, mentions)
+        once[turned[0]] = _more_confident(once.get(turned[0]), turned[1])
+    return {place: relation for place, relation in once.items() if not _contradicted(*place, once)}
+
+
+def _turned(
+    place: tuple[int, int, str], relation: Relation, mentions: Sequence[ExtractedMention]
+) -> tuple[tuple[int, int, str], Relation]:
+    head, tail, key = place
+    kept = FOLDED.get(key)
+    if kept is None or not RELATIONS[kept].permits(mentions[tail].type, mentions[head].type):
+        return place, relation
+    return (tail, head, kept), replace(relation, head=tail, tail=head, key=kept)
 
 
 def _contradicted(head: int, tail: int, key: str, relations: Mapping[tuple[int, int, str], Relation]) -> bool:
-    """Whether the opposite direction is more confident. Of two with one score the same one stays for both keys."""
+    """Whether the opposite direction of a relation with an inverse is surer; of equal ones the first stands."""
     contrary = relations.get((tail, head, key))
-    inverse = RELATIONS[key].inverse if key in RELATIONS else None
-    if contrary is None or inverse is None:
+    if contrary is None or key not in RELATIONS or not RELATIONS[key].inverse:
         return False
     score = relations[head, tail, key].score
-    return contrary.score > score or (contrary.score == score and (head < tail) != (key < inverse))
+    return contrary.score > score or (contrary.score == score and tail < head)
 
 
 def _with_regions(readings: Sequence[PassageReading], index: dict[Span, int]) -> tuple[Relation, ...]:

@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from extraction.features.featurizer import Features, Featurizer, TooManyPieces, by_length
+import numpy as np
+from numpy.typing import NDArray
+
+from extraction.features.featurizer import LONGEST_TITLE, Features, Featurizer, TooManyPieces
+from extraction.features.windows import Window, windows_of
 from extraction.reader.attribution import Support
 from extraction.reader.checkpoint import Manifest
 from extraction.reader.decoding import DecodedSentence
-from extraction.schema import Document, ExtractedMention, Region, WeightGrid, Words
+from extraction.schema import FACTUALITIES, FORMS, Document, ExtractedMention, Factuality, Region, WeightGrid, Words
 from extraction.text import parser as text_parser
 
 WINDOW, OVERLAP = 100, 20  # words of a window, and words that neighbouring windows share
@@ -32,14 +36,29 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class Qualifiers:
+    """What was read of an assertion beside its relation: its factuality, and the mentions that give the rest."""
+
+    factuality: Factuality = "stated"
+    by: Span | None = None
+    when: Span | None = None
+    amount: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PassageReading:
-    """The mentions and relations of one passage, with calibrated scores and spans in code points."""
+    """The mentions and relations of one passage, with calibrated scores and spans in code points.
+
+    `states`: of each mention [first word; last word] (2d,), of a network with coreference.
+    """
 
     mentions: dict[Span, ExtractedMention]
     relations: dict[tuple[Span, Span, str], float]
     shown: list[tuple[Span, Region, str, float]] = field(default_factory=list)  # regions that a mention is related to
     supports: dict[tuple[Span, Span, str], Support] = field(default_factory=dict)  # of relations, by the picture
     grids: list[WeightGrid] = field(default_factory=list)
+    qualifiers: dict[tuple[Span, Span, str], Qualifiers] = field(default_factory=dict)
+    states: dict[Span, NDArray[np.float32]] = field(default_factory=dict)
 
 
 def passages_of(
@@ -65,12 +84,15 @@ def passages_of(
     return passages
 
 
-def fit(featurizer: Featurizer, passages: Sequence[Passage]) -> tuple[list[Features], list[Passage]]:
-    """Features of each passage; one with more pieces than the encoder has positions is cut further."""
+def fit(
+    featurizer: Featurizer, passages: Sequence[Passage], titled: bool = True
+) -> tuple[list[Features], list[Passage]]:
+    """Features of each passage, `titled` after its title; one with more pieces than the encoder has positions is cut
+    further."""
     left = list(passages)
     while True:
         try:
-            return featurizer.make([one.words for one in left], [one.title for one in left]), left
+            return featurizer.make([one.words for one in left], [one.title for one in left] if titled else None), left
         except TooManyPieces as problem:
             place = problem.args[0]
             cut = windows(left[place], max(1, len(left[place].words.words) // 2))
@@ -86,16 +108,49 @@ def windows(passage: Passage, limit: int) -> list[Passage]:
     return [replace(passage, words=piece, windowed=windowed) for piece in pieces]
 
 
-def batch_rows(features: Sequence[Features]) -> Iterator[list[int]]:
-    """Indexes of passages of similar length, at most BATCH_PIECES padded pieces a batch."""
+def batch_rows(features: Sequence[Features], runs: Sequence[Sequence[int]] = ()) -> Iterator[list[int]]:
+    """Indexes of passages of similar length, at most BATCH_PIECES padded pieces a batch. `runs`: passages that stay
+    together because the encoder reads them together; none = each by itself."""
+    runs = runs or [[index] for index in range(len(features))]
+    lengths = [sum(len(features[index].ids) for index in run) for run in runs]
     batch: list[int] = []
-    for index in by_length(features):
-        if batch and len(features[index].ids) * (len(batch) + 1) > BATCH_PIECES:
+    count = 0
+    for place in sorted(range(len(runs)), key=lengths.__getitem__):
+        if batch and lengths[place] * (count + 1) > BATCH_PIECES:
             yield batch
-            batch = []
-        batch.append(index)
+            batch, count = [], 0
+        batch += runs[place]
+        count += 1
     if batch:
         yield batch
+
+
+class Windows:
+    """The windows in which an encoder reads passages: neighbours of one document, after the document's title."""
+
+    def __init__(self, manifest: Manifest, featurizer: Featurizer, passages: Sequence[Passage], pieces: Sequence[int]):
+        self.limit, self.passages, self.pieces = manifest.window, passages, pieces
+        titles = list(dict.fromkeys(one.title for one in passages if one.title)) if self.limit else []
+        made = featurizer.make([Words((), title[:LONGEST_TITLE]) for title in titles])
+        self.titles = dict(zip(titles, made, strict=True))
+
+    def runs(self, places: Sequence[int]) -> list[list[int]]:
+        """These passages, given in their order, in runs that the encoder reads together."""
+        if not self.limit:
+            return [[place] for place in places]
+        texts = [self.passages[place].document for place in places]
+        found = windows_of(texts, [self.pieces[place] for place in places], self.limit)
+        return [[places[index] for index in run] for run in found]
+
+    def of(self, chosen: Sequence[int]) -> list[Window]:
+        """The windows of a batch of these passages, whose runs are whole; [] where each is read by itself."""
+        if not self.limit:
+            return []
+        place = {passage: row for row, passage in enumerate(chosen)}
+        return [
+            Window(tuple(place[one] for one in run), self.titles.get(self.passages[run[0]].title))
+            for run in self.runs(chosen)
+        ]
 
 
 def calibrated(manifest: Manifest, passage: Passage, sentence: DecodedSentence) -> PassageReading:
@@ -104,16 +159,20 @@ def calibrated(manifest: Manifest, passage: Passage, sentence: DecodedSentence) 
     spans = [_code_points(passage.words, one.start, one.end) for one in sentence.mentions]
     scores = calibration.mentions(sentence)
     mentions = {
-        span: ExtractedMention(*span, inventory.types[one.type], score)
+        span: ExtractedMention(*span, inventory.types[one.type], score, FORMS[one.form])
         for span, one, score in zip(spans, sentence.mentions, scores, strict=True)
     }
     keys = inventory.relation_keys
-    relations = {
-        (spans[one.head], spans[one.tail], keys[one.relation]): score
-        for one, score in zip(sentence.relations, calibration.relations(sentence, keys), strict=True)
-        if score >= manifest.floor
-    }
-    return PassageReading(mentions, relations)
+    relations: dict[tuple[Span, Span, str], float] = {}
+    qualifiers: dict[tuple[Span, Span, str], Qualifiers] = {}
+    for one, score in zip(sentence.relations, calibration.relations(sentence, keys), strict=True):
+        if score >= manifest.floor:
+            place = (spans[one.head], spans[one.tail], keys[one.relation])
+            relations[place] = score
+            if one.roles:
+                roles = (None if index is None else spans[index] for index in one.roles)
+                qualifiers[place] = Qualifiers(FACTUALITIES[one.factuality], *roles)
+    return PassageReading(mentions, relations, qualifiers=qualifiers)
 
 
 def word_spans(passage: Passage, spans: Collection[Span]) -> list[Span]:

@@ -16,12 +16,13 @@ import torch
 
 from extraction.features.batch import Batch, collate, to_device
 from extraction.features.featurizer import Features
-from extraction.reader import known_facts
+from extraction.reader import entities, known_facts
 from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.reader.image_selection import ImageSelection
 from extraction.reader.merging import merge
 from extraction.reader.passages import Passage, PassageReading, batch_rows, passages_of
 from extraction.reader.stopwatch import Stopwatch
+from extraction.reader.values import with_values
 from extraction.schema import Declined, Document, Extraction
 from extraction.text.language import detect_language
 from extraction.text.parser import Parser
@@ -167,7 +168,10 @@ class Reader:
             if reason is None:
                 missing: tuple[str, ...] = ("windowed",) if any(passages[index].windowed for index in mine) else ()
                 missing += self._unavailable(document)
-                result = merge(document, [readings[index] for index in mine], language, missing)
+                own = [readings[index] for index in mine]
+                result = merge(document, own, language, missing)
+                with self.seconds.timed("entities"):
+                    result = self._with_entities(document, result, [passages[index] for index in mine], own)
                 with self.seconds.timed("depict"):
                     result = self._with_depictions(document, result)
             else:
@@ -198,6 +202,16 @@ class Reader:
         """The inputs of its network that this document does not have."""
         facts = ("facts",) if self.takes_facts and document.facts is None else ()
         return (*facts, *self.images.unavailable(document))
+
+    def _with_entities(
+        self, document: Document, result: Extraction, passages: Sequence[Passage], readings: Sequence[PassageReading]
+    ) -> Extraction:
+        """The extraction with its mentions brought together and its values resolved, of a detector that finds what
+        refers to the entities of an article."""
+        scorer = getattr(self.mentions.checkpoint.network, "coreference", None)
+        if scorer is None:
+            return result
+        return with_values(document, entities.bring_together(result, entities.as_read(passages, readings), scorer))
 
     def _with_depictions(self, document: Document, result: Extraction) -> Extraction:
         """The extraction with the regions that show its mentions, unless a network has found these already."""

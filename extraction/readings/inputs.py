@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import IO, Any
 
 from extraction.schema import Declined, Document
@@ -23,11 +24,11 @@ class Input:
     missing: tuple[str, ...] = ()
 
 
-def document(id: str, text: str, title: str = "", language: str = "") -> Document:
+def document(id: str, text: str, title: str = "", language: str = "", published: date | None = None) -> Document:
     """Title, blank line, text, as a post's version holds them: without NUL and lone surrogates."""
     title, text = clean(title), clean(text)
     whole = f"{title}\n\n{text}" if title and text else title or text
-    return Document(id=id, text=whole, title_end=len(title), language=language)
+    return Document(id=id, text=whole, title_end=len(title), language=language, published=published)
 
 
 def from_text(id: str, text: str) -> Input:
@@ -76,7 +77,11 @@ def _from_row(row: dict[str, Any], number: int) -> Input:
         return _invalid(id, "input", f"Line {number}: `text` is {'missing' if text is None else 'not a text'}.")
     if title is not None and not isinstance(title, str):
         return _invalid(id, "input", f"Line {number}: `title` is not a text.")
-    return Input(id, document(id, text, title or ""))
+    try:
+        published = date.fromisoformat(row["published"]) if row.get("published") is not None else None
+    except (TypeError, ValueError):
+        return _invalid(id, "input", f"Line {number}: `published` is no date such as 2014-03-05.")
+    return Input(id, document(id, text, title or "", published=published))
 
 
 def from_url(url: str) -> Input:

@@ -84,6 +84,7 @@ def _claimed(row: Reading) -> Claimed:
         *(str(version.post.public_id), version.text, version.title_end),
         language=version.language,
         facts=tuple(Fact(**fact) for fact in row.results["facts"]) if "facts" in row.results else None,
+        published=version.post.published_at.date(),
     )
     return Claimed(reading_id=row.pk, token=row.lease_token, document=document, attempts=row.attempts + 1)
 

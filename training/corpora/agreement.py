@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
-from training.corpora.annotation import AnnotatedMention, Annotation
+from extraction.datasets.annotation import AnnotatedMention, Annotation
 from training.corpora.validation import canonical
 
 _MEASURES = (

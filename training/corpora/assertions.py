@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from extraction.datasets.annotation import AnnotatedMention, AnnotatedRelation
 from extraction.schema import FACTUALITIES, Factuality
-from training.corpora.annotation import AnnotatedMention, AnnotatedRelation
 from training.corpora.placing import NotationError, fold
 
 _QUALIFIER = re.compile(r"(?:^|\s)(by|when|amount)\s*=\s*")

@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from extraction.datasets.annotation import AnnotatedEntity, AnnotatedMention, AnnotatedRelation, Annotation
+from extraction.datasets.articles import ArticleLine, NewsArticle, lines_of
 from extraction.labels import LETTERS
 from extraction.schema import Form
-from training.corpora.annotation import AnnotatedEntity, AnnotatedMention, AnnotatedRelation, Annotation
-from training.corpora.articles import ArticleLine, NewsArticle, lines_of
 from training.corpora.assertions import Marked, read_relation
 from training.corpora.items import NotationItem, NotationProblem, Written, numbered, read_items
 from training.corpora.placing import NotationError, moved, place, without_marks

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from extraction.datasets.annotation import AnnotatedRelation, Annotation
+from extraction.datasets.articles import ArticleLine, lines_of
 from extraction.labels import LETTERS
-from training.corpora.annotation import AnnotatedRelation, Annotation
-from training.corpora.articles import ArticleLine, lines_of
 from training.corpora.placing import SUFFIX_OF, fold
 
 LETTER_OF = {key: letter for letter, key in LETTERS.items()}

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from extraction.datasets.annotation import Annotation
+from extraction.datasets.articles import NewsArticle
 from extraction.labels import ENTITY_TYPES
 from extraction.schema import FACTUALITIES, FORMS
-from training.corpora.annotation import Annotation
-from training.corpora.articles import NewsArticle
 
 
 @dataclass(slots=True)

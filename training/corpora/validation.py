@@ -8,11 +8,11 @@ from difflib import get_close_matches
 from itertools import pairwise
 from typing import Literal
 
+from extraction.datasets.annotation import AnnotatedMention, AnnotatedRelation, Annotation
+from extraction.datasets.articles import digest
 from extraction.labels import ENTITY_TYPES, LETTERS, NEWS_RELATIONS, RELATIONS
 from extraction.labels.relations import RelationType
 from extraction.schema import FACTUALITIES, FORMS
-from training.corpora.annotation import AnnotatedMention, AnnotatedRelation, Annotation
-from training.corpora.articles import digest
 from training.corpora.placing import cuts_a_word
 
 Part = Literal["item", "entity", "mention", "relation"]

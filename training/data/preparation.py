@@ -15,9 +15,10 @@ from extraction.datasets import registry
 from extraction.features.batch import Batch
 from extraction.features.cooccurrence import PmiTable
 from extraction.features.entity_markers import add_markers
-from extraction.features.featurizer import Features, Featurizer
+from extraction.features.featurizer import LONGEST_TITLE, Features, Featurizer
 from extraction.features.model_inputs import InputRows, class_names, pixels_in
 from extraction.features.targets import AnyTargets
+from extraction.features.windows import TITLE_PIECES
 from extraction.labels import Inventory, inventory
 from extraction.networks.encoders.text import find
 from extraction.reader.checkpoint import LoadedCheckpoint
@@ -55,7 +56,7 @@ def prepare(
     if config.start:
         checkpoint = LoadedCheckpoint.load(Path(config.start))
         _fits(config, head, checkpoint, names)
-        begun = vocabularies_of(checkpoint, head)
+        begun = dataclasses.replace(vocabularies_of(checkpoint, head), inventory=names)
     prepared = prepare_examples(config, head, examples, parser, tokenizer, names, begun)
     notes = [line.strip() for line in report.lines()]
     return dataclasses.replace(prepared, notes=[*notes, *prepared.notes])
@@ -68,6 +69,8 @@ def _fits(config: TrainConfig, head: Head, begun: LoadedCheckpoint, names: Inven
             f"{config.start} is of {theirs.system}, head {theirs.head}: a run continues from its own kind."
         )
     if theirs.inventory != names:
+        if theirs.head == "word_pairs" and names.extends(theirs.inventory):
+            return
         raise ValueError(f"{config.start} predicts other types or relations than this run's data sets hold.")
     requested = json.loads(json.dumps(config.network))
     built = json.loads(json.dumps(dataclasses.asdict(theirs.network)))
@@ -99,7 +102,7 @@ def prepare_examples(
     if begun is None:
         names = names or inventory(config.data, config.labels)
         begun = _counted(head, names, fitting, parser, tokenizer(config.encoder))
-    prepared = _prepared(head, begun, fitting, parser, config.title, own=True)
+    prepared = _prepared(head, begun, fitting, parser, config.title, own=True, window=config.window)
     items, drawn = subsets.chosen(prepared.items, fitting, config.fraction, config.per_relation, config.seed)
     counted = f"{len(begun.featurizer.pmi.keys)} word pairs counted"
     look = pixels_in(folders_in(config.images))
@@ -108,7 +111,7 @@ def prepare_examples(
 
 def prepare_held_out(prepared: Prepared, examples: Sequence[Example], parser: Parses, title: bool) -> Prepared:
     """Held-out examples in the vocabularies of a run, none left out."""
-    held = _prepared(prepared.head, prepared.vocabularies, examples, parser, title)
+    held = _prepared(prepared.head, prepared.vocabularies, examples, parser, title, window=prepared.window)
     return dataclasses.replace(held, look=prepared.look)
 
 
@@ -125,7 +128,8 @@ def prepare_for(
     `title`: whether they are shown with their titles, where not as the checkpoint was trained.
     """
     title = checkpoint.manifest.title if title is None else title
-    held = _prepared(head, vocabularies_of(checkpoint, head), examples, parser, title)
+    window = checkpoint.manifest.window
+    held = _prepared(head, vocabularies_of(checkpoint, head), examples, parser, title, window=window)
     return dataclasses.replace(held, look=pixels_in(folders_named(images)))
 
 
@@ -153,11 +157,16 @@ def _prepared(
     parser: Parses,
     title: bool,
     own: bool = False,
+    window: int = 0,
 ) -> Prepared:
     """`own`: the co-occurrence table was counted on these examples."""
     featurizer = vocabularies.featurizer
     parsed = parser.parse_words([example.words for example in examples])
     plain = featurizer.make(parsed, own=own)
+    if window:
+        titles = title_features(featurizer, [example.before if title else () for example in examples])
+        items = head.items(examples)
+        return Prepared(head, vocabularies, list(examples), plain, plain, items, window=window, titles=titles)
     titled = with_titles(featurizer, examples, parsed, plain, own) if title else plain
     return Prepared(head, vocabularies, list(examples), plain, titled, head.items(examples))
 
@@ -174,31 +183,49 @@ def with_titles(
     return titled
 
 
+def title_features(featurizer: Featurizer, titles: Sequence[tuple[str, ...]]) -> list[Features | None]:
+    """The features of each title as a sentence of its own; None where there is none. Equal titles share theirs."""
+    known = list(dict.fromkeys(title for title in titles if title))
+    made = featurizer.make([Words((), title[:LONGEST_TITLE]) for title in known])
+    by_title = dict(zip(known, made, strict=True))
+    return [by_title.get(title) for title in titles]
+
+
 def epoch_batches(config: TrainConfig, prepared: Prepared, epoch: int) -> list[list[int]]:
     """The epoch's batches of item indexes: drawn by data set's weight, of similar length, in random order.
 
     Depends on the seed and the epoch alone, so that a resumed run has the same batches.
     """
     rng = np.random.default_rng((config.seed, epoch))
+    first = round(rng.uniform(0.4, 1.0) * config.window) if config.window else 0
+    runs = prepared.runs(range(len(prepared.items)), first)
     drawn: list[int] = []
-    names = [prepared.examples[item.example].dataset for item in prepared.items]
+    names = [prepared.examples[prepared.items[run[0]].example].dataset for run in runs]
     for name in dict.fromkeys(names):
         mine = [index for index, other in enumerate(names) if other == name]
         whole, part = divmod(config.weights.get(name, 1.0), 1.0)
         drawn += mine * int(whole)
         drawn += rng.permutation(mine)[: round(part * len(mine))].tolist()
-    lengths = {index: len(prepared.titled[prepared.items[index].example].ids) for index in set(drawn)}
+    lengths = {index: _pieces(prepared, runs[index]) for index in set(drawn)}
     noisy = np.array([lengths[index] for index in drawn]) + rng.uniform(0, 6, len(drawn))  # not the same neighbours
-    batches, batch, longest = [], list[int](), 0
+    batches, batch, longest, count = [], list[int](), 0, 0
     for index in np.array(drawn)[np.argsort(noisy, kind="stable")].tolist():
         longest = max(longest, lengths[index])
-        full = len(batch) >= config.batch if config.batch else longest * (len(batch) + 1) > config.batch_pieces
+        full = len(batch) >= config.batch if config.batch else longest * (count + 1) > config.batch_pieces
         if batch and full:
             batches.append(batch)
-            batch, longest = [], lengths[index]
-        batch.append(index)
+            batch, longest, count = [], lengths[index], 0
+        batch += runs[index]
+        count += 1
     batches.append(batch)
     return [batches[place] for place in rng.permutation(len(batches))]
+
+
+def _pieces(prepared: Prepared, run: Sequence[int]) -> int:
+    """The word pieces of a window of these items, or of one item after its title."""
+    features = [prepared.titled[prepared.items[item].example] for item in run]
+    title = TITLE_PIECES if prepared.window else 0
+    return sum(len(one.ids) for one in features) + title
 
 
 def make_batch(
@@ -210,8 +237,9 @@ def make_batch(
     features = [
         (prepared.plain if drop else prepared.titled)[item.example] for item, drop in zip(items, bare, strict=True)
     ]
-    batch = rows.batch([prepared.row(rows, *pair) for pair in zip(items, features, strict=True)])
+    windows = prepared.windows(chosen, lambda: rng.random() < config.title_dropped)
+    batch = rows.batch([prepared.row(rows, *pair) for pair in zip(items, features, strict=True)], windows)
     batch.together.masked_fill_(torch.from_numpy(rng.random(batch.together.shape) < config.dropped_pairs), 0)
     examples = [prepared.examples[item.example] for item in items]
-    targets = prepared.head.targets(examples, items, prepared.inventory, band, config.noise, rng)
+    targets = prepared.head.targets(examples, items, prepared.inventory, band, config.noise, rng, windows)
     return batch, targets

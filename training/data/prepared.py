@@ -12,6 +12,7 @@ from extraction.features.batch import Needs
 from extraction.features.featurizer import Features, Featurizer
 from extraction.features.model_inputs import ImageSource, InputRow, InputRows
 from extraction.features.targets import AnyTargets
+from extraction.features.windows import Window, windows_of
 from extraction.labels import Inventory
 from extraction.networks.systems import HeadName, Sizes, sizes_of
 from extraction.schema import Candidate, Example
@@ -34,7 +35,9 @@ class Vocabularies:
         return sizes_of(self.featurizer, self.inventory, self.classes)
 
 
-Targets = Callable[[Sequence[Example], Sequence[TrainingItem], Inventory, int, int, np.random.Generator], AnyTargets]
+Targets = Callable[
+    [Sequence[Example], Sequence[TrainingItem], Inventory, int, int, np.random.Generator, Sequence[Window]], AnyTargets
+]
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Head:
     """One task. What `predict` gives, `calibrate`, `score` and `examine` take: logits of pairs, or what was found."""
 
     name: HeadName
-    targets: Targets  # (examples, items, inventory, band, words of noise, random numbers)
+    targets: Targets  # (examples, items, inventory, band, words of noise, random numbers, windows)
     predict: Callable[[Any, Prepared], Any]  # by a network
     calibrate: Callable[[Prepared, Any, TrainConfig], Calibrated]  # on dev
     score: Callable[[Prepared, Any, Calibrated], Scores]
@@ -64,7 +67,10 @@ class Head:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Examples, the features of each with its title (`titled`) and without (`plain`), and the items made of them."""
+    """Examples, the features of each with its title (`titled`) and without (`plain`), and the items made of them.
+
+    With a `window` the encoder reads neighbouring examples together, and `titles` holds the features of each one's.
+    """
 
     head: Head
     vocabularies: Vocabularies
@@ -74,6 +80,8 @@ class Prepared:
     items: list[TrainingItem]
     look: ImageSource = lambda name: None
     notes: list[str] = field(default_factory=list)  # of the preparation, for people
+    window: int = 0
+    titles: list[Features | None] = field(default_factory=list)
 
     @property
     def inventory(self) -> Inventory:
@@ -90,6 +98,28 @@ class Prepared:
         if item.candidate is None:
             return rows.sentence(example, features)
         return rows.pair(example, features, item.candidate)
+
+    def runs(self, items: Sequence[int], first: int = 0) -> list[list[int]]:
+        """These items in windows: runs of neighbours, given as places in `items`; each by itself without a `window`."""
+        if not self.window:
+            return [[place] for place in range(len(items))]
+        examples = [self.items[item].example for item in items]
+        texts: list[object] = []
+        for place, example in enumerate(examples):
+            text = self.examples[example].document
+            follows = place and text and examples[place - 1] == example - 1
+            # A run of neighbours has one text; its name is made unique where the examples are not neighbours.
+            texts.append(texts[-1] if follows and self.examples[example - 1].document == text else (text, example))
+        return windows_of(texts, [len(self.plain[example].ids) for example in examples], self.window, first)
+
+    def windows(self, items: Sequence[int], dropped: Callable[[], bool] = lambda: False) -> list[Window]:
+        """The windows of a batch of these items; `dropped` decides for each whether it goes without its title."""
+        if not self.window:
+            return []
+        return [
+            Window(tuple(run), None if dropped() else self.titles[self.items[items[run[0]]].example])
+            for run in self.runs(items)
+        ]
 
     def score(self, network: Any, calibrated: Calibrated | None = None) -> Scores:
         """Runs the network over the items and scores it as its head is scored."""

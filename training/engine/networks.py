@@ -14,13 +14,16 @@ from extraction.networks.systems import SYSTEMS
 from extraction.reader.checkpoint import LoadedCheckpoint
 from training.config import TrainConfig
 from training.data.prepared import Vocabularies
+from training.engine.transfer import grown
 
 
 def new_network(config: TrainConfig, vocabularies: Vocabularies) -> Any:
     """The run's network before its first step: pre-trained encoders and, by the run's seed, random heads."""
     torch.manual_seed(config.seed)
     if config.start:
-        return LoadedCheckpoint.load(Path(config.start)).network
+        start = LoadedCheckpoint.load(Path(config.start))
+        same = start.manifest.inventory == vocabularies.inventory
+        return start.network if same else grown(start, vocabularies, config.network)
     encoder = TextEncoder.pretrained(config.encoder, len(SHAPES))
     return assembled(config, vocabularies, encoder)
 

@@ -6,7 +6,7 @@ Efron and Tibshirani: An Introduction to the Bootstrap (1993); paired as by Koeh
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +53,17 @@ def interval(counts: Counts, draws: int = DRAWS, seed: int = 0) -> Interval:
     values = _resampled(counts, _picks(len(counts), draws, seed))
     low, high = np.quantile(values, (0.025, 0.975))
     return Interval(f1(counts.sum(0)), float(low), float(high))
+
+
+def figure_interval(sums: Floats, figure: Callable[[Floats], Floats], draws: int = DRAWS, seed: int = 0) -> Interval:
+    """Any figure of summed rows, one row an item, with its 95 % interval. `figure` takes sums along the last axis.
+
+    Resamples in which it is NaN, because nothing that it measures was drawn, are left out of the interval.
+    """
+    values = figure(_picks(len(sums), draws, seed) @ sums)
+    known = values[~np.isnan(values)]
+    low, high = np.quantile(known, (0.025, 0.975)) if len(known) else (math.nan, math.nan)
+    return Interval(float(figure(sums.sum(0))), float(low), float(high))
 
 
 def difference(one: Counts, other: Counts, draws: int = DRAWS, seed: int = 0) -> F1Difference:

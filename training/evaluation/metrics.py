@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from extraction.labels import Inventory
+from extraction.features.targets import WIDER
+from extraction.labels import FOLDED, Inventory
 from extraction.schema import Example, WordRelation, WordSpan
 from training.evaluation.word_pair_grid import ScoredRelation, ScoredSpan
 
@@ -81,7 +82,7 @@ class JudgedRelation:
 def mention_score(examples: Sequence[Example], predictions: Sequence[Prediction]) -> F1Score:
     """Mentions with the right span and type."""
     total = F1Score()
-    for example, prediction in zip(examples, predictions, strict=True):
+    for example, prediction in _narrowed(examples, predictions):
         gold = {_typed(mention) for mention in example.mentions if mention.type}
         found = {_typed(mention) for mention in prediction.mentions if settled_mention(example, mention)}
         total += F1Score(len(gold & found), len(found), len(gold))
@@ -99,9 +100,9 @@ def relation_scores(
     examples: Sequence[Example], predictions: Sequence[Prediction], inventory: Inventory, *, directed: bool = True
 ) -> dict[str, F1Score]:
     """The strict score of each relation that occurs in gold or prediction, by key."""
-    canonical = canonical_by(inventory, directed)
     totals: defaultdict[str, F1Score] = defaultdict(F1Score)
-    for example, prediction in zip(examples, predictions, strict=True):
+    for example, prediction in _narrowed(examples, predictions):
+        canonical = canonical_by(inventory, directed, folded=example.news)
         gold = {canonical(fact) for fact in facts_of(example.mentions, example.relations)}
         found = {canonical(fact) for fact, _ in settled_facts(example, prediction, canonical)}
         for facts, score in ((gold & found, F1Score(right=1)), (found, F1Score(predicted=1)), (gold, F1Score(gold=1))):
@@ -114,12 +115,16 @@ def judged_relations(
     examples: Sequence[Example], predictions: Sequence[Prediction], inventory: Inventory
 ) -> list[JudgedRelation]:
     """Every predicted relation that its example settles, with its score and whether it is right."""
-    canonical = canonical_by(inventory, directed=True)
-    judged = []
-    for example, prediction in zip(examples, predictions, strict=True):
+    judged: list[JudgedRelation] = []
+    for example, prediction in _narrowed(examples, predictions):
+        canonical = canonical_by(inventory, directed=True, folded=example.news)
         gold = {canonical(fact) for fact in facts_of(example.mentions, example.relations)}
+        found: dict[Fact, tuple[str, float]] = {}
         for fact, score in settled_facts(example, prediction, canonical):
-            judged.append(JudgedRelation(fact[2], score, canonical(fact) in gold))
+            found[canonical(fact)] = max(
+                found.get(canonical(fact), (fact[2], 0.0)), (fact[2], score), key=lambda one: one[1]
+            )
+        judged += [JudgedRelation(key, score, fact in gold) for fact, (key, score) in found.items()]
     return judged
 
 
@@ -129,7 +134,7 @@ def empty_share(
     """(left empty, all) of the sentences that have no relation; relations on masked pairs do not count as found."""
     canonical = canonical_by(inventory, directed=True)
     empty = total = 0
-    for example, prediction in zip(examples, predictions, strict=True):
+    for example, prediction in _narrowed(examples, predictions):
         if not example.relations:
             total += 1
             empty += not any(True for _ in settled_facts(example, prediction, canonical))
@@ -159,6 +164,29 @@ def calibration_error(scores: Sequence[float], right: Sequence[bool], bins: int 
     return sum(row.count * abs(row.score - row.right) for row in rows) / max(1, len(scores))
 
 
+def _narrowed(examples: Sequence[Example], predictions: Sequence[Prediction]) -> Iterator[tuple[Example, Prediction]]:
+    """Each example with its prediction, as far as its data set annotates such things: of a set of names alone the
+    names, under the wider type where it does not know the narrower one (its miscellaneous are events, too)."""
+    for example, prediction in zip(examples, predictions, strict=True):
+        yield example, prediction if example.news else _of_names(example, prediction)
+
+
+def _of_names(example: Example, prediction: Prediction) -> Prediction:
+    place = {old: new for new, old in enumerate(i for i, one in enumerate(prediction.mentions) if one.form == "name")}
+    mentions = [_widened(example, prediction.mentions[old]) for old in place]
+    relations = [
+        replace(one, head=place[one.head], tail=place[one.tail])
+        for one in prediction.relations
+        if one.head in place and one.tail in place
+    ]
+    return Prediction(mentions, relations)
+
+
+def _widened(example: Example, mention: ScoredSpan) -> ScoredSpan:
+    narrow = mention.type in WIDER["miscellaneous"] and mention.type not in example.types
+    return replace(mention, type="miscellaneous") if narrow else mention
+
+
 def _typed(mention: WordSpan | ScoredSpan) -> TypedSpan:
     return mention.start, mention.end, mention.type
 
@@ -180,12 +208,15 @@ def facts_of(
         yield _typed(mentions[relation.head]), _typed(mentions[relation.tail]), relation.key
 
 
-def canonical_by(inventory: Inventory, directed: bool) -> Callable[[Fact], Fact]:
-    """Facts as compared: ends ordered by place where the relation, or the figure, knows no direction."""
+def canonical_by(inventory: Inventory, directed: bool, folded: bool = False) -> Callable[[Fact], Fact]:
+    """Facts as compared: ends ordered by place where the relation, or the figure, knows no direction; `folded`: a
+    relation and its inverse are one."""
     symmetric = {relation.key for relation in inventory.relations if relation.symmetric}
 
     def canonical(fact: Fact) -> Fact:
         head, tail, key = fact
+        if folded and key in FOLDED:
+            head, tail, key = fact = (tail, head, FOLDED[key])
         ordered = key in symmetric or not directed
         return (tail, head, key) if ordered and tail < head else fact
 

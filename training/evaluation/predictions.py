@@ -27,7 +27,7 @@ Floats = NDArray[np.float32]
 def pair_logits(network: Any, prepared: Prepared) -> Floats:
     """(items, labels): each candidate's logits, in the items' order."""
     logits: Floats = np.zeros((len(prepared.items), 1 + len(prepared.inventory.relations)), np.float32)
-    for chosen, batch in _batches(network, prepared):
+    for chosen, batch in batches(network, prepared):
         logits[chosen] = network(batch).logits.float().cpu().numpy()
     return logits
 
@@ -38,7 +38,7 @@ def settle(network: Any, prepared: Prepared) -> None:
         return
     network.settle(
         (batch, to_device(_pair_targets(prepared, chosen), batch.ids.device))
-        for chosen, batch in _batches(network, prepared)
+        for chosen, batch in batches(network, prepared)
     )
 
 
@@ -52,7 +52,7 @@ def _pair_targets(prepared: Prepared, chosen: Sequence[int]) -> PairTargets:
 def found_by_tags(network: Any, prepared: Prepared) -> list[DecodedSentence]:
     """The mentions that a tagger finds in each example."""
     found: list[DecodedSentence] = [DecodedSentence()] * len(prepared.items)
-    for chosen, batch in _batches(network, prepared):
+    for chosen, batch in batches(network, prepared):
         output = network(batch)
         tags: TagOutput = output if isinstance(output, TagOutput) else output.tags
         for place, mentions in zip(chosen, mentions_of(network.decode(tags, batch), batch), strict=True):
@@ -63,15 +63,15 @@ def found_by_tags(network: Any, prepared: Prepared) -> list[DecodedSentence]:
 @torch.inference_mode()
 def found_by_word_pairs(network: Any, prepared: Prepared) -> list[DecodedSentence]:
     """The mentions and relations that a word-pair network finds in each example."""
-    decoder = Decoder(prepared.inventory)
+    decoder = Decoder(prepared.inventory, qualified=network.config.qualifiers)
     found: list[DecodedSentence] = [DecodedSentence()] * len(prepared.items)
-    for chosen, batch in _batches(network, prepared):
+    for chosen, batch in batches(network, prepared):
         for place, one in zip(chosen, decoder(network, batch, network(batch)), strict=True):
             found[place] = one
     return found
 
 
-def _batches(network: Any, prepared: Prepared) -> Iterator[tuple[list[int], Batch]]:
+def batches(network: Any, prepared: Prepared) -> Iterator[tuple[list[int], Batch]]:
     """Places of items of similar length, and their batch on the network's device."""
     network.eval()
     device = next(network.parameters()).device
@@ -79,7 +79,7 @@ def _batches(network: Any, prepared: Prepared) -> Iterator[tuple[list[int], Batc
     most = BATCH_PIECES * (ON_A_GPU if device.type == "cuda" else 1)
     for chosen in by_size(prepared, most):
         shown = [_row(prepared, rows, prepared.items[place]) for place in chosen]
-        yield chosen, to_device(rows.batch(shown), device)
+        yield chosen, to_device(rows.batch(shown, prepared.windows(chosen)), device)
 
 
 def _row(prepared: Prepared, rows: Any, item: TrainingItem) -> Any:
@@ -87,13 +87,16 @@ def _row(prepared: Prepared, rows: Any, item: TrainingItem) -> Any:
 
 
 def by_size(prepared: Prepared, pieces: int) -> Iterator[list[int]]:
-    """Places of items, at most `pieces` padded word pieces and LARGEST_BATCH items at once."""
-    lengths = [len(prepared.titled[item.example].ids) for item in prepared.items]
+    """Places of items, whole windows of them, at most `pieces` padded word pieces and LARGEST_BATCH items at once."""
+    runs = prepared.runs(range(len(prepared.items)))
+    lengths = [sum(len(prepared.titled[prepared.items[item].example].ids) for item in run) for run in runs]
     batch: list[int] = []
+    count = 0
     for place in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (lengths[place] * (len(batch) + 1) > pieces or len(batch) == LARGEST_BATCH):
+        if batch and (lengths[place] * (count + 1) > pieces or len(batch) >= LARGEST_BATCH):
             yield batch
-            batch = []
-        batch.append(place)
+            batch, count = [], 0
+        batch += runs[place]
+        count += 1
     if batch:
         yield batch

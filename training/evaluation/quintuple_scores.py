@@ -15,7 +15,7 @@ import numpy as np
 from extraction.labels import Inventory
 from extraction.reader.calibration import Calibration
 from extraction.reader.decoding import DecodedSentence
-from extraction.schema import Example
+from extraction.schema import FORMS, Example
 from training.data.prepared import Prepared
 from training.evaluation.error_analysis import counted, example_errors, metric
 from training.evaluation.metrics import (
@@ -47,7 +47,7 @@ class Predictor:
         keys, types = self.inventory.relation_keys, self.inventory.types
         scores = self.calibration.mentions(found)
         mentions = [
-            ScoredSpan(one.start, one.end, types[one.type], score)
+            ScoredSpan(one.start, one.end, types[one.type], score, FORMS[one.form])
             for one, score in zip(found.mentions, scores, strict=True)
         ]
         default = self.thresholds["default"]

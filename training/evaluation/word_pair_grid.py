@@ -29,6 +29,7 @@ class ScoredSpan:
     end: int
     type: str
     score: float
+    form: str = "name"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from extraction.labels import Inventory, LabelMode, annotated_relations
 from extraction.reader.calibration import Calibration, clip, log_odds, relation_inputs, sigmoid
 from extraction.reader.decoding import DecodedSentence
-from extraction.schema import Example
+from extraction.schema import FORMS, Example
 from training.data.prepared import Prepared
 from training.evaluation.metrics import JudgedRelation, Prediction, calibration_error, judged_relations
 from training.evaluation.pair_scores import best_pair_threshold, gold_labels
@@ -36,12 +36,16 @@ STEPS = tuple(step / 50 for step in range(15, 46))
 def calibrate_word_pairs(
     dev: Prepared, found: Sequence[DecodedSentence], data: Sequence[str], labels: LabelMode, longest: int
 ) -> Calibrated:
-    """Fitted on the dev examples of at most `longest` words whose set has relations. `data`: what was trained on."""
+    """Fitted on the dev examples of at most `longest` words whose set has relations: of a reader of news, on news.
+
+    `data`: what was trained on.
+    """
     names = dev.inventory
+    news = any(example.news for example in dev.examples)
     chosen = [
         (example, one)
         for example, one in zip(dev.examples, found, strict=True)
-        if example.relation_keys and len(example.words) <= longest
+        if example.relation_keys and len(example.words) <= longest and example.news == news
     ]
     examples, own = [example for example, _ in chosen], [one for _, one in chosen]
     fitted = fit(examples, own, names)
@@ -175,6 +179,8 @@ def _mention_rows(
         for mention in one.mentions if example.complete else ():
             kind = inventory.types[mention.type]
             gold_type = gold.get((mention.start, mention.end))
+            if mention.form and not example.news:
+                continue
             if kind in example.types and gold_type != "":
                 rows.append((mention.logit, 1.0))
                 right.append(gold_type == kind)
@@ -190,7 +196,9 @@ def _relation_rows(
     inputs: list[Floats] = []
     predictions, count = [], 0
     for one in found:
-        mentions = [ScoredSpan(item.start, item.end, inventory.types[item.type], 1.0) for item in one.mentions]
+        mentions = [
+            ScoredSpan(item.start, item.end, inventory.types[item.type], 1.0, FORMS[item.form]) for item in one.mentions
+        ]
         inputs.append(relation_inputs(one))
         relations = [
             ScoredRelation(item.head, item.tail, inventory.relation_keys[item.relation], float(count + number))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from training.engine.loop import Run
 from training.evaluation.benchmark_rows import data_set_scores
 from training.evaluation.predictions import settle
 from training.evaluation.predictions_file import write_predictions
+from training.publishing.antecedents import fit_antecedents
 from training.publishing.model_card import card
+from training.publishing.news_thresholds import dev_articles, news_thresholds
 from training.scores import Scores
 
 FLOOR = 0.1
@@ -41,7 +44,7 @@ def publish(
     manifest = dataclasses.replace(
         manifest, calibration=calibrated.calibration, thresholds=calibrated.thresholds, metrics=metrics
     )
-    checkpoint = dataclasses.replace(checkpoint, manifest=manifest)
+    checkpoint = _for_news(dataclasses.replace(checkpoint, manifest=manifest), root)
     rows = data_set_scores(checkpoint, head, config.data, parser, root) if head.by_data_set else None
     metrics["test"] |= {"data_sets": [dataclasses.asdict(row) for row in rows]} if rows else {}
     checkpoint.save(folder)
@@ -52,12 +55,36 @@ def publish(
     return saved, scores
 
 
-def finished(run: Run, name: str, parser: str, mentions: dict[str, str] | None = None) -> LoadedCheckpoint:
+def _for_news(checkpoint: LoadedCheckpoint, root: Path) -> LoadedCheckpoint:
+    """The checkpoint with thresholds for news, if it was trained on any: chosen on its dev articles alone."""
+    articles = dev_articles(checkpoint, root)
+    if not articles:
+        return checkpoint
+    chosen = news_thresholds(articles)
+    measured = {
+        "news_articles": len(articles),
+        "news_precision_at_thresholds": round(chosen.precision, 4),
+        "news_recall_at_thresholds": round(chosen.recall, 4),
+    }
+    metrics = dict(checkpoint.manifest.metrics)
+    metrics["dev"] = metrics.get("dev", {}) | measured
+    manifest = dataclasses.replace(checkpoint.manifest, thresholds=chosen.values, metrics=metrics)
+    return dataclasses.replace(checkpoint, manifest=manifest)
+
+
+def finished(
+    run: Run,
+    name: str,
+    parser: str,
+    mentions: dict[str, str] | None = None,
+    say: Callable[[str], object] = lambda line: None,
+) -> LoadedCheckpoint:
     """The network that a run has ended with, before anything has been measured on it.
 
     `parser`: the parser's version. `mentions`: as in Manifest. Weights are rounded to fp16, as they will be kept.
     """
     network = run.averaged()
+    fit_antecedents(network, run.prepared, run.config.seed, say)
     with torch.no_grad():
         for weight in network.parameters():
             weight.copy_(weight.half().float())
@@ -81,5 +108,6 @@ def finished(run: Run, name: str, parser: str, mentions: dict[str, str] | None =
         vision=vision,
         classes=known.classes,
         mentions=mentions or {},
+        window=config.window,
     )
     return LoadedCheckpoint(manifest, network, known.featurizer)

@@ -235,6 +235,9 @@ def layer_mask(model: nn.Module, states: Tensor, mask: Tensor) -> Tensor:
     return torch.zeros_like(shown, dtype=states.dtype).masked_fill(~shown, torch.finfo(states.dtype).min)
 
 
-def gather_words(hidden: Tensor, first: Tensor) -> Tensor:
-    """States (B, L, D) at each word's first piece (B, n) -> (B, n, D)."""
+def gather_words(hidden: Tensor, first: Tensor, window: Tensor | None = None) -> Tensor:
+    """States (B, L, D) at each word's first piece (B, n) -> (B, n, D). `window` (B,): each sentence's row of states."""
+    if window is not None:
+        states: Tensor = hidden[window.unsqueeze(1), first]
+        return states
     return torch.gather(hidden, 1, first.unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))

@@ -69,15 +69,19 @@ class RelationScorer(nn.Module):
 
     def forward(self, words: Tensor, types: Tensor, channels: Channels, i: Tensor, j: Tensor) -> Tensor:
         """Words (B, n, d), types' probabilities (B, n, 1 + types), cells i, j (B, M) -> logits (B, M, relations)."""
+        logits: Tensor = self.out(self.cells(words, types, channels, i, j))
+        return logits
+
+    def cells(self, words: Tensor, types: Tensor, channels: Channels, i: Tensor, j: Tensor) -> Tensor:
+        """The states of the cells (B, M, 3/2 hidden)."""
         rows = self.head(words) + self.pos(channels.pos) + self.head_type(types)
         columns = self.tail(words) + self.pos(channels.pos) + self.tail_type(types)
         pair = _take(rows, i) + _take(columns, j) + self._path(self.path(words), channels, i, j)
         pair = pair + self.distance(_cell(channels.distance, i, j)) + self.together(_cell(channels.together, i, j))
         pair = pair + self.offset((j - i).clamp(-OFFSETS, OFFSETS) + OFFSETS)
         product = _take(self.head_key(words), i) * _take(self.tail_key(words), j)
-        state = torch.cat([nn.functional.gelu(pair), product], dim=-1)
-        logits: Tensor = self.out(self.dropout(state))
-        return logits
+        state: Tensor = self.dropout(torch.cat([nn.functional.gelu(pair), product], dim=-1))
+        return state
 
     @staticmethod
     def _path(words: Tensor, channels: Channels, i: Tensor, j: Tensor) -> Tensor:
@@ -86,6 +90,25 @@ class RelationScorer(nn.Module):
         whole = _cell(channels.hops, i, j).unsqueeze(-1)
         on_path = ((from_head + from_tail == whole) & channels.real.unsqueeze(1)).to(words.dtype)
         return (on_path @ words) / on_path.sum(-1, keepdim=True).clamp(min=1.0)
+
+
+class QualifierScorer(nn.Module):
+    """Of a related cell: its factuality, and which word of the sentence begins its claimant, time and amount."""
+
+    def __init__(self, state: int, width: int, hidden: int, factualities: int, roles: int) -> None:
+        super().__init__()
+        self.roles = roles
+        self.factuality = nn.Sequential(nn.Linear(state, hidden), nn.GELU(), nn.Linear(hidden, factualities))
+        self.query, self.key = nn.Linear(state, roles * hidden), nn.Linear(width, roles * hidden)
+        self.none = nn.Linear(state, roles)
+
+    def forward(self, cells: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
+        """Cells (B, M, s), words (B, n, d) -> logits of the factualities (B, M, 4), and for each role those of none
+        and of each word (B, M, roles, 1 + n)."""
+        query = self.query(cells).unflatten(-1, (self.roles, -1))  # (B, M, r, h)
+        key = self.key(words).unflatten(-1, (self.roles, -1))  # (B, n, r, h)
+        scores = torch.einsum("bmrh,bnrh->bmrn", query, key) / query.shape[-1] ** 0.5
+        return self.factuality(cells), torch.cat([self.none(cells).unsqueeze(-1), scores], dim=-1)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from extraction.datasets.annotation import AnnotatedEntity, AnnotatedMention, AnnotatedRelation, Annotation
 from training.corpora.agreement import agreement, format_agreement, match_entities
-from training.corpora.annotation import AnnotatedEntity, AnnotatedMention, AnnotatedRelation, Annotation
 from training.corpora.statistics import count, format_counts
 
 #       0    5    10   15   20

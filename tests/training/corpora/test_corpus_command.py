@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 from django.core.management import CommandError, call_command
 
+from extraction.datasets.annotation import load_annotations
 from tests.training.corpora.texts import ARTICLE, NOTATION, TEXT
-from training.corpora.annotation import load_annotations
 from training.corpora.splits import split_of
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from extraction.datasets.annotation import load_annotations
 from kgbuilder.conf.environment import ROOT
-from training.corpora.annotation import load_annotations
 from training.corpora.splits import SPLITS, split_of
 from training.corpora.validation import faults
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from extraction.datasets.annotation import AnnotatedRelation
 from tests.training.corpora.texts import ARTICLE, NOTATION, TEXT, converted, problems_of
-from training.corpora.annotation import AnnotatedRelation
 from training.corpora.notation import parse
 from training.corpora.render import to_brackets, to_notation
 
@@ -62,7 +62,7 @@ def test_an_annotation_written_as_notation_and_converted_again_is_the_same():
 
 
 def test_braces_and_dots_of_an_article_survive_the_round_trip():
-    from training.corpora.articles import NewsArticle, digest
+    from extraction.datasets.articles import NewsArticle, digest
 
     text = "Play {now} … Kite said Kite won ... {end}"
     article = NewsArticle("braces", "2024-05-01", "", text, digest(text))

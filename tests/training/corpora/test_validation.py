@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.training.corpora.texts import TEXT, converted
-from training.corpora.annotation import (
+from extraction.datasets.annotation import (
     AnnotatedEntity,
     AnnotatedMention,
     AnnotatedRelation,
@@ -16,7 +15,8 @@ from training.corpora.annotation import (
     save_annotations,
     to_row,
 )
-from training.corpora.articles import ArticleError, digest, lines_of, load_articles
+from extraction.datasets.articles import ArticleError, digest, lines_of, load_articles
+from tests.training.corpora.texts import TEXT, converted
 from training.corpora.validation import faults
 
 VALID = converted()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from training.corpora.annotation import Annotation
-from training.corpora.articles import NewsArticle, digest
+from extraction.datasets.annotation import Annotation
+from extraction.datasets.articles import NewsArticle, digest
 from training.corpora.notation import parse
 
 TEXT = (

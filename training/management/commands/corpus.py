@@ -11,9 +11,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from extraction.datasets.annotation import Annotation, AnnotationError, load_annotations, save_annotations
+from extraction.datasets.articles import ArticleError, NewsArticle, lines_of, load_articles
 from training.corpora.agreement import agreement, format_agreement
-from training.corpora.annotation import Annotation, AnnotationError, load_annotations, save_annotations
-from training.corpora.articles import ArticleError, NewsArticle, lines_of, load_articles
 from training.corpora.items import NotationProblem
 from training.corpora.notation import parse
 from training.corpora.render import to_brackets, to_notation

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from extraction.datasets.articles import NewsArticle
 from extraction.schema import Factuality, Form
-from training.corpora.articles import NewsArticle
 
 
 class AnnotationError(Exception):
