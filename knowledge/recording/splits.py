@@ -116,7 +116,7 @@ def _settle(posts: set[int]) -> None:
 
 def _restate(mentions: set[int]) -> set[int]:
     """Move assertions of moved mentions to the statement between their entities now; the statements touched."""
-    ends = Q(head_mention__in=mentions) | Q(tail_mention__in=mentions)
+    ends = Q(head_mention__in=mentions) | Q(tail_mention__in=mentions) | Q(claimant__in=mentions)
     rows = list(Assertion.objects.filter(ends).select_related("head_mention", "tail_mention"))
     wanted = statements_of([(row.head_mention.entity_id, row.relation, row.tail_mention.entity_id) for row in rows])
     touched: set[int] = set()

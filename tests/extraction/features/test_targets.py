@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from extraction.features.targets import NOISE_WEIGHT, word_pair_targets
-from extraction.labels import Inventory, RelationType
-from extraction.schema import Example, WordRelation, WordSpan
+from extraction.labels import Inventory, RelationType, inventory
+from extraction.schema import FACTUALITIES, Example, WordRelation, WordSpan
 
 ENDS = frozenset({"person", "place", "time"})
 NAMES = Inventory(
@@ -121,3 +121,80 @@ def test_no_noise_where_other_words_may_be_mentions():
 def test_a_set_of_mentions_alone_trains_no_relation():
     alone = dataclasses.replace(EXAMPLE, relations=(), relation_keys=frozenset())
     assert cells(alone, noise=9, rng=np.random.default_rng(0)) == {}
+
+
+NEWS = inventory(("voa",))
+SAID = Example(
+    id="1",
+    dataset="voa",
+    words=("Ann", "says", "she", "bought", "Northwind", "for", "£3m", "today"),
+    mentions=(
+        WordSpan(0, 1, "person"),
+        WordSpan(2, 3, "person", "pronoun"),
+        WordSpan(4, 5, "organization"),
+        WordSpan(6, 7, "number"),
+        WordSpan(7, 8, "time"),
+    ),
+    relations=(WordRelation(1, 2, "acquired", "alleged", by=0, when=4, amount=3), WordRelation(2, 1, "founded_by")),
+    types=frozenset(NEWS.types),
+    relation_keys=frozenset(NEWS.relation_keys),
+    news=True,
+)
+
+
+def news_tags(example: Example, row: int) -> set[tuple[str, str]]:
+    allowed = word_pair_targets([example], NEWS, band=2).allowed[0, row, 0].numpy()
+    return {NEWS.tags[tag - 1] if tag else ("", "") for tag in np.flatnonzero(allowed).tolist()}
+
+
+def test_a_tag_is_a_type_and_a_form():
+    assert news_tags(SAID, 0) == {("person", "name")} and news_tags(SAID, 2) == {("person", "pronoun")}
+    assert news_tags(SAID, 1) == {("", "")}
+
+
+def test_a_set_of_names_says_nothing_of_pronouns_and_its_wide_types_are_sums():
+    older = dataclasses.replace(
+        SAID,
+        news=False,
+        types=frozenset({"person", "miscellaneous", "location"}),
+        mentions=(WordSpan(0, 1, "miscellaneous"), WordSpan(4, 5, "location")),
+        relations=(),
+    )
+    wide = {(kind, "name") for kind in ("miscellaneous", "event", "group", "role")}
+    assert news_tags(older, 0) == wide
+    assert news_tags(older, 4) == {("location", "name"), ("group", "name")}
+    elsewhere = news_tags(older, 2)
+    assert {("", ""), ("person", "pronoun"), ("event", "name")} <= elsewhere
+    assert ("person", "name") not in elsewhere
+
+
+def test_a_related_cell_has_its_factuality_and_who_says_so():
+    made = word_pair_targets([SAID], NEWS, band=2)
+    rows = {
+        (int(i), int(j)): (int(factuality), roles.tolist())
+        for i, j, factuality, roles in zip(made.i[0], made.j[0], made.factuality[0], made.roles[0], strict=True)
+    }
+    alleged = FACTUALITIES.index("alleged")
+    assert rows[2, 4] == rows[4, 2] == (alleged, [1, 8, 7])  # by Ann, today, £3m
+    assert rows[0, 4] == (-1, [-1, -1, -1])
+    assert made.fillers[0, 1].nonzero().flatten().tolist() == [7]
+    assert made.fillers[0, 2].nonzero().flatten().tolist() == [6]
+    other = word_pair_targets([dataclasses.replace(SAID, news=False)], NEWS, band=2)
+    assert (other.factuality == -1).all()
+
+
+def test_in_news_an_inverse_holds_from_the_other_end_and_impossible_pairs_are_no_cells():
+    near = dataclasses.replace(
+        SAID,
+        words=("Rome", "Italy", "3,000"),
+        mentions=(WordSpan(0, 1, "location"), WordSpan(1, 2, "location"), WordSpan(2, 3, "number")),
+        relations=(WordRelation(0, 1, "located_in"),),
+    )
+    made = word_pair_targets([near], NEWS, band=2)
+    related = {
+        (int(i), int(j)): [NEWS.relation_keys[key] for key in yes.nonzero().flatten().tolist()]
+        for i, j, yes, weight in zip(made.i[0], made.j[0], made.related[0], made.weights[0], strict=True)
+        if weight
+    }
+    assert related[0, 1] == ["located_in"] and related[1, 0] == ["contains"]
+    assert (2, 0) not in related and (0, 2) in related  # a number is the population of a place
