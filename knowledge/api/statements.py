@@ -21,7 +21,7 @@ from knowledge.linking import fact_comparison
 from knowledge.models import Assertion, Entity, Review, Statement
 from knowledge.record import current
 from knowledge.record.current import Edge
-from knowledge.views.qualifiers import CLAIMANT, Ends, Given, denials_of, ends_of, given
+from knowledge.views.qualifiers import CLAIMANT, Ends, denials_of, denied_in, ends_of
 
 router = Router(tags=["statements"])
 
@@ -105,11 +105,11 @@ def _items(rows: Sequence[Row]) -> Iterable[tuple[int, dict[str, Any] | None]]:
     """The key of each row, and its statement; None where an earlier row has the same triple."""
     edges = {edge.statements[0]: edge for edge in current.edges_of(_whole(rows))}
     standing = fact_comparison.agreements(ends_of(edge) for edge in edges.values())
-    how = given(edges.values())
+    denied = denied_in(edges.values())
     ids = dict(Statement.objects.filter(pk__in=list(edges)).values_list("pk", "public_id"))
     for row in rows:
         edge = edges.get(row.pk)
-        yield row.pk, _statement(edge, ids[row.pk], standing, how) if edge else None
+        yield row.pk, _statement(edge, ids[row.pk], standing, denied) if edge else None
 
 
 def _whole(rows: Sequence[Row]) -> list[Row]:
@@ -136,17 +136,17 @@ def _statement(
     edge: Edge,
     public_id: UUID,
     standing: Mapping[Ends, fact_comparison.StatementComparison],
-    how: Mapping[Ends, Given],
+    denied: Mapping[Ends, int],
 ) -> dict[str, Any]:
     ends = ends_of(edge)
-    agreement, posts = standing[ends], how[ends]
+    agreement = standing[ends]
     return {
         "id": public_id,
         "head": statement_end(edge.head),
         "relation": relation(edge.relation),
         "tail": statement_end(edge.tail),
-        "factuality": posts.factuality,
-        "denied": posts.denied,
+        "factuality": edge.factuality,
+        "denied": denied[ends],
         "posts": edge.posts,
         "score": edge.score,
         "standing": {"standing": agreement.standing, "source": agreement.source, "fact": agreement.fact},
@@ -160,7 +160,7 @@ def show_statement(request: HttpRequest, statement_id: UUID) -> Any:
     edge = next(iter(current.edges_of(_whole([row]))), None) if row else None
     if edge is None:
         raise not_found("statement")
-    shown = _statement(edge, row.public_id, fact_comparison.agreements([ends_of(edge)]), given([edge]))
+    shown = _statement(edge, row.public_id, fact_comparison.agreements([ends_of(edge)]), denied_in([edge]))
     return {**shown, "support": _support(edge), "against": _against(edge)}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from extraction.schema import FACTUALITIES, Factuality
+from extraction.schema import Factuality
 from extraction.text.plain_values import days_of, plain_amount, plain_interval, plain_time
 from knowledge.models import Assertion, Entity
 from knowledge.record import current
@@ -37,14 +37,6 @@ STATED = Qualifiers()
 Ends = tuple[int, str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """How posts give a statement of the graph: the strongest way, and how many posts deny it."""
-
-    factuality: Factuality = "stated"
-    denied: int = 0
-
-
 def qualifiers_of(row: Assertion) -> Qualifiers:
     claimant = row.claimant.entity if row.claimant else None
     return Qualifiers(
@@ -64,26 +56,15 @@ def ends_of(edge: Edge) -> Ends:
     return edge.head.pk, edge.relation, edge.tail.pk
 
 
-def given(edges: Iterable[Edge]) -> dict[Ends, Given]:
-    """How posts give each of these statements, by its ends, in a fixed number of queries."""
-    chosen = list(edges)
-    of_row = {pk: ends_of(edge) for edge in chosen for pk in edge.statements}
-    found: dict[Ends, set[str]] = defaultdict(set)
-    for support in (current.assertions(), current.accepting()):
-        rows = support.filter(statement__in=list(of_row)).order_by()
-        for statement, factuality in rows.values_list("statement", "factuality").distinct():
-            found[of_row[statement]].add(factuality)
-    denying = _denying(chosen)
-    return {ends: Given(strongest(found[ends]), len(denying[ends])) for ends in map(ends_of, chosen)}
-
-
-def _denying(edges: Iterable[Edge]) -> dict[Ends, set[int]]:
-    """The posts that deny each statement; their rows may be others of its triple, before a merge."""
-    rows = _denials_between(end.pk for edge in edges for end in (edge.head, edge.tail)).order_by()
+def denied_in(edges: Iterable[Edge]) -> dict[Ends, int]:
+    """For each of these statements, by its ends, how many posts deny it; their rows may be others of its triple, before
+    a merge."""
+    chosen = [ends_of(edge) for edge in edges]
+    rows = _denials_between(end for head, _, tail in chosen for end in (head, tail)).order_by()
     posts: dict[Ends, set[int]] = defaultdict(set)
     for head, relation, tail, post in rows.values_list("head_now", "relation", "tail_now", "reading__version__post"):
         posts[head, relation, tail].add(post)
-    return posts
+    return {ends: len(posts[ends]) for ends in chosen}
 
 
 def denials_of(edge: Edge) -> QuerySet[Assertion]:
@@ -122,11 +103,6 @@ def _days(entity: Entity) -> tuple[date | None, date | None] | None:
         return days_of(entity.label)
     except ValueError:
         return None
-
-
-def strongest(factualities: Iterable[str]) -> Factuality:
-    """What a statement is shown as that assertions give differently: stated before planned, planned before alleged."""
-    return min(factualities, key=FACTUALITIES.index, default="stated")  # type: ignore[return-value, arg-type]
 
 
 def _line(words: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.db.models import Count, Window
@@ -21,7 +21,7 @@ from knowledge.record import current
 from knowledge.record.current import Edge
 from knowledge.recording import splits
 from knowledge.views.access import MERGE, READ, page
-from knowledge.views.entities.index import between_entities, with_pages
+from knowledge.views.entities.index import with_pages
 from knowledge.views.entities.links import shown_link
 from knowledge.views.entities.merge_split import candidates, merged_into
 from knowledge.views.entities.neighbour_graph import draw
@@ -31,14 +31,11 @@ from knowledge.views.posts.highlight import quoted
 from knowledge.views.qualifiers import (
     CLAIMANT,
     STATED,
-    Ends,
-    Given,
     Qualifiers,
+    denied_in,
     ends_of,
-    given,
     label_of,
     qualifiers_of,
-    strongest,
 )
 
 MOST_SOURCES = 3
@@ -75,12 +72,12 @@ class SupportingPost:
 
 @dataclass
 class EntityStatement:
-    """A statement of the entity: its other end, the posts that support it, and how posts give it."""
+    """A statement of the entity: its other end, the posts that support it, and how many deny it."""
 
     edge: Edge
     other: Entity
     outward: bool
-    given: Given
+    denied: int
     sources: list[SupportingPost] = field(default_factory=list)
     agreement: StatementComparison | None = None
     repeated_fact: ShownFact | None = None  # a fact that the reader was shown and that the statement only repeats
@@ -107,8 +104,8 @@ def entity(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     if entity.canonical:
         return redirect("entity", entity.canonical.public_id, permanent=False)
     edges = current.statements_of(entity)
-    shown, how = edges[:MOST_STATEMENTS], given(edges)
-    neighbours, total = current.neighbours(entity, MOST_DRAWN, between_entities(edges))
+    shown = edges[:MOST_STATEMENTS]
+    neighbours, total = current.neighbours(entity, MOST_DRAWN, edges)
     members = current.members([entity.pk])
     posts, posts_total = _posts(members)
     names = _names(members)
@@ -118,10 +115,10 @@ def entity(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "merged": merged_into(entity),
         "candidates": candidates(entity, [name for name, _ in names]) if request.user.has_perm(MERGE) else [],
         "splits": splits.active(entity),
-        "groups": _groups(entity, shown, how),
+        "groups": _groups(entity, shown),
         "unshown": len(edges) - len(shown),
         "statements": len(edges),
-        "drawing": draw(entity, neighbours, how) if neighbours else None,
+        "drawing": draw(entity, neighbours) if neighbours else None,
         "undrawn": total - len(neighbours),
         "neighbours": total,
         "posts": posts,
@@ -152,9 +149,10 @@ def _posts(members: Iterable[int]) -> tuple[list[Post], int]:
     return list(newest[:MOST_POSTS]), posts.count()
 
 
-def _groups(entity: Entity, edges: Sequence[Edge], how: Mapping[Ends, Given]) -> list[Group]:
+def _groups(entity: Entity, edges: Sequence[Edge]) -> list[Group]:
     """The statements by relation and direction; the group with the best supported statement first."""
     sources, comparisons = _sources(edges), agreements(ends_of(edge) for edge in edges)
+    denied = denied_in(edges)
     repeated = repeated_facts_of([pk for edge in edges for pk in edge.statements])
     grouped: dict[tuple[str, bool], list[EntityStatement]] = defaultdict(list)
     for edge in edges:
@@ -164,7 +162,7 @@ def _groups(entity: Entity, edges: Sequence[Edge], how: Mapping[Ends, Given]) ->
         fact = next((repeated[pk] for pk in edge.statements if pk in repeated), None)
         posts = _supporting_posts(supporting)
         ends = ends_of(edge)
-        statement = EntityStatement(edge, other, outward, how[ends], posts, comparisons[ends], fact)
+        statement = EntityStatement(edge, other, outward, denied[ends], posts, comparisons[ends], fact)
         grouped[edge.relation, outward].append(statement)
     return [Group(relation, outward, statements) for (relation, outward), statements in grouped.items()]
 
@@ -204,4 +202,4 @@ def _quoted(row: Assertion) -> SupportingPost:
 def _accepted(review: Review) -> SupportingPost:
     version = review.post.current_version
     title = version.title if version else review.post.link
-    return SupportingPost(review.post, title, None, None, None, Qualifiers(strongest([review.factuality])))
+    return SupportingPost(review.post, title, None, None, None, Qualifiers(review.factuality))  # type: ignore[arg-type]

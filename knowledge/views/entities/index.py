@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django import forms
@@ -18,7 +17,6 @@ from knowledge.entities.names import name_key
 from knowledge.models import Entity, EntityName, Statement
 from knowledge.ontology.values import VALUE_TYPES
 from knowledge.record import current
-from knowledge.record.current import Edge
 from knowledge.views import pagination
 from knowledge.views.access import READ, page
 
@@ -60,13 +58,8 @@ def with_pages() -> QuerySet[Entity]:
     return Entity.objects.exclude(type__in=VALUE_TYPES)
 
 
-def between_entities(edges: Iterable[Edge]) -> list[Edge]:
-    """Without statements of values: two entities with the same date are no neighbours of each other."""
-    return [edge for edge in edges if not {edge.head.type, edge.tail.type} & VALUE_TYPES]
-
-
 def filtered(q: str = "", type: str = "") -> QuerySet[Entity]:
-    entities = current.entities().exclude(type__in=VALUE_TYPES)
+    entities = current.entities()
     if type in ENTITY_TYPES:
         entities = entities.filter(type=type)
     sought = q.replace("\0", " ")

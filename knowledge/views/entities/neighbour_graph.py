@@ -6,7 +6,7 @@ user units of the drawing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from extraction.labels import RELATIONS
@@ -14,7 +14,7 @@ from extraction.schema import Factuality
 from knowledge.models import Entity
 from knowledge.ontology import relation_names
 from knowledge.record.current import Edge, Neighbour
-from knowledge.views.qualifiers import Ends, Given, ends_of, qualified
+from knowledge.views.qualifiers import qualified
 
 ROW = 54
 BOX_WIDTH, BOX_HEIGHT = 244, 44
@@ -76,16 +76,13 @@ class Drawing:
     boxes: tuple[Box, ...]
 
 
-def draw(entity: Entity, neighbours: Sequence[Neighbour], how: Mapping[Ends, Given]) -> Drawing:
-    """Place each neighbour by the direction of its best supported statement; symmetric ones balance the two sides.
-
-    `how` posts give the statements, by their ends.
-    """
+def draw(entity: Entity, neighbours: Sequence[Neighbour]) -> Drawing:
+    """Place each neighbour by the direction of its best supported statement; symmetric ones balance the two sides."""
     left, right = _sides(entity, [replace(other, edges=_best_supported_first(other)) for other in neighbours])
     height = max(len(left), len(right), 2) * ROW + 2.0 * MARGIN
     centre = _centre(entity, height, x=BOX_WIDTH + GAP + 1.0 if left else 1.5)
     boxes = [
-        _box(entity, other, (height - len(side) * ROW) / 2 + row * ROW, centre, outward, how)
+        _box(entity, other, (height - len(side) * ROW) / 2 + row * ROW, centre, outward)
         for side, outward in ((left, False), (right, True))
         for row, other in enumerate(side)
     ]
@@ -114,9 +111,7 @@ def _centre(entity: Entity, height: float, x: float) -> Centre:
     return Centre(x, y, CENTRE_WIDTH, box_height, lines)
 
 
-def _box(
-    entity: Entity, other: Neighbour, row_top: float, centre: Centre, outward: bool, how: Mapping[Ends, Given]
-) -> Box:
+def _box(entity: Entity, other: Neighbour, row_top: float, centre: Centre, outward: bool) -> Box:
     x, y = (centre.x + CENTRE_WIDTH + GAP if outward else 1.0), row_top + (ROW - BOX_HEIGHT) / 2
     near = x if outward else x + BOX_WIDTH
     far = centre.x + centre.width if outward else centre.x
@@ -134,11 +129,11 @@ def _box(
         text_x=x + PADDING if outward else x + BOX_WIDTH - PADDING,
         anchor="start" if outward else "end",
         name=_cut(other.entity.label, width / NAME_CHARACTER),
-        relation=_cut(_label(edge, how), width / RELATION_CHARACTER - len(more)) + more,
+        relation=_cut(_label(edge), width / RELATION_CHARACTER - len(more)) + more,
         path=f"M{far:.1f} {leaves:.1f} C{half:.1f} {leaves:.1f} {half:.1f} {middle:.1f} {near:.1f} {middle:.1f}",
-        factuality=how[ends_of(edge)].factuality,
+        factuality=edge.factuality,
         arrow="" if _symmetric(edge) else "end" if edge.head.pk == entity.pk else "start",
-        full="; ".join(f"{e.head.label} – {_label(e, how)} – {e.tail.label}" for e in other.edges),
+        full="; ".join(f"{e.head.label} – {_label(e)} – {e.tail.label}" for e in other.edges),
     )
 
 
@@ -152,8 +147,8 @@ def _symmetric(edge: Edge) -> bool:
     return known is not None and known.symmetric
 
 
-def _label(edge: Edge, how: Mapping[Ends, Given]) -> str:
-    return qualified(relation_names.label(edge.relation), how[ends_of(edge)].factuality)
+def _label(edge: Edge) -> str:
+    return qualified(relation_names.label(edge.relation), edge.factuality)
 
 
 def _cut(text: str, characters: float) -> str:

@@ -16,8 +16,8 @@ from knowledge.ontology import relation_names
 from knowledge.record import current, paths
 from knowledge.record.current import Edge
 from knowledge.views.access import READ, page
-from knowledge.views.entities.index import between_entities, with_pages
-from knowledge.views.qualifiers import Ends, Given, ends_of, given, qualified
+from knowledge.views.entities.index import with_pages
+from knowledge.views.qualifiers import Ends, denied_in, ends_of, qualified
 
 MOST_AT_ONCE = 60  # neighbours that one click adds
 MOST_NODES = 500  # in one drawing
@@ -39,13 +39,13 @@ def neighbourhood(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     other = choices[0] if len(choices) == 1 else None
     shortest = paths.between(entity, other) if other else None
     drawn = [*near, *(edge for path in shortest.paths for edge in path)] if shortest else near
-    how = given(drawn)
-    steps = [_steps(entity, path, how) for path in shortest.paths] if shortest else []
+    denied = denied_in(drawn)
+    steps = [_steps(entity, path) for path in shortest.paths] if shortest else []
     context = {
         "entity": entity,
-        "edges": [(edge, how[ends_of(edge)]) for edge in near],
+        "edges": [(edge, denied[ends_of(edge)]) for edge in near],
         "total": total,
-        "graph": graph_of([entity], drawn, how),
+        "graph": graph_of([entity], drawn, denied),
         "paths": [[_key(edge) for edge in path] for path in shortest.paths] if shortest else [],
         "more": [str(entity.public_id)] if total > MOST_AT_ONCE else [],
         "to": target,
@@ -66,19 +66,22 @@ def neighbours(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     entity = get_object_or_404(with_pages().select_related("canonical"), public_id=public_id)
     entity = entity.canonical or entity
     near, total = _near(entity)
-    graph = graph_of([entity], near, given(near))
+    graph = graph_of([entity], near, denied_in(near))
     more = max(0, total - MOST_AT_ONCE)
     return JsonResponse({**graph, "expanded": str(entity.public_id), "more": more})
 
 
 def _near(entity: Entity) -> tuple[list[Edge], int]:
     """The statements with the best supported neighbours, and the total number of neighbours."""
-    nearest, total = current.neighbours(entity, MOST_AT_ONCE, between_entities(current.statements_of(entity)))
+    nearest, total = current.neighbours(entity, MOST_AT_ONCE)
     return [edge for other in nearest for edge in other.edges], total
 
 
-def graph_of(alone: Iterable[Entity], edges: Sequence[Edge], how: Mapping[Ends, Given]) -> Graph:
-    """Entities and statements in the form that the script of the page draws, each once; `how` posts give these."""
+def graph_of(alone: Iterable[Entity], edges: Sequence[Edge], denied: Mapping[Ends, int]) -> Graph:
+    """Entities and statements in the form that the script of the page draws, each once.
+
+    `denied`: how many posts deny each statement.
+    """
     entities = {one.pk: one for edge in edges for one in (edge.head, edge.tail)} | {one.pk: one for one in alone}
     return {
         "nodes": [
@@ -98,9 +101,9 @@ def graph_of(alone: Iterable[Entity], edges: Sequence[Edge], how: Mapping[Ends, 
                 "tail": str(edge.tail.public_id),
                 "relation": edge.relation,
                 "name": relation_names.label(edge.relation),
-                "label": qualified(relation_names.label(edge.relation), how[ends_of(edge)].factuality),
-                "factuality": how[ends_of(edge)].factuality,
-                "denied": how[ends_of(edge)].denied,
+                "label": qualified(relation_names.label(edge.relation), edge.factuality),
+                "factuality": edge.factuality,
+                "denied": denied[ends_of(edge)],
                 "symmetric": edge.relation in current.SYMMETRIC,
                 "posts": edge.posts,
             }
@@ -113,12 +116,12 @@ def _key(edge: Edge) -> str:
     return f"{edge.head.public_id}|{edge.relation}|{edge.tail.public_id}"
 
 
-def _steps(start: Entity, path: paths.Path, how: Mapping[Ends, Given]) -> list[dict[str, Any]]:
+def _steps(start: Entity, path: paths.Path) -> list[dict[str, Any]]:
     """The statements of a path in order, with the entity that each leads to."""
     steps, here = [], start
     for edge in path:
         following = edge.tail if edge.head.pk == here.pk else edge.head
-        steps.append({"edge": edge, "to": following, "along": edge.head.pk == here.pk, "given": how[ends_of(edge)]})
+        steps.append({"edge": edge, "to": following, "along": edge.head.pk == here.pk})
         here = following
     return steps
 

@@ -26,7 +26,6 @@ from knowledge.record import current
 from knowledge.views import pagination
 from knowledge.views.access import READ, page
 from knowledge.views.posts.progress import PostProgress, progress_of
-from knowledge.views.qualifiers import strongest
 
 MOST_COUNTED = 10_000
 MOST_PUBLISHERS = 300
@@ -208,7 +207,7 @@ def rows(posts: list[Post], query: str) -> list[PostListItem]:
     ):
         known = statements.setdefault(reading, {})
         earlier = known[statement][1] if statement in known else factuality
-        known[statement] = relation, strongest([factuality, earlier])
+        known[statement] = relation, current.strongest([factuality, earlier])
     return [_row(post, query, mentions, statements.get(post.current_reading_id or 0, {})) for post in posts]
 
 

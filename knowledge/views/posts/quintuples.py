@@ -14,7 +14,7 @@ from knowledge.models import Assertion, Entity, Review, Statement
 from knowledge.record import current, thresholds
 from knowledge.recording import reviews
 from knowledge.views.posts.highlight import quoted
-from knowledge.views.qualifiers import CLAIMANT, Qualifiers, qualifiers_of, shown_value, strongest
+from knowledge.views.qualifiers import CLAIMANT, Qualifiers, qualifiers_of, shown_value
 
 CHANGED = 0.01  # the smallest difference of scores that is shown
 
@@ -165,7 +165,7 @@ def _extracted(rows: list[Any], version: PostVersion) -> Quintuple:
         active=bool(active),
         places=[_place(row, version) for row in rows],
         without_image=best.score_without_image,
-        factuality=strongest(row.factuality for row in active or rows),
+        factuality=current.strongest(row.factuality for row in active or rows),
     )
 
 
@@ -194,7 +194,7 @@ def _reviewed(review: Review, version: PostVersion) -> Quintuple:
         score=None,
         active=True,
         review=review,
-        factuality=strongest([review.factuality]),
+        factuality=review.factuality,  # type: ignore[arg-type]
         quote=_reviewed_words(review, version),
     )
 

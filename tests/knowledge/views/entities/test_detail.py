@@ -15,8 +15,7 @@ from knowledge.entities import merges
 from knowledge.models import Entity, Merge, Projection, Statement
 from knowledge.record import current
 from knowledge.recording import reviews
-from knowledge.views.entities.neighbour_graph import BOX_HEIGHT, BOX_WIDTH, Drawing, draw
-from knowledge.views.qualifiers import given
+from knowledge.views.entities.neighbour_graph import BOX_HEIGHT, BOX_WIDTH, draw
 from tests import records
 from tests.factories import make_checkpoint, make_post, make_user, read_post
 from tests.markup import markup
@@ -29,11 +28,6 @@ pytestmark = pytest.mark.django_db
 def viewer(client: Client) -> Client:
     client.force_login(make_user("viewer"))
     return client
-
-
-def drawn(entity: Entity) -> Drawing:
-    neighbours = current.neighbours(entity)[0]
-    return draw(entity, neighbours, given(edge for other in neighbours for edge in other.edges))
 
 
 def page(client: Client, entity: Entity) -> str:
@@ -196,7 +190,7 @@ def test_the_number_of_queries_does_not_grow(viewer: Client) -> None:
 def test_drawn_boxes_do_not_overlap_and_point_the_right_way() -> None:
     open_newsroom(pictures=False)
     nasa = Entity.objects.get(label="NASA")
-    drawing = drawn(nasa)
+    drawing = draw(nasa, current.neighbours(nasa)[0])
     places = [(box.x, box.y) for box in drawing.boxes]
     for i, (x, y) in enumerate(places):
         assert 0 <= y <= drawing.height - BOX_HEIGHT
@@ -205,14 +199,14 @@ def test_drawn_boxes_do_not_overlap_and_point_the_right_way() -> None:
     assert outward["Washington"] == "end"
     assert outward["Sally Ride"] == "start"
     curie = Entity.objects.get(label="Marie Curie")
-    assert {b.entity.label: b.arrow for b in drawn(curie).boxes}["Pierre Curie"] == ""
+    assert {b.entity.label: b.arrow for b in draw(curie, current.neighbours(curie)[0]).boxes}["Pierre Curie"] == ""
 
 
 def test_a_neighbour_shows_its_statement_with_the_highest_confidence() -> None:
     relations = [("Oslo", "country", "Norway", 0.6), ("Oslo", "capital_of", "Norway", 0.9)]
     read_post(make_post("T", "Oslo is Norway's."), [("Oslo", "location"), ("Norway", "location")], relations)
     oslo = Entity.objects.get(label="Oslo")
-    (box,) = drawn(oslo).boxes
+    (box,) = draw(oslo, current.neighbours(oslo)[0]).boxes
     assert box.relation == "capital of +1"
     assert "country" in box.full
 
@@ -225,8 +219,8 @@ def test_very_long_names_fit_their_boxes() -> None:
         [("Ada", "employer", name, 0.9)],
     )
     ada, society = Entity.objects.get(label="Ada"), Entity.objects.get(type="organization")
-    assert len(drawn(ada).boxes[0].name) < 35
-    lines = drawn(society).centre.lines
+    assert len(draw(ada, current.neighbours(ada)[0]).boxes[0].name) < 35
+    lines = draw(society, current.neighbours(society)[0]).centre.lines
     assert len(lines) <= 3
     assert all(len(line) < 25 for _, line in lines)
 
