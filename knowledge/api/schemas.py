@@ -149,13 +149,13 @@ class MentionShown(Schema):
     entity: EntityRef | None = Field(description="null for a time or a number, which are values.")
 
 
-class Time(Schema):
+class TimeShown(Schema):
     text: str = Field(description="The words.")
     earliest: date | None = Field(description="The first day that they may mean; null if open or not resolved.")
     latest: date | None
 
 
-class Amount(Schema):
+class AmountShown(Schema):
     text: str = Field(description="The words.")
     value: float | None = Field(description="null if it could not be resolved.")
     unit: str = Field(description="A currency by its ISO 4217 code, or a word of the text.")
@@ -166,8 +166,8 @@ class Qualified(Schema):
 
     factuality: Factuality
     claimant: EntityRef | None = Field(description="Who says what is alleged, or denies it.")
-    when: Time | None
-    amount: Amount | None
+    when: TimeShown | None
+    amount: AmountShown | None
 
 
 class ReadingShown(Schema):

@@ -21,7 +21,7 @@ CLAIMANT = "claimant__entity__canonical"
 
 
 @dataclass(frozen=True, slots=True)
-class Qualifiers:
+class ShownQualifiers:
     """`claimant`: the entity that claims what is alleged, None where nobody is named; `time`, `amount`: "" for none."""
 
     factuality: Factuality = "stated"
@@ -33,13 +33,13 @@ class Qualifiers:
         return self != STATED
 
 
-STATED = Qualifiers()
+STATED = ShownQualifiers()
 Ends = tuple[int, str, int]
 
 
-def qualifiers_of(row: Assertion) -> Qualifiers:
+def qualifiers_of(row: Assertion) -> ShownQualifiers:
     claimant = row.claimant.entity if row.claimant else None
-    return Qualifiers(
+    return ShownQualifiers(
         factuality=row.factuality,  # type: ignore[arg-type]
         claimant=claimant and (claimant.canonical or claimant),
         time=plain_time(_line(row.when_words), row.when_earliest, row.when_latest),

@@ -31,7 +31,7 @@ from knowledge.views.posts.highlight import quoted
 from knowledge.views.qualifiers import (
     CLAIMANT,
     STATED,
-    Qualifiers,
+    ShownQualifiers,
     denied_in,
     ends_of,
     label_of,
@@ -67,7 +67,7 @@ class SupportingPost:
     quote: SafeString | None
     mention: int | None
     score: float | None
-    qualifiers: Qualifiers = STATED
+    qualifiers: ShownQualifiers = STATED
 
 
 @dataclass
@@ -202,4 +202,4 @@ def _quoted(row: Assertion) -> SupportingPost:
 def _accepted(review: Review) -> SupportingPost:
     version = review.post.current_version
     title = version.title if version else review.post.link
-    return SupportingPost(review.post, title, None, None, None, Qualifiers(review.factuality))  # type: ignore[arg-type]
+    return SupportingPost(review.post, title, None, None, None, ShownQualifiers(review.factuality))  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from knowledge.models import Assertion, Entity, Review, Statement
 from knowledge.record import current, thresholds
 from knowledge.recording import reviews
 from knowledge.views.posts.highlight import quoted
-from knowledge.views.qualifiers import CLAIMANT, Qualifiers, qualifiers_of, shown_value
+from knowledge.views.qualifiers import CLAIMANT, ShownQualifiers, qualifiers_of, shown_value
 
 CHANGED = 0.01  # the smallest difference of scores that is shown
 
@@ -39,7 +39,7 @@ class ShownAssertion:
     head: int
     tail: int
     quote: SafeString
-    qualifiers: Qualifiers
+    qualifiers: ShownQualifiers
 
 
 @dataclass
@@ -68,9 +68,9 @@ class Quintuple:
     """False for a denial of what the post also asserts: a verdict then is about the assertion."""
 
     @property
-    def places_by_qualifiers(self) -> list[tuple[Qualifiers, list[ShownAssertion]]]:
+    def places_by_qualifiers(self) -> list[tuple[ShownQualifiers, list[ShownAssertion]]]:
         """The places that say the same of it together, so that a claimant and a time are written once."""
-        groups: dict[Qualifiers, list[ShownAssertion]] = {}
+        groups: dict[ShownQualifiers, list[ShownAssertion]] = {}
         for place in self.places:
             groups.setdefault(place.qualifiers, []).append(place)
         return list(groups.items())
