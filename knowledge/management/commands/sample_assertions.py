@@ -115,7 +115,8 @@ def read_pages(folder: Path, reader: Reader) -> Pages:
         content = gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes()
         article = article_parser.extract(content, f"https://saved.example/{name}.html")
         if article.text:
-            documents.append(Document(name, article.whole, len(article.title), language=article.language))
+            title = len(article.title)
+            documents.append(Document(name, article.whole, title, language=article.language, published=article.day))
         else:
             empty.append(name)
     extractions = {extraction.id: extraction for extraction in reader.read(documents)}
