@@ -9,10 +9,15 @@ from django.db.models.functions import Coalesce
 
 from extraction.schema import Factuality
 from knowledge.graphs.units import StatedValue
-from knowledge.models import Statement
+from knowledge.models import Entity, Statement
 from knowledge.ontology import values
 from knowledge.ontology.values import Value
 from knowledge.record import current
+
+
+def value_of(tail: Entity) -> Value | None:
+    """What a statement's tail stands for; None for a thing."""
+    return values.value(tail.type, tail.key, tail.label) if tail.type in values.VALUE_TYPES else None
 
 
 def of(stands_for: Mapping[int, int]) -> dict[int, tuple[StatedValue, ...]]:
