@@ -69,13 +69,16 @@ def denied_in(edges: Iterable[Edge]) -> dict[Ends, int]:
 
 def denials_of(edge: Edge) -> QuerySet[Assertion]:
     """The assertions that deny a statement, by any row of its triple."""
-    rows: QuerySet[Any] = _denials_between([edge.head.pk, edge.tail.pk])
-    return rows.filter(head_now=edge.head.pk, relation=edge.relation, tail_now=edge.tail.pk)
+    ends = {"head_now": edge.head.pk, "tail_now": edge.tail.pk}
+    found: QuerySet[Assertion] = _denials_between(ends.values()).filter(relation=edge.relation, **ends)
+    return found
 
 
-def _denials_between(entities: Iterable[int]) -> QuerySet[Assertion]:
+def _denials_between(entities: Iterable[int]) -> QuerySet[Any]:
+    """With `head_now` and `tail_now`."""
     members = current.members(entities)
-    return current.denials().filter(statement__head__in=members, statement__tail__in=members)
+    found: QuerySet[Any] = current.denials().filter(statement__head__in=members, statement__tail__in=members)
+    return found
 
 
 def shown_value(words: str, entity: Entity) -> str:
