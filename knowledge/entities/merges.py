@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from extraction.models import Post
-from knowledge.models import Entity, Merge, Statement
+from knowledge.models import Assertion, Entity, Merge, Statement
 from knowledge.record import audit_log, current, projection_queue
 
 MARKED_AT_ONCE = 1000  # graph updates: more would keep an editor, and on SQLite everybody, waiting
@@ -83,21 +84,27 @@ def _locked(ids: Iterable[int]) -> dict[int, Entity]:
 def _mark(given: Merge, ids: set[int]) -> None:
     """Mark every graph update of these entities, also of statements that the merge turned into loops. Of very many
     statements only the entities are marked here: the projectors mark the rest before they project."""
-    posts, statements = _touched(ids)
-    if len(statements.values_list("pk")[: MARKED_AT_ONCE + 1]) <= MARKED_AT_ONCE:
+    posts, *statements = _touched(ids)
+    if sum(len(rows.values_list("pk")[: MARKED_AT_ONCE + 1]) for rows in statements) <= MARKED_AT_ONCE:
         projection_queue.mark_rows(projection_queue.Kind.POST, posts)
-        projection_queue.mark_rows(projection_queue.Kind.STATEMENT, statements)
+        for rows in statements:
+            projection_queue.mark_rows(projection_queue.Kind.STATEMENT, rows)
     else:
         Merge.objects.filter(pk=given.pk).update(wanted=F("wanted") + 1)
     projection_queue.mark_rows(projection_queue.Kind.ENTITY, Entity.objects.filter(pk__in=ids))
 
 
-def _touched(ids: Iterable[int]) -> tuple[QuerySet[Post], QuerySet[Statement]]:
-    """The posts and statements that show one of these entities."""
+def _touched(ids: Iterable[int]) -> tuple[QuerySet[Post], QuerySet[Statement], QuerySet[Statement]]:
+    """The posts that show one of these entities, the statements between them and others, and those that they claim."""
     ends = Q(head__in=ids) | Q(tail__in=ids)
     mentioned = current.mentions().filter(entity__in=ids).values("reading__current_of")
     reviewed = current.active_reviews().filter(statement__in=Statement.objects.filter(ends)).values("post")
-    return Post.objects.filter(Q(pk__in=mentioned) | Q(pk__in=reviewed)), Statement.objects.filter(ends)
+    claimed = Assertion.objects.filter(claimant__entity__in=ids, reading__current_of__isnull=False)
+    return (
+        Post.objects.filter(Q(pk__in=mentioned) | Q(pk__in=reviewed)),
+        Statement.objects.filter(ends),
+        Statement.objects.filter(pk__in=claimed.values("statement")),
+    )
 
 
 def unmarked() -> QuerySet[Merge]:
@@ -112,16 +119,21 @@ def mark_rest(go_on: Callable[[], bool] = lambda: True) -> None:
         ids = {given.survivor_id, *(int(pk) for pk in given.former)}
         around = Entity.objects.filter(Q(canonical__in=ids) | Q(pk__in=ids)).values_list("pk", "canonical")
         ids |= {pk for pair in around for pk in pair if pk is not None}
-        posts, statements = _touched(ids)
-        for kind, rows in ((projection_queue.Kind.POST, posts), (projection_queue.Kind.STATEMENT, statements)):
-            if not _mark_in_batches(kind, rows, go_on):
+        posts, *statements = _touched(ids)
+        marked = [(projection_queue.Kind.POST, _keys(posts))]
+        marked += [(projection_queue.Kind.STATEMENT, _keys(rows)) for rows in statements]
+        for kind, keys in marked:
+            if not _mark_in_batches(kind, keys, go_on):
                 return
         Merge.objects.filter(pk=given.pk, marked__lt=given.wanted).update(marked=given.wanted)
 
 
-def _mark_in_batches(kind: projection_queue.Kind, rows: QuerySet[Any], go_on: Callable[[], bool]) -> bool:
-    # All keys first: one walk along the index of each end, instead of one for every batch.
-    keys = list(rows.order_by().values_list("public_id", flat=True))
+def _keys(rows: QuerySet[Any]) -> list[UUID]:
+    """All keys at once: one walk along the index of each end, instead of one for every batch."""
+    return list(rows.order_by().values_list("public_id", flat=True))
+
+
+def _mark_in_batches(kind: projection_queue.Kind, keys: Sequence[UUID], go_on: Callable[[], bool]) -> bool:
     for start in range(0, len(keys), MARKED_AT_ONCE):
         if not go_on():
             return False

@@ -15,12 +15,14 @@ from xml.sax.saxutils import escape, quoteattr
 import pyoxigraph
 
 from extraction.models import Post
+from extraction.schema import Factuality
 from knowledge.graphs import unit_builder
 from knowledge.graphs.parity import key_ranges
 from knowledge.graphs.rdf import quads as rdf_quads
-from knowledge.graphs.units import Comparison, StatementUnit, Triple, TripleSupport, Unit
+from knowledge.graphs.units import Comparison, EntityContent, StatementUnit, Triple, TripleSupport, Unit
 from knowledge.models import Entity, Review, Statement
 from knowledge.ontology import vocabulary
+from knowledge.ontology.values import VALUED, Value, interval
 from knowledge.record import current
 
 RDF_FORMATS = {
@@ -33,6 +35,7 @@ ENDINGS = {"csv": "csv", "graphml": "graphml", "turtle": "ttl", "nquads": "nq", 
 COLUMNS = (
     *("head_id", "head", "head_type", "relation", "tail_id", "tail", "tail_type", "score", "accepted", "posts"),
     *("rejected", "standing", "known_to", "known_value", "known_name"),
+    *("factuality", "claimed_by", "when", "amount", "amount_unit"),
 )
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _KEYS = (
@@ -47,18 +50,37 @@ _KEYS = (
     ("known_to", "edge", "string"),
     ("known_value", "edge", "string"),
     ("known_name", "edge", "string"),
+    ("factuality", "edge", "string"),
+    ("claimed_by", "edge", "string"),
+    ("when", "edge", "string"),
+    ("amount", "edge", "double"),
+    ("amount_unit", "edge", "string"),
+    *((key, "node", "string") for key in sorted(VALUED)),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ExportedStatement:
     """A triple that is in the graph. `rejected`: in how many other posts an editor rejected it; `compared`: its
-    comparison with a source, None where it is extracted only."""
+    comparison with a source, None where it is extracted only; `value`: what its tail stands for, None for a thing."""
 
     triple: Triple
     support: TripleSupport
     compared: Comparison | None
     rejected: int
+    factuality: Factuality
+    value: Value | None
+
+    def told(self) -> tuple[tuple[str, Any], ...]:
+        """Its factuality, claimants, time and sum, by column."""
+        when, amount = self.support.when, self.support.amount
+        return (
+            ("factuality", self.factuality),
+            ("claimed_by", " ".join(map(str, self.support.claimants))),
+            ("when", interval(when.earliest, when.latest)),
+            ("amount", "" if amount.value is None else amount.value),
+            ("amount_unit", amount.unit),
+        )
 
     def standing(self) -> tuple[tuple[str, str], ...]:
         if self.compared is None:
@@ -114,9 +136,11 @@ def _csv() -> Iterator[tuple[int, bytes]]:
 
 def _row(one: ExportedStatement, known: dict[UUID, tuple[str, str]]) -> Iterator[Any]:
     triple, support, stands = one.triple, one.support, dict(one.standing())
-    yield from (*_end(triple.head, known), triple.relation, *_end(triple.tail, known))
+    tail = ("", one.value.text, known[triple.tail][1]) if one.value else _end(triple.tail, known)
+    yield from (*_end(triple.head, known), triple.relation, *tail)
     yield from (_score(support), support.accepted, " ".join(map(str, support.posts)), one.rejected)
     yield from (stands.get(name, "") for name in ("standing", "known_to", "known_value", "known_name"))
+    yield from (value for _, value in one.told())
 
 
 def _graphml() -> Iterator[tuple[int, bytes]]:
@@ -125,21 +149,32 @@ def _graphml() -> Iterator[tuple[int, bytes]]:
     yield 0, f'<?xml version="1.0" encoding="UTF-8"?>\n{beginning}'.encode()
     for keys_ in key_ranges(Entity):
         units = [unit for unit in unit_builder.entities(keys_) if unit.content and not unit.content.survivor]
-        nodes = [_node(str(u.key), u.content.label, u.content.type) for u in units if u.content]
+        nodes = [_node(str(u.key), u.content) for u in units if u.content]
         yield len(nodes), "".join(nodes).encode()
     for exported in _exported():
-        yield len(exported), "".join(map(_edge, exported)).encode()
+        edges = [_edge(one) for one in exported if one.value is None]
+        yield len(edges), "".join(edges).encode()
     yield 0, b"</graph>\n</graphml>\n"
 
 
-def _node(key: str, label: str, kind: str) -> str:
-    return f'<node id="{key}">{_data("name", label)}{_data("type", kind)}</node>\n'
+def _node(key: str, content: EntityContent) -> str:
+    """`date_of_birth` and the like: the values that are stated of it."""
+    stated: dict[str, list[str]] = {}
+    for one in content.values:
+        if one.factuality == "stated":
+            stated.setdefault(one.relation, []).append(one.value.text)
+    data = [
+        ("name", content.label),
+        ("type", content.type),
+        *((name, "; ".join(all_)) for name, all_ in stated.items()),
+    ]
+    return f'<node id="{key}">{"".join(_data(name, value) for name, value in data)}</node>\n'
 
 
 def _edge(one: ExportedStatement) -> str:
     triple, support = one.triple, one.support
     data = [("relation", triple.relation), ("score", _score(support)), ("accepted", str(support.accepted).lower())]
-    data += [("posts", len(support.posts)), ("rejected", one.rejected), *one.standing()]
+    data += [("posts", len(support.posts)), ("rejected", one.rejected), *one.standing(), *one.told()]
     inner = "".join(_data(name, value) for name, value in data if value != "")
     ends = f"source={quoteattr(str(triple.head))} target={quoteattr(str(triple.tail))}"
     return f"<edge {ends}>{inner}</edge>\n"
@@ -177,14 +212,16 @@ def _exported() -> Iterator[list[ExportedStatement]]:
     rejected = _rejected()
     for keys in key_ranges(Statement):
         units: list[StatementUnit] = unit_builder.statements(keys, with_support=True)
-        found = {
-            triple: ExportedStatement(triple, support, dict(unit.comparisons).get(triple), rejected[triple])
-            for unit in units
-            for triple, support in zip(unit.present, unit.support, strict=True)
-            if triple not in written
-        }
+        found = {one.triple: one for unit in units for one in _of_unit(unit, rejected) if one.triple not in written}
         written |= found.keys()
         yield [found[triple] for triple in sorted(found)]
+
+
+def _of_unit(unit: StatementUnit, rejected: Counter[Triple]) -> Iterator[ExportedStatement]:
+    compared = {triple: one for triple, one, _ in unit.comparisons}
+    for place, (triple, support) in enumerate(zip(unit.present, unit.support, strict=True)):
+        shown = (compared.get(triple), rejected[triple], unit.factuality(place), unit.value(place))
+        yield ExportedStatement(triple, support, *shown)
 
 
 def _rejected() -> Counter[Triple]:

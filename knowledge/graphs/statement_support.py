@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models.functions import Coalesce
 
-from knowledge.graphs.units import TripleSupport
+from extraction.schema import FACTUALITIES, Factuality
+from knowledge.graphs.units import AmountContent, TimeContent, TripleSupport
 from knowledge.record import current
 
 Ends = tuple[int, str, int]
@@ -54,23 +58,72 @@ def of(forms: Collection[Ends], only: Collection[int] | None = None) -> dict[End
         heads = current.members(end for head, _, tail in wanted for end in (head, tail))
         relations = {relation for _, relation, _ in wanted}
         rows = {"statement__head__in": heads, "statement__tail__in": heads, "statement__relation__in": relations}
-    best: dict[Ends, Best] = defaultdict(dict)
-    active = current.assertions().filter(**rows).order_by()
-    columns = ("head_now", "statement__relation", "tail_now", "reading__version__post__public_id", "score")
-    for head, relation, tail, post, score in active.values_list(*columns):
+    found: dict[Ends, _Found] = defaultdict(_Found)
+    active = current.assertions().filter(**rows).order_by("pk")
+    for head, relation, tail, *told in active.values_list(*_COLUMNS):
         ends = (head, relation, tail)
         if ends in wanted:
-            best[ends][post] = max(score, best[ends].get(post) or 0.0)
-    accepted = set()
+            found[ends].add(_Told(*told))
     upheld = current.accepting().filter(**rows).order_by()
     for *triple, post in upheld.values_list("head_now", "statement__relation", "tail_now", "post__public_id"):
         ends = (triple[0], triple[1], triple[2])
         if ends in wanted:
-            accepted.add(ends)
-            best[ends].setdefault(post, None)
-    return {ends: _support(posts, ends in accepted) for ends, posts in best.items()}
+            found[ends].accepted = True
+            found[ends].posts.setdefault(post, None)
+    return {ends: one.support() for ends, one in found.items()}
 
 
-def _support(posts: Best, accepted: bool) -> TripleSupport:
-    ordered = sorted(posts)
-    return TripleSupport(tuple(ordered), tuple(posts[post] for post in ordered), accepted)
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What one active assertion adds to the support of its triple, in the order of `_COLUMNS`."""
+
+    post: UUID
+    score: float
+    factuality: Factuality
+    claimant: UUID | None
+    when_words: str
+    when_earliest: date | None
+    when_latest: date | None
+    amount_words: str
+    amount_value: float | None
+    amount_unit: str
+
+    def rank(self) -> tuple[int, float]:
+        return FACTUALITIES.index(self.factuality), -self.score
+
+
+@dataclass(slots=True)
+class _Found:
+    """The support of a triple, as it is found."""
+
+    posts: Best = field(default_factory=dict)
+    accepted: bool = False
+    claimants: set[UUID] = field(default_factory=set)
+    dated: _Told | None = None
+    counted: _Told | None = None
+
+    def add(self, told: _Told) -> None:
+        self.posts[told.post] = max(told.score, self.posts.get(told.post) or 0.0)
+        if told.claimant:
+            self.claimants.add(told.claimant)
+        if told.when_words and (self.dated is None or told.rank() < self.dated.rank()):
+            self.dated = told
+        if told.amount_words and (self.counted is None or told.rank() < self.counted.rank()):
+            self.counted = told
+
+    def support(self) -> TripleSupport:
+        posts, when, sum_ = sorted(self.posts), self.dated, self.counted
+        return TripleSupport(
+            tuple(posts),
+            tuple(self.posts[post] for post in posts),
+            self.accepted,
+            tuple(sorted(self.claimants)),
+            TimeContent(when.when_words, when.when_earliest, when.when_latest) if when else TimeContent(),
+            AmountContent(sum_.amount_words, sum_.amount_value, sum_.amount_unit) if sum_ else AmountContent(),
+        )
+
+
+_CLAIMANT = Coalesce("claimant__entity__canonical__public_id", "claimant__entity__public_id")
+_COLUMNS: tuple[Any, ...] = ("head_now", "statement__relation", "tail_now", "reading__version__post__public_id")
+_COLUMNS += ("score", "factuality", _CLAIMANT, "when_words", "when_earliest", "when_latest")
+_COLUMNS += ("amount_words", "amount_value", "amount_unit")

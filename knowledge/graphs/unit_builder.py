@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from uuid import UUID, uuid5
+from typing import TypeVar
+from uuid import UUID
 
 from django.db.models.functions import Coalesce
 
 from extraction.models import Post
+from extraction.schema import Factuality
+from knowledge.graphs import post_assertions, stated_values
+from knowledge.graphs.stated_values import value_of
 from knowledge.graphs.statement_support import of as support_of
 from knowledge.graphs.statement_support import rows_of_triples
 from knowledge.graphs.units import (
@@ -23,6 +27,7 @@ from knowledge.graphs.units import (
     PostContent,
     PostUnit,
     RegionContent,
+    StatedValue,
     StatementUnit,
     Triple,
     Unit,
@@ -30,10 +35,9 @@ from knowledge.graphs.units import (
 from knowledge.linking import linked_facts
 from knowledge.linking.fact_comparison import StatementComparison, agreements
 from knowledge.linking.linked_facts import LinkedFacts
-from knowledge.models import Entity, EntityName, Evidence, Merge, Projection, Review, Statement
-from knowledge.ontology import vocabulary
+from knowledge.models import Entity, EntityName, Merge, Projection, Statement
+from knowledge.ontology import values, vocabulary
 from knowledge.record import current, depictions
-from knowledge.recording import reviews
 from knowledge.sources.protocol import WIKIDATA, source_of
 
 MERGED_AT_ONCE = 200
@@ -58,11 +62,8 @@ def posts(keys: Sequence[UUID]) -> list[PostUnit]:
         post.public_id: post for post in live.select_related("current_reading__version", "current_reading__checkpoint")
     }
     ids = [post.pk for post in found.values()]
-    accepted = _accepted(ids)
-    by_post = _assertions(ids, accepted)
+    by_post = post_assertions.of(list(found.values()))
     mentioned, shown = _mentions(ids), depictions.of_posts(ids)
-    for post in found.values():
-        by_post[post.pk] += _by_review_alone(post, accepted[post.pk], by_post[post.pk])
     return [
         PostUnit(key, _post(post, by_post[post.pk], mentioned[post.pk], shown.get(post.pk, [])) if post else None)
         for key in keys
@@ -83,7 +84,8 @@ def entities(keys: Sequence[UUID]) -> list[EntityUnit]:
     ):
         names[stands_for[entity]].add(Name(name, language))
     links = linked_facts.links_of(stands_for) if stands_for else {}
-    return [EntityUnit(key, _entity(found.get(key), known, names, links)) for key in keys]
+    given = stated_values.of(stands_for)
+    return [EntityUnit(key, _entity(found.get(key), known, names, links, given)) for key in keys]
 
 
 def _same(link: LinkedFacts | None) -> tuple[str, ...]:
@@ -121,23 +123,39 @@ def statements(keys: Sequence[UUID], *, with_support: bool = False) -> list[Stat
     # Where no merge has touched their ends, no other row has the same triple: only these rows are queried.
     alone = all(len(some) == 1 for some in ever.values()) and len(members) == len(ids)
     only = [row[0] for row in found] if alone else rows_of_triples(every, members)
-    support = support_of(every, only) if with_support else {}
-    supported = every & support.keys() if with_support else supported_among(every, only)
-    public = dict(Entity.objects.filter(pk__in=ids).values_list("pk", "public_id"))
+    ends = Entity.objects.in_bulk(ids)
+    supported = {
+        (h, relation, t): factuality
+        for (h, relation, t), factuality in supported_among(every, only).items()
+        if values.is_shown(relation, ends[h].type, ends[t].type)
+    }
+    support = support_of(supported, only) if with_support else {}
 
-    shown = {(h, relation, t): Triple(public[h], relation, public[t]) for h, relation, t in every}
+    shown = {(h, relation, t): Triple(ends[h].public_id, relation, ends[t].public_id) for h, relation, t in every}
     standing = agreements(supported)
 
     def unit(key: UUID) -> StatementUnit:
-        present = sorted(forms.get(key, set()) & supported, key=shown.__getitem__)
-        gone = sorted(shown[form] for form in forms.get(key, set()) - supported)
+        present = sorted(forms.get(key, set()) & supported.keys(), key=shown.__getitem__)
+        given = [value_of(ends[tail]) for _, _, tail in present]
+        edges = {one for one, value in zip(present, given, strict=True) if value is None}
+        gone = sorted(shown[form] for form in forms.get(key, set()) - edges)
         return StatementUnit(
             *(key, tuple(shown[one] for one in present), tuple(gone)),
             support=tuple(support[one] for one in present if with_support),
             compared=_compared([standing[one] for one in present]),
+            factualities=_unless_all([supported[one] for one in present], "stated"),
+            values=_unless_all(given, None),
         )
 
     return [unit(key) for key in keys]
+
+
+T = TypeVar("T")
+
+
+def _unless_all(found: Sequence[T], usual: T) -> tuple[T, ...]:
+    """These, or nothing where all are as usual."""
+    return () if all(one == usual for one in found) else tuple(found)
 
 
 def _compared(found: Sequence[StatementComparison]) -> tuple[Comparison | None, ...]:
@@ -149,10 +167,11 @@ def _compared(found: Sequence[StatementComparison]) -> tuple[Comparison | None, 
     )
 
 
-def supported_among(forms: set[Ends], only: Sequence[int] | None = None) -> set[Ends]:
-    """Those of these triples, by ids of entities, that any statement row supports now; `only`: the rows that can."""
+def supported_among(forms: set[Ends], only: Sequence[int] | None = None) -> dict[Ends, Factuality]:
+    """Those of these triples, by ids of entities, that any statement row supports now, with the strongest support;
+    `only`: the rows that can."""
     if not forms:
-        return set()
+        return {}
     if only is not None:
         rows = Statement.objects.filter(pk__in=only)
     else:
@@ -161,7 +180,10 @@ def supported_among(forms: set[Ends], only: Sequence[int] | None = None) -> set[
         rows = Statement.objects.filter(head__in=heads, tail__in=heads, relation__in=relations)
     ends = current.with_ends(rows).values_list("pk", "head_now", "relation", "tail_now")
     among = {pk: (head, relation, tail) for pk, head, relation, tail in ends if (head, relation, tail) in forms}
-    return {among[pk] for pk in current.supported_among(among)}
+    found: dict[Ends, Factuality] = {}
+    for pk, factuality in current.supported_among(among).items():
+        found[among[pk]] = current.strongest((factuality, found.get(among[pk], factuality)))
+    return found
 
 
 def _ever_survivors(ids: set[int]) -> dict[int, set[int]]:
@@ -181,97 +203,12 @@ def _ordered(head: int, relation: str, tail: int) -> Ends:
     return (tail, relation, head) if relation in current.SYMMETRIC and tail < head else (head, relation, tail)
 
 
-_HEAD = Coalesce("head_mention__entity__canonical__public_id", "head_mention__entity__public_id")
-_TAIL = Coalesce("tail_mention__entity__canonical__public_id", "tail_mention__entity__public_id")
-_COLUMNS = (
-    "reading__version__post",
-    "public_id",
-    "relation",
-    "score",
-    "score_without_image",
-    "head_now",
-    "tail_now",
-    "read_head",
-    "read_tail",
-)
-_SPANS = tuple(f"{end}_mention__{part}" for end in ("head", "tail") for part in ("start", "end", "type"))
-
-
-def _assertions(ids: list[int], accepted: dict[int, dict[Ends, Review]]) -> dict[int, list[AssertionContent]]:
-    found: dict[int, list[AssertionContent]] = defaultdict(list)
-    rows = current.assertions().filter(reading__current_of__in=ids).annotate(read_head=_HEAD, read_tail=_TAIL)
-    shown, echoes = _regions(ids), _echoes(ids)
-    for row in rows.order_by("pk").values_list("pk", *_COLUMNS, *_SPANS):
-        pk, post, key, relation, score, without, head_now, tail_now, head, tail, *spans = row
-        content = AssertionContent(
-            key=key,
-            triple=Triple(head, relation, tail),
-            score=score,
-            head=EvidenceSpan(*spans[:3]),
-            tail=EvidenceSpan(*spans[3:]),
-            accepted=(head_now, relation, tail_now) in accepted[post],
-            without_image=without,
-            echo=pk in echoes,
-            regions=shown.get(pk, ()),
-        )
-        found[post].append(content)
-    return found
-
-
-def _regions(ids: list[int]) -> dict[int, tuple[RegionContent, ...]]:
-    """The regions that are evidence of assertions. From the record alone, so that a rebuilt graph is the same."""
-    found: dict[int, tuple[RegionContent, ...]] = {}
-    rows = Evidence.objects.filter(assertion__reading__current_of__in=ids, kind=Evidence.Kind.REGION)
-    for assertion, reference in rows.order_by("pk").values_list("assertion", "reference"):
-        if "box" not in reference:
-            continue
-        x, y, w, h = reference["box"]
-        region = RegionContent(reference.get("image", 0), (x, y, w, h), reference.get("class", ""))
-        found[assertion] = (*found.get(assertion, ()), region)
-    return found
-
-
-def _echoes(ids: list[int]) -> set[int]:
-    """The assertions that are repeated facts: their reader was shown the very same fact."""
-    rows = Evidence.objects.filter(assertion__reading__current_of__in=ids, kind=Evidence.Kind.FACT)
-    return set(rows.values_list("assertion", flat=True))
-
-
-def _accepted(ids: list[int]) -> dict[int, dict[Ends, Review]]:
-    found: dict[int, dict[Ends, Review]] = defaultdict(dict)
-    for given in current.accepting().filter(post__in=ids).select_related("statement").order_by("pk"):
-        found[given.post_id][given.head_now, given.statement.relation, given.tail_now] = given
-    return found
-
-
-def _by_review_alone(post: Post, accepted: dict[Ends, Review], read: list[AssertionContent]) -> list[AssertionContent]:
-    """Accepted statements that this reading lacks, at the place where the quoted words are now."""
-    ends = {end for head, _, tail in accepted for end in (head, tail)}
-    public = dict(Entity.objects.filter(pk__in=ends).values_list("pk", "public_id")) if ends else {}
-    triples = {(one.triple.head, one.triple.relation, one.triple.tail) for one in read}
-    triples |= {(tail, relation, head) for head, relation, tail in triples if relation in current.SYMMETRIC}
-    found = []
-    for (head, relation, tail), given in accepted.items():
-        triple = Triple(public[head], relation, public[tail])
-        if (triple.head, relation, triple.tail) not in triples:
-            key = uuid5(post.public_id, f"review|{given.statement.public_id}")
-            spans = [_quoted(post, given, end) for end in ("head", "tail")]
-            found.append(AssertionContent(key, triple, head=spans[0], tail=spans[1], accepted=True))
-    return found
-
-
-def _quoted(post: Post, given: Review, end: str) -> EvidenceSpan | None:
-    assert post.current_reading is not None
-    place = reviews.find(post.current_reading.version.text, given.quotes[end])
-    if place is None:
-        return None
-    return EvidenceSpan(place, place + len(given.quotes[end]["exact"]), given.quintuple[f"{end}_type"])
-
-
 def _mentions(ids: list[int]) -> dict[int, list[UUID]]:
     found: dict[int, list[UUID]] = defaultdict(list)
     entity = Coalesce("entity__canonical__public_id", "entity__public_id")
     rows = current.mentions().filter(reading__current_of__in=ids).order_by()
+    # What a post mentions are things; a merged entity's type is that of its survivor.
+    rows = rows.annotate(kind=Coalesce("entity__canonical__type", "entity__type")).exclude(kind__in=values.VALUE_TYPES)
     for post, key in rows.values_list("reading__current_of", entity).distinct():
         found[post].append(key)
     return found
@@ -312,7 +249,11 @@ def _post(
 
 
 def _entity(
-    row: Entity | None, known: set[int], names: dict[int, set[Name]], links: Mapping[int, LinkedFacts]
+    row: Entity | None,
+    known: set[int],
+    names: dict[int, set[Name]],
+    links: Mapping[int, LinkedFacts],
+    given: Mapping[int, tuple[StatedValue, ...]],
 ) -> EntityContent | None:
     if row is None:
         return None
@@ -322,4 +263,6 @@ def _entity(
         return None
     ordered = tuple(sorted(names[row.pk], key=lambda name: (name.name, name.language)))
     link = links.get(row.pk)
-    return EntityContent(row.label, row.type, ordered, same=_same(link), known=_known(link))
+    return EntityContent(
+        row.label, row.type, ordered, same=_same(link), known=_known(link), values=given.get(row.pk, ())
+    )

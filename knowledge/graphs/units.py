@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
+
+from extraction.schema import Factuality
+from knowledge.ontology.values import Value
 
 
 class StoreUnavailable(Exception):
@@ -60,7 +63,8 @@ class Comparison:
 class EntityContent:
     """An entity as the graph shows it: with its names, or, once merged, as a pointer to its survivor.
 
-    `same`: its addresses in Wikidata and DBpedia. `known`: the data of these sources.
+    `same`: its addresses in Wikidata and DBpedia. `known`: the data of these sources. `values`: the values that
+    statements give it.
     """
 
     label: str
@@ -69,6 +73,16 @@ class EntityContent:
     survivor: UUID | None = None
     same: tuple[str, ...] = ()
     known: KnownContent | None = None
+    values: tuple[StatedValue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class StatedValue:
+    """A time or a number that a relation gives an entity; `factuality`: its strongest support."""
+
+    relation: str
+    factuality: Factuality
+    value: Value
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -113,8 +127,29 @@ class DepictionContent:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeContent:
+    """The time of an assertion: its words, and the days that they may mean; None where that side is not known."""
+
+    words: str = ""
+    earliest: date | None = None
+    latest: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AmountContent:
+    """The sum of an assertion: its words, the number, and its unit; None where the words could not be resolved."""
+
+    words: str = ""
+    value: float | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AssertionContent:
-    """One assertion, or an accepting review's own support (no score, spans perhaps unknown). Ends as read."""
+    """One assertion, or an accepting review's own support (no score, spans perhaps unknown). Ends as read.
+
+    `value`: what the tail stands for, where that is no thing. `claimant`: the entity that claims what is alleged.
+    """
 
     key: UUID
     triple: Triple
@@ -125,6 +160,11 @@ class AssertionContent:
     without_image: float | None = None
     echo: bool = False  # a repeated fact: its reader was shown the very same fact
     regions: tuple[RegionContent, ...] = ()
+    value: Value | None = None
+    factuality: Factuality = "stated"
+    claimant: UUID | None = None
+    when: TimeContent = TimeContent()
+    amount: AmountContent = AmountContent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +198,18 @@ class EntityUnit:
 
 @dataclass(frozen=True, slots=True)
 class TripleSupport:
-    """The posts that support a triple now, with the best score of each; None where only an editor's review does."""
+    """The posts that support a triple now, with the best score of each; None where only an editor's review does.
+
+    `claimants`: the entities that claim it. `when` and `amount` are those of the best assertion that has any: the
+    strongest, then the surest.
+    """
 
     posts: tuple[UUID, ...] = ()
     scores: tuple[float | None, ...] = ()
     accepted: bool = False
+    claimants: tuple[UUID, ...] = ()
+    when: TimeContent = TimeContent()
+    amount: AmountContent = AmountContent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +217,9 @@ class StatementUnit:
     """`present`: the triples in the graph now; `gone`: the triples that this statement may have been before merges.
 
     `support`, of each of `present`, is set only for a store that shows it. `compared`, likewise of each: None for one
-    that is extracted only; empty where all are.
+    that is extracted only; empty where all are. `factualities`: of each its strongest support; empty where all are
+    stated. `values`: of each what its tail stands for, None for a thing; empty where all are. A triple with a value is
+    no edge of a graph but shown with its head, and is among `gone` too.
     """
 
     key: UUID
@@ -178,11 +227,26 @@ class StatementUnit:
     gone: tuple[Triple, ...]
     support: tuple[TripleSupport, ...] = ()
     compared: tuple[Comparison | None, ...] = ()
+    factualities: tuple[Factuality, ...] = ()
+    values: tuple[Value | None, ...] = ()
+
+    def factuality(self, place: int) -> Factuality:
+        return self.factualities[place] if self.factualities else "stated"
+
+    def value(self, place: int) -> Value | None:
+        return self.values[place] if self.values else None
 
     @property
-    def comparisons(self) -> tuple[tuple[Triple, Comparison], ...]:
-        """Its triples that are known to a source or in conflict with one, with the comparison."""
-        return tuple((triple, one) for triple, one in zip(self.present, self.compared, strict=False) if one)
+    def edges(self) -> tuple[tuple[Triple, Factuality], ...]:
+        """Its triples between things, with their strongest support."""
+        every = enumerate(self.present)
+        return tuple((triple, self.factuality(place)) for place, triple in every if self.value(place) is None)
+
+    @property
+    def comparisons(self) -> tuple[tuple[Triple, Comparison, Value | None], ...]:
+        """Its triples that are known to a source or in conflict with one, with the comparison and the tail's value."""
+        every = enumerate(zip(self.present, self.compared, strict=False))
+        return tuple((triple, one, self.value(place)) for place, (triple, one) in every if one)
 
 
 Unit = PostUnit | EntityUnit | StatementUnit

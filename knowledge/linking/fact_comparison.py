@@ -26,6 +26,7 @@ Ends = tuple[int, str, int]
 ONCE = frozenset({"P22", "P25", "P36", "P569", "P570"})
 _YEAR = re.compile(r"\b(\d{4})\b")
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_INTERVAL = re.compile(r"\d/(\d{4}-|\.\.)|\.\./\d")
 _MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905
 
 
@@ -128,10 +129,13 @@ def _other(value: str, tail: _End) -> bool:
 
 
 def _date(text: str) -> tuple[int, ...]:
-    """(year,), (year, month) or (year, month, day) of an ISO date or an English one; () where there is no year.
+    """(year,), (year, month) or (year, month, day) of an ISO date or an English one; () where there is no year, and for
+    an interval between two days, which is no date.
 
     In Wikidata's dates a month or day of 00 is not known.
     """
+    if _INTERVAL.search(text):
+        return ()
     if iso := _ISO.search(text):
         numbers = [int(part) for part in iso.groups()]
         return tuple(numbers[: 3 if numbers[2] else 2 if numbers[1] else 1])

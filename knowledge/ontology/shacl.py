@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from knowledge.ontology import vocabulary
+from knowledge.ontology.values import VALUE_TYPES, VALUED
 from knowledge.ontology.vocabulary import NAMESPACE, PREFIXES
 
 SHACL = "http://www.w3.org/ns/shacl#"
@@ -14,7 +15,7 @@ kg:EntityShape a sh:NodeShape ;
     sh:property [ sh:path rdf:type ; sh:minCount 1 ; sh:maxCount 1 ] ;
     sh:property [ sh:path rdfs:label ; sh:minCount 1 ; sh:maxCount 1 ; sh:or ({strings}) ; sh:minLength 1 ] ;
     sh:property [ sh:path skos:altLabel ; sh:or ({strings}) ; sh:minLength 1 ] ;
-    sh:property [ sh:path owl:sameAs ; sh:nodeKind sh:IRI ; sh:pattern "^https?://" ] ;
+{values}    sh:property [ sh:path owl:sameAs ; sh:nodeKind sh:IRI ; sh:pattern "^https?://" ] ;
     sh:property [ sh:path dcterms:isReplacedBy ; sh:maxCount 0 ] .
 
 kg:MergedShape a sh:NodeShape ;
@@ -48,7 +49,15 @@ kg:AssertionShape a sh:NodeShape ;
     sh:targetClass rdf:Statement ;
     sh:property [ sh:path rdf:subject ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] ;
     sh:property [ sh:path rdf:predicate ; sh:minCount 1 ; sh:maxCount 1 ; sh:in ({relations}) ] ;
-    sh:property [ sh:path rdf:object ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] ;
+    sh:property [ sh:path rdf:object ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRIOrLiteral ] ;
+    sh:property [ sh:path kg:factuality ; sh:minCount 1 ; sh:maxCount 1 ; sh:in ({factualities}) ] ;
+    sh:property [ sh:path kg:claimedBy ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] ;
+    sh:property [ sh:path kg:whenText ; sh:maxCount 1 ; sh:datatype xsd:string ] ;
+    sh:property [ sh:path kg:whenEarliest ; sh:maxCount 1 ; sh:datatype xsd:date ; sh:lessThanOrEquals kg:whenLatest ] ;
+    sh:property [ sh:path kg:whenLatest ; sh:maxCount 1 ; sh:datatype xsd:date ] ;
+    sh:property [ sh:path kg:amountText ; sh:maxCount 1 ; sh:datatype xsd:string ] ;
+    sh:property [ sh:path kg:amountValue ; sh:maxCount 1 ; sh:datatype xsd:decimal ] ;
+    sh:property [ sh:path kg:amountUnit ; sh:maxCount 1 ; sh:datatype xsd:string ] ;
     sh:property [ sh:path prov:wasDerivedFrom ; sh:minCount 1 ; sh:maxCount 1 ; sh:class schema:NewsArticle ] ;
     sh:property [ sh:path kg:score ; sh:maxCount 1 ; sh:datatype xsd:decimal ; sh:minInclusive 0 ; sh:maxInclusive 1 ] ;
     sh:property [ sh:path kg:scoreWithoutImage ; sh:maxCount 1 ; sh:datatype xsd:decimal ] ;
@@ -94,7 +103,7 @@ kg:ComparisonShape a sh:NodeShape ;
     sh:targetClass kg:Comparison ;
     sh:property [ sh:path kg:comparedSubject ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] ;
     sh:property [ sh:path kg:comparedRelation ; sh:minCount 1 ; sh:maxCount 1 ; sh:in ({relations}) ] ;
-    sh:property [ sh:path kg:comparedObject ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] ;
+    sh:property [ sh:path kg:comparedObject ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRIOrLiteral ] ;
     sh:property [ sh:path kg:standing ; sh:minCount 1 ; sh:maxCount 1 ; sh:in (kg:AlreadyKnown kg:InConflict) ] ;
     sh:property [ sh:path kg:knownValue ; sh:minCount 1 ; sh:maxCount 1 ] ;
     sh:property [ sh:path kg:knownName ; sh:minCount 1 ; sh:maxCount 1 ; sh:datatype xsd:string ] ;
@@ -114,15 +123,22 @@ def turtle() -> str:
     """`shapes.ttl`, generated from the labels and the shapes above."""
     from extraction.labels import ENTITY_TYPES, RELATIONS
 
-    classes = [_short(vocabulary.type_iri(key)) for key in sorted(ENTITY_TYPES)]
+    types = {key: _short(vocabulary.type_iri(key)) for key in sorted(ENTITY_TYPES)}
+    things = [name for key, name in types.items() if key not in VALUE_TYPES]
     body = (
-        _SHAPES.replace("{classes}", ", ".join(classes))
-        .replace("{types}", " ".join(classes))
+        _SHAPES.replace("{classes}", ", ".join(things))
+        .replace("{types}", " ".join(types.values()))
+        .replace("{values}", "".join(_value(key) for key in sorted(VALUED)))
+        .replace("{factualities}", " ".join(f"kg:{name}" for name, _, _ in vocabulary.FACTUALITIES.values()))
         .replace("{relations}", " ".join(_short(vocabulary.relation_iri(key)) for key in sorted(RELATIONS)))
         .replace("{strings}", "[ sh:datatype xsd:string ] [ sh:datatype rdf:langString ]")
     )
     prefixes = "".join(f"@prefix {name}: <{iri}> .\n" for name, iri in {**PREFIXES, "sh": SHACL}.items())
     return f"# Made by `manage.py ontology`; a test validates the graph against it.\n{prefixes}{body}"
+
+
+def _value(relation: str) -> str:
+    return f"    sh:property [ sh:path {_short(vocabulary.relation_iri(relation))} ; sh:nodeKind sh:Literal ] ;\n"
 
 
 def _short(iri: str) -> str:

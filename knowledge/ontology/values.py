@@ -22,6 +22,7 @@ _YEAR, _MONTH, _DAY = re.compile(r"[12]\d{3}"), re.compile(r"[12]\d{3}-(0[1-9]|1
 _OPEN = ".."
 
 Datatype = Literal["", "date", "gYear", "gYearMonth"]
+DATATYPES: tuple[Datatype, ...] = ("date", "gYear", "gYearMonth")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,6 +31,14 @@ class Value:
 
     text: str
     datatype: Datatype = ""
+
+
+def is_shown(relation: str, head_type: str, tail_type: str) -> bool:
+    """Whether graphs show statements between such ends: those of things, and a thing's value by a relation to values.
+
+    Nothing is said of a value itself, and a year that follows another is no value of anything.
+    """
+    return head_type not in VALUE_TYPES and (tail_type not in VALUE_TYPES or relation in VALUED)
 
 
 def interval(earliest: date | None, latest: date | None) -> str:

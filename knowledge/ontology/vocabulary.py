@@ -11,9 +11,11 @@ from uuid import UUID
 from django.conf import settings
 
 from extraction.labels import ENTITY_TYPES, RELATIONS, RelationType
+from extraction.schema import Factuality
+from knowledge.ontology.values import DATATYPES, VALUED
 
 NAMESPACE = "https://w3id.org/kgbuilder/ontology#"
-VERSION = "1.1"
+VERSION = "1.2"
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 RDFS = "http://www.w3.org/2000/01/rdf-schema#"
@@ -50,6 +52,12 @@ ASSERTION_TERMS: dict[str, tuple[str, str, str]] = {
     "tailEnd": ("tail end", "Where the object's words end, exclusive.", "integer"),
     "accepted": ("accepted", "True where an editor has confirmed the assertion.", "boolean"),
     "echo": ("echo", "True where the reader was shown this very fact: no independent evidence.", "boolean"),
+    "whenText": ("when, in words", "The words of the post that date the assertion.", "string"),
+    "whenEarliest": ("when, earliest", "The first day that these words may mean.", "date"),
+    "whenLatest": ("when, latest", "The last day that these words may mean.", "date"),
+    "amountText": ("amount, in words", "The words of the post that give the sum.", "string"),
+    "amountValue": ("amount", "The sum as a number.", "decimal"),
+    "amountUnit": ("amount, unit", "The currency as its ISO 4217 code, or another unit.", "string"),
     "textVersion": ("text version", "Which version of the post's text the offsets count in, from 1.", "integer"),
 }
 # Our own properties of a depiction, besides some of the above.
@@ -74,6 +82,28 @@ kg:depicts a owl:ObjectProperty ;
     rdfs:comment "The entity that a region of a picture shows."@en ;
     skos:closeMatch wd:P180 ;
     rdfs:domain schema:ImageObject .
+"""
+# What the text makes of an assertion: the individual, its label and comment.
+FACTUALITIES: dict[Factuality, tuple[str, str, str]] = {
+    "stated": ("Stated", "stated", "The text says it as a fact, or reports an act as done."),
+    "planned": ("Planned", "planned", "The text says that it will or may be."),
+    "alleged": ("Alleged", "alleged", "The text says that somebody claims it."),
+}
+_FACTUALITY = """kg:Factuality a owl:Class ;
+    rdfs:label "factuality"@en ;
+    rdfs:comment "Whether a text states an assertion as a fact, as a plan or as somebody's claim."@en .
+
+kg:factuality a owl:ObjectProperty ;
+    rdfs:label "factuality"@en ;
+    rdfs:comment "What the text makes of the assertion. Only what is stated has a triple of its own."@en ;
+    rdfs:domain rdf:Statement ;
+    rdfs:range kg:Factuality .
+
+kg:claimedBy a owl:ObjectProperty ;
+    rdfs:label "claimed by"@en ;
+    rdfs:comment "The entity that claims what is alleged."@en ;
+    rdfs:subPropertyOf prov:wasAttributedTo ;
+    rdfs:domain rdf:Statement .
 """
 TYPE_TERMS: dict[str, tuple[str, str]] = {
     "headType": ("head type", "The entity type that was read for the subject at this place."),
@@ -136,6 +166,11 @@ def type_iri(key: str) -> str:
     return f"{NAMESPACE}{key[:1].upper()}{key[1:]}"
 
 
+def factuality_iri(key: Factuality) -> str:
+    """What a text makes of an assertion: kg:Stated, kg:Planned or kg:Alleged."""
+    return NAMESPACE + FACTUALITIES[key][0]
+
+
 def relation_iri(key: str) -> str:
     """A relation's property: `member_of` is kg:member_of."""
     return NAMESPACE + key
@@ -147,6 +182,7 @@ def turtle() -> str:
     blocks += [_property(key, RELATIONS[key]) for key in sorted(RELATIONS)]
     blocks += [_term(name, *about) for name, about in sorted(ASSERTION_TERMS.items())]
     blocks += [_term(name, *about, "") for name, about in sorted(TYPE_TERMS.items())]
+    blocks += [_FACTUALITY, *(_individual("Factuality", *about) for about in FACTUALITIES.values())]
     blocks += [_DEPICTION, *(_term(name, *about) for name, about in sorted(DEPICTION_TERMS.items()))]
     blocks += [_outside_class(name, *about) for name, about in sorted(OUTSIDE_CLASSES.items())]
     blocks += [_comparison_term(name, *about) for name, about in sorted(COMPARISON_TERMS.items())]
@@ -169,14 +205,27 @@ def _class(key: str) -> str:
 
 def _property(key: str, relation: RelationType) -> str:
     kinds = "a owl:ObjectProperty, owl:SymmetricProperty" if relation.symmetric else "a owl:ObjectProperty"
+    kinds = "a owl:DatatypeProperty" if key in VALUED else kinds
     lines = [kinds, _label("rdfs:label", relation.label)]
     # schema.org's, not RDFS's: permitted ends limit the reader, and no type may be inferred from them
-    lines += [f"schema:domainIncludes {_classes(relation.heads)}", f"schema:rangeIncludes {_classes(relation.tails)}"]
+    lines += [f"schema:domainIncludes {_classes(relation.heads)}", f"schema:rangeIncludes {_range(relation)}"]
     if relation.inverse:
         lines.append(f"owl:inverseOf {_short(relation_iri(relation.inverse))}")
     if relation.property and relation.match:
         lines.append(f"skos:{_MATCHES[relation.match]} wd:{relation.property}")
     return _block(_short(relation_iri(key)), lines)
+
+
+def _range(relation: RelationType) -> str:
+    if relation.key not in VALUED:
+        return _classes(relation.tails)
+    dates = [f"xsd:{datatype}" for datatype in DATATYPES] if "time" in relation.tails else []
+    return ", ".join([*dates, "xsd:string"])
+
+
+def _individual(kind: str, name: str, label: str, comment: str) -> str:
+    lines = [f"a kg:{kind}", _label("rdfs:label", label), _label("rdfs:comment", comment)]
+    return _block(f"kg:{name}", lines)
 
 
 def _term(name: str, label: str, comment: str, datatype: str) -> str:

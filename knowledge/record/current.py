@@ -19,7 +19,9 @@ from django.db.models.functions import Coalesce, Greatest, Least
 
 from extraction.labels import RELATIONS
 from extraction.models import Post
+from extraction.schema import FACTUALITIES, Factuality
 from knowledge.models import Assertion, Entity, Mention, Review, Statement
+from knowledge.ontology.values import VALUE_TYPES
 from knowledge.record import thresholds
 
 DENIED = "denied"
@@ -33,7 +35,7 @@ class Edge:
     """A supported statement between entities that stand for themselves; `statements` are its rows.
 
     `posts` counts the posts that support it; `score` is the best assertion's, None where only a review supports it;
-    `reviews` are the ids of those that accept it.
+    `reviews` are the ids of those that accept it; `factuality` is its strongest support.
     """
 
     head: Entity
@@ -43,6 +45,7 @@ class Edge:
     posts: int
     score: float | None
     reviews: tuple[int, ...] = ()
+    factuality: Factuality = "stated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,10 @@ def _asserted(limits: thresholds.Thresholds | None) -> QuerySet[Assertion]:
 
 
 def accepting() -> QuerySet[Any]:
-    """The reviews that support their statement by themselves, with `head_now` and `tail_now`."""
+    """The reviews that support their statement by themselves, with `head_now` and `tail_now`. One that accepts that a
+    post denies it is none."""
     held = active_reviews().filter(verdict=Review.Verdict.ACCEPT, lost=False, post__state=Post.State.LIVE)
+    held = held.exclude(factuality=DENIED)
     result: QuerySet[Any] = with_ends(held, "statement__").exclude(head_now=F("tail_now"))
     return result
 
@@ -83,15 +88,22 @@ def supported_statements() -> QuerySet[Any]:
     return supported
 
 
-def supported_among(rows: Iterable[int]) -> set[int]:
-    """Those of these statement rows that are in the graph. By `supported_statements()`, databases would search the
-    support of every statement there is."""
-    candidates, found = list(rows), set[int]()
+def supported_among(rows: Iterable[int]) -> dict[int, Factuality]:
+    """Those of these statement rows that are in the graph, with their strongest support. By `supported_statements()`,
+    databases would search the support of every statement there is."""
+    candidates, found = list(rows), dict[int, Factuality]()
     for start in range(0, len(candidates), AT_ONCE):
         for support in (assertions(), accepting()):
             supporting = support.filter(statement__in=candidates[start : start + AT_ONCE]).order_by()
-            found.update(supporting.values_list("statement", flat=True).distinct())
+            for statement, factuality in supporting.values_list("statement", "factuality").distinct():
+                found[statement] = strongest((factuality, found.get(statement, factuality)))
     return found
+
+
+def strongest(found: Iterable[str]) -> Factuality:
+    """Stated before planned before alleged."""
+    told = set(found)
+    return next(one for one in FACTUALITIES if one in told)
 
 
 def mentions() -> QuerySet[Mention]:
@@ -101,12 +113,13 @@ def mentions() -> QuerySet[Mention]:
 
 def entities() -> QuerySet[Entity]:
     """The entities that stand for themselves and are known now: mentioned in a live post, or an end of a statement
-    that a review supports."""
+    that a review supports. Values of statements, times and numbers, are none."""
     own = Mention.objects.filter(entity=OuterRef("pk"), reading__current_of__state=Post.State.LIVE)
     merged = Mention.objects.filter(entity__canonical=OuterRef("pk"), reading__current_of__state=Post.State.LIVE)
     accepted = accepting()
     reviewed = Q(pk__in=accepted.values("head_now")) | Q(pk__in=accepted.values("tail_now"))
-    return Entity.objects.filter(Q(Exists(own)) | Q(Exists(merged)) | reviewed, canonical__isnull=True)
+    known = Entity.objects.filter(Q(Exists(own)) | Q(Exists(merged)) | reviewed, canonical__isnull=True)
+    return known.exclude(type__in=VALUE_TYPES)
 
 
 def active_reviews() -> QuerySet[Review]:
@@ -148,6 +161,8 @@ def neighbours(entity: Entity, limit: int = 24, edges: Iterable[Edge] | None = N
     centre = entity.canonical_id or entity.pk
     by_other: dict[int, list[Edge]] = defaultdict(list)
     for edge in statements_of(entity) if edges is None else edges:
+        if VALUE_TYPES & {edge.head.type, edge.tail.type}:
+            continue
         by_other[edge.tail.pk if edge.head.pk == centre else edge.head.pk].append(edge)
     found = [
         Neighbour(edges[0].tail if edges[0].head.pk == centre else edges[0].head, tuple(edges))
@@ -182,22 +197,29 @@ def _rejecting() -> QuerySet[Review]:
 
 @dataclass(slots=True)
 class StatementSupport:
-    """The support of statement rows, by their ids: the posts, the best assertion's score, the accepting reviews."""
+    """The support of statement rows, by their ids: the posts, the best assertion's score, the accepting reviews, and
+    the strongest factuality."""
 
     posts: dict[int, set[int]] = field(default_factory=dict)
     scores: dict[int, float] = field(default_factory=dict)
     reviews: dict[int, list[int]] = field(default_factory=dict)
+    factualities: dict[int, Factuality] = field(default_factory=dict)
 
     def find(self, rows: list[int]) -> None:
         """Add the support of these rows; a row without any gets no key in `posts`."""
-        asserted = assertions().filter(statement__in=rows).order_by().values_list("statement", "reading__version__post")
-        for statement, post, score in asserted.annotate(best=Max("score")):
-            self.posts.setdefault(statement, set()).add(post)
+        asserted = assertions().filter(statement__in=rows).order_by()
+        grouped = asserted.values_list("statement", "reading__version__post", "factuality")
+        for statement, post, factuality, score in grouped.annotate(best=Max("score")):
+            self._add(statement, post, factuality)
             self.scores[statement] = max(score, self.scores.get(statement, 0.0))
-        accepted = accepting().filter(statement__in=rows).order_by().values_list("statement", "post", "pk")
-        for statement, post, review in accepted:
-            self.posts.setdefault(statement, set()).add(post)
+        accepted = accepting().filter(statement__in=rows).order_by()
+        for statement, post, factuality, review in accepted.values_list("statement", "post", "factuality", "pk"):
+            self._add(statement, post, factuality)
             self.reviews.setdefault(statement, []).append(review)
+
+    def _add(self, statement: int, post: int, factuality: Factuality) -> None:
+        self.posts.setdefault(statement, set()).add(post)
+        self.factualities[statement] = strongest((factuality, self.factualities.get(statement, factuality)))
 
 
 def edges_of(rows: Iterable[Any]) -> list[Edge]:
@@ -222,6 +244,7 @@ def _edges(rows: Iterable[Any], support: StatementSupport) -> list[Edge]:
             posts=len(set().union(*(support.posts[pk] for pk in same))),
             score=max((support.scores[pk] for pk in same if pk in support.scores), default=None),
             reviews=tuple(review for pk in same for review in support.reviews.get(pk, ())),
+            factuality=strongest(support.factualities[pk] for pk in same),
         )
         for (head, relation, tail), same in grouped.items()
     ]

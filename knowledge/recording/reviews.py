@@ -43,6 +43,7 @@ def review(post: Post, statement: Statement, verdict: Review.Verdict | str, by: 
             post=locked,
             statement=statement,
             verdict=Review.Verdict(verdict),
+            factuality=assertion.factuality,
             quintuple=_quintuple(assertion),
             quotes=_quotes(assertion),
             by_id=by.pk if by else None,
@@ -50,7 +51,8 @@ def review(post: Post, statement: Statement, verdict: Review.Verdict | str, by: 
         _mark(locked, [created, *former])
         subject = f"{locked.public_id} {statement.public_id}"
         audit_log.note(by, "review", subject, [earlier.verdict for earlier in former], created.verdict)
-        if created.verdict == Review.Verdict.ACCEPT and statement.relation == ALSO_CALLED:
+        accepted = created.verdict == Review.Verdict.ACCEPT and created.factuality == "stated"
+        if accepted and statement.relation == ALSO_CALLED:
             auto_merge.by_accepted_alias(statement, by)
     return created
 
@@ -114,13 +116,13 @@ def _alike(left: str, right: str) -> int:
 
 
 def _judged(post: Post, statement: Statement) -> Assertion:
-    """The best assertion of the statement's triple in the post's current reading; the threshold does not matter."""
+    """The best assertion of the statement's triple in the post's current reading, one that denies it only where all
+    do; the threshold does not matter."""
     ends = current.with_ends(Statement.objects.filter(pk=statement.pk)).get()
     read = Assertion.objects.filter(reading=post.current_reading_id, relation=statement.relation)
     same = current.with_ends(read, "statement__").filter(head_now=ends.head_now, tail_now=ends.tail_now)
-    chosen: Assertion | None = (
-        same.select_related("reading__version", "head_mention", "tail_mention").order_by("-score", "pk").first()
-    )
+    same = same.annotate(denied=Q(factuality=current.DENIED)).order_by("denied", "-score", "pk")
+    chosen: Assertion | None = same.select_related("reading__version", "head_mention", "tail_mention").first()
     if chosen is None:
         raise NothingToReview("This statement is no longer in the post: the post was analysed again. Reload the page.")
     return chosen

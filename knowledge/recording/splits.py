@@ -79,8 +79,9 @@ def _part(row: Split, post: int, entity: int, target: int) -> None:
 
 
 def _new(origin: Entity, mentions: Iterable[Mention]) -> Entity:
-    """A new entity with the names of the mentions. Its key is no name's: readings reach it only by a parting."""
-    called = {names.shown(one.reading.version.text[one.start : one.end]) for one in _with_words(mentions)} - {""}
+    """A new entity with the names of the mentions, of which pronouns are none. Its key is no name's: readings reach it
+    only by a parting."""
+    called = {names.shown(one.reading.version.text[one.start : one.end]) for one in _named(mentions)} - {""}
     label = names.best(called) if called else origin.label
     created = Entity.objects.create(type=origin.type, label=label, key=f"split:{uuid.uuid4()}")
     rows = [EntityName(entity=created, name=name, key=names.name_key(name)) for name in sorted(called or {label})]
@@ -89,8 +90,9 @@ def _new(origin: Entity, mentions: Iterable[Mention]) -> Entity:
     return created
 
 
-def _with_words(mentions: Iterable[Mention]) -> Iterable[Mention]:
-    return Mention.objects.filter(pk__in=[one.pk for one in mentions]).select_related("reading__version")
+def _named(mentions: Iterable[Mention]) -> Iterable[Mention]:
+    named = Mention.objects.filter(pk__in=[one.pk for one in mentions], form="name")
+    return named.select_related("reading__version")
 
 
 def _settle(posts: set[int]) -> None:
@@ -116,7 +118,7 @@ def _settle(posts: set[int]) -> None:
 
 def _restate(mentions: set[int]) -> set[int]:
     """Move assertions of moved mentions to the statement between their entities now; the statements touched."""
-    ends = Q(head_mention__in=mentions) | Q(tail_mention__in=mentions)
+    ends = Q(head_mention__in=mentions) | Q(tail_mention__in=mentions) | Q(claimant__in=mentions)
     rows = list(Assertion.objects.filter(ends).select_related("head_mention", "tail_mention"))
     wanted = statements_of([(row.head_mention.entity_id, row.relation, row.tail_mention.entity_id) for row in rows])
     touched: set[int] = set()

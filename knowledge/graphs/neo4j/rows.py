@@ -1,10 +1,10 @@
 """Graph updates as rows of a property graph: the data sent to Neo4j, and the lines by which it is compared.
 
 An entity is a node `:Entity` with its type as a second label, a post is a node `:Post`, and MENTIONS leads from one to
-the other. Where one of a post's pictures shows an entity, SHOWS leads to a node `:Picture`, HAS_REGION from that to a
-node `:PictureRegion`, and DEPICTS on to the entity. A supported triple is one relationship, its type the relation's key
-in capitals; its id is made of the triple, so that rows which a merge made one triple are one relationship. A merged
-entity has no node of its own.
+the other. A time or number that a relation gives an entity is a property of its node. Where one of a post's pictures
+shows an entity, SHOWS leads to a node `:Picture`, HAS_REGION from that to a node `:PictureRegion`, and DEPICTS on to
+the entity. A supported triple is one relationship, its type the relation's key in capitals; its id is made of the
+triple, so that rows which a merge made one triple are one relationship. A merged entity has no node of its own.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from knowledge.graphs.units import (
     EntityUnit,
     KnownContent,
     PostUnit,
+    StatedValue,
     StatementUnit,
     Triple,
     TripleSupport,
@@ -66,9 +67,19 @@ def entity_row(unit: EntityUnit) -> Row | None:
         # An index takes no more than some thousand bytes; a name may be longer, its key may not.
         "key": names.name_key(content.label),
         **({"same_as": list(content.same)} if content.same else {}),
+        **_values(content.values),
         **(_known(content.known) if content.known else {}),
     }
     return {"id": str(unit.key), "label": label(content.type), "properties": properties}
+
+
+def _values(given: Iterable[StatedValue]) -> dict[str, list[str]]:
+    """`date_of_birth`: what is stated of it; `point_in_time_planned`: what is only planned, likewise alleged."""
+    found: dict[str, list[str]] = {}
+    for one in given:
+        name = one.relation if one.factuality == "stated" else f"{one.relation}_{one.factuality}"
+        found.setdefault(name, []).append(one.value.text)
+    return {name: sorted(set(texts)) for name, texts in found.items()}
 
 
 def _known(content: KnownContent) -> Row:
@@ -142,11 +153,30 @@ def depiction_rows(unit: PostUnit) -> list[Row]:
 
 
 def relationship_rows(unit: StatementUnit) -> list[Row]:
-    compared = dict(unit.comparisons)
+    compared = {triple: one for triple, one, _ in unit.comparisons}
+    support = dict(zip(unit.present, unit.support, strict=True))
     return [
-        _ends(triple) | {"properties": _supported(triple, support) | _standing(compared.get(triple))}
-        for triple, support in zip(unit.present, unit.support, strict=True)
+        _ends(triple)
+        | {
+            "properties": _supported(triple, support[triple])
+            | {"factuality": factuality, **_told(support[triple])}
+            | _standing(compared.get(triple))
+        }
+        for triple, factuality in unit.edges
     ]
+
+
+def _told(support: TripleSupport) -> Row:
+    """Who claims it, and the time and the sum of its best assertion that has any."""
+    when, amount = support.when, support.amount
+    told = {
+        "claimed_by": [str(one) for one in support.claimants],
+        "when_earliest": when.earliest,
+        "when_latest": when.latest,
+        "amount": amount.value,
+        "amount_unit": amount.unit,
+    }
+    return {name: value for name, value in told.items() if value not in (None, "", [])}
 
 
 def _standing(compared: Comparison | None) -> Row:

@@ -17,7 +17,8 @@ from pyoxigraph import Literal, NamedNode, Quad
 from extraction.labels import RELATIONS
 from knowledge.graphs.units import Comparison, EntityUnit, KnownContent, StatementUnit, Triple
 from knowledge.ontology import vocabulary
-from knowledge.ontology.vocabulary import DCTERMS, DIRECT, NAMESPACE, PROV, RDF, RDFS, SCHEMA, WIKIDATA
+from knowledge.ontology.values import Value
+from knowledge.ontology.vocabulary import DCTERMS, DIRECT, NAMESPACE, PROV, RDF, RDFS, SCHEMA, WIKIDATA, XSD
 from knowledge.sources.dbpedia_facts import ONTOLOGY, PROPERTIES
 from knowledge.sources.protocol import DBO
 
@@ -67,25 +68,31 @@ def _property(name: str, source_property: str) -> str:
 
 def of_statement(unit: StatementUnit) -> Iterator[Quad]:
     """The comparisons of its triples, each in its own graph."""
-    for triple, compared in unit.comparisons:
-        yield from _comparison(triple, compared)
+    for triple, compared, value in unit.comparisons:
+        yield from _comparison(triple, compared, value)
 
 
-def _comparison(triple: Triple, compared: Comparison) -> Iterator[Quad]:
+def _comparison(triple: Triple, compared: Comparison, value: Value | None) -> Iterator[Quad]:
     subject = graph = NamedNode(vocabulary.comparison_iri(triple.head, triple.relation, triple.tail))
     standing = vocabulary.STANDINGS[compared.standing][0]
-    for name, value in (
+    tail = NamedNode(vocabulary.entity_iri(triple.tail))
+    for name, term in (
         (RDF + "type", node(NAMESPACE + "Comparison")),
         (NAMESPACE + "comparedSubject", NamedNode(vocabulary.entity_iri(triple.head))),
         (NAMESPACE + "comparedRelation", node(vocabulary.relation_iri(triple.relation))),
-        (NAMESPACE + "comparedObject", NamedNode(vocabulary.entity_iri(triple.tail))),
+        (NAMESPACE + "comparedObject", value_literal(value) if value else tail),
         (NAMESPACE + "standing", node(NAMESPACE + standing)),
         (NAMESPACE + "knownValue", _value(compared.value)),
         (NAMESPACE + "knownName", Literal(compared.name)),
         (DCTERMS + "source", Literal(compared.source)),
         *((PROV + "wasDerivedFrom", NamedNode(one)) for one in (_origin(compared.target),) if one),
     ):
-        yield Quad(subject, node(name), value, graph)
+        yield Quad(subject, node(name), term, graph)
+
+
+def value_literal(value: Value) -> Literal:
+    """A time or number as a term: a date, a month, a year, or a string."""
+    return Literal(value.text, datatype=node(XSD + value.datatype) if value.datatype else None)
 
 
 def _origin(target: str) -> str:

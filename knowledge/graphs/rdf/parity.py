@@ -37,6 +37,7 @@ Kind = Projection.Kind
 Place = tuple[str, UUID]
 _RELATIONS = {vocabulary.relation_iri(key): key for key in RELATIONS}
 _PROPERTIES = {term.value for term in rdf_quads.ENTITY_PROPERTIES}
+_VALUES = {term.value for term in rdf_quads.VALUE_PROPERTIES}
 
 
 class StreamedQuads:
@@ -64,7 +65,8 @@ class StreamedQuads:
         entity = rdf_quads.entity_key(subject.value) if isinstance(subject, pyoxigraph.NamedNode) else None
         if entity is None:
             return
-        if quad.predicate.value in _PROPERTIES:
+        is_value = quad.predicate.value in _VALUES and isinstance(quad.object, pyoxigraph.Literal)
+        if quad.predicate.value in _PROPERTIES or is_value:
             self._sum((Kind.ENTITY, entity), quad)
             return
         relation = _RELATIONS.get(quad.predicate.value)
@@ -126,7 +128,7 @@ def _differing_triples(store: SparqlStore, name: str, seen: StreamedQuads, repor
     compared: set[str] = set()
     for keys in key_ranges(Statement):
         for unit in unit_builder.statements(keys):
-            expected = set(_both_ways(unit.present))
+            expected = set(_plain(unit))
             report.triples += len(expected - matched)
             matched |= expected
             sums: dict[str, Sum] = {}
@@ -184,11 +186,14 @@ def _extra_comparison(store: SparqlStore, name: str, graph: str) -> Iterator[Sto
 
 
 def _is_supported(keys: list[UUID], triple: Triple) -> bool:
-    return any(triple in set(_both_ways(unit.present)) for unit in unit_builder.statements(keys))
+    return any(triple in set(_plain(unit)) for unit in unit_builder.statements(keys))
 
 
-def _both_ways(triples: Iterable[Triple]) -> Iterator[Triple]:
-    for triple in triples:
+def _plain(unit: StatementUnit) -> Iterator[Triple]:
+    """The plain triples that the store has of a statement, both ways where the relation is symmetric."""
+    for triple, factuality in unit.edges:
+        if factuality != "stated":
+            continue
         yield triple
         if triple.relation in current.SYMMETRIC:
             yield Triple(triple.tail, triple.relation, triple.head)

@@ -1,9 +1,9 @@
 """Graph updates as quads: the triples of a post, an entity and a statement.
 
 A post is one named graph: the post, its reading, its assertions as rdf:Statement nodes, the entities it mentions. The
-default graph holds each supported statement's plain triple once (both ways for a symmetric relation) and the entities'
-types and names. Sources' facts and comparisons with them are named graphs of their own (`linked_facts`).
-No blank nodes, no RDF-star: any SPARQL 1.1 server replaces and compares it.
+default graph holds the plain triple of each statement that a post states, once (both ways for a symmetric relation),
+and the entities' types, names and values. Sources' facts and comparisons with them are named graphs of their own
+(`linked_facts`). No blank nodes, no RDF-star: any SPARQL 1.1 server replaces and compares it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad
 from extraction.labels import RELATIONS
 from knowledge.graphs.media_fragments import fragment
 from knowledge.graphs.rdf import linked_facts
-from knowledge.graphs.rdf.linked_facts import node
+from knowledge.graphs.rdf.linked_facts import node, value_literal
 from knowledge.graphs.units import (
     AssertionContent,
     DepictionContent,
@@ -33,6 +33,7 @@ from knowledge.graphs.units import (
     Unit,
 )
 from knowledge.ontology import vocabulary
+from knowledge.ontology.values import VALUED
 from knowledge.ontology.vocabulary import DCTERMS, NAMESPACE, OWL, PROV, RDF, RDFS, SCHEMA, SKOS, XSD
 
 _TAG = re.compile(r"[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*")
@@ -44,6 +45,7 @@ TYPE, LABEL, ALTERNATIVE = node(RDF + "type"), node(RDFS + "label"), node(SKOS +
 REPLACED_BY = node(DCTERMS + "isReplacedBy")
 SAME_AS = node(OWL + "sameAs")
 ENTITY_PROPERTIES = (TYPE, LABEL, ALTERNATIVE, REPLACED_BY, SAME_AS)
+VALUE_PROPERTIES = tuple(node(vocabulary.relation_iri(key)) for key in sorted(VALUED))  # with literals only
 
 
 def quads(unit: Unit) -> Iterator[Quad]:
@@ -56,8 +58,8 @@ def quads(unit: Unit) -> Iterator[Quad]:
 
 
 def plain(unit: StatementUnit) -> Iterator[Quad]:
-    """The triples themselves, in the default graph."""
-    return _plain(unit.present)
+    """The triples themselves, in the default graph: only what is stated is true of the world."""
+    return _plain(triple for triple, factuality in unit.edges if factuality == "stated")
 
 
 def graphs(unit: Unit) -> list[str]:
@@ -72,7 +74,8 @@ def graphs(unit: Unit) -> list[str]:
 
 def gone(unit: StatementUnit) -> Iterator[Quad]:
     """The triples that a statement may have been earlier and is not now."""
-    return _plain(unit.gone)
+    told = (triple for triple, factuality in unit.edges if factuality != "stated")
+    return _plain((*unit.gone, *told))
 
 
 def literal(text: str, language: str = "") -> Literal:
@@ -106,6 +109,9 @@ def _entity(unit: EntityUnit) -> Iterator[Quad]:
     yield from (Quad(subject, ALTERNATIVE, other, DEFAULT) for other in sorted(others, key=str))
     addresses = [address for address in content.same if _ADDRESS.fullmatch(address)]
     yield from (Quad(subject, SAME_AS, NamedNode(address), DEFAULT) for address in addresses)
+    for one in content.values:
+        if one.factuality == "stated":
+            yield Quad(subject, node(vocabulary.relation_iri(one.relation)), value_literal(one.value), DEFAULT)
 
 
 def _post(unit: PostUnit) -> Iterator[Quad]:
@@ -182,10 +188,10 @@ def _region(post: NamedNode, region: RegionContent) -> Iterator[Quad]:
     yield Quad(picture, part_of, post, post)
 
 
-Value = NamedNode | Literal
+Term = NamedNode | Literal
 
 
-def _about(post: NamedNode, reading: NamedNode, content: PostContent) -> Iterator[tuple[NamedNode, NamedNode, Value]]:
+def _about(post: NamedNode, reading: NamedNode, content: PostContent) -> Iterator[tuple[NamedNode, NamedNode, Term]]:
     yield post, TYPE, node(SCHEMA + "NewsArticle")
     yield post, node(SCHEMA + "headline"), literal(content.title, content.language)
     yield post, node(SCHEMA + "datePublished"), _time(content.published_at)
@@ -204,12 +210,15 @@ def _about(post: NamedNode, reading: NamedNode, content: PostContent) -> Iterato
         yield reading, node(PROV + "endedAtTime"), _time(content.read_at)
 
 
-def _assertion(assertion: AssertionContent) -> Iterator[tuple[NamedNode, Value]]:
+def _assertion(assertion: AssertionContent) -> Iterator[tuple[NamedNode, Term]]:
     triple = assertion.triple
     yield TYPE, node(RDF + "Statement")
     yield node(RDF + "subject"), NamedNode(vocabulary.entity_iri(triple.head))
     yield node(RDF + "predicate"), node(vocabulary.relation_iri(triple.relation))
-    yield node(RDF + "object"), NamedNode(vocabulary.entity_iri(triple.tail))
+    tail = NamedNode(vocabulary.entity_iri(triple.tail))
+    yield node(RDF + "object"), value_literal(assertion.value) if assertion.value else tail
+    yield node(NAMESPACE + "factuality"), node(vocabulary.factuality_iri(assertion.factuality))
+    yield from _told(assertion)
     if assertion.score is not None:
         yield node(NAMESPACE + "score"), _decimal(assertion.score)
     if assertion.without_image is not None:
@@ -222,7 +231,25 @@ def _assertion(assertion: AssertionContent) -> Iterator[tuple[NamedNode, Value]]
     yield from _span("tail", assertion.tail)
 
 
-def _span(end: str, span: EvidenceSpan | None) -> Iterator[tuple[NamedNode, Value]]:
+def _told(assertion: AssertionContent) -> Iterator[tuple[NamedNode, Term]]:
+    """Who claims it, when it is so, and the sum."""
+    when, amount = assertion.when, assertion.amount
+    if assertion.claimant is not None:
+        yield node(NAMESPACE + "claimedBy"), NamedNode(vocabulary.entity_iri(assertion.claimant))
+    if when.words:
+        yield node(NAMESPACE + "whenText"), Literal(when.words)
+    for name, day in (("whenEarliest", when.earliest), ("whenLatest", when.latest)):
+        if day is not None:
+            yield node(NAMESPACE + name), Literal(day.isoformat(), datatype=node(XSD + "date"))
+    if amount.words:
+        yield node(NAMESPACE + "amountText"), Literal(amount.words)
+    if amount.value is not None:
+        yield node(NAMESPACE + "amountValue"), _decimal(amount.value)
+    if amount.unit:
+        yield node(NAMESPACE + "amountUnit"), Literal(amount.unit)
+
+
+def _span(end: str, span: EvidenceSpan | None) -> Iterator[tuple[NamedNode, Term]]:
     if span is not None:
         yield node(f"{NAMESPACE}{end}Type"), node(vocabulary.type_iri(span.type))
         yield node(f"{NAMESPACE}{end}Start"), _whole(span.start)
@@ -235,7 +262,8 @@ def _whole(number: int) -> Literal:
 
 def _decimal(number: float) -> Literal:
     """A decimal in the short form that stores return, so that comparisons find it equal."""
-    return Literal(f"{number:.4f}".rstrip("0").rstrip("."), datatype=node(XSD + "decimal"))
+    short = f"{number:.4f}".rstrip("0").rstrip(".")
+    return Literal("0" if short == "-0" else short, datatype=node(XSD + "decimal"))
 
 
 def _time(moment: datetime) -> Literal:

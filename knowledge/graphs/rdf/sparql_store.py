@@ -302,6 +302,10 @@ def update(units: Iterable[Unit]) -> str:
         # One step for each property: with both as variables an engine may scan every triple that it has.
         values = f"VALUES ?s {{ {' '.join(subjects)} }}"
         steps += [f"DELETE {{ ?s {name} ?o }} WHERE {{ {values} ?s {name} ?o }}" for name in quads.ENTITY_PROPERTIES]
+        steps += [
+            f"DELETE {{ ?s {name} ?o }} WHERE {{ {values} ?s {name} ?o FILTER(isLiteral(?o)) }}"
+            for name in quads.VALUE_PROPERTIES
+        ]
     if removed:
         steps.append(f"DELETE DATA {{\n{''.join(removed)}}}")
     if added:
@@ -328,6 +332,9 @@ def _queries_of(unit: Unit) -> list[tuple[pyoxigraph.NamedNode | None, str]]:
     if isinstance(unit, EntityUnit):
         rows = " ".join(f"(<{vocabulary.entity_iri(unit.key)}> {name})" for name in quads.ENTITY_PROPERTIES)
         found.append((None, f"SELECT ?s ?p ?o WHERE {{ VALUES (?s ?p) {{ {rows} }} ?s ?p ?o }}"))
+        rows = " ".join(f"(<{vocabulary.entity_iri(unit.key)}> {name})" for name in quads.VALUE_PROPERTIES)
+        literals = f"SELECT ?s ?p ?o WHERE {{ VALUES (?s ?p) {{ {rows} }} ?s ?p ?o FILTER(isLiteral(?o)) }}"
+        found.append((None, literals))
     elif isinstance(unit, StatementUnit):
         plain = (*quads.plain(unit), *quads.gone(unit))
         places = sorted({f"({q.subject} {q.predicate} {q.object})" for q in plain})

@@ -15,12 +15,12 @@ from extraction.labels import ENTITY_TYPES
 from knowledge.entities import name_index
 from knowledge.entities.names import name_key
 from knowledge.models import Entity, EntityName, Statement
+from knowledge.ontology.values import VALUE_TYPES
 from knowledge.record import current
 from knowledge.views import pagination
 from knowledge.views.access import READ, page
 
 SIZE = 50
-UNNAMED = ("time", "number")
 KEY = pagination.Key(fields=("key",), descending=False, parse=(str,))
 
 
@@ -30,8 +30,7 @@ class EntityFilters(forms.Form):
         required=False,
         choices=[
             ("", "All types"),
-            *((t.key, t.plural) for t in ENTITY_TYPES.values()),
-            ("any", "Including dates and numbers"),
+            *((t.key, t.plural) for t in ENTITY_TYPES.values() if t.key not in VALUE_TYPES),
         ],
     )
 
@@ -54,13 +53,15 @@ def entities(request: HttpRequest) -> HttpResponse:
     return render(request, "entities/index.html", context)
 
 
+def with_pages() -> QuerySet[Entity]:
+    """The entities that have a page: times and numbers are values of statements, not things."""
+    return Entity.objects.exclude(type__in=VALUE_TYPES)
+
+
 def filtered(q: str = "", type: str = "") -> QuerySet[Entity]:
     entities = current.entities()
     if type in ENTITY_TYPES:
         entities = entities.filter(type=type)
-    elif not type and not q:
-        # Thousands of dates and numbers would precede the first name.
-        entities = entities.exclude(type__in=UNNAMED)
     sought = q.replace("\0", " ")
     if words := name_key(sought).split():
         spelling_variants = Entity.objects.filter(name_index.spelt(sought)).values(now=Coalesce("canonical_id", "pk"))

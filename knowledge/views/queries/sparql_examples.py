@@ -42,15 +42,17 @@ LIMIT 100
         _query(
             "kg rdf rdfs schema prov",
             """
-SELECT ?head ?relation ?tail ?score ?headline ?link WHERE {
+SELECT ?head ?relation ?tail ?said ?score ?headline ?link WHERE {
   GRAPH ?post {
-    ?assertion a rdf:Statement ; rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o ; prov:wasDerivedFrom ?post .
+    ?assertion a rdf:Statement ; rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o ; prov:wasDerivedFrom ?post ;
+      kg:factuality ?factuality .
     OPTIONAL { ?assertion kg:score ?score }
     ?post schema:headline ?headline .
     OPTIONAL { ?post schema:url ?link }
   }
-  ?s rdfs:label ?head . ?o rdfs:label ?tail .
+  ?s rdfs:label ?head . OPTIONAL { ?o rdfs:label ?label } BIND (COALESCE(?label, STR(?o)) AS ?tail)
   BIND (STRAFTER(STR(?p), "#") AS ?relation)
+  BIND (STRAFTER(STR(?factuality), "#") AS ?said)
 }
 ORDER BY DESC(?score)
 LIMIT 100
@@ -92,10 +94,35 @@ SELECT ?head ?relation ?tail ?publisher ?headline ?link WHERE {
     OPTIONAL { ?post schema:publisher ?publisher }
     OPTIONAL { ?post schema:url ?link }
   }
-  ?s rdfs:label ?head . ?o rdfs:label ?tail .
+  ?s rdfs:label ?head . OPTIONAL { ?o rdfs:label ?label } BIND (COALESCE(?label, STR(?o)) AS ?tail)
   BIND (STRAFTER(STR(?p), "#") AS ?relation)
 }
 ORDER BY ?publisher ?head
+LIMIT 100
+""",
+        ),
+    ),
+    ExampleQuery(
+        "alleged",
+        "What is planned or alleged, by whom and for when",
+        _query(
+            "kg rdf rdfs schema",
+            """
+SELECT ?head ?relation ?tail ?said ?claimant ?earliest ?latest ?headline WHERE {
+  GRAPH ?post {
+    ?assertion rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o ; kg:factuality ?factuality .
+    OPTIONAL { ?assertion kg:claimedBy ?by }
+    OPTIONAL { ?assertion kg:whenEarliest ?earliest }
+    OPTIONAL { ?assertion kg:whenLatest ?latest }
+    ?post schema:headline ?headline .
+  }
+  FILTER (?factuality != kg:Stated)
+  ?s rdfs:label ?head . OPTIONAL { ?o rdfs:label ?label } BIND (COALESCE(?label, STR(?o)) AS ?tail)
+  OPTIONAL { ?by rdfs:label ?claimant }
+  BIND (STRAFTER(STR(?p), "#") AS ?relation)
+  BIND (STRAFTER(STR(?factuality), "#") AS ?said)
+}
+ORDER BY ?earliest ?head
 LIMIT 100
 """,
         ),
@@ -116,7 +143,7 @@ SELECT ?head ?relation ?tail ?source ?known ?headline ?link WHERE {
     ?post schema:headline ?headline .
     OPTIONAL { ?post schema:url ?link }
   }
-  ?s rdfs:label ?head . ?o rdfs:label ?tail .
+  ?s rdfs:label ?head . OPTIONAL { ?o rdfs:label ?label } BIND (COALESCE(?label, STR(?o)) AS ?tail)
   BIND (STRAFTER(STR(?p), "#") AS ?relation)
 }
 ORDER BY ?head ?relation
@@ -151,11 +178,11 @@ LIMIT 100
         "corroborated",
         "Statements with support from several posts",
         _query(
-            "rdf rdfs",
+            "kg rdf rdfs",
             """
 SELECT ?head ?relation ?tail (COUNT(DISTINCT ?post) AS ?posts) WHERE {
-  GRAPH ?post { ?assertion rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o }
-  ?s rdfs:label ?head . ?o rdfs:label ?tail .
+  GRAPH ?post { ?assertion rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o ; kg:factuality kg:Stated }
+  ?s rdfs:label ?head . OPTIONAL { ?o rdfs:label ?label } BIND (COALESCE(?label, STR(?o)) AS ?tail)
   BIND (STRAFTER(STR(?p), "#") AS ?relation)
 }
 GROUP BY ?head ?relation ?tail
@@ -218,14 +245,15 @@ ORDER BY DESC(?times)
 def about_entity(public_id: UUID) -> str:
     """A query for all statements of one entity."""
     return _query(
-        "rdfs",
+        "kg rdfs",
         f"""
 SELECT ?head ?relation ?tail WHERE {{
   VALUES ?entity {{ <{entity_iri(public_id)}> }}
   {{ ?entity ?p ?other . BIND (?entity AS ?s) BIND (?other AS ?o) }}
   UNION
   {{ ?other ?p ?entity . BIND (?other AS ?s) BIND (?entity AS ?o) }}
-  ?s rdfs:label ?head . ?o rdfs:label ?tail .
+  FILTER (STRSTARTS(STR(?p), STR(kg:)))
+  ?s rdfs:label ?head . OPTIONAL {{ ?o rdfs:label ?label }} BIND (COALESCE(?label, STR(?o)) AS ?tail)
   BIND (STRAFTER(STR(?p), "#") AS ?relation)
 }}
 ORDER BY ?relation

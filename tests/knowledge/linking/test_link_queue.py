@@ -182,6 +182,8 @@ def test_the_page_shows_what_it_is_and_what_is_known_already(linker: Linker, cli
         ("date_of_birth", ("9 December 1815", "time", ""), "conflict"),
         ("date_of_birth", ("1852", "time", ""), "conflict"),
         ("date_of_birth", ("last Monday", "time", ""), "said"),
+        ("date_of_birth", ("1815-12-07/1815-12-13", "time", ""), "said"),
+        ("date_of_birth", ("1816-01-01/..", "time", ""), "said"),
         ("mother", ("Anne Isabella Byron", "person", "Q2"), "known"),
         ("mother", ("Another", "person", "Q5"), "conflict"),
         ("mother", ("Nobody known", "person", ""), "said"),

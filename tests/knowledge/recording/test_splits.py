@@ -13,7 +13,7 @@ from knowledge.entities import merges
 from knowledge.linking import link_queue
 from knowledge.models import Assertion, Entity, Event, Link, Mention, Review, Split
 from knowledge.record import current
-from knowledge.recording import splits
+from knowledge.recording import recorder, splits
 from tests import factories, records
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +42,17 @@ def wives() -> dict[int, set[str]]:
             if one in found:
                 found[one].add(Entity.objects.get(pk=other).label)
     return found
+
+
+def test_a_new_entity_is_not_called_by_a_pronoun_and_a_claim_is_that_of_who_is_meant() -> None:
+    records.checkpoint()
+    post = records.post(records.DEAL)
+    recorder.record(records.claim_of(post), records.deal())
+    made = splits.split(records.entity("Facebook"), [post], None, None)
+    assert list(made.target.names.values_list("name", flat=True)) == ["Facebook"]
+    records.settle()
+    splits.split(records.entity("Zoe"), [post], records.entity("Ann"), None)
+    assert ("statement", "Facebook acquired WhatsApp") in records.marked()
 
 
 def test_a_split_moves_the_posts_statements_marks_them_and_is_undone(two: tuple[Post, Post]) -> None:
