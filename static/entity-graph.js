@@ -11,7 +11,7 @@
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const graph = new SigmaGraph.Graph({ type: "directed", multi: false });
   const statements = new Map();
-  const hidden = { type: new Set(), relation: new Set() };
+  const hidden = { type: new Set(), relation: new Set(), factuality: new Set() };
   const expanded = new Set([centre]);
   let sigma = null, chosen = centre, frame = 0, rounds = 0;
 
@@ -45,7 +45,7 @@
     return left;
   }
 
-  const shownStatement = (edge) => !hidden.relation.has(edge.relation) && shownNode(edge.head) && shownNode(edge.tail);
+  const shownStatement = (edge) => !hidden.relation.has(edge.relation) && !hidden.factuality.has(edge.factuality) && shownNode(edge.head) && shownNode(edge.tail);
   const shownNode = (key) => key === centre || !hidden.type.has(graph.getNodeAttribute(key, "kind"));
   // An entity is hidden when all of its statements are.
   const joined = (key) => key === centre || graph.someEdge(key, (_edge, { keys }) => keys.some((one) => shownStatement(statements.get(one))));
@@ -59,11 +59,15 @@
 
   function reduceEdge(key, data) {
     const keys = data.keys.filter((one) => shownStatement(statements.get(one)));
-    const way = keys.some((one) => onWay.has(one)), near = chosen && graph.hasExtremity(key, chosen);
-    return { ...data, hidden: !keys.length, size: way ? 4 : near ? 2.5 : 1.2, zIndex: way ? 1 : 0,
+    const way = keys.some((one) => onWay.has(one)), near = chosen && graph.hasExtremity(key, chosen), thin = unstated(keys);
+    return { ...data, hidden: !keys.length, size: way ? 4 : thin ? 1.2 : near ? 2.5 : 1.2, zIndex: way ? 1 : 0,
       color: way ? colour("accent") : near ? colour("soft") : colour("rule-strong"),
-      label: cut([...new Set(keys.map((one) => statements.get(one).label))].join(", "), 48), forceLabel: near || way };
+      label: cut([...new Set(keys.map((one) => statements.get(one).label))].join(", "), 48), forceLabel: near || way || thin };
   }
+
+  // Sigma draws no dashes: where nothing is stated of a pair, its line is thin and always has its label, which says
+  // "planned" or "alleged". The lines of the table are dashed and dotted.
+  const unstated = (keys) => keys.every((one) => statements.get(one).factuality !== "stated");
 
   // The name of what is pointed at or chosen, on the page's own paper: the library's is white in any scheme.
   function hover(context, data, settings) {
@@ -98,9 +102,14 @@
   }
 
   function filters() {
-    const counts = { type: new Map(), relation: new Map() }, labels = new Map();
+    const counts = { type: new Map(), relation: new Map(), factuality: new Map() }, labels = new Map();
+    const capital = (key) => key[0].toUpperCase() + key.slice(1);
     graph.forEachNode((_, { kind }) => counts.type.set(kind, (counts.type.get(kind) || 0) + 1));
-    for (const { relation, label } of statements.values()) { counts.relation.set(relation, (counts.relation.get(relation) || 0) + 1); labels.set(relation, label); }
+    for (const { relation, name, factuality } of statements.values()) {
+      counts.relation.set(relation, (counts.relation.get(relation) || 0) + 1);
+      counts.factuality.set(factuality, (counts.factuality.get(factuality) || 0) + 1);
+      labels.set(relation, name);
+    }
     for (const list of explorer.querySelectorAll("[data-filter]")) {
       const what = list.dataset.filter, focused = list.contains(document.activeElement) ? document.activeElement.value : null;
       for (const label of [...list.querySelectorAll("label")]) label.remove();
@@ -110,7 +119,7 @@
         box.addEventListener("change", () => { if (box.checked) hidden[what].delete(key); else hidden[what].add(key); changed(); });
         const label = make("label", box);
         if (what === "type") label.append(make("span", "", { class: `swatch t-${key}`, "aria-hidden": "true" }));
-        label.append(what === "type" ? key[0].toUpperCase() + key.slice(1) : labels.get(key), make("span", String(count), { class: "number" }));
+        label.append(what === "relation" ? labels.get(key) : capital(key), make("span", String(count), { class: "number" }));
         list.append(label);
         if (focused === key) box.focus();
       }
@@ -122,11 +131,18 @@
     const shown = [...statements.values()].filter(shownStatement);
     for (const edge of shown) {
       const row = make("tr", "", onWay.has(edge.key) ? { class: "way" } : {});
-      row.append(end(edge.head), make("td", edge.label), end(edge.tail), make("td", String(edge.posts), { class: "n" }));
+      row.append(end(edge.head), relation(edge), end(edge.tail), make("td", String(edge.posts), { class: "n" }));
       body.append(row);
     }
     if (!shown.length) body.append(make("tr", make("td", "All statements are hidden. Show a type or relation again.", { colspan: "4" })));
     table.replaceChildren(body);
+  }
+
+  function relation(edge) {
+    const cell = make("td", make("span", "", { class: `line ${edge.factuality}`, "aria-hidden": "true" }));
+    cell.append(` ${edge.label}`);
+    if (edge.denied) cell.append(" ", make("span", `denied in ${edge.denied}`, { class: "tag denied" }));
+    return cell;
   }
 
   function end(key) {
@@ -180,7 +196,7 @@
 
   function begin() {
     graph.clear(); statements.clear(); expanded.clear(); expanded.add(centre);
-    hidden.type.clear(); hidden.relation.clear();
+    for (const keys of Object.values(hidden)) keys.clear();
     chosen = centre;
     add(first, null);
     settle(); filters(); rows(); report();

@@ -74,7 +74,7 @@
       const pair = [edge.from, edge.to].sort().join("|");
       const nth = pairs.get(pair) || 0;
       pairs.set(pair, nth + 1);
-      const line = { edge, nth, path: make("path", { class: "edge", "marker-end": "url(#head)" }, svg) };
+      const line = { edge, nth, path: make("path", { class: `edge ${edge.factuality || "stated"}`, "marker-end": "url(#head)" }, svg) };
       if (edges.length <= 120) {
         line.label = make("text", { class: "edge-label", "text-anchor": "middle" }, svg);
         line.label.textContent = cut(edge.label, 26);

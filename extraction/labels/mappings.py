@@ -300,9 +300,14 @@ def annotated_relations(name: str, labels: LabelMode) -> frozenset[str]:
 
 
 def native_type(name: str, type_key: str) -> str:
-    """The data set's label for an entity type of ours, "" if it has none. CoNLL04's Other covers all the rest."""
+    """The data set's label for an entity type of ours, "" if it has none. CoNLL04's Other covers all the rest.
+
+    What a set does not know as a type of its own has its wider one: in Re-DocRED a demonym is a location.
+    """
     back = {ours: theirs for theirs, ours in TYPE_MAP[name].items()}
-    return back.get(type_key) or back.get("", "")
+    wider = "location" if name == "redocred" and type_key == "group" else "miscellaneous"
+    known = back.get(type_key) or (back.get(wider) if type_key in ("group", "role", "event") else None)
+    return known or back.get("", "")
 
 
 def to_native(name: str, key: str, head_type: str, tail_type: str) -> tuple[str, bool] | None:

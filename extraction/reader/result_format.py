@@ -11,21 +11,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from extraction.labels import ENTITY_TYPES, RELATIONS
-from extraction.schema import Declined, ExtractedMention, Extraction, Fact, Region, Relation
+from extraction.schema import Amount, Declined, ExtractedMention, Extraction, Fact, Region, Relation, When
+from extraction.text.plain_values import plain_amount, plain_time
 
 DEPICTS = "depicts"
 SCHEMA = "kgbuilder.read/1"
 
 Thresholds = Mapping[str, float]
+Row = tuple[Relation, ExtractedMention, ExtractedMention]
 
 
-def reached(
-    extraction: Extraction, thresholds: Thresholds
-) -> list[tuple[Relation, ExtractedMention, ExtractedMention]]:
+def reached(extraction: Extraction, thresholds: Thresholds) -> list[Row]:
     """The relations between two mentions that reach their threshold, with head and tail, in the order of the text.
 
-    `thresholds` are by relation key; "default" is for the others.
+    `thresholds` are by relation key; "default" is for the others. What the text denies is not among them.
     """
+    return [row for row in _sure(extraction, thresholds) if row[0].factuality != "denied"]
+
+
+def denied(extraction: Extraction, thresholds: Thresholds) -> list[Row]:
+    """The relations that reach their threshold and that the text denies, as `reached` gives the others."""
+    return [row for row in _sure(extraction, thresholds) if row[0].factuality == "denied"]
+
+
+def _sure(extraction: Extraction, thresholds: Thresholds) -> list[Row]:
     result = []
     for relation in extraction.relations:
         if isinstance(relation.tail, Region) or relation.score < thresholds.get(relation.key, thresholds["default"]):
@@ -48,23 +57,45 @@ def as_json(extraction: Extraction, checkpoint: str, thresholds: Thresholds, pic
             _end(mention, text) | {"score": _rounded(mention.score)}
             for mention in sorted(extraction.mentions, key=lambda mention: (mention.start, mention.end))
         ],
-        "quintuples": [
-            {
-                "head": _end(head, text),
-                "tail": _end(tail, text),
-                "relation": relation.key,
-                "property": _property(relation.key),
-                "score": _rounded(relation.score),
-                **(_by_picture(relation) if pictured else {}),
-                **({"echoes": _repeats_fact(relation)} if extraction.facts else {}),
-            }
-            for relation, head, tail in reached(extraction, thresholds)
-        ],
+        "entities": [{"name": entity.name, "type": entity.type} for entity in extraction.entities],
+        "quintuples": [_quintuple(row, extraction, pictured) for row in reached(extraction, thresholds)],
+        "denied": [_quintuple(row, extraction, pictured) for row in denied(extraction, thresholds)],
         "missing": list(extraction.missing),
         "declined": _declined(extraction.declined),
         **({"facts": [_fact(fact) for fact in extraction.facts]} if extraction.facts else {}),
     }
     return {**result, **_picture_results(extraction)} if pictured else result
+
+
+def _quintuple(row: Row, extraction: Extraction, pictured: bool) -> dict[str, Any]:
+    relation, head, tail = row
+    text, mentions = extraction.text, extraction.mentions
+    return {
+        "head": _end(head, text),
+        "tail": _end(tail, text),
+        "relation": relation.key,
+        "property": _property(relation.key),
+        "score": _rounded(relation.score),
+        "factuality": relation.factuality,
+        "by": None if relation.by is None else _end(mentions[relation.by], text),
+        "when": None if relation.when is None else _when(relation.when, extraction),
+        "amount": None if relation.amount is None else _amount(relation.amount, extraction),
+        **(_by_picture(relation) if pictured else {}),
+        **({"echoes": _repeats_fact(relation)} if extraction.facts else {}),
+    }
+
+
+def _when(when: When, extraction: Extraction) -> dict[str, Any]:
+    """Its words, and the days that they mean as ISO dates; null where open or not resolved."""
+    days = {"earliest": when.earliest, "latest": when.latest}
+    resolved = {name: day.isoformat() if day else None for name, day in days.items()}
+    return _place_in_text(extraction.mentions[when.mention], extraction.text) | resolved
+
+
+def _amount(amount: Amount, extraction: Extraction) -> dict[str, Any]:
+    """Its words, value and unit; null and "" where they could not be resolved."""
+    resolved = {"value": amount.value, "unit": amount.unit}
+    return _place_in_text(extraction.mentions[amount.mention], extraction.text) | resolved
 
 
 def _by_picture(relation: Relation) -> dict[str, Any]:
@@ -116,8 +147,13 @@ def _place(region: Region, regions: Sequence[Region]) -> int | None:
 
 
 def _end(mention: ExtractedMention, text: str) -> dict[str, Any]:
-    words = text[mention.start : mention.end]
-    return {"start": mention.start, "end": mention.end, "text": words, "type": mention.type}
+    """A mention; `entity` is an index into `entities`, null where mentions were not brought together."""
+    described = {"type": mention.type, "form": mention.form, "entity": mention.entity}
+    return _place_in_text(mention, text) | described
+
+
+def _place_in_text(mention: ExtractedMention, text: str) -> dict[str, Any]:
+    return {"start": mention.start, "end": mention.end, "text": text[mention.start : mention.end]}
 
 
 def _evidence(relation: Relation) -> list[dict[str, Any]]:
@@ -161,29 +197,67 @@ def as_table(extraction: Extraction, thresholds: Thresholds) -> Iterator[str]:
         return
     if extraction.missing:
         yield f"  without: {', '.join(extraction.missing)}"
+    yield from _aligned(_mentioned(extraction))
+    asserted, refuted = reached(extraction, thresholds), denied(extraction, thresholds)
+    yield from _table(asserted, extraction) if asserted else ["  no relation reached its threshold"]
+    if refuted:
+        yield "  denied in the text:"
+        yield from _table(refuted, extraction)
+
+
+def _mentioned(extraction: Extraction) -> list[tuple[str, ...]]:
+    """Each type with the names of its mentions, each name once."""
     named: dict[str, list[str]] = {}
     for mention in extraction.mentions:
         names = named.setdefault(mention.type, [])
-        name = shown(text[mention.start : mention.end])
-        if name not in names:
+        if (name := _name(mention, extraction)) not in names:
             names.append(name)
-    yield from _aligned([(_type_label(key), ", ".join(named[key])) for key in sorted(named, key=_type_order)])
-    rows = sorted(reached(extraction, thresholds), key=lambda row: -row[0].score)
-    if not rows:
-        yield "  no relation reached its threshold"
-        return
+    return [(_type_label(key), ", ".join(named[key])) for key in sorted(named, key=_type_order)]
+
+
+def _table(rows: Sequence[Row], extraction: Extraction) -> Iterator[str]:
+    """Quintuples, the most confident first; the column of qualifiers only where one of them has any."""
+    ordered = sorted(rows, key=lambda row: -row[0].score)
+    qualifiers = [_qualifiers(relation, extraction) for relation, _, _ in ordered]
     yield from _aligned(
         [
             (
                 f"{relation.score:.2f}",
-                f"{shown(text[head.start : head.end])} ({head.type})",
+                f"{_name(head, extraction)} ({head.type})",
                 _relation_label(relation.key),
-                f"{shown(text[tail.start : tail.end])} ({tail.type})",
+                f"{_name(tail, extraction)} ({tail.type})",
+                *([qualifier] if any(qualifiers) else []),
                 _property(relation.key) or "",
             )
-            for relation, head, tail in rows
+            for (relation, head, tail), qualifier in zip(ordered, qualifiers, strict=True)
         ]
     )
+
+
+def _qualifiers(relation: Relation, extraction: Extraction) -> str:
+    """Factuality, claimant, time and amount in plain words: "alleged by Kyiv; Monday, 3 March 2014"."""
+    text, mentions = extraction.text, extraction.mentions
+    parts = []
+    if relation.by is not None:
+        parts.append(f"{relation.factuality} by {_name(mentions[relation.by], extraction)}")
+    elif relation.factuality not in ("stated", "denied"):
+        parts.append(relation.factuality)
+    if (when := relation.when) is not None:
+        parts.append(plain_time(_words(mentions[when.mention], text), when.earliest, when.latest))
+    if (amount := relation.amount) is not None:
+        parts.append(plain_amount(_words(mentions[amount.mention], text), amount.value, amount.unit))
+    return "; ".join(parts)
+
+
+def _name(mention: ExtractedMention, extraction: Extraction) -> str:
+    """What a mention is called: its words, or its entity's name where it is a pronoun or nominal of a named one."""
+    if mention.form != "name" and mention.entity is not None and extraction.entities[mention.entity].name:
+        return shown(extraction.entities[mention.entity].name)
+    return _words(mention, extraction.text)
+
+
+def _words(mention: ExtractedMention, text: str) -> str:
+    return shown(text[mention.start : mention.end])
 
 
 def shown(text: str) -> str:

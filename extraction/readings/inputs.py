@@ -101,7 +101,7 @@ def from_url(url: str) -> Input:
         return _invalid(url, "login_wall", f"{url} asks visitors to sign in, to subscribe or to solve a captcha.")
     if not article.text:
         return _invalid(url, "no_article", f"No article was found in the page at {url}.")
-    return Input(url, document(url, article.text, article.title))
+    return Input(url, document(url, article.text, article.title, published=article.day))
 
 
 def _invalid(id: str, code: str, message: str) -> Input:

@@ -22,7 +22,7 @@ _MERGED = {"responses": {"307": {"description": "The entity was merged into the 
 
 @router.get("", auth=Token("read"), response=schemas.Entities, summary="List or search entities")
 def list_entities(request: HttpRequest, filters: Query[schemas.EntityFilter]) -> Any:
-    """The entities that live posts mention, by name. Dates and numbers are left out unless `type` requests them."""
+    """The entities that live posts mention, by name. Times and numbers are values of statements and not among them."""
     pagination.refuse_unknown(request, schemas.EntityFilter)
     if filters.type and filters.type != "any" and filters.type not in ENTITY_TYPES:
         raise RequestProblem(422, f"`type` takes an entity type, {', '.join(ENTITY_TYPES)}, or `any`.")
@@ -47,7 +47,7 @@ def rows_of(entities: list[Entity]) -> list[dict[str, Any]]:
 )
 def show_entity(request: HttpRequest, entity_id: UUID) -> Any:
     """Its names, the entities merged into it, and its link to Wikidata. 307: it was merged into another entity."""
-    entity = Entity.objects.select_related("canonical").filter(public_id=entity_id).first()
+    entity = listed.with_pages().select_related("canonical").filter(public_id=entity_id).first()
     if entity is None:
         raise not_found("entity")
     if entity.canonical:

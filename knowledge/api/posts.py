@@ -18,9 +18,10 @@ from kgbuilder.models import ApiToken
 from knowledge.api import pagination, schemas
 from knowledge.api.auth import PREFIX, Token
 from knowledge.api.problems import RequestProblem, not_found
-from knowledge.api.serializers import entity_ref, relation
+from knowledge.api.serializers import entity_ref, qualifiers, relation, statement_end
 from knowledge.models import Mention, Review
-from knowledge.record import audit_log, projection_queue
+from knowledge.ontology.values import VALUE_TYPES
+from knowledge.record import audit_log, current, projection_queue
 from knowledge.views.posts import index as listed
 from knowledge.views.posts.quintuples import Quintuple, quintuples_of
 
@@ -85,7 +86,7 @@ def filtered(filters: schemas.PostFilter) -> QuerySet[Post]:
     if filters.relation and filters.relation not in RELATIONS:
         raise RequestProblem(422, f"There is no relation {filters.relation!r}; /api/v1/vocabulary lists them.")
     form = {"q": filters.q, "state": "" if filters.state == "live" else filters.state, "publisher": filters.publisher}
-    form |= {"type": filters.mentions, "relation": filters.relation}
+    form |= {"type": filters.mentions, "relation": filters.relation, "factuality": filters.factuality or ""}
     posts = listed.filtered(form)
     if filters.feed is not None:
         posts = posts.filter(Exists(Sighting.objects.filter(post=OuterRef("pk"), feed=filters.feed)))
@@ -130,7 +131,6 @@ def show_post(request: HttpRequest, post_id: UUID) -> Any:
     # The analysed version, not the last fetched one: an edit's statements are shown once it has been analysed.
     version = post.current_reading.version if post.current_reading else post.current_version
     quintuples = quintuples_of(post, version)
-    every = [*quintuples.active, *quintuples.rejected, *quintuples.below_threshold]
     mentions = _mentions(post, version.text if version else "")
     return {
         **_row(post, version.title if version else post.link),
@@ -140,7 +140,8 @@ def show_post(request: HttpRequest, post_id: UUID) -> Any:
         "text": version.text if version else "",
         "title_end": version.title_end if version else 0,
         "mentioned": mentions,
-        "stated": [_stated(quintuple) for quintuple in every],
+        "stated": [_stated(one) for one in quintuples.every if one.factuality != current.DENIED],
+        "denied": [_stated(one) for one in quintuples.every if one.factuality == current.DENIED],
         "readings": _readings(post),
     }
 
@@ -163,8 +164,9 @@ def _mentions(post: Post, text: str) -> list[dict[str, Any]]:
             "end": row.end,
             "text": text[row.start : row.end],
             "type": row.type,
+            "form": row.form,
             "score": row.score,
-            "entity": entity_ref(row.entity.canonical or row.entity),
+            "entity": None if row.type in VALUE_TYPES else entity_ref(row.entity.canonical or row.entity),
         }
         for row in rows.select_related("entity__canonical").order_by("start", "end", "pk")
     ]
@@ -173,19 +175,21 @@ def _mentions(post: Post, text: str) -> list[dict[str, Any]]:
 def _stated(quintuple: Quintuple) -> dict[str, Any]:
     return {
         "id": quintuple.statement.public_id,
-        "head": entity_ref(quintuple.head.entity),
+        "head": statement_end(quintuple.head.entity),
         "head_type": quintuple.head.type,
         "relation": relation(quintuple.relation),
-        "tail": entity_ref(quintuple.tail.entity),
+        "tail": statement_end(quintuple.tail.entity),
         "tail_type": quintuple.tail.type,
         "score": quintuple.score,
         "counts": quintuple.active,
         "review": quintuple.review.verdict if quintuple.review else None,
+        "factuality": quintuple.factuality,
         "places": [
             {
                 "head": {"start": row.head_mention.start, "end": row.head_mention.end},
                 "tail": {"start": row.tail_mention.start, "end": row.tail_mention.end},
                 "score": row.score,
+                **qualifiers(row),
             }
             for row in (place.assertion for place in quintuple.places)
         ],

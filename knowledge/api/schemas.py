@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from extraction.feeds.submission import LONGEST_ID
 from extraction.readings import text_requests
 
 MOST = 200
+Factuality = Literal["stated", "planned", "alleged", "denied"]
 
 
 def _plain(text: str) -> str:
@@ -96,6 +97,10 @@ class PostFilter(PageQuery):
         "", max_length=40, description="The type of an entity that it mentions: person, organization, …"
     )
     relation: Words = Field("", max_length=60, description="The key of a relation that it states: place_of_birth, …")
+    factuality: Factuality | None = Field(
+        None,
+        description="It gives a statement, of `relation` where that is set, as a fact, plan or claim, or denies it.",
+    )
     state: Literal["live", "waiting", "declined", "failed", "withdrawn", "all"] = "live"
     since: Moment | None = Field(None, description="Published then or later.")
     until: Moment | None = Field(None, description="Published before then.")
@@ -125,13 +130,44 @@ class EntityRef(Schema):
     type: str
 
 
+class StatementEnd(Schema):
+    """An entity, or a value: a time (in ISO 8601 where it was resolved) or a number."""
+
+    id: UUID | None = Field(description="null for a value.")
+    iri: str | None = Field(description="null for a value.")
+    label: str
+    type: str
+
+
 class MentionShown(Schema):
     start: int
     end: int
     text: str
     type: str = Field(description="The type extracted here; the type of the entity can differ.")
+    form: Literal["name", "nominal", "pronoun"]
     score: float
-    entity: EntityRef
+    entity: EntityRef | None = Field(description="null for a time or a number, which are values.")
+
+
+class TimeShown(Schema):
+    text: str = Field(description="The words.")
+    earliest: date | None = Field(description="The first day that they may mean; null if open or not resolved.")
+    latest: date | None
+
+
+class AmountShown(Schema):
+    text: str = Field(description="The words.")
+    value: float | None = Field(description="null if it could not be resolved.")
+    unit: str = Field(description="A currency by its ISO 4217 code, or a word of the text.")
+
+
+class Qualified(Schema):
+    """How a text gives an assertion."""
+
+    factuality: Factuality
+    claimant: EntityRef | None = Field(description="Who says what is alleged, or denies it.")
+    when: TimeShown | None
+    amount: AmountShown | None
 
 
 class ReadingShown(Schema):
@@ -149,7 +185,7 @@ class TextSpan(Schema):
     end: int
 
 
-class AssertionSpans(Schema):
+class AssertionSpans(Qualified):
     head: TextSpan
     tail: TextSpan
     score: float
@@ -165,14 +201,15 @@ class StatedHere(Schema):
     """A statement of one post, with head and tail in the extracted order."""
 
     id: UUID = Field(description="The statement's id.")
-    head: EntityRef
+    head: StatementEnd
     head_type: str = Field(description="The type extracted here.")
     relation: OntologyRelation
-    tail: EntityRef
+    tail: StatementEnd
     tail_type: str
     score: float | None = Field(description="null if only an editor's acceptance supports it.")
     counts: bool = Field(description="It is in the graph: its score reaches the threshold, or an editor accepted it.")
     review: Literal["accept", "reject"] | None
+    factuality: Factuality = Field(description="The strongest of its places: stated, then planned, then alleged.")
     places: list[AssertionSpans]
 
 
@@ -182,14 +219,13 @@ class PostShown(PostRow):
     title_end: int
     mentioned: list[MentionShown]
     stated: list[StatedHere]
+    denied: list[StatedHere] = Field(description="What its text denies: evidence against statements, never one.")
     readings: list[ReadingShown] = Field(description="Those of its current version.")
 
 
 class EntityFilter(PageQuery):
     q: Words = Field("", max_length=200, description="Words of one of its names.")
-    type: Words = Field(
-        "", max_length=40, description="person, organization, location, …; `any`: also dates and numbers."
-    )
+    type: Words = Field("", max_length=40, description="person, organization, location, …; `any`: all, as without it.")
 
 
 class EntityRow(EntityRef):
@@ -227,6 +263,9 @@ class StatementFilter(PageQuery):
         None,
         description="Comparison with knowledge bases: said (extracted only), known (same fact there), or conflict.",
     )
+    factuality: Factuality | None = Field(
+        None, description="stated, planned or alleged: as its `factuality`; denied: some post denies it as well."
+    )
 
 
 class FactComparison(Schema):
@@ -237,9 +276,11 @@ class FactComparison(Schema):
 
 class StatementRow(Schema):
     id: UUID
-    head: EntityRef
+    head: StatementEnd
     relation: OntologyRelation
-    tail: EntityRef
+    tail: StatementEnd
+    factuality: Factuality = Field(description="The strongest of its support: stated, then planned, then alleged.")
+    denied: int = Field(description="The number of posts that deny it.")
     posts: int = Field(description="The number of posts that support it.")
     score: float | None = Field(description="Of its best assertion; null if only an editor's acceptance supports it.")
     standing: FactComparison
@@ -250,7 +291,7 @@ class Statements(Schema):
     next: str | None
 
 
-class SupportingAssertion(Schema):
+class SupportingAssertion(Qualified):
     """One assertion, or an editor's acceptance where no reading extracts it any more."""
 
     post: UUID
@@ -275,6 +316,7 @@ class MentionedAs(Schema):
 
 class StatementShown(StatementRow):
     support: list[SupportingAssertion] = Field(description="The newest first, at most 200.")
+    against: list[SupportingAssertion] = Field(description="Assertions that deny it, the newest first, at most 200.")
 
 
 class SearchResults(Schema):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,11 +16,12 @@ from knowledge.api import schemas
 from knowledge.api.auth import Token
 from knowledge.api.pagination import bad_key, refuse_unknown
 from knowledge.api.problems import RequestProblem, not_found
-from knowledge.api.serializers import entity_ref, relation
+from knowledge.api.serializers import qualifiers, relation, statement_end
 from knowledge.linking import fact_comparison
 from knowledge.models import Assertion, Entity, Review, Statement
 from knowledge.record import current
 from knowledge.record.current import Edge
+from knowledge.views.qualifiers import CLAIMANT, Ends, denials_of, denied_in, ends_of
 
 router = Router(tags=["statements"])
 
@@ -46,7 +47,7 @@ def list_statements(request: HttpRequest, filters: Query[schemas.StatementFilter
         batch, more = batch[:AT_ONCE], len(batch) > AT_ONCE
         examined += len(batch)
         for pk, item in _items(batch):
-            if item and filters.standing in (None, item["standing"]["standing"]):
+            if item and _is_wanted(item, filters):
                 items.append(item)
             after = pk
             if len(items) == filters.limit:
@@ -73,6 +74,13 @@ def _filtered(filters: schemas.StatementFilter) -> QuerySet[Any]:
     return rows
 
 
+def _is_wanted(item: dict[str, Any], filters: schemas.StatementFilter) -> bool:
+    given = (
+        item["denied"] > 0 if filters.factuality == current.DENIED else filters.factuality in (None, item["factuality"])
+    )
+    return given and filters.standing in (None, item["standing"]["standing"])
+
+
 def _at_end(end: str, ids: list[int]) -> Q:
     """The condition for one end; symmetric relations have no direction, so either end matches."""
     other = {"head": "tail", "tail": "head"}[end]
@@ -96,11 +104,12 @@ def _number(after: str) -> int:
 def _items(rows: Sequence[Row]) -> Iterable[tuple[int, dict[str, Any] | None]]:
     """The key of each row, and its statement; None where an earlier row has the same triple."""
     edges = {edge.statements[0]: edge for edge in current.edges_of(_whole(rows))}
-    standing = fact_comparison.agreements(_ends(edge) for edge in edges.values())
+    standing = fact_comparison.agreements(ends_of(edge) for edge in edges.values())
+    denied = denied_in(edges.values())
     ids = dict(Statement.objects.filter(pk__in=list(edges)).values_list("pk", "public_id"))
     for row in rows:
         edge = edges.get(row.pk)
-        yield row.pk, _statement(edge, ids[row.pk], standing[_ends(edge)]) if edge else None
+        yield row.pk, _statement(edge, ids[row.pk], standing, denied) if edge else None
 
 
 def _whole(rows: Sequence[Row]) -> list[Row]:
@@ -123,16 +132,21 @@ def _whole(rows: Sequence[Row]) -> list[Row]:
     return list(whole.values())
 
 
-def _ends(edge: Edge) -> tuple[int, str, int]:
-    return edge.head.pk, edge.relation, edge.tail.pk
-
-
-def _statement(edge: Edge, public_id: UUID, agreement: fact_comparison.StatementComparison) -> dict[str, Any]:
+def _statement(
+    edge: Edge,
+    public_id: UUID,
+    standing: Mapping[Ends, fact_comparison.StatementComparison],
+    denied: Mapping[Ends, int],
+) -> dict[str, Any]:
+    ends = ends_of(edge)
+    agreement = standing[ends]
     return {
         "id": public_id,
-        "head": entity_ref(edge.head),
+        "head": statement_end(edge.head),
         "relation": relation(edge.relation),
-        "tail": entity_ref(edge.tail),
+        "tail": statement_end(edge.tail),
+        "factuality": edge.factuality,
+        "denied": denied[ends],
         "posts": edge.posts,
         "score": edge.score,
         "standing": {"standing": agreement.standing, "source": agreement.source, "fact": agreement.fact},
@@ -146,22 +160,32 @@ def show_statement(request: HttpRequest, statement_id: UUID) -> Any:
     edge = next(iter(current.edges_of(_whole([row]))), None) if row else None
     if edge is None:
         raise not_found("statement")
-    agreement = fact_comparison.agreements([_ends(edge)])[_ends(edge)]
-    return {**_statement(edge, row.public_id, agreement), "support": _support(edge)}
+    shown = _statement(edge, row.public_id, fact_comparison.agreements([ends_of(edge)]), denied_in([edge]))
+    return {**shown, "support": _support(edge), "against": _against(edge)}
+
+
+def _against(edge: Edge) -> list[dict[str, Any]]:
+    return [_asserted(row) | {"review": None} for row in _newest(denials_of(edge))]
+
+
+def _newest(rows: QuerySet[Assertion]) -> list[Assertion]:
+    """With all that is shown of them; whole rows are large, so the newest are chosen first."""
+    newest_first = ("-asserted_at", "-score", "pk")
+    keys = list(rows.order_by(*newest_first).values_list("pk", flat=True)[:MOST_SUPPORT])
+    whole = Assertion.objects.filter(pk__in=keys).select_related(
+        "reading__version__post", "reading__checkpoint", "head_mention", "tail_mention", CLAIMANT
+    )
+    return list(whole.order_by(*newest_first))
 
 
 def _support(edge: Edge) -> list[dict[str, Any]]:
-    active = current.assertions().filter(statement__in=edge.statements).order_by("-asserted_at", "-score", "pk")
-    keys = list(active.values_list("pk", flat=True)[:MOST_SUPPORT])
-    rows = Assertion.objects.filter(pk__in=keys).select_related(
-        "reading__version__post", "reading__checkpoint", "head_mention", "tail_mention"
-    )
+    rows = _newest(current.assertions().filter(statement__in=edge.statements))
     accepted = {
         (review.post_id, review.statement_id): review
         for review in current.accepting().filter(statement__in=edge.statements).select_related("post__current_version")
     }
     support = []
-    for row in rows.order_by("-asserted_at", "-score", "pk"):
+    for row in rows:
         review = accepted.get((row.reading.version.post_id, row.statement_id))
         support.append(_asserted(row) | {"review": review.verdict if review else None})
     asserted = {(row.reading.version.post_id, row.statement_id) for row in rows}
@@ -182,6 +206,7 @@ def _asserted(row: Assertion) -> dict[str, Any]:
         "checkpoint": row.reading.checkpoint.name,
         "score": row.score,
         "score_without_image": row.score_without_image,
+        **qualifiers(row),
         **{
             end: {"text": version.text[m.start : m.end], "type": m.type, "start": m.start, "end": m.end}
             for end, m in (("head", row.head_mention), ("tail", row.tail_mention))
@@ -197,6 +222,7 @@ def _accepted(review: Review) -> dict[str, Any]:
         "checkpoint": None,
         "score": None,
         "score_without_image": None,
+        **{"factuality": review.factuality, "claimant": None, "when": None, "amount": None},
         **{
             end: {"text": quintuple[end], "type": quintuple[f"{end}_type"], "start": None, "end": None}
             for end in ("head", "tail")

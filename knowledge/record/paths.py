@@ -10,6 +10,7 @@ from itertools import islice
 from django.db.models import Q
 
 from knowledge.models import Entity, Statement
+from knowledge.ontology.values import VALUE_TYPES
 from knowledge.record import current
 from knowledge.record.current import Edge
 
@@ -74,6 +75,8 @@ def _edges(side: _Side) -> Iterator[Edge]:
     for i in range(0, len(ids), AT_ONCE):
         some = ids[i : i + AT_ONCE]
         touching = Statement.objects.filter(Q(head__in=some) | Q(tail__in=some)).order_by("pk")
+        # A date in common connects nothing.
+        touching = touching.exclude(tail__type__in=VALUE_TYPES).exclude(head__type__in=VALUE_TYPES)
         rows = list(current.with_ends(touching)[: left + 1])
         side.whole = side.whole and len(rows) <= left
         yield from current.edges_of(rows[:left])

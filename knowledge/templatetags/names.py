@@ -16,6 +16,7 @@ from django.utils.timesince import timesince, timeuntil
 from extraction.labels import ENTITY_TYPES
 from extraction.models import Post
 from knowledge.ontology import relation_names
+from knowledge.ontology.values import VALUE_TYPES
 
 register = template.Library()
 
@@ -24,6 +25,12 @@ register = template.Library()
 def type_label(key: str) -> str:
     known = ENTITY_TYPES.get(key)
     return known.label if known else key
+
+
+@register.filter
+def is_value(type_key: str) -> bool:
+    """Whether it is the type of a value (a time, a number), which has no page."""
+    return type_key in VALUE_TYPES
 
 
 @register.filter

@@ -13,10 +13,11 @@ from django.utils.cache import patch_vary_headers
 
 from extraction.models import Checkpoint, Post, PostImage
 from knowledge.graphs.units import Unit
-from knowledge.models import Assertion, Entity, Statement
+from knowledge.models import Assertion, Statement
 from knowledge.ontology.vocabulary import PREFIXES
 from knowledge.record import current
 from knowledge.views.access import READ, page
+from knowledge.views.entities.index import with_pages
 
 # The media type and the file ending of each format; clients that accept any RDF get the first.
 FORMS = {
@@ -36,7 +37,7 @@ class SeeOther(HttpResponseRedirect):
 
 @page(READ)
 def entity_iri(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    get_object_or_404(Entity, public_id=public_id)
+    get_object_or_404(with_pages(), public_id=public_id)
     return _redirect(request, "entity", public_id)
 
 
@@ -72,7 +73,8 @@ def assertion_iri(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         Assertion.objects.select_related("reading__version__post", "statement"), public_id=public_id
     )
     post = reverse("post", args=[assertion.reading.version.post.public_id])
-    return SeeOther(f"{post}#s-{assertion.statement.public_id}")
+    anchor = "d" if assertion.factuality == current.DENIED else "s"
+    return SeeOther(f"{post}#{anchor}-{assertion.statement.public_id}")
 
 
 @page(READ)
@@ -86,7 +88,7 @@ def entity_graph(request: HttpRequest, public_id: uuid.UUID, form: str) -> HttpR
     """The names, the type and the statements of an entity."""
     from knowledge.graphs import unit_builder
 
-    entity = get_object_or_404(Entity.objects.select_related("canonical"), public_id=public_id)
+    entity = get_object_or_404(with_pages().select_related("canonical"), public_id=public_id)
     edges = [] if entity.canonical else current.statements_of(entity)
     rows = [pk for edge in edges for pk in edge.statements]
     statements = Statement.objects.filter(pk__in=rows).values_list("public_id", flat=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from training.__main__ import Reporter
+from training.__main__ import Reporter, configured
 from training.config import TrainConfig
 from training.data.preparation import prepare
 from training.evaluation.benchmark_rows import _turned_too
@@ -80,9 +81,27 @@ def test_a_symmetric_relation_is_scored_both_ways_where_a_set_annotates_both():
     assert [(one.head, one.tail, one.key) for one in turned] == [(0, 1, "sibling"), (0, 1, "father"), (1, 0, "sibling")]
 
 
-def test_a_recipe_that_continues_requires_its_checkpoint(tmp_path):
-    with pytest.raises(CommandError, match="recipe 'general': name it with --start"):
-        call_command("train", "eega", recipe="shipped", data_root=str(tmp_path), out=str(tmp_path / "out"))
+def test_a_recipe_that_continues_requires_its_checkpoint():
+    with pytest.raises(ValueError, match="recipe 'general': name it with --start"):
+        configured("news", {})
+
+
+def test_the_command_trains_what_a_recipe_continues_from_first_and_once(tmp_path, monkeypatch):
+    ran: list[tuple[str, str]] = []
+
+    def run(self: Any, recipe: str, options: dict[str, Any]) -> None:
+        ran.append((recipe, options["start"] or ""))
+        folder = Path(options["out"])
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "README.md").write_text("made")
+
+    monkeypatch.setattr("training.management.commands.train.Command._run", run)
+    out = tmp_path / "out"
+    for _ in range(2):
+        call_command("train", "eega", recipe="news", data_root=str(tmp_path), out=str(out))
+    assert ran == [("general", ""), ("news", str(out / "start")), ("news", str(out / "start"))]
+    call_command("train", "eega", recipe="news", data_root=str(tmp_path), out=str(out), start="elsewhere")
+    assert ran[-1] == ("news", "elsewhere")
 
 
 def tiny(**changes):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from extraction.datasets import registry
-from extraction.labels import RELATIONS, inventory, native_type, to_native
+from extraction.labels import NEWS, RELATIONS, inventory, native_type, to_native
 from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.reader.decoding import DecodedSentence
 from extraction.schema import Example
@@ -168,13 +168,14 @@ def mapped_back(prediction: Prediction, name: str) -> Prediction:
     has it the other way round is missed when direction counts.
     """
     types = [native_type(name, mention.type) for mention in prediction.mentions]
-    kept = [index for index, label in enumerate(types) if label]
+    named = [mention.form == "name" or name in NEWS for mention in prediction.mentions]
+    kept = [index for index, label in enumerate(types) if label and named[index]]
     places = {index: place for place, index in enumerate(kept)}
     relations = []
     for relation in _stated(prediction.relations, both_ways=name in BOTH_WAYS):
         head, tail = prediction.mentions[relation.head], prediction.mentions[relation.tail]
         found = to_native(name, relation.key, head.type, tail.type)
-        if found is not None:
+        if found is not None and {relation.head, relation.tail} <= places.keys():
             label, turned = found
             ends = (relation.tail, relation.head) if turned else (relation.head, relation.tail)
             relations.append(ScoredRelation(places[ends[0]], places[ends[1]], label, relation.score))

@@ -22,7 +22,8 @@ SOURCES = {
     "gmner": "GMNER version 2 (Yu et al., ACL 2023), with the regions of its pictures; tweets, under Twitter's terms.",
     "more": "MORE (He et al., ACM MM 2023), with the regions of its pictures.",
     "mnre_none": "MNRE, its sentences without a relation.",
-    "newsroom": "Sentences in the manner of news, written for kgbuilder (`extraction/samples/newsroom`), CC0.",
+    "voa": "Voice of America, 184 articles annotated for kgbuilder (`training/corpora/voa`); annotation CC0.",
+    "newsroom": "Short news items, written and annotated for kgbuilder (`training/corpora/newsroom`), CC0.",
     "twitter2015": "Twitter2015 (Zhang et al. 2018), mentions only; tweets, under Twitter's terms.",
     "twitter2017": "Twitter2017 (Lu et al. 2018), mentions only; tweets, under Twitter's terms.",
 }

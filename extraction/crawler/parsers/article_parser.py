@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -77,6 +78,14 @@ class ParsedArticle:
     published: str = ""
     language: str = ""
     login_wall: bool = False
+
+    @property
+    def day(self) -> date | None:
+        """The day of publication, where the page gives it in ISO 8601."""
+        try:
+            return date.fromisoformat(self.published.strip()[:10])
+        except ValueError:
+            return None
 
     @property
     def whole(self) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from extraction.reader.reader import Reader
 
 AROUND = 160  # code points before and after, shown to the judge
-_IDENTITY = ("page", "head", "tail", "relation")
+_PLACE = ("start", "end", "text", "type")  # of an end: files that were judged before have no more of it
 
 Row = dict[str, Any]
 
@@ -115,7 +115,8 @@ def read_pages(folder: Path, reader: Reader) -> Pages:
         content = gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes()
         article = article_parser.extract(content, f"https://saved.example/{name}.html")
         if article.text:
-            documents.append(Document(name, article.whole, len(article.title), language=article.language))
+            title = len(article.title)
+            documents.append(Document(name, article.whole, title, language=article.language, published=article.day))
         else:
             empty.append(name)
     extractions = {extraction.id: extraction for extraction in reader.read(documents)}
@@ -151,11 +152,17 @@ def _shown(number: int, row: Row, text: str) -> str:
     before, after = text[max(0, start - AROUND) : start], text[end : end + AROUND]
     head, tail = (f"{shown(row[side]['text'])} ({row[side]['type']})" for side in ("head", "tail"))
     words = f"{shown(before)} >>{shown(text[start:end])}<< {shown(after)}"
-    return f"{number:3d} {row['page']}  {row['score']:.2f}\n    {head} —{row['relation']}→ {tail}\n    {words}"
+    said = ", ".join([_given(row), *(shown(row[name]["text"]) for name in ("when", "amount") if row[name])])
+    return f"{number:3d} {row['page']}  {row['score']:.2f}\n    {head} —{row['relation']}→ {tail}, {said}\n    {words}"
+
+
+def _given(row: Row) -> str:
+    return f"{row['factuality']} by {shown(row['by']['text'])}" if row["by"] else str(row["factuality"])
 
 
 def _key(row: Row) -> str:
-    return json.dumps([row.get(name) for name in _IDENTITY], sort_keys=True)
+    ends = [[row[side].get(name) for name in _PLACE] for side in ("head", "tail") if side in row]
+    return json.dumps([row.get("page"), row.get("relation"), ends])
 
 
 def _judged(path: Path) -> list[Row]:

@@ -21,12 +21,22 @@ from knowledge.record import current
 from knowledge.record.current import Edge
 from knowledge.recording import splits
 from knowledge.views.access import MERGE, READ, page
+from knowledge.views.entities.index import with_pages
 from knowledge.views.entities.links import shown_link
 from knowledge.views.entities.merge_split import candidates, merged_into
 from knowledge.views.entities.neighbour_graph import draw
 from knowledge.views.posts.depictions import frames
 from knowledge.views.posts.facts import ShownFact, repeated_facts_of
 from knowledge.views.posts.highlight import quoted
+from knowledge.views.qualifiers import (
+    CLAIMANT,
+    STATED,
+    ShownQualifiers,
+    denied_in,
+    ends_of,
+    label_of,
+    qualifiers_of,
+)
 
 MOST_SOURCES = 3
 MOST_PLACES = 9  # assertions of one statement; several may be in one post
@@ -34,10 +44,12 @@ MOST_STATEMENTS = 300
 MOST_POSTS = 20
 MOST_DRAWN = 24
 # Only these columns are shown; whole rows are much larger, and there are hundreds of them.
-_PLACES = ("reading__version__post", "head_mention", "tail_mention")
+_PLACES = ("reading__version__post", "head_mention", "tail_mention", CLAIMANT)
 _PLACES_SHOWN = (
     "statement_id",
     "score",
+    *("factuality", "when_words", "when_earliest", "when_latest", "amount_words", "amount_value", "amount_unit"),
+    *(f"claimant__entity__{name}" for name in ("public_id", "label", "canonical__public_id", "canonical__label")),
     *(f"{mention}__{at}" for mention in ("head_mention", "tail_mention") for at in ("start", "end")),
     "reading__version__post_id",
     "reading__version__text",
@@ -55,18 +67,24 @@ class SupportingPost:
     quote: SafeString | None
     mention: int | None
     score: float | None
+    qualifiers: ShownQualifiers = STATED
 
 
 @dataclass
 class EntityStatement:
-    """A statement of the entity: its other end, and the posts that support it."""
+    """A statement of the entity: its other end, the posts that support it, and how many deny it."""
 
     edge: Edge
     other: Entity
     outward: bool
+    denied: int
     sources: list[SupportingPost] = field(default_factory=list)
     agreement: StatementComparison | None = None
     repeated_fact: ShownFact | None = None  # a fact that the reader was shown and that the statement only repeats
+
+    @property
+    def other_label(self) -> str:
+        return label_of(self.other)
 
     @property
     def unshown(self) -> int:
@@ -82,7 +100,7 @@ class Group:
 
 @page(READ)
 def entity(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    entity = get_object_or_404(Entity.objects.select_related("canonical"), public_id=public_id)
+    entity = get_object_or_404(with_pages().select_related("canonical"), public_id=public_id)
     if entity.canonical:
         return redirect("entity", entity.canonical.public_id, permanent=False)
     edges = current.statements_of(entity)
@@ -133,7 +151,8 @@ def _posts(members: Iterable[int]) -> tuple[list[Post], int]:
 
 def _groups(entity: Entity, edges: Sequence[Edge]) -> list[Group]:
     """The statements by relation and direction; the group with the best supported statement first."""
-    sources, comparisons = _sources(edges), agreements(_ends(edge) for edge in edges)
+    sources, comparisons = _sources(edges), agreements(ends_of(edge) for edge in edges)
+    denied = denied_in(edges)
     repeated = repeated_facts_of([pk for edge in edges for pk in edge.statements])
     grouped: dict[tuple[str, bool], list[EntityStatement]] = defaultdict(list)
     for edge in edges:
@@ -142,13 +161,10 @@ def _groups(entity: Entity, edges: Sequence[Edge]) -> list[Group]:
         supporting = [source for pk in edge.statements for source in sources.get(pk, [])]
         fact = next((repeated[pk] for pk in edge.statements if pk in repeated), None)
         posts = _supporting_posts(supporting)
-        statement = EntityStatement(edge, other, outward, posts, comparisons[_ends(edge)], fact)
+        ends = ends_of(edge)
+        statement = EntityStatement(edge, other, outward, denied[ends], posts, comparisons[ends], fact)
         grouped[edge.relation, outward].append(statement)
     return [Group(relation, outward, statements) for (relation, outward), statements in grouped.items()]
-
-
-def _ends(edge: Edge) -> tuple[int, str, int]:
-    return edge.head.pk, edge.relation, edge.tail.pk
 
 
 def _sources(edges: Sequence[Edge]) -> dict[int, list[Assertion | Review]]:
@@ -179,9 +195,11 @@ def _supporting_posts(sources: Iterable[Assertion | Review]) -> list[SupportingP
 def _quoted(row: Assertion) -> SupportingPost:
     version = row.reading.version
     ends = [(m.start, m.end) for m in (row.head_mention, row.tail_mention)]
-    return SupportingPost(version.post, version.title, quoted(version.text, ends), row.head_mention_id, row.score)
+    quote = quoted(version.text, ends)
+    return SupportingPost(version.post, version.title, quote, row.head_mention_id, row.score, qualifiers_of(row))
 
 
 def _accepted(review: Review) -> SupportingPost:
     version = review.post.current_version
-    return SupportingPost(review.post, version.title if version else review.post.link, None, None, None)
+    title = version.title if version else review.post.link
+    return SupportingPost(review.post, title, None, None, None, ShownQualifiers(review.factuality))  # type: ignore[arg-type]

@@ -53,6 +53,11 @@ def entities(request: HttpRequest) -> HttpResponse:
     return render(request, "entities/index.html", context)
 
 
+def with_pages() -> QuerySet[Entity]:
+    """The entities that have a page: times and numbers are values of statements, not things."""
+    return Entity.objects.exclude(type__in=VALUE_TYPES)
+
+
 def filtered(q: str = "", type: str = "") -> QuerySet[Entity]:
     entities = current.entities()
     if type in ENTITY_TYPES:

@@ -20,10 +20,10 @@ from kgbuilder.celery import ring_projectors
 from knowledge.entities import merges
 from knowledge.entities.names import name_key
 from knowledge.models import Entity, EntityName, Merge, Split, Statement
-from knowledge.ontology.values import VALUE_TYPES
 from knowledge.record import current
 from knowledge.recording import splits
 from knowledge.views.access import MERGE, page
+from knowledge.views.entities.index import with_pages
 
 MOST_CANDIDATES = 6
 MOST_COMPARED = 60
@@ -42,7 +42,7 @@ class Merged:
 def candidates(entity: Entity, names: Iterable[str]) -> list[Entity]:
     """Entities of the same type whose names share words with the names of this one, the most similar first."""
     words = {word for name in names for word in _words(name)}
-    if not words or entity.type in VALUE_TYPES:
+    if not words:
         return []
     shared = Q()
     for word in sorted(words, key=len, reverse=True)[:8]:
@@ -70,7 +70,7 @@ def merged_into(entity: Entity) -> list[Merged]:
 @require_POST
 def merge(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Merge another entity (given by id, page address or exact name) into this one."""
-    survivor = get_object_or_404(Entity, public_id=public_id)
+    survivor = get_object_or_404(with_pages(), public_id=public_id)
     reference = request.POST.get("other", "").strip()
     try:
         other = _referenced(reference, survivor)
@@ -112,7 +112,7 @@ def split(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
     `post`: ids of the posts whose mentions belong to another entity; `other`: which one, empty for a new one.
     """
-    origin = get_object_or_404(Entity, public_id=public_id, canonical__isnull=True)
+    origin = get_object_or_404(with_pages(), public_id=public_id, canonical__isnull=True)
     posts = [one for one in request.POST.getlist("post") if _UUID.fullmatch(one)]
     reference = request.POST.get("other", "").strip()
     try:

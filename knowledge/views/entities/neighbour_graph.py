@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from extraction.labels import RELATIONS
+from extraction.schema import Factuality
 from knowledge.models import Entity
 from knowledge.ontology import relation_names
 from knowledge.record.current import Edge, Neighbour
+from knowledge.views.qualifiers import qualified
 
 ROW = 54
 BOX_WIDTH, BOX_HEIGHT = 244, 44
@@ -50,6 +52,7 @@ class Box:
     name: str
     relation: str
     path: str
+    factuality: Factuality
     arrow: str
     """The end of the curve with the arrowhead: `end` at the neighbour, `start` at the centre, or empty for none."""
     full: str
@@ -128,6 +131,7 @@ def _box(entity: Entity, other: Neighbour, row_top: float, centre: Centre, outwa
         name=_cut(other.entity.label, width / NAME_CHARACTER),
         relation=_cut(_label(edge), width / RELATION_CHARACTER - len(more)) + more,
         path=f"M{far:.1f} {leaves:.1f} C{half:.1f} {leaves:.1f} {half:.1f} {middle:.1f} {near:.1f} {middle:.1f}",
+        factuality=edge.factuality,
         arrow="" if _symmetric(edge) else "end" if edge.head.pk == entity.pk else "start",
         full="; ".join(f"{e.head.label} – {_label(e)} – {e.tail.label}" for e in other.edges),
     )
@@ -144,7 +148,7 @@ def _symmetric(edge: Edge) -> bool:
 
 
 def _label(edge: Edge) -> str:
-    return relation_names.label(edge.relation)
+    return qualified(relation_names.label(edge.relation), edge.factuality)
 
 
 def _cut(text: str, characters: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -16,6 +16,8 @@ from knowledge.ontology import relation_names
 from knowledge.record import current, paths
 from knowledge.record.current import Edge
 from knowledge.views.access import READ, page
+from knowledge.views.entities.index import with_pages
+from knowledge.views.qualifiers import Ends, denied_in, ends_of, qualified
 
 MOST_AT_ONCE = 60  # neighbours that one click adds
 MOST_NODES = 500  # in one drawing
@@ -28,7 +30,7 @@ Graph = dict[str, list[dict[str, Any]]]
 @page(READ)
 def neighbourhood(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """The entity's neighbours; with `to`, a name or a page address, the shortest paths to that entity as well."""
-    entity = get_object_or_404(Entity.objects.select_related("canonical"), public_id=public_id)
+    entity = get_object_or_404(with_pages().select_related("canonical"), public_id=public_id)
     if entity.canonical:
         return redirect("neighbourhood", entity.canonical.public_id, permanent=False)
     near, total = _near(entity)
@@ -36,13 +38,14 @@ def neighbourhood(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     choices = _referenced(target) if target else []
     other = choices[0] if len(choices) == 1 else None
     shortest = paths.between(entity, other) if other else None
-    steps = [_steps(entity, path) for path in shortest.paths] if shortest else []
     drawn = [*near, *(edge for path in shortest.paths for edge in path)] if shortest else near
+    denied = denied_in(drawn)
+    steps = [_steps(entity, path) for path in shortest.paths] if shortest else []
     context = {
         "entity": entity,
-        "edges": near,
+        "edges": [(edge, denied[ends_of(edge)]) for edge in near],
         "total": total,
-        "graph": graph_of([entity], drawn),
+        "graph": graph_of([entity], drawn, denied),
         "paths": [[_key(edge) for edge in path] for path in shortest.paths] if shortest else [],
         "more": [str(entity.public_id)] if total > MOST_AT_ONCE else [],
         "to": target,
@@ -60,10 +63,10 @@ def neighbourhood(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 @page(READ)
 def neighbours(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """What a click on an entity adds, as JSON: the entity, its best supported neighbours, and their statements."""
-    entity = get_object_or_404(Entity.objects.select_related("canonical"), public_id=public_id)
+    entity = get_object_or_404(with_pages().select_related("canonical"), public_id=public_id)
     entity = entity.canonical or entity
     near, total = _near(entity)
-    graph = graph_of([entity], near)
+    graph = graph_of([entity], near, denied_in(near))
     more = max(0, total - MOST_AT_ONCE)
     return JsonResponse({**graph, "expanded": str(entity.public_id), "more": more})
 
@@ -74,8 +77,11 @@ def _near(entity: Entity) -> tuple[list[Edge], int]:
     return [edge for other in nearest for edge in other.edges], total
 
 
-def graph_of(alone: Iterable[Entity], edges: Sequence[Edge]) -> Graph:
-    """Entities and statements in the form that the script of the page draws, each once."""
+def graph_of(alone: Iterable[Entity], edges: Sequence[Edge], denied: Mapping[Ends, int]) -> Graph:
+    """Entities and statements in the form that the script of the page draws, each once.
+
+    `denied`: how many posts deny each statement.
+    """
     entities = {one.pk: one for edge in edges for one in (edge.head, edge.tail)} | {one.pk: one for one in alone}
     return {
         "nodes": [
@@ -94,7 +100,10 @@ def graph_of(alone: Iterable[Entity], edges: Sequence[Edge]) -> Graph:
                 "head": str(edge.head.public_id),
                 "tail": str(edge.tail.public_id),
                 "relation": edge.relation,
-                "label": relation_names.label(edge.relation),
+                "name": relation_names.label(edge.relation),
+                "label": qualified(relation_names.label(edge.relation), edge.factuality),
+                "factuality": edge.factuality,
+                "denied": denied[ends_of(edge)],
                 "symmetric": edge.relation in current.SYMMETRIC,
                 "posts": edge.posts,
             }

@@ -17,12 +17,14 @@ from extraction.models import Post, PostImage, PostVersion, Reading, Sighting
 from extraction.readings import reading_requests
 from kgbuilder.celery import ring, ring_projectors
 from knowledge.models import Mention, Review, Statement
-from knowledge.record import audit_log
+from knowledge.ontology.values import VALUE_TYPES
+from knowledge.record import audit_log, current
 from knowledge.recording import reviews
 from knowledge.views.access import READ, RETRY, REVIEW, page
 from knowledge.views.posts import attention, depictions, facts, highlight, images
 from knowledge.views.posts.progress import missing_sentences, progress_of
 from knowledge.views.posts.quintuples import quintuples_of
+from knowledge.views.qualifiers import value_meaning
 
 PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 
@@ -37,12 +39,11 @@ def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     mentions = _mentions(post.current_reading)
     quintuples = quintuples_of(post, version)
     pictures = images.shown_pictures(post)
-    every = [*quintuples.active, *quintuples.rejected, *quintuples.below_threshold]
     depictions.add_depicted(post, pictures)
-    images.join(every, pictures)
+    images.join(quintuples.every, pictures)
     images.add_heats(post, version, mentions, pictures)
     grids = images.grids_of(post, pictures)
-    facts.join(every)
+    facts.join(quintuples.every)
     context = {
         "post": post,
         "version": version,
@@ -51,7 +52,7 @@ def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "unfetched": _unfetched(post, version),
         "pictures": pictures,
         "matrices": [attention.matrix(grid, version.text) for grid in grids] if version else [],
-        "pairings": images.pairings(every, pictures, grids),
+        "pairings": images.pairings(quintuples.every, pictures, grids),
         "facts": facts.shown_facts(post.current_reading),
         "sightings": list(post.sightings.all()),
         "history": list(post.versions.prefetch_related("readings__checkpoint").defer("text").order_by("-ordinal")),
@@ -96,13 +97,15 @@ def _text(version: PostVersion | None, mentions: list[Mention]) -> dict[str, obj
 
 def _span(mention: Mention) -> highlight.MarkedMention:
     entity = mention.entity.canonical or mention.entity
+    is_value = mention.type in VALUE_TYPES
     return highlight.MarkedMention(
         id=mention.pk,
         start=mention.start,
         end=mention.end,
         type=mention.type,
-        address=reverse("entity", args=[entity.public_id]),
-        label=entity.label,
+        address="" if is_value else reverse("entity", args=[entity.public_id]),
+        label=value_meaning(entity) if is_value else entity.label,
+        form=mention.form,  # type: ignore[arg-type]
     )
 
 
@@ -137,14 +140,17 @@ def review(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     post = get_object_or_404(Post, public_id=public_id, state=Post.State.LIVE)
     statement = get_object_or_404(Statement, public_id=_uuid(request.POST.get("statement", "")))
     verdict = request.POST.get("verdict", "")
+    anchor = "s"
     try:
-        message = _apply(post, statement, verdict, request)
+        judged = _apply(post, statement, verdict, request)
     except ValueError as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, message)
+        denied = judged.factuality == current.DENIED
+        messages.success(request, _message(verdict, denied))
+        anchor = "d" if denied and verdict != Review.Verdict.REJECT else anchor
         ring_projectors()
-    return redirect(f"{reverse('post', args=[public_id])}#s-{statement.public_id}")
+    return redirect(f"{reverse('post', args=[public_id])}#{anchor}-{statement.public_id}")
 
 
 def _uuid(text: str) -> uuid.UUID:
@@ -154,19 +160,26 @@ def _uuid(text: str) -> uuid.UUID:
         raise Http404("This statement does not exist.") from error
 
 
-def _apply(post: Post, statement: Statement, verdict: str, request: HttpRequest) -> str:
+def _apply(post: Post, statement: Statement, verdict: str, request: HttpRequest) -> Review:
     if verdict == "withdraw":
         active = Review.objects.filter(post=post, statement=statement, withdrawn_at__isnull=True).first()
         if active is None:
             raise ValueError("There is no verdict to undo: somebody else may have undone it.")
         reviews.withdraw_review(active, request.user)
-        return "The verdict was undone. The confidence decides again."
+        return active
     if verdict not in Review.Verdict.values:
         raise ValueError("A verdict is accept, reject or withdraw.")
-    reviews.review(post, statement, Review.Verdict(verdict), request.user)
+    return reviews.review(post, statement, Review.Verdict(verdict), request.user)
+
+
+def _message(verdict: str, denied: bool) -> str:
     if verdict == Review.Verdict.ACCEPT:
+        if denied:
+            return "Accepted: this post denies the statement."
         return "Accepted: the statement is in the graph as long as the post contains these words."
-    return "Rejected: this post no longer supports the statement."
+    if verdict == Review.Verdict.REJECT:
+        return f"Rejected: this post no longer {'denies' if denied else 'supports'} the statement."
+    return "The verdict was undone. The confidence decides again."
 
 
 @page(RETRY)

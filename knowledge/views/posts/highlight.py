@@ -12,6 +12,7 @@ from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from extraction.labels import ENTITY_TYPES
+from extraction.schema import Form
 
 QUOTE_MARGIN = 70
 QUOTE_LIMIT = 300
@@ -20,7 +21,10 @@ _BREAK = re.compile(r"\n\s*\n")
 
 @dataclass(frozen=True, slots=True)
 class MarkedMention:
-    """A mention to mark: its offsets, its anchor and label on the page, and the address that it links to."""
+    """A mention to mark: its offsets, its anchor and label on the page, and the address that it links to.
+
+    `address` "": a time or number, which has no page. `label`: the name of the entity, or what the value means.
+    """
 
     id: int
     start: int
@@ -28,6 +32,7 @@ class MarkedMention:
     type: str
     address: str
     label: str
+    form: Form = "name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,18 +147,32 @@ def _html(segment: TextSegment) -> SafeString:
     inner, first = segment.spans[0], segment.spans[0] in segment.starting
     anchors = format_html_join("", '<span id="m{}"></span>', ((s.id,) for s in segment.starting if s is not inner))
     return format_html(
-        '{}<bdi><a class="mention t-{}{}"{}{} data-m="{}" href="{}" title="{}">{}</a></bdi>',
+        '{}<bdi><{tag} class="mention t-{}{}{}"{}{} data-m="{}"{}{}>{}</{tag}></bdi>',
         anchors,
         inner.type,
-        " ends" if segment.ending else "",
+        # A pronoun or nominal is marked more quietly, without the letter of its type at the end.
+        " ends" if segment.ending and inner.form == "name" else "",
+        "" if inner.form == "name" else f" {inner.form}",
         format_html(' id="m{}"', inner.id) if first else "",
         # Where another mention cuts this one, only its first part is a tab stop.
-        "" if first else mark_safe(' tabindex="-1"'),
+        mark_safe(' tabindex="-1"') if inner.address and not first else "",
         " ".join(str(s.id) for s in segment.spans),
-        inner.address,
-        "; ".join(f"{_type_label(s.type)}: {s.label}" for s in segment.spans),
+        format_html(' href="{}"', inner.address) if inner.address else "",
+        _description(segment),
         segment.text,
+        tag="a" if inner.address else "span",
     )
+
+
+def _description(segment: TextSegment) -> SafeString:
+    """What a pointer shows; a pronoun's or nominal's link is also named after its entity."""
+    inner = segment.spans[0]
+    title = format_html(
+        ' title="{}"', "; ".join(": ".join(filter(None, (_type_label(s.type), s.label))) for s in segment.spans)
+    )
+    if inner.form == "name" or not inner.address:
+        return title
+    return format_html('{} aria-label="{}: {}"', title, segment.text, inner.label)
 
 
 def _type_label(key: str) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django import forms
-from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.dateparse import parse_datetime
@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from extraction.labels import ENTITY_TYPES, RELATIONS
 from extraction.models import Deployment, Feed, Post, PostImage, Reading, Sighting
 from extraction.posts import search
+from extraction.schema import FACTUALITIES, Factuality
 from knowledge.entities.names import name_key
 from knowledge.models import Mention
 from knowledge.ontology import relation_names
@@ -30,6 +31,8 @@ MOST_COUNTED = 10_000
 MOST_PUBLISHERS = 300
 EXCERPT = 230
 
+StatedHow = tuple[str, Factuality]
+"""A relation, and how the post gives it."""
 _WORD = re.compile(r"\w+")
 
 
@@ -62,6 +65,11 @@ class PostFilters(forms.Form):
             *sorted(((key, relation_names.label(key)) for key in RELATIONS), key=lambda c: c[1]),
         ],
     )
+    factuality = forms.ChoiceField(
+        required=False,
+        label="Given as",
+        choices=[("", "Any factuality"), *((one, one.capitalize()) for one in FACTUALITIES)],
+    )
     state = forms.ChoiceField(
         required=False,
         choices=[
@@ -93,7 +101,7 @@ class PostListItem:
     image: PostImage | None = None
     mentions: int = 0
     statements: int = 0
-    relations: list[str] = field(default_factory=list)
+    relations: list[tuple[str, Factuality]] = field(default_factory=list)
 
 
 @page(READ)
@@ -130,15 +138,26 @@ def filtered(filters: dict[str, Any]) -> QuerySet[Post]:
     if entity_type := filters.get("type"):
         mentions = Mention.objects.filter(reading=OuterRef("current_reading"), type=entity_type)
         posts = posts.filter(Exists(mentions))
-    if relation := filters.get("relation"):
-        asserted = current.assertions().filter(reading=OuterRef("current_reading"), relation=relation)
-        accepted = current.accepting().filter(post=OuterRef("pk"), statement__relation=relation)
-        posts = posts.filter(Exists(asserted) | Exists(accepted))
+    relation, factuality = filters.get("relation"), filters.get("factuality")
+    if relation or factuality:
+        posts = posts.filter(_stating(relation, factuality))
     if since := filters.get("since"):
         posts = posts.filter(published_at__gte=datetime.combine(since, time(), UTC))
     if until := filters.get("until"):
         posts = posts.filter(published_at__lt=datetime.combine(until, time(), UTC) + timedelta(days=1))
     return posts
+
+
+def _stating(relation: str | None, factuality: str | None) -> Q:
+    """Whether a post has a statement of that relation given that way, both in one; `denied`: whether it denies one."""
+    sought = current.denials() if factuality == current.DENIED else current.assertions()
+    asserted = sought.filter(reading=OuterRef("current_reading"))
+    accepted = current.accepting().filter(post=OuterRef("pk"))
+    if relation:
+        asserted, accepted = asserted.filter(relation=relation), accepted.filter(statement__relation=relation)
+    if factuality:
+        asserted, accepted = asserted.filter(factuality=factuality), accepted.filter(factuality=factuality)
+    return Q(Exists(asserted)) | Q(Exists(accepted))
 
 
 def _in_state(posts: QuerySet[Post], state: str) -> QuerySet[Post]:
@@ -179,18 +198,20 @@ def rows(posts: list[Post], query: str) -> list[PostListItem]:
     mentions = dict(
         Mention.objects.filter(reading__in=readings).values_list("reading").annotate(n=Count("pk")).order_by()
     )
-    statements: dict[int, dict[int, str]] = {}
+    statements: dict[int, dict[int, StatedHow]] = {}
     asserted = current.assertions().filter(reading__in=readings).order_by()
     accepted = current.accepting().filter(post__in=posts).order_by()
-    for reading, statement, relation in (
-        *asserted.values_list("reading", "statement", "relation"),
-        *accepted.values_list("post__current_reading", "statement", "statement__relation"),
+    for reading, statement, relation, factuality in (
+        *asserted.values_list("reading", "statement", "relation", "factuality"),
+        *accepted.values_list("post__current_reading", "statement", "statement__relation", "factuality"),
     ):
-        statements.setdefault(reading, {})[statement] = relation
+        known = statements.setdefault(reading, {})
+        earlier = known[statement][1] if statement in known else factuality
+        known[statement] = relation, current.strongest([factuality, earlier])
     return [_row(post, query, mentions, statements.get(post.current_reading_id or 0, {})) for post in posts]
 
 
-def _row(post: Post, query: str, mentions: dict[int, int], statements: dict[int, str]) -> PostListItem:
+def _row(post: Post, query: str, mentions: dict[int, int], statements: dict[int, StatedHow]) -> PostListItem:
     version = post.current_version
     sightings = list(post.sightings.all())
     title = version.title if version else next((s.title for s in sightings if s.title), "")

@@ -9,17 +9,22 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from extraction.models import Post, PostVersion
+from extraction.schema import Factuality
 from knowledge.models import Assertion, Entity, Review, Statement
 from knowledge.record import current, thresholds
 from knowledge.recording import reviews
 from knowledge.views.posts.highlight import quoted
+from knowledge.views.qualifiers import CLAIMANT, ShownQualifiers, qualifiers_of, shown_value
 
 CHANGED = 0.01  # the smallest difference of scores that is shown
 
 
 @dataclass(frozen=True)
 class End:
-    """A head or tail in the post: its words, the extracted type, and its present entity."""
+    """A head or tail in the post: its words, the extracted type, and its present entity.
+
+    Of a pronoun or nominal the entity's name stands for the words; of a time the days that it means are with them.
+    """
 
     words: str
     type: str
@@ -34,11 +39,13 @@ class ShownAssertion:
     head: int
     tail: int
     quote: SafeString
+    qualifiers: ShownQualifiers
 
 
 @dataclass
 class Quintuple:
-    """One statement of a post. `score`: of its best assertion; None where only an accepting review supports it."""
+    """One statement of a post, or a denial of one. `score`: of its best assertion; None where only an accepting review
+    supports it."""
 
     statement: Statement
     head: End
@@ -56,6 +63,17 @@ class Quintuple:
     threshold: float = 0.0
     repeated_facts: list[Any] = field(default_factory=list)
     """The facts that the reader was shown and that it only repeats."""
+    factuality: Factuality = "stated"
+    reviewable: bool = True
+    """False for a denial of what the post also asserts: a verdict then is about the assertion."""
+
+    @property
+    def places_by_qualifiers(self) -> list[tuple[ShownQualifiers, list[ShownAssertion]]]:
+        """The places that say the same of it together, so that a claimant and a time are written once."""
+        groups: dict[ShownQualifiers, list[ShownAssertion]] = {}
+        for place in self.places:
+            groups.setdefault(place.qualifiers, []).append(place)
+        return list(groups.items())
 
     @property
     def picture(self) -> str:
@@ -69,10 +87,17 @@ class Quintuple:
 
 @dataclass
 class Quintuples:
+    """The statements of a post by state; `denied`: what its text says is not so, which is evidence against them."""
+
     active: list[Quintuple] = field(default_factory=list)
     rejected: list[Quintuple] = field(default_factory=list)
     below_threshold: list[Quintuple] = field(default_factory=list)
+    denied: list[Quintuple] = field(default_factory=list)
     lost: list[Review] = field(default_factory=list)
+
+    @property
+    def every(self) -> list[Quintuple]:
+        return [*self.active, *self.rejected, *self.below_threshold, *self.denied]
 
 
 def quintuples_of(post: Post, version: PostVersion | None) -> Quintuples:
@@ -80,67 +105,81 @@ def quintuples_of(post: Post, version: PostVersion | None) -> Quintuples:
 
     The active reviews of the post must have been prefetched.
     """
-    verdicts = {_triple_of(review.statement): review for review in post.reviews.all()}
-    by_triple = {triple: _extracted(rows, version) for triple, rows in _by_triple(post).items()} if version else {}
-    if any(quintuple.without_image is not None for quintuple in by_triple.values()):
+    verdicts = {_cell_of(review): review for review in post.reviews.all()}
+    by_cell = {cell: _extracted(rows, version) for cell, rows in _by_cell(post).items()} if version else {}
+    if any(quintuple.without_image is not None for quintuple in by_cell.values()):
         limits = thresholds.active()
-        for quintuple in by_triple.values():
+        for quintuple in by_cell.values():
             quintuple.threshold = limits.get(quintuple.relation, limits[thresholds.DEFAULT])
-    for triple, review in verdicts.items():
-        if triple in by_triple:
-            by_triple[triple].review = review
+    for cell, review in verdicts.items():
+        if cell in by_cell:
+            by_cell[cell].review = review
         elif review.verdict == Review.Verdict.ACCEPT and not review.lost and version:
-            by_triple[triple] = _reviewed(review, version)
-    result = Quintuples(lost=[review for triple, review in verdicts.items() if review.lost and triple not in by_triple])
-    for quintuple in sorted(by_triple.values(), key=lambda q: -(1.0 if q.score is None else q.score)):
-        if quintuple.review and quintuple.review.verdict == Review.Verdict.REJECT:
-            result.rejected.append(quintuple)
-        elif quintuple.active or (quintuple.review and not quintuple.review.lost):
-            result.active.append(quintuple)
-        else:
-            result.below_threshold.append(quintuple)
+            by_cell[cell] = _reviewed(review, version)
+    result = Quintuples(lost=[review for cell, review in verdicts.items() if review.lost and cell not in by_cell])
+    for (*triple, denied), quintuple in by_cell.items():
+        quintuple.reviewable = not denied or (*triple, False) not in by_cell
+    for quintuple in sorted(by_cell.values(), key=lambda q: -(1.0 if q.score is None else q.score)):
+        _list_of(quintuple, result).append(quintuple)
     return result
 
 
-Triple = tuple[int, str, int]
+def _list_of(quintuple: Quintuple, result: Quintuples) -> list[Quintuple]:
+    if quintuple.review and quintuple.review.verdict == Review.Verdict.REJECT:
+        return result.rejected
+    if not quintuple.active and not (quintuple.review and not quintuple.review.lost):
+        return result.below_threshold
+    return result.denied if quintuple.factuality == current.DENIED else result.active
 
 
-def _by_triple(post: Post) -> dict[Triple, list[Any]]:
+Cell = tuple[int, str, int, bool]
+"""A triple, and whether it is denied: a post may assert a statement in one sentence and deny it in another."""
+
+
+def _by_cell(post: Post) -> dict[Cell, list[Any]]:
     """The current reading's assertions by their present triple; those whose ends were merged into one are left out."""
     rows = Assertion.objects.filter(reading=post.current_reading_id).select_related(
-        "statement", "head_mention__entity__canonical", "tail_mention__entity__canonical"
+        "statement", "head_mention__entity__canonical", "tail_mention__entity__canonical", CLAIMANT
     )
-    active = set(current.assertions().filter(reading=post.current_reading_id).values_list("pk", flat=True))
-    by_triple: dict[Triple, list[Any]] = defaultdict(list)
+    active = {
+        pk
+        for support in (current.assertions(), current.denials())
+        for pk in support.filter(reading=post.current_reading_id).values_list("pk", flat=True)
+    }
+    by_cell: dict[Cell, list[Any]] = defaultdict(list)
     for row in current.with_ends(rows, "statement__").order_by("-score", "pk"):
         if row.head_now != row.tail_now:
             row.active = row.pk in active
-            by_triple[row.head_now, row.relation, row.tail_now].append(row)
-    return by_triple
+            by_cell[row.head_now, row.relation, row.tail_now, row.factuality == current.DENIED].append(row)
+    return by_cell
 
 
 def _extracted(rows: list[Any], version: PostVersion) -> Quintuple:
-    best = rows[0]
+    best, active = rows[0], [row for row in rows if row.active]
     return Quintuple(
         statement=best.statement,
         head=_end(best.head_mention, version),
         tail=_end(best.tail_mention, version),
         relation=best.relation,
         score=best.score,
-        active=any(row.active for row in rows),
+        active=bool(active),
         places=[_place(row, version) for row in rows],
         without_image=best.score_without_image,
+        factuality=current.strongest(row.factuality for row in active or rows),
     )
 
 
 def _end(mention: Any, version: PostVersion) -> End:
+    entity = mention.entity.canonical or mention.entity
     words = " ".join(version.text[mention.start : mention.end].split())
-    return End(words, mention.type, mention.entity.canonical or mention.entity)
+    named = shown_value(words, entity) if mention.form == "name" else entity.label
+    return End(named, mention.type, entity)
 
 
 def _place(row: Any, version: PostVersion) -> ShownAssertion:
     ends = [(m.start, m.end) for m in (row.head_mention, row.tail_mention)]
-    return ShownAssertion(row, row.head_mention_id, row.tail_mention_id, quoted(version.text, ends))
+    quote = quoted(version.text, ends)
+    return ShownAssertion(row, row.head_mention_id, row.tail_mention_id, quote, qualifiers_of(row))
 
 
 def _reviewed(review: Review, version: PostVersion) -> Quintuple:
@@ -155,6 +194,7 @@ def _reviewed(review: Review, version: PostVersion) -> Quintuple:
         score=None,
         active=True,
         review=review,
+        factuality=review.factuality,  # type: ignore[arg-type]
         quote=_reviewed_words(review, version),
     )
 
@@ -165,8 +205,9 @@ def _reviewed_words(review: Review, version: PostVersion) -> SafeString | None:
     return quoted(version.text, ends) if len(ends) == 2 else None
 
 
-def _triple_of(statement: Statement) -> Triple:
+def _cell_of(review: Review) -> Cell:
+    statement = review.statement
     head, tail = (end.canonical_id or end.pk for end in (statement.head, statement.tail))
     if statement.relation in current.SYMMETRIC and head > tail:
         head, tail = tail, head
-    return head, statement.relation, tail
+    return head, statement.relation, tail, review.factuality == current.DENIED

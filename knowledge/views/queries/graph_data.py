@@ -8,8 +8,10 @@ from uuid import UUID
 
 from django.conf import settings
 
+from extraction.schema import FACTUALITIES, Factuality
 from knowledge.models import Entity
 from knowledge.ontology.vocabulary import NAMESPACE, PREFIXES
+from knowledge.views.qualifiers import qualified
 
 if TYPE_CHECKING:
     from knowledge.graphs.neo4j.queries import CypherAnswer
@@ -26,12 +28,16 @@ def of_cypher(answer: CypherAnswer) -> Graph:
         href = page_of(node["id"], "post" if kind == "Post" else "entity")
         nodes.append({"key": node["key"], "name": node["name"], "kind": kind.lower(), "href": href})
     drawn = {node["key"] for node in nodes}
-    edges = [
-        {"from": edge["from"], "to": edge["to"], "label": edge["type"].replace("_", " ").lower()}
-        for edge in answer.edges.values()
-        if {edge["from"], edge["to"]} <= drawn
-    ]
+    edges = [_edge(edge) for edge in answer.edges.values() if {edge["from"], edge["to"]} <= drawn]
     return {"nodes": nodes, "edges": edges}
+
+
+def _edge(edge: dict[str, Any]) -> dict[str, str]:
+    """A relationship; one that is planned or alleged says so, and is drawn with another line."""
+    label, given = edge["type"].replace("_", " ").lower(), edge["properties"].get("factuality")
+    factuality: Factuality = given if given in FACTUALITIES else "stated"
+    ends = {"from": edge["from"], "to": edge["to"]}
+    return {**ends, "label": qualified(label, factuality), "factuality": factuality}
 
 
 def of_bindings(result: dict[str, Any]) -> Graph:

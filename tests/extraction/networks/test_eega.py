@@ -13,7 +13,8 @@ from torch import nn
 from extraction.features.batch import Batch, Objects, collate
 from extraction.features.cooccurrence import LEVELS
 from extraction.features.featurizer import SHAPES, Features, tree_hops
-from extraction.networks.eega import EEGA, EEGAConfig, relation_loss, type_loss
+from extraction.features.targets import Targets
+from extraction.networks.eega import EEGA, EEGAConfig, qualifier_loss, relation_loss, type_loss
 from extraction.networks.encoders.text import TextEncoder, tiny
 from extraction.networks.layers.edge_attention import AttributeTransformer, ChannelConvolution, ObjectAttention
 
@@ -183,8 +184,6 @@ def test_type_loss_does_not_choose_between_allowed_tags():
 
 
 def test_relations_that_are_not_annotated_get_no_gradient():
-    from extraction.features.targets import Targets
-
     logits = torch.zeros(1, 1, 3, requires_grad=True)
     nothing = torch.zeros(1, 1, dtype=torch.long)
     targets = Targets(
@@ -194,6 +193,9 @@ def test_relations_that_are_not_annotated_get_no_gradient():
         related=torch.tensor([[[True, False, True]]]),
         annotated=torch.tensor([[[True, True, False]]]),
         weights=torch.ones(1, 1),
+        factuality=torch.full((1, 1), -1),
+        roles=torch.full((1, 1, 3), -1),
+        fillers=torch.zeros(1, 3, 1, dtype=torch.bool),
     )
     relation_loss(logits, targets).backward()
     assert logits.grad is not None
@@ -230,3 +232,52 @@ def test_an_encoder_with_untrained_shapes_is_the_stock_one():
     ids, mask = torch.randint(4, 60, (2, 7)), torch.ones(2, 7, dtype=torch.bool)
     stock = encoder.model(input_ids=ids, attention_mask=mask).last_hidden_state
     assert torch.allclose(encoder(ids, torch.randint(0, len(SHAPES), (2, 7)), mask), stock, atol=1e-6)
+
+
+def qualified(factuality: int, by: int) -> Targets:
+    """One related cell of a sentence of four words, of which the second and the fourth begin possible claimants."""
+    nothing = torch.zeros(1, 1, dtype=torch.long)
+    fillers = torch.zeros(1, 3, 4, dtype=torch.bool)
+    fillers[0, 0, [1, 3]] = True
+    related = torch.ones(1, 1, 4, dtype=torch.bool)
+    return Targets(
+        allowed=torch.ones(1, 4, 4, 4, dtype=torch.bool),
+        i=nothing,
+        j=nothing + 2,
+        related=related,
+        annotated=related,
+        weights=torch.ones(1, 1),
+        factuality=torch.full((1, 1), factuality),
+        roles=torch.tensor([[[by, 0 if by >= 0 else -1, 0 if by >= 0 else -1]]]),
+        fillers=fillers,
+    )
+
+
+def test_claimants_compete_with_each_other_and_with_none_alone():
+    factualities, roles = torch.zeros(1, 1, 4), torch.zeros(1, 1, 3, 5, requires_grad=True)
+    qualifier_loss(factualities, roles, qualified(2, by=1 + 3)).backward()
+    assert roles.grad is not None
+    gradient = roles.grad[0, 0]
+    assert gradient[0].tolist() == pytest.approx([1 / 3, 0, 1 / 3, 0, -2 / 3], abs=1e-6)
+    assert gradient[1].tolist() == [0.0] * 5  # no word may be the time, so that there is none is certain
+
+
+def test_what_is_not_annotated_qualifies_nothing():
+    logits = torch.randn(1, 1, 4, requires_grad=True), torch.randn(1, 1, 3, 5, requires_grad=True)
+    assert qualifier_loss(*logits, qualified(-1, -1)).item() == 0.0
+
+
+def test_a_network_with_qualifiers_and_coreference_learns_them():
+    torch.manual_seed(1)
+    net = network(qualifiers=True, coreference=True).train()
+    one = features([1, 1, 1, 2])
+    parts = net.loss(collate([one]), qualified(1, by=0))
+    assert "coreference" not in parts and parts["qualifiers"] > 0
+    parts["total"].backward()
+    assert net.qualifiers is not None
+    assert all(weight.grad is not None for weight in net.qualifiers.parameters())
+
+
+def test_the_papers_scorer_has_no_states_to_qualify():
+    with pytest.raises(ValueError, match="qualifiers need the states of cells"):
+        network(qualifiers=True, scorer="linear")

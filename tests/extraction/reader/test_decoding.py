@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,6 +23,8 @@ NAMES = Inventory(
         RelationType("friend", "friend", None, None, frozenset({"person"}), frozenset({"person"}), symmetric=True),
     ),
 )
+
+BORN = NAMES.relations[0]
 
 
 def scores(batch: int, words: int, band: int, seed: int) -> np.ndarray:
@@ -118,3 +121,50 @@ def test_nothing_is_scored_where_no_pair_is_possible():
     assert relations(network, place(0, 1), place(2, 3)) == []
     assert relations(network, person(0, 1)) == []
     assert not network.asked
+
+
+def test_a_tag_gives_a_mentions_type_and_form():
+    banded = np.log(np.full((1, 1, 1, 7), 0.05, np.float32))
+    banded[0, 0, 0, 6] = np.log(0.7)
+    (mention,) = find_mentions(banded, [1], types=2)[0]
+    assert (mention.type, mention.form) == (1, 2)
+
+
+class Qualified(Table):
+    """Relates the pairs of `Table`; of each cell the factuality and the scores of words are given."""
+
+    def __init__(self, factuality: list[float], words: list[float]) -> None:
+        super().__init__({(0, 1): [2.0, -9.0]})
+        self.factuality, self.words = factuality, words
+
+    def qualify(self, states: Any, i: torch.Tensor, j: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        cells = i.shape[1]
+        roles = torch.full((1, cells, 3, 1 + len(self.words)), -5.0)
+        roles[:, :, :, 0] = 0.0
+        roles[0, :, 0, 1:] = torch.tensor(self.words)
+        return torch.tensor([[self.factuality] * cells]), roles
+
+
+@pytest.mark.parametrize(
+    "words, by",
+    [
+        ([9.0, -1.0, 1.0], 2),  # the head makes no claim about itself here,
+        ([-1.0, -2.0, -3.0], None),  # none of them is likelier than none
+        ([-1.0, 2.0, 1.0], 1),
+    ],
+)
+def test_a_relation_has_its_factuality_and_its_likeliest_claimant(words, by):
+    mentions = [DecodedMention(0, 1, 0, 1.0), DecodedMention(1, 2, 1, 1.0), DecodedMention(2, 3, 0, 1.0)]
+    names = Inventory(("person", "location"), (dataclasses.replace(BORN, tails=frozenset({"location"})),))
+    network: Any = Qualified([0.0, 3.0, 1.0, 2.0], words)
+    network.relate = lambda states, i, j: torch.tensor(
+        [[[2.0] if (a, b) == (0, 1) else [-9.0] for a, b in pairs(i, j)]]
+    )
+    states: Any = SimpleNamespace(words=torch.zeros(1, 3, 2), rows=lambda rows: states)
+    ((sentence),) = Decoder(names, qualified=True).relate(network, states, [mentions])
+    (relation,) = sentence.relations
+    assert relation.factuality == 1 and relation.roles == (by, None, None)
+
+
+def pairs(i: torch.Tensor, j: torch.Tensor) -> list[tuple[int, int]]:
+    return list(zip(i[0].tolist(), j[0].tolist(), strict=True))

@@ -29,6 +29,7 @@ from tests.extraction.images.broken_images import rotated
 from tests.extraction.vision.test_image_analysis import Fake
 
 ROOT = Path(__file__).parents[3]
+NAMED = {"form": "name", "entity": None}
 NAMES = {"Marie Curie": "person", "Warsaw": "location", "Ångström": "person", "1867": "time"}
 
 
@@ -110,20 +111,26 @@ def test_an_object_has_every_key_and_offsets_count_code_points(reader):
         "language": "en",
         "text": "𝕊o: Ångström, then Marie Curie of Warsaw.",
         "mentions": [
-            {"start": 4, "end": 12, "text": "Ångström", "type": "person", "score": 0.9},
-            {"start": 19, "end": 30, "text": "Marie Curie", "type": "person", "score": 0.9},
-            {"start": 34, "end": 40, "text": "Warsaw", "type": "location", "score": 0.9},
+            {"start": 4, "end": 12, "text": "Ångström", "type": "person", **NAMED, "score": 0.9},
+            {"start": 19, "end": 30, "text": "Marie Curie", "type": "person", **NAMED, "score": 0.9},
+            {"start": 34, "end": 40, "text": "Warsaw", "type": "location", **NAMED, "score": 0.9},
         ],
+        "entities": [],
         "quintuples": [
             {
-                "head": {"start": start, "end": end, "text": text[start:end], "type": "person"},
-                "tail": {"start": 34, "end": 40, "text": "Warsaw", "type": "location"},
+                "head": {"start": start, "end": end, "text": text[start:end], "type": "person", **NAMED},
+                "tail": {"start": 34, "end": 40, "text": "Warsaw", "type": "location", **NAMED},
                 "relation": "place_of_birth",
                 "property": "P19",
                 "score": 0.8124,
+                "factuality": "stated",
+                "by": None,
+                "when": None,
+                "amount": None,
             }
             for start, end in ((4, 12), (19, 30))
         ],
+        "denied": [],
         "missing": ["windowed"],
         "declined": None,
     }

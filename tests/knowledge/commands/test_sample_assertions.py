@@ -46,9 +46,8 @@ def test_the_sample_is_the_same_for_a_seed_and_names_places_without_sentences(ne
     rows = [json.loads(line) for line in out.splitlines()]
     assert len(rows) == 8 and out == run(news=news, n=8, seed=1)[0] != run(news=news, n=8, seed=2)[0]
     for row in rows:
-        assert set(row) == {"page", "head", "tail", "relation", "property", "score"} and row["page"].startswith(
-            "paper_"
-        )
+        assert {"page", "head", "tail", "relation", "property", "score", "factuality"} < set(row)
+        assert row["page"].startswith("paper_")
         assert row["head"]["end"] - row["head"]["start"] == len(row["head"]["text"])
         assert row["score"] >= 0.5
     assert "grey" not in out and "grey" not in errors
@@ -66,7 +65,18 @@ def test_the_rate_is_assertions_by_words(news):
 
 def test_show_gives_the_judge_the_words_around(news):
     _, errors = run(news=news, n=3, show=True)
-    assert errors.count(">>") == 3 and "→" in errors
+    assert errors.count(">>") == 3 and "→" in errors and errors.count(", stated") == 3
+
+
+def test_a_file_that_was_judged_before_mentions_had_a_form_is_of_the_same_sample(news):
+    out, _ = run(news=news, n=10)
+    path = judge(news, out, right=7)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows:
+        for end in (row["head"], row["tail"]):
+            del end["form"], end["entity"]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert "those that were drawn now" in run(news=news, n=10, judged=path)[0]
 
 
 def test_every_assertion_is_as_likely_as_any_other():

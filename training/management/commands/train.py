@@ -93,13 +93,27 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _train(self, options: dict[str, Any]) -> None:
+        """The run, after that of the recipe which it continues from, if no checkpoint is named."""
+        from training.recipes import GO_ON
+
+        recipe = options["recipe"] or DEFAULT.get(options["system"], options["system"])
+        start, before = options["start"], GO_ON.get(recipe)
+        if before and not start:
+            start = str(Path(options["out"]) / "start")
+            if not (Path(start) / "README.md").is_file():
+                self.stdout.write(f"first the recipe {before}, into {start}")
+                only = {"recipe": before, "out": start, "data": None, "network": None, "set": None, "epochs": None}
+                self._run(before, {**options, **only})
+        self._run(recipe, {**options, "start": start})
+        self.stdout.write((Path(options["out"]) / "README.md").read_text(encoding="utf-8"))
+
+    def _run(self, recipe: str, options: dict[str, Any]) -> None:
         from extraction.text.parser import Parser
         from training.__main__ import Reporter, configured
         from training.data.parse_cache import ParseCache
         from training.run import Stopped, Watcher, run
 
         changes = {**options, "system": None, "data": options["data"] or None, "network": options["network"] or None}
-        recipe = options["recipe"] or DEFAULT.get(options["system"], options["system"])
         config = configured(recipe, changes)
         if config.system != options["system"]:
             raise CommandError(f"the recipe {recipe} is one of {config.system}, not of {options['system']}")
@@ -110,7 +124,6 @@ class Command(BaseCommand):
             run(config, root, out, parser, watcher, options["name"] or "", options["resume"])
         except Stopped as stopped:
             raise CommandError(f"{stopped}; continue with --resume") from stopped
-        self.stdout.write((out / "README.md").read_text(encoding="utf-8"))
 
     def _recalibrate(self, options: dict[str, Any]) -> None:
         from extraction.text.parser import Parser

@@ -36,6 +36,24 @@ def test_a_mention_links_to_its_entity_and_shows_its_type() -> None:
     )
 
 
+def test_a_pronoun_is_marked_quietly_and_named_after_its_entity() -> None:
+    text = "She wrote."
+    html = marked(text, 0, len(text), [MarkedMention(7, 0, 3, "person", "/e/7/", "Ada <Lovelace>", "pronoun")])
+    assert html == (
+        '<bdi><a class="mention t-person pronoun" id="m7" data-m="7" href="/e/7/" title="Person: Ada &lt;Lovelace&gt;"'
+        ' aria-label="She: Ada &lt;Lovelace&gt;">She</a></bdi> wrote.'
+    )
+
+
+def test_a_time_is_marked_without_a_link() -> None:
+    text = "On Monday."
+    html = marked(text, 0, len(text), [MarkedMention(7, 3, 9, "time", "", "3 March 2014")])
+    assert html == (
+        'On <bdi><span class="mention t-time ends" id="m7" data-m="7" title="Time: 3 March 2014">Monday</span></bdi>.'
+    )
+    assert 'title="Time"' in marked(text, 0, len(text), [MarkedMention(7, 3, 9, "time", "", "")])
+
+
 def test_a_mention_within_another_keeps_both() -> None:
     text = "University of Paris"
     html = marked(text, 0, len(text), [span(text, text, 1, "organization"), span(text, "Paris", 2, "location")])

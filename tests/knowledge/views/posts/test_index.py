@@ -17,6 +17,7 @@ from knowledge.recording import reviews
 from tests.factories import NOON, make_checkpoint, make_feed, make_post, make_user, read_post
 from tests.markup import markup
 from tests.newsroom import open_newsroom
+from tests.wire import read_wire
 
 pytestmark = pytest.mark.django_db
 
@@ -171,3 +172,27 @@ def test_a_declined_post_shows_the_reason(viewer: Client) -> None:
     html = viewer.get("/").content.decode()
     assert "Declined" in html
     assert "It is not English." in html
+
+
+def test_posts_are_found_by_how_they_give_a_statement(viewer: Client) -> None:
+    wire = read_wire()
+    plain = make_post("A meeting", "Ada met Babbage.")
+    read_post(plain, [("Ada", "person"), ("Babbage", "person")], [("Ada", "met", "Babbage", 0.9)])
+
+    def found(query: str) -> set[str]:
+        html = markup(viewer.get(f"/?{query}"))
+        return {str(post.public_id) for post in (wire, plain) if str(post.public_id) in html}
+
+    for factuality in ("planned", "alleged", "denied"):
+        assert found(f"factuality={factuality}") == {str(wire.public_id)}
+    assert found("factuality=stated&relation=met") == {str(wire.public_id), str(plain.public_id)}
+    assert found("factuality=planned&relation=met") == found("factuality=denied&relation=acquired") == set()
+    assert found("factuality=denied&relation=attacked") == {str(wire.public_id)}
+
+
+def test_a_row_says_what_is_planned_or_alleged(viewer: Client) -> None:
+    read_wire()
+    html = markup(viewer.get("/"))
+    assert '<span class="relation">acquired, planned</span>' in html
+    assert '<span class="relation">attacked, alleged</span>' in html
+    assert "<b>6</b> statements" in html, "the denial is none"

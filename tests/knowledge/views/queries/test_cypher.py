@@ -54,7 +54,10 @@ def answer() -> queries.CypherAnswer:
         "a": {"key": "a", "id": KEY, "name": "<b>Ada</b>", "labels": ["Entity", "Person"], "properties": {}},
         "b": {"key": "b", "id": "x", "name": "London", "labels": ["Entity", "Location"], "properties": {}},
     }
-    edges = {"r": {"key": "r", "type": "PLACE_OF_BIRTH", "from": "a", "to": "b", "properties": {}}}
+    edges = {
+        "r": {"key": "r", "type": "PLACE_OF_BIRTH", "from": "a", "to": "b", "properties": {}},
+        "s": {"key": "s", "type": "VISITED", "from": "a", "to": "b", "properties": {"factuality": "planned"}},
+    }
     row: list[Any] = [{"node": "a"}, {"relationship": "r"}, "javascript:alert(1)", "https://news.example/1", [1, "é"]]
     return queries.CypherAnswer(["n", "r", "x", "url", "list"], [row], True, nodes, edges)
 
@@ -81,7 +84,10 @@ def test_the_page_answers_as_a_table_and_as_a_graph(editor: Client, answering: A
     graph = json.loads(html.split('<script id="graph-data" type="application/json">')[1].split("</script>")[0])
     assert [node["kind"] for node in graph["nodes"]] == ["person", "location"]
     assert graph["nodes"][1]["href"] == "", "an id that is not from this record has no link"
-    assert graph["edges"] == [{"from": "a", "to": "b", "label": "place of birth"}]
+    assert graph["edges"] == [
+        {"from": "a", "to": "b", "label": "place of birth", "factuality": "stated"},
+        {"from": "a", "to": "b", "label": "visited, planned", "factuality": "planned"},
+    ]
     assert "RETURN $x" in html and "{&quot;x&quot;: 1}" in html, "the query is still in the form"
 
 
