@@ -30,6 +30,8 @@ from extraction.schema import ExtractedEntity, ExtractedMention, Extraction, Rel
 
 # Where one place lies in another, or what lies in it: said once of two entities, by the surest of these.
 GEOGRAPHY = frozenset({"located_in", "contains", "country", "headquarters_location", "capital", "location"})
+# Types of which a name means the same thing throughout an article.
+BEARERS = frozenset({"person", "organization", "location", "group", "miscellaneous"})
 # "He" and "she" are two.
 SEXES = {
     **dict.fromkeys(("he", "him", "his", "himself"), "he"),
@@ -141,7 +143,8 @@ def _chains(mentions: Sequence[Referring], scores: Sequence[dict[int, float]], n
 def _entities(extraction: Extraction, chiefs: Sequence[int]) -> tuple[list[ExtractedEntity], list[int]]:
     """The entities, in the order of their first mentions, and the entity of each mention.
 
-    Two entities of one type with one name are one: a mention of a name begins no second bearer of it.
+    Two entities of one type with one proper name are one. Of offices, happenings and values the words are no name: every
+    company has its president.
     """
     named: dict[tuple[str, str], int] = {}
     groups: dict[int, list[int]] = defaultdict(list)
@@ -151,11 +154,12 @@ def _entities(extraction: Extraction, chiefs: Sequence[int]) -> tuple[list[Extra
     entity_of = [0] * len(chiefs)
     for group in sorted(groups.values()):
         entity = _entity(extraction, group)
-        number = named.get((entity.type, entity.name.casefold())) if entity.name else None
+        number = named.get((entity.type, entity.name.casefold())) if entity.type in BEARERS else None
         if number is None:
             number = len(entities)
             entities.append(entity)
-            named[entity.type, entity.name.casefold()] = number
+            if entity.name:
+                named[entity.type, entity.name.casefold()] = number
         for place in group:
             entity_of[place] = number
     return entities, entity_of

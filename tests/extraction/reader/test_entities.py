@@ -67,6 +67,9 @@ def test_an_entity_without_a_name_has_none_and_equal_names_are_one():
     assert [one.entity for one in together({}, twice).mentions] == [0, 1]
     same = (mention("Byron"), replace(MENTIONS[4]))
     assert [one.entity for one in together({}, same).mentions] == [0, 0]
+    offices = tuple(replace(one, type="role") for one in same)
+    assert [one.entity for one in together({}, offices).mentions] == [0, 1]
+    assert [one.entity for one in together({1: 0}, offices).mentions] == [0, 0]
 
 
 def test_a_pronoun_may_stand_before_the_name_it_means_and_joins_no_nameless_one():
