@@ -143,8 +143,8 @@ def _chains(mentions: Sequence[Referring], scores: Sequence[dict[int, float]], n
 def _entities(extraction: Extraction, chiefs: Sequence[int]) -> tuple[list[ExtractedEntity], list[int]]:
     """The entities, in the order of their first mentions, and the entity of each mention.
 
-    Two entities of one type with one proper name are one. Of offices, happenings and values the words are no name: every
-    company has its president.
+    Two entities of one type with one proper name are one. The words of an office, a happening or a value are no name:
+    every company has its president.
     """
     named: dict[tuple[str, str], int] = {}
     groups: dict[int, list[int]] = defaultdict(list)
