@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from extraction.features.targets import WIDER
 from extraction.labels import REGION_RELATIONS, RELATION_MAP, RELATIONS, TYPE_MAP, Inventory
 
 
@@ -42,9 +43,14 @@ def by_types(result: Sequence[Meaning | None]) -> dict[tuple[str, str], list[tup
     permitted: dict[tuple[str, str], list[tuple[int, Meaning]]] = {}
     for place, meaning in enumerate(result):
         if meaning is not None:
-            for ends in product(meaning.heads, meaning.tails):
+            for ends in product(_widened(meaning.heads), _widened(meaning.tails)):
                 permitted.setdefault(ends, []).append((place, meaning))
     return permitted
+
+
+def _widened(types: frozenset[str]) -> frozenset[str]:
+    """With the types that a detector of news tells apart from these, and that the label's data set does not."""
+    return types.union(*(WIDER.get(kind, ()) for kind in types))
 
 
 def types_of(data: Sequence[str]) -> dict[str, str]:

@@ -103,7 +103,15 @@ class PairClassifier:
             rows = list(self._pair_rows(documents, passages, features, detected))
         keep = self.manifest.head == "region_pair"
         readings = [
-            PassageReading(one.mentions, dict(one.relations) if keep else {}, list(one.shown)) for one in detected
+            replace(
+                one,
+                relations=dict(one.relations) if keep else {},
+                shown=list(one.shown),
+                supports={},
+                grids=[],
+                qualifiers=dict(one.qualifiers) if keep else {},
+            )
+            for one in detected
         ]
         self._classify(rows, passages, readings, watch)
         return readings
@@ -117,7 +125,8 @@ class PairClassifier:
     ) -> Iterator[PairRow]:
         selected = [self.images.select(document) for document in documents]
         for place, (passage, shown, reading) in enumerate(zip(passages, features, detected, strict=True)):
-            spans = sorted(reading.mentions)[:MOST_MENTIONS]
+            # A pair system is trained on names; what a pronoun stands for is settled for the whole document.
+            spans = sorted(span for span, one in reading.mentions.items() if one.form == "name")[:MOST_MENTIONS]
             ends = zip(word_spans(passage, spans), spans, strict=True)
             mentions = tuple(WordSpan(*words, reading.mentions[span].type) for words, span in ends)
             facts = (documents[passage.document].facts or ()) if self.images.needs.facts else ()
