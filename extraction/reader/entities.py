@@ -1,7 +1,7 @@
 """Bring the mentions of one document together, and say every fact once: of entities, not of mentions. No Django.
 
-A mention joins the entity of its likeliest antecedent, or begins a new one (networks/layers/coreference.py). An entity
-has one type, by vote of its names, and one name. Of several relations that say the same of two entities the most
+A mention joins the likeliest entity before it, or begins a new one (networks/layers/coreference.py). An entity has one
+type, by vote of its names, and one name. Of several relations that say the same of two entities the most
 confident one stays.
 """
 
@@ -67,8 +67,8 @@ def bring_together(extraction: Extraction, read: Mapping[Span, Read], scorer: An
         Referring(read[span].sentence, read[span].place, read[span].words, mention.type, mention.form)
         for span, mention in zip(spans, extraction.mentions, strict=True)
     ]
-    antecedents = _antecedents(referring, np.stack([read[span].states for span in spans]), scorer)
-    entities, entity_of = _entities(extraction, antecedents)
+    scores, none = _scores(referring, np.stack([read[span].states for span in spans]), scorer)
+    entities, entity_of = _entities(extraction, _chains(referring, scores, none))
     mentions = tuple(
         replace(mention, entity=entity_of[place], type=entities[entity_of[place]].type)
         for place, mention in enumerate(extraction.mentions)
@@ -79,10 +79,10 @@ def bring_together(extraction: Extraction, read: Mapping[Span, Read], scorer: An
     return replace(extraction, mentions=mentions, relations=(*once, *others), entities=tuple(entities))
 
 
-def _antecedents(
+def _scores(
     mentions: Sequence[Referring], states: NDArray[np.float32], scorer: AntecedentScorer
-) -> list[int | None]:
-    """For each mention the index of its antecedent, None where it has none."""
+) -> tuple[list[dict[int, float]], list[float]]:
+    """For each mention the score of each mention before it, and of that it refers to none of them."""
     later, earlier = candidate_pairs(len(mentions))
     device = scorer.none.weight.device
     nothing = torch.zeros(0, dtype=torch.long)
@@ -94,29 +94,45 @@ def _antecedents(
         features=torch.from_numpy(pair_features(mentions, later, earlier)).to(device),
         same=nothing,
     )
-    scores, none = (part.float().cpu().numpy() for part in scorer(torch.from_numpy(states).to(device), inputs))
-    best: list[tuple[float, int | None]] = [(float(score), None) for score in none]
-    for one, other, score in zip(later.tolist(), earlier.tolist(), scores.tolist(), strict=True):
-        if score > best[one][0]:
-            best[one] = (score, other)
-    return [antecedent for _, antecedent in best]
+    found, none = (part.float().cpu().numpy() for part in scorer(torch.from_numpy(states).to(device), inputs))
+    scores: list[dict[int, float]] = [{} for _ in mentions]
+    for one, other, score in zip(later.tolist(), earlier.tolist(), found.tolist(), strict=True):
+        scores[one][other] = score
+    return scores, none.tolist()
 
 
-def _entities(extraction: Extraction, antecedents: Sequence[int | None]) -> tuple[list[ExtractedEntity], list[int]]:
+def _chains(mentions: Sequence[Referring], scores: Sequence[dict[int, float]], none: Sequence[float]) -> list[int]:
+    """For each mention the first mention of its entity.
+
+    The scorer is trained on the sum over all mentions of the right entity, so entities are compared by such sums. A
+    pronoun or nominal stands for something that the text names: it joins no entity without a name.
+    """
+    first: list[int] = []
+    named: set[int] = set()
+    for place, mention in enumerate(mentions):
+        sums: dict[int, float] = {}
+        for other, score in scores[place].items():
+            chief = first[other]
+            if mention.form == "name" or chief in named:
+                sums[chief] = float(np.logaddexp(sums[chief], score)) if chief in sums else score
+        best = max(sums, key=lambda chief: sums[chief], default=place)
+        first.append(best if sums.get(best, none[place]) > none[place] else place)
+        if mention.form == "name":
+            named.add(first[place])
+    return first
+
+
+def _entities(extraction: Extraction, first: Sequence[int]) -> tuple[list[ExtractedEntity], list[int]]:
     """The entities, in the order of their first mentions, and the entity of each mention.
 
     Two entities of one type with one name are one: a mention of a name begins no second bearer of it.
     """
-    first = list(range(len(antecedents)))
-    for place, antecedent in enumerate(antecedents):
-        if antecedent is not None:
-            first[place] = first[antecedent]
     named: dict[tuple[str, str], int] = {}
     groups: dict[int, list[int]] = defaultdict(list)
     for place, chief in enumerate(first):
         groups[chief].append(place)
     entities: list[ExtractedEntity] = []
-    entity_of = [0] * len(antecedents)
+    entity_of = [0] * len(first)
     for group in groups.values():
         entity = _entity(extraction, group)
         number = named.get((entity.type, entity.name.casefold())) if entity.name else None

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from extraction.schema import Words
 from extraction.text.cleaning import SURROGATES
+from extraction.text.line_joins import LINE, join_lines
 from extraction.text.sentence_bounds import starts
 
 if TYPE_CHECKING:
@@ -30,11 +31,10 @@ UPOS: tuple[str, ...] = (
 )
 ROOT, UNKNOWN = "root", "dep"
 BATCH = 256  # texts a parser call
-LONGEST_LINE = 20_000  # code points; all of a line is held at once
+LONGEST_LINE = 20_000  # code points; all of a paragraph is held at once
 LONGEST_RUN = 250  # code points without white space; spaCy's tokenizer takes quadratic time on a run of marks
 REMEMBERED = 100_000  # words kept with their features for speed; some 50 MB
 _RUN = re.compile(rf"\S{{{LONGEST_RUN}}}(?=\S)")
-_LINE = re.compile(r"[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 
 
 class ParserMissing(Exception):
@@ -76,7 +76,8 @@ class Parser:
         return cls(nlp)
 
     def parse_texts(self, texts: Sequence[str]) -> list[list[Words]]:
-        """The sentences of each text in order. A line's end always ends a sentence; white space belongs to no word."""
+        """The sentences of each text in order; white space belongs to no word. A line's end ends a sentence unless
+        `join_lines` finds that it lies within one."""
         sentences: list[list[Words]] = [[] for _ in texts]
         with self._memory():
             pieces = [(index, start, piece) for index, text in enumerate(texts) for start, piece in _pieces(text)]
@@ -170,8 +171,10 @@ def _window(words: Words, start: int, end: int) -> Words:
 
 
 def _pieces(text: str) -> Iterator[tuple[int, str]]:
-    """The lines of a text with their starts; those over a limit are cut, at white space where there is some."""
-    for line in _LINE.finditer(text):
+    """The paragraphs of a text with their starts: lines, joined where they were broken within a sentence. Those over a
+    limit are cut, at white space where there is some."""
+    text = join_lines(text)
+    for line in LINE.finditer(text):
         start, end = line.span()
         for stop in [*(run.end() for run in _RUN.finditer(text, start, end)), end]:
             while start < stop:

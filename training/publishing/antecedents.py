@@ -27,7 +27,7 @@ RATE, DECAY = 1e-3, 0.01
 
 
 @dataclass(frozen=True)
-class _Article:
+class _ArticleStates:
     """The states of an article's annotated mentions (M, 2d), and their candidates."""
 
     states: Tensor
@@ -64,7 +64,7 @@ def fit_antecedents(
 
 
 @torch.no_grad()
-def _articles(network: Any, prepared: Prepared) -> list[_Article]:
+def _articles(network: Any, prepared: Prepared) -> list[_ArticleStates]:
     """Every article of news that has two mentions or more."""
     places: dict[str, list[int]] = defaultdict(list)
     for place, item in enumerate(prepared.items):
@@ -87,5 +87,5 @@ def _articles(network: Any, prepared: Prepared) -> list[_Article]:
         targets = coreference_targets(examples, prepared.inventory, [Window(tuple(range(len(own))))])
         if targets is not None and len(targets.later):
             joined = torch.cat([states[place] for place in own])
-            articles.append(_Article(joined.clone(), to_device(targets, joined.device)))
+            articles.append(_ArticleStates(joined.clone(), to_device(targets, joined.device)))
     return articles

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import textwrap
 from itertools import pairwise
 
 import pytest
@@ -163,6 +164,28 @@ def test_a_pipeline_without_tagger_or_parser_still_gives_sentences(tmp_path: obj
         ("Note_: This", "+--"),
         ("1_. Add salt", "+---"),
         ("“_Stop_!_” She left", "+---?-"),
+        ("Gov. McDonnell met Sens_. Smith", "+-----"),
+        ("Lt_. Gov. Holm", "+---"),
+        ("ST_. LOUIS_, MO_. — He", "+-------"),
+        ("works for Acme Inc. and", "+----"),
+        ("of Acme Inc. He left", "+--?-"),
+        ("J. K. Rowling", "+--"),
+        ("George W. Bush", "+--"),
+        ("chose plan B. The army", "+--?-"),
+        ("in Group A. Germany won", "+--?-"),
+        ("left George W. He", "+--?"),
+        ("at 4 a.m. Monday", "+---"),
+        ("at 10:30 p.m. GMT", "+---"),
+        ("at 4 p.m. He left", "+--?-"),
+        ("10.35am The minister left", "++--"),
+        ("17:02 GMT_: The minister", "+--+-"),
+        ("17:02 — “_We left", "+-+--"),
+        ("4_pm_: England win", "+--+-"),
+        ("It ended_. 10.41am Labour says", "+--++-"),
+        ("10.35am Monday in Paris", "+---"),
+        ("2.50 - The price", "+---"),
+        ("5 People left", "+--"),
+        ("10.35am", "+"),
     ],
 )
 def test_where_a_sentence_may_start(text: str, bounds: str) -> None:
@@ -171,6 +194,32 @@ def test_where_a_sentence_may_start(text: str, bounds: str) -> None:
     spaces = [mark == " " for mark in re.findall(r"[ _]+", text)] + [False]
     marks = "".join("?+-"[start or 0] for start in starts(words, spaces))
     assert len(words) == len(spaces) and marks == bounds
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", " \n"])
+def test_a_paragraph_of_broken_lines_is_read_as_one_of_a_line(parser: Parser, end: str) -> None:
+    """Words and trees are the same, and each word's place is where it stands in the text as given."""
+    text = (
+        "The prize went to Marie Curie, who was born in Warsaw and taught at the University of Paris. Her husband was "
+        "Pierre Curie, and Gov. Anna Holm of the U.S. state of Ohio knew them."
+    )
+    folded = end.join(textwrap.wrap(text, 30))
+    found, expected = parser.parse_texts([folded, text])
+    assert [(one.words, one.tags, one.heads, one.deps) for one in found] == [
+        (one.words, one.tags, one.heads, one.deps) for one in expected
+    ]
+    for one in found:
+        assert tuple(folded[start:end] for start, end in one.spans) == one.words
+
+
+def test_a_live_blog_keeps_its_times_apart_from_its_sentences(parser: Parser) -> None:
+    text = "10.35am\nThe minister resigned at 10 a.m. Monday.\n17:02 GMT: Labour asks for an election."
+    assert sentences(parser, text) == [
+        "10.35am",
+        "The minister resigned at 10 a.m. Monday.",
+        "17:02 GMT:",
+        "Labour asks for an election.",
+    ]
 
 
 def test_clean_removes_what_a_database_refuses_and_nothing_else() -> None:
