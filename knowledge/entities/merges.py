@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from extraction.models import Post
 from knowledge.models import Assertion, Entity, Merge, Statement
+from knowledge.ontology.values import VALUED
 from knowledge.record import audit_log, current, projection_queue
 
 MARKED_AT_ONCE = 1000  # graph updates: more would keep an editor, and on SQLite everybody, waiting
@@ -91,7 +92,10 @@ def _mark(given: Merge, ids: set[int]) -> None:
             projection_queue.mark_rows(projection_queue.Kind.STATEMENT, rows)
     else:
         Merge.objects.filter(pk=given.pk).update(wanted=F("wanted") + 1)
-    projection_queue.mark_rows(projection_queue.Kind.ENTITY, Entity.objects.filter(pk__in=ids))
+    # A value is shown with its head, also after it was merged.
+    valued = Statement.objects.filter(tail__in=ids, relation__in=VALUED).values("head")
+    shown = projection_queue.with_survivors(Entity.objects.filter(pk__in=valued))
+    projection_queue.mark_rows(projection_queue.Kind.ENTITY, Entity.objects.filter(Q(pk__in=ids) | Q(pk__in=shown)))
 
 
 def _touched(ids: Iterable[int]) -> tuple[QuerySet[Post], QuerySet[Statement], QuerySet[Statement]]:

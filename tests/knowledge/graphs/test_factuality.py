@@ -139,6 +139,16 @@ def test_a_value_is_shown_with_its_entity_and_is_no_entity() -> None:
     assert current.neighbours(ada)[0] == []
 
 
+def test_a_value_that_is_merged_is_shown_anew_with_its_entity() -> None:
+    born()
+    records.settle()
+    other = Entity.objects.create(type="time", label="1815-12-10", key="1815-12-10|time")
+    merges.merge(other, [records.entity("1815")], None)
+    assert ("entity", "Ada") in records.marked()
+    [unit] = unit_builder.entities([records.entity("Ada").public_id])
+    assert unit.content and [one.value for one in unit.content.values] == [Value("1815-12-10", "date")]
+
+
 def test_a_value_that_says_nothing_of_a_thing_is_in_no_graph() -> None:
     post = records.post(BORN)
     records.read(post, NAMES, [("1816", "follows", "1815"), ("Ada", "follows", "1815"), ("1815", "followed_by", "Ada")])

@@ -6,10 +6,13 @@ import contextlib
 import io
 import os
 import random
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pyoxigraph
@@ -21,7 +24,7 @@ from pytest_django import Settings
 from extraction import leases
 from extraction.models import Post, Reading
 from extraction.readings import queue as readings_queue
-from extraction.schema import Document
+from extraction.schema import FACTUALITIES, Document, ExtractedMention, Extraction, Relation, When
 from knowledge.entities import merges
 from knowledge.graphs import export, projector
 from knowledge.graphs.parity import Report
@@ -272,7 +275,21 @@ def test_a_person_asks_through_the_guard(store: SparqlStore) -> None:
 
 def act(random_: random.Random, extractor: deterministic.Extractor) -> None:
     """Something that happens to a record: a post, an edit, a withdrawal, a return, a review, a merge, an undo, …"""
-    words = ["Ann", "Bob", "Rome", "Lee", "Ada Byron", "met", "left", "wrote to", "and", "Oslo", "Zed"]
+    words = [
+        "Ann",
+        "Bob",
+        "Rome",
+        "Lee",
+        "Ada Byron",
+        "met",
+        "left",
+        "wrote to",
+        "and",
+        "Oslo",
+        "Zed",
+        "1999",
+        "in may",
+    ]
     text = " ".join(random_.choices(words, k=random_.randint(3, 14)))
     posts = list(Post.objects.exclude(state=Post.State.ERASED).order_by("pk"))
     match random_.randrange(9):
@@ -301,7 +318,30 @@ def act(random_: random.Random, extractor: deterministic.Extractor) -> None:
             erasure.erase(random_.choice(posts), None)
     claims = readings_queue.claim("test", 10)
     for claimed, found in zip(claims, extractor.read([claimed.document for claimed in claims]), strict=True):
-        recorder.record(claimed, found)
+        recorder.record(claimed, varied(random_, found))
+
+
+def varied(random_: random.Random, found: Extraction) -> Extraction:
+    """With a factuality, perhaps a claimant, for each relation, and with dates of birth."""
+    places = range(len(found.mentions))
+    relations = [
+        replace(
+            one,
+            factuality=random_.choice(FACTUALITIES),
+            by=random_.choice([None, *places]),
+            when=When(random_.choice(places), date(1999, 5, 1), date(1999, 5, random_.randint(1, 31))),
+        )
+        for one in found.relations
+    ]
+    dates = [
+        ExtractedMention(match.start(), match.end(), "time", 0.9)
+        for match in re.finditer(r"\b(1999|may)\b", found.text)
+    ]
+    born = [
+        Relation(random_.choice(places), at, "date_of_birth", 0.9, factuality=random_.choice(FACTUALITIES))
+        for at in range(len(places), len(places) + len(dates) if places else 0)
+    ]
+    return replace(found, mentions=(*found.mentions, *dates), relations=(*relations, *born))
 
 
 @pytest.mark.parametrize("seed", range(4))
