@@ -1,11 +1,13 @@
 """What a scorer of coreference is told of two mentions of one text, beside their words' states; and its targets.
 
-A mention's candidates are the mentions before it. What a pair is told are indexes into tables of embeddings: how far
-the two are apart, how their words compare, their forms and types, and which pronoun the later one is.
+The candidates of a name are the names before it; those of a pronoun or nominal are the mentions before it, and the next
+names: `"I will go," said Ann Lee`. What is told of a pair are indexes into tables of embeddings: how far the two are
+apart, how their words compare, their forms and types, which pronoun it is, and who stands within a quotation.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +19,8 @@ from extraction.features.windows import Window
 from extraction.labels import ENTITY_TYPES, Inventory
 from extraction.schema import FORMS, Example
 
-MOST_CANDIDATES = 250  # of a mention: the nearest ones
+MOST_CANDIDATES = 250  # before a mention: the nearest ones
+NEXT_NAMES = 4  # after a pronoun or nominal
 FEW_LETTERS = 4  # that a demonym and its country begin with: "Russia" and "Russian"
 
 # Pronouns by what they may stand for.
@@ -43,7 +46,7 @@ _LITTLE = frozenset({"the", "of", "a", "an", "and", "for", "'s", "’s"})
 
 # The number of values of each feature, in the order of `pair_features`.
 SIZES = (
-    len(_DISTANCES) + 1,
+    len(_DISTANCES) + 1 + NEXT_NAMES,
     len(_SENTENCES) + 1,
     8,  # how the words compare
     len(FORMS) ** 2,
@@ -51,75 +54,114 @@ SIZES = (
     len(PRONOUN_CLASSES),
     4,  # whether both are the same pronoun
     len(PRONOUN_CLASSES) * len(_TYPES),
-    8,  # the earlier one's place in its sentence
+    8,  # the candidate's place in its sentence
+    4,  # which of the two is quoted
 )
-OWN_SIZES = (len(FORMS), len(PRONOUN_CLASSES), len(_TYPES))
+OWN_SIZES = (len(FORMS), len(PRONOUN_CLASSES), len(_TYPES), 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Referring:
-    """A mention in its text: the number of its sentence, its place among that sentence's mentions, and its words."""
+    """A mention in its text: the number of its sentence, its place among that sentence's mentions, its words, and
+    whether it stands within a quotation."""
 
     sentence: int
     place: int
     words: tuple[str, ...]
     type: str
     form: str
+    quoted: bool = False
 
 
 @dataclass(frozen=True)
 class CoreferenceTargets:
-    """Mentions of a batch, and for each its candidates: pairs of mentions before it in the same window or text."""
+    """Mentions of a batch, and for each its candidates in the same window or text."""
 
     row: Tensor  # (M,) the sentence's row in the batch
     first: Tensor  # (M,) first word
     last: Tensor  # (M,) last word
     own: Tensor  # (M, len(OWN_SIZES)) features of the mention alone
-    later: Tensor  # (P,) index of the mention whose candidate this is; ascending
-    earlier: Tensor  # (P,) index of the candidate
+    anaphor: Tensor  # (P,) index of the mention whose candidate this is; ascending
+    candidate: Tensor  # (P,) index of the candidate
     features: Tensor  # (P, len(SIZES))
     same: Tensor  # (P,) bool: both refer to one entity
 
 
-def candidate_pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """(later, earlier) of all candidates of `count` mentions in the order of the text, ordered by the later one."""
-    later, earlier = np.tril_indices(count, -1)
-    near = later - earlier <= MOST_CANDIDATES
-    return later[near], earlier[near]
+def candidate_pairs(mentions: Sequence[Referring]) -> tuple[np.ndarray, np.ndarray]:
+    """(anaphor, candidate) of all candidates of mentions in the order of the text, ordered by the anaphor."""
+    names = [place for place, one in enumerate(mentions) if one.form == "name"]
+    pairs: list[tuple[int, int]] = []
+    for place, one in enumerate(mentions):
+        split = bisect_left(names, place)
+        if one.form == "name":
+            pairs += [(place, other) for other in names[max(0, split - MOST_CANDIDATES) : split]]
+        else:
+            pairs += [(place, other) for other in range(max(0, place - MOST_CANDIDATES), place)]
+            pairs += [(place, other) for other in names[split : split + NEXT_NAMES]]
+    anaphor, candidate = np.array(pairs, np.int64).reshape(-1, 2).T
+    return anaphor, candidate
+
+
+def quoted_words(sentences: Sequence[Sequence[str]]) -> list[list[bool]]:
+    """For each word of a text's sentences whether it stands within a quotation, which may go on over sentences.
+
+    A straight mark opens where none is open; a curly one says itself what it does.
+    """
+    opened, result = False, []
+    for words in sentences:
+        inside = []
+        for word in words:
+            if word in ("“", "„"):
+                opened = True
+            elif word == "”":
+                opened = False
+            elif word in ('"', "''", "``"):
+                opened = not opened
+            inside.append(opened)
+        result.append(inside)
+    return result
 
 
 def own_features(mentions: Sequence[Referring]) -> np.ndarray:
     """(mentions, len(OWN_SIZES))."""
-    rows = [(FORMS.index(one.form), _pronoun(one), _TYPES.get(one.type, 0)) for one in mentions]
+    rows = [(FORMS.index(one.form), _pronoun(one), _TYPES.get(one.type, 0), one.quoted) for one in mentions]
     return np.array(rows, np.int64).reshape(-1, len(OWN_SIZES))
 
 
-def pair_features(mentions: Sequence[Referring], later: np.ndarray, earlier: np.ndarray) -> np.ndarray:
+def pair_features(mentions: Sequence[Referring], anaphor: np.ndarray, candidate: np.ndarray) -> np.ndarray:
     """(pairs, len(SIZES)) of mentions in the order of the text."""
-    if not len(later):
+    if not len(anaphor):
         return np.zeros((0, len(SIZES)), np.int64)
-    own = own_features(mentions)
-    forms, pronouns, types = own.T
+    forms, pronouns, types, quoted = own_features(mentions).T
     sentence = np.array([one.sentence for one in mentions])
     place = np.minimum([one.place for one in mentions], 3)
-    apart = sentence[later] - sentence[earlier]
-    same_type = types[later] == types[earlier]
-    both = (pronouns[later] > 0) & (pronouns[earlier] > 0)
-    alike = np.where(both, np.where(pronouns[later] == pronouns[earlier], 1, 2), np.where(pronouns[earlier] > 0, 3, 0))
+    apart = np.abs(sentence[anaphor] - sentence[candidate])
+    same_type = types[anaphor] == types[candidate]
+    both = (pronouns[anaphor] > 0) & (pronouns[candidate] > 0)
+    equal = np.where(pronouns[anaphor] == pronouns[candidate], 1, 2)
+    alike = np.where(both, equal, np.where(pronouns[candidate] > 0, 3, 0))
     return np.stack(
         [
-            np.searchsorted(_DISTANCES, later - earlier, "right"),
+            _distances(anaphor, candidate),
             np.searchsorted(_SENTENCES, apart, "right"),
-            _words(mentions, later, earlier),
-            forms[later] * len(FORMS) + forms[earlier],
-            np.where(same_type, 1 + types[later], 0),
-            pronouns[later],
+            _words(mentions, anaphor, candidate),
+            forms[anaphor] * len(FORMS) + forms[candidate],
+            np.where(same_type, 1 + types[anaphor], 0),
+            pronouns[anaphor],
             alike,
-            pronouns[later] * len(_TYPES) + types[earlier],
-            place[earlier] + 4 * (apart == 0),
+            pronouns[anaphor] * len(_TYPES) + types[candidate],
+            place[candidate] + 4 * (apart == 0),
+            2 * quoted[anaphor] + quoted[candidate],
         ],
         axis=1,
     )
+
+
+def _distances(anaphor: np.ndarray, candidate: np.ndarray) -> np.ndarray:
+    """Mentions back to the candidate, by steps; beyond these the how many-th of the mentions that follow it is."""
+    back = np.searchsorted(_DISTANCES, anaphor - candidate, "right")
+    ahead = len(_DISTANCES) + np.minimum(candidate - anaphor, NEXT_NAMES)
+    return np.where(candidate < anaphor, back, ahead)
 
 
 def _pronoun(mention: Referring) -> int:
@@ -128,7 +170,7 @@ def _pronoun(mention: Referring) -> int:
     return _CLASS_OF.get(mention.words[0].casefold(), len(PRONOUN_CLASSES) - 1)
 
 
-def _words(mentions: Sequence[Referring], later: np.ndarray, earlier: np.ndarray) -> np.ndarray:
+def _words(mentions: Sequence[Referring], anaphor: np.ndarray, candidate: np.ndarray) -> np.ndarray:
     """How the words of names and nominals compare; 0 where nothing is common or one is a pronoun."""
     folded = [tuple(word.casefold() for word in one.words if word.casefold() not in _LITTLE) for one in mentions]
     acronyms = ["".join(word[0] for word in one.words if word[:1].isupper()) for one in mentions]
@@ -136,8 +178,8 @@ def _words(mentions: Sequence[Referring], later: np.ndarray, earlier: np.ndarray
     known: dict[tuple[int, int], int] = {}
     number = {key: place for place, key in enumerate(dict.fromkeys(keys))}
     numbers = [number[key] for key in keys]
-    result = np.zeros(len(later), np.int64)
-    for index, (one, other) in enumerate(zip(later.tolist(), earlier.tolist(), strict=True)):
+    result = np.zeros(len(anaphor), np.int64)
+    for index, (one, other) in enumerate(zip(anaphor.tolist(), candidate.tolist(), strict=True)):
         pair = (numbers[one], numbers[other])
         if pair not in known:
             known[pair] = _compared(mentions, folded, acronyms, one, other)
@@ -176,25 +218,29 @@ def coreference_targets(
         return None
     groups = [one.sentences for one in windows] or [(row,) for row in range(len(examples))]
     rows: list[tuple[int, int, int]] = []
-    own, laters, earliers, features, same = [], [], [], [], []
+    own, anaphors, candidates, features, same = [], [], [], [], []
     for group in groups:
         spans = [(row, place, span) for row in group for place, span in enumerate(examples[row].mentions)]
         if not spans or not examples[group[0]].news:
             continue
+        quoted = dict(zip(group, quoted_words([examples[row].words for row in group]), strict=True))
         mentions = [
-            Referring(row, place, examples[row].words[span.start : span.end], span.type, span.form)
+            Referring(
+                *(row, place, examples[row].words[span.start : span.end], span.type, span.form),
+                quoted[row][span.start],
+            )
             for row, place, span in spans
         ]
-        later, earlier = candidate_pairs(len(mentions))
+        anaphor, candidate = candidate_pairs(mentions)
         entities = np.array([span.entity for _, _, span in spans])
-        laters.append(later + len(rows))
-        earliers.append(earlier + len(rows))
+        anaphors.append(anaphor + len(rows))
+        candidates.append(candidate + len(rows))
         own.append(own_features(mentions))
-        features.append(pair_features(mentions, later, earlier))
-        same.append(entities[later] == entities[earlier])
+        features.append(pair_features(mentions, anaphor, candidate))
+        same.append(entities[anaphor] == entities[candidate])
         rows += [(row, span.start, span.end - 1) for row, _, span in spans]
     if not rows:
         return None
     places = torch.tensor(rows)
-    joined = (torch.from_numpy(np.concatenate(part)) for part in (own, laters, earliers, features, same))
+    joined = (torch.from_numpy(np.concatenate(part)) for part in (own, anaphors, candidates, features, same))
     return CoreferenceTargets(places[:, 0], places[:, 1], places[:, 2], *joined)

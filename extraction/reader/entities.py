@@ -21,6 +21,7 @@ from extraction.features.coreference import (
     candidate_pairs,
     own_features,
     pair_features,
+    quoted_words,
 )
 from extraction.labels import RELATIONS
 from extraction.networks.layers.coreference import AntecedentScorer
@@ -29,31 +30,38 @@ from extraction.schema import ExtractedEntity, ExtractedMention, Extraction, Rel
 
 # Where one place lies in another, or what lies in it: said once of two entities, by the surest of these.
 GEOGRAPHY = frozenset({"located_in", "contains", "country", "headquarters_location", "capital", "location"})
+# "He" and "she" are two.
+SEXES = {
+    **dict.fromkeys(("he", "him", "his", "himself"), "he"),
+    **dict.fromkeys(("she", "her", "hers", "herself"), "she"),
+}
 # Of a place there is one that it lies in, unless that lies in another that is named too.
 INSIDE = ("located_in", "country")
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A mention as its passage has it: its sentence, its words, and its network's states (2d,)."""
+    """A mention as its passage has it: its sentence, its words, whether they are quoted, and its network's states
+    (2d,)."""
 
     sentence: int
     place: int
     words: tuple[str, ...]
     states: NDArray[np.float32]
+    quoted: bool = False
 
 
 def as_read(passages: Sequence[Passage], readings: Sequence[PassageReading]) -> dict[Span, Read]:
     """The mentions of a document's passages, in the order of the text."""
     found: dict[Span, Read] = {}
+    quoted = quoted_words([passage.words.words for passage in passages])
     for sentence, (passage, reading) in enumerate(zip(passages, readings, strict=True)):
         for place, (start, end) in enumerate(sorted(reading.states)):
-            words = tuple(
-                word
-                for word, (left, right) in zip(passage.words.words, passage.words.spans, strict=True)
-                if start <= left and right <= end
+            inside = [at for at, (left, right) in enumerate(passage.words.spans) if start <= left and right <= end]
+            words = tuple(passage.words.words[at] for at in inside)
+            found[start, end] = Read(
+                sentence, place, words, reading.states[start, end], bool(inside) and quoted[sentence][inside[0]]
             )
-            found[start, end] = Read(sentence, place, words, reading.states[start, end])
     return found
 
 
@@ -64,7 +72,9 @@ def bring_together(extraction: Extraction, read: Mapping[Span, Read], scorer: An
     if not spans or not all(span in read for span in spans):
         return extraction
     referring = [
-        Referring(read[span].sentence, read[span].place, read[span].words, mention.type, mention.form)
+        Referring(
+            *(read[span].sentence, read[span].place, read[span].words, mention.type, mention.form), read[span].quoted
+        )
         for span, mention in zip(spans, extraction.mentions, strict=True)
     ]
     scores, none = _scores(referring, np.stack([read[span].states for span in spans]), scorer)
@@ -82,58 +92,64 @@ def bring_together(extraction: Extraction, read: Mapping[Span, Read], scorer: An
 def _scores(
     mentions: Sequence[Referring], states: NDArray[np.float32], scorer: AntecedentScorer
 ) -> tuple[list[dict[int, float]], list[float]]:
-    """For each mention the score of each mention before it, and of that it refers to none of them."""
-    later, earlier = candidate_pairs(len(mentions))
+    """For each mention the score of each of its candidates, and of that it refers to none of them."""
+    anaphor, candidate = candidate_pairs(mentions)
     device = scorer.none.weight.device
     nothing = torch.zeros(0, dtype=torch.long)
     inputs = CoreferenceTargets(
         *(nothing, nothing, nothing),
         own=torch.from_numpy(own_features(mentions)).to(device),
-        later=torch.from_numpy(later).to(device),
-        earlier=torch.from_numpy(earlier).to(device),
-        features=torch.from_numpy(pair_features(mentions, later, earlier)).to(device),
+        anaphor=torch.from_numpy(anaphor).to(device),
+        candidate=torch.from_numpy(candidate).to(device),
+        features=torch.from_numpy(pair_features(mentions, anaphor, candidate)).to(device),
         same=nothing,
     )
     found, none = (part.float().cpu().numpy() for part in scorer(torch.from_numpy(states).to(device), inputs))
     scores: list[dict[int, float]] = [{} for _ in mentions]
-    for one, other, score in zip(later.tolist(), earlier.tolist(), found.tolist(), strict=True):
+    for one, other, score in zip(anaphor.tolist(), candidate.tolist(), found.tolist(), strict=True):
         scores[one][other] = score
     return scores, none.tolist()
 
 
 def _chains(mentions: Sequence[Referring], scores: Sequence[dict[int, float]], none: Sequence[float]) -> list[int]:
-    """For each mention the first mention of its entity.
+    """For each mention the first mention of its entity: names first, then what refers to what they name.
 
     The scorer is trained on the sum over all mentions of the right entity, so entities are compared by such sums. A
-    pronoun or nominal stands for something that the text names: it joins no entity without a name.
+    pronoun or nominal joins no entity without a name, and "he" none that "she" has joined.
     """
-    first: list[int] = []
+    chief = list(range(len(mentions)))
     named: set[int] = set()
-    for place, mention in enumerate(mentions):
+    sexes: dict[int, str] = {}
+    order = sorted(range(len(mentions)), key=lambda place: (mentions[place].form != "name", place))
+    for place in order:
+        sex = SEXES.get(" ".join(mentions[place].words).casefold(), "")
         sums: dict[int, float] = {}
         for other, score in scores[place].items():
-            chief = first[other]
-            if mention.form == "name" or chief in named:
-                sums[chief] = float(np.logaddexp(sums[chief], score)) if chief in sums else score
-        best = max(sums, key=lambda chief: sums[chief], default=place)
-        first.append(best if sums.get(best, none[place]) > none[place] else place)
-        if mention.form == "name":
-            named.add(first[place])
-    return first
+            one = chief[other]
+            if one in named and sexes.get(one, sex) in ("", sex or sexes.get(one, "")):
+                sums[one] = float(np.logaddexp(sums[one], score)) if one in sums else score
+        best = max(sums, key=lambda one: sums[one], default=place)
+        if sums.get(best, none[place]) > none[place]:
+            chief[place] = best
+            if sex:
+                sexes[best] = sex
+        if mentions[place].form == "name":
+            named.add(chief[place])
+    return chief
 
 
-def _entities(extraction: Extraction, first: Sequence[int]) -> tuple[list[ExtractedEntity], list[int]]:
+def _entities(extraction: Extraction, chiefs: Sequence[int]) -> tuple[list[ExtractedEntity], list[int]]:
     """The entities, in the order of their first mentions, and the entity of each mention.
 
     Two entities of one type with one name are one: a mention of a name begins no second bearer of it.
     """
     named: dict[tuple[str, str], int] = {}
     groups: dict[int, list[int]] = defaultdict(list)
-    for place, chief in enumerate(first):
+    for place, chief in enumerate(chiefs):
         groups[chief].append(place)
     entities: list[ExtractedEntity] = []
-    entity_of = [0] * len(first)
-    for group in groups.values():
+    entity_of = [0] * len(chiefs)
+    for group in sorted(groups.values()):
         entity = _entity(extraction, group)
         number = named.get((entity.type, entity.name.casefold())) if entity.name else None
         if number is None:

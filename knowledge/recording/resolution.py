@@ -37,7 +37,7 @@ def resolve(extraction: Extraction, post: UUID) -> dict[int, ResolvedMention]:
 
     The extraction must be one whose indexes are in range.
     """
-    return _Article(extraction, post).resolved() if extraction.entities else _by_words(extraction)
+    return _ArticleEntities(extraction, post).resolved() if extraction.entities else _by_words(extraction)
 
 
 def _by_words(extraction: Extraction) -> dict[int, ResolvedMention]:
@@ -58,7 +58,7 @@ def _words(extraction: Extraction, mention: ExtractedMention) -> str:
     return names.shown(extraction.text[mention.start : mention.end])
 
 
-class _Article:
+class _ArticleEntities:
     """An extraction whose mentions were brought together. A name that was not is an entity of its own."""
 
     def __init__(self, extraction: Extraction, post: UUID) -> None:

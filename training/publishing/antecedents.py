@@ -85,7 +85,7 @@ def _articles(network: Any, prepared: Prepared) -> list[_ArticleStates]:
     for own in places.values():
         examples = [prepared.examples[prepared.items[place].example] for place in own]
         targets = coreference_targets(examples, prepared.inventory, [Window(tuple(range(len(own))))])
-        if targets is not None and len(targets.later):
+        if targets is not None and len(targets.anaphor):
             joined = torch.cat([states[place] for place in own])
             articles.append(_ArticleStates(joined.clone(), to_device(targets, joined.device)))
     return articles

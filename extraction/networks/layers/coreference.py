@@ -1,9 +1,9 @@
-"""Which earlier mention of the text a mention refers back to: a ranking of its candidates, or that there is none.
+"""Which mention of the text another one refers to: a ranking of its candidates, or that there is none.
 
 After the mention-ranking models of Kenton Lee et al., End-to-end Neural Coreference Resolution, EMNLP 2017: a mention's
-antecedent is drawn from a softmax over the mentions before it and "none" (Eq. 1-2), and the loss is the marginal of all
+antecedent is drawn from a softmax over its candidates and "none" (Eq. 1-2), and the loss is the marginal of all
 antecedents that are right (Eq. 5). Mentions are given, by the network's own tags, and not pruned spans; the states are
-those of its words.
+those of its words. Candidates are not only the mentions before it: see features/coreference.py.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class AntecedentScorer(nn.Module):
 
     def __init__(self, width: int, hidden: int, dropout: float) -> None:
         super().__init__()
-        self.later, self.earlier = nn.Linear(2 * width, hidden), nn.Linear(2 * width, hidden)
-        self.later_key, self.earlier_key = nn.Linear(2 * width, hidden), nn.Linear(2 * width, hidden)
+        self.anaphor, self.candidate = nn.Linear(2 * width, hidden), nn.Linear(2 * width, hidden)
+        self.anaphor_key, self.candidate_key = nn.Linear(2 * width, hidden), nn.Linear(2 * width, hidden)
         self.tables = nn.ModuleList(nn.Embedding(size, hidden) for size in SIZES)
         self.own_tables = nn.ModuleList(nn.Embedding(size, hidden) for size in OWN_SIZES)
         for table in (*self.tables, *self.own_tables):
@@ -32,13 +32,13 @@ class AntecedentScorer(nn.Module):
     def forward(self, mentions: Tensor, targets: CoreferenceTargets) -> tuple[Tensor, Tensor]:
         """Mentions (M, 2d) -> scores of the candidate pairs (P,), and of "none" (M,)."""
         mentions = self.dropout(mentions)
-        later, earlier = targets.later, targets.earlier
-        state = self.later(mentions)[later] + self.earlier(mentions)[earlier]
+        anaphor, candidate = targets.anaphor, targets.candidate
+        state = self.anaphor(mentions)[anaphor] + self.candidate(mentions)[candidate]
         for place, table in enumerate(self.tables):
             state = state + table(targets.features[:, place])
-        product = self.later_key(mentions)[later] * self.earlier_key(mentions)[earlier]
+        product = self.anaphor_key(mentions)[anaphor] * self.candidate_key(mentions)[candidate]
         pair = torch.cat([nn.functional.gelu(state), product], dim=-1)
-        alone = self.later(mentions)
+        alone = self.anaphor(mentions)
         for place, table in enumerate(self.own_tables):
             alone = alone + table(targets.own[:, place])
         scores: Tensor = self.out(self.dropout(pair)).squeeze(-1)
@@ -53,16 +53,16 @@ def mention_states(words: Tensor, targets: CoreferenceTargets) -> Tensor:
 
 def antecedent_loss(scores: Tensor, none: Tensor, targets: CoreferenceTargets) -> Tensor:
     """-log of the probability of a right antecedent, or of none where there is none, the mean over mentions."""
-    everything = _log_sums(scores, targets.later, none)
+    everything = _log_sums(scores, targets.anaphor, none)
     lowest = torch.finfo(scores.dtype).min / 4
     first = torch.ones_like(none, dtype=torch.bool)
-    first[targets.later[targets.same]] = False
-    right = _log_sums(scores.masked_fill(~targets.same, lowest), targets.later, none.masked_fill(~first, lowest))
+    first[targets.anaphor[targets.same]] = False
+    right = _log_sums(scores.masked_fill(~targets.same, lowest), targets.anaphor, none.masked_fill(~first, lowest))
     return (everything - right).mean()
 
 
-def _log_sums(scores: Tensor, later: Tensor, none: Tensor) -> Tensor:
+def _log_sums(scores: Tensor, anaphor: Tensor, none: Tensor) -> Tensor:
     """log(exp(none) + the sum of exp(score) over a mention's candidates), for each mention (M,)."""
-    highest = none.detach().scatter_reduce(0, later, scores.detach(), "amax")
-    total = torch.exp(none - highest).scatter_add(0, later, torch.exp(scores - highest[later]))
+    highest = none.detach().scatter_reduce(0, anaphor, scores.detach(), "amax")
+    total = torch.exp(none - highest).scatter_add(0, anaphor, torch.exp(scores - highest[anaphor]))
     return highest + torch.log(total)

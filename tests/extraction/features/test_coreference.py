@@ -54,10 +54,30 @@ def test_every_value_has_a_place_in_its_table():
         mention(words[rng.integers(6)], kinds[rng.integers(9)], forms[rng.integers(3)], number // 3, number % 7)
         for number in range(400)
     ]
-    later, earlier = candidate_pairs(len(many))
-    assert (later > earlier).all() and (later - earlier).max() == coreference.MOST_CANDIDATES
-    assert (pair_features(many, later, earlier) < np.array(SIZES)).all()
+    anaphor, candidate = candidate_pairs(many)
+    assert (np.diff(anaphor) >= 0).all()
+    assert np.bincount(anaphor).max() <= coreference.MOST_CANDIDATES + coreference.NEXT_NAMES
+    assert (pair_features(many, anaphor, candidate) < np.array(SIZES)).all()
     assert (coreference.own_features(many) < np.array(OWN_SIZES)).all()
+
+
+def test_a_name_refers_to_names_before_it_and_a_pronoun_to_the_next_names_too():
+    many = [mention("Ann"), mention("I", form="pronoun"), mention("Lee"), mention("he", form="pronoun"), mention("Bo")]
+    pairs = sorted(zip(*(part.tolist() for part in candidate_pairs(many)), strict=True))
+    assert pairs == [(1, 0), (1, 2), (1, 4), (2, 0), (3, 0), (3, 1), (3, 2), (3, 4), (4, 0), (4, 2)]
+    features = pair_features(many, np.array([1, 1, 3]), np.array([2, 4, 2]))
+    assert len(set(features[:, 0].tolist())) == 3
+
+
+def test_a_quotation_goes_on_over_sentences_until_it_is_closed():
+    sentences = [["“", "Go", "."], ["Now", "”", ",", "he", "said"], ['"', "No", '"', "he"]]
+    assert coreference.quoted_words(sentences) == [
+        [True, True, True],
+        [True, False, False, False, False],
+        [True, True, False, False],
+    ]
+    inside, outside = Referring(0, 0, ("I",), "person", "pronoun", True), mention("Ann")
+    assert told(outside, inside) != told(outside, Referring(0, 0, ("I",), "person", "pronoun"))
 
 
 def example(entities: str, document: str = "d", news: bool = True) -> Example:
@@ -71,7 +91,7 @@ def test_candidates_are_those_of_the_same_window():
     found = coreference.coreference_targets(batch, names, [Window((0, 1)), Window((2,))])
     assert found is not None
     assert found.row.tolist() == [0, 0, 1, 1, 2] and found.first.tolist() == [0, 1, 0, 1, 0]
-    pairs = list(zip(found.later.tolist(), found.earlier.tolist(), found.same.tolist(), strict=True))
+    pairs = list(zip(found.anaphor.tolist(), found.candidate.tolist(), found.same.tolist(), strict=True))
     assert pairs == [
         (1, 0, False),
         (2, 0, False),

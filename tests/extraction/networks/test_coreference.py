@@ -21,8 +21,8 @@ def targets() -> CoreferenceTargets:
         first=torch.tensor([0, 1, 0, 1]),
         last=torch.tensor([0, 2, 0, 1]),
         own=torch.zeros(4, len(OWN_SIZES), dtype=torch.long),
-        later=later,
-        earlier=earlier,
+        anaphor=later,
+        candidate=earlier,
         features=torch.zeros(len(PAIRS), len(SIZES), dtype=torch.long),
         same=same,
     )

@@ -23,7 +23,7 @@ class Refers(nn.Module):
         self.antecedents, self.none = antecedents, nn.Linear(1, 1)
 
     def forward(self, states, targets):
-        pairs = zip(targets.later.tolist(), targets.earlier.tolist(), strict=True)
+        pairs = zip(targets.anaphor.tolist(), targets.candidate.tolist(), strict=True)
         scores = torch.tensor([2.0 if self.antecedents.get(one) == other else -2.0 for one, other in pairs])
         return scores, torch.zeros(len(states))
 
@@ -52,7 +52,7 @@ def together(antecedents: dict[int, int], mentions=MENTIONS, relations=()) -> Ex
 
 
 def test_what_refers_to_one_thing_is_one_entity_with_its_longest_name():
-    found = together({3: 0, 4: 3})
+    found = together({3: 0, 4: 0})
     assert [one.entity for one in found.mentions] == [0, 1, 2, 0, 0]
     assert [(one.type, one.name) for one in found.entities] == [
         ("person", "Ada Byron"),
@@ -67,6 +67,25 @@ def test_an_entity_without_a_name_has_none_and_equal_names_are_one():
     assert [one.entity for one in together({}, twice).mentions] == [0, 1]
     same = (mention("Byron"), replace(MENTIONS[4]))
     assert [one.entity for one in together({}, same).mentions] == [0, 0]
+
+
+def test_a_pronoun_may_stand_before_the_name_it_means_and_joins_no_nameless_one():
+    assert [one.entity for one in together({3: 4}).mentions] == [0, 1, 2, 3, 3]
+    they = (replace(MENTIONS[3], form="nominal"), replace(MENTIONS[4], form="pronoun"))
+    assert [one.entity for one in together({1: 0}, they).mentions] == [0, 1]
+
+
+def test_he_and_she_are_two():
+    he = replace(MENTIONS[4], start=TEXT.index("met"), end=TEXT.index("met") + 3, form="pronoun")
+    mentions = (MENTIONS[0], he, MENTIONS[3])
+    text = TEXT.replace("met", "him")
+    read = {
+        (one.start, one.end): Read(place, 0, tuple(text[one.start : one.end].split()), np.zeros(4, np.float32))
+        for place, one in enumerate(mentions)
+    }
+    both = Refers({1: 0, 2: 0})
+    found = bring_together(Extraction("1", text, mentions=mentions), read, both)  # type: ignore[arg-type]
+    assert [one.entity for one in found.mentions] == [0, 0, 1]
 
 
 def test_the_type_is_that_of_most_names():
