@@ -58,16 +58,37 @@
   }
 
   function reduceEdge(key, data) {
-    const keys = data.keys.filter((one) => shownStatement(statements.get(one)));
-    const way = keys.some((one) => onWay.has(one)), near = chosen && graph.hasExtremity(key, chosen), thin = unstated(keys);
-    return { ...data, hidden: !keys.length, size: way ? 4 : thin ? 1.2 : near ? 2.5 : 1.2, zIndex: way ? 1 : 0,
+    const keys = shownKeys(data.keys);
+    const way = keys.some((one) => onWay.has(one)), near = chosen && graph.hasExtremity(key, chosen);
+    return { ...data, hidden: !keys.length, size: way ? 4 : near ? 2.5 : 1.2, zIndex: way ? 1 : 0,
       color: way ? colour("accent") : near ? colour("soft") : colour("rule-strong"),
-      label: cut([...new Set(keys.map((one) => statements.get(one).label))].join(", "), 48), forceLabel: near || way || thin };
+      label: cut([...new Set(keys.map((one) => statements.get(one).label))].join(", "), 48), forceLabel: near || way || strongest(keys) !== "stated" };
   }
 
-  // Sigma draws no dashes: where nothing is stated of a pair, its line is thin and always has its label, which says
-  // "planned" or "alleged". The lines of the table are dashed and dotted.
-  const unstated = (keys) => keys.every((one) => statements.get(one).factuality !== "stated");
+  // Sigma draws no dashes: gaps in the colour of the stage are put over its lines, up to the arrow.
+  function breakLines() {
+    const context = sigma.getCanvases().gaps.getContext("2d"), { width, height } = sigma.getDimensions();
+    context.clearRect(0, 0, width, height);
+    context.strokeStyle = colour("sheet");
+    graph.forEachEdge((key, { keys }, _source, _target, from, to) => {
+      const dash = DASHES[strongest(shownKeys(keys))];
+      if (!dash) return;
+      const a = sigma.graphToViewport(from), b = sigma.graphToViewport(to), thickness = sigma.scaleSize(sigma.getEdgeDisplayData(key).size);
+      const length = Math.hypot(b.x - a.x, b.y - a.y), end = length - sigma.scaleSize(to.size) - 3 * thickness;
+      if (end <= 0) return;
+      context.lineWidth = thickness + 2;
+      context.setLineDash([dash[1], dash[0]]);
+      context.beginPath();
+      context.moveTo(a.x, a.y);
+      context.lineTo(a.x + ((b.x - a.x) * end) / length, a.y + ((b.y - a.y) * end) / length);
+      context.stroke();
+    });
+  }
+
+  // How a pair's line is broken, by the strongest of its statements: [drawn, left out] in pixels, none where one is stated.
+  const DASHES = { planned: [7, 5], alleged: [2, 4] };
+  const strongest = (keys) => ["stated", "planned", "alleged"].find((one) => keys.some((key) => statements.get(key).factuality === one));
+  const shownKeys = (keys) => keys.filter((one) => shownStatement(statements.get(one)));
 
   // The name of what is pointed at or chosen, on the page's own paper: the library's is white in any scheme.
   function hover(context, data, settings) {
@@ -240,6 +261,11 @@
     stage.hidden = true;
     document.getElementById("keys").textContent = "This browser cannot draw the graph because it has no WebGL. The table below has the same content.";
     for (const button of explorer.querySelectorAll("[data-do=in], [data-do=out], [data-do=whole]")) button.remove();
+  }
+  if (sigma) {
+    sigma.createCanvasContext("gaps", { beforeLayer: "edgeLabels" });
+    sigma.resize(true);
+    sigma.on("afterRender", breakLines);
   }
   window.entityGraph = { graph, get sigma() { return sigma; } };
   for (const button of explorer.querySelectorAll("[data-do]")) button.addEventListener("click", () => tools[button.dataset.do]());

@@ -10,7 +10,7 @@ _OPEN = ".."
 _ISO = re.compile(r"\d{4}(-\d\d){0,2}")
 _TOKEN = re.compile(r"\w+")
 # Words that say nothing about which day is meant.
-_EMPTY = {"on", "in", "at", "the", "of", "since", "until", "to", "from"}
+_EMPTY = {"on", "in", "at", "the", "of", "to", "from"}
 _SCALES = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 
 

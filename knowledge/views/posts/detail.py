@@ -148,7 +148,7 @@ def review(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     else:
         denied = judged.factuality == current.DENIED
         messages.success(request, _message(verdict, denied))
-        anchor = "d" if denied and verdict != Review.Verdict.REJECT else anchor
+        anchor = "d" if denied else anchor
         ring_projectors()
     return redirect(f"{reverse('post', args=[public_id])}#{anchor}-{statement.public_id}")
 

@@ -51,6 +51,11 @@ def test_words_and_day_stand_together_unless_one_says_it_all(words, shown):
     assert plain_time(words, MONDAY, MONDAY) == shown
 
 
+def test_an_open_time_says_since_or_until_where_its_words_do_not():
+    assert plain_time("2019", date(2019, 1, 1), None) == "since 2019"
+    assert plain_time("since 2019", date(2019, 1, 1), None) == "since 2019"
+
+
 def test_a_time_that_was_not_resolved_keeps_its_words():
     assert plain_time("before the war", None, None) == "before the war"
 

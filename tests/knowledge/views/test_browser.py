@@ -16,6 +16,7 @@ from tests.conftest import chromium
 from tests.factories import PASSWORD, make_user
 from tests.newsroom import open_newsroom
 from tests.servers.sparql import TOKEN, Server, serving
+from tests.wire import read_wire
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -134,9 +135,10 @@ def test_the_first_tab_stop_skips_to_the_content(visitor: Visitor) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_is_wider_than_a_phone(browser: Any, live_server: Any, newsroom: dict[str, Post], scheme: str) -> None:
     phone = Visitor(browser, live_server.url, viewport={"width": 390, "height": 844}, color_scheme=scheme)
-    nasa = Entity.objects.get(label="NASA")
-    moon = newsroom["moon"]
-    for path in ("/", f"/posts/{moon.public_id}/", "/entities/", f"/entities/{nasa.public_id}/", "/feeds/", "/status/"):
+    nasa, wire = Entity.objects.get(label="NASA"), read_wire()
+    posts = [f"/posts/{post.public_id}/" for post in (newsroom["moon"], wire)]
+    entities = [f"/entities/{one.public_id}/" for one in (nasa, Entity.objects.get(label="Mombasa"))]
+    for path in ("/", *posts, "/entities/", *entities, "/feeds/", "/status/"):
         page = phone.go(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
     assert phone.errors == []
@@ -164,15 +166,33 @@ def test_neighbours_are_drawn_without_overlap(visitor: Visitor) -> None:
     page.wait_for_url(re.compile("/entities/(?!" + str(nasa.public_id) + ")"))
 
 
+def test_a_line_is_broken_where_nothing_is_stated(visitor: Visitor) -> None:
+    wire = read_wire()
+    broken = "document.querySelector('.sigma-gaps').getContext('2d').getImageData(0, 0, 2000, 2000).data.some(Boolean)"
+    for label, expected in (("Mombasa", True), ("Kofi Mensah", False)):
+        page = visitor.go(f"/entities/{Entity.objects.get(label=label).public_id}/neighbourhood/")
+        page.wait_for_selector("#explorer[data-settled]")
+        page.evaluate("entityGraph.sigma.refresh()")  # draws at once, not with the next frame
+        assert page.evaluate(broken) == expected, label
+    page = visitor.go(f"/posts/{wire.public_id}/")
+    styles = page.locator(".quintuple .line").evaluate_all("all => all.map(e => getComputedStyle(e).borderTopStyle)")
+    assert set(styles) == {"solid", "dashed", "dotted", "double"}
+    assert visitor.errors == []
+
+
 def test_text_contrasts_with_its_background(visitor: Visitor, newsroom: dict[str, Post]) -> None:
     """Level AA of WCAG: 4.5 to 1 for all visible text, in both colour schemes."""
-    nasa = Entity.objects.get(label="NASA")
+    nasa, wire = Entity.objects.get(label="NASA"), read_wire()
+    mombasa = Entity.objects.get(label="Mombasa")
     for scheme in ("light", "dark"):
         visitor.page.emulate_media(color_scheme=scheme)
         for path in (
             "/",
             f"/posts/{newsroom['moon'].public_id}/",
+            f"/posts/{wire.public_id}/",
             f"/entities/{nasa.public_id}/",
+            f"/entities/{mombasa.public_id}/",
+            f"/entities/{mombasa.public_id}/neighbourhood/",
             "/feeds/",
             "/status/",
         ):
