@@ -41,7 +41,9 @@ class Command(BaseCommand):
         source.add_argument("text", nargs="?", metavar="TEXT", help="the text itself")
         source.add_argument("--file", metavar="F", help="a text file in UTF-8; - for standard input")
         source.add_argument("--url", help="a page with an article")
-        source.add_argument("--jsonl", metavar="FILE", help="lines {id, text, title?}; - for standard input")
+        source.add_argument(
+            "--jsonl", metavar="FILE", help="lines {id, text, title?, published?}; - for standard input"
+        )
         parser.add_argument(
             "--image",
             metavar="FILE",

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -584,3 +585,16 @@ def test_a_picture_goes_with_one_text(monkeypatch, capsys, photo, tmp_path):
     with pytest.raises(CommandError, match="cannot be opened") as raised:
         read_with(monkeypatch, capsys, "--image", str(tmp_path / "absent.jpg"))
     assert raised.value.returncode == 2
+
+
+def test_a_line_may_give_the_day_of_publication():
+    rows = [
+        {"id": "1", "text": "On Monday it rained.", "published": "2014-03-05"},
+        {"id": "2", "text": "It rained.", "published": "yesterday"},
+        {"id": "3", "text": "It rained.", "published": 2014},
+        {"id": "4", "text": "It rained."},
+    ]
+    read_in = list(from_jsonl(io.BytesIO("".join(json.dumps(row) + "\n" for row in rows).encode())))
+    assert [one.document and one.document.published for one in read_in] == [date(2014, 3, 5), None, None, None]
+    problems = [one.problem.message if one.problem else "" for one in read_in]
+    assert problems == ["", "Line 2: `published` is no date such as 2014-03-05.", problems[2], ""] and problems[2]
