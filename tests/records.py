@@ -102,9 +102,9 @@ def deal(factuality: Factuality = "alleged") -> Extraction:
         for one, of in zip(words, meant, strict=True)
         for at in [DEAL.index(one)]
     )
-    told = {"factuality": factuality, "by": 4, "when": When(3, *MARCH), "amount": Amount(2, 19e9, "USD")}
+    qualifiers = {"factuality": factuality, "by": 4, "when": When(3, *MARCH), "amount": Amount(2, 19e9, "USD")}
     relations = (
-        Relation(0, 1, "acquired", 0.9, **told),  # type: ignore[arg-type]
+        Relation(0, 1, "acquired", 0.9, **qualifiers),  # type: ignore[arg-type]
         Relation(5, 6, "sued", 0.9, factuality="denied"),
         Relation(7, 1, "acquired", 0.9),
         Relation(0, 5, "subsidiary", 0.9),

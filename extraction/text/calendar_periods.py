@@ -46,7 +46,7 @@ def around(day: date, unit: str) -> Period:
         return day, day
     if unit in ("month", "quarter"):
         return months(day.year, day.month, 1)
-    spare = _MONTHS_OF[unit] // 60  # "decades ago" is said of a year more or less, "centuries ago" of twenty
+    spare = _MONTHS_OF[unit] // 60  # "decades ago" may be a year off, "centuries ago" ten
     return years(day.year - spare // 2, 1 + spare // 2 * 2)
 
 

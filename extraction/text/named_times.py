@@ -184,7 +184,7 @@ def _weekend(found: re.Match[str], publication: Publication) -> Days:
     if which in _LAST or which in _NEXT:
         saturday += timedelta(weeks=-1 if which in _LAST else 1)
     elif not publication.ahead and day.weekday() < (2 if which else 5):
-        saturday -= timedelta(weeks=1)  # "this weekend" is said until Tuesday of the one that is over
+        saturday -= timedelta(weeks=1)  # until Tuesday, "this weekend" is the one that is over
     return saturday, saturday + timedelta(1)
 
 

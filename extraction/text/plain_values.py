@@ -9,7 +9,7 @@ from datetime import date
 _OPEN = ".."
 _ISO = re.compile(r"\d{4}(-\d\d){0,2}")
 _TOKEN = re.compile(r"\w+")
-# Words that say nothing about which day is meant.
+# Words that do not tell days apart.
 _EMPTY = {"on", "in", "at", "the", "of", "to", "from"}
 _SCALES = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 
@@ -17,10 +17,10 @@ _SCALES = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 def plain_time(words: str, earliest: date | None, latest: date | None) -> str:
     """The words and the days that they mean: "Monday, 3 March 2014". Only one of the two where it says it all."""
     days = plain_interval(earliest, latest)
-    said, meant = _tokens(words), _tokens(days)
-    if meant <= said:
+    given, meant = _tokens(words), _tokens(days)
+    if meant <= given:
         return words
-    return days if said <= meant else f"{words}, {days}"
+    return days if given <= meant else f"{words}, {days}"
 
 
 def plain_interval(earliest: date | None, latest: date | None) -> str:

@@ -71,7 +71,7 @@ class ExportedStatement:
     factuality: Factuality
     value: Value | None
 
-    def told(self) -> tuple[tuple[str, Any], ...]:
+    def qualifiers(self) -> tuple[tuple[str, Any], ...]:
         """Its factuality, claimants, time and sum, by column."""
         when, amount = self.support.when, self.support.amount
         return (
@@ -140,7 +140,7 @@ def _row(one: ExportedStatement, known: dict[UUID, tuple[str, str]]) -> Iterator
     yield from (*_end(triple.head, known), triple.relation, *tail)
     yield from (_score(support), support.accepted, " ".join(map(str, support.posts)), one.rejected)
     yield from (stands.get(name, "") for name in ("standing", "known_to", "known_value", "known_name"))
-    yield from (value for _, value in one.told())
+    yield from (value for _, value in one.qualifiers())
 
 
 def _graphml() -> Iterator[tuple[int, bytes]]:
@@ -174,7 +174,7 @@ def _node(key: str, content: EntityContent) -> str:
 def _edge(one: ExportedStatement) -> str:
     triple, support = one.triple, one.support
     data = [("relation", triple.relation), ("score", _score(support)), ("accepted", str(support.accepted).lower())]
-    data += [("posts", len(support.posts)), ("rejected", one.rejected), *one.standing(), *one.told()]
+    data += [("posts", len(support.posts)), ("rejected", one.rejected), *one.standing(), *one.qualifiers()]
     inner = "".join(_data(name, value) for name, value in data if value != "")
     ends = f"source={quoteattr(str(triple.head))} target={quoteattr(str(triple.tail))}"
     return f"<edge {ends}>{inner}</edge>\n"

@@ -60,10 +60,10 @@ def of(forms: Collection[Ends], only: Collection[int] | None = None) -> dict[End
         rows = {"statement__head__in": heads, "statement__tail__in": heads, "statement__relation__in": relations}
     found: dict[Ends, _Found] = defaultdict(_Found)
     active = current.assertions().filter(**rows).order_by("pk")
-    for head, relation, tail, *told in active.values_list(*_COLUMNS):
+    for head, relation, tail, *columns in active.values_list(*_COLUMNS):
         ends = (head, relation, tail)
         if ends in wanted:
-            found[ends].add(_Told(*told))
+            found[ends].add(_AssertionRow(*columns))
     upheld = current.accepting().filter(**rows).order_by()
     for *triple, post in upheld.values_list("head_now", "statement__relation", "tail_now", "post__public_id"):
         ends = (triple[0], triple[1], triple[2])
@@ -74,7 +74,7 @@ def of(forms: Collection[Ends], only: Collection[int] | None = None) -> dict[End
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _AssertionRow:
     """What one active assertion adds to the support of its triple, in the order of `_COLUMNS`."""
 
     post: UUID
@@ -99,17 +99,17 @@ class _Found:
     posts: Best = field(default_factory=dict)
     accepted: bool = False
     claimants: set[UUID] = field(default_factory=set)
-    dated: _Told | None = None
-    counted: _Told | None = None
+    dated: _AssertionRow | None = None
+    counted: _AssertionRow | None = None
 
-    def add(self, told: _Told) -> None:
-        self.posts[told.post] = max(told.score, self.posts.get(told.post) or 0.0)
-        if told.claimant:
-            self.claimants.add(told.claimant)
-        if told.when_words and (self.dated is None or told.rank() < self.dated.rank()):
-            self.dated = told
-        if told.amount_words and (self.counted is None or told.rank() < self.counted.rank()):
-            self.counted = told
+    def add(self, assertion: _AssertionRow) -> None:
+        self.posts[assertion.post] = max(assertion.score, self.posts.get(assertion.post) or 0.0)
+        if assertion.claimant:
+            self.claimants.add(assertion.claimant)
+        if assertion.when_words and (self.dated is None or assertion.rank() < self.dated.rank()):
+            self.dated = assertion
+        if assertion.amount_words and (self.counted is None or assertion.rank() < self.counted.rank()):
+            self.counted = assertion
 
     def support(self) -> TripleSupport:
         posts, when, sum_ = sorted(self.posts), self.dated, self.counted

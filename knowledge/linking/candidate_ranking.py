@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 
 FEATURES = (
     "called exactly so",
-    "share of the name's words that were said",
+    "share of the name's words in the mention",
     "same last word",
     "same first word",
     "number or rank in the name",

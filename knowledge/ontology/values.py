@@ -36,7 +36,7 @@ class Value:
 def is_shown(relation: str, head_type: str, tail_type: str) -> bool:
     """Whether graphs show statements between such ends: those of things, and a thing's value by a relation to values.
 
-    Nothing is said of a value itself, and a year that follows another is no value of anything.
+    Statements about a value are not shown: a year that follows another is not a value of anything.
     """
     return head_type not in VALUE_TYPES and (tail_type not in VALUE_TYPES or relation in VALUED)
 

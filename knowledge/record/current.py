@@ -102,8 +102,8 @@ def supported_among(rows: Iterable[int]) -> dict[int, Factuality]:
 
 def strongest(found: Iterable[str]) -> Factuality:
     """Stated before planned before alleged."""
-    told = set(found)
-    return next(one for one in FACTUALITIES if one in told)
+    given = set(found)
+    return next(one for one in FACTUALITIES if one in given)
 
 
 def mentions() -> QuerySet[Mention]:

@@ -170,8 +170,8 @@ def _aliases(mentions: Sequence[PlannedMention], assertions: Iterable[PlannedAss
     groups: list[set[str]] = []
     for one in assertions:
         head, tail = mentions[one.head], mentions[one.tail]
-        said = one.relation == ALSO_CALLED and one.score >= ALIAS_THRESHOLD and one.factuality == "stated"
-        if said and head.entity_type == tail.entity_type and head.key != tail.key:
+        is_alias = one.relation == ALSO_CALLED and one.score >= ALIAS_THRESHOLD and one.factuality == "stated"
+        if is_alias and head.entity_type == tail.entity_type and head.key != tail.key:
             pair = {head.key, tail.key}
             joined = pair.union(*(group for group in groups if group & pair))
             groups = [*(group for group in groups if not group & pair), joined]

@@ -60,7 +60,7 @@ class Newsroom(ThreadingHTTPServer):
                 f"<item><title>{html.escape(post.title + mark)}</title><link>{link}</link><guid>{link}</guid>"
                 f"<pubDate>{format_datetime(post.published)}</pubDate></item>"
             )
-        head = '<?xml version="1.0"?><rss version="2.0"><channel><title>Told again</title>'
+        head = '<?xml version="1.0"?><rss version="2.0"><channel><title>Repeated</title>'
         return f"{head}<link>{self.origin}/</link><description>x</description>{''.join(items)}</channel></rss>"
 
     def page(self, number: int) -> str:

@@ -159,24 +159,24 @@ def relationship_rows(unit: StatementUnit) -> list[Row]:
         _ends(triple)
         | {
             "properties": _supported(triple, support[triple])
-            | {"factuality": factuality, **_told(support[triple])}
+            | {"factuality": factuality, **_qualifiers(support[triple])}
             | _standing(compared.get(triple))
         }
         for triple, factuality in unit.edges
     ]
 
 
-def _told(support: TripleSupport) -> Row:
+def _qualifiers(support: TripleSupport) -> Row:
     """Who claims it, and the time and the sum of its best assertion that has any."""
     when, amount = support.when, support.amount
-    told = {
+    qualifiers = {
         "claimed_by": [str(one) for one in support.claimants],
         "when_earliest": when.earliest,
         "when_latest": when.latest,
         "amount": amount.value,
         "amount_unit": amount.unit,
     }
-    return {name: value for name, value in told.items() if value not in (None, "", [])}
+    return {name: value for name, value in qualifiers.items() if value not in (None, "", [])}
 
 
 def _standing(compared: Comparison | None) -> Row:

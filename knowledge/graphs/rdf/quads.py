@@ -74,8 +74,8 @@ def graphs(unit: Unit) -> list[str]:
 
 def gone(unit: StatementUnit) -> Iterator[Quad]:
     """The triples that a statement may have been earlier and is not now."""
-    told = (triple for triple, factuality in unit.edges if factuality != "stated")
-    return _plain((*unit.gone, *told))
+    unstated = (triple for triple, factuality in unit.edges if factuality != "stated")
+    return _plain((*unit.gone, *unstated))
 
 
 def literal(text: str, language: str = "") -> Literal:
@@ -218,7 +218,7 @@ def _assertion(assertion: AssertionContent) -> Iterator[tuple[NamedNode, Term]]:
     tail = NamedNode(vocabulary.entity_iri(triple.tail))
     yield node(RDF + "object"), value_literal(assertion.value) if assertion.value else tail
     yield node(NAMESPACE + "factuality"), node(vocabulary.factuality_iri(assertion.factuality))
-    yield from _told(assertion)
+    yield from _qualifiers(assertion)
     if assertion.score is not None:
         yield node(NAMESPACE + "score"), _decimal(assertion.score)
     if assertion.without_image is not None:
@@ -231,7 +231,7 @@ def _assertion(assertion: AssertionContent) -> Iterator[tuple[NamedNode, Term]]:
     yield from _span("tail", assertion.tail)
 
 
-def _told(assertion: AssertionContent) -> Iterator[tuple[NamedNode, Term]]:
+def _qualifiers(assertion: AssertionContent) -> Iterator[tuple[NamedNode, Term]]:
     """Who claims it, when it is so, and the sum."""
     when, amount = assertion.when, assertion.amount
     if assertion.claimant is not None:

@@ -152,8 +152,9 @@ def _shown(number: int, row: Row, text: str) -> str:
     before, after = text[max(0, start - AROUND) : start], text[end : end + AROUND]
     head, tail = (f"{shown(row[side]['text'])} ({row[side]['type']})" for side in ("head", "tail"))
     words = f"{shown(before)} >>{shown(text[start:end])}<< {shown(after)}"
-    said = ", ".join([_given(row), *(shown(row[name]["text"]) for name in ("when", "amount") if row[name])])
-    return f"{number:3d} {row['page']}  {row['score']:.2f}\n    {head} —{row['relation']}→ {tail}, {said}\n    {words}"
+    qualifiers = ", ".join([_given(row), *(shown(row[name]["text"]) for name in ("when", "amount") if row[name])])
+    place = f"{number:3d} {row['page']}  {row['score']:.2f}"
+    return f"{place}\n    {head} —{row['relation']}→ {tail}, {qualifiers}\n    {words}"
 
 
 def _given(row: Row) -> str:

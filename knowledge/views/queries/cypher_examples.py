@@ -26,7 +26,7 @@ EXAMPLES = (
         """MATCH (a:Person)-[r]->(b:Entity)
 UNWIND r.posts AS id
 MATCH (post:Post {id: id})
-RETURN a.name AS who, type(r) AS how, b.name AS whom, r.factuality AS said, r.score AS score,
+RETURN a.name AS who, type(r) AS how, b.name AS whom, r.factuality AS factuality, r.score AS score,
        collect(post.title) AS posts
 ORDER BY size(posts) DESC, score DESC
 LIMIT 50
@@ -41,7 +41,7 @@ MATCH (e)-[r]-(:Entity)
 UNWIND r.posts AS id
 MATCH (post:Post {id: id})
 RETURN startNode(r).name AS head, type(r) AS relation, endNode(r).name AS tail,
-       r.factuality AS said, post.publisher AS publisher, post.title AS headline, post.url AS url
+       r.factuality AS factuality, post.publisher AS publisher, post.title AS headline, post.url AS url
 ORDER BY post.published DESC
 LIMIT 100
 """,
@@ -53,7 +53,7 @@ LIMIT 100
         """MATCH (a:Entity)-[r]->(b:Entity)
 WHERE r.factuality <> 'stated'
 OPTIONAL MATCH (by:Entity) WHERE by.id IN r.claimed_by
-RETURN a.name AS head, type(r) AS relation, b.name AS tail, r.factuality AS said, collect(by.name) AS claimants,
+RETURN a.name AS head, type(r) AS relation, b.name AS tail, r.factuality AS factuality, collect(by.name) AS claimants,
        r.when_earliest AS earliest, r.when_latest AS latest, r.amount AS amount, r.amount_unit AS unit
 ORDER BY earliest, head
 LIMIT 100

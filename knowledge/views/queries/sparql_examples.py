@@ -42,17 +42,17 @@ LIMIT 100
         _query(
             "kg rdf rdfs schema prov",
             """
-SELECT ?head ?relation ?tail ?said ?score ?headline ?link WHERE {
+SELECT ?head ?relation ?tail ?factuality ?score ?headline ?link WHERE {
   GRAPH ?post {
     ?assertion a rdf:Statement ; rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o ; prov:wasDerivedFrom ?post ;
-      kg:factuality ?factuality .
+      kg:factuality ?f .
     OPTIONAL { ?assertion kg:score ?score }
     ?post schema:headline ?headline .
     OPTIONAL { ?post schema:url ?link }
   }
   ?s rdfs:label ?head . OPTIONAL { ?o rdfs:label ?label } BIND (COALESCE(?label, STR(?o)) AS ?tail)
   BIND (STRAFTER(STR(?p), "#") AS ?relation)
-  BIND (STRAFTER(STR(?factuality), "#") AS ?said)
+  BIND (STRAFTER(STR(?f), "#") AS ?factuality)
 }
 ORDER BY DESC(?score)
 LIMIT 100
@@ -108,19 +108,19 @@ LIMIT 100
         _query(
             "kg rdf rdfs schema",
             """
-SELECT ?head ?relation ?tail ?said ?claimant ?earliest ?latest ?headline WHERE {
+SELECT ?head ?relation ?tail ?factuality ?claimant ?earliest ?latest ?headline WHERE {
   GRAPH ?post {
-    ?assertion rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o ; kg:factuality ?factuality .
+    ?assertion rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o ; kg:factuality ?f .
     OPTIONAL { ?assertion kg:claimedBy ?by }
     OPTIONAL { ?assertion kg:whenEarliest ?earliest }
     OPTIONAL { ?assertion kg:whenLatest ?latest }
     ?post schema:headline ?headline .
   }
-  FILTER (?factuality != kg:Stated)
+  FILTER (?f != kg:Stated)
   ?s rdfs:label ?head . OPTIONAL { ?o rdfs:label ?label } BIND (COALESCE(?label, STR(?o)) AS ?tail)
   OPTIONAL { ?by rdfs:label ?claimant }
   BIND (STRAFTER(STR(?p), "#") AS ?relation)
-  BIND (STRAFTER(STR(?factuality), "#") AS ?said)
+  BIND (STRAFTER(STR(?f), "#") AS ?factuality)
 }
 ORDER BY ?earliest ?head
 LIMIT 100

@@ -158,12 +158,12 @@ def test_a_value_that_says_nothing_of_a_thing_is_in_no_graph() -> None:
     assert unit.content and not unit.content.assertions
 
 
-def test_rows_of_a_property_graph_hold_what_is_said_of_a_statement() -> None:
+def test_rows_of_a_property_graph_hold_the_qualifiers_of_a_statement() -> None:
     dealt()
     [row] = neo4j_rows.relationship_rows(statement("acquired"))
-    told = {name: row["properties"][name] for name in ("factuality", "claimed_by", "amount", "amount_unit")}
+    qualifiers = {name: row["properties"][name] for name in ("factuality", "claimed_by", "amount", "amount_unit")}
     zoe = str(records.entity("Zoe").public_id)
-    assert told == {"factuality": "alleged", "claimed_by": [zoe], "amount": 19e9, "amount_unit": "USD"}
+    assert qualifiers == {"factuality": "alleged", "claimed_by": [zoe], "amount": 19e9, "amount_unit": "USD"}
     assert row["properties"]["when_earliest"] == date(2014, 3, 1)
     assert neo4j_rows.relationship_rows(statement("sued")) == []
 
@@ -235,11 +235,11 @@ def test_only_what_is_stated_has_a_triple_of_its_own(store: SparqlStore) -> None
     even(store)
     assert not is_plain(store) and not store.ask(f"{PREFIXES}ASK {{ GRAPH ?g {{ ?a rdf:predicate kg:sued }} }}")
     [row] = store.select(
-        f"""{PREFIXES}SELECT * {{ GRAPH ?g {{ ?a rdf:predicate kg:acquired ; kg:factuality ?said ; kg:claimedBy ?by ;
-          kg:whenText ?text ; kg:whenEarliest ?from ; kg:whenLatest ?to ; kg:amountText ?sum ; kg:amountValue ?number ;
-          kg:amountUnit ?unit }} ?by rdfs:label ?who }}"""
+        f"""{PREFIXES}SELECT * {{ GRAPH ?g {{ ?a rdf:predicate kg:acquired ; kg:factuality ?factuality ;
+          kg:claimedBy ?by ; kg:whenText ?text ; kg:whenEarliest ?from ; kg:whenLatest ?to ; kg:amountText ?sum ;
+          kg:amountValue ?number ; kg:amountUnit ?unit }} ?by rdfs:label ?who }}"""
     )
-    assert row["said"]["value"] == vocabulary.NAMESPACE + "Alleged"
+    assert row["factuality"]["value"] == vocabulary.NAMESPACE + "Alleged"
     assert [row[name]["value"] for name in ("who", "text", "from", "to")] == [
         "Zoe",
         "March",

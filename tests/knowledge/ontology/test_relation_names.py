@@ -1,4 +1,4 @@
-"""The names of relations on pages: short, said from both ends, and the same for a relation and its inverse."""
+"""The names of relations on pages: short, readable from both ends, and the same for a relation and its inverse."""
 
 from __future__ import annotations
 

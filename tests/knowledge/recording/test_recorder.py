@@ -101,7 +101,7 @@ def test_a_reading_is_recorded_once_and_becomes_current() -> None:
     }
 
 
-def test_what_is_said_of_an_assertion_is_recorded_with_it() -> None:
+def test_qualifiers_of_an_assertion_are_recorded_with_it() -> None:
     records.checkpoint()
     claimed = records.claim_of(records.post(records.DEAL))
     assert recorder.record(claimed, records.deal())
@@ -125,7 +125,7 @@ def test_values_are_rows_that_are_never_linked() -> None:
     assert linked == {"Facebook", "WhatsApp", "Zoe", "Ann"}
 
 
-def test_an_assertion_keeps_its_id_whatever_is_said_of_it() -> None:
+def test_an_assertion_keeps_its_id_whatever_its_qualifiers() -> None:
     given = records.deal()
     stated = dataclasses.replace(given, relations=(Relation(0, 1, "acquired", 0.9), *given.relations[1:]))
     assert [one.public_id for one in planned(given).assertions] == [one.public_id for one in planned(stated).assertions]

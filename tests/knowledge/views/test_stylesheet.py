@@ -39,7 +39,7 @@ def test_a_type_is_legible_on_its_wash_and_on_the_page(key: str, scheme: str) ->
 
 
 @pytest.mark.parametrize("key", ENTITY_TYPES)
-def test_a_type_is_told_by_a_letter_and_not_by_colour_alone(key: str) -> None:
+def test_a_type_is_shown_by_a_letter_and_not_by_colour_alone(key: str) -> None:
     [letter] = re.findall(rf'\.t-{key} {{[^}}]*--letter: "(\w)"', CSS)
     [letter_of_corpora] = [letter for letter, type_key in LETTERS.items() if type_key == key]
     assert letter == letter_of_corpora

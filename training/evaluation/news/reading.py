@@ -30,7 +30,7 @@ class ReadsDocuments(Protocol):
 class CorpusReadings:
     """The articles of each corpus and split as a reader reads them, compared with their annotation.
 
-    `limit`: only so many of each. `say` is told how far it is.
+    `limit`: only so many of each. `say` reports the progress.
     """
 
     def __init__(

@@ -35,7 +35,7 @@ def item(html: str, relation: str, prefix: str = "s") -> str:
     return found
 
 
-def test_a_plan_is_told_by_a_word_and_a_line_and_has_its_time_and_amount(html: str) -> None:
+def test_a_plan_is_marked_by_a_word_and_a_line_and_has_its_time_and_amount(html: str) -> None:
     acquired = item(html, "acquired")
     assert acquired.startswith('<li class="quintuple counted planned"')
     assert '<span class="tag planned">planned</span>' in acquired

@@ -51,7 +51,7 @@ MISTAKES = [
     ("by given", lambda e: a.with_relation(e, a.LEADS, by=a.BEN), 1 / 2),
     ("when", lambda e: a.with_relation(e, a.MET, when=None), 0.0),
     ("when given", lambda e: a.with_relation(e, a.LEADS, when=When(a.MONDAY)), 1 / 2),
-    # That the bank sued Kite is denied: as a fact it is the worst that can be said.
+    # The text denies that the bank sued Kite: stating it is the worst error.
     ("sensitive", lambda e: a.with_relation(e, a.SUED, factuality="stated"), 1 / 2),
     ("geography", lambda e: a.with_relation(e, a.LOCATED, key="operates_in"), 0.0),
     ("repeats", lambda e: a.and_relation(e, a.LAGOS_2, "contains", a.KITE), 1 / 6),

@@ -1,4 +1,4 @@
-"""A real Neo4j: what is planned or alleged, and values, in it; and a store of before."""
+"""A real Neo4j: what is planned or alleged, and values, in it; and a store of an earlier version."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ def deployed() -> None:
     records.checkpoint()
 
 
-def test_a_relationship_has_what_is_said_of_its_statement(store: Neo4jStore) -> None:
+def test_a_relationship_has_the_qualifiers_of_its_statement(store: Neo4jStore) -> None:
     post = dealt()
     even(store)
-    ask = "MATCH ()-[r:ACQUIRED]->() RETURN properties(r) AS said"
+    ask = "MATCH ()-[r:ACQUIRED]->() RETURN properties(r) AS found"
     [row] = store.rows(ask)
-    assert (row["said"]["factuality"], row["said"]["amount"], row["said"]["amount_unit"]) == ("alleged", 19e9, "USD")
-    assert row["said"]["claimed_by"] == [str(records.entity("Zoe").public_id)]
-    assert row["said"]["when_latest"].to_native() == date(2014, 3, 31)
+    assert (row["found"]["factuality"], row["found"]["amount"], row["found"]["amount_unit"]) == ("alleged", 19e9, "USD")
+    assert row["found"]["claimed_by"] == [str(records.entity("Zoe").public_id)]
+    assert row["found"]["when_latest"].to_native() == date(2014, 3, 31)
     assert store.rows("MATCH ()-[r:SUED]->() RETURN r") == []
     [text] = [one.text for one in cypher_examples.EXAMPLES if one.key == "alleged"]
     [found] = store.rows(text)
-    assert (found["head"], found["said"], found["claimants"]) == ("Facebook", "alleged", ["Zoe"])
+    assert (found["head"], found["factuality"], found["claimants"]) == ("Facebook", "alleged", ["Zoe"])
     dealt("stated", again=post)
     even(store)
     [row] = store.rows(ask)
-    assert row["said"]["factuality"] == "stated"
+    assert row["found"]["factuality"] == "stated"
 
 
 def test_a_claimant_that_is_merged_is_followed(store: Neo4jStore) -> None:
