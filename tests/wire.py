@@ -81,9 +81,9 @@ def _relation(head: str, key: str, tail: str, score: float, **qualifiers: object
     return Relation(PLACE[head], PLACE[tail], key, score, **qualifiers)  # type: ignore[arg-type]
 
 
-def read_wire(**fields: object) -> Post:
+def read_wire() -> Post:
     """The post, with its reading in the record."""
-    post = make_post(TITLE, BODY, published=datetime(2026, 3, 2, 12, tzinfo=UTC), **fields)
+    post = make_post(TITLE, BODY, published=datetime(2026, 3, 2, 12, tzinfo=UTC))
     version = post.current_version
     assert version is not None
     Reading.objects.create(version=version, checkpoint=deployed(), due_at=timezone.now().replace(year=2000))

@@ -51,7 +51,7 @@ def targets_of(given: Prepared, band: int) -> Any:
     """The targets of all items, for the run's head."""
     examples = [given.examples[item.example] for item in given.items]
     rng = np.random.default_rng(0)
-    return given.head.targets(examples, given.items, given.inventory, band, 0, rng)
+    return given.head.targets(examples, given.items, given.inventory, band, 0, rng, ())
 
 
 def answer(net: Any, given: Prepared, places: list[int]) -> torch.Tensor:
