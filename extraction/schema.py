@@ -26,7 +26,7 @@ FACTUALITIES: tuple[Factuality, ...] = ("stated", "planned", "alleged", "denied"
 class ExtractedMention:
     """A span of text that refers to an entity. `type` is a key of `labels.ENTITY_TYPES`, or "" where it is not known.
 
-    `entity`: index into the entities of the same object, None where mentions were not brought together.
+    `entity`: index into the entities of the same object, None where coreference was not resolved.
     """
 
     start: int
@@ -201,7 +201,7 @@ class Extraction:
     `regions`, `scene` and `contents` are the document's; `grids`: word-by-region and word-by-patch weights, for
     display. A relation `depicts` has a region for its tail: the region shows the mention's entity.
     `facts`: those that the reader was shown. `takes`: how it takes pictures, and `used_images` the numbers of those of
-    which it took anything. `entities`: what its mentions refer to; () where they were not brought together.
+    which it took anything. `entities`: what its mentions refer to; () where coreference was not resolved.
     """
 
     id: str

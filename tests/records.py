@@ -92,7 +92,7 @@ def extraction(text: str, names: Iterable[Name], specs: Iterable[RelationSpec] =
 
 
 def deal(factuality: Factuality = "alleged") -> Extraction:
-    """Of DEAL, its mentions brought together: a purchase with claimant, time and sum, and a lawsuit that is denied."""
+    """Of DEAL, with resolved coreference: a purchase with claimant, time and sum, and a lawsuit that is denied."""
     kinds = ("organization", "organization", "number", "time", "person", "person", "organization")
     called = ("Facebook", "WhatsApp", "$19 billion", "March", "Zoe", "Ann", "")
     words = (*called[:5], "It", "Ann", "plans")

@@ -147,7 +147,7 @@ def _place(region: Region, regions: Sequence[Region]) -> int | None:
 
 
 def _end(mention: ExtractedMention, text: str) -> dict[str, Any]:
-    """A mention; `entity` is an index into `entities`, null where mentions were not brought together."""
+    """A mention; `entity` is an index into `entities`, null where coreference was not resolved."""
     described = {"type": mention.type, "form": mention.form, "entity": mention.entity}
     return _place_in_text(mention, text) | described
 

@@ -1,8 +1,8 @@
 """Which entity each mention of an extraction means, as the key by which the record finds or creates it. No Django.
 
-A reader that brings the mentions of a text together decides which of them are one entity; the key then is made of the
-entity's name and type. Where its name does not identify it beyond the text, the key has a scope: the post, or for an
-office the body that it is an office of. Of a reader that does not, each mention's own words are the name.
+A reader that resolves coreference decides which mentions are one entity; the key is then made of the entity's name and
+type. Where its name does not identify it beyond the text, the key has a scope: the post, or for an office the body that
+it is an office of. With any other reader, each mention's own words are the name.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _words(extraction: Extraction, mention: ExtractedMention) -> str:
 
 
 class _ArticleEntities:
-    """An extraction whose mentions were brought together. A name that was not is an entity of its own."""
+    """An extraction with resolved coreference. A name without an entity in it is an entity of its own."""
 
     def __init__(self, extraction: Extraction, post: UUID) -> None:
         self._extraction, self._post = extraction, f"post:{post}"

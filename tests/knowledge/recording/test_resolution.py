@@ -1,4 +1,4 @@
-"""Which entity each mention of an extraction means, where a reader brings the mentions of a text together."""
+"""Which entity each mention of an extraction means, where a reader resolves coreference."""
 
 from __future__ import annotations
 
