@@ -1,7 +1,7 @@
-"""What a scorer of coreference is told of two mentions of one text, beside their words' states; and its targets.
+"""The features of two mentions of one text for a scorer of coreference, beside their words' states; and its targets.
 
 The candidates of a name are the names before it; those of a pronoun or nominal are the mentions before it, and the next
-names: `"I will go," said Ann Lee`. What is told of a pair are indexes into tables of embeddings: how far the two are
+names: `"I will go," said Ann Lee`. The features of a pair are indexes into tables of embeddings: how far the two are
 apart, how their words compare, their forms and types, which pronoun it is, and who stands within a quotation.
 """
 
@@ -161,7 +161,8 @@ def _distances(anaphor: np.ndarray, candidate: np.ndarray) -> np.ndarray:
     """Mentions back to the candidate, by steps; beyond these the how many-th of the mentions that follow it is."""
     back = np.searchsorted(_DISTANCES, anaphor - candidate, "right")
     ahead = len(_DISTANCES) + np.minimum(candidate - anaphor, NEXT_NAMES)
-    return np.where(candidate < anaphor, back, ahead)
+    steps: np.ndarray = np.where(candidate < anaphor, back, ahead)
+    return steps
 
 
 def _pronoun(mention: Referring) -> int:

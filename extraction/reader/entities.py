@@ -28,7 +28,7 @@ from extraction.networks.layers.coreference import AntecedentScorer
 from extraction.reader.passages import Passage, PassageReading, Span
 from extraction.schema import ExtractedEntity, ExtractedMention, Extraction, Relation
 
-# Where one place lies in another, or what lies in it: said once of two entities, by the surest of these.
+# Where one place lies in another, or what lies in it: two entities have only the most confident of these.
 GEOGRAPHY = frozenset({"located_in", "contains", "country", "headquarters_location", "capital", "location"})
 # Types of which a name means the same thing throughout an article.
 BEARERS = frozenset({"person", "organization", "location", "group", "miscellaneous"})
@@ -69,7 +69,7 @@ def as_read(passages: Sequence[Passage], readings: Sequence[PassageReading]) -> 
 
 @torch.inference_mode()
 def bring_together(extraction: Extraction, read: Mapping[Span, Read], scorer: AntecedentScorer) -> Extraction:
-    """The extraction with entities, and its relations said once for each pair of them."""
+    """The extraction with entities, and each of its relations once for a pair of them."""
     spans = [(mention.start, mention.end) for mention in extraction.mentions]
     if not spans or not all(span in read for span in spans):
         return extraction
@@ -87,7 +87,7 @@ def bring_together(extraction: Extraction, read: Mapping[Span, Read], scorer: An
     )
     between = [one for one in extraction.relations if isinstance(one.tail, int)]
     others = tuple(one for one in extraction.relations if not isinstance(one.tail, int))
-    once = consistent(said_once(between, mentions), mentions)
+    once = consistent(deduplicated(between, mentions), mentions)
     return replace(extraction, mentions=mentions, relations=(*once, *others), entities=tuple(entities))
 
 
@@ -183,7 +183,7 @@ def _name(text: str, mention: ExtractedMention) -> str:
     return " ".join(text[mention.start : mention.end].split())
 
 
-def said_once(relations: Sequence[Relation], mentions: Sequence[ExtractedMention]) -> list[Relation]:
+def deduplicated(relations: Sequence[Relation], mentions: Sequence[ExtractedMention]) -> list[Relation]:
     """The relations between two entities, each once; what is denied stands apart from what is asserted.
 
     A relation whose ends turned out to be one entity, or of types that it does not permit, is dropped.

@@ -1,4 +1,4 @@
-"""What a scorer of coreference is told of two mentions, and which pairs it learns from."""
+"""The features of two mentions for a scorer of coreference, and the pairs that it learns from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def mention(words: str, kind: str = "person", form: str = "name", sentence: int 
     return Referring(sentence, place, tuple(words.split()), kind, form)
 
 
-def told(earlier: Referring, later: Referring) -> list[int]:
+def compared(earlier: Referring, later: Referring) -> list[int]:
     return pair_features([earlier, later], np.array([1]), np.array([0]))[0].tolist()
 
 
@@ -36,14 +36,14 @@ def told(earlier: Referring, later: Referring) -> list[int]:
     ],
 )
 def test_names_are_compared_by_their_words(one, other, same):
-    assert told(mention(one), mention(other))[WORDS] == same == told(mention(other), mention(one))[WORDS]
+    assert compared(mention(one), mention(other))[WORDS] == same == compared(mention(other), mention(one))[WORDS]
 
 
-def test_pronouns_are_told_by_what_they_may_stand_for():
+def test_pronouns_are_compared_by_what_they_may_stand_for():
     he = mention("He", form="pronoun", sentence=1)
-    to_man, to_town = told(mention("Ann"), he), told(mention("Rome", "location"), he)
+    to_man, to_town = compared(mention("Ann"), he), compared(mention("Rome", "location"), he)
     assert to_man != to_town and to_man[WORDS] == 0
-    assert told(mention("she", form="pronoun"), he) != told(mention("him", form="pronoun"), he)
+    assert compared(mention("she", form="pronoun"), he) != compared(mention("him", form="pronoun"), he)
 
 
 def test_every_value_has_a_place_in_its_table():
@@ -77,7 +77,7 @@ def test_a_quotation_goes_on_over_sentences_until_it_is_closed():
         [True, True, False, False],
     ]
     inside, outside = Referring(0, 0, ("I",), "person", "pronoun", True), mention("Ann")
-    assert told(outside, inside) != told(outside, Referring(0, 0, ("I",), "person", "pronoun"))
+    assert compared(outside, inside) != compared(outside, Referring(0, 0, ("I",), "person", "pronoun"))
 
 
 def example(entities: str, document: str = "d", news: bool = True) -> Example:

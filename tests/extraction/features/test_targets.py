@@ -124,7 +124,7 @@ def test_a_set_of_mentions_alone_trains_no_relation():
 
 
 NEWS = inventory(("voa",))
-SAID = Example(
+CLAIM = Example(
     id="1",
     dataset="voa",
     words=("Ann", "says", "she", "bought", "Northwind", "for", "£3m", "today"),
@@ -148,13 +148,13 @@ def news_tags(example: Example, row: int) -> set[tuple[str, str]]:
 
 
 def test_a_tag_is_a_type_and_a_form():
-    assert news_tags(SAID, 0) == {("person", "name")} and news_tags(SAID, 2) == {("person", "pronoun")}
-    assert news_tags(SAID, 1) == {("", "")}
+    assert news_tags(CLAIM, 0) == {("person", "name")} and news_tags(CLAIM, 2) == {("person", "pronoun")}
+    assert news_tags(CLAIM, 1) == {("", "")}
 
 
 def test_a_set_of_names_says_nothing_of_pronouns_and_its_wide_types_are_sums():
     older = dataclasses.replace(
-        SAID,
+        CLAIM,
         news=False,
         types=frozenset({"person", "miscellaneous", "location"}),
         mentions=(WordSpan(0, 1, "miscellaneous"), WordSpan(4, 5, "location")),
@@ -169,7 +169,7 @@ def test_a_set_of_names_says_nothing_of_pronouns_and_its_wide_types_are_sums():
 
 
 def test_a_related_cell_has_its_factuality_and_who_says_so():
-    made = word_pair_targets([SAID], NEWS, band=2)
+    made = word_pair_targets([CLAIM], NEWS, band=2)
     rows = {
         (int(i), int(j)): (int(factuality), roles.tolist())
         for i, j, factuality, roles in zip(made.i[0], made.j[0], made.factuality[0], made.roles[0], strict=True)
@@ -179,13 +179,13 @@ def test_a_related_cell_has_its_factuality_and_who_says_so():
     assert rows[0, 4] == (-1, [-1, -1, -1])
     assert made.fillers[0, 1].nonzero().flatten().tolist() == [7]
     assert made.fillers[0, 2].nonzero().flatten().tolist() == [6]
-    other = word_pair_targets([dataclasses.replace(SAID, news=False)], NEWS, band=2)
+    other = word_pair_targets([dataclasses.replace(CLAIM, news=False)], NEWS, band=2)
     assert (other.factuality == -1).all()
 
 
 def test_in_news_an_inverse_holds_from_the_other_end_and_impossible_pairs_are_no_cells():
     near = dataclasses.replace(
-        SAID,
+        CLAIM,
         words=("Rome", "Italy", "3,000"),
         mentions=(WordSpan(0, 1, "location"), WordSpan(1, 2, "location"), WordSpan(2, 3, "number")),
         relations=(WordRelation(0, 1, "located_in"),),

@@ -1,4 +1,4 @@
-"""Mentions become entities, and what is said of them is said once."""
+"""Mentions become entities, and each relation between two entities is kept once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from extraction.reader.entities import Read, bring_together, consistent, said_once
+from extraction.reader.entities import Read, bring_together, consistent, deduplicated
 from extraction.schema import ExtractedMention, Extraction, Relation
 
 TEXT = "Ada Byron met Ann Lee in Rome. She left. Byron stayed."
@@ -97,7 +97,7 @@ def test_the_type_is_that_of_most_names():
     assert found.mentions[4].type == "person" and found.entities[0].type == "person"
 
 
-def test_a_relation_of_she_is_one_of_the_woman_and_is_said_once():
+def test_a_relation_of_she_is_one_of_the_woman_and_is_kept_once():
     relations = [
         Relation(0, 1, "met", 0.5),
         Relation(3, 1, "met", 0.9),
@@ -106,8 +106,8 @@ def test_a_relation_of_she_is_one_of_the_woman_and_is_said_once():
         Relation(0, 1, "met", 0.6, factuality="denied"),
     ]
     found = together({3: 0, 4: 0}, relations=relations)
-    said = [(one.score, one.factuality) for one in found.relations]
-    assert sorted(said) == [(0.6, "denied"), (0.9, "stated")]
+    kept = [(one.score, one.factuality) for one in found.relations]
+    assert sorted(kept) == [(0.6, "denied"), (0.9, "stated")]
 
 
 def test_ends_that_a_vote_has_changed_must_be_permitted():
@@ -121,7 +121,7 @@ def test_ends_that_a_vote_has_changed_must_be_permitted():
 def places(*relations: tuple[int, str, int, float]) -> list[tuple[int, str, object]]:
     mentions = tuple(ExtractedMention(place, place + 1, "location", entity=place) for place in range(4))
     found = [Relation(head, tail, key, score) for head, key, tail, score in relations]
-    return [(one.head, one.key, one.tail) for one in consistent(said_once(found, mentions), mentions)]
+    return [(one.head, one.key, one.tail) for one in consistent(deduplicated(found, mentions), mentions)]
 
 
 @pytest.mark.parametrize(
