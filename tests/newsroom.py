@@ -150,7 +150,7 @@ def _unread_posts(world: Feed) -> dict[str, Post]:
     declined = Declined("language", "This text seems to be German; the deployed reader reads English.")
     read_post(wall, declined=declined)
     waiting = make_post("Women win the vote in New Zealand", "The law was signed on 19 September 1893.", feed=world)
-    gone = make_post("A story that was taken back", "It said something that was not so.", feed=world)
+    gone = make_post("A story that was taken back", "It reported something that was not so.", feed=world)
     read_post(gone, [("story", "miscellaneous")])
     gone.state, gone.state_reason = Post.State.WITHDRAWN, "Its page answers 410 (Gone)."
     gone.save()

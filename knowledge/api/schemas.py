@@ -12,6 +12,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 from extraction.crawler.parsers.feed_parser import MAX_TEXT, MAX_TITLE
 from extraction.feeds.submission import LONGEST_ID
 from extraction.readings import text_requests
+from knowledge.linking.fact_comparison import Standing
 
 MOST = 200
 Factuality = Literal["stated", "planned", "alleged", "denied"]
@@ -259,7 +260,7 @@ class StatementFilter(PageQuery):
     tail: UUID | None = None
     relation: Words = Field("", max_length=60, description="By its key: place_of_birth, …")
     post: UUID | None = Field(None, description="Supported by this post.")
-    standing: Literal["said", "known", "conflict"] | None = Field(
+    standing: Standing | None = Field(
         None,
         description="Comparison with knowledge bases: said (extracted only), known (same fact there), or conflict.",
     )
@@ -269,7 +270,7 @@ class StatementFilter(PageQuery):
 
 
 class FactComparison(Schema):
-    standing: Literal["said", "known", "conflict"]
+    standing: Standing
     source: str
     fact: str = Field(description="The fact of the knowledge base.")
 

@@ -20,6 +20,7 @@ from knowledge.graphs import unit_builder
 from knowledge.graphs.parity import key_ranges
 from knowledge.graphs.rdf import quads as rdf_quads
 from knowledge.graphs.units import Comparison, EntityContent, StatementUnit, Triple, TripleSupport, Unit
+from knowledge.linking.fact_comparison import EXTRACTED_ONLY
 from knowledge.models import Entity, Review, Statement
 from knowledge.ontology import vocabulary
 from knowledge.ontology.values import VALUED, Value, interval
@@ -84,7 +85,7 @@ class ExportedStatement:
 
     def standing(self) -> tuple[tuple[str, str], ...]:
         if self.compared is None:
-            return (("standing", "said"),)
+            return (("standing", EXTRACTED_ONLY),)
         known = (("known_to", self.compared.source), ("known_value", self.compared.value))
         return (("standing", self.compared.standing), *known, ("known_name", self.compared.name))
 

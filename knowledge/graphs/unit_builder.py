@@ -33,7 +33,7 @@ from knowledge.graphs.units import (
     Unit,
 )
 from knowledge.linking import linked_facts
-from knowledge.linking.fact_comparison import StatementComparison, agreements
+from knowledge.linking.fact_comparison import EXTRACTED_ONLY, StatementComparison, agreements
 from knowledge.linking.linked_facts import LinkedFacts
 from knowledge.models import Entity, EntityName, Merge, Projection, Statement
 from knowledge.ontology import values, vocabulary
@@ -159,10 +159,12 @@ def _unless_all(found: Sequence[T], usual: T) -> tuple[T, ...]:
 
 
 def _compared(found: Sequence[StatementComparison]) -> tuple[Comparison | None, ...]:
-    if all(one.standing == "said" for one in found):
+    if all(one.standing == EXTRACTED_ONLY for one in found):
         return ()
     return tuple(
-        None if one.standing == "said" else Comparison(one.standing, one.source, one.target, one.value, one.fact)
+        None
+        if one.standing == EXTRACTED_ONLY
+        else Comparison(one.standing, one.source, one.target, one.value, one.fact)
         for one in found
     )
 

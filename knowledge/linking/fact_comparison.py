@@ -1,7 +1,7 @@
 """Compares statements with the facts of Wikidata and DBpedia on their ends: extracted only, known, or in conflict.
 
 Known: one of them has the same fact. In conflict: none has, the property takes one value, one of them has another
-value for it, and our value is linked there. Everything else is extracted only (`said`). Works on what links hold,
+value for it, and our value is linked there. Everything else is extracted only. Works on what links hold,
 without any request. Code that changes a link's target or facts marks its entity's statements (`link_queue.mark`).
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from extraction.labels import RELATIONS
 from knowledge.linking import linked_facts
@@ -20,6 +20,7 @@ from knowledge.record import current
 from knowledge.sources.protocol import DBPEDIA, source_of
 
 Standing = Literal["said", "known", "conflict"]
+EXTRACTED_ONLY: Final = "said"  # the value that the API, exports and Neo4j publish
 Ends = tuple[int, str, int]
 
 # Properties with one value; a place of birth may be given as city or as country, so places are left out.
@@ -68,7 +69,7 @@ def agreements(triples: Iterable[Ends]) -> dict[Ends, StatementComparison]:
     """The comparison of each (head, relation, tail), by the ids of entities that stand for themselves; extracted only
     where nothing is linked."""
     wanted = set(triples)
-    found = dict.fromkeys(wanted, StatementComparison("said"))
+    found = dict.fromkeys(wanted, StatementComparison(EXTRACTED_ONLY))
     comparable = [one for one in wanted if one[1] in COMPARABLE]
     ends = _ends({end for head, _, tail in comparable for end in (head, tail)})
     nothing = _End()
@@ -109,7 +110,7 @@ def _agreement(head: _End, relation: str, tail: _End) -> StatementComparison:
             return one.agreement("known", head)
     if known and kind.property in ONCE and _is_identified(tail) and all(_other(one.value, tail) for one in known):
         return known[0].agreement("conflict", head)
-    return StatementComparison("said")
+    return StatementComparison(EXTRACTED_ONLY)
 
 
 def _is_identified(tail: _End) -> bool:

@@ -72,8 +72,8 @@ def _asserted(limits: thresholds.Thresholds | None) -> QuerySet[Assertion]:
 
 
 def accepting() -> QuerySet[Any]:
-    """The reviews that support their statement by themselves, with `head_now` and `tail_now`. One that accepts that a
-    post denies it is none."""
+    """The reviews that support their statement by themselves, with `head_now` and `tail_now`. Accepting a denied
+    assertion supports nothing."""
     held = active_reviews().filter(verdict=Review.Verdict.ACCEPT, lost=False, post__state=Post.State.LIVE)
     held = held.exclude(factuality=DENIED)
     result: QuerySet[Any] = with_ends(held, "statement__").exclude(head_now=F("tail_now"))
@@ -113,7 +113,7 @@ def mentions() -> QuerySet[Mention]:
 
 def entities() -> QuerySet[Entity]:
     """The entities that stand for themselves and are known now: mentioned in a live post, or an end of a statement
-    that a review supports. Values of statements, times and numbers, are none."""
+    that a review supports. Values, times and numbers, are left out."""
     own = Mention.objects.filter(entity=OuterRef("pk"), reading__current_of__state=Post.State.LIVE)
     merged = Mention.objects.filter(entity__canonical=OuterRef("pk"), reading__current_of__state=Post.State.LIVE)
     accepted = accepting()

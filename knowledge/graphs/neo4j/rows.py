@@ -30,6 +30,7 @@ from knowledge.graphs.units import (
     TripleSupport,
     Unit,
 )
+from knowledge.linking.fact_comparison import EXTRACTED_ONLY
 
 RELATIONSHIPS = UUID("5d4e4a0e-3f43-5f0e-9f55-0f0a4c1d7c11")
 ENTITY, POST, MENTIONS = "Entity", "Post", "MENTIONS"
@@ -180,9 +181,9 @@ def _qualifiers(support: TripleSupport) -> Row:
 
 
 def _standing(compared: Comparison | None) -> Row:
-    """The comparison with a source: said (extracted only), known or conflict, with the source's fact."""
+    """The comparison with a source: extracted only, known or conflict, with the source's fact."""
     if compared is None:
-        return {"standing": "said"}
+        return {"standing": EXTRACTED_ONLY}
     fact = {"known_fact": compared.name, "known_value": compared.value, "known_to": compared.source}
     return {"standing": compared.standing, **fact}
 

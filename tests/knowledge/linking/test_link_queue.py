@@ -15,6 +15,7 @@ from knowledge.entities import merges
 from knowledge.graphs import unit_builder
 from knowledge.graphs.rdf import quads
 from knowledge.linking import fact_comparison, fit, link_queue, linker_from_settings
+from knowledge.linking.fact_comparison import EXTRACTED_ONLY
 from knowledge.linking.linker import Linker
 from knowledge.models import Entity, Event, Link, Merge
 from knowledge.record import projection_queue
@@ -181,14 +182,14 @@ def test_the_page_shows_what_it_is_and_what_is_known_already(linker: Linker, cli
         ("date_of_birth", ("December 1815", "time", ""), "known"),
         ("date_of_birth", ("9 December 1815", "time", ""), "conflict"),
         ("date_of_birth", ("1852", "time", ""), "conflict"),
-        ("date_of_birth", ("last Monday", "time", ""), "said"),
-        ("date_of_birth", ("1815-12-07/1815-12-13", "time", ""), "said"),
-        ("date_of_birth", ("1816-01-01/..", "time", ""), "said"),
+        ("date_of_birth", ("last Monday", "time", ""), EXTRACTED_ONLY),
+        ("date_of_birth", ("1815-12-07/1815-12-13", "time", ""), EXTRACTED_ONLY),
+        ("date_of_birth", ("1816-01-01/..", "time", ""), EXTRACTED_ONLY),
         ("mother", ("Anne Isabella Byron", "person", "Q2"), "known"),
         ("mother", ("Another", "person", "Q5"), "conflict"),
-        ("mother", ("Nobody known", "person", ""), "said"),
-        ("spouse", ("Another", "person", "Q5"), "said"),
-        ("employer", ("Somebody", "person", "Q5"), "said"),
+        ("mother", ("Nobody known", "person", ""), EXTRACTED_ONLY),
+        ("spouse", ("Another", "person", "Q5"), EXTRACTED_ONLY),
+        ("employer", ("Somebody", "person", "Q5"), EXTRACTED_ONLY),
     ],
 )
 def test_a_statement_is_known_only_extracted_or_in_conflict(

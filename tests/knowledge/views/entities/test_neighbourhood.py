@@ -51,7 +51,7 @@ def state(*statements: tuple[str, str, str]) -> None:
     """Record one post for each statement."""
     for head, relation, tail in statements:
         names = [(head, "person"), (tail, "organization" if relation == "employer" else "person")]
-        records.read(records.post(f"{head} and {tail}, it was said."), names, [(head, relation, tail, 0.9)])
+        records.read(records.post(f"{head} and {tail}, it was reported."), names, [(head, relation, tail, 0.9)])
 
 
 def walked(found: paths.ShortestPaths) -> list[list[str]]:
