@@ -32,3 +32,12 @@ def test_every_written_item_keeps_to_the_schema_and_to_its_split(name: str) -> N
     items = load_annotations(FOLDER.parent / "newsroom" / f"{name}.jsonl")
     assert items and all(one.text and split_of(one.id) == name for one in items)
     assert {one.id: found for one in items if (found := list(faults(one, one.text)))} == {}
+
+
+def test_a_tenth_of_the_items_is_annotated_a_second_time_on_the_same_texts() -> None:
+    folder = FOLDER.parent / "newsroom"
+    texts = {one.id: one.text for name in SPLITS for one in load_annotations(folder / f"{name}.jsonl")}
+    second = load_annotations(folder / "second.jsonl")
+    assert len(second) >= len(texts) // 10
+    assert all(texts[one.id] == one.text for one in second)
+    assert {one.id: found for one in second if (found := list(faults(one, one.text)))} == {}
