@@ -32,6 +32,7 @@ from extraction.schema import ExtractedEntity, ExtractedMention, Extraction, Rel
 GEOGRAPHY = frozenset({"located_in", "contains", "country", "headquarters_location", "capital", "location"})
 # Types of which a name means the same thing throughout an article.
 BEARERS = frozenset({"person", "organization", "location", "group", "miscellaneous"})
+LIKELY = 0.3  # a relation's probability from which it tells two offices apart
 # "He" and "she" are two.
 SEXES = {
     **dict.fromkeys(("he", "him", "his", "himself"), "he"),
@@ -69,7 +70,7 @@ def as_read(passages: Sequence[Passage], readings: Sequence[PassageReading]) -> 
 
 @torch.inference_mode()
 def bring_together(extraction: Extraction, read: Mapping[Span, Read], scorer: AntecedentScorer) -> Extraction:
-    """The extraction with entities, and each of its relations once for a pair of them."""
+    """The extraction with entities, and its relations once for each pair of them."""
     spans = [(mention.start, mention.end) for mention in extraction.mentions]
     if not spans or not all(span in read for span in spans):
         return extraction
@@ -80,7 +81,8 @@ def bring_together(extraction: Extraction, read: Mapping[Span, Read], scorer: An
         for span, mention in zip(spans, extraction.mentions, strict=True)
     ]
     scores, none = _scores(referring, np.stack([read[span].states for span in spans]), scorer)
-    entities, entity_of = _entities(extraction, _chains(referring, scores, none))
+    chiefs = _offices(extraction, _chains(referring, scores, none))
+    entities, entity_of = _entities(extraction, chiefs)
     mentions = tuple(
         replace(mention, entity=entity_of[place], type=entities[entity_of[place]].type)
         for place, mention in enumerate(extraction.mentions)
@@ -89,6 +91,43 @@ def bring_together(extraction: Extraction, read: Mapping[Span, Read], scorer: An
     others = tuple(one for one in extraction.relations if not isinstance(one.tail, int))
     once = consistent(deduplicated(between, mentions), mentions)
     return replace(extraction, mentions=mentions, relations=(*once, *others), entities=tuple(entities))
+
+
+def _offices(extraction: Extraction, chiefs: list[int]) -> list[int]:
+    """The chiefs, with the mentions of offices apart unless they have one body, or one holder and not two bodies.
+
+    Words do not identify an office: two presidents meet.
+    """
+    bodies, holders = _best(extraction, "role_at", chiefs), _best(extraction, "position_held", chiefs)
+    result = list(chiefs)
+    offices: list[int] = []
+    for place, mention in enumerate(extraction.mentions):
+        if mention.type != "role" or mention.form != "name":
+            continue
+        words = _name(extraction.text, mention).casefold()
+        result[place] = place
+        for other in offices:
+            if _name(extraction.text, extraction.mentions[other]).casefold() != words:
+                continue
+            one_body = bodies.get(place) is not None and bodies.get(place) == bodies.get(other)
+            two_bodies = None not in (bodies.get(place), bodies.get(other)) and not one_body
+            one_holder = holders.get(place) is not None and holders.get(place) == holders.get(other)
+            if one_body or (one_holder and not two_bodies):
+                result[place] = result[other]
+                break
+        offices.append(place)
+    return [result[chief] for chief in result]
+
+
+def _best(extraction: Extraction, key: str, chiefs: Sequence[int]) -> dict[int, int]:
+    """For each office the entity, by its chief, that this relation joins it to with the highest probability."""
+    best: dict[int, tuple[float, int]] = {}
+    for one in extraction.relations:
+        if one.key != key or not isinstance(one.tail, int) or one.score < LIKELY:
+            continue
+        office, other = (one.head, one.tail) if key == "role_at" else (one.tail, one.head)
+        best[office] = max(best.get(office, (0.0, 0)), (one.score, chiefs[other]))
+    return {office: entity for office, (_, entity) in best.items()}
 
 
 def _scores(

@@ -20,9 +20,11 @@ from training.evaluation.news.assertions import ComparedArticle
 from training.evaluation.news.reading import CorpusReadings
 from training.publishing.calibration import Thresholds
 
-# Of what is asserted, on dev; what harms people if it is wrong needs more, and waits for an editor below it.
-PRECISION, SENSITIVE_PRECISION = 0.85, 0.95
-STEPS = tuple(step / 50 for step in range(10, 50))
+# Of what is asserted on dev, the share that the annotation has too. More of it is right: two annotators agree on 79 of
+# a hundred relations of `voa`, and most of what dev counts as wrong above a probability of 0.85 is so
+# (docs/benchmarks.md). What harms people if it is wrong needs more, and waits for an editor below its threshold.
+PRECISION, SENSITIVE_PRECISION = 0.70, 0.85
+STEPS = tuple(step / 50 for step in range(15, 50))
 ENOUGH = 12  # assertions of a relation on dev, for a threshold of its own
 # A relation's own share of right ones is drawn to that of all relations as by so many assertions.
 PULL = 6.0

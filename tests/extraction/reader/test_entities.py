@@ -67,9 +67,30 @@ def test_an_entity_without_a_name_has_none_and_equal_names_are_one():
     assert [one.entity for one in together({}, twice).mentions] == [0, 1]
     same = (mention("Byron"), replace(MENTIONS[4]))
     assert [one.entity for one in together({}, same).mentions] == [0, 0]
-    offices = tuple(replace(one, type="role") for one in same)
-    assert [one.entity for one in together({}, offices).mentions] == [0, 1]
-    assert [one.entity for one in together({1: 0}, offices).mentions] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "relations, entities",
+    [
+        ([], [0, 1, 2, 3]),
+        ([(0, "role_at", 2), (1, "role_at", 2)], [0, 0, 1, 2]),
+        ([(0, "role_at", 2), (1, "role_at", 3)], [0, 1, 2, 3]),
+        ([(2, "position_held", 0), (2, "position_held", 1)], [0, 0, 1, 2]),
+        ([(2, "position_held", 0), (2, "position_held", 1), (0, "role_at", 2), (1, "role_at", 3)], [0, 1, 2, 3]),
+    ],
+)
+def test_an_office_is_one_of_its_body_and_holder_whatever_its_words(relations, entities):
+    offices = (mention("Byron", "role"), replace(MENTIONS[4], type="role"))
+    others = (replace(mention("Ann Lee")), mention("Rome", "organization"))
+    order = sorted((*offices, *others), key=lambda one: one.start)
+    places = [order.index(one) for one in (*offices, *others)]
+    found = [Relation(places[head], places[tail], key, 0.9) for head, key, tail in relations]
+    said = together({places[1]: places[0]}, tuple(order), found)
+    assert [said.mentions[place].entity for place in places] == [
+        {number: said.mentions[places[entities.index(number)]].entity for number in set(entities)}[one]
+        for one in entities
+    ]
+    assert len(said.entities) == len(set(entities))
 
 
 def test_a_pronoun_may_stand_before_the_name_it_means_and_joins_no_nameless_one():
