@@ -19,7 +19,7 @@ from extraction.schema import FACTUALITIES, Candidate, Example, WordSpan
 NOISE_WEIGHT = 0.3  # of a pair with a word outside mentions, relative to a pair of mentions
 UNKNOWN = -1  # a target that is not annotated
 # The types that a mention of this type may have besides, in a data set that does not annotate them.
-WIDER = {"miscellaneous": ("event", "group", "role"), "location": ("group",)}
+WIDER = {"miscellaneous": ("event", "group", "role")}
 # What gives a relation's claimant, time and amount, in the order of a network's outputs; the types of such mentions.
 ROLES: tuple[tuple[str, frozenset[str]], ...] = (
     ("by", frozenset({"person", "organization", "location", "group", "role", "event", "miscellaneous"})),
@@ -33,6 +33,7 @@ class Targets:
     """Targets of a batch's cells. M candidate cells per sentence, each of weight 0 where it is padding."""
 
     allowed: Tensor  # (B, n, band, 1 + tags) bool: tags that the cell (i, i + k) may have; all = nothing is known
+    refused: Tensor  # (B, n, band, 1 + tags) bool: tags that it cannot have. The others are not annotated
     i: Tensor  # (B, M) the head's word
     j: Tensor  # (B, M) the tail's word
     related: Tensor  # (B, M, relations) bool
@@ -90,17 +91,19 @@ def word_pair_targets(
     """
     words = max(len(example.words) for example in examples)
     allowed = np.ones((len(examples), words, band, 1 + len(inventory.tags)), bool)
+    refused = np.zeros_like(allowed)
     fillers = np.zeros((len(examples), len(ROLES), words), bool)
     cells = []
     for row, example in enumerate(examples):
         size = len(example.words)
-        allowed[row, :size] = _allowed(example, inventory, band)
+        allowed[row, :size], refused[row, :size] = _settled(example, inventory, band)
         cells.append(_cells(example, inventory, _noise_words(example, noise, rng)))
         for mention in example.mentions:
             fillers[row, [mention.type in types for _, types in ROLES], mention.start] = True
     i, j, related, annotated, weights, factuality, roles = _pad(cells, len(inventory.relations))
     return Targets(
         allowed=torch.from_numpy(allowed),
+        refused=torch.from_numpy(refused),
         i=i,
         j=j,
         related=related,
@@ -113,22 +116,31 @@ def word_pair_targets(
     )
 
 
-def _allowed(example: Example, inventory: Inventory, band: int) -> np.ndarray:
-    """(n, band, 1 + tags): which tags a cell may have, by what the data set annotates."""
+def _settled(example: Example, inventory: Inventory, band: int) -> tuple[np.ndarray, np.ndarray]:
+    """(n, band, 1 + tags) twice: which tags a cell may have and which it cannot, by what the data set annotates.
+
+    A tag that the set does not annotate is neither: where a word is no mention of an annotated type, nothing follows
+    about the others.
+    """
     size = len(example.words)
     known = np.array([kind in example.types and (example.news or form == "name") for kind, form in inventory.tags])
-    result = np.ones((size, band, 1 + len(known)), bool)
+    allowed = np.ones((size, band, 1 + len(known)), bool)
+    refused = np.zeros_like(allowed)
     if example.complete:
-        result[:, :, 1:] = ~known  # N, or a tag that this data set does not annotate
+        allowed[:, :, 1:] = False
+        refused[:, :, 1:] = known
     row, column = np.arange(size)[:, None], np.arange(band)[None, :]
     for mention in example.mentions:
         block = (row >= mention.start) & (row + column < mention.end)
-        result[block] = _tags(mention, example, inventory)
+        allowed[block] = tags = _tags(mention, example, inventory)
+        refused[block] = ~tags
+        refused[block, 1:] &= known | (not mention.type)
         if not example.complete:  # the words beside a known mention do not belong to it
-            result[_border(mention, row, column), 1:] = False
-            result[_border(mention, row, column), 0] = True
-    result[row + column >= size] = True
-    return result
+            border = _border(mention, row, column)
+            allowed[border, 1:], allowed[border, 0] = False, True
+            refused[border, 1:], refused[border, 0] = True, False
+    allowed[row + column >= size], refused[row + column >= size] = True, False
+    return allowed, refused
 
 
 def _tags(mention: WordSpan, example: Example, inventory: Inventory) -> np.ndarray:
@@ -138,7 +150,8 @@ def _tags(mention: WordSpan, example: Example, inventory: Inventory) -> np.ndarr
         tags[:] = False
         tags[1:] = [kind in wider and form == mention.form for kind, form in inventory.tags]
     elif not mention.type:
-        tags[0] = False  # some type, which is not annotated
+        tags[0] = False  # a name of some type, which is not annotated
+        tags[1:] = [form == "name" for _, form in inventory.tags]
     return tags
 
 

@@ -29,8 +29,9 @@ Differences from the paper, numbered. Those that can be switched off name their 
  7. W-GCN has no residual in the paper; `residual=True` adds O to the MLP's output and normalises. W^r2 maps to
     `channel_out` instead of d_T, the transformer's inner layer is `inner` instead of 4 d_T: both for speed.
  8. The encoder is uncased, so each word's shape (case, digits, punctuation) is a further input embedding of its pieces.
- 9. The loss is masked to what a data set annotates: a cell's target is a set of allowed tags and its loss the negative
-    logarithm of their summed probability (a word without a tag may be of a type that its set does not know).
+ 9. The loss is masked to what a data set annotates: a cell's target is a set of allowed tags, and its loss the negative
+    logarithm of their share in the probability of allowed and refused tags. A tag that the set does not annotate is
+    neither. (Were it allowed where nothing is annotated, the network would learn to give it there.)
 10. The tree is the shipped UD parser's. Hops are capped at `farthest`; words of two trees have an index of their own.
 11. The visual graph has self-loops too, or an object without a relation would have an empty softmax. Its attention
     works at the encoder's width behind a linear layer; `lifted=False` is the paper's: at the vectors' own width (4096
@@ -313,7 +314,7 @@ class EEGA(nn.Module):
         text, objects = self._graphs(batch, self.encode(batch))
         states = self._tag(batch, text, objects)
         logits, cells = self._related(states, targets)
-        types = type_loss(states.type_logits.float(), targets.allowed, batch.real)
+        types = type_loss(states.type_logits.float(), targets.allowed, targets.refused, batch.real)
         relations = relation_loss(logits.float(), targets)
         parts = {"types": types, "relations": relations}
         total = types + self.config.relation_weight * relations
@@ -353,11 +354,13 @@ def _types(states: WordStates) -> Tensor:
     return torch.softmax(states.type_logits[:, :, 0].float(), dim=-1).to(states.words.dtype).detach()
 
 
-def type_loss(logits: Tensor, allowed: Tensor, real: Tensor) -> Tensor:
-    """-log of the summed probability of the allowed tags (B, n, band, 1 + types), over the number of words."""
-    total = torch.logsumexp(logits, dim=-1)
-    good = torch.logsumexp(logits.masked_fill(~allowed, torch.finfo(logits.dtype).min), dim=-1)
-    return ((total - good) * ~allowed.all(dim=-1)).sum() / real.sum().clamp(min=1)
+def type_loss(logits: Tensor, allowed: Tensor, refused: Tensor, real: Tensor) -> Tensor:
+    """-log of the summed probability of the allowed tags (B, n, band, 1 + tags) among these and the refused ones, over
+    the number of words. A tag that is neither gets no gradient: it is not annotated there."""
+    lowest = torch.finfo(logits.dtype).min
+    total = torch.logsumexp(logits.masked_fill(~(allowed | refused), lowest), dim=-1)
+    good = torch.logsumexp(logits.masked_fill(~allowed, lowest), dim=-1)
+    return ((total - good) * refused.any(dim=-1)).sum() / real.sum().clamp(min=1)
 
 
 def relation_loss(logits: Tensor, targets: Targets) -> Tensor:
