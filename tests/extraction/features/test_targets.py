@@ -54,23 +54,30 @@ def test_a_type_fills_the_upper_triangle_of_its_block():
     assert tags(EXAMPLE, 5, 0) == {PLACE}
 
 
-def test_elsewhere_is_n_or_a_type_that_the_data_set_does_not_annotate():
-    assert tags(EXAMPLE, 2, 0) == tags(EXAMPLE, 1, 1) == {N, TIME}
+def refused(example: Example, row: int, size: int) -> set[int]:
+    """The tags that the cell (row, row + size) cannot have."""
+    return set(np.flatnonzero(word_pair_targets([example], NAMES, band=3).refused[0, row, size].numpy()).tolist())
 
 
-def test_beyond_the_sentence_everything_is_allowed():
-    assert tags(EXAMPLE, 5, 1) == {N, PERSON, PLACE, TIME}
+def test_elsewhere_is_n_and_a_type_that_the_data_set_does_not_annotate_is_neither():
+    assert tags(EXAMPLE, 2, 0) == tags(EXAMPLE, 1, 1) == {N}
+    assert refused(EXAMPLE, 2, 0) == refused(EXAMPLE, 1, 1) == {PERSON, PLACE}
+    assert refused(EXAMPLE, 0, 1) == {N, PLACE}
+
+
+def test_beyond_the_sentence_nothing_is_settled():
+    assert tags(EXAMPLE, 5, 1) == {N, PERSON, PLACE, TIME} and refused(EXAMPLE, 5, 1) == set()
 
 
 def test_a_mention_of_unknown_type_is_some_type():
     unknown = dataclasses.replace(EXAMPLE, mentions=(WordSpan(0, 2, ""), *EXAMPLE.mentions[1:]))
-    assert tags(unknown, 0, 1) == {PERSON, PLACE, TIME}
+    assert tags(unknown, 0, 1) == {PERSON, PLACE, TIME} and refused(unknown, 0, 1) == {N}
 
 
 def test_where_mentions_are_incomplete_only_their_borders_are_settled():
     partial = dataclasses.replace(EXAMPLE, complete=False)
-    assert tags(partial, 2, 0) == {N, PERSON, PLACE, TIME}
-    assert tags(partial, 1, 1) == {N}  # half inside a mention
+    assert refused(partial, 2, 0) == set()
+    assert tags(partial, 1, 1) == {N} and refused(partial, 1, 1) == {PERSON, PLACE, TIME}  # half inside a mention
     assert tags(partial, 0, 1) == {PERSON}
 
 
@@ -152,7 +159,7 @@ def test_a_tag_is_a_type_and_a_form():
     assert news_tags(CLAIM, 1) == {("", "")}
 
 
-def test_a_set_of_names_says_nothing_of_pronouns_and_its_wide_types_are_sums():
+def test_a_set_of_names_settles_nothing_of_pronouns_and_its_wide_type_is_a_sum():
     older = dataclasses.replace(
         CLAIM,
         news=False,
@@ -160,12 +167,11 @@ def test_a_set_of_names_says_nothing_of_pronouns_and_its_wide_types_are_sums():
         mentions=(WordSpan(0, 1, "miscellaneous"), WordSpan(4, 5, "location")),
         relations=(),
     )
-    wide = {(kind, "name") for kind in ("miscellaneous", "event", "group", "role")}
-    assert news_tags(older, 0) == wide
-    assert news_tags(older, 4) == {("location", "name"), ("group", "name")}
-    elsewhere = news_tags(older, 2)
-    assert {("", ""), ("person", "pronoun"), ("event", "name")} <= elsewhere
-    assert ("person", "name") not in elsewhere
+    assert news_tags(older, 0) == {(kind, "name") for kind in ("miscellaneous", "event", "group", "role")}
+    assert news_tags(older, 4) == {("location", "name")} and news_tags(older, 2) == {("", "")}
+    made = word_pair_targets([older], NEWS, band=2)
+    cannot = {NEWS.tags[tag - 1] for tag in np.flatnonzero(made.refused[0, 2, 0].numpy()).tolist()}
+    assert cannot == {("person", "name"), ("miscellaneous", "name"), ("location", "name")}
 
 
 def test_a_related_cell_has_its_factuality_and_who_says_so():

@@ -167,16 +167,27 @@ def test_direction_matters_to_a_relation():
 def test_type_loss_is_cross_entropy_where_one_tag_is_allowed_and_nothing_where_all_are():
     logits, real = torch.randn(1, 2, 1, 4), torch.ones(1, 2, dtype=torch.bool)
     allowed = torch.ones(1, 2, 1, 4, dtype=torch.bool)
-    assert type_loss(logits, allowed, real) == 0
+    refused = torch.zeros_like(allowed)
+    assert type_loss(logits, allowed, refused, real) == 0
     allowed[0, 0, 0] = torch.tensor([False, False, True, False])
+    refused[0, 0, 0] = ~allowed[0, 0, 0]
     expected = nn.functional.cross_entropy(logits[0, 0], torch.tensor([2])) / 2
-    assert torch.isclose(type_loss(logits, allowed, real), expected)
+    assert torch.isclose(type_loss(logits, allowed, refused, real), expected)
+
+
+def test_a_tag_that_is_not_annotated_gets_no_gradient():
+    logits = torch.randn(1, 1, 1, 4, requires_grad=True)
+    allowed = torch.tensor([True, False, False, False]).view(1, 1, 1, 4)
+    refused = torch.tensor([False, True, False, False]).view(1, 1, 1, 4)
+    type_loss(logits, allowed, refused, torch.ones(1, 1, dtype=torch.bool)).backward()
+    assert logits.grad is not None
+    assert logits.grad[0, 0, 0, 2:].tolist() == [0.0, 0.0] and logits.grad[0, 0, 0, 0] < 0 < logits.grad[0, 0, 0, 1]
 
 
 def test_type_loss_does_not_choose_between_allowed_tags():
     logits = torch.randn(1, 1, 1, 4, requires_grad=True)
     allowed = torch.tensor([True, False, True, False]).view(1, 1, 1, 4)
-    type_loss(logits, allowed, torch.ones(1, 1, dtype=torch.bool)).backward()
+    type_loss(logits, allowed, ~allowed, torch.ones(1, 1, dtype=torch.bool)).backward()
     assert logits.grad is not None
     gradient = logits.grad[0, 0, 0]
     shares = torch.softmax(logits.detach()[0, 0, 0, [0, 2]], 0)
@@ -188,6 +199,7 @@ def test_relations_that_are_not_annotated_get_no_gradient():
     nothing = torch.zeros(1, 1, dtype=torch.long)
     targets = Targets(
         allowed=torch.ones(1, 1, 1, 2, dtype=torch.bool),
+        refused=torch.zeros(1, 1, 1, 2, dtype=torch.bool),
         i=nothing,
         j=nothing,
         related=torch.tensor([[[True, False, True]]]),
@@ -242,6 +254,7 @@ def qualified(factuality: int, by: int) -> Targets:
     related = torch.ones(1, 1, 4, dtype=torch.bool)
     return Targets(
         allowed=torch.ones(1, 4, 4, 4, dtype=torch.bool),
+        refused=torch.zeros(1, 4, 4, 4, dtype=torch.bool),
         i=nothing,
         j=nothing + 2,
         related=related,
