@@ -177,7 +177,7 @@ NEO4J_READER_PASSWORD: str = ENV["NEO4J_READER_PASSWORD"]
 CYPHER_SECONDS: float = ENV["CYPHER_SECONDS"]
 CYPHER_AT_ONCE: int = ENV["CYPHER_AT_ONCE"]
 
-CHECKPOINT: Path = ENV["CHECKPOINT"] or ROOT / "extraction" / "weights" / "eega-minilm"
+CHECKPOINT: Path = ENV["CHECKPOINT"] or ROOT / "extraction" / "weights" / "eega-news"
 EXTRACTOR: str = ENV["EXTRACTOR"]
 PARSER: str = ENV["PARSER"]
 FLOOR: float | None = ENV["FLOOR"]

@@ -32,7 +32,7 @@ from extraction.reader.calibration import Calibration
 
 SCHEMA = "kgbuilder.checkpoint/2"
 FIRST_SCHEMA = "kgbuilder.checkpoint/1"  # EEGA's text side alone
-SHIPPED = Path(__file__).parents[1] / "weights" / "eega-minilm"
+SHIPPED = Path(__file__).parents[1] / "weights" / "eega-news"
 LARGEST_CONFIG = 4_000_000  # bytes
 LARGEST_WEIGHTS = 4_000_000_000
 BROKEN = (OSError, SafetensorError, KeyError, ValueError, RuntimeError, TypeError, IndexError, AttributeError)
