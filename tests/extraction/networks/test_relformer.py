@@ -376,7 +376,7 @@ def test_publishing_settles_the_filter_on_dev(monkeypatch):
     from training.evaluation import predictions
 
     net, given, wanted = network(filter=True), everything(), PairTargets(torch.tensor([1, 1]))
-    monkeypatch.setattr(predictions, "_batches", lambda *_: iter([([0, 1], given)]))
+    monkeypatch.setattr(predictions, "batches", lambda *_: iter([([0, 1], given)]))
     monkeypatch.setattr(predictions, "_pair_targets", lambda *_: wanted)
     prepared: Any = type("Dev", (), {"items": [None, None]})
     predictions.settle(net, prepared)
