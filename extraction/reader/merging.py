@@ -14,10 +14,13 @@ from extraction.schema import Amount, Document, ExtractedMention, Extraction, Re
 def merge(
     document: Document, readings: Sequence[PassageReading], language: str, missing: tuple[str, ...]
 ) -> Extraction:
-    """One Extraction of all passages. Where windows overlap and disagree the more confident mention stays."""
+    """One Extraction of all passages. Where windows overlap and disagree the more confident mention stays; a mark alone
+    is no mention."""
     mentions: dict[Span, ExtractedMention] = {}
     for reading in readings:
         for span, mention in reading.mentions.items():
+            if not any(map(str.isalnum, document.text[span[0] : span[1]])):
+                continue
             if span not in mentions or mentions[span].score < mention.score:
                 mentions[span] = mention
     kept: list[ExtractedMention] = []

@@ -16,8 +16,8 @@ from extraction.features.cooccurrence import PmiTable
 from extraction.reader import load
 from extraction.reader.checkpoint import CheckpointError, LoadedCheckpoint
 from extraction.reader.load import reader_of
-from extraction.reader.merging import folded
-from extraction.reader.passages import WINDOW, passages_of
+from extraction.reader.merging import folded, merge
+from extraction.reader.passages import WINDOW, PassageReading, passages_of
 from extraction.schema import Document, ExtractedMention, Extraction, Relation
 from extraction.text.parser import Parser
 from tests.tiny import tiny_checkpoint
@@ -300,3 +300,9 @@ def test_what_has_no_inverse_may_hold_in_both_directions():
     read = {(0, 1, "influenced_by"): Relation(0, 1, "influenced_by", 0.9)}
     read[1, 0, "influenced_by"] = Relation(1, 0, "influenced_by", 0.5)
     assert folded(read, mentions) == read
+
+
+def test_a_mark_alone_is_no_mention():
+    reading = PassageReading({(3, 4): ExtractedMention(3, 4, "group"), (0, 3): ExtractedMention(0, 3, "person")}, {})
+    found = merge(Document("1", "Ann, Lee"), [reading], "en", ())
+    assert [(one.start, one.end) for one in found.mentions] == [(0, 3)]
