@@ -23,7 +23,7 @@ from tests.kill.product import Product, wait_for
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 KEPT = ("extraction_post", "extraction_reading", "knowledge_review", "knowledge_merge", "knowledge_assertion")
-WAITING = "SELECT count(*) FROM extraction_reading WHERE read_at IS NULL"
+WAITING = "SELECT count(*) FROM extraction_reading WHERE read_at IS NULL AND stage <> 'dropped'"
 
 
 @pytest.fixture
@@ -68,5 +68,7 @@ def test_it_is_opened_migrated_and_used(folder: Path) -> None:
     finally:
         product.abandon()
     after = rows(folder)
-    assert after.pop("knowledge_assertion") > before.pop("knowledge_assertion")
+    # the checkpoint of this release analyses every post again, beside the readings of before
+    for table in ("knowledge_assertion", "extraction_reading"):
+        assert after.pop(table) > before.pop(table), table
     assert after == before
