@@ -32,7 +32,7 @@ End = TypeVar("End", int, str)
 
 
 @dataclass(frozen=True, slots=True)
-class _Placed:
+class _MentionPlace:
     """A mention of the article: its sentence, its index among that sentence's mentions, and its entity."""
 
     sentence: int
@@ -90,7 +90,7 @@ def _examples(
     name: str, annotation: Annotation, sentences: Sequence[Words], labels: LabelMode, report: LoadReport
 ) -> Iterator[Example]:
     mentions: list[list[WordSpan]] = [[] for _ in sentences]
-    placed: dict[int, _Placed] = {}
+    placed: dict[int, _MentionPlace] = {}
     types = {entity.id: entity.type for entity in annotation.entities}
     starts = [words.spans[0][0] for words in sentences]
     for number, mention in sorted(enumerate(annotation.mentions), key=lambda pair: (pair[1].start, pair[1].end)):
@@ -100,7 +100,7 @@ def _examples(
         if span is None or (known and span[0] < known[-1].end):
             report.add(f"{name}: mentions that are no whole words of one sentence, left out")
             continue
-        placed[number] = _Placed(sentence, len(known), mention.entity)
+        placed[number] = _MentionPlace(sentence, len(known), mention.entity)
         known.append(WordSpan(*span, types[mention.entity], mention.form, mention.entity))
     relations = _relations(name, annotation, placed, len(sentences), report)
     masked = _masked(annotation, placed, mentions, relations)
@@ -134,7 +134,7 @@ def _word_span(words: Words, start: int, end: int) -> tuple[int, int] | None:
 
 
 def _relations(
-    name: str, annotation: Annotation, placed: dict[int, _Placed], sentences: int, report: LoadReport
+    name: str, annotation: Annotation, placed: dict[int, _MentionPlace], sentences: int, report: LoadReport
 ) -> list[list[WordRelation]]:
     """The relations of each sentence between two of its mentions."""
     result: list[list[WordRelation]] = [[] for _ in range(sentences)]
@@ -154,7 +154,7 @@ def _claimant(relation: AnnotatedRelation) -> int | None:
     return relation.by[0] if relation.by else None
 
 
-def _beside(head: _Placed, placed: dict[int, _Placed], number: int | None) -> int | None:
+def _beside(head: _MentionPlace, placed: dict[int, _MentionPlace], number: int | None) -> int | None:
     """The index of that mention in the head's sentence; None where it is elsewhere."""
     other = placed.get(number) if number is not None else None
     return other.index if other is not None and other.sentence == head.sentence else None
@@ -162,7 +162,7 @@ def _beside(head: _Placed, placed: dict[int, _Placed], number: int | None) -> in
 
 def _masked(
     annotation: Annotation,
-    placed: dict[int, _Placed],
+    placed: dict[int, _MentionPlace],
     mentions: Sequence[Sequence[WordSpan]],
     relations: Sequence[Sequence[WordRelation]],
 ) -> list[set[tuple[int, int, str]]]:
