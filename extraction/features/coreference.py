@@ -1,7 +1,7 @@
 """The features of two mentions of one text for a scorer of coreference, beside their words' states; and its targets.
 
 The candidates of a name are the names before it; those of a pronoun or nominal are the mentions before it, and the next
-names: `"I will go," Ann Lee answered`. The features of a pair are indexes into tables of embeddings: how far the two are
+names: `"I will go," Lee answered`. The features of a pair are indexes into tables of embeddings: how far the two are
 apart, how their words compare, their forms and types, which pronoun it is, and who stands within a quotation.
 """
 
