@@ -7,7 +7,7 @@ tree and its co-occurrence channel. `Featurizer` computes them from the parser's
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -189,9 +189,3 @@ def _letters(word: str) -> str:
     if word[0].isupper() and word[1:].islower():
         return "title"
     return "mixed" if any(letter.isupper() for letter in word) else "other"
-
-
-def by_length(features: Iterable[Features]) -> list[int]:
-    """Indexes in the order of the number of word pieces: neighbours make batches with little padding."""
-    lengths = [len(one.ids) for one in features]
-    return sorted(range(len(lengths)), key=lengths.__getitem__)

@@ -1,8 +1,7 @@
 """Bring the mentions of one document together, and say every fact once: of entities, not of mentions. No Django.
 
-A mention joins the likeliest entity before it, or begins a new one (networks/layers/coreference.py). An entity has one
-type, by vote of its names, and one name. Of several relations that say the same of two entities the most
-confident one stays.
+A mention joins the likeliest entity, or begins a new one (networks/layers/coreference.py). An entity has one type, by
+vote of its names, and one name. Of several relations that say the same of two entities the most confident one stays.
 """
 
 from __future__ import annotations
