@@ -10,12 +10,12 @@ from uuid import UUID
 
 from django.conf import settings
 
-from extraction.labels import ENTITY_TYPES, RELATIONS, RelationType
+from extraction.labels import ENTITY_TYPES, RELATIONS, RelationType, news
 from extraction.schema import Factuality
 from knowledge.ontology.values import DATATYPES, VALUED
 
 NAMESPACE = "https://w3id.org/kgbuilder/ontology#"
-VERSION = "1.2"
+VERSION = "1.3"
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 RDFS = "http://www.w3.org/2000/01/rdf-schema#"
@@ -212,7 +212,10 @@ def _property(key: str, relation: RelationType) -> str:
     if relation.inverse:
         lines.append(f"owl:inverseOf {_short(relation_iri(relation.inverse))}")
     if relation.property and relation.match:
-        lines.append(f"skos:{_MATCHES[relation.match]} wd:{relation.property}")
+        matched = [relation.property, *news.ALSO_PROPERTIES.get(key, ())]
+        lines.append(f"skos:{_MATCHES[relation.match]} " + ", ".join(f"wd:{one}" for one in matched))
+    if key in news.INVERSE_PROPERTIES:  # Wikidata has it from the tail to the head alone
+        lines.append(f"owl:inverseOf wd:{news.INVERSE_PROPERTIES[key]}")
     return _block(_short(relation_iri(key)), lines)
 
 

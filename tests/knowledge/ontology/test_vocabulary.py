@@ -50,6 +50,13 @@ def test_a_symmetric_relation_is_declared_so_and_a_match_leads_to_wikidata() -> 
     )
 
 
+def test_a_relation_that_wikidata_has_from_the_tail_is_declared_its_inverse() -> None:
+    store = graph()
+    inverses = objects(store, vocabulary.relation_iri("organizes"), vocabulary.OWL + "inverseOf")
+    assert inverses == {"<http://www.wikidata.org/entity/P664>"}
+    assert objects(store, vocabulary.relation_iri("organizes"), vocabulary.SKOS + "exactMatch") == set()
+
+
 def test_types_relations_and_terms_do_not_share_names() -> None:
     names = [vocabulary.type_iri(key) for key in ENTITY_TYPES] + [vocabulary.relation_iri(key) for key in RELATIONS]
     names += [vocabulary.NAMESPACE + name for name in (*vocabulary.ASSERTION_TERMS, *vocabulary.TYPE_TERMS)]
