@@ -14,15 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from extraction.features.batch import collate, to_device
+from extraction.features.batch import to_device
 from extraction.features.featurizer import Features
 from extraction.features.model_inputs import InputRow, InputRows
-from extraction.features.windows import in_windows
 from extraction.reader import attribution
 from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.reader.decoding import DecodedSentence, Decoder
 from extraction.reader.image_selection import ImageSelection, SelectedImages
-from extraction.reader.passages import Passage, PassageReading, Span, Windows, batch_rows, calibrated, fit
+from extraction.reader.passages import Passage, PassageReading, Span, Windows, batch_of, batch_rows, calibrated, fit
 from extraction.reader.stopwatch import Stopwatch
 from extraction.schema import Document
 
@@ -58,9 +57,7 @@ class JointDetector:
         windows = self.windows(passages, features)
         for rows in batch_rows(features, windows.runs(range(len(features)))):
             with watch.timed("features"):
-                own = [features[row] for row in rows]
-                batch, together = collate(own), windows.of(rows)
-                batch = to_device(in_windows(batch, own, together) if together else batch, self.device)
+                batch = to_device(batch_of(features, rows, windows), self.device)
             with watch.timed("encode"):
                 hidden = self.network.encode(batch)
             with watch.timed("head"):

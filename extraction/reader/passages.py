@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from extraction.features.batch import Batch, collate
 from extraction.features.featurizer import LONGEST_TITLE, Features, Featurizer, TooManyPieces
-from extraction.features.windows import Window, windows_of
+from extraction.features.windows import Window, in_windows, windows_of
 from extraction.reader.attribution import Support
 from extraction.reader.checkpoint import Manifest
 from extraction.reader.decoding import DecodedSentence
@@ -151,6 +152,13 @@ class Windows:
             Window(tuple(place[one] for one in run), self.titles.get(self.passages[run[0]].title))
             for run in self.runs(chosen)
         ]
+
+
+def batch_of(features: Sequence[Features], rows: Sequence[int], windows: Windows) -> Batch:
+    """The batch of these passages, as the encoder reads them: in windows, or each by itself."""
+    own = [features[row] for row in rows]
+    batch, together = collate(own), windows.of(rows)
+    return in_windows(batch, own, together) if together else batch
 
 
 def calibrated(manifest: Manifest, passage: Passage, sentence: DecodedSentence) -> PassageReading:

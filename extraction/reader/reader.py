@@ -14,13 +14,13 @@ from typing import Protocol
 
 import torch
 
-from extraction.features.batch import Batch, collate, to_device
+from extraction.features.batch import Batch, to_device
 from extraction.features.featurizer import Features
 from extraction.reader import entities, known_facts
 from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.reader.image_selection import ImageSelection
 from extraction.reader.merging import merge
-from extraction.reader.passages import Passage, PassageReading, batch_rows, passages_of
+from extraction.reader.passages import Passage, PassageReading, Windows, batch_of, batch_rows, passages_of
 from extraction.reader.stopwatch import Stopwatch
 from extraction.reader.values import with_values
 from extraction.schema import Declined, Document, Extraction
@@ -141,10 +141,13 @@ class Reader:
             return [one for document in documents for one in self.read([document])]
 
     def batches(self, documents: Sequence[Document]) -> list[Batch]:
-        """The batches that `read` makes of these documents."""
+        """Batches of these documents' sentences, in windows where the encoder reads windows."""
         skipped = {number for number, document in enumerate(documents) if _decline(document)[0]}
-        features, _ = (self.relations or self.mentions).fit(self._passages(documents, skipped))
-        return [collate([features[row] for row in rows]) for rows in batch_rows(features)]
+        features, passages = (self.relations or self.mentions).fit(self._passages(documents, skipped))
+        pieces = [len(one.ids) for one in features]
+        windows = Windows(self.checkpoint.manifest, self.checkpoint.featurizer, passages, pieces)
+        runs = windows.runs(range(len(features)))
+        return [batch_of(features, rows, windows) for rows in batch_rows(features, runs)]
 
     @torch.inference_mode()
     def encode_only(self, batches: Sequence[Batch]) -> None:

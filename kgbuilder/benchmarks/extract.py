@@ -146,7 +146,7 @@ def _batch(reader: Reader, store: SparqlStore, shares: Shares) -> bool:
 def _bare(reader: Reader, documents: Sequence[Document], shares: Shares) -> None:
     """The encoder's forward passes alone; making the batches again is not counted."""
     batches = reader.batches(documents)
-    shares.sentences += sum(len(batch.ids) for batch in batches)
+    shares.sentences += sum(len(batch.first) for batch in batches)
     began = time.perf_counter()
     reader.encode_only(batches)
     shares.encoder += time.perf_counter() - began

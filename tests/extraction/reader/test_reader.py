@@ -167,13 +167,20 @@ def test_nothing_to_read(reader):
     assert reader.read([]) == []
 
 
-def test_the_bare_encoder_sees_the_same_batches(reader):
-    reader.seconds.clear()
+@pytest.mark.parametrize("window", [0, 160])
+def test_the_bare_encoder_sees_the_batches_that_are_read(checkpoint, parser, window, monkeypatch):
+    manifest = dataclasses.replace(checkpoint.manifest, window=window)
+    reader = reader_of(dataclasses.replace(checkpoint, manifest=manifest), parser)
+    encoded, encode = [], checkpoint.network.encode
+    monkeypatch.setattr(checkpoint.network, "encode", lambda batch: (encoded.append(batch.ids.shape), encode(batch))[1])
     reader.read(documents())
     assert {"parse", "features", "encode", "head", "decode"} <= set(reader.seconds)
+    read, encoded[:] = list(encoded), []
     batches = reader.batches(documents())
-    assert sum(len(batch.ids) for batch in batches) >= 5
     reader.encode_only(batches)
+    assert encoded == read
+    assert sum(len(batch.first) for batch in batches) >= 5
+    assert (sum(len(batch.ids) for batch in batches) == len(documents())) == bool(window)
 
 
 def test_thresholds(checkpoint, parser):
