@@ -85,6 +85,7 @@ class System:
     heads: tuple[HeadName, ...]
     vision: Vision = ""
     graph: bool = False  # whether it reads the dependency tree
+    layered: bool = False  # whether it takes single layers of the text encoder, or adds a prefix to each
 
     def configure(self, sizes: Sizes, head: str = "", **options: Any) -> Any:
         """The network's config for these vocabularies. Raises ValueError for an option that it does not have."""
@@ -96,7 +97,7 @@ class System:
             values["head"] = head or self.heads[0]
         return self.config(**{**values, **options})
 
-    def build(self, config: Any, text: TextEncoder, vision: nn.Module | None = None) -> nn.Module:
+    def build(self, config: Any, text: nn.Module, vision: nn.Module | None = None) -> nn.Module:
         """The network, its own weights random."""
         return self.network(config, text, vision) if self.vision else self.network(config, text)
 
@@ -106,6 +107,6 @@ SYSTEMS: dict[str, System] = {
     "mega": System(MEGAConfig, MEGA, ("pair",), graph=True),
     "focalmre": System(FocalMREConfig, FocalMRE, ("pair",), "vit"),
     "eega": System(EEGAConfig, EEGA, ("word_pairs",), graph=True),
-    "rsrnet": System(RSRNeTConfig, RSRNeT, ("pair", "tags"), vision="pyramid"),
-    "relformer": System(RelFormerConfig, RelFormer, ("region_pair", "pair"), vision="vit"),
+    "rsrnet": System(RSRNeTConfig, RSRNeT, ("pair", "tags"), vision="pyramid", layered=True),
+    "relformer": System(RelFormerConfig, RelFormer, ("region_pair", "pair"), vision="vit", layered=True),
 }

@@ -22,7 +22,7 @@ def reader(
     grounder: Grounder | None = None,
 ) -> Reader:
     """The reader of the checkpoint in this folder, or of the shipped one. Raises CheckpointError or ParserMissing."""
-    checkpoint = LoadedCheckpoint.load(Path(path) if path else SHIPPED)
+    checkpoint = LoadedCheckpoint.load(Path(path) if path else SHIPPED, reads_on=device)
     return reader_of(checkpoint, parser or Parser.load(), device, grounder)
 
 
@@ -32,7 +32,7 @@ def reader_of(
     """The reader of a checkpoint of any system. Raises CheckpointError."""
     if checkpoint.manifest.head in FINDS_MENTIONS:
         return Reader(parser, _single_detector(checkpoint, device), grounder=grounder)
-    detector = _mention_detector(_detector_of(checkpoint), device)
+    detector = _mention_detector(_detector_of(checkpoint, device), device)
     return Reader(parser, detector, PairClassifier(checkpoint, device, grounder), grounder)
 
 
@@ -48,10 +48,10 @@ def _mention_detector(checkpoint: LoadedCheckpoint, device: str) -> MentionDetec
     return Tagger(checkpoint, device) if checkpoint.manifest.head == "tags" else JointDetector(checkpoint, device)
 
 
-def _detector_of(checkpoint: LoadedCheckpoint) -> LoadedCheckpoint:
+def _detector_of(checkpoint: LoadedCheckpoint, device: str) -> LoadedCheckpoint:
     """The checkpoint that finds the mentions for a pair checkpoint. Raises CheckpointError where it has changed."""
     named = checkpoint.manifest.mentions
-    detector = LoadedCheckpoint.load(Path(named.get("path") or SHIPPED))
+    detector = LoadedCheckpoint.load(Path(named.get("path") or SHIPPED), reads_on=device)
     if detector.manifest.head not in FINDS_MENTIONS:
         raise CheckpointError(f"{named['path']} finds no mentions: it is a pair network itself")
     if named.get("digest", detector.digest) != detector.digest:

@@ -198,7 +198,7 @@ def test_a_saved_checkpoint_reads_as_before(folder, checkpoint, parser):
     with torch.no_grad():
         for weight in checkpoint.network.parameters():
             weight.copy_(weight.half().float())
-    saved, before = load.reader(folder, parser=parser), reader_of(checkpoint, parser)
+    saved, before = reader_of(LoadedCheckpoint.load(folder), parser), reader_of(checkpoint, parser)
     assert saved.checkpoint.manifest == checkpoint.manifest and len(saved.digest) == 64
     for one, other in zip(saved.read(documents()), before.read(documents()), strict=True):
         assert one == other

@@ -415,10 +415,10 @@ def untrained(folder: Path) -> Path:
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
     from extraction.features.cooccurrence import LEVELS, PmiTable
-    from extraction.features.featurizer import Featurizer
+    from extraction.features.featurizer import SHAPES, Featurizer
     from extraction.labels import inventory
     from extraction.networks.eega import EEGAConfig
-    from extraction.networks.encoders.text import tiny
+    from extraction.networks.encoders.text import TextEncoder, tiny
     from extraction.reader.checkpoint import LoadedCheckpoint, Manifest, build
     from extraction.text.parser import Parser
 
@@ -439,6 +439,7 @@ def untrained(folder: Path) -> Path:
         **SMALL,
     )
     architecture = {"source": "tiny", "architecture": tiny()}
+    encoder = TextEncoder.blank(tiny(), len(SHAPES))
     manifest = Manifest(
         name="untrained",
         network=config,
@@ -451,7 +452,7 @@ def untrained(folder: Path) -> Path:
         thresholds={"default": 0.0},
     )
     featurizer = Featurizer(tokenizer, parser.pos_labels, parser.dep_labels, PmiTable.empty())
-    return LoadedCheckpoint(manifest, build("eega", config, architecture), featurizer).save(folder)
+    return LoadedCheckpoint(manifest, build("eega", config, encoder), featurizer).save(folder)
 
 
 def test_the_real_reader_runs_without_database_and_service(tmp_path):
