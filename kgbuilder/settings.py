@@ -6,7 +6,9 @@ from pathlib import Path
 
 from kgbuilder.conf import connections, environment
 from kgbuilder.conf.environment import ROOT
+from kgbuilder.conf.threads import sleep_while_waiting
 
+sleep_while_waiting()
 try:
     ENV = environment.read(environment.environ_with_dotenv())
 except environment.WrongSetting as error:

@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from kgbuilder.conf.threads import sleep_while_waiting
 from training.config import TrainConfig
-from training.engine.threads import sleep_while_waiting
 from training.recipes import GO_ON, PAPER, RECIPES
 
 

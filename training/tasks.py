@@ -21,10 +21,10 @@ from django.conf import settings
 from extraction import leases
 from kgbuilder.celery import ring, ring_projectors
 from kgbuilder.conf.environment import ROOT
+from kgbuilder.conf.threads import POLICY
 from kgbuilder.supervision import telemetry
 from kgbuilder.supervision.parts import run_folder
 from kgbuilder.supervision.watchdog import AtStart, lease
-from training.engine.threads import POLICY, sleep_while_waiting
 from training.jobs import queue as jobs_queue
 from training.jobs import system_descriptions
 from training.jobs.child_process import attend
@@ -94,8 +94,7 @@ def _take(task: Task[Any, Any], places: BoundedSemaphore, kinds: Sequence[type[W
 
 def _environ(work: Work) -> dict[str, str]:
     """The second GPU of a machine is the only one, and so the first, that its run sees."""
-    environ = {POLICY: os.environ[POLICY]} if POLICY in os.environ else {}
-    sleep_while_waiting(environ)
+    environ = {POLICY: os.environ[POLICY]}
     kind, _, number = work.device.partition(":") if isinstance(work, TrainingRun) else ("", "", "")
     return environ | ({"CUDA_VISIBLE_DEVICES": number} if kind == "cuda" and number else {})
 

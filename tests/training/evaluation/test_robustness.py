@@ -19,7 +19,6 @@ from extraction.networks.systems import SYSTEMS
 from extraction.schema import Candidate, Example, Region
 from kgbuilder.benchmarks import NotMeasured, ablations, systems
 from tests.tiny import tokenizer
-from training.engine.threads import sleep_while_waiting
 from training.evaluation.ablations import ABLATIONS, FULL
 from training.evaluation.perturbation import changed, disturbed_regions, shuffled_images
 from training.recipes import ABOUT, PAPER, RECIPES
@@ -239,12 +238,3 @@ def test_a_systems_speed_is_measured_beside_its_bare_encoder(encoder):
     config = dataclasses.replace(RECIPES["mtb"], encoder=encoder)
     trained, answered, share = systems.measure(config, batches=2, rounds=2, device="cpu")
     assert trained > 0 and answered > 0 and 0 < share <= 1
-
-
-def test_a_computation_beside_other_work_does_not_spin():
-    environ: dict[str, str] = {}
-    sleep_while_waiting(environ)
-    assert environ == {"OMP_WAIT_POLICY": "PASSIVE"}
-    environ["OMP_WAIT_POLICY"] = "ACTIVE"
-    sleep_while_waiting(environ)
-    assert environ == {"OMP_WAIT_POLICY": "ACTIVE"}

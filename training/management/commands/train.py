@@ -11,8 +11,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from training.engine.threads import sleep_while_waiting
-
 DEFAULT = {"eega": "general"}  # recipes of another name than their system's
 
 
@@ -59,7 +57,6 @@ class Command(BaseCommand):
         parser.add_argument("--threads", type=int, help="processor threads (default: all cores)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sleep_while_waiting()
         from extraction.datasets.registry import DatasetError
         from extraction.networks.encoders.text import EncoderMissing
         from extraction.reader.checkpoint import CheckpointError

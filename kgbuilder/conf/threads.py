@@ -11,8 +11,7 @@ POLICY = "OMP_WAIT_POLICY"
 def sleep_while_waiting(environ: MutableMapping[str, str] = os.environ) -> None:
     """Lets a thread that waits for another sleep, unless the environment sets OMP_WAIT_POLICY.
 
-    By default it spins. On a machine that does other work beside, its companions are often not running, and nearly all
-    of a step's processor time goes into spinning: two threads beside five busy processes took 3.3 s of it a step,
-    sleeping 0.7 s.
+    By default it spins. On a machine that does other work beside, its companions are often not running, and most of the
+    processor time of training and reading goes into spinning (figures: docs/training.md).
     """
     environ.setdefault(POLICY, "PASSIVE")
