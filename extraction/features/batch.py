@@ -22,6 +22,7 @@ T = TypeVar("T")
 SELF_LOOP = 1
 OBJECT_WIDTH = 5  # of an object known by its box alone: cx, cy, w, h, area
 OBJECT_EDGES = FIRST_TYPE + len(PREDICATES)
+LONGER, FEW_WORDS = 1.25, 2  # how much longer a sentence of one group may be than its shortest: a share, and words
 
 
 PictureUse = Literal["", "whole", "objects", "focal", "crops"]
@@ -142,6 +143,28 @@ def collate(features: Sequence[Features]) -> Batch:
         hops=torch.from_numpy(hops),
         together=torch.from_numpy(together),
     )
+
+
+def by_length(batch: Batch) -> list[list[int]]:
+    """The batch's rows in groups of sentences of similar length, so that little is computed for padding."""
+    lengths = batch.real.sum(1).tolist()
+    groups: list[list[int]] = []
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if not groups or lengths[row] > LONGER * lengths[groups[-1][0]] + FEW_WORDS:
+            groups.append([])
+        groups[-1].append(row)
+    return groups
+
+
+def sentences(batch: Batch, rows: list[int]) -> Batch:
+    """These sentences of a batch of text alone, cut to the longest of them. The encoder's input stays the whole
+    batch's, so that its states go with either."""
+    assert batch.objects is None and batch.pairs is None and batch.pictures is None and batch.facts is None
+    words = int(batch.real[rows].sum(1).max())
+    places = torch.tensor(rows, device=batch.ids.device)
+    own = {name: getattr(batch, name)[places, :words] for name in ("first", "real", "pos")}
+    between = {name: getattr(batch, name)[places, :words, :words] for name in ("edges", "hops", "together")}
+    return replace(batch, **own, **between, window=places if batch.window is None else batch.window[places])
 
 
 def to_device(value: T, device: str | torch.device) -> T:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from extraction.features.batch import to_device
+from extraction.features.batch import by_length, sentences, to_device
 from extraction.features.featurizer import Features
 from extraction.features.model_inputs import InputRow, InputRows
 from extraction.reader import attribution
@@ -60,12 +60,15 @@ class JointDetector:
                 batch = to_device(batch_of(features, rows, windows), self.device)
             with watch.timed("encode"):
                 hidden = self.network.encode(batch)
-            with watch.timed("head"):
-                states = self.network.tag(batch, hidden)
-            with watch.timed("decode"):
-                results = self.decoder(self.network, batch, states)
-            for place, (row, one) in enumerate(zip(rows, results, strict=True)):
-                readings[row] = self.reading(passages[row], one, states.words[place])
+            for group in by_length(batch):
+                with watch.timed("head"):
+                    part = sentences(batch, group)
+                    states = self.network.tag(part, hidden)
+                with watch.timed("decode"):
+                    results = self.decoder(self.network, part, states)
+                for number, place in enumerate(group):
+                    row = rows[place]
+                    readings[row] = self.reading(passages[row], results[number], states.words[number])
         return readings
 
     def reading(self, passage: Passage, sentence: DecodedSentence, words: Tensor) -> PassageReading:

@@ -13,7 +13,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from extraction.features.cooccurrence import PmiTable
-from extraction.reader import load
+from extraction.reader import joint, load
 from extraction.reader.checkpoint import CheckpointError, LoadedCheckpoint
 from extraction.reader.load import reader_of
 from extraction.reader.merging import folded, merge
@@ -313,3 +313,19 @@ def test_a_mark_alone_is_no_mention():
     reading = PassageReading({(3, 4): ExtractedMention(3, 4, "group"), (0, 3): ExtractedMention(0, 3, "person")}, {})
     found = merge(Document("1", "Ann, Lee"), [reading], "en", ())
     assert [(one.start, one.end) for one in found.mentions] == [(0, 3)]
+
+
+def test_sentences_of_similar_length_are_scored_together_without_a_change(checkpoint, parser, monkeypatch):
+    text = "Ada Lovelace met Babbage. " + "She wrote to him about the engine and about the tables. " * 3 + "He died."
+    groups = []
+    together = joint.by_length
+    monkeypatch.setattr(joint, "by_length", lambda batch: groups.append(together(batch)) or groups[-1])
+    made = dataclasses.replace(checkpoint, manifest=dataclasses.replace(checkpoint.manifest, floor=0.0, window=160))
+    apart = reader_of(made, parser).read([Document("1", text)])[0]
+    assert len(groups[0]) > 1 and sorted(row for group in groups[0] for row in group) == list(range(5))
+    monkeypatch.setattr(joint, "by_length", lambda batch: [list(range(len(batch.real)))])
+    whole = reader_of(made, parser).read([Document("1", text)])[0]
+    assert apart.mentions and [(one.start, one.end, one.type) for one in apart.mentions] == [
+        (one.start, one.end, one.type) for one in whole.mentions
+    ]
+    assert [one.score for one in apart.relations] == pytest.approx([one.score for one in whole.relations], abs=1e-5)
