@@ -189,8 +189,9 @@ def _record(pairs: list[tuple[Claimed, Extraction]]) -> None:
         with telemetry.about(reading=claimed.reading_id, post=claimed.document.id):
             if isinstance(outcome, Exception):
                 logger.warning("The reading was not recorded: %s", outcome)
-                # The result does not fit this version: another attempt alone would give the same.
-                readings_queue.fail(claimed, f"The result could not be recorded: {outcome} Promote another checkpoint.")
+                # A result that does not fit this version is the same at every attempt; the database's error may pass.
+                message = f"The result could not be recorded: {outcome} Promote another checkpoint."
+                readings_queue.fail(claimed, message, final=isinstance(outcome, recorder.Unplannable))
             else:
                 logger.info("The reading is recorded.")
 

@@ -15,6 +15,12 @@ from extraction.readings import model_registry, reading_requests
 from knowledge.record import audit_log, thresholds
 from knowledge.recording import recorder
 
+NAMED = 8  # labels in a message
+
+
+class ForeignLabels(ValueError):
+    """A checkpoint's labels are not those of the ontology, so its readings could not be recorded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Again:
@@ -80,11 +86,12 @@ def deploy(
     """Makes `checkpoint` analyse posts, with the thresholds `wanted` (empty: its own).
 
     Its earlier readings of current post versions become current at once; the other posts that `again` selects are
-    analysed gradually, and keep their current readings until then.
+    analysed gradually, and keep their current readings until then. Raises ForeignLabels.
     """
     with transaction.atomic():
         active = Deployment.objects.select_for_update().filter(active=True).first()
         if active is None or active.checkpoint_id != checkpoint.pk:
+            check_labels(checkpoint)
             new = Deployment(checkpoint=checkpoint, thresholds=thresholds.checked(chosen), promoted=promoted)
             _replace(active, new, by, account)
         else:
@@ -93,6 +100,25 @@ def deploy(
                 thresholds.set_active(chosen, by)
     recorder.adopt(checkpoint)
     reading_requests.request_missing(checkpoint, again=again.any, since=again.since)
+
+
+def check_labels(checkpoint: Checkpoint) -> None:
+    """Raises ForeignLabels if the ontology lacks one of its labels. Missing files are not this check's concern."""
+    try:
+        unknown = model_registry.unknown_labels(Path(checkpoint.path))
+    except model_registry.NoCheckpoint:
+        return
+    if unknown:
+        named = ", ".join(unknown[:NAMED]) + (f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else "")
+        raise ForeignLabels(
+            f"The checkpoint {checkpoint} has labels that are not in the ontology: {named}. Its readings could not be "
+            "recorded. Train it with the labels mapped to the ontology (Labels: mapped)."
+        )
+
+
+def thresholds_of(checkpoint: Checkpoint) -> thresholds.Thresholds:
+    """The thresholds that would be active with this checkpoint in production."""
+    return thresholds.filled(_wanted(checkpoint) or checkpoint.thresholds)
 
 
 def _replace(active: Deployment | None, new: Deployment, by: audit_log.Who, account: str = "") -> None:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from extraction.labels import ENTITY_TYPES, REGION_RELATIONS, RELATIONS
 from extraction.models import Checkpoint
 
 HASHED = ("model.safetensors", "config.json")
@@ -36,6 +37,20 @@ def register(folder: Path) -> Checkpoint:
         },
     )
     return row
+
+
+def unknown_labels(folder: Path) -> list[str]:
+    """The entity types and relations of the checkpoint in `folder`, and the types of the one that finds its mentions,
+    which the ontology lacks: a reading with one of them cannot be recorded. Raises NoCheckpoint.
+    """
+    config = _config(folder)
+    inventory = _table(config.get("inventory"))
+    types, relations = _listed(inventory.get("types")), _listed(inventory.get("relations"))
+    finder = _table(config.get("mentions")).get("path")
+    if finder and Path(str(finder)).is_dir():
+        types = types + _listed(_table(_config(Path(str(finder))).get("inventory")).get("types"))
+    keys = {str(_table(one).get("key")) for one in relations}
+    return sorted({str(one) for one in types} - set(ENTITY_TYPES)) + sorted(keys - {*RELATIONS, *REGION_RELATIONS})
 
 
 def finds_mentions(checkpoint: Checkpoint) -> bool:
@@ -75,6 +90,10 @@ def _config(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict) or not isinstance(config.get("thresholds", {}), dict):
         raise NoCheckpoint(f"{path} is not a checkpoint's config.")
     return config
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _table(value: Any) -> dict[str, Any]:

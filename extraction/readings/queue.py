@@ -55,14 +55,14 @@ def release(claims: Iterable[Claimed]) -> None:
         Reading.objects.filter(pk__in=ids, lease_token=token).update(**leases.NO_LEASE, attempts=F("attempts") - 1)
 
 
-def fail(claimed: Claimed, error: BaseException | str) -> None:
-    """Store the error with the reading. After too many attempts it fails until somebody retries it; else it is due
-    again, with a delay if it was alone."""
+def fail(claimed: Claimed, error: BaseException | str, *, final: bool = False) -> None:
+    """Store the error with the reading. If it is `final`, or after too many attempts, it fails until somebody retries
+    it; else it is due again, with a delay if it was alone."""
     message = str(error) if isinstance(error, str) else f"{type(error).__name__}: {error}"
     alone = claimed.attempts > ALONE_FROM
     held = Reading.objects.filter(pk=claimed.reading_id, lease_token=claimed.token)
     changes = {**leases.NO_LEASE, "error": message[:2000]}
-    if claimed.attempts >= GIVEN_UP_AT:
+    if final or claimed.attempts >= GIVEN_UP_AT:
         held.update(stage=Reading.Stage.FAILED, **changes)
     else:
         held.update(due_at=timezone.now() + (RETRY_AFTER * claimed.attempts if alone else timedelta()), **changes)

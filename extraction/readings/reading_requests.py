@@ -105,6 +105,14 @@ def request_after_pictures(checkpoint: Checkpoint, since: datetime | None = None
     return request(late.values_list("version", flat=True), checkpoint, Why.AGAIN)
 
 
+def in_production(readings: QuerySet[Reading]) -> QuerySet[Reading]:
+    """Those by the deployed checkpoint, of live posts' current versions: only these say how far a post is."""
+    deployed = Deployment.objects.filter(active=True).values("checkpoint")
+    return readings.filter(
+        checkpoint__in=deployed, version__post__state=Post.State.LIVE, version=F("version__post__current_version")
+    )
+
+
 def retry(readings: QuerySet[Reading]) -> int:
     """Make failed readings due now, without their attempts and errors; returns how many."""
     return readings.filter(stage=Reading.Stage.FAILED).update(

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet
 
 from extraction.models import Feed, Post, PostVersion, Reading
+from extraction.readings import reading_requests
 from knowledge.models import Projection
 from knowledge.record.projection_queue import store_names
 
@@ -57,7 +58,8 @@ def posts_by_state() -> dict[str, int]:
     counts = dict(Post.objects.values_list("state").annotate(n=Count("pk")).order_by())
     live = Post.objects.filter(state=Post.State.LIVE)
     present = Q(current_reading__version=F("current_version"))
-    failed = Reading.objects.filter(version=OuterRef("current_version"), stage=Reading.Stage.FAILED)
+    readings = Reading.objects.filter(version=OuterRef("current_version"), stage=Reading.Stage.FAILED)
+    failed = reading_requests.in_production(readings)
     found = {
         "unfetched": live.filter(current_version__isnull=True).count(),
         "read": live.filter(present, current_reading__stage=Reading.Stage.DONE).count(),

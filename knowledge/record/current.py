@@ -64,6 +64,13 @@ def denials(limits: thresholds.Thresholds | None = None) -> QuerySet[Assertion]:
     return _asserted(limits).filter(factuality=DENIED)
 
 
+def difference(before: thresholds.Thresholds, after: thresholds.Thresholds) -> tuple[int, int]:
+    """How many assertions of the current readings a change of thresholds would activate, and how many deactivate."""
+    then, now = assertions(before), assertions(after)
+    activated = now.exclude(thresholds.reached(before)).count()
+    return activated, then.exclude(thresholds.reached(after)).count()
+
+
 def _asserted(limits: thresholds.Thresholds | None) -> QuerySet[Assertion]:
     read = Assertion.objects.filter(reading__current_of__state=Post.State.LIVE)
     shown = with_ends(read.filter(thresholds.reached(limits)), "statement__").exclude(head_now=F("tail_now"))

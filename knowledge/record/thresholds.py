@@ -28,8 +28,12 @@ def active() -> Thresholds:
     deployment = Deployment.objects.filter(active=True).select_related("checkpoint").first()
     if deployment is None:
         return dict(_UNDEPLOYED)
-    result: Thresholds = _UNDEPLOYED | (deployment.thresholds or deployment.checkpoint.thresholds)
-    return result
+    return filled(deployment.thresholds or deployment.checkpoint.thresholds)
+
+
+def filled(thresholds: Mapping[str, float]) -> Thresholds:
+    """With the default of an installation without a deployment where they have none."""
+    return _UNDEPLOYED | dict(thresholds)
 
 
 def hold() -> None:

@@ -40,7 +40,7 @@ def status(request: HttpRequest) -> HttpResponse:
         "parts": doctor.parts(),
         "notices": notices.present()[:SHOWN],
         "processes": Heartbeat.objects.order_by("part", "host")[:MOST_PROCESSES],
-        "failed_readings": Reading.objects.filter(stage=Reading.Stage.FAILED)
+        "failed_readings": reading_requests.in_production(Reading.objects.filter(stage=Reading.Stage.FAILED))
         .select_related("version__post")
         .defer("results")
         .order_by("-id")[:SHOWN],
@@ -83,7 +83,7 @@ def retry(request: HttpRequest) -> HttpResponse:
     """Make all failed work of one kind due now."""
     what = request.POST.get("what", "")
     if what == "readings":
-        count = reading_requests.retry(Reading.objects.all())
+        count = reading_requests.retry(reading_requests.in_production(Reading.objects.all()))
         ring("read")
     elif what == "units":
         failing = Projection.objects.filter(done__lt=F("wanted")).exclude(error="")

@@ -73,9 +73,8 @@ def test_nothing_due_rings_nothing(reader: Reader) -> None:
     assert (reader.batches, rung) == ([], [])
 
 
-@pytest.mark.parametrize("trouble", ["Anna Bell makes the network fail.", "What Anna Bell says is not sound."])
-def test_a_post_that_cannot_be_read_keeps_its_error_and_holds_up_no_other(reader: Reader, trouble: str) -> None:
-    bad = records.post(trouble)
+def test_a_post_that_cannot_be_read_keeps_its_error_and_holds_up_no_other(reader: Reader) -> None:
+    bad = records.post("Anna Bell makes the network fail.")
     records.post("Ada Lovelace met Charles Babbage in London.")
     for _ in range(readings_queue.GIVEN_UP_AT + 1):
         tasks.read.apply()
@@ -83,9 +82,19 @@ def test_a_post_that_cannot_be_read_keeps_its_error_and_holds_up_no_other(reader
     assert Post.objects.filter(current_reading__isnull=False).count() == 1
     failed = Reading.objects.get(version__post=bad)
     assert failed.stage == Reading.Stage.FAILED
-    assert "IndexError: 7" in failed.error or "could not be recorded" in failed.error
+    assert "IndexError: 7" in failed.error
     # From the third claim on it was read alone.
     assert reader.batches == [2, 1, 1, 1, 1]
+
+
+def test_a_reading_that_cannot_be_recorded_fails_at_once(reader: Reader) -> None:
+    """Another attempt would give the same, and the post would look queued meanwhile."""
+    bad = records.post("What Anna Bell says is not sound.")
+    records.post("Ada Lovelace met Charles Babbage in London.")
+    tasks.read.apply()
+    failed = Reading.objects.get(version__post=bad)
+    assert failed.stage == Reading.Stage.FAILED and "could not be recorded" in failed.error
+    assert Post.objects.filter(current_reading__isnull=False).count() == 1
 
 
 def test_what_is_no_posts_fault_costs_no_post_an_attempt(reader: Reader) -> None:

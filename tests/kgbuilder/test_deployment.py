@@ -158,3 +158,26 @@ def test_a_candidates_reading_is_a_shadow_until_it_is_promoted_and_is_one_again_
         "checkpoint promoted",
         "checkpoint promoted",
     ]
+
+
+FOREIGN = {"types": ["person", "Org"], "relations": [{"key": "Work_For"}, {"key": "spouse"}]}
+
+
+def test_a_checkpoint_with_labels_outside_the_ontology_is_never_deployed(tmp_path: Path) -> None:
+    first = deploy_folder(folder(tmp_path / "a"))
+    with pytest.raises(deployment.ForeignLabels, match="Org, Work_For") as refused:
+        deploy_folder(folder(tmp_path / "b", "two", inventory=FOREIGN))
+    assert "spouse" not in str(refused.value)
+    # A pair network's mentions are found by another checkpoint, with labels of its own.
+    finder = folder(tmp_path / "finder", "finder", inventory=FOREIGN)
+    pairs = folder(tmp_path / "c", "pairs", inventory={"types": [], "relations": []}, mentions={"path": str(finder)})
+    with pytest.raises(deployment.ForeignLabels, match="Org"):
+        deploy_folder(pairs)
+    assert Deployment.objects.get(active=True).checkpoint == first
+
+
+def test_labels_of_the_ontology_are_fit_for_deployment(tmp_path: Path) -> None:
+    own = {"types": ["person", "event"], "relations": [{"key": "spouse"}, {"key": "depicts"}]}
+    assert model_registry.unknown_labels(folder(tmp_path / "a", inventory=own)) == []
+    for broken in ([], {"types": 3, "relations": ["x"]}, {"relations": None}):
+        model_registry.unknown_labels(folder(tmp_path / "b", inventory=broken))

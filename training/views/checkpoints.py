@@ -16,6 +16,7 @@ from training.forms import EvaluateForm, PromoteForm
 from training.jobs import queue as jobs_queue
 from training.models import Evaluation, Promotion, TrainingRun, Work
 from training.views.access import page, state_of
+from training.views.promotion import prospect, refusal
 
 SHOWN = 8
 
@@ -34,10 +35,12 @@ def _shown(
 ) -> HttpResponse:
     active = Deployment.objects.filter(active=True).select_related("checkpoint").first()
     promotions = list(Promotion.objects.filter(checkpoint=found).select_related("by").order_by("-pk")[:SHOWN])
+    in_production = active is not None and active.checkpoint_id == found.pk
     context = {
         "checkpoint": found,
+        "prospect": None if in_production else prospect(found, active),
         "active": active,
-        "in_production": active is not None and active.checkpoint_id == found.pk,
+        "in_production": in_production,
         "was_in_production": found.deployments.exists(),
         "run": TrainingRun.objects.filter(checkpoint=found).first(),
         "test": found.metrics.get("test", []) if isinstance(found.metrics, dict) else [],
@@ -65,6 +68,9 @@ def promote(request: HttpRequest, checkpoint_id: int) -> HttpResponse:
         return _shown(request, found, promote=form, status=422)
     if Promotion.objects.filter(state__in=(Work.State.WAITING, Work.State.RUNNING)).exists():
         messages.error(request, "Another promotion is in progress. Wait until it has ended.")
+        return redirect("checkpoint", found.pk)
+    if refused := refusal(found):
+        messages.error(request, f"{refused} Production is unchanged.")
         return redirect("checkpoint", found.pk)
     since = form.cleaned_data["since"] if form.cleaned_data["reread"] == Promotion.Reread.SINCE else None
     promotion = Promotion.objects.create(

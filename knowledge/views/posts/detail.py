@@ -22,7 +22,7 @@ from knowledge.record import audit_log, current
 from knowledge.recording import reviews
 from knowledge.views.access import READ, RETRY, REVIEW, page
 from knowledge.views.posts import attention, depictions, facts, highlight, images
-from knowledge.views.posts.progress import missing_sentences, progress_of
+from knowledge.views.posts.progress import deployed, missing_sentences, progress_of
 from knowledge.views.posts.quintuples import quintuples_of
 from knowledge.views.qualifiers import value_meaning
 
@@ -47,7 +47,7 @@ def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     context = {
         "post": post,
         "version": version,
-        "progress": progress_of(post),
+        "progress": progress_of(post, deployed()),
         "missing": missing_sentences(post.current_reading.missing) if post.current_reading else [],
         "unfetched": _unfetched(post, version),
         "pictures": pictures,
@@ -187,7 +187,7 @@ def _message(verdict: str, denied: bool) -> str:
 def read_again(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Make the failed readings of the post due now."""
     post = get_object_or_404(Post, public_id=public_id)
-    if count := reading_requests.retry(Reading.objects.filter(version__post=post)):
+    if count := reading_requests.retry(reading_requests.in_production(Reading.objects.filter(version__post=post))):
         audit_log.note(request.user, "read again", str(public_id), None, count)
         ring("read")
         messages.success(request, "The post is queued and will be analysed again.")

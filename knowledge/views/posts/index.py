@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django import forms
-from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.dateparse import parse_datetime
@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from extraction.labels import ENTITY_TYPES, RELATIONS
 from extraction.models import Deployment, Feed, Post, PostImage, Reading, Sighting
 from extraction.posts import search
+from extraction.readings.reading_requests import WAITING
 from extraction.schema import FACTUALITIES, Factuality
 from knowledge.entities.names import name_key
 from knowledge.models import Mention
@@ -25,7 +26,7 @@ from knowledge.ontology import relation_names
 from knowledge.record import current
 from knowledge.views import pagination
 from knowledge.views.access import READ, page
-from knowledge.views.posts.progress import PostProgress, progress_of
+from knowledge.views.posts.progress import PostProgress, deployed, progress_of
 
 MOST_COUNTED = 10_000
 MOST_PUBLISHERS = 300
@@ -169,7 +170,8 @@ def _in_state(posts: QuerySet[Post], state: str) -> QuerySet[Post]:
     if state in ("declined", "failed"):
         return posts.filter(_newest_reading(state))
     if state == "waiting":
-        return posts.exclude(_newest_reading(*_SETTLED))
+        read = Q(current_reading__isnull=False, current_reading__version=F("current_version"))
+        return posts.filter(_newest_reading(*WAITING) | ~read & ~_newest_reading(*_SETTLED))
     return posts
 
 
@@ -208,10 +210,16 @@ def rows(posts: list[Post], query: str) -> list[PostListItem]:
         known = statements.setdefault(reading, {})
         earlier = known[statement][1] if statement in known else factuality
         known[statement] = relation, current.strongest([factuality, earlier])
-    return [_row(post, query, mentions, statements.get(post.current_reading_id or 0, {})) for post in posts]
+    production = deployed()
+    return [
+        _row(post, query, progress_of(post, production), mentions, statements.get(post.current_reading_id or 0, {}))
+        for post in posts
+    ]
 
 
-def _row(post: Post, query: str, mentions: dict[int, int], statements: dict[int, StatedHow]) -> PostListItem:
+def _row(
+    post: Post, query: str, progress: PostProgress, mentions: dict[int, int], statements: dict[int, StatedHow]
+) -> PostListItem:
     version = post.current_version
     sightings = list(post.sightings.all())
     title = version.title if version else next((s.title for s in sightings if s.title), "")
@@ -220,7 +228,7 @@ def _row(post: Post, query: str, mentions: dict[int, int], statements: dict[int,
         post=post,
         title=title or post.link,
         excerpt=excerpt(version.body if version else "", query),
-        progress=progress_of(post),
+        progress=progress,
         image=images[0] if images else None,
         mentions=mentions.get(post.current_reading_id or 0, 0),
         statements=len(statements),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from extraction.models import Post, Reading
+from extraction.models import Deployment, Post, PostVersion, Reading
 
 MISSING = {
     "image": "the picture was not used",
@@ -27,8 +27,14 @@ class PostProgress:
     reading: Reading | None = None
 
 
-def progress_of(post: Post) -> PostProgress:
-    """The progress of a post; the readings of its current version and their checkpoints must have been prefetched."""
+def deployed() -> int | None:
+    """The id of the checkpoint in production."""
+    return Deployment.objects.filter(active=True).values_list("checkpoint_id", flat=True).first()
+
+
+def progress_of(post: Post, production: int | None) -> PostProgress:
+    """The progress of a post, by the readings of the checkpoint in production: what another checkpoint did with it does
+    not count. The readings of its current version and their checkpoints must have been prefetched."""
     if post.state == Post.State.WITHDRAWN:
         return PostProgress("withdrawn", "Withdrawn", post.state_reason or "The article page no longer exists.")
     if post.state == Post.State.ERASED:
@@ -36,10 +42,9 @@ def progress_of(post: Post) -> PostProgress:
     version = post.current_version
     if version is None:
         return PostProgress("waiting", "Waiting for fetch", post.error)
-    readings = sorted(version.readings.all(), key=lambda reading: reading.pk)
-    if not readings:
+    newest = _decisive(post, version, production)
+    if newest is None:
         return PostProgress("waiting", "Queued", "")
-    newest = readings[-1]
     match newest.stage:
         case Reading.Stage.DONE:
             return PostProgress("read", "Analysed", "", newest)
@@ -47,10 +52,18 @@ def progress_of(post: Post) -> PostProgress:
             return PostProgress("declined", "Declined", newest.declined_message, newest)
         case Reading.Stage.FAILED:
             return PostProgress("failed", "Failed", newest.error, newest)
-        case Reading.Stage.DROPPED:
-            return PostProgress("waiting", "Superseded", "A newer version replaces it.", newest)
     edited = "The statements of an older version are shown until then." if post.current_reading_id else ""
     return PostProgress("waiting", "Queued", newest.error or edited, newest)
+
+
+def _decisive(post: Post, version: PostVersion, production: int | None) -> Reading | None:
+    """The newest reading by the checkpoint in production; where it has none that is queued or ended, the current one,
+    if that is of this version."""
+    readings = sorted(version.readings.all(), key=lambda reading: reading.pk)
+    own = [one for one in readings if production in (None, one.checkpoint_id) and one.stage != Reading.Stage.DROPPED]
+    current = [one for one in readings if one.pk == post.current_reading_id]
+    decisive = own or current
+    return decisive[-1] if decisive else None
 
 
 def missing_sentences(missing: list[str]) -> list[str]:

@@ -19,6 +19,7 @@ from extraction.features.featurizer import SHAPES
 from extraction.models import Checkpoint, Deployment, Reading
 from extraction.networks.encoders.text import TextEncoder, tiny
 from extraction.readings import model_registry
+from extraction.schema import Document, ExtractedMention, Extraction
 from extraction.text.parser import Parser
 from kgbuilder import deployment
 from kgbuilder.conf.environment import ROOT
@@ -257,6 +258,39 @@ def test_a_corrupt_checkpoint_is_not_promoted_and_production_stays(
     with pytest.raises(CommandError, match=r"Production is unchanged\."):
         call_command("promote", candidate.path)
     assert Deployment.objects.get(active=True).checkpoint == production
+
+
+def test_a_checkpoint_with_a_data_sets_own_labels_is_not_promoted(
+    tmp_path: Path, parser: Parser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    production = model_registry.register(tiny_folder(tmp_path / "production", parser, 1))
+    deployment.promote(production)
+    path = tiny_folder(tmp_path / "native", parser, 2)
+    config = json.loads((path / "config.json").read_text())
+    config["inventory"]["types"][0] = "Org"
+    (path / "config.json").write_text(json.dumps(config))
+    promoted(model_registry.register(path))
+    assert "not in the ontology: Org" in reported(capsys)["error"]
+    with pytest.raises(CommandError, match=r"not in the ontology: Org.*Production is unchanged\."):
+        call_command("promote", str(path))
+    assert Deployment.objects.get(active=True).checkpoint == production
+
+
+def test_a_checkpoint_whose_readings_cannot_be_recorded_is_not_promoted(
+    tmp_path: Path, parser: Parser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is wrong with the readings: they are recorded on trial, the newest posts' as well as a plain text's."""
+    candidate = model_registry.register(tiny_folder(tmp_path / "candidate", parser, 1))
+    records.post("Ada Lovelace met Charles Babbage in London.")
+
+    class Reader:
+        def read(self, documents: list[Document]) -> list[Extraction]:
+            bad = ExtractedMention(0, 3, "person", 7.0)
+            return [Extraction(d.id, d.text, "en", mentions=(bad,) if "Ada" in d.text else ()) for d in documents]
+
+    monkeypatch.setattr(promoting.reader_from_settings, "load", lambda path: Reader())
+    with pytest.raises(promoting.NotFit, match=r"could not be recorded: A score is 7\.0"):
+        promoting.try_out(candidate)
 
 
 def test_the_command_promotes_a_folder_and_names_what_it_accepts(tmp_path: Path, parser: Parser) -> None:

@@ -21,14 +21,14 @@ from django.utils import timezone
 from extraction.models import Checkpoint
 from kgbuilder.conf.environment import ROOT
 from knowledge.models import Event
-from tests.factories import make_checkpoint, make_user
+from tests.factories import make_checkpoint, make_post, make_user, read_post
 from tests.markup import markup
 from training.data import uploads
 from training.forms import LaunchForm
 from training.jobs import progress_protocol
 from training.jobs import queue as jobs_queue
 from training.models import Dataset, EvaluatedExample, Evaluation, Promotion, TrainingRun
-from training.views import access
+from training.views import access, promotion
 
 pytestmark = pytest.mark.django_db
 FIXTURES = ROOT / "tests" / "fixtures" / "datasets"
@@ -442,6 +442,46 @@ def test_a_promotion_is_queued_once_and_states_what_is_analysed_again(admin: Cli
     assert Promotion.objects.count() == 1
     assert "Promotion in progress" in html(admin, f"/training/checkpoints/{other.pk}/")
     assert Event.objects.get(what="promotion asked").subject == other.digest
+
+
+def test_the_card_of_a_promotion_shows_productions_figures_and_what_its_thresholds_change(admin: Client) -> None:
+    production = make_checkpoint(0.5, name="old")
+    names = [("Ann", "person"), ("Acme", "organization"), ("Bonn", "location")]
+    relations = [("Ann", "employer", "Acme", 0.6), ("Ann", "residence", "Bonn", 0.4), ("Acme", "location", "Bonn", 0.9)]
+    read_post(make_post("Ann of Acme in Bonn"), names, relations)
+    better = make_checkpoint(name="new", active=False)
+    Checkpoint.objects.filter(pk=better.pk).update(thresholds={"default": 0.7, "residence": 0.3})
+    dataset = make_dataset()
+    for checkpoint, score in ((production, 0.5), (better, 0.42)):
+        figures = [{"name": "relations", "precision": score, "recall": score, "f1": score}]
+        Evaluation.objects.create(
+            checkpoint=checkpoint, dataset=dataset, split="test", state="done", metrics={"figures": figures}
+        )
+    shown = " ".join(re.sub("<[^>]+>", " ", html(admin, f"/training/checkpoints/{better.pk}/")).split())
+    assert "1 assertion would become active, 1 would no longer be" in shown
+    assert "conll04, test relations 42.0 lower 50.0" in shown
+    assert "It scores lower than production" in shown
+
+
+def test_figures_of_the_test_after_training_are_compared_on_the_same_data_alone() -> None:
+    row = {"dataset": "news", "asserted": {"right": 3, "predicted": 4, "gold": 8}}
+    old, new = make_checkpoint(name="old"), make_checkpoint(name="new", active=False)
+    old.metrics = {"test": [row, {"dataset": "tweets", "asserted": {"right": 1, "predicted": 1, "gold": 1}}]}
+    new.metrics = {"test": {"figures": {"f1": 0.9}, "data_sets": [row | {"mentions": {"gold": "many"}}, 7]}}
+    [one] = promotion.figures_beside(new, old)
+    assert (one.data, one.own, one.production, one.lower) == ("news, test, after training", 0.5, 0.5, False)
+
+
+def test_a_checkpoint_that_cannot_be_recorded_has_no_way_to_production(admin: Client, tmp_path: Path) -> None:
+    make_checkpoint(name="old")
+    native = make_checkpoint(name="native", active=False)
+    (tmp_path / "config.json").write_text(json.dumps({"inventory": {"types": ["Org"], "relations": []}}))
+    Checkpoint.objects.filter(pk=native.pk).update(path=str(tmp_path))
+    shown = html(admin, f"/training/checkpoints/{native.pk}/")
+    assert "This checkpoint cannot be promoted." in shown and "not in the ontology: Org" in shown
+    assert re.search(r"<button[^>]*disabled[^>]*>\s*Promote", shown)
+    admin.post(f"/training/checkpoints/{native.pk}/promote/", {"reread": "none"})
+    assert not Promotion.objects.exists()
 
 
 def test_empty_pages_state_what_to_do(admin: Client) -> None:

@@ -5,23 +5,27 @@ from __future__ import annotations
 import getpass
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DataError, IntegrityError
 from django.utils import timezone
 
-from extraction.models import Checkpoint, Deployment
+from extraction.models import Checkpoint, Deployment, Post
 from extraction.readings import model_registry, reader_from_settings
 from extraction.schema import Document
 from kgbuilder import deployment
 from kgbuilder.celery import ring, ring_projectors
 from knowledge.record import audit_log
+from knowledge.recording import recorder, trial
 from training.jobs import progress_protocol
 from training.models import Promotion
 
+POSTS_TRIED, LONGEST_TRIED = 3, 20_000  # characters of each
 SAMPLE = "Marie Curie was born in Warsaw. She worked in Paris with Pierre Curie at the Sorbonne."
 
 
@@ -75,18 +79,44 @@ class Command(BaseCommand):
 
 
 def try_out(checkpoint: Checkpoint) -> None:
-    """Raises NotFit unless the files are those that were registered, can be loaded, and a text can be read."""
+    """Raises NotFit unless the files are those that were registered, its labels are the ontology's, it can be loaded,
+    and its readings of texts can be recorded; the recording is taken back."""
     if model_registry.digest(Path(checkpoint.path)) != checkpoint.digest:
         raise NotFit(
             f"The files in {checkpoint.path} are not those that were registered: they have been changed or damaged."
         )
     try:
+        deployment.check_labels(checkpoint)
+    except deployment.ForeignLabels as error:
+        raise NotFit(str(error)) from error
+    try:
         reader = reader_from_settings.load(checkpoint.path)
     except reader_from_settings.ComponentMissing as error:
         raise NotFit(str(error)) from error
-    [found] = reader.read([Document("trial", SAMPLE, language="en")])
-    if found.declined is not None and found.declined.code == "failed":
-        raise NotFit(f"The checkpoint could be loaded, but not analyse a plain text: {found.declined.message}")
+    found = reader.read([Document("trial", SAMPLE, language="en"), *_latest()])
+    for one in found:
+        if one.declined is not None and one.declined.code == "failed":
+            raise NotFit(f"The checkpoint could be loaded, but not analyse a plain text: {one.declined.message}")
+    try:
+        trial.record(checkpoint, found)
+    except (recorder.Unplannable, IntegrityError, DataError) as error:
+        raise NotFit(f"The checkpoint analysed a text, but the result could not be recorded: {error}") from error
+
+
+def _latest() -> Iterator[Document]:
+    """The newest posts' texts, so that the trial is also on what this installation reads."""
+    posts = Post.objects.filter(state=Post.State.LIVE, current_version__pruned_at__isnull=True)
+    for post in posts.exclude(current_version=None).select_related("current_version").order_by("-pk")[:POSTS_TRIED]:
+        version = post.current_version
+        if version is not None:
+            text = version.text[:LONGEST_TRIED]
+            yield Document(
+                str(post.public_id),
+                text,
+                min(version.title_end, len(text)),
+                language=version.language,
+                published=post.published_at.date(),
+            )
 
 
 def _user(name: str | None) -> audit_log.Who:
