@@ -3,6 +3,7 @@
 import atexit
 import os
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 
@@ -15,7 +16,13 @@ _folder = os.environ.get("KGBUILDER_TEST_FOLDER", "")
 if not _folder:
     _folder = os.environ["KGBUILDER_TEST_FOLDER"] = tempfile.mkdtemp(prefix="kgbuilder-test-")
     atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+# A port of one's own that nothing listens on and nobody else can take: whatever product runs on this machine, at the
+# default port or another, no test asks it. Bound, not listening, so connections are refused.
+_reserved = socket.socket()
+_reserved.bind(("127.0.0.1", 0))
+atexit.register(_reserved.close)
 os.environ |= {
+    "PORT": str(_reserved.getsockname()[1]),
     "DATA_DIR": _folder,
     "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", ""),
     "BROKER_URL": "memory://",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core import mail
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError
@@ -248,3 +250,20 @@ def test_notices_are_shown_to_admins_alone(client: Client) -> None:
 def test_the_client_of_prometheus_is_required() -> None:
     text = (ROOT / "pyproject.toml").read_text()
     assert "prometheus_client" in requirements.requirements(text, None)
+
+
+def test_the_status_page_shows_each_standing_notice(client: Client) -> None:
+    Notice.objects.create(kind="lane", subject="read", says="The queue read is late.", began_at=timezone.now())
+    client.force_login(make_user("admin"))
+    shown = client.get("/status/").content.decode().partition("Notices")[2]
+    assert "The queue read is late." in shown
+    assert shown.partition("</ul>")[0].count("<li") == 1
+
+
+def test_no_product_of_this_machine_answers_a_test() -> None:
+    """The port of the tests is theirs: whatever runs at 8000 or elsewhere, nothing is at the address they would ask."""
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", settings.PORT))
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", settings.PORT), 5)
+    assert f"http://127.0.0.1:{settings.PORT}/" == settings.WEB_ADDRESS
