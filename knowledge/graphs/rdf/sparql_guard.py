@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from knowledge.graphs.rdf import sparql_messages
 from knowledge.graphs.sparql_server.keyword_scan import forbidden
 
 LONGEST = 20_000  # characters; people write no longer ones
@@ -35,46 +36,51 @@ def check(text: str) -> str:
     if outward:
         raise QueryRefused(f"{outward} is not allowed: queries stay within this graph.")
     with _one_at_a_time:
-        parsed = _parsed(text)
+        prologue, parsed = _parsed(text)
     kind = KINDS.get(getattr(parsed, "name", ""))
     if kind is None:
         raise QueryRefused("Only SELECT, ASK, CONSTRUCT and DESCRIBE are allowed.")
     # By the names too: rdflib may add other nodes for it.
     if any("service" in name.lower() or "load" in name.lower() for name in _names(parsed)):
         raise QueryRefused("SERVICE is not allowed: queries stay within this graph.")
+    declared = {_prefix(part) for part in _parts(prologue) if part.name == "PrefixDecl"}
+    undeclared = {_prefix(part) for part in _parts(parsed) if part.name == "pname"} - declared
+    if undeclared:
+        raise QueryRefused(sparql_messages.undeclared(undeclared))
     return kind
 
 
 def _parsed(text: str) -> Any:
     from pyparsing import ParseBaseException
-    from rdflib.plugins.sparql.parser import parseQuery, parseUpdate
+    from rdflib.plugins.sparql.parser import parseQuery
 
     try:
-        return parseQuery(text)[1]
+        return parseQuery(text)
     except ParseBaseException as error:
-        problem = f"The query cannot be read at line {error.lineno}, column {error.column}."
+        raise QueryRefused(sparql_messages.unreadable(text, error.lineno, error.column)) from error
     except RecursionError as error:
         raise QueryRefused("The query is nested too deeply.") from error
     except Exception as error:  # a parser that fails in another way has not parsed the text either
         raise QueryRefused(f"The query cannot be read ({type(error).__name__}).") from error
-    try:
-        update = bool(parseUpdate(text).request)
-    except Exception:
-        update = False
-    if update:
-        raise QueryRefused("Updates are not allowed: the graph is a projection of the record.")
-    raise QueryRefused(problem)
+
+
+def _prefix(part: Any) -> str:
+    return str(part["prefix"]) if "prefix" in part else ""
 
 
 def _names(part: Any) -> Iterator[str]:
     """The names of a parse tree's nodes."""
+    return (one.name for one in _parts(part))
+
+
+def _parts(part: Any) -> Iterator[Any]:
     from rdflib.plugins.sparql.parserutils import CompValue
 
     waiting = [part]
     while waiting:
         one = waiting.pop()
         if isinstance(one, CompValue):
-            yield one.name
+            yield one
             waiting += list(one.values())
         elif isinstance(one, list | tuple | set) or type(one).__name__ == "ParseResults":
             waiting += list(one)

@@ -18,7 +18,7 @@ import httpx
 import pyoxigraph
 from django.conf import settings
 
-from knowledge.graphs.rdf import quads, sparql_guard
+from knowledge.graphs.rdf import quads, sparql_guard, sparql_messages
 from knowledge.graphs.units import EntityUnit, StatementUnit, StoreRefused, StoreUnavailable, Unit
 from knowledge.ontology import vocabulary
 
@@ -26,6 +26,7 @@ BUNDLED = "http://sparql"  # host of requests over the socket file, where no nam
 WRITE_SECONDS = 60.0
 READ_SECONDS = 60.0
 LONGEST_ANSWER = 64 << 20
+LONGEST_REPORT = 4000  # bytes of an error that are looked at
 JSON = "application/sparql-results+json"
 TRIPLES = {"text/turtle", "application/n-triples"}
 _REFUSED = {400, 413, 422}
@@ -178,7 +179,7 @@ class SparqlStore:
                 "POST", f"{self._bundled}/query", data=fields, headers={"Accept": accept}, timeout=2 * seconds + 10
             )
             if response.status_code in (400, 403, 503, 504, 507):
-                raise SparqlFailed(response.text)
+                raise SparqlFailed(sparql_messages.of_server(response.text))
             self._accept(response)
             return SparqlAnswer(
                 response.headers["Content-Type"], response.content, response.headers["X-Truncated"] == "1"
@@ -197,7 +198,8 @@ class SparqlStore:
         except httpx.HTTPError as error:
             raise StoreUnavailable(_no_response(error)) from error
         if response.status_code in _REFUSED or response.status_code >= 500:
-            raise SparqlFailed(f"The SPARQL server reported: {body[:500].decode(errors='replace')}")
+            reported = sparql_messages.of_server(body[:LONGEST_REPORT].decode(errors="replace"))
+            raise SparqlFailed(f"The SPARQL server reported: {reported}")
         if response.status_code in (401, 403):
             raise StoreUnavailable(_WRONG_TOKEN)
         kind = response.headers.get("Content-Type", "").split(";")[0]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from knowledge.entities import names
-from knowledge.record import current
+from knowledge.views.queries.example_entities import related
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,6 @@ def filled(example: CypherExample) -> dict[str, Any]:
     """Parameters for which the example has results: the ends of a statement in the record."""
     if not example.parameters:
         return {}
-    edge = current.supported_statements().select_related("head", "tail").order_by("-pk").first()
-    one, other = (edge.head.label, edge.tail.label) if edge else ("Ada Lovelace", "London")
+    one, other = related()
     values = {"name": one, "one": names.name_key(one), "other": names.name_key(other)}
     return {name: values[name] for name in example.parameters}

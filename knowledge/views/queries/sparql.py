@@ -19,7 +19,8 @@ from knowledge.models import SavedQuery
 from knowledge.ontology.vocabulary import PREFIXES
 from knowledge.views.access import READ, SAVE_QUERY, page
 from knowledge.views.queries import graph_data, saved_queries
-from knowledge.views.queries.sparql_examples import EXAMPLES, about_entity
+from knowledge.views.queries.example_entities import related
+from knowledge.views.queries.sparql_examples import about_entity, examples
 
 MOST_ROWS = 5000
 MOST_SHOWN = 500  # in the page's own table; the rest is in the downloads
@@ -106,7 +107,8 @@ def _initial(request: HttpRequest) -> str:
             return about_entity(uuid.UUID(entity))
         except ValueError:
             pass
-    return {example.key: example.text for example in EXAMPLES}.get(request.GET.get("example", ""), EXAMPLES[0].text)
+    offered = examples(related()[0])
+    return {one.key: one.text for one in offered}.get(request.GET.get("example", ""), offered[0].text)
 
 
 def _answer(query: str, form: str, accept: str) -> sparql_store.SparqlAnswer:
@@ -147,7 +149,7 @@ def _form(
         "may_save": request.user.has_perm(SAVE_QUERY),
         "language": "sparql",
         "error": error,
-        "examples": EXAMPLES,
+        "examples": examples(related()[0]),
         "endpoint": reverse("sparql"),
         "seconds": settings.SPARQL_SECONDS,
         "limit": MOST_ROWS,

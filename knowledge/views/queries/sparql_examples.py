@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from knowledge.ontology.vocabulary import PREFIXES, entity_iri
 
+NAME, LITERAL = "{name}", "{literal}"
+
 
 @dataclass(frozen=True)
 class ExampleQuery:
+    """`{name}` in a title and `{literal}` in a text stand for the name of an entity of the graph."""
+
     key: str
     title: str
     text: str
@@ -81,12 +86,12 @@ LIMIT 100
     ),
     ExampleQuery(
         "claims",
-        "Statements about Marie Curie, with their sources",
+        "Statements about {name}, with their sources",
         _query(
             "kg rdf rdfs schema",
             """
 SELECT ?head ?relation ?tail ?publisher ?headline ?link WHERE {
-  ?about rdfs:label ?name . FILTER (STR(?name) = "Marie Curie")
+  ?about rdfs:label ?name . FILTER (STR(?name) = {literal})
   GRAPH ?post {
     { ?assertion rdf:subject ?about } UNION { ?assertion rdf:object ?about }
     ?assertion rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o .
@@ -153,12 +158,12 @@ LIMIT 100
     ),
     ExampleQuery(
         "steps",
-        "Paths of one, two or three statements from Marie Curie",
+        "Paths of one, two or three statements from {name}",
         _query(
             "rdf rdfs",
             """
 SELECT ?a ?first ?b ?second ?c ?third ?d WHERE {
-  ?a rdfs:label ?from . FILTER (STR(?from) = "Marie Curie")
+  ?a rdfs:label ?from . FILTER (STR(?from) = {literal})
   {
     ?a ?first ?b
   } UNION {
@@ -240,6 +245,14 @@ ORDER BY DESC(?times)
         ),
     ),
 )
+
+
+def examples(name: str) -> tuple[ExampleQuery, ...]:
+    """The examples, those about one entity with this name. JSON's escapes are SPARQL's."""
+    literal = json.dumps(name, ensure_ascii=False)
+    return tuple(
+        replace(one, title=one.title.replace(NAME, name), text=one.text.replace(LITERAL, literal)) for one in EXAMPLES
+    )
 
 
 def about_entity(public_id: UUID) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -222,6 +225,38 @@ def test_a_query_runs_in_the_editor(
         page.get_by_role("button", name="Download as CSV").click()
     assert download.value.suggested_filename == "answer.csv"
     assert "employer" in download.value.path().read_text()
+
+
+def test_a_shared_query_is_the_query_and_nothing_else(visitor: Visitor) -> None:
+    query = 'SELECT ?it\'s WHERE { ?a ?b "100 %&#" }'
+    page = visitor.go("/sparql/")
+    page.locator(".yasgui .CodeMirror").wait_for()
+    page.evaluate("query => document.querySelector('.CodeMirror').CodeMirror.setValue(query)", query)
+    page.locator(".yasqe_share").click()
+    popup = page.locator(".yasqe_sharePopup")
+    address = popup.locator("input").input_value()
+    token = page.locator("#ask [name=csrfmiddlewaretoken]").input_value()
+    popup.get_by_role("button", name="cURL").click()
+    command = popup.locator("input").input_value()
+    for shared in (address, command):
+        assert token not in shared and "csrf" not in shared.lower() and "sessionid" not in shared
+    assert shlex.split(command)[-1] == f"query={query}" and "/api/v1/sparql" in command
+    page.goto(address)
+    assert page.evaluate("consoleQuery()") == query
+    # An address that YASGUI made earlier shows its query too, and loses what it held beside it.
+    page.goto(f"{visitor.address}/sparql/?saved=#query={quote('ASK {}')}&headers={quote(json.dumps({'X': 'secret'}))}")
+    page.reload()
+    assert page.evaluate("consoleQuery()") == "ASK {}"
+    assert "secret" not in page.url
+
+
+def test_the_editor_names_its_parts(visitor: Visitor) -> None:
+    page = visitor.go("/sparql/")
+    page.get_by_role("textbox", name="Query").first.wait_for()
+    page.get_by_role("button", name="New tab").click()
+    assert page.get_by_role("tab").count() == 2
+    assert page.locator("[role=tablist] > :not([role=presentation]):visible").count() == 0
+    page.locator(".CodeMirror textarea[aria-label=Query]").nth(1).wait_for(state="attached")
 
 
 CONTRAST = """() => {

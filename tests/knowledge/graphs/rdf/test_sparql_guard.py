@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knowledge.entities import names
-from knowledge.graphs.rdf import sparql_guard
+from knowledge.graphs.rdf import sparql_guard, sparql_messages
 from knowledge.graphs.sparql_server import keyword_scan
 
 GOOD = [
@@ -40,6 +40,44 @@ BAD = [
 @pytest.mark.parametrize(("text", "kind"), GOOD)
 def test_a_harmless_query_is_accepted(text: str, kind: str) -> None:
     assert sparql_guard.check(text) == kind
+
+
+SENTENCES = [
+    ("SELECT * { ?s foo:employer ?o }", "foo: is not declared. Begin the query with PREFIX foo: <http://…>"),
+    ("ASK { ?s kg:employer 'x'^^xsd:int }", "kg: and xsd: are not declared"),
+    ("ASK { ?s kg:employer ?o }", "PREFIX kg: <http"),
+    ("ASK { ?s :employer ?o }", "^: is not declared"),
+    ("PREFIX a: <urn:a> INSERT DATA { a:b a:c }", "Updates are not allowed"),
+    ("# my own\nWITH <urn:g> DELETE { ?s", "Updates are not allowed"),
+    ("SELCT * { ?s ?p ?o }", "begins with “SELCT”. It cannot be read at line 1"),
+    ("{ ?s ?p ?o }", "this one does not"),
+    ("SELECT * WHERE {\n ?s ?p }", "from line 2, column 2 on: “[?]s [?]p }”"),
+    ("SELECT * WHERE { ?s ?p ?o ", "ends too early.* It has 1 “{” without its counterpart"),
+    ("  ", "The query is empty"),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), SENTENCES)
+def test_an_error_is_a_sentence_that_names_the_place_and_the_remedy(text: str, sentence: str) -> None:
+    with pytest.raises(sparql_guard.QueryRefused, match=sentence) as refused:
+        sparql_guard.check(text)
+    assert len(str(refused.value)) < 200 and "'" not in str(refused.value).replace("'x'", "")
+
+
+def test_declared_prefixes_are_accepted_wherever_they_are_used() -> None:
+    sparql_guard.check("PREFIX : <urn:a#> PREFIX x: <urn:b#> SELECT * { ?s :p/x:q|^:r x:o FILTER(x:f(?s) = '1'^^x:t) }")
+
+
+def test_the_grammar_in_a_stores_error_is_left_out() -> None:
+    grammar = "expected one of Prefix not found, ['%'], ['-' | '0' ..= '9' | '\\u{00B7}' | '\\u{0300}']" * 9
+    for message, sentence in (
+        (f"error at 1:33: {grammar}", "A prefix is not declared at line 1, column 33."),
+        ("error at 2:7: expected The SELECT contains a variable that is unbound, [_]", "GROUP BY leaves out"),
+        ("error at 2:7: expected [_]", "The query cannot be read at line 2, column 7."),
+        ("The query took longer than 5 seconds.", "The query took longer than 5 seconds."),
+    ):
+        assert sentence in sparql_messages.of_server(message)
+    assert len(sparql_messages.of_server("Parse error: " + "x" * 9000)) <= sparql_messages.LONGEST_MESSAGE
 
 
 @pytest.mark.parametrize(("text", "reason"), BAD)
