@@ -53,13 +53,13 @@
   tab().setQuery(field.value);
   if (tab().getYasqe()) tab().getYasqe().collapsePrefixes(false);
 
-  // Names that YASGUI leaves out; tabs are drawn when they are first selected.
+  // Names that YASGUI leaves out. It draws a tab's editor anew whenever the tab is selected.
   const named = () => {
     for (const one of place.querySelectorAll(".CodeMirror textarea")) one.setAttribute("aria-label", "Query");
     // A long query scrolls without the pointer too.
     for (const one of place.querySelectorAll(".CodeMirror-scroll")) one.tabIndex = 0;
   };
-  yasgui.on("tabSelect", () => requestAnimationFrame(named));
+  new MutationObserver(named).observe(place, { childList: true, subtree: true });
   named();
   form.querySelector(".new-tab").hidden = false;
   form.querySelector(".new-tab").addEventListener("click", () => yasgui.addTab(true));

@@ -256,7 +256,7 @@ def test_the_editor_names_its_parts(visitor: Visitor) -> None:
     page.get_by_role("button", name="New tab").click()
     assert page.get_by_role("tab").count() == 2
     assert page.locator("[role=tablist] > :not([role=presentation]):visible").count() == 0
-    page.locator(".CodeMirror textarea[aria-label=Query]").nth(1).wait_for(state="attached")
+    page.locator(".tabPanel.active .CodeMirror textarea[aria-label=Query]").wait_for(state="attached")
 
 
 CONTRAST = """() => {
