@@ -42,7 +42,9 @@ class Host(models.Model):
 class Feed(Leased):
     """A news feed. `due_at` is the time of its next poll; null: it is not polled.
 
-    `credentials` ("user:password") are stored encrypted, sent to its host only and never shown.
+    `credentials` ("user:password") are stored encrypted, sent to its host only and never shown. `language`: that of its
+    posts, whatever their pages say; "" = as they say. Without `full_text` article pages are not fetched, and the texts
+    of its items are analysed. Since `deleted_at` it is in no list and not polled; its row stays, for its posts.
     """
 
     class State(models.TextChoices):
@@ -57,6 +59,10 @@ class Feed(Leased):
     site = models.URLField(max_length=2000, blank=True, default="")
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
     sample = models.BooleanField(default=False)
+    folder = models.CharField(max_length=100, blank=True, default="", db_index=True)
+    language = models.CharField(max_length=35, blank=True, default="")
+    full_text = models.BooleanField(default=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
     interval_s = models.PositiveIntegerField(default=1800)
     etag = models.CharField(max_length=500, blank=True, default="")
     last_modified = models.CharField(max_length=200, blank=True, default="")

@@ -5,10 +5,13 @@ from __future__ import annotations
 from django.urls import path
 
 from knowledge.api import docs_page
-from knowledge.views import accounts, feeds, linked_data, status, tokens
+from knowledge.views import accounts, linked_data, status, tokens
 from knowledge.views.entities import detail as entities_detail
 from knowledge.views.entities import index as entities_index
 from knowledge.views.entities import links, merge_split, neighbourhood
+from knowledge.views.feeds import adding
+from knowledge.views.feeds import detail as feeds_detail
+from knowledge.views.feeds import index as feeds_index
 from knowledge.views.posts import depictions, erase
 from knowledge.views.posts import detail as posts_detail
 from knowledge.views.posts import index as posts_index
@@ -58,13 +61,18 @@ urlpatterns = [
     path("tokens/", tokens.tokens, name="tokens"),
     path("tokens/make/", tokens.make, name="token_make"),
     path("tokens/<uuid:public_id>/revoke/", tokens.revoke, name="token_revoke"),
-    path("feeds/", feeds.feeds, name="feeds"),
-    path("feeds/add/", feeds.add, name="feed_add"),
-    path("feeds/opml/", feeds.opml_export, name="opml_export"),
-    path("feeds/opml/import/", feeds.opml_import, name="opml_import"),
-    path("feeds/samples/remove/", feeds.samples_remove, name="samples_remove"),
-    path("feeds/<int:feed_id>/", feeds.feed, name="feed"),
-    path("feeds/<int:feed_id>/change/", feeds.change, name="feed_change"),
+    path("feeds/", feeds_index.feeds, name="feeds"),
+    path("feeds/find/", adding.find, name="feed_find"),
+    path("feeds/add/", adding.add, name="feed_add"),
+    path("feeds/selected/", feeds_index.bulk, name="feeds_selected"),
+    path("feeds/opml/", adding.opml_export, name="opml_export"),
+    path("feeds/opml/import/", adding.opml_import, name="opml_import"),
+    path("feeds/samples/remove/", feeds_index.samples_remove, name="samples_remove"),
+    path("feeds/<int:feed_id>/", feeds_detail.feed, name="feed"),
+    path("feeds/<int:feed_id>/change/", feeds_detail.change, name="feed_change"),
+    path("feeds/<int:feed_id>/edit/", feeds_detail.edit, name="feed_edit"),
+    path("feeds/<int:feed_id>/delete/", feeds_detail.delete, name="feed_delete"),
+    path("feeds/<int:feed_id>/restore/", feeds_detail.restore, name="feed_restore"),
     path("status/", status.status, name="status"),
     path("status/retry/", status.retry, name="status_retry"),
     path("sign-in/", accounts.SignIn.as_view(), name="sign_in"),

@@ -87,7 +87,7 @@ def _poll(feed: Feed, done: Polled, mark: Mark) -> None:
 
 def claim(limit: int, worker: str = "") -> list[Feed]:
     """The feeds that are longest due, at most `limit`, leased."""
-    return leases.claim(Feed.objects.filter(state=Feed.State.ACTIVE), limit, LEASE, worker)
+    return leases.claim(Feed.objects.filter(state=Feed.State.ACTIVE, deleted_at__isnull=True), limit, LEASE, worker)
 
 
 def poll_feed(feed: Feed, mark: Mark) -> ItemChanges:

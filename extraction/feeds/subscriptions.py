@@ -47,22 +47,23 @@ class Imported:
         return len(self.subscribed) - len(self.added)
 
 
-def subscribe(url: str, *, title: str = "", sample: bool = False) -> Subscribed:
+def subscribe(url: str, *, title: str = "", folder: str = "", sample: bool = False) -> Subscribed:
     """The feed at `url`, polled from now on. A user and password in the URL are stored separately.
 
-    A feed that was paused or had ended is resumed. Raises NoFeedAddress.
+    A feed that was paused, had ended or was deleted is resumed. Raises NoFeedAddress.
     """
-    address, credentials = _checked(url)
-    feed, new = Feed.objects.get_or_create(
-        url=address,
-        defaults={"title": title[:500], "credentials": credentials, "sample": sample, "due_at": timezone.now()},
-    )
+    address, credentials = checked(url)
+    named = {"title": title[:500], "folder": folder[:100], "credentials": credentials, "sample": sample}
+    feed, new = Feed.objects.get_or_create(url=address, defaults={**named, "due_at": timezone.now()})
     if new:
         return Subscribed(feed, new)
     changed = bool(credentials) and credentials != _opened(feed)
     if changed:
         Feed.objects.filter(pk=feed.pk).update(credentials=credentials)
     resumed_from = feed.state if feed.state in (Feed.State.PAUSED, Feed.State.GONE) else ""
+    if feed.deleted_at is not None:
+        Feed.objects.filter(pk=feed.pk).update(deleted_at=None)
+        resumed_from = "deleted"
     if resumed_from:
         retry(feed)
     feed.refresh_from_db()
@@ -77,6 +78,11 @@ def _opened(feed: Feed) -> str | None:
         return None
 
 
+def listed() -> QuerySet[Feed]:
+    """The feeds that have not been deleted."""
+    return Feed.objects.filter(deleted_at__isnull=True)
+
+
 def retry(feed: Feed) -> None:
     """Poll a feed now, whatever its last error; the error stays until a poll has succeeded."""
     _polled(feed).update(state=Feed.State.ACTIVE, due_at=timezone.now())
@@ -89,7 +95,7 @@ def pause(feed: Feed) -> None:
 
 def _polled(feed: Feed) -> QuerySet[Feed]:
     """The row of a feed that can be polled; a source of posts sent through the API cannot be."""
-    return Feed.objects.filter(pk=feed.pk).exclude(state=Feed.State.SENT)
+    return listed().filter(pk=feed.pk).exclude(state=Feed.State.SENT)
 
 
 def import_opml(content: bytes) -> Imported:
@@ -109,11 +115,12 @@ def import_outlines(outlines: Iterable[opml.Outline]) -> Imported:
 
 def export_opml() -> bytes:
     """All feeds as OPML, without passwords, the samples and the sources of posts sent through the API."""
-    feeds = Feed.objects.filter(sample=False).exclude(state=Feed.State.SENT).order_by("title", "url")
+    feeds = listed().filter(sample=False).exclude(state=Feed.State.SENT).order_by("title", "url")
     return opml.write(opml.Outline(feed.url, feed.title, feed.site) for feed in feeds)
 
 
-def _checked(url: str) -> tuple[str, str]:
+def checked(url: str) -> tuple[str, str]:
+    """The address of a feed as people enter it, and its user and password apart. Raises NoFeedAddress."""
     entered = url.strip()
     if entered.startswith("feed:"):
         entered = entered.removeprefix("feed:").removeprefix("//")

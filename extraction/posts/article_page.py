@@ -12,6 +12,7 @@ from typing import Literal
 from extraction.crawler import canonical_urls, http_client, politeness
 from extraction.crawler.parsers import sandbox
 from extraction.crawler.parsers.article_parser import LARGEST_PAGE, ParsedArticle
+from extraction.feeds import feed_settings
 from extraction.models import Post
 
 PATIENCE = 20.0  # seconds that a worker waits for a host's turn
@@ -47,6 +48,8 @@ def fetch_page(post: Post) -> PageResult:
         return PageResult("unchanged", "The text was sent through the API, so the article page is not fetched.")
     if not post.link:
         return PageResult("refused", "The feed item has no link to an article page.")
+    if not feed_settings.takes_page(post):
+        return PageResult("refused", feed_settings.FEED_TEXT_ALONE)
     try:
         if not politeness.robots_allow(post.link, PATIENCE):
             return PageResult(

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from extraction import leases
 from extraction.crawler import canonical_urls, politeness
+from extraction.feeds import feed_settings
 from extraction.models import Host, Post, Sighting
 from extraction.posts.article_page import PATIENCE, PageResult, fetch_page
 from extraction.posts.duplicates import merge_into, same_story
@@ -177,7 +178,8 @@ def _page(post: Post, result: PageResult, now: datetime) -> str:
     post.etag, post.last_modified = result.etag, result.last_modified
     post.attempts, post.missing_since = 0, None
     post.first_fetched_at = post.first_fetched_at or now
-    version = new_version(post, article.title, article.text, "page", language=article.language, fetched_at=now)
+    language = feed_settings.language_of(post) or article.language
+    version = new_version(post, article.title, article.text, "page", language=language, fetched_at=now)
     back = revive(post)
     if version is None:
         return "back" if back else "unchanged"
@@ -239,7 +241,10 @@ def _take_feed_text(post: Post, now: datetime) -> bool:
     if fullest is not None and was_erased(f"{fullest.title}\n\n{fullest.text}"):
         erase_unread(post)
         return False
-    return fullest is not None and new_version(post, fullest.title, fullest.text, "feed", fetched_at=now) is not None
+    if fullest is None:
+        return False
+    language = feed_settings.language_of(post)
+    return new_version(post, fullest.title, fullest.text, "feed", language=language, fetched_at=now) is not None
 
 
 def _next(post: Post, now: datetime) -> datetime | None:

@@ -71,7 +71,7 @@ def conditions(now: datetime) -> list[Condition]:
 
 
 def _feeds(now: datetime) -> Iterator[Condition]:
-    failing = Feed.objects.filter(state=Feed.State.ACTIVE, failures__gt=0).annotate(
+    failing = Feed.objects.filter(state=Feed.State.ACTIVE, failures__gt=0, deleted_at__isnull=True).annotate(
         well_at=Coalesce(F("polled_at"), F("created_at"))
     )
     for feed in failing.filter(well_at__lt=now - FEED_FAILS).order_by("pk")[:MOST_FEEDS]:

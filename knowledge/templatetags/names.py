@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +11,9 @@ from django import template
 from django.conf import settings
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 
 from extraction.labels import ENTITY_TYPES
@@ -59,6 +62,17 @@ def metric_label(key: str) -> str:
 def keys(regions: Iterable[Any]) -> str:
     """The keys of regions, for a script that marks them."""
     return " ".join(region.key for region in regions)
+
+
+@register.filter
+def moment(when: datetime | None) -> SafeString:
+    """A time in UTC, which `static/page.js` writes in the reader's own zone."""
+    if when is None:
+        return SafeString("")
+    utc = when.astimezone(UTC)
+    return format_html(
+        '<time class="moment" datetime="{}">{} UTC</time>', utc.isoformat(), date_format(utc, "j M Y, H:i")
+    )
 
 
 @register.filter

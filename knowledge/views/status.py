@@ -44,7 +44,7 @@ def status(request: HttpRequest) -> HttpResponse:
         .select_related("version__post")
         .defer("results")
         .order_by("-id")[:SHOWN],
-        "failing_feeds": Feed.objects.filter(_FAILING).order_by("-error_at")[:SHOWN],
+        "failing_feeds": Feed.objects.filter(_FAILING, deleted_at__isnull=True).order_by("-error_at")[:SHOWN],
         "failing_posts": Post.objects.filter(state=Post.State.LIVE, attempts__gt=0)
         .exclude(error="")
         .select_related("current_version")

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from extraction.crawler.parsers.article_parser import ParsedArticle
+from extraction.crawler.parsers.feed_links import FeedLink
 from extraction.crawler.parsers.feed_parser import FeedError, FeedItem, ParsedFeed
 
 SECONDS = 10.0  # of processor time, for one feed or page; a large genuine one takes two
@@ -54,6 +55,14 @@ def extract_article(content: bytes, url: str) -> ParsedArticle:
     parsed = _ask("page", content, {"url": url})
     parsed["others"] = tuple((str(address), str(caption)) for address, caption in parsed["others"])
     return ParsedArticle(**{field.name: parsed[field.name] for field in fields(ParsedArticle)})
+
+
+def feed_links(content: bytes, url: str) -> list[FeedLink]:
+    """As `feed_links.feed_links`, within SECONDS and MEMORY; none where a page overruns them."""
+    try:
+        return [FeedLink(**row) for row in _ask("links", content, {"url": url})["links"]]
+    except Overrun:
+        return []
 
 
 def _item(row: dict[str, Any]) -> FeedItem:

@@ -19,7 +19,7 @@ import sys
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
-from extraction.crawler.parsers import article_parser, feed_parser
+from extraction.crawler.parsers import article_parser, feed_links, feed_parser
 
 _LENGTH = struct.Struct("!I")
 _WALL = 8  # times the seconds of processor time: on a busy machine these take longer
@@ -74,7 +74,7 @@ def _load(kind: str) -> None:
     """Load the libraries before the time is measured, so that it does not count against the first feed."""
     if kind == "feed":
         import feedparser  # noqa: F401
-    else:
+    elif kind == "page":
         import trafilatura  # noqa: F401
 
 
@@ -87,6 +87,8 @@ def _time(seconds: float) -> None:
 def _answer(request: dict[str, Any], content: bytes) -> dict[str, Any]:
     if request["kind"] == "page":
         return asdict(article_parser.extract(content, request["url"]))
+    if request["kind"] == "links":
+        return {"links": [asdict(link) for link in feed_links.feed_links(content, request["url"])]}
     try:
         parsed = asdict(feed_parser.parse(content, request["content_type"], request["url"]))
     except feed_parser.FeedError as error:

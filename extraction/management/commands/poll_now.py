@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--visit", action="store_true", help="also fetch the pages of posts that are due")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        feeds = Feed.objects.filter(state=Feed.State.ACTIVE)
+        feeds = Feed.objects.filter(state=Feed.State.ACTIVE, deleted_at__isnull=True)
         if options["urls"]:
             feeds = Feed.objects.filter(url__in=options["urls"]).exclude(state=Feed.State.SENT)
             unknown = set(options["urls"]) - set(feeds.values_list("url", flat=True))

@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from extraction.feeds import feed_settings
 from extraction.labels import ENTITY_TYPES
 from extraction.models import Post, PostImage, PostVersion, Reading, Sighting
 from extraction.readings import reading_requests
@@ -113,6 +114,8 @@ def _unfetched(post: Post, version: PostVersion | None) -> str:
     """The error of the last fetch of the article page, unless the state of the post already shows it."""
     if version is None or post.state != Post.State.LIVE:
         return ""
+    if post.error == feed_settings.FEED_TEXT_ALONE:
+        return f"This is the text of the feed item. {post.error}"
     source = (
         "This is the text of the feed item: the article page could not be fetched." if version.source == "feed" else ""
     )

@@ -239,3 +239,21 @@ def test_workers_share_a_host_s_turns(web: WebServer, monkeypatch: pytest.Monkey
     last = Host.objects.get(name="news.example").next_request_at
     assert len(slept) == 8 and last is not None
     assert last - started >= timedelta(seconds=8 * 0.05)
+
+
+def test_the_settings_of_a_feed_hold_for_its_posts(web: WebServer) -> None:
+    """The language, and whether article pages are fetched; a second feed that wants the page gets it."""
+    serve(web, 1)
+    web.answers["/other.xml"] = web.answers["/feed.xml"]
+    feed = subscribe(web.url("/feed.xml")).feed
+    Feed.objects.filter(pk=feed.pk).update(full_text=False, language="de")
+    poll_now()
+    assert visit_now() == {"feed": 1}
+    version = PostVersion.objects.get()
+    assert (version.source, version.language, version.text) == ("feed", "de", "Story 1")
+    assert all(path != "/1.html" for path, _ in web.asked)
+    subscribe(web.url("/other.xml"))
+    poll_now()
+    assert visit_now() == {"edited": 1}
+    version = PostVersion.objects.latest("pk")
+    assert (version.source, version.language) == ("page", "de")

@@ -114,9 +114,9 @@ ADDRESS = f"https://me:{SECRET}@news.example/feed.xml"
 def test_a_feeds_password_is_encrypted_and_shown_nowhere(
     client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capsys: Any
 ) -> None:
-    monkeypatch.setattr("knowledge.views.feeds.ring", lambda lane: None)
+    monkeypatch.setattr("knowledge.views.feeds.adding.ring", lambda lane: None)
     client.force_login(make_user("admin"))
-    client.post("/feeds/add/", {"address": ADDRESS})
+    client.post("/feeds/add/", {"feed": encrypted_field.seal(ADDRESS)})
     feed = Feed.objects.get()
     assert feed.url == "https://news.example/feed.xml"
     assert encrypted_field.open_sealed(feed.credentials) == f"me:{SECRET}"

@@ -18,6 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from extraction.models import Checkpoint, Feed, Post, PostImage
+from kgbuilder.conf.encrypted_field import seal
 from kgbuilder.models import ApiToken
 from knowledge.models import Assertion, Depiction, Entity, Event, Mention, Merge, SavedQuery, Split, Statement
 from tests.factories import PASSWORD, make_post, make_user
@@ -30,7 +31,7 @@ ADMIN_PUBLIC = {"admin:login", "admin:logout"}
 # Consoles whose editors set styles on their own elements.
 STYLED = {"sparql", "cypher"}
 # These accept a POST and change nothing that an event would record.
-ASK = {"sign_in", "sign_out", "sparql", "cypher"}
+ASK = {"sign_in", "sign_out", "sparql", "cypher", "feed_find"}
 NOTHING: dict[str, Any] = {"uuid": uuid.UUID(int=7), "int": 7, "slug": "none", "str": "none", "path": "none", "": 7}
 NOTHING["uuidstr"] = NOTHING["uuid"]
 ROLES = ("viewer", "editor", "admin")
@@ -267,9 +268,13 @@ def changes(things: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "review": {"statement": str(statement.public_id), "verdict": "reject"},
         "depicted": {"depiction": str(_depiction(moon).public_id), "verdict": "reject"},
         "read_again": {},
-        "feed_add": {"address": "https://new.example/feed"},
+        "feed_add": {"feed": seal("https://new.example/feed")},
+        "feeds_selected": {"feed": str(things["keys"]["feed_id"]), "do": "move", "folder": "Space"},
+        "feed_edit": {"title": "Renamed", "url": "https://moved.example/feed"},
         "opml_import": {"opml": SimpleUploadedFile("feeds.opml", opml)},
         "feed_change": {"do": "pause"},
+        "feed_delete": {"posts": "keep"},
+        "feed_restore": {},
         "status_retry": {"what": "readings"},
         "merge": {"other": str(other.public_id)},
         "undo_merge": {"merge": "1"},
