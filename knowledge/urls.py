@@ -12,7 +12,7 @@ from knowledge.views.entities import links, merge_split, neighbourhood
 from knowledge.views.feeds import adding
 from knowledge.views.feeds import detail as feeds_detail
 from knowledge.views.feeds import index as feeds_index
-from knowledge.views.posts import depictions, erase
+from knowledge.views.posts import depictions, erase, versions
 from knowledge.views.posts import detail as posts_detail
 from knowledge.views.posts import index as posts_index
 from knowledge.views.queries import cypher, saved_queries, sparql
@@ -20,6 +20,7 @@ from knowledge.views.queries import cypher, saved_queries, sparql
 urlpatterns = [
     path("", posts_index.posts, name="posts"),
     path("posts/<uuid:public_id>/", posts_detail.post, name="post"),
+    path("posts/<uuid:public_id>/versions/<int:ordinal>/", versions.version, name="post_version"),
     path("posts/<uuid:public_id>/review/", posts_detail.review, name="review"),
     path("posts/<uuid:public_id>/read-again/", posts_detail.read_again, name="read_again"),
     path("posts/<uuid:public_id>/erase/", erase.erase, name="erase"),

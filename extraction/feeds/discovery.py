@@ -22,7 +22,7 @@ USUAL = ("/feed", "/rss", "/feed.xml", "/rss.xml", "/atom.xml", "/index.xml")
 ACCEPT = (
     "application/rss+xml,application/atom+xml,application/feed+json,application/xml;q=0.9,text/html;q=0.8,*/*;q=0.1"
 )
-LATER = frozenset({"timeout", "refused", "protocol", "robots", "name"})  # codes of fetches that may succeed later
+LATER = frozenset({"timeout", "refused", "protocol", "robots"})  # codes of fetches that may succeed later
 LATER_STATUS = frozenset({401, 403, 408, 425, 429, 500, 502, 503, 504})
 
 

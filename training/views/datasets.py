@@ -137,6 +137,8 @@ def change(request: HttpRequest, dataset_id: int) -> HttpResponse:
     if request.POST.get("do") != "remove":
         messages.error(request, "A data set can be checked or removed.")
         return redirect("dataset", found.pk)
+    if request.POST.get("sure") != "yes":
+        return render(request, "training/dataset_remove.html", {"dataset": found})
     return _removed(request, found)
 
 

@@ -19,6 +19,7 @@ from knowledge.ontology.values import VALUE_TYPES
 from knowledge.record import current
 from knowledge.views import pagination
 from knowledge.views.access import READ, page
+from knowledge.views.filters import ignored
 
 SIZE = 50
 KEY = pagination.Key(fields=("key",), descending=False, parse=(str,))
@@ -50,6 +51,7 @@ def entities(request: HttpRequest) -> HttpResponse:
     filters = {name: value for name, value in getattr(form, "cleaned_data", {}).items() if value}
     row_page = pagination.page(filtered(**filters), KEY, request.GET, SIZE)
     context = {"form": form, "rows": rows(row_page.rows), "page": row_page, "filtered": bool(filters)}
+    context["ignored"] = ignored(form)
     return render(request, "entities/index.html", context)
 
 

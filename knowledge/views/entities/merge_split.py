@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib import messages
-from django.db.models import Count, Q
-from django.db.models.functions import Coalesce
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
@@ -19,11 +17,11 @@ from extraction.models import Post
 from kgbuilder.celery import ring_projectors
 from knowledge.entities import merges
 from knowledge.entities.names import name_key
-from knowledge.models import Entity, EntityName, Merge, Split, Statement
+from knowledge.models import Entity, EntityName, Merge, Split
 from knowledge.record import current
 from knowledge.recording import splits
 from knowledge.views.access import MERGE, page
-from knowledge.views.entities.index import with_pages
+from knowledge.views.entities.index import rows, with_pages
 
 MOST_CANDIDATES = 6
 MOST_COMPARED = 60
@@ -69,12 +67,12 @@ def merged_into(entity: Entity) -> list[Merged]:
 @page(MERGE)
 @require_POST
 def merge(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    """Merge another entity (given by id, page address or exact name) into this one."""
+    """Merge another entity (given by id, page address or exact name) into this one, once `sure` confirms it."""
     survivor = get_object_or_404(with_pages(), public_id=public_id)
     reference = request.POST.get("other", "").strip()
     try:
         other = _referenced(reference, survivor)
-        if not _UUID.search(reference):
+        if request.POST.get("sure") != "yes" and _standing(other) != _standing(survivor):
             return _confirmation(request, survivor, other)
         merges.merge(survivor, [other], request.user)
     except (LookupError, merges.NothingToMerge) as error:
@@ -86,7 +84,7 @@ def merge(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 
 def _confirmation(request: HttpRequest, survivor: Entity, other: Entity) -> HttpResponse:
-    """The page before a merge by name: which entity the name means, and what the merge affects."""
+    """The page before a merge: which entity is meant, and what the merge affects."""
     [(statements, posts)] = affected([other]).values()
     context = {"survivor": survivor, "other": other, "statements": statements, "posts": posts}
     return render(request, "entities/merge.html", context)
@@ -142,20 +140,14 @@ def undo_split(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 
 def affected(entities: Iterable[Entity]) -> dict[int, tuple[int, int]]:
-    """For each entity's id the numbers of statements and of live posts that merging it into another affects."""
-    members = current.members([entity.pk for entity in entities])
-    ends = {end: Coalesce(f"{end}__canonical_id", f"{end}_id") for end in ("head", "tail")}
-    heads = Statement.objects.filter(head__in=members).annotate(one=ends["head"])
-    # A statement whose ends are one entity now is counted by its head alone.
-    tails = Statement.objects.filter(tail__in=members).annotate(one=ends["tail"]).exclude(one=ends["head"])
-    statements: Counter[int] = Counter()
-    for rows in (heads, tails):
-        statements.update(dict(rows.values_list("one").annotate(n=Count("pk")).order_by()))
-    mentioned = (
-        current.mentions().filter(entity__in=members).annotate(one=Coalesce("entity__canonical_id", "entity_id"))
-    )
-    posts = dict(mentioned.values_list("one").annotate(n=Count("reading", distinct=True)).order_by())
-    return {pk: (statements[pk], posts.get(pk, 0)) for pk in set(members.values())}
+    """For each entity's id the numbers of statements in the graph and of live posts that merging it into another
+    affects: those that the list of entities shows."""
+    return {item.entity.pk: (item.statements, item.posts) for item in rows(list(entities))}
+
+
+def _standing(entity: Entity) -> int:
+    """The id of the entity that stands for this one."""
+    return entity.canonical_id or entity.pk
 
 
 def _referenced(reference: str, survivor: Entity) -> Entity:

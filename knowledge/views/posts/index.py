@@ -26,6 +26,7 @@ from knowledge.ontology import relation_names
 from knowledge.record import current
 from knowledge.views import pagination
 from knowledge.views.access import READ, page
+from knowledge.views.filters import ignored
 from knowledge.views.posts.progress import PostProgress, deployed, progress_of
 
 MOST_COUNTED = 10_000
@@ -114,6 +115,7 @@ def posts(request: HttpRequest) -> HttpResponse:
     row_page = pagination.page(with_parts(matching), KEY, request.GET)
     context = {
         "form": form,
+        "ignored": ignored(form),
         "rows": rows(row_page.rows, filters.get("q", "")),
         "page": row_page,
         "count": matching[: MOST_COUNTED + 1].count(),

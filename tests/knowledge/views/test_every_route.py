@@ -276,7 +276,7 @@ def changes(things: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "feed_delete": {"posts": "keep"},
         "feed_restore": {},
         "status_retry": {"what": "readings"},
-        "merge": {"other": str(other.public_id)},
+        "merge": {"other": str(other.public_id), "sure": "yes"},
         "undo_merge": {"merge": "1"},
         "split": {"post": [str(post.public_id) for post in things["posts"].values()]},
         "undo_split": {"split": "1"},

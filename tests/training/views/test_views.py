@@ -173,7 +173,9 @@ def test_only_what_lies_in_the_folder_of_data_sets_can_be_named(admin: Client, s
     assert admin.post("/training/datasets/name/", {"named-place": "conll04:."}).status_code == 302
     found = Dataset.objects.get()
     assert (found.name, found.root, found.uploaded) == ("conll04", str(FIXTURES), False)
-    admin.post(f"/training/datasets/{found.pk}/change/", {"do": "remove"})
+    asked = admin.post(f"/training/datasets/{found.pk}/change/", {"do": "remove"})
+    assert b"Remove the data set" in asked.content and Dataset.objects.filter(pk=found.pk).exists()
+    admin.post(f"/training/datasets/{found.pk}/change/", {"do": "remove", "sure": "yes"})
     assert not Dataset.objects.exists()
     assert (FIXTURES / "conll04").is_dir()
 

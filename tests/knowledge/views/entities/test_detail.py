@@ -73,7 +73,12 @@ def test_an_editor_merges_duplicates_and_undoes_it(client: Client) -> None:
     assert f'value="{armstrong.public_id}"' in html, "it shares a word, so it is a possible duplicate"
     assert f'value="{Entity.objects.get(label="Buzz Aldrin").public_id}"' not in html
     url = f"/entities/{neil.public_id}/merge/"
-    html = client.post(url, {"other": str(armstrong.public_id)}, follow=True).content.decode()
+    for reference in (str(armstrong.public_id), f"http://kg.example/entities/{armstrong.public_id}/", "Armstrong"):
+        asked = " ".join(client.post(url, {"other": reference}).content.decode().split())
+        assert "Merge <bdi>Armstrong</bdi> into <bdi>Neil Armstrong</bdi>?" in asked
+        assert "This affects 1 statement and 1 post of" in asked
+    assert not Merge.objects.exists()
+    html = client.post(url, {"other": str(armstrong.public_id), "sure": "yes"}, follow=True).content.decode()
     assert "Merged Armstrong into Neil Armstrong" in html
     assert "Born in" in html
     assert "are already merged" in client.post(url, {"other": str(armstrong.public_id)}, follow=True).content.decode()
@@ -82,6 +87,19 @@ def test_an_editor_merges_duplicates_and_undoes_it(client: Client) -> None:
     assert client.get(f"/entities/{armstrong.public_id}/").status_code == 200
     assert client.post(f"/entities/{neil.public_id}/undo-merge/", {"merge": "x"}).status_code == 404
     assert Projection.objects.filter(key=armstrong.public_id).get().wanted > 1
+
+
+def test_possible_duplicates_are_counted_as_the_list_of_entities_counts_them(client: Client) -> None:
+    """Statements below the threshold, rejected ones and those of superseded readings are in neither number."""
+    client.force_login(make_user("editor"))
+    open_newsroom(pictures=False)
+    neil, armstrong = two_of_one_man()
+    names = [("Armstrong", "person"), ("Ohio", "location"), ("Navy", "organization")]
+    low = [("Armstrong", "residence", "Ohio", 0.1), ("Armstrong", "employer", "Navy", 0.2)]
+    records.read(records.post("Armstrong of Ohio and the Navy."), names, low)
+    [listed] = [row for row in client.get("/entities/?q=armstrong").context["rows"] if row.entity == armstrong]
+    [offered] = [one for one in client.get(f"/entities/{neil.public_id}/").context["candidates"] if one == armstrong]
+    assert offered.affected == (listed.statements, listed.posts) == (1, 2)
 
 
 @pytest.mark.parametrize(
