@@ -1,7 +1,9 @@
 """The depictions of live posts, which of them are active, and editors' verdicts on them.
 
-A depiction is active when its reading is its post's current one, the post is live, and its score reaches the active
-threshold of `depicts` or an editor has confirmed it; never where an editor rejects it. A verdict refers to a post, an
+A depiction is active when its reading is its post's current one, the post is live, and a network's score reaches the
+active threshold of `depicts` or an editor has confirmed it; never where an editor rejects it. One that is grounded, by
+an entity's type and a region's class alone, is only a suggestion: that a region shows a person says nothing about which.
+Only an editor makes it active. A verdict refers to a post, an
 entity and a region of a picture: it holds for every reading that joins the entity (as merges stand) to mostly that
 region.
 """
@@ -107,7 +109,8 @@ def _judged(rows: Iterable[Depiction]) -> list[ReviewedDepiction]:
         entity = row.mention.entity.canonical or row.mention.entity
         about = next((one for one in held[row.reading.version.post_id] if _is_about(one, row, entity)), None)
         accepted = about is not None and about.verdict == DepictionReview.Verdict.ACCEPT
-        reviewed.append(ReviewedDepiction(row, entity, about, accepted or (about is None and row.score >= threshold)))
+        compared = about is None and not row.grounded and row.score >= threshold
+        reviewed.append(ReviewedDepiction(row, entity, about, accepted or compared))
     return reviewed
 
 

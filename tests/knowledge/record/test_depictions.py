@@ -74,8 +74,10 @@ def read(post: Post, *relations: Relation) -> Reading:
     return Reading.objects.get(pk=claimed.reading_id)
 
 
-def depicts(head: int = 0, box: tuple[float, float, float, float] = BOX, score: float = 0.8) -> Relation:
-    return Relation(head, Region(box, "person", 0.9, grounded=True), "depicts", score)
+def depicts(
+    head: int = 0, box: tuple[float, float, float, float] = BOX, score: float = 0.8, grounded: bool = False
+) -> Relation:
+    return Relation(head, Region(box, "person", 0.9, grounded=grounded), "depicts", score)
 
 
 def active(post: Post) -> list[str]:
@@ -92,8 +94,26 @@ def test_it_is_recorded_with_its_place_in_the_picture() -> None:
     row = Depiction.objects.get()
     image = post.images.get()
     assert (row.picture, row.image, row.box, row.label, row.score) == (image.sha256, 0, list(BOX), "person", 0.8)
-    assert row.grounded and (row.mention.start, row.mention.end) == (0, 3)
+    assert not row.grounded and (row.mention.start, row.mention.end) == (0, 3)
     assert active(post) == ["Ada"]
+
+
+def test_a_person_s_region_alone_shows_nobody_until_an_editor_confirms_it(client: Client) -> None:
+    """Whatever its confidence: by type and class it is any person, or no person at all."""
+    post = recorded_post(depicts(score=0.99, grounded=True))
+    assert active(post) == []
+    client.force_login(make_user("editor"))
+    html = " ".join(markup(client.get(f"/posts/{post.public_id}/")).split())
+    assert "possibly shows" in html and "only by type and class: nothing was compared" in html
+    assert not [one for one in neo4j_rows.lines(unit(post)) if ":DEPICTS" in one]
+    ada = records.entity("Ada")
+    assert client.get(f"/entities/{ada.public_id}/").context["frames"] == []
+    thresholds.set_active({"default": 0.5, "depicts": 0.0})
+    assert active(post) == []
+    row = Depiction.objects.get()
+    client.post(f"/posts/{post.public_id}/depicted/", {"depiction": str(row.public_id), "verdict": "accept"})
+    assert active(post) == ["Ada"]
+    assert [one for one in neo4j_rows.lines(unit(post)) if ":DEPICTS" in one]
 
 
 def test_the_same_reading_gives_the_same_ids() -> None:
@@ -248,7 +268,7 @@ def test_neo4j_is_sent_the_same() -> None:
     region = f"{picture}#xywh=percent:10,20,30,40"
     assert f"({post.public_id})-[:SHOWS {{}}]->({picture})" in lines
     assert f"({picture})-[:HAS_REGION {{}}]->({region})" in lines
-    assert f'({region})-[:DEPICTS {{"accepted": false, "grounded": true, "score": 0.8}}]->({ada})' in lines
+    assert f'({region})-[:DEPICTS {{"accepted": false, "grounded": false, "score": 0.8}}]->({ada})' in lines
     assert len([line for line in lines if ":PictureRegion" in line]) == 1
     Post.objects.filter(pk=post.pk).update(state=Post.State.WITHDRAWN)
     assert neo4j_rows.lines(unit(post)) == set()
