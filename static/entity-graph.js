@@ -107,6 +107,42 @@
     context.fillText(data.label, data.x + data.size + 10, data.y + size / 3);
   }
 
+  // The relation beside its line, upright: the two directions of a pair have their labels on opposite sides.
+  function edgeLabel(context, data, source, target, settings) {
+    const x = target.x - source.x, y = target.y - source.y, length = Math.hypot(x, y), size = settings.edgeLabelSize;
+    const room = length - source.size - target.size - 14;
+    if (!data.label || room < 3 * size) return;
+    context.font = `${size}px ${settings.edgeLabelFont}`;
+    const text = fitted(context, data.label, room);
+    if (!text) return;
+    const back = x < 0 || (x === 0 && y < 0), paired = graph.hasEdge(...graph.extremities(data.key).reverse());
+    context.save();
+    context.translate((source.x + target.x) / 2, (source.y + target.y) / 2);
+    context.rotate(Math.atan2(y, x) + (back ? Math.PI : 0));
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    // Above the line, and below it for the direction that runs back.
+    const aside = (data.size / 2 + size / 2 + 2) * (paired && back ? 1 : -1);
+    context.lineWidth = 3;
+    context.lineJoin = "round";
+    context.strokeStyle = colour("sheet");
+    context.strokeText(text, 0, aside);
+    context.fillStyle = settings.edgeLabelColor.color;
+    context.fillText(text, 0, aside);
+    context.restore();
+    drawnLabels.push({ key: data.key, text, x: (source.x + target.x) / 2, y: (source.y + target.y) / 2, aside: back ? -aside : aside });
+  }
+
+  const drawnLabels = [];
+  function fitted(context, text, room) {
+    if (context.measureText(text).width <= room) return text;
+    for (let length = [...text].length - 1; length > 2; length--) {
+      const shorter = cut(text, length);
+      if (context.measureText(shorter).width <= room) return shorter;
+    }
+    return "";
+  }
+
   function settle() {
     rounds = graph.order > 200 ? 120 : 220;
     cancelAnimationFrame(frame);
@@ -170,7 +206,7 @@
     const node = graph.getNodeAttributes(key), cell = make("td", "");
     cell.append(make("a", make("bdi", node.name), { class: `end t-${node.kind}`, href: node.href }));
     if (!expanded.has(key)) {
-      const button = make("button", "Expand", { type: "button", class: "small", "aria-label": `Add the neighbours of ${node.name}` });
+      const button = make("button", "Expand", { type: "button", class: "small", "aria-label": `Expand ${node.name}: add its neighbours` });
       button.addEventListener("click", () => expand(key));
       cell.append(button);
     }
@@ -254,7 +290,7 @@
       nodeReducer: reduceNode, edgeReducer: reduceEdge, zIndex: true, renderEdgeLabels: true, labelDensity: 0.7,
       labelRenderedSizeThreshold: 7, labelFont: getComputedStyle(document.body).fontFamily, labelSize: 13, edgeLabelSize: 11,
       labelColor: { color: colour("ink") }, edgeLabelColor: { color: colour("soft") }, edgeLabelFont: getComputedStyle(document.body).fontFamily,
-      defaultDrawNodeHover: hover, minCameraRatio: 0.05, maxCameraRatio: 4, stagePadding: 40,
+      defaultDrawNodeHover: hover, defaultDrawEdgeLabel: edgeLabel, minCameraRatio: 0.05, maxCameraRatio: 4, stagePadding: 40,
     });
   } catch {
     // No WebGL: the table and its buttons do everything.
@@ -265,9 +301,10 @@
   if (sigma) {
     sigma.createCanvasContext("gaps", { beforeLayer: "edgeLabels" });
     sigma.resize(true);
+    sigma.on("beforeRender", () => { drawnLabels.length = 0; });
     sigma.on("afterRender", breakLines);
   }
-  window.entityGraph = { graph, get sigma() { return sigma; } };
+  window.entityGraph = { graph, drawnLabels, get sigma() { return sigma; } };
   for (const button of explorer.querySelectorAll("[data-do]")) button.addEventListener("click", () => tools[button.dataset.do]());
   if (!sigma) return;
   sigma.on("clickNode", ({ node }) => expand(node));

@@ -101,15 +101,36 @@
       make("circle", { r: 9 }, group);
       const text = make("text", { "text-anchor": "middle", y: 23 }, group);
       text.textContent = cut(node.name, 24);
+      node.text = text;
       make("title", {}, group).textContent = node.name;
       const put = () => group.setAttribute("transform", `translate(${node.x} ${node.y})`);
       put();
-      makeDraggable(svg, group, node, () => { put(); lines.forEach(placeLine); });
+      makeDraggable(svg, group, node, () => { put(); lines.forEach(placeLine); declutter(nodes, lines, edges); });
       return group;
     });
     lines.forEach(placeLine);
+    // Above the nodes, so that none covers a label.
+    for (const { label } of lines) if (label) svg.append(label);
+    declutter(nodes, lines, edges);
     place.append(svg);
     return drawn;
+  }
+
+  // Hides labels that would lie on others: names before relations, and names with many edges first. Pointing at a node
+  // or moving to it shows its name.
+  function declutter(nodes, lines, edges) {
+    const degree = new Map(), taken = [];
+    for (const { from, to } of edges) for (const key of [from, to]) degree.set(key, (degree.get(key) || 0) + 1);
+    const place = (label, x, y) => {
+      const half = 3.2 * [...label.textContent].length, box = [x - half, y - 12, x + half, y + 4];
+      const crowded = taken.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3]);
+      label.classList.toggle("crowded", crowded);
+      if (!crowded) taken.push(box);
+    };
+    for (const { x, y } of nodes) taken.push([x - 9, y - 9, x + 9, y + 9]);
+    const ranked = [...nodes].sort((a, b) => (degree.get(b.key) || 0) - (degree.get(a.key) || 0));
+    for (const node of ranked) place(node.text, node.x, node.y + 23);
+    for (const { label } of lines) if (label) place(label, Number(label.getAttribute("x")), Number(label.getAttribute("y")));
   }
 
   // A node follows the pointer; a click without a movement opens its page.

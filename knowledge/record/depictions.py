@@ -2,10 +2,9 @@
 
 A depiction is active when its reading is its post's current one, the post is live, and a network's score reaches the
 active threshold of `depicts` or an editor has confirmed it; never where an editor rejects it. One that is grounded, by
-an entity's type and a region's class alone, is only a suggestion: that a region shows a person says nothing about which.
-Only an editor makes it active. A verdict refers to a post, an
-entity and a region of a picture: it holds for every reading that joins the entity (as merges stand) to mostly that
-region.
+an entity's type and a region's class alone, is only a suggestion, which an editor makes active: that a region shows a
+person says nothing about which. A verdict refers to a post, an entity and a region of a picture: it holds for every
+reading that joins the entity (as merges stand) to mostly that region.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from extraction.models import Post
 from knowledge.graphs import projector
 from knowledge.models import Entity, Review
 from tests.conftest import chromium
-from tests.factories import PASSWORD, make_user
+from tests.factories import PASSWORD, make_post, make_user, read_post
 from tests.newsroom import open_newsroom
 from tests.servers.sparql import TOKEN, Server, serving
 from tests.wire import read_wire
@@ -181,6 +181,22 @@ def test_a_line_is_broken_where_nothing_is_stated(visitor: Visitor) -> None:
     styles = page.locator(".quintuple .line").evaluate_all("all => all.map(e => getComputedStyle(e).borderTopStyle)")
     assert set(styles) == {"solid", "dashed", "dotted", "double"}
     assert visitor.errors == []
+
+
+def test_both_directions_of_a_pair_have_labels_of_their_own(visitor: Visitor) -> None:
+    post = make_post("Ann founded Acme, which employs Ann")
+    names = [("Ann", "person"), ("Acme", "organization")]
+    read_post(post, names, [("Ann", "employer", "Acme", 0.9), ("Acme", "founded_by", "Ann", 0.9)])
+    ann = Entity.objects.get(label="Ann")
+    page = visitor.go(f"/entities/{ann.public_id}/neighbourhood/")
+    page.wait_for_selector("#explorer[data-settled]")
+    page.evaluate("entityGraph.sigma.refresh()")
+    labels = page.evaluate("entityGraph.drawnLabels")
+    assert sorted(one["text"] for one in labels) == ["employer", "founded by"]
+    one, other = labels
+    apart = abs(one["aside"]) + abs(other["aside"])
+    assert one["aside"] * other["aside"] > 0, "each on the left of its own direction, so on opposite sides of the line"
+    assert apart > 13, "by more than the height of their letters"
 
 
 def test_text_contrasts_with_its_background(visitor: Visitor, newsroom: dict[str, Post]) -> None:
