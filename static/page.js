@@ -13,6 +13,11 @@
   const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone && name && name !== "UTC") zone.textContent = `Times are those of ${name}; the rest are UTC.`;
 
+  // A table that is wider than its place scrolls with the keys too.
+  for (const area of document.querySelectorAll("div.scroll:not([tabindex])")) {
+    if (area.scrollWidth > area.clientWidth && !area.querySelector("a, button, input, select")) area.tabIndex = 0;
+  }
+
   const menus = [...document.querySelectorAll("details.menu")];
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;

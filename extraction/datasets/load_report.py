@@ -41,7 +41,9 @@ def open_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as problem:
-        raise DatasetError(f"{path} is not there: give the folder that holds the data sets (--data-root)") from problem
+        raise DatasetError(
+            f"{path} is not there: the data set is not complete, or lies in another folder."
+        ) from problem
     except UnicodeDecodeError as problem:
         raise DatasetError(f"{path}: not UTF-8 at byte {problem.start}") from problem
 

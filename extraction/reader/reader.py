@@ -24,7 +24,7 @@ from extraction.reader.passages import Passage, PassageReading, Windows, batch_o
 from extraction.reader.stopwatch import Stopwatch
 from extraction.reader.values import with_values
 from extraction.schema import Declined, Document, Extraction
-from extraction.text.language import detect_language
+from extraction.text.language import detect_language, perhaps_foreign
 from extraction.text.parser import Parser
 from extraction.vision import depictions
 from extraction.vision.grounding import Grounder
@@ -171,6 +171,7 @@ class Reader:
             if reason is None:
                 missing: tuple[str, ...] = ("windowed",) if any(passages[index].windowed for index in mine) else ()
                 missing += self._unavailable(document)
+                missing += ("language",) if perhaps_foreign(document.text) else ()
                 own = [readings[index] for index in mine]
                 result = merge(document, own, language, missing)
                 with self.seconds.timed("entities"):
@@ -249,6 +250,10 @@ def _decline(document: Document) -> tuple[Declined | None, str]:
         message = f"The text has {len(document.text)} characters; at most {LONGEST_TEXT} can be analysed."
         return Declined("too_long", message), document.language
     language, _ = detect_language(document.text)
+    declared = document.language.split("-")[0].lower()
+    if not language and declared not in ("", "en"):
+        message = f"Its page or feed declares this text as {declared!r}; this reader supports English only."
+        return Declined("language", message), declared
     if language not in ("", "en"):
         message = f"The text looks like {language!r}; this reader supports English only."
         return Declined("language", message), language

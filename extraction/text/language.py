@@ -9,6 +9,7 @@ from typing import Any
 ENOUGH = 5_000  # code points suffice to detect the language
 # words that few other languages share
 ENGLISH = {"the", "and", "with", "from", "that", "which", "were", "has", "his", "their", "for"}
+LIKELY, SHORTEST = 0.6, 6  # confidence and words from which an uncertain text is pointed out
 LOOKS_ENGLISH = {"en", "pcm", "sco"}  # the identifier takes English tweets for Nigerian Pidgin and Scots
 
 
@@ -29,6 +30,15 @@ def detect_language(text: str) -> tuple[str, float]:
     else:
         certain = not latin or _certainly_foreign(text.lower().split(), score)
     return (str(language) if certain else "", float(score))
+
+
+def perhaps_foreign(text: str) -> str:
+    """The language that a text without English words is more likely in than not, though `detect_language` is uncertain:
+    short texts are. "" where it may as well be English, such as for a headline of names."""
+    words = text[:ENOUGH].lower().split()
+    language, score = _identifier().classify(text[:ENOUGH])
+    foreign = language not in LOOKS_ENGLISH and score >= LIKELY and len(words) >= SHORTEST
+    return str(language) if foreign and not ENGLISH & set(words) else ""
 
 
 def _certainly_foreign(words: Sequence[str], score: float) -> bool:

@@ -127,7 +127,8 @@ def _live(run: TrainingRun) -> dict[str, Any]:
         "waits_alone": run.state == Work.State.WAITING and _is_stuck(run),
         "charts": [
             curves.chart("Loss (moving average)", [(name, curves.smoothed(points)) for name, points in losses]),
-            curves.chart("Scores on dev", scores, share=True),
+            # A run that is never evaluated on dev has no such chart: it would stay empty.
+            *([curves.chart("Scores on dev", scores, share=True)] if scores or _busy(run) else []),
         ],
         "log": "\n".join(run.log.splitlines()[-LOG_LINES:]),
     }

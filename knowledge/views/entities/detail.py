@@ -44,9 +44,10 @@ MOST_STATEMENTS = 300
 MOST_POSTS = 20
 MOST_DRAWN = 24
 # Only these columns are shown; whole rows are much larger, and there are hundreds of them.
-_PLACES = ("reading__version__post", "head_mention", "tail_mention", CLAIMANT)
+_PLACES = ("reading__version__post", "head_mention", "tail_mention", "statement", CLAIMANT)
 _PLACES_SHOWN = (
     "statement_id",
+    "statement__public_id",
     "score",
     *("factuality", "when_words", "when_earliest", "when_latest", "amount_words", "amount_value", "amount_unit"),
     *(f"claimant__entity__{name}" for name in ("public_id", "label", "canonical__public_id", "canonical__label")),
@@ -68,6 +69,7 @@ class SupportingPost:
     mention: int | None
     score: float | None
     qualifiers: ShownQualifiers = STATED
+    statement: uuid.UUID | None = None  # the id that its place on the post's page has
 
 
 @dataclass
@@ -178,7 +180,9 @@ def _sources(edges: Sequence[Edge]) -> dict[int, list[Assertion | Review]]:
     for row in asserted.select_related(*_PLACES).only(*_PLACES_SHOWN).order_by(*newest_first):
         sources[row.statement_id].append(row)
     reviews = [pk for edge in edges for pk in edge.reviews]
-    for review in Review.objects.filter(pk__in=reviews).select_related("post__current_version") if reviews else ():
+    for review in (
+        Review.objects.filter(pk__in=reviews).select_related("post__current_version", "statement") if reviews else ()
+    ):
         sources[review.statement_id].append(review)
     return sources
 
@@ -196,10 +200,13 @@ def _quoted(row: Assertion) -> SupportingPost:
     version = row.reading.version
     ends = [(m.start, m.end) for m in (row.head_mention, row.tail_mention)]
     quote = quoted(version.text, ends)
-    return SupportingPost(version.post, version.title, quote, row.head_mention_id, row.score, qualifiers_of(row))
+    return SupportingPost(
+        version.post, version.title, quote, row.head_mention_id, row.score, qualifiers_of(row), row.statement.public_id
+    )
 
 
 def _accepted(review: Review) -> SupportingPost:
     version = review.post.current_version
     title = version.title if version else review.post.link
-    return SupportingPost(review.post, title, None, None, None, ShownQualifiers(review.factuality))  # type: ignore[arg-type]
+    given = ShownQualifiers(review.factuality)  # type: ignore[arg-type]
+    return SupportingPost(review.post, title, None, None, None, given, review.statement.public_id)

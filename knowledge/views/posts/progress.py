@@ -12,6 +12,7 @@ MISSING = {
     "detector": "no object detector is set up, so the pictures were not used",
     "windowed": "a sentence was too long for the reader and was split into overlapping parts",
     "knowledge": "no knowledge base was available",
+    "language": "the text may be in another language than English, so that the results may be wrong",
     "parser": "no parser was available",
     "page": "the article page could not be fetched, so the text of the feed item was used",
 }

@@ -208,7 +208,7 @@ def test_errors_name_file_and_place(tmp_path, dataset, folder, file, old, new, m
 
 
 def test_the_error_for_a_missing_file_or_set_names_the_remedy(tmp_path):
-    with pytest.raises(DatasetError, match=r"conll04_dev\.json is not there: give the folder"):
+    with pytest.raises(DatasetError, match=r"conll04_dev\.json is not there: the data set is not complete"):
         load("conll04", "dev", tmp_path)
     with pytest.raises(DatasetError, match="unknown data set 'ace'"):
         load("ace", "dev", tmp_path)

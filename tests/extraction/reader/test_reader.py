@@ -94,6 +94,26 @@ def test_a_document_is_read_the_same_alone_and_among_others(reader):
         assert facts(alone) == pytest.approx(facts(extraction), abs=1e-4)
 
 
+GERMAN = "Bundeskanzler Olaf Scholz traf am Montag in Berlin den französischen Präsidenten."
+
+
+def test_a_short_text_in_another_language_is_declined_where_its_page_says_so_and_pointed_out_elsewhere(reader):
+    """Too short for certainty: the declaration decides, and without one the reading says that it may be wrong."""
+    declared, unsaid, wrongly = reader.read(
+        [Document("1", GERMAN, language="de-AT"), Document("2", GERMAN), Document("3", GERMAN, language="en")]
+    )
+    assert (
+        declared.declined is not None and declared.declined.code == "language" and "'de'" in declared.declined.message
+    )
+    for found in (unsaid, wrongly):
+        assert found.declined is None and "language" in found.missing
+    names, english = reader.read(
+        [Document("4", "Merkel, Macron, Sánchez"), Document("5", "The chancellor met the president.", language="de")]
+    )
+    assert names.declined is None and "language" not in names.missing
+    assert english.missing == names.missing
+
+
 def test_the_title_is_a_sentence_of_its_own_and_shown_beside_the_others(parser):
     passages = passages_of(parser, [documents()[2]], titled=True)
     assert passages[0].title == ()

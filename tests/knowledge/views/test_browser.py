@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from extraction.models import Post
+from extraction.models import Feed, Post
 from knowledge.graphs import projector
 from knowledge.models import Entity, Review
 from tests.conftest import chromium
@@ -116,6 +116,38 @@ def test_pointing_at_a_statement_marks_its_words(visitor: Visitor, newsroom: dic
     page.wait_for_url(re.compile(rf"#m{ends[0]}$"))
     assert page.locator(".mention.kept").count() == 2
     assert page.locator(f"#m{ends[0]}").evaluate("e => e.getBoundingClientRect().top") < 900
+
+
+def test_evidence_leads_to_its_statement_and_its_words(visitor: Visitor, newsroom: dict[str, Post]) -> None:
+    nasa = Entity.objects.get(label="NASA")
+    page = visitor.go(f"/entities/{nasa.public_id}/")
+    page.locator(".source-quote a", has_text="Apollo 11").last.click()
+    page.wait_for_url(re.compile("#s-"))
+    item = page.locator(".quintuple:target")
+    kept = page.locator(".mention.kept").evaluate_all("all => all.map(e => e.dataset.m)")
+    assert set(item.get_attribute("data-ends").split()) == set(kept)
+    for place in (item, page.locator(".mention.kept").first):
+        top, bottom = place.evaluate("e => { const b = e.getBoundingClientRect(); return [b.top, b.bottom]; }")
+        assert 0 <= top and bottom <= 900
+
+
+def test_a_menu_closes_on_escape_and_on_a_click_beside_it(visitor: Visitor) -> None:
+    page = visitor.go("/")
+    menu = page.locator("details.menu")
+    for close in (lambda: page.keyboard.press("Escape"), lambda: page.locator("main").click(position={"x": 5, "y": 5})):
+        menu.locator("summary").click()
+        assert menu.get_attribute("open") is not None
+        close()
+        assert menu.get_attribute("open") is None
+
+
+def test_times_are_the_readers_own(browser: Any, live_server: Any, newsroom: dict[str, Post]) -> None:
+    far = Visitor(browser, live_server.url, timezone_id="Pacific/Auckland", locale="en-GB")
+    time = far.go(f"/feeds/{Feed.objects.get(title='Space Desk').pk}/").locator("time.moment").first
+    assert time.get_attribute("datetime") == "2026-03-02T12:00:00+00:00"
+    assert (time.inner_text(), time.get_attribute("title")) == ("3 Mar 2026, 01:00", "2 Mar 2026, 12:00 UTC")
+    assert "Pacific/Auckland" in far.page.locator("#zone").inner_text()
+    far.page.context.close()
 
 
 def test_an_editor_rejects_with_the_keyboard(visitor: Visitor, newsroom: dict[str, Post]) -> None:

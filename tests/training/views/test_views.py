@@ -89,6 +89,17 @@ def check(dataset: Dataset) -> Dataset:
     return dataset
 
 
+def test_the_error_of_a_damaged_upload_names_no_place_of_the_server(
+    admin: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    upload(admin, zipped(**{name: b"{" if "train" in name else content for name, content in conll04().items()}))
+    with pytest.raises(SystemExit):
+        check(Dataset.objects.get())
+    told = capsys.readouterr().err
+    assert told.startswith("conll04/conll04_train.json, line 1: not JSON")
+    assert str(Path(Dataset.objects.get().root).parent) not in told
+
+
 def test_an_uploaded_archive_is_unwrapped_read_by_its_loader_and_counted(admin: Client) -> None:
     assert upload(admin, zipped(**conll04(), **{"wrapped/inner/notes.pkl": b"x"})).status_code == 302
     found = check(Dataset.objects.get())
@@ -431,6 +442,13 @@ def test_an_evaluations_page_and_its_examples(admin: Client) -> None:
     assert shown.count('class="span differs"') == 10
     assert "40 shown" in html(admin, f"/training/evaluations/{made.pk}/examples/?fault=all&label=Kill")
     assert "0 shown" in html(admin, f"/training/evaluations/{made.pk}/examples/?fault=invented")
+
+
+def test_a_run_that_was_never_scored_on_dev_shows_no_empty_chart(admin: Client) -> None:
+    done = make_run(state="done", progress={"curves": {"loss total": [[1, 2.0], [2, 1.0]]}})
+    running = make_run(state="running", progress=done.progress)
+    assert "Scores on dev" not in html(admin, f"/training/runs/{done.pk}/")
+    assert "Scores on dev" in html(admin, f"/training/runs/{running.pk}/")
 
 
 def test_a_promotion_is_queued_once_and_states_what_is_analysed_again(admin: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
@@ -33,8 +34,10 @@ class Command(BaseCommand):
         try:
             self._check(dataset)
         except Exception as error:
-            progress_protocol.report(error=progress_protocol.sentence(error))
-            self.stderr.write(progress_protocol.sentence(error))
+            # Where the server keeps uploads means nothing to whoever reads the page.
+            message = progress_protocol.sentence(error).replace(f"{dataset.root}{os.sep}", "")
+            progress_protocol.report(error=message)
+            self.stderr.write(message)
             sys.exit(1)
 
     def _check(self, dataset: Dataset) -> None:

@@ -39,8 +39,9 @@ def test_each_statement_shows_the_words_that_support_it(viewer: Client) -> None:
     html = page(viewer, Entity.objects.get(label="NASA"))
     assert "6 statements · 2 posts · 6 neighbours" in html
     assert "<mark><bdi>Sally Ride</bdi></mark>, a physicist" in html
-    mention = moon.current_reading.mentions.get(start=0 + moon.current_version.text.index("Buzz Aldrin"))  # type: ignore[union-attr]
-    assert f'href="/posts/{moon.public_id}/#m{mention.pk}"' in html
+    rows = moon.current_reading.assertions.filter(head_mention__entity__label="Buzz Aldrin")  # type: ignore[union-attr]
+    statement = rows.get(relation="employer").statement
+    assert f'href="/posts/{moon.public_id}/#s-{statement.public_id}"' in html
 
 
 def two_of_one_man() -> tuple[Entity, Entity]:
