@@ -128,7 +128,7 @@ def test_evidence_leads_to_its_statement_and_its_words(visitor: Visitor, newsroo
     assert set(item.get_attribute("data-ends").split()) == set(kept)
     for place in (item, page.locator(".mention.kept").first):
         top, bottom = place.evaluate("e => { const b = e.getBoundingClientRect(); return [b.top, b.bottom]; }")
-        assert 0 <= top and bottom <= 900
+        assert top >= 0 and bottom <= 900
 
 
 def test_a_menu_closes_on_escape_and_on_a_click_beside_it(visitor: Visitor) -> None:
