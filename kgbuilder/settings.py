@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     "training",
 ]
 MIDDLEWARE = [
+    "kgbuilder.web.conditional.ConditionalAnswers",
     "django.middleware.security.SecurityMiddleware",
     "knowledge.middleware.ContentSecurityPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",

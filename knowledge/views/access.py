@@ -60,7 +60,7 @@ def page(permission: str) -> Callable[[View], View]:
                 return view(request, *args, **kwargs)
             if not request.user.is_authenticated:
                 return redirect_to_login(
-                    request.get_full_path() if request.method == "GET" else referring_page(request)
+                    request.get_full_path() if request.method in ("GET", "HEAD") else referring_page(request)
                 )
             if not request.user.has_perm(permission):
                 raise PermissionDenied(REFUSALS.get(permission, "Your account has no permission for this page."))

@@ -208,6 +208,7 @@ def picture(request: HttpRequest, public_id: uuid.UUID, picture_id: int, small: 
     if erased or not file or image.media_type not in PICTURES or not default_storage.exists(file):
         raise Http404("No copy of this picture is kept.")
     response = FileResponse(default_storage.open(file), content_type=image.media_type)
+    response.headers["ETag"] = f'"{image.sha256}{"-small" if small else ""}"'
     # The copy is named after its content, so it never changes; it is not for shared caches.
     response.headers["Cache-Control"] = "private, max-age=86400, immutable"
     return response

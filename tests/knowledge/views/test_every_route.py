@@ -18,6 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from extraction.models import Checkpoint, Feed, Post, PostImage
+from kgbuilder.accounts import api_tokens
 from kgbuilder.conf.encrypted_field import seal
 from kgbuilder.models import ApiToken
 from knowledge.models import Assertion, Depiction, Entity, Event, Mention, Merge, SavedQuery, Split, Statement
@@ -229,6 +230,38 @@ def test_every_response_has_a_content_security_policy(client: Client, things: di
         assert response.headers["X-Frame-Options"] == "DENY", name
         if "text/html" in response.headers.get("Content-Type", "") and not response.streaming:
             assert_safe_html(name, response.content.decode())
+
+
+def test_every_address_that_takes_get_takes_head_and_answers_304(things: dict[str, Any]) -> None:
+    """HEAD has the status and the headers of GET without its body; who has an answer's ETag gets no second copy."""
+    client, user = Walker(), staff()
+    _, token = api_tokens.make(user, "every route", list(api_tokens.SCOPES))
+    whole = 0
+    for name, pattern in NAMED.items():
+        url = any_address(name, pattern, things)
+        client.force_login(user)
+        given: dict[str, Any] = {"headers": {"Authorization": f"Bearer {token}"}} if name in API else {}
+        got, head = client.get(url, **given), client.head(url, **given)
+        assert head.status_code == got.status_code, name
+        assert (head.getvalue() if head.streaming else head.content) == b"", name
+        if got.status_code == 200 and not got.streaming:
+            whole += 1
+            assert head.headers["ETag"] == got.headers["ETag"], name
+            assert head.headers["Content-Length"] == str(len(got.content)), name
+            asked = {**given.get("headers", {}), "If-None-Match": got.headers["ETag"]}
+            assert client.get(url, headers=asked).status_code == 304, name
+    assert whole > 30
+
+
+def test_another_session_of_the_same_person_gets_its_own_form() -> None:
+    """A page that is kept from an earlier session holds a token that this one refuses."""
+    client, user = Walker(), staff()
+    client.force_login(user)
+    first = client.get("/feeds/").headers["ETag"]
+    client.logout()
+    client.cookies.clear()
+    client.force_login(user)
+    assert client.get("/feeds/", headers={"If-None-Match": first}).status_code == 200
 
 
 def assert_safe_html(name: str, html: str) -> None:
