@@ -170,10 +170,10 @@ class SparqlStore:
         facts: dict[str, Any] = response.json()
         return facts
 
-    def answer(self, text: str, seconds: float, limit: int, accept: str) -> SparqlAnswer:
-        """A person's query, checked by the caller. Raises SparqlFailed."""
+    def answer(self, text: str, seconds: float, limit: int, accept: str, largest: int = LONGEST_ANSWER) -> SparqlAnswer:
+        """A person's query, checked by the caller, with at most `largest` bytes. Raises SparqlFailed."""
         if self._bundled:
-            fields = {"query": text, "seconds": str(seconds), "rows": str(limit)}
+            fields = {"query": text, "seconds": str(seconds), "rows": str(limit), "bytes": str(largest)}
             # The server itself ends the query; this waits for its message.
             response = self._send(
                 "POST", f"{self._bundled}/query", data=fields, headers={"Accept": accept}, timeout=2 * seconds + 10
@@ -184,15 +184,15 @@ class SparqlStore:
             return SparqlAnswer(
                 response.headers["Content-Type"], response.content, response.headers["X-Truncated"] == "1"
             )
-        return self._answer_elsewhere(text, seconds, limit, accept)
+        return self._answer_elsewhere(text, seconds, limit, accept, largest)
 
-    def _answer_elsewhere(self, text: str, seconds: float, limit: int, accept: str) -> SparqlAnswer:
+    def _answer_elsewhere(self, text: str, seconds: float, limit: int, accept: str, largest: int) -> SparqlAnswer:
         headers = {"Accept": ", ".join([JSON, *sorted(TRIPLES)])}
         try:
             with self._client.stream(
                 "POST", self._query_url, data={"query": text}, headers=headers, timeout=seconds
             ) as response:
-                body = _bounded(response, time.monotonic() + seconds)
+                body = _bounded(response, time.monotonic() + seconds, largest)
         except httpx.TimeoutException:
             raise SparqlFailed(f"The query took longer than {seconds:g} seconds.") from None
         except httpx.HTTPError as error:
@@ -262,13 +262,13 @@ class _Body:
         return given
 
 
-def query(text: str, seconds: float, limit: int, accept: str = JSON) -> SparqlAnswer:
-    """A person's query: read-only, within the graph, at most `limit` rows and about `seconds`.
+def query(text: str, seconds: float, limit: int, accept: str = JSON, largest: int = LONGEST_ANSWER) -> SparqlAnswer:
+    """A person's query: read-only, within the graph, at most `limit` rows, `largest` bytes and about `seconds`.
 
     Raises QueryRefused, SparqlFailed or StoreUnavailable, each with a sentence for the person.
     """
     sparql_guard.check(text)
-    return SparqlStore.from_settings().answer(text, seconds, limit, accept)
+    return SparqlStore.from_settings().answer(text, seconds, limit, accept, largest)
 
 
 def default_graph_is_union() -> bool:
@@ -381,13 +381,13 @@ def _first_triples(body: bytes, kind: str, limit: int) -> SparqlAnswer:
     return SparqlAnswer(kind, written or b"", len(triples) > limit)
 
 
-def _bounded(response: httpx.Response, until: float) -> bytes:
+def _bounded(response: httpx.Response, until: float, largest: int) -> bytes:
     """Another server's answer, within its limits of time and size."""
     body = bytearray()
     for chunk in response.iter_bytes():
         body += chunk
-        if len(body) > LONGEST_ANSWER:
-            raise SparqlFailed("The answer is larger than 64 MB. Ask for fewer rows.")
+        if len(body) > largest:
+            raise SparqlFailed(f"The answer is larger than {largest >> 20} MB. Ask for fewer rows.")
         if time.monotonic() > until:
             raise httpx.ReadTimeout("the response came too slowly")
     return bytes(body)

@@ -1,6 +1,7 @@
 """Answers one query on a snapshot, in a process of its own that may be killed at any moment. Run as a file.
 
-Reads one JSON object from stdin: store (a folder), query, format, rows (a limit), memory (bytes of address space).
+Reads one JSON object from stdin: store (a folder), query, format, rows and bytes (limits of the answer), memory (bytes
+of address space).
 Writes one line of JSON on the answer, then the answer. It ends with its parent, and can open no socket.
 """
 
@@ -18,7 +19,6 @@ import struct
 import sys
 from typing import Any
 
-LONGEST_ANSWER = 64 << 20
 JSON, XML = "application/sparql-results+json", "application/sparql-results+xml"
 
 
@@ -38,8 +38,8 @@ def main() -> None:
         about, body = {"error": f"The query cannot be read: {error}"}, b""
     except OSError as error:
         about, body = {"error": f"The query could not be answered: {error}"}, b""
-    if len(body) > LONGEST_ANSWER:
-        about, body = {"error": "The answer is larger than 64 MB. Ask for fewer rows."}, b""
+    if len(body) > task["bytes"]:
+        about, body = {"error": f"The answer is larger than {task['bytes'] >> 20} MB. Ask for fewer rows."}, b""
     sys.stdout.buffer.write(json.dumps({**about, "shut": shut}).encode() + b"\n" + body)
     sys.stdout.buffer.flush()
     # Not by the interpreter's exit: freeing a store that is thrown away takes time.

@@ -32,7 +32,7 @@ import waitress
 from knowledge.graphs.sparql_server import graph_store_protocol
 from knowledge.graphs.sparql_server.keyword_scan import forbidden
 from knowledge.graphs.sparql_server.live_store import LiveStore, Refusal
-from knowledge.graphs.sparql_server.snapshot_queries import WAITING, AdHoc, SnapshotQueryFailed
+from knowledge.graphs.sparql_server.snapshot_queries import LONGEST_ANSWER, WAITING, AdHoc, SnapshotQueryFailed
 
 LONGEST_BODY = 256 << 20
 DUMP_CHUNK = 10_000  # quads
@@ -111,9 +111,9 @@ class App:
         word = forbidden(text, _OUTWARD)
         if word:
             raise Refusal("403 Forbidden", f"{word} is not allowed: queries stay within this graph.")
-        answer = self._ad_hoc.answer(
-            text, _negotiated(environ), _number(fields, "seconds", 1e9), int(_number(fields, "rows", 10_000))
-        )
+        seconds, rows = _number(fields, "seconds", 1e9), int(_number(fields, "rows", 10_000))
+        largest = int(_number(fields, "bytes", LONGEST_ANSWER))
+        answer = self._ad_hoc.answer(text, _negotiated(environ), seconds, rows, largest)
         headers = [("Content-Type", answer.media_type)]
         return [*headers, ("X-Truncated", "1" if answer.truncated else "0")], [answer.body]
 

@@ -23,6 +23,7 @@ from typing import Any
 CHILD = Path(__file__).with_name("query_process.py")
 YOUNG_S = 1.5  # a snapshot is used this long before the next query gets a newer one
 MOST_ROWS = 100_000
+LONGEST_ANSWER = 64 << 20  # bytes
 MEMORY = 1 << 30  # bytes of address space of a query's process
 WAITING = 24  # queries, enough for a newsroom that opens the page at once. Each holds only a thread
 
@@ -100,7 +101,9 @@ class AdHoc:
         self._running = threading.BoundedSemaphore(children)
         self._admitted = threading.BoundedSemaphore(children + WAITING)
 
-    def answer(self, query: str, media_type: str, seconds: float, rows: int) -> SnapshotAnswer:
+    def answer(
+        self, query: str, media_type: str, seconds: float, rows: int, largest: int = LONGEST_ANSWER
+    ) -> SnapshotAnswer:
         """Raises SnapshotQueryFailed."""
         seconds = min(seconds, self._seconds)
         if not self._admitted.acquire(blocking=False):
@@ -110,15 +113,16 @@ class AdHoc:
                 raise SnapshotQueryFailed("Other queries kept the server busy. Try again in a few seconds.", 503)
             try:
                 with self.snapshots.use() as store:
-                    return _ask(query, media_type, seconds, max(1, min(rows, MOST_ROWS)), store)
+                    limits = {"rows": max(1, min(rows, MOST_ROWS)), "bytes": min(largest, LONGEST_ANSWER)}
+                    return _ask(query, media_type, seconds, limits, store)
             finally:
                 self._running.release()
         finally:
             self._admitted.release()
 
 
-def _ask(query: str, media_type: str, seconds: float, rows: int, store: Path) -> SnapshotAnswer:
-    task: dict[str, Any] = {"store": str(store), "query": query, "format": media_type, "rows": rows}
+def _ask(query: str, media_type: str, seconds: float, limits: dict[str, int], store: Path) -> SnapshotAnswer:
+    task: dict[str, Any] = {"store": str(store), "query": query, "format": media_type, **limits}
     task |= {"parent": os.getpid(), "memory": MEMORY}
     # The child gets nothing of ours: no token, no addresses. One heap: glibc reserves 128 MB of addresses for each
     # other, by chance up to the limit, where a harmless query would fail for lack of memory.

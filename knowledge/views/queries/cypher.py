@@ -17,13 +17,11 @@ from knowledge.graphs.units import StoreUnavailable
 from knowledge.middleware import policy
 from knowledge.models import SavedQuery
 from knowledge.views.access import ASK_CYPHER, SAVE_QUERY, page
-from knowledge.views.queries import saved_queries
+from knowledge.views.queries import saved_queries, shown_answers
 from knowledge.views.queries.cypher_examples import EXAMPLES, filled
-from knowledge.views.queries.sparql import ResultCell, ShownAnswer
+from knowledge.views.queries.shown_answers import ResultCell, ShownAnswer, cell
 
 MOST_ROWS = 5000
-MOST_SHOWN = 500  # in the page's own table; the rest is in the downloads
-LONGEST_CELL = 2000
 PROPERTIES = "id name names key same_as title url publisher language published posts scores score support accepted"
 
 
@@ -135,12 +133,9 @@ def _words() -> list[dict[str, str]]:
 
 
 def _shown(answer: Any) -> ShownAnswer:
-    count = f"More than {MOST_ROWS}" if answer.truncated else str(len(answer.rows))
-    title = f"{count} row{'' if len(answer.rows) == 1 else 's'}"
-    if len(answer.rows) > MOST_SHOWN:
-        title += f", the first {MOST_SHOWN} of them here"
-    rows = [[_cell(value, answer) for value in row] for row in answer.rows[:MOST_SHOWN]]
-    return ShownAnswer(title, answer.columns, rows)
+    counted = f"More than {MOST_ROWS}" if answer.truncated else str(len(answer.rows))
+    rows = ([_cell(value, answer) for value in row] for row in answer.rows)
+    return shown_answers.table(answer.columns, rows, len(answer.rows), counted)
 
 
 def _cell(value: Any, answer: Any) -> ResultCell:
@@ -150,11 +145,11 @@ def _cell(value: Any, answer: Any) -> ResultCell:
     if isinstance(value, dict) and value.keys() == {"node"}:
         node = answer.nodes[value["node"]]
         href = graph_data.page_of(node["id"], "post" if "Post" in node["labels"] else "entity")
-        return ResultCell(node["name"][:LONGEST_CELL], href, own=True)
+        return cell(node["name"], href, own=True)
     if isinstance(value, dict) and value.keys() == {"relationship"}:
         edge = answer.edges.get(value["relationship"])
-        return ResultCell(edge["type"].replace("_", " ").lower() if edge else "")
+        return cell(edge["type"].replace("_", " ").lower() if edge else "")
     text = text_of(value)
     if text.startswith(("http://", "https://")) and not any(sign.isspace() for sign in text):
-        return ResultCell(text[:LONGEST_CELL], text)
-    return ResultCell(text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}…")
+        return cell(text, text)
+    return cell(text)

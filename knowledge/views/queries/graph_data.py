@@ -12,11 +12,13 @@ from extraction.schema import FACTUALITIES, Factuality
 from knowledge.models import Entity
 from knowledge.ontology.vocabulary import NAMESPACE, PREFIXES
 from knowledge.views.qualifiers import qualified
+from knowledge.views.queries.shown_answers import cut
 
 if TYPE_CHECKING:
     from knowledge.graphs.neo4j.queries import CypherAnswer
 
-MOST_NODES = 300
+MOST_NODES, MOST_EDGES = 300, 3000
+LONGEST_KEY, LONGEST_NAME = 2000, 200  # characters
 Graph = dict[str, list[dict[str, str]]]
 
 
@@ -26,9 +28,9 @@ def of_cypher(answer: CypherAnswer) -> Graph:
     for node in list(answer.nodes.values())[:MOST_NODES]:
         kind = next((label for label in node["labels"] if label not in ("Entity",)), "")
         href = page_of(node["id"], "post" if kind == "Post" else "entity")
-        nodes.append({"key": node["key"], "name": node["name"], "kind": kind.lower(), "href": href})
+        nodes.append({"key": node["key"], "name": cut(node["name"], LONGEST_NAME), "kind": kind.lower(), "href": href})
     drawn = {node["key"] for node in nodes}
-    edges = [_edge(edge) for edge in answer.edges.values() if {edge["from"], edge["to"]} <= drawn]
+    edges = [_edge(edge) for edge in answer.edges.values() if {edge["from"], edge["to"]} <= drawn][:MOST_EDGES]
     return {"nodes": nodes, "edges": edges}
 
 
@@ -78,16 +80,18 @@ def _joined(cells: list[dict[str, str]], names: list[str]) -> Iterable[tuple[str
 
 
 def _graph(triples: Iterable[tuple[str, str, str]], labels: dict[str, str] | None = None) -> Graph:
-    once = list(dict.fromkeys(triples))
+    once = list(dict.fromkeys(one for one in triples if max(map(len, one)) <= LONGEST_KEY))
     keys = list(dict.fromkeys(end for head, _, tail in once for end in (head, tail)))[:MOST_NODES]
     known = _entities(keys)
     nodes = []
     for key in keys:
         label, kind = known.get(key, ("", ""))
+        name = label or (labels or {}).get(key) or _words(key)
         path = f"/{key.removeprefix(settings.BASE_IRI)}" if key.startswith(f"{settings.BASE_IRI}id/") else ""
-        nodes.append({"key": key, "name": label or (labels or {}).get(key) or _words(key), "kind": kind, "href": path})
+        nodes.append({"key": key, "name": cut(name, LONGEST_NAME), "kind": kind, "href": path})
     drawn = set(keys)
-    edges = [{"from": head, "to": tail, "label": label} for head, label, tail in once if {head, tail} <= drawn]
+    lines = [(head, cut(label, LONGEST_NAME), tail) for head, label, tail in once if {head, tail} <= drawn]
+    edges = [{"from": head, "to": tail, "label": label} for head, label, tail in lines[:MOST_EDGES]]
     return {"nodes": nodes, "edges": edges}
 
 

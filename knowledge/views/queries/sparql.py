@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -18,37 +17,18 @@ from knowledge.middleware import policy
 from knowledge.models import SavedQuery
 from knowledge.ontology.vocabulary import PREFIXES
 from knowledge.views.access import READ, SAVE_QUERY, page
-from knowledge.views.queries import graph_data, saved_queries
+from knowledge.views.queries import graph_data, saved_queries, shown_answers
 from knowledge.views.queries.example_entities import related
+from knowledge.views.queries.shown_answers import ResultCell, ShownAnswer, cell
 from knowledge.views.queries.sparql_examples import about_entity, examples
 
 MOST_ROWS = 5000
-MOST_SHOWN = 500  # in the page's own table; the rest is in the downloads
+LONGEST_ANSWER = 8 << 20  # bytes; larger ones are given by the API
 
 JSON = "application/sparql-results+json"
 TABLES = {"json": JSON, "csv": "text/csv", "tsv": "text/tab-separated-values", "xml": "application/sparql-results+xml"}
 TRIPLES = {"turtle": "text/turtle", "ntriples": "application/n-triples"}
 ENDINGS = {"text/csv": "csv", JSON: "json", "text/turtle": "ttl", "application/n-triples": "nt"}
-
-
-@dataclass(frozen=True)
-class ResultCell:
-    """One value of a result. `own`: its link leads to a page of this product."""
-
-    text: str
-    href: str = ""
-    own: bool = False
-    language: str = ""
-
-
-@dataclass(frozen=True)
-class ShownAnswer:
-    """A result as the page shows it: a table or text."""
-
-    title: str
-    columns: list[str]
-    rows: list[list[ResultCell]] | None
-    text: str = ""
 
 
 class NoSparqlAnswer(Exception):
@@ -115,7 +95,7 @@ def _answer(query: str, form: str, accept: str) -> sparql_store.SparqlAnswer:
     try:
         triples = sparql_guard.check(query) in ("construct", "describe")
         media = _media_type(TRIPLES if triples else TABLES, form, accept)
-        return sparql_store.query(query, settings.SPARQL_SECONDS, MOST_ROWS, media)
+        return sparql_store.query(query, settings.SPARQL_SECONDS, MOST_ROWS, media, LONGEST_ANSWER)
     except sparql_guard.QueryRefused as error:
         raise NoSparqlAnswer(str(error), 400) from error
     except sparql_store.SparqlFailed as error:
@@ -164,30 +144,28 @@ def _form(
 
 def _shown(answer: sparql_store.SparqlAnswer) -> ShownAnswer:
     if answer.media_type.split(";")[0] != JSON:
-        return ShownAnswer("Triples", [], None, answer.body.decode("utf-8", "replace"))
+        return shown_answers.words("Triples", answer.body.decode("utf-8", "replace"))
     result: dict[str, Any] = json.loads(answer.body)
     if "boolean" in result:
-        return ShownAnswer("Answer", [], None, "Yes" if result["boolean"] else "No")
+        return shown_answers.words("Answer", "Yes" if result["boolean"] else "No")
     columns, bindings = result["head"]["vars"], result["results"]["bindings"]
-    count = f"More than {MOST_ROWS}" if answer.truncated else str(len(bindings))
-    title = f"{count} row{'' if len(bindings) == 1 else 's'}"
-    if len(bindings) > MOST_SHOWN:
-        title += f", the first {MOST_SHOWN} of them here"
-    return ShownAnswer(title, columns, [[_cell(row.get(name)) for name in columns] for row in bindings[:MOST_SHOWN]])
+    counted = f"More than {MOST_ROWS}" if answer.truncated else str(len(bindings))
+    rows = ([_cell(row.get(name)) for name in columns] for row in bindings)
+    return shown_answers.table(columns, rows, len(bindings), counted)
 
 
 def _cell(term: dict[str, str] | None) -> ResultCell:
     if term is None:
-        return ResultCell("")
+        return cell("")
     value = term["value"]
     if term["type"] == "uri":
         if value.startswith(f"{settings.BASE_IRI}id/"):
             path = value.removeprefix(settings.BASE_IRI)
-            return ResultCell(path.removeprefix("id/"), f"/{path}", own=True)
-        return ResultCell(_short(value), value if value.startswith(("http://", "https://")) else "")
+            return cell(path.removeprefix("id/"), f"/{path}", own=True)
+        return cell(_short(value), value if value.startswith(("http://", "https://")) else "")
     if term.get("datatype", "").endswith("#anyURI") and value.startswith(("http://", "https://")):
-        return ResultCell(value, value)
-    return ResultCell(value, language=term.get("xml:lang", ""))
+        return cell(value, value)
+    return cell(value, language=term.get("xml:lang", ""))
 
 
 def _short(iri: str) -> str:

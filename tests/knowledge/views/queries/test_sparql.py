@@ -47,7 +47,7 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Answering:
     def put(answer: Any, truncated: bool = False) -> list[dict[str, Any]]:
         received: list[dict[str, Any]] = []
 
-        def query(text: str, seconds: float, limit: int, accept: str) -> sparql_store.SparqlAnswer:
+        def query(text: str, seconds: float, limit: int, accept: str, largest: int) -> sparql_store.SparqlAnswer:
             received.append({"text": text, "seconds": seconds, "limit": limit, "accept": accept})
             if isinstance(answer, Exception):
                 raise answer
