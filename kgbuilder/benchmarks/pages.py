@@ -43,7 +43,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: dict[str, Any], say: Say, note: Say) -> None:
     if options["within"]:
-        for line in _STEPS[options["within"]](options["posts"]):
+        for line in STEPS[options["within"]](options["posts"]):
             say(line)
         return
     from django.conf import settings
@@ -83,14 +83,14 @@ def _measure(environ: dict[str, str], addresses: list[str], options: dict[str, A
 class Session:
     """A signed-in browser's cookies and its mark for forms."""
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, user: str = USER) -> None:
         self._jar = http.cookiejar.CookieJar()
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self._jar)
         )
         page = opener.open(f"{base}/sign-in/").read().decode()
         mark = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)[0]
-        form = urllib.parse.urlencode({"username": USER, "password": PASSWORD, "csrfmiddlewaretoken": mark}).encode()
+        form = urllib.parse.urlencode({"username": user, "password": PASSWORD, "csrfmiddlewaretoken": mark}).encode()
         request = urllib.request.Request(f"{base}/sign-in/", data=form, headers={"Referer": f"{base}/sign-in/"})  # noqa: S310
         opener.open(request)
 
@@ -196,4 +196,4 @@ def _left(posts: int) -> list[str]:
     return [str(Reading.objects.filter(stage=Reading.Stage.READ).count())]
 
 
-_STEPS: dict[str, Callable[[int], list[str]]] = {"fill": _fill, "read": _read, "flow": _flow, "left": _left}
+STEPS: dict[str, Callable[[int], list[str]]] = {"fill": _fill, "read": _read, "flow": _flow, "left": _left}

@@ -10,7 +10,19 @@ from django.core.management.base import BaseCommand, CommandError
 
 # Each module in kgbuilder/benchmarks describes what it measures (HELP), adds its options (arguments) and prints figures
 # (run, which raises NotMeasured with a sentence).
-KINDS = ("ablations", "extract", "graph", "linking", "pages", "pictures", "projection", "scale", "systems", "workers")
+KINDS = (
+    "ablations",
+    "extract",
+    "graph",
+    "linking",
+    "pages",
+    "pictures",
+    "projection",
+    "scale",
+    "siege",
+    "systems",
+    "workers",
+)
 
 
 class Command(BaseCommand):
