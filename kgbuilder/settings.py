@@ -18,6 +18,11 @@ DATA_DIR: Path = ENV["DATA_DIR"]
 HOST: str = ENV["HOST"]
 PORT: int = ENV["PORT"]
 WEB_ADDRESS = f"http://{'127.0.0.1' if HOST in ('0.0.0.0', '::') else HOST}:{PORT}/"  # noqa: S104
+WEB_PROCESSES: int = ENV["WEB_PROCESSES"]
+CONSOLE_PROCESSES: int = ENV["CONSOLE_PROCESSES"]
+CONSOLES_AT_ONCE: int = ENV["CONSOLES_AT_ONCE"]
+CONSOLES_PER_PERSON: int = ENV["CONSOLES_PER_PERSON"]
+CONSOLES_PER_ADDRESS: int = ENV["CONSOLES_PER_ADDRESS"]
 BASE_IRI: str = ENV["BASE_IRI"] or WEB_ADDRESS
 
 
@@ -127,6 +132,8 @@ LOGGING = {
         # One line for each request to anybody, without what it was for.
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
+        # Anybody can send what is no HTTP: nothing for an operator to mend.
+        "uvicorn": {"level": "ERROR"},
         # An unavailable server is logged once, by the caller; the driver would log each of its own tries.
         "neo4j": {"level": "CRITICAL"},
     },

@@ -50,6 +50,18 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("DATA_DIR", "var", _path, "The folder for all data of the product."),
     Setting("HOST", "127.0.0.1", _text, "The address that the web server listens on."),
     Setting("PORT", "8000", _port, "The port that the web server listens on."),
+    Setting("WEB_PROCESSES", "2", _count, "How many processes serve pages; a stuck one does not stop the others."),
+    Setting(
+        "CONSOLE_PROCESSES", "1", _count, "How many processes answer queries, exports and searches, apart from pages."
+    ),
+    Setting("CONSOLES_AT_ONCE", "4", _count, "How many of these requests each of them answers at once."),
+    Setting(
+        "CONSOLES_PER_PERSON",
+        "2",
+        _count,
+        "How many of these requests one person, one token or one address without either may have open.",
+    ),
+    Setting("CONSOLES_PER_ADDRESS", "16", _count, "How many of these requests one network address may have open."),
     Setting(
         "BASE_IRI",
         "",

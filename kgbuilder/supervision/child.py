@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kgbuilder.supervision import roster
+from kgbuilder.supervision import listening, roster
 
 FIRST_DELAY_SECONDS = 0.3
 LONGEST_DELAY_SECONDS = 10.0
@@ -29,7 +29,8 @@ Form = Callable[[str, str, bool], str]
 class ProcessSpec:
     """A process of the product: its name, command and environment. It prints `ready` as a line once it works.
 
-    `phase`: processes are stopped phase by phase, lowest first. `once`: it is done when it exits with 0.
+    `phase`: processes are stopped phase by phase, lowest first. `once`: it is done when it exits with 0. `listen`: the
+    address that it accepts from, as `listening.open_socket` takes it; several processes may share one.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ProcessSpec:
     niceness: int = 0
     phase: int = 0
     once: bool = False
+    listen: str = ""
 
 
 class Child:
@@ -59,14 +61,16 @@ class Child:
         self._unfinished = b""
         self._log_path = log_folder / f"{part.name}.log" if log_folder else None
 
-    def start(self) -> None:
+    def start(self, listener: int | None = None) -> None:
+        """`listener`: the descriptor of the socket that the process inherits."""
         launcher = [sys.executable, "-S", "-E", str(HERE / "launch.py"), str(os.getpid()), str(self.part.niceness)]
         self.process = subprocess.Popen(
             [*launcher, *self.part.command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **self.part.environ, "PYTHONUNBUFFERED": "1", "KGBUILDER_PART": self.part.name},
+            env={**os.environ, **self._environ(listener)},
+            pass_fds=() if listener is None else (listener,),
             process_group=0,  # the terminal's Ctrl-C reaches the supervisor alone
         )
         assert self.process.stdout is not None
@@ -74,6 +78,11 @@ class Child:
         self.born, self.since, self.restart_at = roster.born(self.process.pid), time.time(), None
         self.ready = self.silent = False
         self._unfinished = b""
+
+    def _environ(self, listener: int | None) -> dict[str, str]:
+        own = {"PYTHONUNBUFFERED": "1", "KGBUILDER_PART": self.part.name}
+        passed = "" if listener is None else str(listener)
+        return {**self.part.environ, **own, listening.VARIABLE: passed}
 
     def lines(self) -> list[str]:
         """The complete lines of output since the last call; also written to its log."""

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from kgbuilder.conf.environment import ROOT
-from kgbuilder.supervision import logs
+from kgbuilder.supervision import listening, logs
 from kgbuilder.supervision.child import Form, ProcessSpec
 
+CONSOLES_VARIABLE, CONSOLES_SOCKET = "KGBUILDER_CONSOLES", "consoles.sock"
 LAST = 1  # the phase of what others need while they stop
 IO_THREADS = 8
 IO_QUEUES = (
@@ -37,10 +38,10 @@ def log_folder() -> Path:
 
 
 def table() -> dict[str, ProcessSpec]:
-    """Every kind of long-running process, by name, in the order of their start: what a user sees first comes first."""
+    """The first process of each component, by name, in the order of their start: what a user sees first comes first."""
     parts = (
         _sparql(),
-        ProcessSpec("web", _module("kgbuilder.web.server"), _environ()),
+        _web(),
         _worker("io", ",".join(IO_QUEUES), "--pool=threads", f"--concurrency={IO_THREADS}"),
         # Niceness: a page or a query must not wait for a batch of posts.
         _worker("reader", "read", "--pool=solo", niceness=10),
@@ -56,8 +57,9 @@ def all_parts() -> list[ProcessSpec]:
     kinds = table()
     if settings.SPARQL_QUERY_URL or settings.SPARQL_BUNDLED_URL:
         del kinds["sparql"]
-    many = {"io": settings.IO_WORKERS, "reader": settings.READERS}
+    many = {"io": settings.IO_WORKERS, "reader": settings.READERS, "web": settings.WEB_PROCESSES}
     parts = [numbered(part, n) for name, part in kinds.items() for n in range(1, many.get(name, 1) + 1)]
+    parts += consoles(run_folder())
     progress = (sys.executable, str(ROOT / "manage.py"), "progress")
     return [*parts, ProcessSpec("progress", progress, _environ(), once=True)]
 
@@ -68,6 +70,26 @@ def numbered(part: ProcessSpec, number: int) -> ProcessSpec:
         return part
     name = f"{part.name}-{number}"
     return replace(part, name=name, command=tuple(f"{name}@%h" if a == f"{part.name}@%h" else a for a in part.command))
+
+
+def of_component(name: str, number: int, folder: Path) -> list[ProcessSpec]:
+    """What runs in a container of this component: one process, or all those of `web`, and the consoles beside them."""
+    first = table()[name]
+    if name != "web":
+        return [numbered(first, number)]
+    own = {CONSOLES_VARIABLE: str(folder / CONSOLES_SOCKET)}
+    processes = [numbered(first, n) for n in range(1, settings.WEB_PROCESSES + 1)]
+    return [replace(one, environ={**one.environ, **own}) for one in processes] + consoles(folder)
+
+
+def consoles(folder: Path) -> list[ProcessSpec]:
+    """The processes that answer what may be heavy, for the web processes that relay it to their socket in `folder`."""
+    command = _module("kgbuilder.web.server", "--consoles")
+    # Niceness: a page must not wait for a query.
+    first = ProcessSpec(
+        "consoles", command, _environ(), niceness=5, phase=LAST, listen=f"{listening.UNIX}{folder / CONSOLES_SOCKET}"
+    )
+    return [numbered(first, n) for n in range(1, settings.CONSOLE_PROCESSES + 1)]
 
 
 def form() -> Form | None:
@@ -84,6 +106,12 @@ def _as_json(part: str, line: str, own: bool) -> str:
 
 def sample_feed_address() -> str:
     return f"{settings.WEB_ADDRESS}samples/feed.xml"
+
+
+def _web() -> ProcessSpec:
+    environ = _environ() | {CONSOLES_VARIABLE: str(run_folder() / CONSOLES_SOCKET)}
+    address = listening.address(settings.HOST, settings.PORT)
+    return ProcessSpec("web", _module("kgbuilder.web.server"), environ, listen=address)
 
 
 def _sparql() -> ProcessSpec:

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from kgbuilder.supervision import roster, watchdog
+from kgbuilder.supervision import listening, roster, watchdog
 from kgbuilder.supervision.child import HERE, Child, Form, ProcessSpec
 
 GRACE_SECONDS = 8.0
@@ -50,10 +50,23 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._stops = 0
         self._unshown = 0
+        self._listeners: dict[str, socket.socket] = {}
         self._guard: subprocess.Popen[bytes] | None = None
 
     def run(self) -> None:
-        """Blocks until SIGINT, SIGTERM or SIGHUP; a second one ends everything at once."""
+        """Blocks until SIGINT, SIGTERM or SIGHUP; a second one ends everything at once.
+
+        Raises OSError where an address that a process listens on cannot be used.
+        """
+        addresses = {child.part.listen for child in self._children} - {""}
+        with contextlib.ExitStack() as open_sockets:
+            for address in sorted(addresses):
+                self._listeners[address] = open_sockets.enter_context(listening.open_socket(address))
+            self._run()
+
+    def _run(self) -> None:
+        for child in self._children:
+            watchdog.forget(self._run_folder, child.part.name)  # of processes that ended with an earlier supervisor
         woken = self._listen_for_signals()
         try:
             while not self._stops:
@@ -106,7 +119,8 @@ class Supervisor:
                 self._start(child)
 
     def _start(self, child: Child) -> None:
-        child.start()
+        listener = self._listeners.get(child.part.listen)
+        child.start(None if listener is None else listener.fileno())
         assert child.process is not None and child.process.stdout is not None
         self._send_to_guard(f"+{child.process.pid}")
         self._selector.register(child.process.stdout, selectors.EVENT_READ, child)

@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from kgbuilder.install import data_folder
-from kgbuilder.supervision import parts, roster, watchdog
+from kgbuilder.supervision import parts, roster
 from kgbuilder.supervision.supervisor import Supervisor
 
 MOST = 100  # of one kind on one machine
@@ -39,11 +39,15 @@ class Command(BaseCommand):
         except data_folder.NewerData as error:
             raise CommandError(str(error)) from error
         with _slot(name) as (number, folder):
-            part = parts.numbered(parts.table()[name], number)
-            for left in roster.end_stale(folder):
-                watchdog.forget(folder, left)
-            part = replace(part, environ={**part.environ, "KGBUILDER_RUN": str(folder)})
-            Supervisor([part], folder, None, parts.form() or _plainly).run()
+            roster.end_stale(folder)
+            own = {"KGBUILDER_RUN": str(folder)}
+            processes = [
+                replace(one, environ={**one.environ, **own}) for one in parts.of_component(name, number, folder)
+            ]
+            try:
+                Supervisor(processes, folder, None, parts.form() or _plainly).run()
+            except OSError as error:
+                raise CommandError(f"{name} cannot listen on {processes[0].listen}: {error}.") from error
 
 
 def _plainly(part: str, line: str, own: bool) -> str:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from kgbuilder.install import first_start
-from kgbuilder.supervision import parts, roster, watchdog
+from kgbuilder.supervision import parts, roster
 from kgbuilder.supervision.supervisor import Supervisor
 
 
@@ -41,7 +41,6 @@ class Command(BaseCommand):
     def _run(self, samples: bool) -> None:
         for name in roster.end_stale(parts.run_folder()):
             self._say(f"An earlier start had left {name} running; it was stopped.")
-            watchdog.forget(parts.run_folder(), name)
         _check_port()
         first_start.prepare(self._say, samples)
         self._say(f"Starting. Ctrl-C stops everything; logs are in {parts.log_folder()}.")

@@ -113,16 +113,18 @@ class AdHoc:
                 raise SnapshotQueryFailed("Other queries kept the server busy. Try again in a few seconds.", 503)
             try:
                 with self.snapshots.use() as store:
-                    limits = {"rows": max(1, min(rows, MOST_ROWS)), "bytes": min(largest, LONGEST_ANSWER)}
-                    return _ask(query, media_type, seconds, limits, store)
+                    rows, largest = max(1, min(rows, MOST_ROWS)), min(largest, LONGEST_ANSWER)
+                    return _ask(query, media_type, seconds, rows, store, largest)
             finally:
                 self._running.release()
         finally:
             self._admitted.release()
 
 
-def _ask(query: str, media_type: str, seconds: float, limits: dict[str, int], store: Path) -> SnapshotAnswer:
-    task: dict[str, Any] = {"store": str(store), "query": query, "format": media_type, **limits}
+def _ask(
+    query: str, media_type: str, seconds: float, rows: int, store: Path, largest: int = LONGEST_ANSWER
+) -> SnapshotAnswer:
+    task: dict[str, Any] = {"store": str(store), "query": query, "format": media_type, "rows": rows, "bytes": largest}
     task |= {"parent": os.getpid(), "memory": MEMORY}
     # The child gets nothing of ours: no token, no addresses. One heap: glibc reserves 128 MB of addresses for each
     # other, by chance up to the limit, where a harmless query would fail for lack of memory.

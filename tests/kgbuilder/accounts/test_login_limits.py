@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db import connection
-from django.test import Client, RequestFactory
+from django.test import Client
 from django.utils import timezone
 
 from extraction.crawler import canonical_urls, http_client
@@ -25,7 +25,6 @@ from kgbuilder.conf import encrypted_field
 from kgbuilder.conf.environment import ROOT
 from kgbuilder.models import SignInFailure
 from kgbuilder.supervision import logs
-from kgbuilder.web import server
 from knowledge.models import Event
 from knowledge.record.projection_queue import mark_posts
 from tests.factories import PASSWORD, make_user
@@ -69,15 +68,6 @@ def test_a_success_wipes_the_names_failures_and_many_names_from_one_place_are_li
 def test_the_typed_name_is_not_stored(client: Client) -> None:
     sign_in(client, "my password by mistake", "x")
     assert "password" not in str(list(SignInFailure.objects.values()))
-
-
-def test_a_forwarded_address_is_trusted_only_from_a_named_proxy() -> None:
-    assert server._proxy("") == {"clear_untrusted_proxy_headers": True}
-    named = server._proxy("10.0.0.2")
-    assert named["trusted_proxy"] == "10.0.0.2"
-    assert named["trusted_proxy_headers"] == {"x-forwarded-for", "x-forwarded-proto"}
-    request = RequestFactory().get("/", REMOTE_ADDR="::ffff:192.0.2.7")
-    assert login_limits.network_of(request) == "192.0.2.7"
 
 
 def settings_with(**environ: str) -> dict[str, Any]:
