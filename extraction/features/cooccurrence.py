@@ -1,6 +1,9 @@
 """The co-occurrence channel: pointwise mutual information of word pairs, counted on training texts only.
 
-Words are stored as hashes, so that the table in a checkpoint contains no text.
+Words are stored as hashes, so that the table in a checkpoint contains no text. A pair is counted in whatever order its
+words stand, so two different words are expected together twice as often as one order of them would be. (Tables counted
+before decision 32 lack this factor: their values are one bit too high. A checkpoint keeps the table that it was trained
+with.)
 """
 
 from __future__ import annotations
@@ -47,7 +50,8 @@ class PmiTable:
             kept = np.sort(kept[np.argsort(-counts[kept], kind="stable")[:largest]])
         shares = frequencies / frequencies.sum()
         one, other = (shares[np.searchsorted(words, side[first[kept]])] for side in pairs)
-        expected = one * other * counts.sum()
+        different = pairs[0][first[kept]] != pairs[1][first[kept]]
+        expected = one * other * counts.sum() * np.where(different, 2.0, 1.0)
         levels = _levels(counts[kept], expected)
         return cls(keys[kept], levels, _levels(counts[kept] - 1, expected))
 

@@ -134,6 +134,18 @@ def test_pmi_leaves_a_training_sentence_out_of_its_own_count():
     assert once.look_up(["x", "y"], own=True)[0, 1] == UNSEEN
 
 
+def test_words_that_are_independent_have_no_mutual_information():
+    """Two different words stand in two orders, and both are counted as one pair."""
+    rng = np.random.default_rng(0)
+    names = [f"w{number}" for number in range(12)]
+    table = PmiTable.count([[names[one] for one in rng.integers(0, 12, 12)] for _ in range(1500)])
+    levels = table.look_up(names)[np.triu_indices(12, 1)].astype(int)
+    assert set(levels.tolist()) == {NEGATIVE, ZERO + 1}, "a little under 0, or a little above and rounded up"
+    assert 0.2 < (levels == NEGATIVE).mean() < 0.8
+    twice = table.look_up(["w1", "w1"])[0, 1]
+    assert twice in (NEGATIVE, ZERO + 1), "a word with itself stands in one order"
+
+
 def test_words_that_avoid_each_other_are_negative():
     apart = [["a", f"b{index}"] for index in range(30)] + [["c", f"d{index}"] for index in range(30)]
     table = PmiTable.count([*apart, ["a", "c"]], minimum=1)

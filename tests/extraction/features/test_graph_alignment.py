@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from extraction.features.graph_alignment import Structure, align, landmarks, similarities
+from extraction.features.graph_alignment import Structure, align, first_of_equals, landmarks, similarities
 from extraction.networks.layers.optimal_transport import (
     Graph,
     Solver,
+    adjacent,
     along_edges,
     cosine_distances,
     distances,
@@ -77,10 +78,31 @@ def test_the_embedding_of_all_nodes_gives_the_closed_form():
 
 
 @pytest.mark.parametrize("top", [1, 5, 10])
-def test_each_word_keeps_its_best_objects_and_of_equal_ones_the_first(top):
+def test_equally_similar_objects_share_the_places_that_are_left_for_them(top):
     words, objects = tree(12), tree(10, 2)
     similar = similarities(words, objects, Structure())
     alpha = align(words, objects, top)
+    shares = alpha / similar
+    assert np.allclose(shares.sum(1), top), "as many objects as are kept, in parts"
+    for word in range(12):
+        for one in range(10):
+            level = similar[word].round(9)
+            alike, better = level == level[one], level > level[one]
+            assert np.allclose(shares[word, alike], shares[word, one]), "none of equals goes before another"
+            assert shares[word, one] == pytest.approx(min(1, max(0, top - better.sum()) / alike.sum()))
+
+
+def test_alpha_turns_with_the_order_of_the_objects():
+    words, objects = tree(12), tree(6, 2)
+    order = np.random.default_rng(3).permutation(6)
+    assert np.allclose(align(words, objects)[:, order], align(words, objects[np.ix_(order, order)]), atol=1e-6)
+
+
+@pytest.mark.parametrize("top", [1, 5, 10])
+def test_checkpoints_of_before_keep_the_first_of_equal_objects(top):
+    words, objects = tree(12), tree(10, 2)
+    similar = similarities(words, objects, Structure())
+    alpha = first_of_equals(words, objects, top)
     assert ((alpha > 0).sum(1) == top).all()
     for word in range(12):
         best = sorted(range(10), key=lambda j: (-round(similar[word, j], 9), j))[:top]
@@ -92,7 +114,7 @@ def test_each_word_keeps_its_best_objects_and_of_equal_ones_the_first(top):
 def test_isomorphic_graphs_give_every_word_a_twin(size):
     """40 and 40 nodes have fewer landmarks than nodes: the long way."""
     graph = tree(size)
-    alpha = align(graph, permuted(graph))
+    alpha = first_of_equals(graph, permuted(graph))
     assert np.allclose(alpha.max(1), 1.0, atol=1e-6)
 
 
@@ -190,22 +212,32 @@ def test_isomorphic_graphs_cost_no_edges_in_any_order_and_after_a_rotation():
     order = torch.randperm(8, generator=torch.Generator().manual_seed(0))
     turn = torch.linalg.qr(states(1, 8, 2)[0])[0]
     real = masks(8)
-    near = along_edges(x, graph)
+    near, joined = along_edges(x, graph), adjacent(graph)
     for features in (x[:, order], x[:, order] @ turn):
-        far = along_edges(features, graph[:, order][:, :, order])
-        assert gromov_wasserstein(near, far, real, real, SHARP).item() < 1e-5
-    other = along_edges(x[:, order], torch.from_numpy(tree(8, 7))[None])
-    assert gromov_wasserstein(near, other, real, real, SHARP).item() > 1e-3
+        turned = graph[:, order][:, :, order]
+        far = along_edges(features, turned)
+        assert gromov_wasserstein(near, far, real, real, SHARP, (joined, adjacent(turned))).item() < 1e-5
+    graph = torch.from_numpy(tree(8, 7))[None]
+    other = along_edges(x[:, order], graph)
+    assert gromov_wasserstein(near, other, real, real, SHARP, (joined, adjacent(graph))).item() > 1e-5
 
 
-def test_the_distance_over_edges_is_the_sum_over_all_pairs_of_pairs():
-    left, right = masks(3, 4), masks(5, 2)
-    near = along_edges(states(2, 4), torch.ones(2, 4, 4))
-    far = along_edges(states(2, 5, 1), torch.ones(2, 5, 5))
+def test_the_distance_over_edges_is_equation_6_over_the_neighbours_of_both_graphs():
+    """i' of N(i) and j' of N(j): a visual edge that stands where the text has no edge is no part of it."""
+    left, right = masks(3, 4), masks(6, 2)
+    graphs = [torch.from_numpy(np.stack([tree(size, seed) for seed in (1, 2)])) for size in (4, 6)]
+    near, far = along_edges(states(2, 4), graphs[0]), along_edges(states(2, 6, 1), graphs[1])
     plan = edge_plan(near, far, left, right, Solver())
-    apart = (near[:, :, :, None, None] - far[:, None, None, :, :]) ** 2  # (B, i, k, j, l)
-    slow = torch.einsum("bikjl,bij,bkl->b", apart, plan, plan)
-    assert torch.allclose(gromov_wasserstein(near, far, left, right, Solver()), slow, atol=1e-6)
+    slow = torch.zeros(2)
+    for row, one, other in np.ndindex(2, 4, 4):
+        if one == other or not graphs[0][row, one, other]:
+            continue
+        for third, fourth in np.ndindex(6, 6):
+            if third != fourth and graphs[1][row, third, fourth]:
+                apart = (near[row, one, other] - far[row, third, fourth]) ** 2
+                slow[row] += apart * plan[row, one, third] * plan[row, other, fourth]
+    found = gromov_wasserstein(near, far, left, right, Solver(), (adjacent(graphs[0]), adjacent(graphs[1])))
+    assert slow.min() > 1e-5 and torch.allclose(found, slow, atol=1e-6)
 
 
 def test_examples_without_objects_are_left_out_and_gradients_are_finite():
