@@ -10,6 +10,9 @@ Differences from the paper, numbered.
  2. All weights are uniform over an example's real nodes (open in the paper).
  3. The distance is <T, C> without the entropy term, which would make it negative.
  4. Costs, plans and distances are float32 whatever the precision of training.
+ 5. D_gwd (Eq. 6) sums over the edges of both graphs, as the paper does: i' over the neighbours of i, j' over those of
+    j. A node is no neighbour of itself. The plan T^ comes from a solver that knows no edges: it is given the distances
+    along edges, and 0 between nodes that no edge joins.
 """
 
 from __future__ import annotations
@@ -57,7 +60,8 @@ def distances(objects: Graph, words: Graph, solver: Solver) -> tuple[Tensor, Ten
         cost = cosine_distances(objects.states.float(), words.states.float())
         nodes = wasserstein(cost, objects.real, words.real, solver)
         near, far = along_edges(objects.states, objects.edges), along_edges(words.states, words.edges)
-        return nodes, gromov_wasserstein(near, far, objects.real, words.real, solver)
+        joined = adjacent(objects.edges), adjacent(words.edges)
+        return nodes, gromov_wasserstein(near, far, objects.real, words.real, solver, joined)
 
 
 def cosine_distances(left: Tensor, right: Tensor) -> Tensor:
@@ -106,17 +110,23 @@ def edge_plan(near: Tensor, far: Tensor, left: Tensor, right: Tensor, solver: So
     return plan * _pairs(left, right)
 
 
-def gromov_wasserstein(near: Tensor, far: Tensor, left: Tensor, right: Tensor, solver: Solver) -> Tensor:
+def gromov_wasserstein(
+    near: Tensor, far: Tensor, left: Tensor, right: Tensor, solver: Solver, joined: tuple[Tensor, Tensor]
+) -> Tensor:
     """D_gwd of Eq. 6 (B,): how much distances along edges change when the nodes of one graph stand for the other's.
 
-    sum T_ij T_kl (near_ik - far_jl)^2, multiplied out: no (n, n, m, m) tensor.
+    sum T_ij T_kl (near_ik - far_jl)^2 over the edges ik and jl (`joined`: (B, n, n) and (B, m, m) bool), multiplied
+    out: no (n, n, m, m) tensor.
     """
     plan = edge_plan(near, far, left, right, solver)
-    near, far = near.float(), far.float()
-    a, b = plan.sum(2), plan.sum(1)
-    own = _quadratic(near.square(), a) + _quadratic(far.square(), b)
-    crossed = (plan * (near @ plan @ far.transpose(1, 2))).sum((1, 2))
-    return (own - 2.0 * crossed).clamp(min=0.0)
+    edges = joined[0].float(), joined[1].float()
+    near, far = near.float() * edges[0], far.float() * edges[1]
+    parts = (
+        _carried(near.square(), edges[1], plan),
+        _carried(edges[0], far.square(), plan),
+        -2.0 * _carried(near, far, plan),
+    )
+    return torch.stack(parts).sum(0).clamp(min=0.0)
 
 
 def _solvers() -> Any:
@@ -135,11 +145,17 @@ def _pairs(left: Tensor, right: Tensor) -> Tensor:
     return left.unsqueeze(2) & right.unsqueeze(1)
 
 
-def _quadratic(matrix: Tensor, weights: Tensor) -> Tensor:
-    return torch.einsum("bi,bij,bj->b", weights, matrix, weights)
+def _carried(inside: Tensor, outside: Tensor, plan: Tensor) -> Tensor:
+    """sum T_ij T_kl inside_ik outside_jl (B,)."""
+    return (plan * (inside @ plan @ outside.transpose(1, 2))).sum((1, 2))
+
+
+def adjacent(edges: Tensor) -> Tensor:
+    """Which nodes an edge of a type (B, n, n) joins, in either direction (B, n, n); none is joined to itself."""
+    loops = torch.eye(edges.shape[1], dtype=torch.bool, device=edges.device)
+    return ((edges != 0) | (edges != 0).transpose(1, 2)) & ~loops
 
 
 def along_edges(states: Tensor, edges: Tensor) -> Tensor:
     """Cosine distances (B, n, n) of adjacent nodes, 0 elsewhere: states (B, n, d), edge types (B, n, n), 0 for none."""
-    linked = (edges != 0) | (edges != 0).transpose(1, 2)
-    return cosine_distances(states.float(), states.float()) * linked
+    return cosine_distances(states.float(), states.float()) * adjacent(edges)

@@ -15,6 +15,7 @@ from extraction.labels import Inventory, RelationType
 from extraction.networks.eega import EEGA, EEGAConfig
 from extraction.networks.layers.optimal_transport import (
     Solver,
+    adjacent,
     along_edges,
     cosine_distances,
     gromov_wasserstein,
@@ -118,11 +119,12 @@ def test_the_joint_loss_is_equation_13_over_equations_5_to_7():
     parts = []
     for row, (words, found) in enumerate(((3, 3), (5, 2))):
         h_t, h_i = text.states[row : row + 1, :words], visual.states[row : row + 1, :found]
-        near = along_edges(h_i, visual.edges[row : row + 1, :found, :found])
-        far = along_edges(h_t, one.edges[row : row + 1, :words, :words])
+        graphs = visual.edges[row : row + 1, :found, :found], one.edges[row : row + 1, :words, :words]
+        near, far = along_edges(h_i, graphs[0]), along_edges(h_t, graphs[1])
+        joined = adjacent(graphs[0]), adjacent(graphs[1])
         masks = torch.ones(1, found, dtype=torch.bool), torch.ones(1, words, dtype=torch.bool)
         nodes = wasserstein(cosine_distances(h_i, h_t), *masks, Solver())
-        parts.append(0.4 * nodes + 0.6 * gromov_wasserstein(near, far, *masks, Solver()))
+        parts.append(0.4 * nodes + 0.6 * gromov_wasserstein(near, far, *masks, Solver(), joined))
     assert torch.allclose(losses["graph"], torch.cat(parts).mean(), atol=1e-5)
     expected = losses["types"] + losses["relations"] + 0.6 * losses["graph"]
     assert torch.allclose(losses["total"], expected)
