@@ -25,7 +25,7 @@ from extraction.datasets.load_report import DatasetError, Draft, LoadReport, ope
 from extraction.labels import Inventory, LabelMode, RelationType
 from extraction.schema import Candidate, Example, Region
 from extraction.vision.boxes import clipped, from_centred
-from extraction.vision.depth import of_regions, smoothed
+from extraction.vision.depth import inverted, nearness_of
 
 FOLDER = "more"
 NONE = "none"
@@ -135,8 +135,8 @@ def _regions(boxes: list[Box], depth: Path, report: LoadReport) -> tuple[Region,
     if not depth.is_file():
         return regions
     report.add("pictures with depth")
-    near = of_regions(smoothed(-_distances(depth)), regions)
-    return tuple(replace(region, depth=one.mean) for region, one in zip(regions, near, strict=True))
+    near = nearness_of(inverted(_distances(depth)), regions)
+    return tuple(replace(region, depth=one) for region, one in zip(regions, near, strict=True))
 
 
 def _distances(path: Path) -> np.ndarray:

@@ -7,7 +7,9 @@ metres high, nearness = 0.5 b + 0.5 s with s = (h / H) / (h / H + 0.3); without 
 background is a ramp from 0 at the upper to 0.5 at the lower edge, and regions lie on it, the farthest first. Such a
 map distinguishes front from behind; its differences are not metres.
 
-Either map is smoothed (Gaussian, then median, RelFormer's order) and scaled to 0..1.
+Either map is smoothed (Gaussian, then median, RelFormer's order) and scaled to 0..1, and a region's depth is the median
+of its part: `nearness_of`, for detectors' regions and data sets' alike. A network that gives distances (metric Depth
+Anything, ZoeDepth, Depth Pro, GLPN) is turned into one that gives nearness, 1 / distance.
 """
 
 from __future__ import annotations
@@ -36,6 +38,11 @@ TYPICAL = {
 }
 LARGE = 0.3  # of h / H, at which a thing counts as half as near as possible
 GROUND = 0.5  # the background's nearness at the lower edge
+
+
+ESTIMATE = "estimate-1"  # the version of `from_boxes`
+METRIC = ("zoedepth", "depth_pro", "glpn")  # kinds of networks whose results are always distances
+CLOSEST = 1e-3  # of a distance: nothing is nearer
 
 
 class DepthMissing(Exception):
@@ -97,6 +104,19 @@ def scaled(depth: np.ndarray, side: int = SIDE) -> np.ndarray:
     return smoothed(np.asarray(image))
 
 
+def inverted(distances: np.ndarray) -> np.ndarray:
+    """Nearness 1 / distance of a map of distances, as networks of relative depth give it. What is not a positive
+    number counts as far."""
+    usable = np.isfinite(distances) & (distances > 0)
+    result: np.ndarray = np.where(usable, 1.0 / np.maximum(np.where(usable, distances, 1.0), CLOSEST), 0.0)
+    return result
+
+
+def nearness_of(depth: np.ndarray, regions: Sequence[Region]) -> list[float]:
+    """The depth of each region, from a map of any size and scale: the median of the kept map within its box."""
+    return [round(one.median, 4) for one in of_regions(scaled(depth), regions)]
+
+
 def of_regions(depth: np.ndarray, regions: Sequence[Region]) -> list[Nearness]:
     """Statistics of the map within each region's box."""
     height, width = depth.shape
@@ -120,6 +140,8 @@ class TransformersDepth:
 
     def __init__(self, model: Any, processor: Any, version: str, device: str = "cpu") -> None:
         self.model, self.processor, self.version, self.device = model.to(device).eval(), processor, version, device
+        kind = getattr(model.config, "depth_estimation_type", "")
+        self.metric = kind == "metric" or model.config.model_type in METRIC
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> TransformersDepth:
@@ -134,7 +156,7 @@ class TransformersDepth:
         return cls(model, processor, f"{model.config.model_type}-{folder.name}", device)
 
     def maps(self, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """One batch. These networks give inverse depth: larger is nearer."""
+        """One batch. Larger is nearer: distances are inverted, relative depth is inverse already."""
         import torch
 
         from extraction.vision.detection import OutOfMemory
@@ -145,4 +167,5 @@ class TransformersDepth:
                 result = self.model(**inputs).predicted_depth
         except torch.OutOfMemoryError as error:
             raise OutOfMemory(str(error)[:200]) from error
-        return [one.float().cpu().numpy() for one in result]
+        maps = [one.float().cpu().numpy() for one in result]
+        return [inverted(one) for one in maps] if self.metric else maps
