@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Stage = Literal["read", "link", "mentions", "relations", "record"]
 # How a reader takes a post's pictures (`reader/image_selection.py`): not at all, the most confident regions of all of
@@ -72,7 +75,8 @@ class Amount:
 class Region:
     """A part of a picture: its box, the detector's class and score, and the index of its picture in the post.
 
-    `depth`: how near it is, 0..1 (0 where not measured). `grounded`: detected by the words that name it.
+    `depth`: how near it is, 0..1 (0 where not measured). `grounded`: detected by the words that name it. `features`
+    (d,) describe what its pixels show; None where they were not computed. Two regions are equal whatever these are.
     """
 
     box: tuple[float, float, float, float]
@@ -81,6 +85,45 @@ class Region:
     image: int = 0
     depth: float = 0.0
     grounded: bool = False
+    features: np.ndarray[Any, Any] | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GroundedWords:
+    """Words `start` to `end` of a sentence, half-open, and the region that shows what they name."""
+
+    start: int
+    end: int
+    region: Region
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSources:
+    """Which components analysed a picture, by their versions; "" for one that did not take part or is not known."""
+
+    detector: str = ""
+    faces: str = ""
+    depth: str = ""
+    scene: str = ""
+    features: str = ""
+    grounding: str = ""
+
+    @property
+    def version(self) -> str:
+        """All of them as one text, which `parsed` reads."""
+        rest = ("faces", "depth", "scene", "features", "grounding")
+        named = [f"{name}={value}" for name in rest if (value := getattr(self, name))]
+        return "+".join([self.detector, *named])
+
+    @classmethod
+    def parsed(cls, version: str) -> ImageSources:
+        """The components of a version; of one made before they were named, the detector alone."""
+        detector, *rest = version.split("+")
+        named = dict(part.split("=", 1) for part in rest if "=" in part)
+        return cls(detector, *(named.get(name, "") for name in ("faces", "depth", "scene", "features", "grounding")))
+
+
+UNKNOWN_SOURCES = ImageSources()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +186,7 @@ class Fact:
     object: str
     source: str
     relation: str = ""
+    name: str = ""  # by which the text calls the subject, where that is known; the subject's own words may differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +196,9 @@ class Document:
     `images`: the files of its pictures, the lead picture first, "" for one whose copy is gone; `contents` and
     `captions`, where known, are the SHA-256 of each as it was fetched and its caption. `regions` of all pictures
     (`Region.image` gives the picture), the most confident first in each picture; `scene`: the relations between them.
-    `detected`: a detector ran on all of them, so that a picture without regions shows nothing. `facts`: facts about the
-    entities it names; None where they were not looked up, () where there are none. `published`: its day of publication.
+    `detected`: a detector ran on all of them, so that a picture without regions shows nothing. `sources`: what
+    analysed them. `facts`: facts about the entities it names; None where they were not looked up, () where there are
+    none. `published`: its day of publication.
     """
 
     id: str
@@ -168,6 +213,7 @@ class Document:
     facts: tuple[Fact, ...] | None = None
     detected: bool = False
     published: date | None = None
+    sources: ImageSources = UNKNOWN_SOURCES
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +327,8 @@ class Example:
     `complete`: every mention of `types` is annotated; where it is false, words outside `mentions` are masked.
     `before` is context shown to the encoder (a headline, say) that carries no labels. `candidates` are the labelled
     pairs of a data set for pair systems; `regions` are the picture's objects and `facts` the facts about its entities.
+    `scene`: the relations between the regions, None where nothing but their boxes is known. `grounded`: its words that
+    a region shows. `sources`: what analysed the picture; empty for boxes that the data set itself gives.
     `news`: annotated by the guideline of the corpora of news: nominals and pronouns too, and of every relation its
     factuality, claimant, time and amount.
     """
@@ -302,6 +350,9 @@ class Example:
     regions: tuple[Region, ...] = ()
     facts: tuple[Fact, ...] = ()
     news: bool = False
+    scene: tuple[SceneEdge, ...] | None = None
+    grounded: tuple[GroundedWords, ...] = ()
+    sources: ImageSources = UNKNOWN_SOURCES
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,7 +197,8 @@ def config(system: str, head: str, **changes: Any) -> TrainConfig:
 def prepared(config: TrainConfig, examples: Sequence[Example]) -> Prepared:
     """The examples as this run's network is given them, with pictures as `drawn`."""
     made = prepare_examples(config, head_of(config.system, config.head), examples, Chain(), lambda name: tokenizer())
-    return dataclasses.replace(made, look=drawn)
+    inputs = dataclasses.replace(made.vocabularies.inputs, shown="photographs")
+    return dataclasses.replace(made, look=drawn, vocabularies=dataclasses.replace(made.vocabularies, inputs=inputs))
 
 
 def network(config: TrainConfig, known: Vocabularies, seed: int = 0, width: int = 16, layers: int = 2) -> Any:

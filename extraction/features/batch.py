@@ -50,8 +50,8 @@ class Needs:
 class Objects:
     """Each example's objects, at most k. Absent ones are zero everywhere, and no edge touches them.
 
-    Where only boxes are known, a vector is (cx, cy, w, h, area) and the edges are spatial relations
-    (vision/scene_graph).
+    A vector is (cx, cy, w, h, area), then the score, the depth and the features of what the pixels show, where the
+    network is given these (features/visual_inputs.py). Edges are those of vision/scene_graph.sparse_types.
     """
 
     vectors: Tensor  # (B, k, d_I) float
@@ -59,7 +59,7 @@ class Objects:
     present: Tensor  # (B, k) bool
     classes: Tensor  # (B, k) int, 0 unknown
     boxes: Tensor  # (B, k, 4) float: cx, cy, w, h in 0..1
-    depth: Tensor  # (B, k) float 0..1; 0 where not measured
+    depth: Tensor  # (B, k) float 0..1; 0 where not measured or not given
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,10 @@ Differences from the paper, numbered.
     example is aligned alike in every run.
  3. A degree counts neighbours. In a tree that is "in and out"; between boxes a spatial relation and its converse
     (left of, right of) are one edge.
- 4. Leaves of a tree tie (half of a sentence's words): of equally similar objects the first is kept.
+ 4. Of objects that are equally similar to a word none goes before another: those that tie for the last of the `top`
+    places share these places, each with its part of the similarity. So alpha turns with the order of the objects, and
+    where all objects are alike it says nothing of any of them. (Checkpoints trained before decision 32 kept the first
+    of equally similar objects, `first_of_equals`; of a complete graph that is always object 0.)
 """
 
 from __future__ import annotations
@@ -53,10 +56,23 @@ class Structure:
 def align(
     words: NDArray[Any], objects: NDArray[Any], top: int = 1, structure: Structure | None = None
 ) -> NDArray[np.float32]:
-    """alpha (n, m) of Eq. 18: each word's `top` most similar objects with their similarity, 0 elsewhere.
+    """alpha (n, m) of Eq. 18: each word's `top` most similar objects with their similarity, 0 elsewhere; equally
+    similar ones share what places are left for them.
 
     `words` (n, n) and `objects` (m, m): a cell that is not 0 is an edge, in either direction; self-loops do not count.
     """
+    similar = similarities(words, objects, structure or Structure())
+    level = similar.round(TIE)
+    better = (level[:, None, :] > level[:, :, None]).sum(2)  # (n, m): objects that are more similar to the word
+    alike = (level[:, None, :] == level[:, :, None]).sum(2)  # and those that are as similar, itself among them
+    share = np.clip((top - better) / np.maximum(alike, 1), 0.0, 1.0)
+    return np.asarray(similar * share, np.float32)
+
+
+def first_of_equals(
+    words: NDArray[Any], objects: NDArray[Any], top: int = 1, structure: Structure | None = None
+) -> NDArray[np.float32]:
+    """alpha as checkpoints of before decision 32 were trained with it: of equally similar objects the first is kept."""
     similar = similarities(words, objects, structure or Structure())
     rank = np.argsort(-similar.round(TIE), axis=1, kind="stable")[:, :top]
     alpha = np.zeros(similar.shape, np.float32)

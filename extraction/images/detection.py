@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from extraction import leases
 from extraction.models import PostImage, RegionSet
-from extraction.schema import Claimed, Document, Region, SceneEdge
+from extraction.schema import UNKNOWN_SOURCES, Claimed, Document, ImageSources, Region, SceneEdge
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,7 +87,7 @@ def with_pictures(claims: Sequence[Claimed], analyser: ImageAnalyser | None) -> 
 
 
 def features_of(row: RegionSet) -> dict[str, np.ndarray]:
-    """The stored features of a picture: `vectors` (objects, d), `depth` (side, side); {} where there are none."""
+    """The stored arrays of a picture: `features` of its regions (k, d), `depth` (side, side); {} without any."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -218,11 +218,13 @@ def _row(sha256: str, version: str, content: ImageContent) -> RegionSet:
 
 
 def _keep_features(sha256: str, version: str, content: ImageContent) -> str:
+    import numpy as np
     from safetensors.numpy import save_file
 
-    arrays = {
-        name: array for name, array in (("vectors", content.vectors), ("depth", content.depth)) if array is not None
-    }
+    known = [region.features for region in content.regions if region.features is not None]
+    arrays = {} if content.depth is None else {"depth": content.depth}
+    if known and len(known) == len(content.regions):
+        arrays["features"] = np.stack(known)
     if not arrays:
         return ""
     name = f"{sha256[:2]}/{sha256}-{hashlib.sha256(version.encode()).hexdigest()[:12]}.safetensors"
@@ -246,7 +248,7 @@ def _with(document: Document, images: Sequence[PostImage], known: dict[str, Regi
         row = known.get(image.sha256)
         if row is not None:
             first = len(regions)
-            regions += [region_of(one, place) for one in row.regions]
+            regions += _with_features([region_of(one, place) for one in row.regions], features_of(row))
             scene += [_edge_of(one, first) for one in row.scene]
     return replace(
         document,
@@ -256,7 +258,22 @@ def _with(document: Document, images: Sequence[PostImage], known: dict[str, Regi
         contents=contents,
         captions=captions,
         detected=all(row is not None and not row.error for row in map(known.get, contents)),
+        sources=_sources([row for row in map(known.get, contents) if row is not None and not row.error]),
     )
+
+
+def _with_features(regions: list[Region], arrays: dict[str, np.ndarray]) -> list[Region]:
+    """The regions with what describes them, where it was kept."""
+    found = arrays.get("features", ())
+    if len(found) != len(regions):
+        return regions
+    return [replace(region, features=own) for region, own in zip(regions, found, strict=True)]
+
+
+def _sources(rows: Sequence[RegionSet]) -> ImageSources:
+    """What analysed these pictures; not known where they were not analysed alike."""
+    versions = {row.detector for row in rows}
+    return ImageSources.parsed(versions.pop()) if len(versions) == 1 else UNKNOWN_SOURCES
 
 
 def region_of(row: dict[str, Any], image: int = 0) -> Region:

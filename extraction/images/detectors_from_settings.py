@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from extraction.vision.detection import Detector
     from extraction.vision.grounding import Grounder
     from extraction.vision.image_analysis import ImageAnalyser
+    from extraction.vision.region_features import RegionEncoder
     from extraction.vision.scene_graph import Interactions
 
 logger = logging.getLogger(__name__)
@@ -82,6 +83,7 @@ def _load() -> ImageAnalyser:
         interactions=_interactions(),
         objects=settings.PICTURE_OBJECTS,
         most_faces=settings.PICTURE_FACES,
+        encoder=_encoder(),
     )
 
 
@@ -105,6 +107,18 @@ def _depth() -> Estimator | None:
     try:
         return depth.TransformersDepth.load(detector_weights.path_of(settings.DEPTH_MODEL), settings.DEVICE)
     except depth.DepthMissing as error:
+        raise WeightsMissing(str(error)) from error
+
+
+def _encoder() -> RegionEncoder:
+    from extraction.vision import region_features
+
+    if settings.REGION_FEATURES is None:
+        return region_features.ColoursAndEdges()
+    folder = detector_weights.path_of(settings.REGION_FEATURES)
+    try:
+        return region_features.TransformersFeatures.load(folder, settings.DEVICE)
+    except region_features.FeaturesMissing as error:
         raise WeightsMissing(str(error)) from error
 
 

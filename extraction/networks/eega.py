@@ -37,15 +37,21 @@ Differences from the paper, numbered. Those that can be switched off name their 
     works at the encoder's width behind a linear layer; `lifted=False` is the paper's: at the vectors' own width (4096
     of a detector), which its FFN maps to d_T, with as many heads as divide it. A known class is embedded and added.
 12. Optimal transport: see extraction/networks/layers/optimal_transport.py. The distances are averaged over the examples
-    with objects.
+    with objects, and the losses of Eq. 12 are means over words and over cells of candidate pairs, not its sum over all
+    n x n cells: lambda weighs the alignment against another quantity than the paper's.
 13. `objects=0` is a network without a visual side: what reads text alone is trained so. A picture that is missing is
     legal: O = LN(H_T), and the example has no part in the alignment loss.
 14. For news: a tag is a type and a form (name, nominal, pronoun). `qualifiers` adds, of each related cell, factuality,
     claimant, time and amount; `coreference` adds the scorer of a mention's antecedents. The encoder may read
     neighbouring sentences as one sequence (features/windows.py); all that follows it takes each sentence alone.
 
+15. The scorer of types adds the mean of a span's words and an embedding of its length. W-GCN's bias starts at 1, or
+    half of a channel's values would never get a gradient under its ReLU, and the bias of relations at -4, since few
+    cells have any.
+
 Switches (Table 2, Figure 9): `graph_weight=0` is "w/o edge-enhanced"; `vanilla=True` is a transformer that knows no
-edges ("w/o attribute transformer"); `channels=False` is "w/o multi-channel". `graph_weight` is lambda, `node_share`
+edges ("w/o attribute transformer"); `channels=False` is "w/o multi-channel", together with `cell_channels=False`, which
+keeps the channels and the tree's paths from our scorer of relations too. `graph_weight` is lambda, `node_share`
 alpha (1 = nodes alone: Appendix D has it backwards).
 """
 
@@ -93,6 +99,7 @@ class EEGAConfig:
     scorer: Literal["interacting", "linear"] = "interacting"  # paper: linear
     residual: bool = True  # paper: False
     channels: bool = True
+    cell_channels: bool = True  # ours: the scorer of relations knows the channels of a cell and the path between words
     attribute: bool = True
     dropout: float = 0.2
     relation_weight: float = 1.0
@@ -238,9 +245,8 @@ class EEGA(nn.Module):
         else:
             values = (config.pos, config.farthest + 2, config.together)
             self.types = TypeScorer(width, config.type_hidden, config.band, config.types, config.dropout)
-            self.relations = RelationScorer(
-                width, config.relation_hidden, values, config.types, config.relations, config.dropout
-            )
+            sizes = config.types, config.relations, config.dropout, config.cell_channels
+            self.relations = RelationScorer(width, config.relation_hidden, values, *sizes)
         if config.qualifiers and config.scorer == "linear":
             raise ValueError("qualifiers need the states of cells, which the paper's linear scorer does not have")
         state = config.relation_hidden + config.relation_hidden // 2

@@ -22,7 +22,9 @@ Differences from the paper, numbered.
     (not the paper's, but our recipe's): y is a sum over words and objects, tens of times as long as v.
  6. An object's vector has the width of what is at hand: 4096 of a detector in the paper, (cx, cy, w, h, area) where
     boxes are all there is. A known class is embedded and added to Q.
- 7. A picture without objects, or no picture, is legal: y is 0.
+ 7. A picture without objects, or no picture, is legal: y is 0. An object's share in an answer, for display, is what
+    the answer's probability loses when that object's part is taken out of y (Eq. 25). Attention weights would not tell
+    objects apart: those of beta sum to 1 over the words for every object.
  8. Structural alignment: see extraction/features/graph_alignment.py.
 
 Switches (Table 2 and 4): `structural=False` is BERT+SG+Att; `attention=False` is BERT+SG, the mean of the objects
@@ -140,7 +142,8 @@ class MEGA(nn.Module):
         weights = self._weights(batch, hidden)  # alpha^T + beta (B, k, L)
         aligned = weights.to(values.dtype) @ values  # Y* (B, k, d_a)
         logits = self._classify(values, pairs, aligned.sum(1))
-        return PairOutput(logits, *_alignment_shares(weights.detach(), batch))
+        objects = None if self.training else self._contributions(values, pairs, aligned, logits, batch)
+        return PairOutput(logits, _word_shares(weights.detach(), batch), objects)
 
     def loss(self, batch: Batch, targets: PairTargets) -> dict[str, Tensor]:
         """The cross-entropy of the pairs' labels."""
@@ -161,6 +164,25 @@ class MEGA(nn.Module):
         entities = pair_states(values, pairs).flatten(1)  # v (B, 2 d_a)
         logits: Tensor = self.head(torch.cat([entities, image], dim=1))
         return logits
+
+    @torch.no_grad()
+    def _contributions(
+        self, values: Tensor, pairs: Pairs, aligned: Tensor, logits: Tensor, batch: Batch
+    ) -> Tensor | None:
+        """The share of each object (B, k) in what the objects add to the most probable relation's probability: what it
+        loses without that one. 0 for all where none adds anything; None without objects."""
+        if batch.objects is None:
+            return None
+        best = 1 + logits[:, 1:].argmax(1) if logits.shape[1] > 1 else logits.argmax(1)
+        rows = torch.arange(len(logits), device=logits.device)
+        whole = torch.softmax(logits.float(), dim=1)[rows, best]
+        lost = []
+        for place in range(aligned.shape[1]):
+            rest = self._classify(values, pairs, aligned.sum(1) - aligned[:, place])
+            lost.append(whole - torch.softmax(rest.float(), dim=1)[rows, best])
+        found = torch.stack(lost, dim=1) if lost else whole.new_zeros(len(whole), 0)
+        found = found.clamp(min=0.0) * batch.objects.present
+        return found / found.sum(1, keepdim=True).clamp(min=1e-9)
 
     def _weights(self, batch: Batch, hidden: Tensor) -> Tensor:
         """alpha^T + beta, 0 for absent objects (B, k, L); without objects in the whole batch k is 0."""
@@ -192,10 +214,9 @@ def _at_pieces(alpha: Tensor, batch: Batch) -> Tensor:
     return rows.new_zeros(len(rows), batch.ids.shape[1], rows.shape[-1]).scatter_add(1, places, rows)
 
 
-def _alignment_shares(weights: Tensor, batch: Batch) -> tuple[Tensor | None, Tensor | None]:
-    """Shares of all alignment that words (B, n) and objects (B, k) have; None without objects."""
+def _word_shares(weights: Tensor, batch: Batch) -> Tensor | None:
+    """The share of all alignment that each word has (B, n); None without objects."""
     if batch.objects is None:
-        return None, None
+        return None
     words = weights.sum(1).gather(1, batch.first) * batch.real
-    objects = weights.sum(2)
-    return tuple(part / part.sum(1, keepdim=True).clamp(min=1e-9) for part in (words, objects))  # type: ignore[return-value]
+    return words / words.sum(1, keepdim=True).clamp(min=1e-9)

@@ -22,16 +22,28 @@ Differences from the paper, numbered. Those that can be switched off name their 
  3. Mentions are tagged from H_t after the layers within the text: they must be known before facts can be requested.
     Only beside regions: the sets of pairs of mentions do not annotate all mentions.
  4. Patches are a ViT's (the introduction says CLIP's), the class token among them. Objects stand in the same sequence.
-    An object is the sum of three embeddings (3.1); the depth of what was not measured is 0 and adds nothing.
+    An object is the sum of the embeddings of its class, its box and its depth (3.1) and, where a run has them, of its
+    features. The paper encodes the region of the depth map; here its depth is one number, the median of the map within
+    the box. An unknown class, and a depth that was not measured, add nothing. `scaled_boxes` (ours) embeds boxes as
+    waves of several lengths: without, an object without a class was lost beside what all objects have in common.
  5. A fact's nodes start as the mean of their word pieces' embeddings. The paper does not say how they are encoded.
+    Edges of the graph have no weights of their own: what relates two entities is a node beside the edge that joins them
+    (features/fact_graph.py).
  6. F (the paper: "concatenation or weighted summation") is a linear map of [the mention's first piece in H_t; its
-    object in H_v; the mean of its nodes in H_k]. A part that is absent adds nothing.
+    object in H_v; the mean of its nodes in H_k]. A part that is absent adds nothing. `skip=True` (ours) adds the object
+    as it was embedded: all layers add one vector to all objects, until at the tail of F two objects of a picture had a
+    cosine of 0.9999 and got the same answer.
  7. The filter of candidate pairs (its mechanism is open): a learnt score of the mention's facts and the object, and the
     highest threshold that keeps 99 % of dev's related pairs (`settle`). A mention of which nothing is known is never
     filtered. Off unless `filter` is on.
  8. The loss is open: cross-entropy of the pair, plus the CRF's for each word and the filter's, by their weights.
  9. `head="pair"` classifies the relation of two mentions, for the graph: the tail's first piece stands for the object.
     The paper has no such relations.
+10. In a ViT the LayerNorm of a crossing (Eq. 2) stands between layers that have their norms in front, and so brings
+    their residual stream to one scale; the ViT's own last norm is left out, because that of the last crossing stands
+    there.
+11. The text encoder takes each word's shape as a further embedding, which starts at zero; our recipes draw one dropout
+    mask a sentence and none for attention.
 """
 
 from __future__ import annotations
@@ -43,13 +55,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from extraction.features.batch import Batch, Needs, Pairs
+from extraction.features.batch import OBJECT_WIDTH, Batch, Needs, Pairs
 from extraction.features.targets import PairTargets
 from extraction.networks.encoders.text import SharedDropout, TextEncoder, gather_words
 from extraction.networks.encoders.vit import ViT
 from extraction.networks.layers.crf import LinearChainCRF
 from extraction.networks.layers.cross_modal_attention import Crossed, CrossLayer, Stream, rounds
-from extraction.networks.layers.modalities import Knowledge, Own, Vision
+from extraction.networks.layers.modalities import Knowledge, ObjectParts, Own, Vision
 from extraction.networks.layers.pair_filter import PairFilter
 from extraction.networks.outputs import BestTags, PairOutput, TagOutput
 
@@ -77,6 +89,9 @@ class RelFormerConfig:
     filter_weight: float = 0.1  # ours
     filter_recall: float = 0.99  # ours
     dropout: float = 0.1  # ours
+    object_width: int = OBJECT_WIDTH  # of an object's vector
+    skip: bool = True  # ours
+    scaled_boxes: bool = True  # ours
 
 
 @dataclass(frozen=True)
@@ -89,22 +104,28 @@ class RelFormerOutput(PairOutput):
 class Fusion(nn.Module):
     """F from the three parts, and F' = LN(F + MLP(F)) (Eq. 4)."""
 
-    def __init__(self, text: int, tail: int, facts: int) -> None:
-        """Widths of the parts, 0 for one that the network does not have; F has the text's."""
+    def __init__(self, text: int, tail: int, facts: int, embedded: int = 0) -> None:
+        """Widths of the parts, 0 for one that the network does not have; F has the text's. `embedded`: of an object
+        before all layers."""
         super().__init__()
         self.from_mention = nn.Linear(text, text)
         self.from_tail = nn.Linear(tail, text, bias=False) if tail else None
         self.from_facts = nn.Linear(facts, text, bias=False) if facts else None
+        self.from_embedded = nn.Linear(embedded, text, bias=False) if embedded else None
         self.mlp = nn.Sequential(nn.Linear(text, 4 * text), nn.GELU(), nn.Linear(4 * text, text))
         self.norm = nn.LayerNorm(text)
 
-    def forward(self, mention: Tensor, tail: Tensor | None, facts: Tensor | None) -> Tensor:
+    def forward(
+        self, mention: Tensor, tail: Tensor | None, facts: Tensor | None, embedded: Tensor | None = None
+    ) -> Tensor:
         """The mention (B, d), its tail and its facts, zero or None where absent -> F' (B, d)."""
         fused = self.from_mention(mention)
         if self.from_tail is not None and tail is not None:
             fused = fused + self.from_tail(tail)
         if self.from_facts is not None and facts is not None:
             fused = fused + self.from_facts(facts)
+        if self.from_embedded is not None and embedded is not None:
+            fused = fused + self.from_embedded(embedded)
         result: Tensor = self.norm(fused + self.mlp(fused))
         return result
 
@@ -123,8 +144,13 @@ class RelFormer(nn.Module):
         of_regions = config.head == "region_pair"
         has_vision = (config.objects or (config.image and vision is not None)) and (of_regions or count > 0)
         own = Own(layers, width, heads, config.dropout)
-        classes = config.classes if config.objects else 0
-        self.vision = Vision(vision if config.image else None, classes, config.depth, own) if has_vision else None
+        parts = ObjectParts(
+            config.classes if config.objects else 0,
+            config.depth,
+            config.object_width if config.object_width > OBJECT_WIDTH else 0,
+            config.scaled_boxes,
+        )
+        self.vision = Vision(vision if config.image else None, parts, own) if has_vision else None
         self.knowledge = Knowledge(config.graph_layers, own) if config.knowledge else None
         sight, facts = self.vision.width if self.vision else 0, width if config.knowledge else 0
         self.cross = nn.ModuleList(
@@ -135,7 +161,8 @@ class RelFormer(nn.Module):
         self.tagging = config.tagging and of_regions
         if self.tagging:
             self.emit, self.crf = nn.Linear(width, config.tags), LinearChainCRF(config.tags)
-        self.fuse = Fusion(width, sight if of_regions else width, facts)
+        embedded = sight if of_regions and config.skip and self.vision and self.vision.embed else 0
+        self.fuse = Fusion(width, sight if of_regions else width, facts, embedded)
         self.dropout = SharedDropout(config.dropout)
         self.classify = nn.Linear(width, config.labels)
         tail = sight if of_regions else width
@@ -155,13 +182,15 @@ class RelFormer(nn.Module):
         )
 
     def forward(self, batch: Batch) -> RelFormerOutput:
-        text, sight, facts = self._text(batch), self._sight(batch), self._facts(batch)  # layers 1-8 (Eq. 1)
+        seen = self._seen(batch)
+        text, sight, facts = self._text(batch), self._sight(seen), self._facts(batch)  # layers 1-8 (Eq. 1)
         crossed = Crossed(text, sight, facts)
         for number, cross in enumerate(self.cross, 1):  # layers 9-12 (Eq. 1-3)
             crossed = cross(*self._advance(crossed, number))
         mention = _at(crossed.text.states, _first_piece(batch, _pairs(batch).head_word))
         tail = self._tail(crossed.text, crossed.sight, batch)
-        logits = self.classify(self.dropout(self.fuse(mention, tail, _known(crossed.facts, batch))))  # Eq. 4
+        fused = self.fuse(mention, tail, _known(crossed.facts, batch), self._embedded(seen, batch))
+        logits = self.classify(self.dropout(fused))  # Eq. 4
         related = self._related(text, batch)
         if self.filter is not None and related is not None and not self.training:
             logits = self.filter.apply_to(logits, *related)
@@ -212,10 +241,19 @@ class RelFormer(nn.Module):
         stream = Stream(self.encoder.embed(batch.ids, batch.shapes), batch.pieces)
         return self._advance_text(stream, self.plan[0][0])
 
-    def _sight(self, batch: Batch) -> Stream | None:
-        if self.vision is None:
+    def _seen(self, batch: Batch) -> Stream | None:
+        """Objects and patches as they are embedded."""
+        return None if self.vision is None else self.vision.start(batch.objects, batch.pictures)
+
+    def _sight(self, seen: Stream | None) -> Stream | None:
+        return None if self.vision is None else self.vision.advance(seen, self.plan[1][0])
+
+    def _embedded(self, seen: Stream | None, batch: Batch) -> Tensor | None:
+        """The pair's object before all layers (B, d), zero where it has none."""
+        pairs = _pairs(batch)
+        if self.fuse.from_embedded is None or seen is None or batch.objects is None:
             return None
-        return self.vision.advance(self.vision.start(batch.objects, batch.pictures), self.plan[1][0])
+        return _at(seen.states, pairs.region.clamp(min=0)) * (pairs.region >= 0).unsqueeze(1)
 
     def _facts(self, batch: Batch) -> Stream | None:
         if self.knowledge is None:
@@ -264,8 +302,7 @@ class RelFormer(nn.Module):
         graph = self._graph(batch) if self.filter is not None else None
         if self.filter is None or graph is None or batch.facts is None:
             return None
-        sight = self.vision.start(batch.objects, batch.pictures) if self.vision is not None else None
-        tail = self._tail(text, sight, batch)
+        tail = self._tail(text, self._seen(batch), batch)
         if tail is None:
             return None
         known = (batch.facts.mention & batch.facts.present).any(1)

@@ -12,8 +12,8 @@ normalises itself.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from extraction.features.batch import OBJECT_EDGES, OBJECT_WIDTH, Batch, Needs
 from extraction.features.cooccurrence import LEVELS
 from extraction.features.featurizer import Featurizer
+from extraction.features.visual_inputs import VisualInputs
 from extraction.labels import Inventory
 from extraction.networks.eega import EEGA, EEGAConfig
 from extraction.networks.encoders.text import TextEncoder
@@ -69,16 +70,21 @@ class Sizes:
     classes: int  # of objects, with unknown at 0
 
 
-def sizes_of(featurizer: Featurizer, names: Inventory, classes: Sequence[str] = ()) -> Sizes:
+def sizes_of(
+    featurizer: Featurizer, names: Inventory, classes: Sequence[str] = (), inputs: VisualInputs | None = None
+) -> Sizes:
     """The sizes of these vocabularies."""
     types, relations = len(names.types), len(names.relations)
     text = (featurizer.pos_size, featurizer.edge_size, LEVELS, len(names.tags), relations, 1 + relations, 1 + 2 * types)
-    return Sizes(*text, OBJECT_WIDTH, OBJECT_EDGES, 1 + len(classes))
+    return Sizes(*text, (inputs or VisualInputs()).object_width, OBJECT_EDGES, 1 + len(classes))
 
 
 @dataclass(frozen=True)
 class System:
-    """One entry of SYSTEMS. `heads[0]` is the default; a config with a `head` field gets the chosen one."""
+    """One entry of SYSTEMS. `heads[0]` is the default; a config with a `head` field gets the chosen one.
+
+    `before`: the values of config fields that were added later, as networks were built without them.
+    """
 
     config: type
     network: type[nn.Module]  # (config, text encoder) or, with `vision`, (config, text encoder, vision encoder | None)
@@ -86,6 +92,7 @@ class System:
     vision: Vision = ""
     graph: bool = False  # whether it reads the dependency tree
     layered: bool = False  # whether it takes single layers of the text encoder, or adds a prefix to each
+    before: Mapping[str, Any] = field(default_factory=dict)
 
     def configure(self, sizes: Sizes, head: str = "", **options: Any) -> Any:
         """The network's config for these vocabularies. Raises ValueError for an option that it does not have."""
@@ -96,6 +103,10 @@ class System:
         if "head" in known:
             values["head"] = head or self.heads[0]
         return self.config(**{**values, **options})
+
+    def configured(self, values: Mapping[str, Any]) -> Any:
+        """The config that a checkpoint keeps. Raises TypeError for a field that there is not."""
+        return self.config(**{**self.before, **values})
 
     def build(self, config: Any, text: nn.Module, vision: nn.Module | None = None) -> nn.Module:
         """The network, its own weights random."""
@@ -108,5 +119,12 @@ SYSTEMS: dict[str, System] = {
     "focalmre": System(FocalMREConfig, FocalMRE, ("pair",), "vit"),
     "eega": System(EEGAConfig, EEGA, ("word_pairs",), graph=True),
     "rsrnet": System(RSRNeTConfig, RSRNeT, ("pair", "tags"), vision="pyramid", layered=True),
-    "relformer": System(RelFormerConfig, RelFormer, ("region_pair", "pair"), vision="vit", layered=True),
+    "relformer": System(
+        RelFormerConfig,
+        RelFormer,
+        ("region_pair", "pair"),
+        vision="vit",
+        layered=True,
+        before={"skip": False, "scaled_boxes": False, "object_width": OBJECT_WIDTH},
+    ),
 }

@@ -40,7 +40,7 @@ def sees_pictures(batch: Batch) -> bool:
 
 def without_picture(row: InputRow) -> InputRow:
     """The same pair, of a post without a picture."""
-    return replace(row, regions=(), image="", key=None)
+    return replace(row, regions=(), scene=None, grounded=(), image="", key=None)
 
 
 def attention(network: Any, batch: Batch) -> Floats | None:

@@ -24,6 +24,7 @@ from tokenizers import Tokenizer
 from extraction.features.cooccurrence import LEVELS, PmiTable
 from extraction.features.entity_markers import MARKERS
 from extraction.features.featurizer import SHAPES, Featurizer
+from extraction.features.visual_inputs import VisualInputs, of_before
 from extraction.labels import Inventory
 from extraction.networks.encoders import onnx_text
 from extraction.networks.encoders.onnx_text import OnnxTextEncoder
@@ -51,7 +52,8 @@ class Manifest:
     `thresholds` are probabilities by relation key, "default" for the others; a relation below `floor` is not kept.
     `classes` are the objects' classes that the network knows. `mentions`: path and digest of the checkpoint that finds
     the mentions for a pair system; empty = the one shipped with kgbuilder. `window`: how many pieces of neighbouring
-    sentences the encoder reads together; 0 = each sentence alone.
+    sentences the encoder reads together; 0 = each sentence alone. `inputs`: what the network was given of pictures and
+    facts, and from where; None in checkpoints made before decision 32.
     """
 
     name: str
@@ -74,6 +76,12 @@ class Manifest:
     classes: tuple[str, ...] = ()
     mentions: dict[str, str] = field(default_factory=dict)
     window: int = 0
+    inputs: VisualInputs | None = None
+
+    @property
+    def given(self) -> VisualInputs:
+        """`inputs`, or what is known of them where the checkpoint does not say."""
+        return self.inputs or of_before(self.data, bool(self.training.get("config", {}).get("images")))
 
     @property
     def data(self) -> tuple[str, ...]:
@@ -85,6 +93,7 @@ class Manifest:
         values["network"] = dataclasses.asdict(self.network)
         values["calibration"] = dataclasses.asdict(self.calibration)
         values["inventory"] = self.inventory.as_dict()
+        values["inputs"] = self.inputs and self.inputs.as_dict()
         return {"schema": SCHEMA, **values}
 
     @classmethod
@@ -98,7 +107,7 @@ class Manifest:
             )
         rest = {key: value for key, value in values.items() if key != "schema"}
         try:
-            rest["network"] = SYSTEMS[rest["system"]].config(**rest["network"])
+            rest["network"] = SYSTEMS[rest["system"]].configured(rest["network"])
             rest["inventory"] = Inventory.from_dict(rest["inventory"])
             calibration = rest["calibration"]
             rest["calibration"] = Calibration(
@@ -108,6 +117,7 @@ class Manifest:
             )
             rest["pos"], rest["deps"] = tuple(rest["pos"]), tuple(rest["deps"])
             rest["classes"] = tuple(rest.get("classes", ()))
+            rest["inputs"] = VisualInputs(**rest["inputs"]) if rest.get("inputs") else None
             manifest = cls(**rest)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(f"config.json is not a checkpoint's ({error!r})") from error

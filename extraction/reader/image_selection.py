@@ -3,7 +3,7 @@
 The papers take one text with one picture; a post may have several. To use as much of them as each paper allows: a
 network of objects alone (MEGA, EEGA) takes the most confident regions of all pictures, each in a scene of its own; one
 that relates a mention and a region (RelFormer) takes each picture by itself; one that takes a whole picture (FocalMRE,
-RSRNeT) takes the leading one.
+RSRNeT) takes the leading one. Of what is selected a network gets the parts that it was trained with.
 """
 
 from __future__ import annotations
@@ -12,18 +12,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from extraction.features.batch import Needs
-from extraction.schema import Document, Extraction, Region, Takes
+from extraction.features.visual_inputs import PHOTOGRAPHS, VisualInputs
+from extraction.schema import Document, Extraction, Region, SceneEdge, Takes
 
 
 @dataclass(frozen=True, slots=True)
 class SelectedImages:
     """One selection: regions with their indexes in the document, and the picture that is taken whole, by its number and
-    its file ("" where it has no pixels)."""
+    its file ("" where it has no pixels, or the network is shown none). `scene`: the document's, between its regions."""
 
     regions: tuple[Region, ...] = ()
     places: tuple[int, ...] = ()
     picture: int = 0
     image: str = ""
+    scene: tuple[SceneEdge, ...] = ()
 
 
 def takes(needs: Needs, head: str) -> Takes:
@@ -37,19 +39,27 @@ def takes(needs: Needs, head: str) -> Takes:
 
 @dataclass(frozen=True, slots=True)
 class ImageSelection:
-    """Selects the pictures and regions of documents for a network with these needs."""
+    """Selects the pictures and regions of documents for a network with these needs, trained with these inputs.
+
+    `grounding`: the version of what grounds the words of a sentence.
+    """
 
     takes: Takes
     needs: Needs
+    inputs: VisualInputs = PHOTOGRAPHS
+    grounding: str = ""
 
     def select(self, document: Document) -> list[SelectedImages]:
         """One selection for each row that is made of a pair, at least one."""
         if self.takes == "words":
             return [SelectedImages()]
+        document = self.inputs.fitting(document)
+        allowed = self.inputs.limited(document.regions)
         if self.takes == "regions":
-            order = by_confidence(document.regions)[: self.needs.objects]
-            return [SelectedImages(tuple(document.regions[place] for place in order), tuple(order))]
-        selections = [_picture(document, number) for number in _available(document)]
+            order = [place for place in by_confidence(document.regions) if place in set(allowed)]
+            return [_selected(document, order[: self.needs.objects])]
+        blind = self.inputs.shown != "photographs"
+        selections = [_picture(document, number, allowed, blind) for number in _available(document)]
         return (selections if self.takes == "each" else selections[:1]) or [SelectedImages()]
 
     def with_selection(self, extraction: Extraction, document: Document) -> Extraction:
@@ -64,9 +74,12 @@ class ImageSelection:
         needs = self.needs
         if not document.images or not (needs.objects or needs.pictures):
             return ()
+        lacking = self.inputs.lacking(document, needs, self.grounding)
         if not document.regions and not document.detected and (needs.objects or needs.pictures != "whole"):
-            return ("detector",)
-        return ("image",) if needs.pictures and not any(one.image for one in self.select(document)) else ()
+            return ("detector", *lacking)
+        photographs = needs.pictures and self.inputs.shown == "photographs"
+        gone = photographs and not any(one.image for one in self.select(document))
+        return ("image", *lacking) if gone else lacking
 
 
 def by_confidence(regions: Sequence[Region]) -> list[int]:
@@ -86,7 +99,15 @@ def _available(document: Document) -> list[int]:
     return sorted(files | {region.image for region in document.regions})
 
 
-def _picture(document: Document, number: int) -> SelectedImages:
-    places = tuple(place for place, region in enumerate(document.regions) if region.image == number)
-    image = document.images[number] if number < len(document.images) else ""
-    return SelectedImages(tuple(document.regions[place] for place in places), places, number, image)
+def _picture(document: Document, number: int, allowed: Sequence[int], blind: bool) -> SelectedImages:
+    places = [place for place in allowed if document.regions[place].image == number]
+    image = document.images[number] if number < len(document.images) and not blind else ""
+    return replace(_selected(document, places), picture=number, image=image)
+
+
+def _selected(document: Document, places: Sequence[int]) -> SelectedImages:
+    """These regions of the document, with the relations between them."""
+    index = {place: at for at, place in enumerate(places)}
+    both = (edge for edge in document.scene if edge.subject in index and edge.object in index)
+    scene = tuple(replace(edge, subject=index[edge.subject], object=index[edge.object]) for edge in both)
+    return SelectedImages(tuple(document.regions[place] for place in places), tuple(places), scene=scene)

@@ -87,8 +87,10 @@ class VisualJointDetector:
     def __init__(self, checkpoint: LoadedCheckpoint, device: str = "cpu") -> None:
         self.blind = JointDetector(checkpoint, device)
         self.checkpoint, self.device, self.network = checkpoint, device, self.blind.network
-        self.images = ImageSelection("regions", self.network.needs)
-        self.rows = InputRows(self.network.needs, checkpoint.featurizer.tokenizer, classes=checkpoint.manifest.classes)
+        manifest, needs = checkpoint.manifest, self.network.needs
+        self.images = ImageSelection("regions", needs, manifest.given)
+        tokens = checkpoint.featurizer.tokenizer
+        self.rows = InputRows(needs, tokens, classes=manifest.classes, inputs=manifest.given)
 
     def fit(self, passages: Sequence[Passage]) -> tuple[list[Features], list[Passage]]:
         return self.blind.fit(passages)
@@ -102,7 +104,10 @@ class VisualJointDetector:
     ) -> list[PassageReading]:
         selected = [self.images.select(document)[0] for document in documents]
         selections = [selected[passage.document] for passage in passages]
-        rows = [InputRow(one, regions=selection.regions) for one, selection in zip(features, selections, strict=True)]
+        rows = [
+            InputRow(one, regions=selection.regions, scene=selection.scene)
+            for one, selection in zip(features, selections, strict=True)
+        ]
         readings, attended = self._attended(passages, rows, watch)
         related = [place for place, one in enumerate(readings) if one.relations and selections[place].regions]
         with watch.timed("picture"):

@@ -28,7 +28,7 @@ from extraction.reader.image_selection import ImageSelection, SelectedImages, ta
 from extraction.reader.label_mapping import by_types, meanings
 from extraction.reader.passages import Passage, PassageReading, Span, fit, word_spans
 from extraction.reader.stopwatch import Stopwatch
-from extraction.schema import Candidate, Document, Example, Region, WordSpan
+from extraction.schema import Candidate, Document, Example, GroundedWords, Region, WordSpan
 from extraction.vision import grounding
 
 MOST_MENTIONS = 24  # of a sentence, whose pairs are classified: a list of names has hundreds of pairs
@@ -69,10 +69,12 @@ class PairClassifier:
         self.manifest = manifest = checkpoint.manifest
         self.network = checkpoint.network.to(device).eval()
         needs, tokenizer = self.network.needs, checkpoint.featurizer.tokenizer
-        self.images = ImageSelection(takes(needs, manifest.head), needs)
+        version = grounder.version if grounder else grounding.BY_CLASS
+        self.images = ImageSelection(takes(needs, manifest.head), needs, manifest.given, version)
         self.meanings = meanings(manifest.inventory, manifest.data)
         self.permitted = by_types(self.meanings)
-        self.rows = InputRows(needs, tokenizer, add_markers(tokenizer), manifest.classes, pixels_at)
+        markers = add_markers(tokenizer)
+        self.rows = InputRows(needs, tokenizer, markers, manifest.classes, pixels_at, manifest.given)
 
     @property
     def finds_depictions(self) -> bool:
@@ -131,28 +133,32 @@ class PairClassifier:
             mentions = tuple(WordSpan(*words, reading.mentions[span].type) for words, span in ends)
             facts = (documents[passage.document].facts or ()) if self.images.needs.facts else ()
             for selection in selected[passage.document]:
-                regions = selection.regions
-                if self.images.needs.pictures in ("focal", "crops"):
-                    regions += self._grounded(passage, mentions, regions, selection.image)
                 example = Example(
-                    "", "", passage.words.words, mentions, image=selection.image, regions=regions, facts=facts
+                    id="",
+                    dataset="",
+                    words=passage.words.words,
+                    mentions=mentions,
+                    image=selection.image,
+                    regions=selection.regions,
+                    facts=facts,
+                    scene=selection.scene,
+                    grounded=self._grounded(passage, mentions, selection, documents[passage.document]),
                 )
-                for one in self._candidates(mentions, regions):
-                    tail = regions[one.tail] if one.region else spans[one.tail]
+                for one in self._candidates(mentions, selection.regions):
+                    tail = selection.regions[one.tail] if one.region else spans[one.tail]
                     yield PairRow(place, spans[one.head], tail, self.rows.pair(example, shown, one), selection)
 
     def _grounded(
-        self, passage: Passage, mentions: Sequence[WordSpan], regions: Sequence[Region], image: str
-    ) -> tuple[Region, ...]:
-        """The regions that show the nouns and names of the sentence; independent of the pair that is classified."""
+        self, passage: Passage, mentions: Sequence[WordSpan], selection: SelectedImages, document: Document
+    ) -> tuple[GroundedWords, ...]:
+        """The regions that show the nouns and names of the sentence, where the network was trained with such."""
+        if not self.manifest.given.grounding or self.images.needs.pictures not in ("focal", "crops"):
+            return ()
         names = [(one.start, one.end, one.type) for one in mentions]
-        phrases = grounding.phrases(passage.words.words, passage.words.tags, names)
+        image = document.images[selection.picture] if selection.picture < len(document.images) else ""
         pixels = self.rows.look(image) if self.grounder and image else None
-        if self.grounder is not None and pixels is not None:
-            result = grounding.with_grounder(self.grounder, pixels, phrases, regions)
-        else:
-            result = grounding.by_class(phrases, regions)
-        return grounding.regions_for(result)
+        words = passage.words
+        return grounding.ground(words.words, words.tags, names, selection.regions, self.grounder, pixels)
 
     def _candidates(self, mentions: Sequence[WordSpan], regions: Sequence[Region]) -> Iterator[Candidate]:
         if self.manifest.head == "region_pair":

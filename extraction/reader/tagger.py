@@ -28,8 +28,9 @@ class Tagger:
         self.checkpoint, self.device = checkpoint, device
         self.network = checkpoint.network.to(device).eval()
         manifest, needs = checkpoint.manifest, self.network.needs
-        self.images = ImageSelection(takes(needs, manifest.head), needs)
-        self.rows = InputRows(needs, checkpoint.featurizer.tokenizer, classes=manifest.classes, look=pixels_at)
+        self.images = ImageSelection(takes(needs, manifest.head), needs, manifest.given)
+        tokens = checkpoint.featurizer.tokenizer
+        self.rows = InputRows(needs, tokens, classes=manifest.classes, look=pixels_at, inputs=manifest.given)
         self.types = types_of(manifest.data)
 
     def fit(self, passages: Sequence[Passage]) -> tuple[list[Features], list[Passage]]:
@@ -46,7 +47,7 @@ class Tagger:
         selected = [self.images.select(document)[0] for document in documents]
         selections = [selected[passage.document] for passage in passages]
         rows = [
-            InputRow(one, regions=selection.regions, image=selection.image)
+            InputRow(one, regions=selection.regions, scene=selection.scene, image=selection.image)
             for one, selection in zip(features, selections, strict=True)
         ]
         decoded: list[DecodedSentence] = [DecodedSentence()] * len(features)

@@ -10,7 +10,7 @@ from extraction.images import detectors_from_settings, storage
 from extraction.images.detection import READING_SIDE
 from extraction.images.detector_weights import WeightsMissing
 from extraction.readings.inputs import Input
-from extraction.schema import Region, SceneEdge
+from extraction.schema import UNKNOWN_SOURCES, ImageSources, Region, SceneEdge
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,18 @@ class LocalImages:
     scene: tuple[SceneEdge, ...] = ()
     missing: tuple[str, ...] = ()
     detected: bool = False
+    sources: ImageSources = UNKNOWN_SOURCES
 
     def added_to(self, item: Input) -> Input:
         if item.document is None:
             return item
         document = replace(
-            item.document, images=self.images, regions=self.regions, scene=self.scene, detected=self.detected
+            item.document,
+            images=self.images,
+            regions=self.regions,
+            scene=self.scene,
+            detected=self.detected,
+            sources=self.sources,
         )
         return replace(item, document=document, missing=self.missing)
 
@@ -74,4 +80,4 @@ def analyse(files: Sequence[Path], folder: Path, report: Callable[[str], object]
         scene += [replace(one, subject=one.subject + first, object=one.object + first) for one in result.edges]
         missing += result.missing
     detected = all(not result.error for result in contents)
-    return LocalImages(tuple(images), tuple(regions), tuple(scene), tuple(missing), detected)
+    return LocalImages(tuple(images), tuple(regions), tuple(scene), tuple(missing), detected, analyser.sources)

@@ -28,6 +28,9 @@ class DetectorMissing(Exception):
     """The weights hold no known detector, or its package is not installed; the message names the remedy."""
 
 
+GEOMETRY = 5  # the last numbers of a detection's vector
+
+
 class OutOfMemory(Exception):
     """The device has no memory left for a batch of this size."""
 

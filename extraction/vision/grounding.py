@@ -21,11 +21,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from extraction.schema import Region
+from extraction.schema import GroundedWords, Region
 from extraction.vision.boxes import overlaps
-from extraction.vision.focal_frames import GROUNDED
 
 NOUNS = ("NOUN", "PROPN", "NN", "NNS", "NNP", "NNPS")
+BY_CLASS = "classes-1"  # the version of grounding without a zero-shot detector
 SAME = 0.6  # overlap from which a box that was found for a phrase is an already detected region
 MIN_SCORE = 0.2
 # Words for a detector's class beside its own name.
@@ -70,11 +70,14 @@ _CLASS = {word: kind for kind, words in WORDS.items() for word in words}
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A noun, or a name with its predicted type ("" for a noun). `head`: its syntactic head."""
+    """A noun, or a name with its predicted type ("" for a noun). `head`: its syntactic head. `start`, `end`: its
+    words."""
 
     text: str
     head: str
     type: str = ""
+    start: int = 0
+    end: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +103,36 @@ def phrases(
 ) -> tuple[Phrase, ...]:
     """The names (start and end word, type) and the nouns beside them, in the order of the text, each text once."""
     named = {place for start, end, _ in names for place in range(start, end)}
-    result = [(start, Phrase(" ".join(words[start:end]), words[end - 1], kind)) for start, end, kind in names]
+    result = [
+        (start, Phrase(" ".join(words[start:end]), words[end - 1], kind, start, end)) for start, end, kind in names
+    ]
     result += [
-        (place, Phrase(word, word))
+        (place, Phrase(word, word, "", place, place + 1))
         for place, (word, tag) in enumerate(zip(words, tags, strict=True))
         if tag in NOUNS and place not in named and any(letter.isalpha() for letter in word)
     ]
     once = {phrase.text.casefold(): phrase for _, phrase in sorted(result, key=lambda one: one[0], reverse=True)}
     return tuple(reversed(once.values()))
+
+
+def ground(
+    words: Sequence[str],
+    tags: Sequence[str],
+    names: Sequence[tuple[int, int, str]],
+    regions: Sequence[Region],
+    grounder: Grounder | None = None,
+    picture: np.ndarray | None = None,
+) -> tuple[GroundedWords, ...]:
+    """The regions that show the nouns and names of a sentence, best first: in training and live alike.
+
+    `names`: start and end word and predicted type. A zero-shot detector searches in the picture, where there are both.
+    """
+    named = phrases(words, tags, names)
+    if grounder is not None and picture is not None:
+        result = with_grounder(grounder, picture, named, regions)
+    else:
+        result = by_class(named, regions)
+    return tuple(GroundedWords(named[one.phrase].start, named[one.phrase].end, one.region) for one in result)
 
 
 def by_class(phrases: Sequence[Phrase], regions: Sequence[Region]) -> list[Grounded]:
@@ -149,11 +174,6 @@ def with_grounder(
         index = int(shares.argmax()) if len(shares) and shares.max() >= SAME else None
         result.append(Grounded(place, replace(region, grounded=True), index, region.score))
     return sorted(result, key=lambda one: -one.score)
-
-
-def regions_for(result: Sequence[Grounded], most: int = GROUNDED) -> tuple[Region, ...]:
-    """The best grounded regions, for a network that takes them beside the detected ones."""
-    return tuple(one.region for one in result[:most])
 
 
 class ZeroShot:

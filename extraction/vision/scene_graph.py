@@ -17,7 +17,13 @@ Interactions, from the classes, the geometry and the overlap: the table INTERACT
 (0..1) times both detections' scores. An object is held, worn or ridden by the person who fits best, by nobody else.
 
 A learnt classifier of predicates replaces the rules through `Interactions`: any callable from regions and aspect to
-edges. Networks add self-loops themselves: `edge_types` leaves the diagonal 0.
+edges. Networks add self-loops themselves: `edge_types` and `sparse_types` leave the diagonal 0.
+
+Of these edges networks are given few (`sparse_types`). A relation of place holds between any two boxes, so all edges
+together are the complete graph, whose nodes are all alike. Two regions are joined where no third one is closer to both
+than they are to each other (the relative neighbourhood graph, Toussaint 1980): regions that interact are closest, then
+those with the smallest gap between their boxes, then those with the nearest centres. It joins all regions of a picture
+and has no triangle, so with three regions or more it is never complete.
 """
 
 from __future__ import annotations
@@ -50,6 +56,19 @@ INSIDE, SMALLER, OVERLAPPING = 0.85, 0.8, 0.15
 NEAR = 0.5  # of the mean diagonal
 NEARER, CLEARLY_NEARER = 0.1, 0.5  # differences of depth
 
+RULES = "rules-2"  # version of what `build` and `sparse_types` do without a learnt classifier
+# Of several edges between two regions networks are given the first of these kinds: what says most comes first.
+STRENGTH = {
+    predicate: place
+    for place, predicate in enumerate(
+        (
+            *INTERACTION_PREDICATES,
+            *("inside", "contains", "in front of", "behind", "overlapping", "near"),
+            *("left of", "right of", "above", "below"),
+        )
+    )
+}
+
 Interactions = Callable[[Sequence[Region], float], Iterable[SceneEdge]]
 
 
@@ -70,7 +89,8 @@ def edge_types(
 ) -> np.ndarray:
     """(k, k) int64: for each ordered pair the strongest kind of edge, FIRST_TYPE + its place in PREDICATES, 0 for none.
 
-    Interactions go before spatial relations. Without `edges` the boxes' spatial relations alone ("text and boxes").
+    Interactions go before spatial relations. Without `edges` the boxes' spatial relations alone: the complete graph,
+    on which networks were trained before there was `sparse_types`.
     """
     regions = [Region((float(x), float(y), float(w), float(h))) for x, y, w, h in as_boxes(boxes)]
     result = np.zeros((len(regions), len(regions)), np.int64)
@@ -79,6 +99,43 @@ def edge_types(
         present = result[edge.subject, edge.object]
         result[edge.subject, edge.object] = min(place, present) if present else place
     return result
+
+
+def sparse_types(regions: Sequence[Region], edges: Iterable[SceneEdge] | None = None) -> np.ndarray:
+    """(k, k) int64: as `edge_types`, of neighbouring regions alone. Without `edges` by the boxes alone.
+
+    Regions of different pictures are never joined, nor is one whose box is empty.
+    """
+    known = list(spatial(regions)) if edges is None else list(edges)
+    joined = neighbours(regions, [(one.subject, one.object) for one in known if one.kind == "interaction"])
+    result = np.zeros(joined.shape, np.int64)
+    for edge in sorted(known, key=lambda edge: STRENGTH[edge.predicate], reverse=True):
+        if joined[edge.subject, edge.object]:
+            result[edge.subject, edge.object] = FIRST_TYPE + PREDICATES.index(edge.predicate)
+    return result
+
+
+def neighbours(regions: Sequence[Region], interacting: Iterable[tuple[int, int]] = ()) -> np.ndarray:
+    """(k, k) bool, symmetric: which regions are joined. `interacting`: pairs that count as closest of all."""
+    count = len(regions)
+    boxes = as_boxes([region.box for region in regions])
+    gaps, _, offsets = _distances(boxes, 1.0)
+    apart = np.ones((count, count), bool)
+    for a, b in interacting:
+        apart[a, b] = apart[b, a] = False
+    upper = np.triu_indices(count, 1)
+    away = np.linalg.norm(offsets, axis=-1)
+    keys = (away[upper].round(6), gaps[upper].round(6), apart[upper])  # np.lexsort: the last key goes first
+    rank = np.full((count, count), count * count)
+    rank[upper] = np.argsort(np.lexsort(keys), kind="stable")
+    rank = np.minimum(rank, rank.T)
+    image = np.array([region.image for region in regions])
+    shown = areas(boxes) > 0
+    possible = (image[:, None] == image) & shown[:, None] & shown & ~np.eye(count, dtype=bool)
+    rank = np.where(possible, rank, count * count)
+    between = np.maximum(rank[:, None, :], rank[None, :, :]).min(axis=2, initial=count * count)
+    joined: np.ndarray = possible & (rank <= between)
+    return joined
 
 
 def spatial(

@@ -196,6 +196,12 @@ SETTINGS: tuple[Setting, ...] = (
         "A folder with a zero-shot detector for transformers, or a name; empty: words are matched with classes.",
     ),
     Setting(
+        "REGION_FEATURES",
+        "",
+        _weights,
+        "A folder with an image encoder for transformers, whose states describe regions; empty: colours and edges.",
+    ),
+    Setting(
         "PREDICATE_CLASSIFIER",
         "",
         _text,

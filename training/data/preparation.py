@@ -18,6 +18,7 @@ from extraction.features.entity_markers import add_markers
 from extraction.features.featurizer import LONGEST_TITLE, Features, Featurizer
 from extraction.features.model_inputs import InputRows, class_names, pixels_in
 from extraction.features.targets import AnyTargets
+from extraction.features.visual_inputs import of_examples
 from extraction.features.windows import TITLE_PIECES
 from extraction.labels import Inventory, inventory
 from extraction.networks.encoders.text import find
@@ -102,6 +103,7 @@ def prepare_examples(
     if begun is None:
         names = names or inventory(config.data, config.labels)
         begun = _counted(head, names, fitting, parser, tokenizer(config.encoder))
+        begun = dataclasses.replace(begun, inputs=of_examples(fitting, bool(config.images)))
     prepared = _prepared(head, begun, fitting, parser, config.title, own=True, window=config.window)
     items, drawn = subsets.chosen(prepared.items, fitting, config.fraction, config.per_relation, config.seed)
     counted = f"{len(begun.featurizer.pmi.keys)} word pairs counted"
@@ -137,7 +139,7 @@ def vocabularies_of(checkpoint: LoadedCheckpoint, head: Head) -> Vocabularies:
     """Those that a checkpoint has kept."""
     manifest, featurizer = checkpoint.manifest, checkpoint.featurizer
     markers = add_markers(featurizer.tokenizer) if head.pairs else ()
-    return Vocabularies(manifest.inventory, featurizer, manifest.classes, markers)
+    return Vocabularies(manifest.inventory, featurizer, manifest.classes, markers, manifest.given)
 
 
 def _counted(

@@ -12,6 +12,7 @@ from extraction.features.batch import Needs
 from extraction.features.featurizer import Features, Featurizer
 from extraction.features.model_inputs import ImageSource, InputRow, InputRows
 from extraction.features.targets import AnyTargets
+from extraction.features.visual_inputs import BOXES_ALONE, VisualInputs
 from extraction.features.windows import Window, windows_of
 from extraction.labels import Inventory
 from extraction.networks.systems import HeadName, Sizes, sizes_of
@@ -29,10 +30,11 @@ class Vocabularies:
     featurizer: Featurizer
     classes: tuple[str, ...] = ()
     markers: tuple[int, ...] = ()
+    inputs: VisualInputs = BOXES_ALONE
 
     @property
     def sizes(self) -> Sizes:
-        return sizes_of(self.featurizer, self.inventory, self.classes)
+        return sizes_of(self.featurizer, self.inventory, self.classes, self.inputs)
 
 
 Targets = Callable[
@@ -90,7 +92,8 @@ class Prepared:
     def rows(self, needs: Needs) -> InputRows:
         """The builder of rows and batches for a network with these needs."""
         known = self.vocabularies
-        return InputRows(needs, known.featurizer.tokenizer, known.markers, known.classes, self.look)
+        tokens = known.featurizer.tokenizer
+        return InputRows(needs, tokens, known.markers, known.classes, self.look, known.inputs, aligned={})
 
     def row(self, rows: InputRows, item: TrainingItem, features: Features) -> InputRow:
         """The row of an item that is shown with these features."""

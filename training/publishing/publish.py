@@ -109,5 +109,6 @@ def finished(
         classes=known.classes,
         mentions=mentions or {},
         window=config.window,
+        inputs=known.inputs,
     )
     return LoadedCheckpoint(manifest, network, known.featurizer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,8 @@ from extraction.networks.encoders.text import layer_mask
 from extraction.networks.encoders.vit import ViT, normalised
 from extraction.networks.layers.cross_modal_attention import SelfLayer, Stream
 from extraction.networks.layers.graph_attention import GraphAttention
+
+WAVES = 4
 
 
 @dataclass(frozen=True)
@@ -27,34 +30,65 @@ class Own:
         return nn.ModuleList(SelfLayer(self.width, self.heads, self.dropout) for _ in range(self.count))
 
 
-class ObjectEmbedding(nn.Module):
-    """An object as the sum of its class, its box and its depth (3.1)."""
+@dataclass(frozen=True)
+class ObjectParts:
+    """What an object is embedded from: how many classes (0: there are no objects), and the numbers of its vector.
 
-    def __init__(self, classes: int, width: int, depth: bool) -> None:
+    `scaled`: boxes as waves of several lengths, at the scale of a class. A box as four numbers through a linear layer
+    differs from another one by a twentieth of what all objects have in common, and the layers smooth that away.
+    """
+
+    classes: int
+    depth: bool
+    vector: int = 0  # 0: its geometry alone, which the box already says
+    scaled: bool = True
+
+
+class ObjectEmbedding(nn.Module):
+    """An object as the sum of its class, its box, its depth and its features (3.1). Of an unknown class and of a depth
+    that is not measured nothing is added."""
+
+    def __init__(self, parts: ObjectParts, width: int) -> None:
         super().__init__()
-        self.kind = nn.Embedding(classes, width)
-        self.box = nn.Sequential(nn.Linear(4, width), nn.GELU(), nn.Linear(width, width))
-        self.depth = nn.Linear(1, width, bias=False) if depth else None
-        self.norm = nn.LayerNorm(width)
+        self.kind = nn.Embedding(parts.classes, width, padding_idx=0 if parts.scaled else None)
+        sides = 4 * (1 + 2 * WAVES) if parts.scaled else 4
+        self.box = nn.Sequential(nn.Linear(sides, width), nn.GELU(), nn.Linear(width, width))
+        self.depth = nn.Linear(1, width, bias=False) if parts.depth else None
+        self.features = nn.Linear(parts.vector, width) if parts.vector else None
+        self.scaled, self.norm = parts.scaled, nn.LayerNorm(width)
+        if self.depth is not None and parts.scaled:
+            nn.init.zeros_(self.depth.weight)  # where training shows no depth, a depth must not count in use either
 
     def forward(self, objects: Objects) -> Tensor:
         """-> (B, k, d)."""
-        states = self.kind(objects.classes) + self.box(objects.boxes)
+        if self.scaled:
+            box = self.box(waves(objects.boxes))
+            states = self.kind(objects.classes) + nn.functional.layer_norm(box, box.shape[-1:])
+        else:
+            states = self.kind(objects.classes) + self.box(objects.boxes)
         if self.depth is not None:
             states = states + self.depth(objects.depth.unsqueeze(-1))
+        if self.features is not None:
+            states = states + self.features(objects.vectors)
         normed: Tensor = self.norm(states)
         return normed
+
+
+def waves(boxes: Tensor) -> Tensor:
+    """Numbers of 0..1 (..., 4) as themselves and as sines and cosines of 1 to 2^(WAVES - 1) half turns (..., 36)."""
+    angles = boxes.unsqueeze(-1) * (math.pi * 2.0 ** torch.arange(WAVES, device=boxes.device, dtype=boxes.dtype))
+    return torch.cat([boxes, angles.sin().flatten(-2), angles.cos().flatten(-2)], dim=-1)
 
 
 class Vision(nn.Module):
     """H_v: objects, then patches, in the layers of a ViT, or in our own where there are no pictures."""
 
-    def __init__(self, encoder: ViT | None, classes: int, depth: bool, own: Own) -> None:
-        """`classes` of objects, 0 for a network without objects; `own` layers where there is no encoder."""
+    def __init__(self, encoder: ViT | None, objects: ObjectParts, own: Own) -> None:
+        """`own` layers where there is no encoder."""
         super().__init__()
         self.encoder = encoder
         self.width = encoder.width if encoder is not None else own.width
-        self.embed = ObjectEmbedding(classes, self.width, depth) if classes else None
+        self.embed = ObjectEmbedding(objects, self.width) if objects.classes else None
         self.own = own.layers() if encoder is None else nn.ModuleList()
         if encoder is not None:
             encoder.model.layernorm = nn.Identity()  # it stands behind the last layer, where ours is

@@ -51,9 +51,18 @@ class RelationScorer(nn.Module):
     """
 
     def __init__(
-        self, width: int, hidden: int, values: tuple[int, int, int], types: int, out: int, drop: float
+        self,
+        width: int,
+        hidden: int,
+        values: tuple[int, int, int],
+        types: int,
+        out: int,
+        drop: float,
+        told: bool = True,
     ) -> None:
+        """`values`: of the channels Pos, Sd and Co. `told`: whether a cell's state has these and the path."""
         super().__init__()
+        self.told = told
         self.head, self.tail, self.path = (nn.Linear(width, hidden) for _ in range(3))
         self.head_key, self.tail_key = nn.Linear(width, hidden // 2), nn.Linear(width, hidden // 2)
         self.pos = nn.Embedding(values[0], hidden)
@@ -74,10 +83,14 @@ class RelationScorer(nn.Module):
 
     def cells(self, words: Tensor, types: Tensor, channels: Channels, i: Tensor, j: Tensor) -> Tensor:
         """The states of the cells (B, M, 3/2 hidden)."""
-        rows = self.head(words) + self.pos(channels.pos) + self.head_type(types)
-        columns = self.tail(words) + self.pos(channels.pos) + self.tail_type(types)
-        pair = _take(rows, i) + _take(columns, j) + self._path(self.path(words), channels, i, j)
-        pair = pair + self.distance(_cell(channels.distance, i, j)) + self.together(_cell(channels.together, i, j))
+        rows = self.head(words) + self.head_type(types)
+        columns = self.tail(words) + self.tail_type(types)
+        if self.told:
+            rows, columns = rows + self.pos(channels.pos), columns + self.pos(channels.pos)
+        pair = _take(rows, i) + _take(columns, j)
+        if self.told:
+            pair = pair + self._path(self.path(words), channels, i, j)
+            pair = pair + self.distance(_cell(channels.distance, i, j)) + self.together(_cell(channels.together, i, j))
         pair = pair + self.offset((j - i).clamp(-OFFSETS, OFFSETS) + OFFSETS)
         product = _take(self.head_key(words), i) * _take(self.tail_key(words), j)
         state: Tensor = self.dropout(torch.cat([nn.functional.gelu(pair), product], dim=-1))

@@ -71,7 +71,7 @@ def test_detection_runs_once_for_a_picture_of_several_posts() -> None:
     assert [region["class"] for region in row.regions] == ["person", "dog"]
     assert not PostImage.objects.filter(due_at__isnull=False).exists()
     arrays = detection.features_of(row)
-    assert arrays["vectors"].shape == (2, 7) and arrays["depth"].shape == (64, 64)
+    assert arrays["features"].shape == (2, 2 + 144) and arrays["depth"].shape == (64, 64)
     assert detection.detect_due(ImageAnalyser(detector)) == 0
 
 
@@ -80,7 +80,9 @@ def test_another_detector_looks_for_itself() -> None:
     detection.detect_due(ImageAnalyser(Fake()))
     detection.make_due(PostImage.objects.filter(pk=image.pk))
     detection.detect_due(ImageAnalyser(Fake("fake-2")))
-    assert set(RegionSet.objects.values_list("detector", flat=True)) == {"fake-1:10", "fake-2:10"}
+    assert set(RegionSet.objects.values_list("detector", flat=True)) == {
+        ImageAnalyser(Fake(name)).version for name in ("fake-1", "fake-2")
+    }
 
 
 def test_a_reader_is_given_the_pictures_and_what_they_show() -> None:
@@ -92,6 +94,8 @@ def test_a_reader_is_given_the_pictures_and_what_they_show() -> None:
     document = one.document
     assert [region.image for region in document.regions] == [0, 0, 1, 1]
     assert {(edge.subject, edge.object) for edge in document.scene} == {(0, 1), (1, 0), (2, 3), (3, 2)}
+    assert document.sources == ImageAnalyser(Fake()).sources
+    assert all(region.features is not None and region.features.shape == (2 + 144,) for region in document.regions)
     with Image.open(document.images[0]) as lead:
         assert lead.size == (120, 160), "upright, as the boxes count"
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
+from extraction.features.batch import OBJECT_WIDTH
 from extraction.features.graph_alignment import Structure, align_batch, similarities
-from extraction.features.model_inputs import OBJECT_WIDTH
 from extraction.features.targets import PairTargets
 from extraction.networks.mega import MEGA, MEGAConfig
 from extraction.networks.mtb import MTB, MTBConfig
@@ -81,10 +81,9 @@ def test_the_rows_carry_each_words_best_object_by_the_closed_form():
     tree = np.zeros((7, 7), int)
     tree[range(7), TREES[0]] = 1
     similar = similarities(tree, one.objects.edges[0, :4, :4].numpy(), Structure())
-    best = similar.round(9).argmax(1)
-    assert (one.alignment[0] > 0).sum(1).tolist() == [1] * 7
-    assert one.alignment[0].argmax(1).tolist() == best.tolist()
-    assert np.allclose(one.alignment[0].max(1).values, similar[range(7), best])
+    best = similar.round(9).max(1, keepdims=True)
+    alike = similar.round(9) == best
+    assert np.allclose(one.alignment[0].numpy(), similar * alike / alike.sum(1, keepdims=True), atol=1e-6)
     assert not one.alignment[1].any()
 
 
@@ -98,7 +97,7 @@ def test_the_alignment_weighs_the_first_pieces_of_its_words(top):
     share = (with_alpha - without)[0]  # (k, L)
     assert torch.allclose(share[:, one.first[0]].T, one.alignment[0], atol=1e-6)
     assert torch.allclose(share.sum(), one.alignment[0].sum(), atol=1e-5)
-    assert (one.alignment[0] > 0).sum(1).tolist() == [top] * 7
+    assert ((one.alignment[0] > 0).sum(1) >= top).all()
 
 
 def test_a_padded_object_or_word_and_companions_change_nothing():
@@ -153,8 +152,25 @@ def test_attention_is_shared_among_real_words_and_objects():
     net = network()
     one = pair(net)
     output = net(one)
-    assert torch.allclose(output.words.sum(1), torch.ones(2)) and torch.allclose(output.objects.sum(1), torch.ones(2))
+    assert torch.allclose(output.words.sum(1), torch.ones(2))
     assert not output.objects[1, 3:].any() and not output.words[1, 4:].any()
+
+
+def test_an_objects_share_is_what_the_answer_loses_without_its_part():
+    net = network()
+    one = pair(net)
+    shares, best = net(one).objects, 1 + net(one).logits[:, 1:].argmax(1)
+    whole = torch.softmax(net(one).logits, 1)
+    lost = torch.zeros_like(shares)
+    for place in range(4):
+        present = one.objects.present.clone()
+        present[:, place] = False
+        bare = torch.softmax(net(moved(one, present=present)).logits, 1)
+        lost[:, place] = (whole - bare)[range(2), best].clamp(min=0)
+    assert torch.allclose(shares, lost / lost.sum(1, keepdim=True).clamp(min=1e-9), atol=1e-3)
+    assert shares[0].unique().numel() > 2, "objects are told apart"
+    other = net(moved(one, vectors=torch.rand_like(one.objects.vectors) * one.objects.present[..., None])).objects
+    assert not torch.allclose(shares, other, atol=1e-3), "by what they show"
 
 
 def test_each_words_share_of_each_object_is_alpha_and_beta_together():

@@ -15,7 +15,8 @@ from extraction.networks.outputs import PairOutput
 from extraction.reader.reader import Reader
 from extraction.schema import Document, Extraction, Region, Relation
 from extraction.text.parser import Parser
-from tests.extraction.reader.test_pair_classifier import TEXT, classifier, composed
+from extraction.vision import grounding
+from tests.extraction.reader.test_pair_classifier import TEXT, classifier, composed, pair_checkpoint
 
 REGIONS = (
     Region((0.1, 0.1, 0.3, 0.8), "person", 0.9, depth=0.5),
@@ -37,8 +38,10 @@ def picture(tmp_path: Path) -> str:
 
 
 def asking(parser: Parser, folder: Path, system: str) -> Reader:
-    """A reader of a random network of this system, of which every answer counts."""
-    return composed(parser, folder / system, system, floor=0.0)
+    """A reader of a random network of this system, of which every answer counts; words are grounded as in training."""
+    given = pair_checkpoint(folder / system, system, "pair").manifest.given
+    inputs = dataclasses.replace(given, grounding=grounding.BY_CLASS)
+    return composed(parser, folder / system, system, floor=0.0, inputs=inputs)
 
 
 @pytest.mark.parametrize("system", ["mega", "focalmre", "rsrnet", "relformer"])
@@ -151,7 +154,7 @@ def test_missing_picture_inputs_are_named(parser: Parser, tmp_path: Path, pictur
 
 def test_names_and_nouns_are_grounded_for_focal_frames(parser: Parser, tmp_path: Path, picture: str) -> None:
     reader = asking(parser, tmp_path, "focalmre")
-    given: list[tuple[Region, ...]] = []
+    given: dict[str, set[tuple[str, ...]]] = {}
     pairs = classifier(reader)
     make = pairs.rows.batch
 
@@ -160,14 +163,18 @@ def test_names_and_nouns_are_grounded_for_focal_frames(parser: Parser, tmp_path:
             return getattr(rows, name)
 
         def batch(self, asked: Any) -> Any:
-            given.extend(row.regions for row in asked)
+            for row in asked:
+                words = texts[-1]
+                if row.regions:
+                    given.setdefault(words, set()).add(tuple(one.label for one in row.grounded))
             return make(asked)
 
     rows = pairs.rows
     pairs.rows = Watched()  # type: ignore[assignment]
-    reader.read([Document("1", "Anna met a dog.", images=(picture,), regions=REGIONS)])
-    reader.read([Document("1", "Anna saw Berlin and a dog.", images=(picture,), regions=REGIONS)])
-    labels = {tuple((one.label, one.grounded) for one in regions) for regions in given if regions}
-    assert (("person", False), ("dog", False), ("person", True), ("dog", True)) in {
-        tuple(sorted(found, key=lambda one: (one[1], one[0] != "person"))) for found in labels
-    }
+    texts = ["Anna saw Berlin and a dog.", "Berlin saw Bonn and a dog, and Anna left."]
+    for text in list(texts):
+        texts.append(text)
+        reader.read([Document("1", text, images=(picture,), regions=REGIONS)])
+    assert given[texts[0]] == {("person", "dog")}, "the entity of the pair first, then the noun"
+    assert ("dog",) in given[texts[1]], "a pair of two others has no frame of Anna's"
+    assert ("person", "dog") in given[texts[1]]

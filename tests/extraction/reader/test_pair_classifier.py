@@ -200,7 +200,10 @@ def test_a_tagger_reads_mentions_in_the_products_types(parser, tmp_path):
 
 
 def test_a_tagger_is_shown_the_leading_picture_alone_or_in_front_of_a_pair_system(parser, tmp_path):
-    tagger = reader_of(pair_checkpoint(tmp_path / "tags", "rsrnet", "tags"), parser)
+    made = pair_checkpoint(tmp_path / "tags", "rsrnet", "tags")
+    canvases = dataclasses.replace(made.manifest.given, shown="canvas", most=0)
+    made = dataclasses.replace(made, manifest=dataclasses.replace(made.manifest, inputs=canvases))
+    tagger = reader_of(made, parser)
     asked = watched(tagger)
     box = Region((0.1, 0.1, 0.4, 0.4), "dog")
     shown = Document("1", "Anna left.", images=("", ""), regions=(box, dataclasses.replace(box, image=1)))
@@ -210,7 +213,7 @@ def test_a_tagger_is_shown_the_leading_picture_alone_or_in_front_of_a_pair_syste
     (batch,) = asked
     # The whole canvas and its one box; nothing of the second picture, and nothing of another post's.
     assert batch.pictures is not None and batch.pictures.present.sum(1).tolist() == [2, 0]
-    assert tagger.read([Document("1", "Anna left.", images=("x.jpg",))])[0].missing == ("detector",)
+    assert tagger.read([Document("1", "Anna left.", images=("x.jpg",))])[0].missing == ("detector", "canvas")
     behind = Reader(parser, tagger.mentions, PairClassifier(pair_checkpoint(tmp_path / "mtb", "mtb", "pair")))
     behind.read([bare, shown])
     assert asked[-1].pictures is not None and asked[-1].pictures.present.any(1).sum() == 1

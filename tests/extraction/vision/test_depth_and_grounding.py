@@ -72,10 +72,10 @@ NAMES = ((0, 2, "person"), (9, 10, "location"))
 
 def test_phrases_are_names_and_the_nouns_beside_them() -> None:
     assert grounding.phrases(WORDS, TAGS, NAMES) == (
-        Phrase("Angela Merkel", "Merkel", "person"),
-        Phrase("bike", "bike"),
-        Phrase("dogs", "dogs"),
-        Phrase("Berlin", "Berlin", "location"),
+        Phrase("Angela Merkel", "Merkel", "person", 0, 2),
+        Phrase("bike", "bike", "", 4, 5),
+        Phrase("dogs", "dogs", "", 7, 8),
+        Phrase("Berlin", "Berlin", "location", 9, 10),
     )
 
 
@@ -88,8 +88,10 @@ def test_nouns_and_persons_are_matched_with_what_was_detected() -> None:
     )
     found = grounding.by_class(grounding.phrases(WORDS, TAGS, NAMES), regions)
     assert [(one.phrase, one.index) for one in found] == [(0, 0), (2, 2), (1, 1)]
-    assert all(region.grounded for region in grounding.regions_for(found))
-    assert len(grounding.regions_for(found, 2)) == 2
+    assert all(one.region.grounded for one in found)
+    grounded = grounding.ground(WORDS, TAGS, NAMES, regions)
+    assert [one.region for one in grounded] == [one.region for one in found]
+    assert all(0 <= one.start < one.end <= len(WORDS) for one in grounded)
 
 
 def test_who_of_several_is_named_is_less_sure() -> None:

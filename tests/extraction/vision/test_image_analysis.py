@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from extraction.schema import ImageSources
 from extraction.vision import image_analysis
 from extraction.vision.detection import Detections, OutOfMemory, geometry
 
@@ -43,14 +44,16 @@ def test_regions_have_classes_depths_and_edges() -> None:
     assert [region.label for region in seen.regions] == ["person", "dog"]
     assert all(0 < region.depth <= 1 for region in seen.regions)
     assert ("left of" in {edge.predicate for edge in seen.edges}) and seen.missing == ()
-    assert seen.vectors is not None and seen.vectors.shape == (2, 7)
+    assert [region.features.shape for region in seen.regions if region.features is not None] == [(2 + 144,)] * 2
+    assert [region.features[:2].tolist() for region in seen.regions if region.features is not None] == [[1, 0], [0, 1]]
     assert seen.depth is not None and seen.depth.dtype == np.float16
 
 
 def test_faces_come_after_objects_and_neither_exceeds_its_number() -> None:
     [seen] = image_analysis.ImageAnalyser(Fake(), faces=Fake("faces-1"), objects=1, most_faces=1).analyse(pictures(0))
     assert [region.label for region in seen.regions] == ["person", "person"]
-    assert seen.vectors is not None and len(seen.vectors) == 1
+    object, face = (region.features for region in seen.regions)
+    assert object is not None and face is not None and object[0] == 1 and not face[:2].any(), "a face has no class"
 
 
 def test_a_picture_that_breaks_the_detector_costs_only_itself() -> None:
@@ -107,7 +110,11 @@ def test_the_version_names_all_that_a_result_depends_on() -> None:
         image_analysis.ImageAnalyser(Fake(), interactions=lambda regions, aspect: []).version,
     }
     assert len(versions) == 5
-    assert plain.version == "fake-1:10"
+    assert plain.version == "fake-1:10+depth=estimate-1+scene=rules-2+features=colours-edges-1@fake-1"
+    assert ImageSources.parsed(plain.version) == plain.sources
+    long = image_analysis.ImageAnalyser(Fake("f" * 90), faces=Fake("g" * 90))
+    assert len(long.version) <= 200 and ImageSources.parsed(long.version).faces == "", "then they are not known"
+    assert ImageSources.parsed("yolox-12ab:10+ultraface-34cd:5") == ImageSources("yolox-12ab:10"), "of before"
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
