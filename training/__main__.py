@@ -91,6 +91,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--max-minutes", type=float)
     parser.add_argument("--images", help="folders of the pictures, joined by :")
+    parser.add_argument("--prepared", help="results of prepare_images in place of published boxes: latest, or a digest")
     parser.add_argument("--network", type=json.loads, help="settings of the network, as JSON")
     parser.add_argument("--set", help="any other settings of the run, as JSON")
     parser.add_argument("--resume", action="store_true", help="continue where a run in OUT was stopped")

@@ -59,6 +59,7 @@ class TrainConfig:
     limit: int = 0  # examples of each split, for trying things out; 0 = all
     mentions: str = ""  # folder of the checkpoint that finds a pair system's mentions in use; "" = the shipped one
     images: str = ""  # folders of the pictures, joined by ":"; "" = boxes on a grey canvas stand for them
+    prepared: str = ""  # which results of prepare_images stand for published boxes: "latest", a digest; "" = none
     threads: int = 0  # 0 = torch's choice
     save_minutes: float = 3.0  # between saves of the state that a stopped run continues from
     max_minutes: float = 0.0  # 0 = no limit; a run that meets it can be resumed

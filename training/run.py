@@ -9,7 +9,7 @@ import json
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from extraction.networks.systems import SYSTEMS
 from extraction.reader.checkpoint import CheckpointError, LoadedCheckpoint
 from extraction.schema import Example
 from training.config import TrainConfig
-from training.data.images import folders_named, missing
+from training.data.images import digest_of, folders_named, missing, with_prepared
 from training.data.parse_cache import Parses, Unparsed
 from training.data.preparation import load_tokenizer, prepare, prepare_for, prepare_held_out
 from training.data.prepared import Vocabularies
@@ -74,6 +74,7 @@ def run(
         torch.set_num_threads(config.threads)
     head = head_of(config.system, config.head)
     folders_named(config.images)
+    config = replace(config, prepared=digest_of(config.prepared, config.data, root))
     watcher, start, world = watcher or Watcher(), start or Start(), World.current(config.device)
     parser = parser_for(config.system, parser)
     watcher.say(f"reading {', '.join(config.data)}")
@@ -129,13 +130,14 @@ def recalibrate(folder: Path, root: Path, parser: Parses) -> None:
 
 
 def held_out_examples(config: TrainConfig, split: str, root: Path) -> list[Example]:
-    """A held-out split of the run's data sets."""
-    return [
+    """A held-out split of the run's data sets, with the pictures that the run is given."""
+    examples = [
         example
         for name in config.data
         for example in registry.load(name, split, root, config.labels)[: config.limit or None]
         if example.words
     ]
+    return with_prepared(examples, config.prepared, root)
 
 
 def parser_for(system: str, parser: Parses | None) -> Parses:

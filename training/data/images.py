@@ -7,25 +7,33 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from extraction.datasets.folders import folder_of
+from extraction.datasets.prepared_images import LATEST, PreparedImages, chosen
 from extraction.datasets.registry import DatasetError
+from extraction.features.visual_inputs import BOXES, PUBLISHED
 from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.schema import Example
 
-CANVAS = "where an example has boxes, they stand on a grey canvas instead"
+ABSENT = "the network is shown nothing in their place"
 
 
-def inputs(checkpoint: LoadedCheckpoint, pictures: bool) -> list[str]:
-    """The inputs that this network takes. `pictures`: their files are available; else canvases stand for them.
+def inputs(checkpoint: LoadedCheckpoint) -> list[str]:
+    """The inputs that this network takes, with their sources, as its checkpoint keeps them.
 
     The network's needs decide this. A setting of the run is not enough, for a network may have no vision encoder.
     """
-    network, vision = checkpoint.network, checkpoint.manifest.vision
+    network, vision, given = checkpoint.network, checkpoint.manifest.vision, checkpoint.manifest.given
     needs, parts = network.needs, ["text"]
     blind = getattr(network, "vision", needs) is None  # RelFormer takes a region's place, and none of its pixels
     if (needs.objects and not blind) or needs.pictures in ("objects", "focal", "crops"):
-        parts.append("boxes")
+        parts.append("boxes" if given.regions == PUBLISHED else f"regions ({given.regions})")
+        parts += ["classes of regions"] if checkpoint.manifest.classes and needs.objects else []
+        parts += ["features of regions"] if given.features and needs.objects else []
+        parts += ["depth of regions"] if given.depth and needs.objects else []
+        parts += ["scene graph"] if given.scene != BOXES and needs.objects and not needs.pictures else []
+        parts += ["grounded regions"] if given.grounding and needs.pictures in ("focal", "crops") else []
     if needs.pictures:
-        parts.append("pictures" if pictures else "boxes on a grey canvas in place of pictures")
+        shown = given.shown == "photographs"
+        parts.append("pictures" if shown else "boxes on a grey canvas in place of pictures")
     if needs.facts:
         parts.append("facts")
     if needs.pictures and vision:
@@ -49,6 +57,33 @@ def folders_named(images: str) -> list[Path]:
         if not folder.is_dir():
             raise DatasetError(f"There is no folder of pictures {folder}: name the folder that holds them, or none.")
     return folders
+
+
+def with_prepared(examples: Sequence[Example], prepared: str, root: Path) -> list[Example]:
+    """The examples with what `manage.py prepare_images` found in their pictures; unchanged where nothing is asked for.
+
+    Raises DatasetError where it was not run for a set that has pictures.
+    """
+    if not prepared:
+        return list(examples)
+    known: dict[str, PreparedImages] = {}
+    shown = []
+    for example in examples:
+        folder = folder_of(example.dataset)
+        if example.image and folder not in known:
+            known[folder] = chosen(root, folder, prepared)
+        shown.append(known[folder].shown(example) if example.image else example)
+    return shown
+
+
+def digest_of(prepared: str, data: Sequence[str], root: Path) -> str:
+    """The digest that "latest" means for these data sets, so that a run's checkpoint keeps it. Raises DatasetError."""
+    if prepared != LATEST:
+        return prepared
+    digests = {chosen(root, folder_of(name), LATEST).folder.name for name in data}
+    if len(digests) > 1:
+        raise DatasetError(f"The pictures of {', '.join(data)} were not prepared alike: run prepare_images for all.")
+    return digests.pop()
 
 
 def beside(root: Path, format: str) -> str:
@@ -83,4 +118,4 @@ def missing(examples: Iterable[Example], images: str) -> str:
                 continue
         else:
             gone += 1
-    return f"{gone} of {len(names)} pictures were not found in {images}; {CANVAS}." if gone else ""
+    return f"{gone} of {len(names)} pictures were not found in {images}; {ABSENT}." if gone else ""

@@ -26,7 +26,7 @@ from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.schema import Example, Words
 from training.config import TrainConfig
 from training.data import subsets
-from training.data.images import folders_in, folders_named
+from training.data.images import folders_in, folders_named, with_prepared
 from training.data.parse_cache import Parses
 from training.data.prepared import Head, Prepared, Vocabularies
 
@@ -52,6 +52,7 @@ def prepare(
     report = registry.LoadReport()
     loaded = registry.training_set(config.data, root, config.labels, report)
     examples = [subsets.without(config.left_out, one) for one in loaded][: config.limit or None]
+    examples = with_prepared(examples, config.prepared, root)
     names = registry.inventory(config.data, root, config.labels)
     begun = None
     if config.start:

@@ -10,7 +10,7 @@ from extraction.datasets import registry
 from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.schema import Example
 from training.config import TrainConfig
-from training.data.images import CANVAS, inputs, missing, pictures_for
+from training.data.images import ABSENT, inputs, missing, pictures_for, with_prepared
 from training.data.parse_cache import Parses
 from training.data.preparation import prepare_for
 from training.data.prepared import Head
@@ -30,6 +30,7 @@ def evaluate_on(
     training = _trained(checkpoint, format)
     say(f"reading {format} {split}")
     examples = [one for one in registry.load(format, split, root, training.labels) if one.words]
+    examples = with_prepared(examples, training.prepared, root)
     if head.pairs:
         _check(checkpoint, format, examples)
     say(f"parsing {len(examples)} examples")
@@ -40,7 +41,7 @@ def evaluate_on(
     say(f"asking about {len(prepared.items)} of them")
     examined = head.examine(prepared, head.predict(checkpoint.network, prepared), Calibrated.of(checkpoint.manifest))
     notes = [examined.note, _pictures_missing(checkpoint, examples, training.images, images)]
-    return replace(examined, inputs=inputs(checkpoint, bool(images)), note=" ".join(note for note in notes if note))
+    return replace(examined, inputs=inputs(checkpoint), note=" ".join(note for note in notes if note))
 
 
 def _pictures_missing(checkpoint: LoadedCheckpoint, examples: Sequence[Example], trained: str, images: str) -> str:
@@ -48,7 +49,7 @@ def _pictures_missing(checkpoint: LoadedCheckpoint, examples: Sequence[Example],
     if not trained or not checkpoint.network.needs.pictures:
         return ""
     if not images:
-        return f"It was trained with pictures, and none were found with this data set; {CANVAS}."
+        return f"It was trained with pictures, and none were found with this data set; {ABSENT}."
     return missing(examples, images)
 
 

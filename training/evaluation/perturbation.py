@@ -7,12 +7,12 @@ a pair is asked about is never left out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from extraction.schema import Example, Region
+from extraction.schema import Example, Region, SceneEdge
 
 
 def shuffled_images(examples: Sequence[Example], share: float, seed: int = 0) -> list[Example]:
@@ -27,7 +27,8 @@ def shuffled_images(examples: Sequence[Example], share: float, seed: int = 0) ->
     chosen = sorted(free[place] for place in rng.permutation(len(free))[: round(share * len(free))].tolist())
     turned = list(examples)
     for place, other in zip(chosen, _moved_on(chosen, rng), strict=True):
-        turned[place] = replace(examples[place], image=examples[other].image, regions=examples[other].regions)
+        seen = {part: getattr(examples[other], part) for part in ("image", "regions", "scene", "grounded")}
+        turned[place] = replace(examples[place], **seen)
     if share and not changed(examples, turned):
         raise ValueError(
             "No example could be given another's picture: all of them ask about regions of their own."
@@ -61,14 +62,24 @@ def disturbed_regions(examples: Sequence[Example], share: float, seed: int = 0) 
     for example in examples:
         region_indexes = {candidate.tail for candidate in example.candidates if candidate.region}
         remaining: list[Region] = []
+        unmoved: dict[int, int] = {}  # of regions that stay: their place before and now
         for place, region in enumerate(example.regions):
             if number not in wrong:
+                unmoved[place] = len(remaining)
                 remaining.append(region)
             elif region_indexes or rng.integers(2):  # indexes of candidates must hold
                 remaining.append(region if place in region_indexes else _elsewhere(region, rng))
             number += 1
-        results.append(replace(example, regions=tuple(remaining)))
+        results.append(replace(example, regions=tuple(remaining), scene=_left(example.scene, unmoved)))
     return results
+
+
+def _left(scene: Sequence[SceneEdge] | None, unmoved: Mapping[int, int]) -> tuple[SceneEdge, ...] | None:
+    """The relations between the regions that stay."""
+    if scene is None:
+        return None
+    both = (edge for edge in scene if edge.subject in unmoved and edge.object in unmoved)
+    return tuple(replace(edge, subject=unmoved[edge.subject], object=unmoved[edge.object]) for edge in both)
 
 
 def _elsewhere(region: Region, rng: np.random.Generator) -> Region:

@@ -15,7 +15,7 @@ from extraction.datasets.registry import DatasetError
 from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.schema import Example
 from training.config import TrainConfig
-from training.data.images import folders_named, missing, pictures_for
+from training.data.images import folders_named, missing, pictures_for, with_prepared
 from training.data.parse_cache import Parses
 from training.data.preparation import prepare_for
 from training.data.prepared import Head
@@ -49,7 +49,8 @@ def tried(
     manifest = checkpoint.manifest
     config = TrainConfig.from_dict(manifest.training["config"])
     examples = [one for one in registry.load(trial.data, trial.split, root, config.labels) if one.words]
-    examples = harder(examples[: config.limit or None], trial, head, say)
+    examples = with_prepared(examples[: config.limit or None], config.prepared, root)
+    examples = harder(examples, trial, head, say)
     prepared = prepare_for(checkpoint, head, examples, parser, pictures_shown(checkpoint, examples, root, trial, say))
     return prepared.score(checkpoint.network, Calibrated.of(manifest))
 
@@ -67,11 +68,15 @@ def pictures_shown(
         if trial.images:
             raise ValueError(f"{manifest.name} is not shown pictures: it has no vision encoder.")
         return ""
+    if manifest.given.shown == "canvas":
+        if trial.images:
+            raise ValueError(f"{manifest.name} was trained on boxes on a grey canvas, and is shown no photographs.")
+        return ""
     images = pictures_for(config.images, config.data, root, trial.data) if trial.images is None else trial.images
     if config.images and not images and trial.images is None:
         raise DatasetError(
             f"{manifest.name} was trained with pictures from {config.images}, and there are none for {trial.data}: "
-            "name their folder with --images, or nothing with --images '' to measure it on boxes."
+            "name their folder with --images, or nothing with --images '' to measure it without."
         )
     if folders_named(images) and (gone := missing(examples, images)):
         say(gone)

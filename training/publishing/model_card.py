@@ -60,7 +60,7 @@ def card(
         f"# {manifest.name}",
         f"{about.title}: {about.task} (head `{manifest.head}`), on {config.encoder}. {about.paper}. The differences "
         f"from the paper are numbered in `extraction/networks/{config.system}.py`.",
-        f"Its inputs: {', '.join(inputs(checkpoint, bool(config.images)))}.",
+        f"Its inputs: {', '.join(inputs(checkpoint))}.",
         f"Made by `manage.py train {config.system}`{begun} in {manifest.training['seconds'] / 60:.0f} minutes, seed "
         f"{config.seed}, parser `{manifest.parser}`. Digest `{checkpoint.digest}`.",
         "## Data",

@@ -50,6 +50,10 @@ class Command(BaseCommand):
         parser.add_argument(
             "--images", help="folders of the pictures, joined by : (default: their boxes stand for them)"
         )
+        parser.add_argument(
+            "--prepared",
+            help="what prepare_images found in the pictures, in place of published boxes: latest, or a digest",
+        )
         parser.add_argument("--mentions", help="checkpoint that finds the mentions of a pair system in use")
         parser.add_argument("--parses", help="cache of parses; without it the sentences are parsed")
         parser.add_argument("--set", help="any other settings of the run, as JSON")
