@@ -17,7 +17,7 @@ from typing import Any
 
 from kgbuilder.conf.threads import sleep_while_waiting
 from training.config import TrainConfig
-from training.recipes import GO_ON, PAPER, RECIPES
+from training.recipes import DEPARTURES, GO_ON, PAPER, RECIPES
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,6 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.recipe is None:
             return _save_parses(options)
         config = configured(options.recipe, vars(options))
+        for sentence in departures(options.recipe):
+            print(f"not as in the paper: {sentence}")
         parses = ParseCache.load(Path(options.parses)) if options.parses else None
         watcher = Watcher(Reporter(lambda line: print(line, flush=True)), say=print)
         result = run(config, Path(options.data_root), Path(options.out), parses, watcher, resume=options.resume)
@@ -48,6 +50,11 @@ def main(arguments: list[str] | None = None) -> int:
     if result:
         print(json.dumps({"name": result["name"], "test": result["test"]["figures"], "seconds": result["seconds"]}))
     return 0
+
+
+def departures(recipe: str) -> tuple[str, ...]:
+    """In what a recipe of a paper's settings differs from the paper; () for our own recipes."""
+    return DEPARTURES.get(recipe.removesuffix("-paper"), ()) if recipe.endswith("-paper") else ()
 
 
 def configured(recipe: str, options: dict[str, Any]) -> TrainConfig:

@@ -38,11 +38,13 @@ class TrainConfig:
     batch_pieces: int = 1280  # padded word pieces a batch
     encoder_rate: float = 2e-4  # learning rate of the text encoder
     head_rate: float = 1e-3  # learning rate of all other weights
+    dropout: Literal["shared", "stock"] = "shared"  # of the text encoder: one mask a sentence, or its own as published
+    shapes: bool = True  # the text encoder is shown each word's shape
     frozen_pieces: bool = True  # the embeddings of word pieces, half of a small encoder's weights, stay as they are
     decay: float = 0.01  # of weights, but for biases and norms
     warmup: float = 0.06  # share of the steps in which the rate rises
     halve_every: int = 0  # epochs after which the rate is halved; 0 = it falls to 0 in a line
-    clip: float = 1.0  # the largest length of a step's gradient
+    clip: float = 1.0  # the largest length of a step's gradient; 0 = any
     average: float = 0.999  # of the moving average of weights that is evaluated and kept; 0 = none
     dropped_pairs: float = 0.2  # share of co-occurrence levels hidden in training
     longest: int = 100  # words; longer training sentences are left out and counted
@@ -53,6 +55,7 @@ class TrainConfig:
     vision_rate: float = 0.0  # 0 = as the text encoder
     batch: int = 0  # examples a batch; 0 = as many as its pieces allow
     evaluate_every: int = 0  # epochs between evaluations on dev; 0 = none, and the last weights are kept
+    first_evaluation: int = 1  # the epoch after which runs are first scored on dev
     patience: int = 0  # evaluations without a better one after which a run ends; 0 = never
     fraction: float = 1.0  # share of the training items, drawn by seed
     per_relation: int = 0  # training pairs of each relation, or sentences that hold it; 0 = all

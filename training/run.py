@@ -109,6 +109,7 @@ def run(
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         **{split: one.as_dict() for split, one in scores.items()},
         "test_interval": [band.low, band.high],
+        "inputs": checkpoint.manifest.given.as_dict(),
         "curve": training.progress.scores,
         "steps": training.progress.step,
         "seconds": round(training.progress.seconds, 1),

@@ -67,12 +67,13 @@ class VisualInputs:
     def fitting(self, document: Document) -> Document:
         """The document without the parts that another component made than in training."""
         sources = document.sources
-        own = {
-            "features": lambda region: region.features if self.features == sources.features else None,
-            "depth": lambda region: region.depth if self.depth == sources.depth else 0.0,
-        }
+        described, measured = self.features == sources.features, self.depth == sources.depth
         regions = tuple(
-            dataclasses.replace(region, **{name: part(region) for name, part in own.items()})
+            dataclasses.replace(
+                region,
+                features=region.features if described else None,
+                depth=region.depth if measured else 0.0,
+            )
             for region in document.regions
         )
         scene = document.scene if self.scene == sources.scene else ()

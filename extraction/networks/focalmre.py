@@ -106,10 +106,14 @@ class Gate(nn.Module):
 
     def forward(self, text: Tensor, image: Tensor) -> Tensor:
         """Both (F, w, d) -> (F, w, d)."""
-        if self.text is None or self.image is None:
-            return (text + image) / 2
-        share = torch.sigmoid(self.text(text) + self.image(image))
+        share = self.share(text, image)
         return (1 - share) * text + share * image
+
+    def share(self, text: Tensor, image: Tensor) -> Tensor:
+        """lambda (F, w, d): one half where there is no gate."""
+        if self.text is None or self.image is None:
+            return torch.full_like(image, 0.5)
+        return torch.sigmoid(self.text(text) + self.image(image))
 
 
 class FocalFusion(nn.Module):
@@ -169,8 +173,25 @@ class FocalMRE(nn.Module):
 
     @torch.no_grad()
     def attention_weights(self, batch: Batch) -> Tensor | None:
-        """The share of each patch in a word's attention, the mean over the frames (B, n, P), for
-        display; 0 where there is no picture, None where no row has one."""
+        """The share of each patch in a word's attention (B, n, P), for display: over the frames, each by its weight of
+        Eq. 5 and by the mean lambda of Eq. 4 with which its picture counts for the word; 0 where there is no picture,
+        None where no row has one. `frame_attention` has each frame's own."""
+        if batch.pictures is None:
+            return None
+        found = self.frame_attention(batch)
+        if found is None:
+            return None
+        rows, slots, weights, gates = found
+        importance = gates * self._slot_weights()[slots].clamp(min=0.0).unsqueeze(1)  # (F, n)
+        count = len(batch.real)
+        total = weights.new_zeros(count, *weights.shape[1:]).index_add(0, rows, weights * importance.unsqueeze(-1))
+        whole = importance.new_zeros(count, importance.shape[1]).index_add(0, rows, importance)
+        return total / whole.clamp(min=SMALLEST).unsqueeze(-1) * batch.real.unsqueeze(-1)
+
+    @torch.no_grad()
+    def frame_attention(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+        """Of every frame that is shown its row and slot (F,), the words' attention over its patches (F, n, P), and the
+        mean lambda with which it counts for each word (F, n), as in the paper's Fig. 4; None without any."""
         if batch.pictures is None:
             return None
         hidden = self.encoder(batch.ids, batch.shapes, batch.pieces)
@@ -178,10 +199,17 @@ class FocalMRE(nn.Module):
         rows, slots = self._shown(batch.pictures).nonzero(as_tuple=True)
         if not len(rows):
             return None
-        weights = self.attend.weights(words[rows], self.vision(batch.pictures.pixels[rows, slots]))
-        total = weights.new_zeros(len(words), *weights.shape[1:]).index_add(0, rows, weights)
-        frames = torch.bincount(rows, minlength=len(words)).clamp(min=1)
-        return total / frames[:, None, None] * batch.real.unsqueeze(-1)
+        patches = self.vision(batch.pictures.pixels[rows, slots])
+        gates = self.gate.share(words[rows], self.attend(words[rows], patches)).float().mean(-1)
+        return rows, slots, self.attend.weights(words[rows], patches), gates
+
+    def _slot_weights(self) -> Tensor:
+        """Eq. 5's weight of each slot (8,): the plain picture, which stands in for a kind, counts whole."""
+        weights = self.grounded.weight.new_ones(DETECTED.stop)
+        for fusion, kind in ((self.grounded, GROUNDED), (self.detected, DETECTED)):
+            used = self._slots(kind)
+            weights[used] = fusion.weight.detach()
+        return weights
 
     def _slots(self, kind: slice) -> slice:
         """The slots of this kind that the network reads."""

@@ -55,6 +55,9 @@ def run(options: Mapping[str, Any], write: Callable[[str], object], note: Callab
         for row in rows:
             if options["only"] and options["only"] not in row.name and row is not rows[0]:
                 continue
+            if row.needs:
+                write(f"| {system} | {row.name} | not run: needs {row.needs} | | | {_published(row)} | |")
+                continue
             seeds = range(1, options["seeds"] + 1)
             try:
                 measured = {seed: _figure(system, row, seed, options, kept, note) for seed in seeds}
@@ -75,10 +78,14 @@ def line(
     ours = spread(list(figures.values()))
     both = [100 * (figure - whole[seed]) for seed, figure in figures.items() if seed in whole]
     less = f"{fmean(both):+.1f}" if both else ""
-    theirs = "" if row.published is None else f"{row.published:.2f}"
+    theirs = _published(row)
     gap = "" if row.published is None or published is None or not whole else f"{row.published - published:+.2f}"
     measured = f"{100 * ours.mean:.1f}" + (f" ({100 * ours.deviation:.1f})" if ours.runs > 1 else "")
     return f"| {system} | {row.name} | {measured} | {', '.join(map(str, figures))} | {less} | {theirs} | {gap} |"
+
+
+def _published(row: Ablation) -> str:
+    return "" if row.published is None else f"{row.published:.2f}"
 
 
 def _figure(

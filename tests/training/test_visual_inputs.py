@@ -327,3 +327,21 @@ def test_a_reader_of_an_old_checkpoint_still_reads(parser: Parser, tmp_path: Pat
     reader = reader_of(dataclasses.replace(made, manifest=manifest, network=net), parser)
     [read] = reader.read([Document("1", TEXT, images=("",), regions=seen(), sources=SOURCES)])
     assert set(read.missing) >= {"other_detector", "scene"}
+
+
+def test_without_channels_no_channel_reaches_a_relation() -> None:
+    """The ablation "no channels" takes them from our scorer of relations too."""
+    from training.evaluation.ablations import ABLATIONS
+
+    row = next(one for one in ABLATIONS["eega"][1] if one.name == "no channels")
+    for options, same in ((row.network, True), ({"channels": False}, False)):
+        chosen = config("eega", "word_pairs")
+        chosen = dataclasses.replace(chosen, network={**chosen.network, **options})
+        given = prepared(chosen, eight())
+        net = network(chosen, given.vocabularies).eval()
+        batch = batch_of(given, net.needs)
+        other = dataclasses.replace(batch, together=batch.together * 0 + 3, pos=batch.pos.clamp(max=1))
+        cells = torch.zeros(len(batch.ids), 1, dtype=torch.long), torch.ones(len(batch.ids), 1, dtype=torch.long)
+        with torch.no_grad():
+            one, two = (net.relate(net(each), *cells) for each in (batch, other))
+        assert torch.allclose(one, two, atol=1e-6) == same

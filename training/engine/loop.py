@@ -84,6 +84,7 @@ class Run:
         self.network = moved
         self.rows = prepared.rows(self.network.needs)
         self.network.encoder.freeze_pieces(config.frozen_pieces)
+        self.network.encoder.freeze_shapes(not config.shapes)
         self.optimizer = make_optimizer(config, network)
         self.parameters = [weight for weight in network.parameters() if weight.requires_grad]
         self.average = [weight.detach().clone() for weight in self.parameters]
@@ -123,7 +124,8 @@ class Run:
                     self.save(folder)
                     last_save = time.monotonic()
             progress.epoch, progress.batch = progress.epoch + 1, 0
-            if config.evaluate_every and progress.epoch % config.evaluate_every == 0:
+            due = config.evaluate_every and progress.epoch % config.evaluate_every == 0
+            if due and progress.epoch >= min(config.first_evaluation, config.epochs):
                 self._judge()
                 yield progress
         progress.finished = True
@@ -144,7 +146,8 @@ class Run:
         self.scaler.scale(losses["total"] * weight).backward()
         self.world.average(self.parameters)
         self.scaler.unscale_(self.optimizer)
-        torch.nn.utils.clip_grad_norm_(self.parameters, config.clip)
+        if config.clip:
+            torch.nn.utils.clip_grad_norm_(self.parameters, config.clip)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self._follow(step)

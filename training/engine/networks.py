@@ -24,7 +24,7 @@ def new_network(config: TrainConfig, vocabularies: Vocabularies) -> Any:
         start = LoadedCheckpoint.load(Path(config.start))
         same = start.manifest.inventory == vocabularies.inventory
         return start.network if same else grown(start, vocabularies, config.network)
-    encoder = TextEncoder.pretrained(config.encoder, len(SHAPES))
+    encoder = TextEncoder.pretrained(config.encoder, len(SHAPES), stock=config.dropout == "stock")
     return assembled(config, vocabularies, encoder)
 
 

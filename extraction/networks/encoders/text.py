@@ -91,15 +91,17 @@ class TextEncoder(nn.Module):
         nn.init.zeros_(self.shape.weight)
 
     @classmethod
-    def pretrained(cls, source: str, shapes: int) -> TextEncoder:
-        """The encoder named `source`, with its weights. Raises EncoderMissing."""
+    def pretrained(cls, source: str, shapes: int, stock: bool = False) -> TextEncoder:
+        """The encoder named `source`, with its weights. `stock`: with its own dropouts too, where ours are one mask a
+        sentence and none for attention. Raises EncoderMissing."""
         from transformers import AutoModel
 
         if source in BUNDLED:
             os.environ.setdefault("HF_HUB_OFFLINE", "1")
         folder = find(source)
         # On a processor the fused attention's backward pass takes six times as long as the plain one's.
-        options = {"attention_probs_dropout_prob": 0.0, "attn_implementation": "eager"}
+        options: dict[str, Any] = {"attn_implementation": "eager"}
+        options |= {} if stock else {"attention_probs_dropout_prob": 0.0}
         try:
             try:
                 model = AutoModel.from_pretrained(folder, add_pooling_layer=False, **options)
@@ -107,7 +109,8 @@ class TextEncoder(nn.Module):
                 model = AutoModel.from_pretrained(folder, **options)
         except OSError as error:
             raise EncoderMissing(f"The encoder {source} cannot be loaded: {error}") from error
-        share_dropout(model)
+        if not stock:
+            share_dropout(model)
         return cls(model.float(), shapes)
 
     @classmethod
@@ -143,6 +146,10 @@ class TextEncoder(nn.Module):
         """Whether the embeddings of word pieces are left out of training."""
         for weight in self.model.get_input_embeddings().parameters():  # type: ignore[operator]
             weight.requires_grad_(not frozen)
+
+    def freeze_shapes(self, frozen: bool) -> None:
+        """Whether the embeddings of words' shapes are left out of training: from the start they add nothing."""
+        self.shape.weight.requires_grad_(not frozen)
 
     @property
     def layers(self) -> nn.ModuleList:

@@ -225,8 +225,10 @@ def test_the_original_picture_alone_stands_in_for_both_kinds():
     assert torch.allclose(*answers, atol=1e-6)
 
 
-def test_each_words_attention_to_patches_is_the_mean_over_its_frames():
+def test_each_words_attention_to_patches_is_that_of_its_frames_by_their_weights_and_gates():
     net = network()
+    with torch.no_grad():
+        net.grounded.weight[:2] = torch.tensor([2.0, 0.5])
     one = shown(net, ((2, 3), (0, 0)))
     looked = net.attention_weights(one)
     assert looked.shape == (2, 5, 4)
@@ -234,8 +236,16 @@ def test_each_words_attention_to_patches_is_the_mean_over_its_frames():
     assert not looked[1].any()
     with torch.no_grad():
         word = net.encoder(one.ids, one.shapes, one.pieces)[0, one.first[0, 2]][None, None]
-        frames = [net.attend.weights(word, net.vision(one.pictures.pixels[:1, slot]))[0, 0] for slot in (1, 2, 5, 6, 7)]
-    assert torch.allclose(looked[0, 2], torch.stack(frames).mean(0), atol=1e-6)
+        frames, counts = [], []
+        for slot, weight in zip((1, 2, 5, 6, 7), (2.0, 0.5, 1.0, 1.0, 1.0), strict=True):
+            patches = net.vision(one.pictures.pixels[:1, slot])
+            frames.append(net.attend.weights(word, patches)[0, 0])
+            counts.append(weight * net.gate.share(word, net.attend(word, patches)).mean())
+        shares = torch.stack(counts) / sum(counts)
+    assert torch.allclose(looked[0, 2], shares @ torch.stack(frames), atol=1e-6)
+    rows, slots, each, gates = net.frame_attention(one)
+    assert rows.tolist() == [0] * 5 and slots.tolist() == [1, 2, 5, 6, 7]
+    assert torch.allclose(each[:, 2], torch.stack(frames), atol=1e-6) and gates.shape == (5, 5)
     assert net.attention_weights(dataclasses.replace(one, pictures=None)) is None
 
 

@@ -20,6 +20,7 @@ def finished(folder: Path, recipe: str, f1: float, **changes: Any) -> Path:
     metrics = {
         **{"config": config.as_dict(), "digest": "ab" * 32, "steps": 9, "seconds": 60.5, "device": "processor"},
         **{"versions": {"torch": "2"}, "dev": {"figures": figures}, "test": {"figures": figures}},
+        **{"inputs": {"most": 3}},
         **{"test_interval": [0.1, 0.9], "curve": [{"epoch": 1, "f1": 0.2}, {"epoch": 2, "f1": 0.4}]},
     }
     (folder / "metrics.json").write_text(json.dumps(metrics))
@@ -76,6 +77,24 @@ def test_a_run_is_described_by_the_command_that_makes_it(tmp_path: Path) -> None
         "`manage.py train rsrnet --recipe rsrnet-twitter2017 --epochs 5 --set '{\"warmup\": 0.2}'`" in table
         and "`manage.py train mtb`" in table
     )
+
+
+def test_a_run_of_before_decision_32_says_so_and_stands_apart(tmp_path: Path) -> None:
+    runs = [finished(tmp_path / str(seed), "mega", 0.6 + seed / 100, seed=seed) for seed in (1, 2)]
+    metrics = json.loads((runs[0] / "metrics.json").read_text())
+    del metrics["inputs"]
+    (runs[0] / "metrics.json").write_text(json.dumps(metrics))
+    results.keep(runs, tmp_path / "kept")
+    found = results.load(tmp_path / "kept")
+    rows = [row for row in results.table(found).splitlines() if row.startswith("| MEGA")]
+    assert len(rows) == 2 and sum("before [decision 32]" in row and "complete scene graphs" in row for row in rows) == 1
+
+
+def test_no_figure_on_gmner_stands_beside_one_on_more() -> None:
+    relformer = [line for line in results.LINES if line.recipe == "relformer"]
+    assert relformer and not any("MORE" in line.published for line in relformer)
+    table = results.table(results.load())
+    assert not any(row.startswith("| RSRNeT") and "Twitter" in row for row in table.splitlines())
 
 
 def test_the_nearest_recipe_is_a_runs_own() -> None:

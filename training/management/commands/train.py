@@ -110,7 +110,7 @@ class Command(BaseCommand):
 
     def _run(self, recipe: str, options: dict[str, Any]) -> None:
         from extraction.text.parser import Parser
-        from training.__main__ import Reporter, configured
+        from training.__main__ import Reporter, configured, departures
         from training.data.parse_cache import ParseCache
         from training.run import Stopped, Watcher, run
 
@@ -118,6 +118,8 @@ class Command(BaseCommand):
         config = configured(recipe, changes)
         if config.system != options["system"]:
             raise CommandError(f"the recipe {recipe} is one of {config.system}, not of {options['system']}")
+        for sentence in departures(recipe):
+            self.stdout.write(f"not as in the paper: {sentence}")
         root, out = Path(options["data_root"]), Path(options["out"])
         parser = ParseCache.load(Path(options["parses"])) if options["parses"] else Parser.load()
         watcher = Watcher(Reporter(self.stdout.write), _stop_on_signals(), self.stdout.write)
