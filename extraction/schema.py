@@ -186,7 +186,8 @@ class Fact:
     object: str
     source: str
     relation: str = ""
-    name: str = ""  # by which the text calls the subject, where that is known; the subject's own words may differ
+    # By which the text calls the subject, where that is known: "U.S.". It is no part of the fact.
+    name: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,22 +99,23 @@ def _facts(name: str, subject: Subject, labels: Mapping[str, str], here: Collect
     own = subject.label if set(_key(name)) <= set(_key(subject.label)) else name
     ordered = sorted(subject.facts, key=lambda fact: fact[1] not in here)
     near = [fact for fact in ordered if fact[1] in here]
-    yield from _rows_as_facts(own, near, labels)
+    yield from _rows_as_facts(own, name, near, labels)
     if subject.description:
-        yield Fact(own, "is", subject.description[:LONGEST_TEXT], subject.source)
+        yield Fact(own, "is", subject.description[:LONGEST_TEXT], subject.source, name=name)
     for category in subject.categories[:CATEGORIES]:
-        yield Fact(own, "category", category[:LONGEST_TEXT], subject.source)
-    yield from _rows_as_facts(own, ordered[len(near) :], labels)
+        yield Fact(own, "category", category[:LONGEST_TEXT], subject.source, name=name)
+    yield from _rows_as_facts(own, name, ordered[len(near) :], labels)
 
 
-def _rows_as_facts(own: str, rows: Sequence[Row], labels: Mapping[str, str]) -> Iterator[Fact]:
+def _rows_as_facts(own: str, called: str, rows: Sequence[Row], labels: Mapping[str, str]) -> Iterator[Fact]:
+    """`own`: the subject's label; `called`: its name in the post."""
     for name, value, label, source_property in rows:
         shown = label or labels.get(value, "")
         if not shown and not _ITEM.fullmatch(value):
             shown = value.removesuffix("T00:00:00Z")
         if name in _LABELS and shown:
             relation, words = _LABELS[name]
-            yield Fact(own, words, shown[:LONGEST_TEXT], source_of(source_property), relation)
+            yield Fact(own, words, shown[:LONGEST_TEXT], source_of(source_property), relation, called)
 
 
 def _nameless(value: str, label: str) -> bool:

@@ -13,6 +13,7 @@ from knowledge.views.posts.attention import Grid
 from knowledge.views.posts.quintuples import Quintuple
 
 MOST = 12
+ALIKE = 1e-4  # of two shares, as they are kept
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,14 @@ def pairings(
 
 
 def _most_attended(grids: Sequence[Grid], start: int, end: int) -> AttendedRegion | None:
-    """The region with the highest mean attention of the words of this span."""
+    """The region with the highest mean attention of the words of this span; None where two have it alike, which says
+    nothing of either."""
     for grid in grids:
         rows = [row for (a, b), row in zip(grid.spans, grid.weights, strict=True) if a < end and b > start]
         if rows and grid.columns:
             means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
             place = max(range(len(means)), key=means.__getitem__)
+            if any(abs(mean - means[place]) < ALIKE for at, mean in enumerate(means) if at != place):
+                return None
             return AttendedRegion(*grid.columns[place], means[place])
     return None
