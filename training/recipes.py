@@ -170,6 +170,7 @@ RECIPES: dict[str, TrainConfig] = {
         _PAIRS, system="focalmre", network={"gate_start": 0.1}, vision=SMALL_VIT, vision_rate=5e-4
     ),
     "rsrnet": _with(  # MTB reads the start markers too, and what is compared is the pictures
+        # Without photographs an object cut out of its canvas is little more than its own outline.
         _PAIRS,
         system="rsrnet",
         head="pair",
