@@ -237,7 +237,7 @@ def test_each_words_attention_to_patches_is_that_of_its_frames_by_their_weights_
     with torch.no_grad():
         word = net.encoder(one.ids, one.shapes, one.pieces)[0, one.first[0, 2]][None, None]
         frames, counts = [], []
-        for slot, weight in zip((1, 2, 5, 6, 7), (2.0, 0.5, 1.0, 1.0, 1.0), strict=True):
+        for slot, weight in zip((1, 2, 5, 6, 7), (2.0, 0.5, *net.detected.weight), strict=True):
             patches = net.vision(one.pictures.pixels[:1, slot])
             frames.append(net.attend.weights(word, patches)[0, 0])
             counts.append(weight * net.gate.share(word, net.attend(word, patches)).mean())
