@@ -12,8 +12,8 @@ from typing import Literal
 from extraction.crawler import canonical_urls, http_client, politeness
 from extraction.crawler.parsers import sandbox
 from extraction.crawler.parsers.article_parser import LARGEST_PAGE, ParsedArticle
-from extraction.feeds import feed_settings
 from extraction.models import Post
+from extraction.posts import feed_settings
 
 PATIENCE = 20.0  # seconds that a worker waits for a host's turn
 SENT = "sent"  # a version's source: the text was sent through the API

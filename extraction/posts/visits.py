@@ -19,8 +19,8 @@ from django.utils import timezone
 
 from extraction import leases
 from extraction.crawler import canonical_urls, politeness
-from extraction.feeds import feed_settings
 from extraction.models import Host, Post, Sighting
+from extraction.posts import feed_settings
 from extraction.posts.article_page import PATIENCE, PageResult, fetch_page
 from extraction.posts.duplicates import merge_into, same_story
 from extraction.posts.post_images import fetch_pictures

@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.utils import timezone
 
-from extraction.models import Checkpoint, Post, PostVersion, Reading
-from extraction.readings import reading_requests
+from extraction.models import Checkpoint, Post, PostVersion
 from extraction.schema import Claimed, Document, Extraction
 from knowledge.recording import recorder
 
@@ -41,8 +40,6 @@ def _claimed(checkpoint: Checkpoint, text: str) -> Claimed:
         fetched_at=now,
     )
     Post.objects.filter(pk=post.pk).update(current_version=version)
-    reading_requests.request([version.pk], checkpoint)
-    reading = version.readings.get()
-    # As a worker holds it once its facts have been looked up.
-    Reading.objects.filter(pk=reading.pk).update(stage=Reading.Stage.READ, lease_token=name)
+    # Not requested of a worker, as all others are: this one is held already, and is rolled back.
+    reading = version.readings.create(checkpoint=checkpoint, due_at=now, lease_token=name)
     return Claimed(reading.pk, name, Document(str(post.public_id), text))

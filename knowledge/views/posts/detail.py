@@ -12,9 +12,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from extraction.feeds import feed_settings
 from extraction.labels import ENTITY_TYPES
 from extraction.models import Post, PostImage, PostVersion, Reading, Sighting
+from extraction.posts import feed_settings
 from extraction.readings import reading_requests
 from kgbuilder.celery import ring, ring_projectors
 from knowledge.models import Mention, Review, Statement

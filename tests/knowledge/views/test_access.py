@@ -25,6 +25,7 @@ KEYS = {
     "public_id": uuid.UUID(int=1),
     "feed_id": 1,
     "picture_id": 1,
+    "ordinal": 1,
     "post_id": "none",
     "digest": "0" * 16,
     "number": 0,
