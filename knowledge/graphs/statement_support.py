@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Value
 from django.db.models.functions import Coalesce
 
 from extraction.schema import FACTUALITIES, Factuality
@@ -65,11 +66,10 @@ def of(forms: Collection[Ends], only: Collection[int] | None = None) -> dict[End
         if ends in wanted:
             found[ends].add(_AssertionRow(*columns))
     upheld = current.accepting().filter(**rows).order_by()
-    for *triple, post in upheld.values_list("head_now", "statement__relation", "tail_now", "post__public_id"):
-        ends = (triple[0], triple[1], triple[2])
+    for head, relation, tail, own, *columns in upheld.values_list(*_OF_REVIEW):
+        ends = (head, relation, tail)
         if ends in wanted:
-            found[ends].accepted = True
-            found[ends].posts.setdefault(post, None)
+            found[ends].accept(_AssertionRow(*columns), own)
     return {ends: one.support() for ends, one in found.items()}
 
 
@@ -104,12 +104,22 @@ class _Found:
 
     def add(self, assertion: _AssertionRow) -> None:
         self.posts[assertion.post] = max(assertion.score, self.posts.get(assertion.post) or 0.0)
+        self._qualify(assertion)
+
+    def _qualify(self, assertion: _AssertionRow) -> None:
         if assertion.claimant:
             self.claimants.add(assertion.claimant)
         if assertion.when_words and (self.dated is None or assertion.rank() < self.dated.rank()):
             self.dated = assertion
         if assertion.amount_words and (self.counted is None or assertion.rank() < self.counted.rank()):
             self.counted = assertion
+
+    def accept(self, claim: _AssertionRow, own: bool) -> None:
+        """`own`: the claim is the editor's, so that its qualifiers are this post's."""
+        self.accepted = True
+        self.posts.setdefault(claim.post, None)
+        if own:
+            self._qualify(claim)
 
     def support(self) -> TripleSupport:
         posts, when, sum_ = sorted(self.posts), self.dated, self.counted
@@ -127,3 +137,6 @@ _CLAIMANT = Coalesce("claimant__entity__canonical__public_id", "claimant__entity
 _COLUMNS: tuple[Any, ...] = ("head_now", "statement__relation", "tail_now", "reading__version__post__public_id")
 _COLUMNS += ("score", "factuality", _CLAIMANT, "when_words", "when_earliest", "when_latest")
 _COLUMNS += ("amount_words", "amount_value", "amount_unit")
+_OF_REVIEW: tuple[Any, ...] = ("head_now", "statement__relation", "tail_now", "own", "post__public_id")
+_OF_REVIEW += (Value(1.0), "factuality", Coalesce("claimant__canonical__public_id", "claimant__public_id"))
+_OF_REVIEW += _COLUMNS[7:]

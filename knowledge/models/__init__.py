@@ -15,11 +15,11 @@ from knowledge.models.record import (
     Parting,
     Projection,
     ProjectorLock,
-    Review,
     SavedQuery,
     Split,
     Statement,
 )
+from knowledge.models.reviews import Review
 
 __all__ = [
     "Assertion",

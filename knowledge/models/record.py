@@ -206,39 +206,6 @@ class Link(models.Model):
         return f"{self.entity_id} {self.target or 'NIL'}"
 
 
-class Review(models.Model):
-    """An editor's verdict on a statement in a post: holds for every reading of the post, follows edits by its quotes.
-
-    `quotes`: for head and tail the exact words with 32 characters before and after. `lost`: the words are gone.
-    `factuality`: that of the assertion that was judged, with which an accepting verdict supports the statement.
-    """
-
-    class Verdict(models.TextChoices):
-        ACCEPT = "accept", "accepted"
-        REJECT = "reject", "rejected"
-
-    post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="reviews")
-    statement = models.ForeignKey(Statement, on_delete=models.PROTECT, related_name="reviews")
-    verdict = models.CharField(max_length=10, choices=Verdict)
-    factuality = models.CharField(max_length=10, default="stated", choices=_FACTUALITIES)
-    quintuple = models.JSONField()
-    quotes = models.JSONField()
-    lost = models.BooleanField(default=False)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
-    at = models.DateTimeField(auto_now_add=True)
-    withdrawn_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["post", "statement"], condition=Q(withdrawn_at__isnull=True), name="one_review_in_force"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.verdict} {self.statement}"
-
-
 class Merge(models.Model):
     """A merge of entities. `former`: what each row pointed to ({entity id: canonical id or null}), for the undo.
 

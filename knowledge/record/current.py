@@ -1,10 +1,11 @@
 """The queries for active assertions and supported statements, which every page, graph and metric uses.
 
 An assertion is active when its reading is its post's current one, the post is live, its score reaches the active
-threshold, its text does not deny it and no review rejects it. An accepting review supports its statement by itself
-while its words are in the post. Rows keep the entities that they were resolved to; these queries replace them by the
-survivors of merges: `head_now` and `tail_now` are the ids of the entities that stand for a statement's ends, ordered by
-id where the relation is symmetric. Statements that a merge turned into loops are left out.
+threshold, its text does not deny it and no review overrides it. An accepting review supports its statement by itself
+while its words are in the post; where editors differ, the one that decides does (`outcomes`). Rows keep the entities
+that they were resolved to; these queries replace them by the survivors of merges: `head_now` and `tail_now` are the ids
+of the entities that stand for a statement's ends, ordered by id where the relation is symmetric. Statements that a
+merge turned into loops are left out.
 """
 
 from __future__ import annotations
@@ -74,15 +75,24 @@ def difference(before: thresholds.Thresholds, after: thresholds.Thresholds) -> t
 def _asserted(limits: thresholds.Thresholds | None) -> QuerySet[Assertion]:
     read = Assertion.objects.filter(reading__current_of__state=Post.State.LIVE)
     shown = with_ends(read.filter(thresholds.reached(limits)), "statement__").exclude(head_now=F("tail_now"))
-    result: QuerySet[Assertion] = shown.exclude(Exists(_rejecting()))
+    result: QuerySet[Assertion] = shown.exclude(Exists(_overriding_outer()))
     return result
 
 
 def accepting() -> QuerySet[Any]:
     """The reviews that support their statement by themselves, with `head_now` and `tail_now`. Accepting a denied
     assertion supports nothing."""
-    held = active_reviews().filter(verdict=Review.Verdict.ACCEPT, lost=False, post__state=Post.State.LIVE)
-    held = held.exclude(factuality=DENIED)
+    return _accepted().exclude(factuality=DENIED)
+
+
+def own_denials() -> QuerySet[Any]:
+    """The reviews by which an editor says that a post denies a statement, with `head_now` and `tail_now`."""
+    return _accepted().filter(factuality=DENIED, own=True)
+
+
+def _accepted() -> QuerySet[Any]:
+    deciding = active_reviews().filter(outcome=Review.Outcome.DECIDES, verdict=Review.Verdict.ACCEPT)
+    held = deciding.filter(lost=False, post__state=Post.State.LIVE)
     result: QuerySet[Any] = with_ends(held, "statement__").exclude(head_now=F("tail_now"))
     return result
 
@@ -190,10 +200,18 @@ def with_ends(rows: QuerySet[Row], path: str = "") -> Any:
     )
 
 
-def _rejecting() -> QuerySet[Review]:
-    """The reviews that reject the outer assertion's triple, by any statement row: a merge may give rows one triple."""
-    rejecting = active_reviews().filter(
-        verdict=Review.Verdict.REJECT,
+def overriding() -> QuerySet[Review]:
+    """The reviews beside which what was extracted of their statement in their post is not active: they reject it,
+    editors are divided on it, or they give it other qualifiers."""
+    decides, disputed = Review.Outcome.DECIDES, Review.Outcome.DISPUTED
+    rejecting = Q(outcome=decides, verdict=Review.Verdict.REJECT)
+    own = Q(outcome=decides, verdict=Review.Verdict.ACCEPT, own=True, lost=False)
+    return active_reviews().filter(rejecting | own | Q(outcome=disputed))
+
+
+def _overriding_outer() -> QuerySet[Review]:
+    """Those on the outer assertion's triple, by any statement row: a merge may give rows one triple."""
+    rejecting = overriding().filter(
         post=OuterRef("reading__version__post"),
         statement__relation=OuterRef("relation"),
     )

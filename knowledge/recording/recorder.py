@@ -19,7 +19,6 @@ from django.db import DataError, IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from extraction.labels import RELATIONS
 from extraction.models import Checkpoint, Deployment, Post, Reading
 from extraction.schema import Claimed, Declined, Extraction
 from knowledge.entities import auto_merge, name_index, names, partings
@@ -30,6 +29,7 @@ from knowledge.record import projection_queue, thresholds
 from knowledge.recording import reviews
 from knowledge.recording.bulk_insert import insert
 from knowledge.recording.row_plan import PlannedAssertion, Record, Unplannable, plan, results_of, with_keys
+from knowledge.recording.statement_rows import statements_of
 
 __all__ = ["Record", "Unplannable", "adopt", "make_current", "plan", "record", "record_many"]
 
@@ -339,39 +339,6 @@ def _is_linked(entity: Entity) -> bool:
 
 def _by_key(keys: Iterable[str]) -> dict[str, Entity]:
     return {entity.key: entity for entity in Entity.objects.filter(key__in=list(keys))}
-
-
-Ends = tuple[int, str, int]
-
-
-def statements_of(triples: Sequence[Ends]) -> list[int]:
-    """For each head, relation and tail as read the id of its statement, created where there is none."""
-    wanted = [_ordered(*ends) for ends in triples]
-    found = _existing(set(wanted))
-    new = sorted(set(wanted) - found.keys())
-    if new:
-        rows = [Statement(head_id=head, relation=relation, tail_id=tail) for head, relation, tail in new]
-        Statement.objects.bulk_create(rows, ignore_conflicts=True)
-        found |= _existing(set(new))
-    return [found[triple] for triple in wanted]
-
-
-def _existing(triples: set[Ends]) -> dict[Ends, int]:
-    if not triples:
-        return {}
-    rows = Statement.objects.filter(head__in={ends[0] for ends in triples}, tail__in={ends[2] for ends in triples})
-    found = {(head, relation, tail): pk for pk, head, relation, tail in rows.values_list(*_ENDS)}
-    return {triple: found[triple] for triple in triples if triple in found}
-
-
-_ENDS = ("pk", "head", "relation", "tail")
-
-
-def _ordered(head: int, relation: str, tail: int) -> Ends:
-    """A symmetric relation has one statement, its ends ordered by id."""
-    if RELATIONS[relation].symmetric and tail < head:
-        return tail, relation, head
-    return head, relation, tail
 
 
 def _statement_keys(readings: list[int], reviewed: set[int]) -> QuerySet[Statement, UUID]:

@@ -67,7 +67,7 @@ def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 def _with_parts() -> QuerySet[Post]:
     active = Review.objects.filter(withdrawn_at__isnull=True).select_related(
-        "by", "statement__head__canonical", "statement__tail__canonical"
+        "by", "statement__head__canonical", "statement__tail__canonical", "claimant__canonical", "replaces"
     )
     return Post.objects.select_related("current_version", "current_reading__version").prefetch_related(
         Prefetch("images", PostImage.objects.order_by("position", "id")),
