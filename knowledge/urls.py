@@ -6,6 +6,8 @@ from django.urls import path
 
 from knowledge.api import docs_page
 from knowledge.views import accounts, linked_data, status, tokens
+from knowledge.views.desk import mentions as desk_mentions
+from knowledge.views.desk import statements as desk_statements
 from knowledge.views.entities import detail as entities_detail
 from knowledge.views.entities import index as entities_index
 from knowledge.views.entities import links, merge_split, neighbourhood
@@ -22,6 +24,15 @@ urlpatterns = [
     path("posts/<uuid:public_id>/", posts_detail.post, name="post"),
     path("posts/<uuid:public_id>/versions/<int:ordinal>/", versions.version, name="post_version"),
     path("posts/<uuid:public_id>/review/", posts_detail.review, name="review"),
+    path("posts/<uuid:public_id>/statements/add/", desk_statements.add, name="statement_add"),
+    path(
+        "posts/<uuid:public_id>/statements/<uuid:statement_id>/correct/",
+        desk_statements.correct,
+        name="statement_correct",
+    ),
+    path("posts/<uuid:public_id>/mentions/add/", desk_mentions.add, name="mention_add"),
+    path("posts/<uuid:public_id>/mentions/<int:mention_id>/", desk_mentions.correct, name="mention_correct"),
+    path("posts/<uuid:public_id>/undo/", desk_mentions.undo, name="correction_undo"),
     path("posts/<uuid:public_id>/read-again/", posts_detail.read_again, name="read_again"),
     path("posts/<uuid:public_id>/erase/", erase.erase, name="erase"),
     path("posts/<uuid:public_id>/pictures/<int:picture_id>/", posts_detail.picture, name="picture"),

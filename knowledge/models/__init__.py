@@ -19,7 +19,7 @@ from knowledge.models.record import (
     Split,
     Statement,
 )
-from knowledge.models.reviews import Review
+from knowledge.models.reviews import MentionCorrection, Review
 
 __all__ = [
     "Assertion",
@@ -33,6 +33,7 @@ __all__ = [
     "KnowledgeService",
     "Link",
     "Mention",
+    "MentionCorrection",
     "Merge",
     "Parting",
     "Projection",

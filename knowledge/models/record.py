@@ -68,10 +68,19 @@ class EntitySpelling(models.Model):
         return self.key
 
 
+class VisibleMentions(models.Manager["Mention"]):
+    """Without those that an editor deleted."""
+
+    def get_queryset(self) -> models.QuerySet[Mention]:
+        return super().get_queryset().filter(removed_by__isnull=True)
+
+
 class Mention(models.Model):
     """A span of a version's text, with the type as read. `entity` is the one that it was resolved to, before any merge.
 
     `resolved`: the entity that its name leads to, where an editor's split assigned it to another; else null.
+    `made_by`, `changed_by`, `removed_by`: the correction that added, changed or deleted it, in the post's current
+    reading; `as_read`: the columns that one changed, as they were before. `everything` has deleted mentions too.
     """
 
     reading = models.ForeignKey(Reading, on_delete=models.CASCADE, related_name="mentions")
@@ -82,10 +91,27 @@ class Mention(models.Model):
     type = models.CharField(max_length=40)
     form = models.CharField(max_length=10, default="name", choices=[(form, form) for form in FORMS])
     score = models.FloatField()
+    made_by = models.ForeignKey(
+        "knowledge.MentionCorrection", null=True, blank=True, on_delete=models.CASCADE, related_name="made"
+    )
+    changed_by = models.ForeignKey(
+        "knowledge.MentionCorrection", null=True, blank=True, on_delete=models.SET_NULL, related_name="changed"
+    )
+    removed_by = models.ForeignKey(
+        "knowledge.MentionCorrection", null=True, blank=True, on_delete=models.SET_NULL, related_name="removed"
+    )
+    as_read = models.JSONField(null=True, blank=True)
+
+    objects = VisibleMentions()
+    everything: ClassVar[models.Manager[Mention]] = models.Manager()
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["reading", "start", "end", "type"], name="mention_once"),
+            models.UniqueConstraint(
+                fields=["reading", "start", "end", "type"],
+                condition=Q(removed_by__isnull=True),
+                name="mention_once",
+            ),
             models.CheckConstraint(condition=Q(end__gt=F("start")), name="mention_not_empty"),
         ]
 
@@ -116,6 +142,13 @@ class Statement(models.Model):
 _FACTUALITIES = [(one, one) for one in FACTUALITIES]
 
 
+class VisibleAssertions(models.Manager["Assertion"]):
+    """Without those of which an editor deleted a mention."""
+
+    def get_queryset(self) -> models.QuerySet[Assertion]:
+        return super().get_queryset().filter(removed=False)
+
+
 class Assertion(models.Model):
     """The claim of one statement by one reading at one place. Head and tail mentions keep the order that was read.
 
@@ -123,7 +156,7 @@ class Assertion(models.Model):
     `claimant`: the mention whose entity claims what is alleged. `when_…`: the words that date it, and the days that
     they may mean, both included, null where that side is open or the words could not be resolved. `amount_…`: the words
     of its sum, the number and its unit. `asserted_at` is the post's time of publication; `valid_from` and `valid_to`
-    stay empty.
+    stay empty. `removed`: an editor deleted its head or tail mention; `everything` has such assertions too.
     """
 
     public_id = models.UUIDField(unique=True, editable=False)
@@ -146,6 +179,10 @@ class Assertion(models.Model):
     asserted_at = models.DateTimeField()
     valid_from = models.CharField(max_length=40, blank=True, default="")
     valid_to = models.CharField(max_length=40, blank=True, default="")
+    removed = models.BooleanField(default=False, db_default=False)
+
+    objects = VisibleAssertions()
+    everything: ClassVar[models.Manager[Assertion]] = models.Manager()
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [

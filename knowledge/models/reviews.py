@@ -1,7 +1,8 @@
-"""Editors' verdicts on statements in posts, and the statements that editors add or correct."""
+"""Editors' verdicts on statements in posts, the statements that editors add or correct, and corrections of mentions."""
 
 from __future__ import annotations
 
+import uuid
 from typing import ClassVar
 
 from django.conf import settings
@@ -74,3 +75,49 @@ class Review(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verdict} {self.statement}"
+
+
+class MentionCorrection(models.Model):
+    """An editor's change of a mention in a post: holds for every reading of the post, follows edits by its quotes.
+
+    `target`: the quote of the mention that was extracted, null where the editor adds one, with its `target_type`.
+    `result`: the quote of the mention as it should be, null where the editor deletes it, with its `type` and the
+    `entity` that it means, before any split or merge. `lost`: the words are gone. `superseded`: the editor's earlier
+    correction of the same mention, which its undo activates again.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    post = models.ForeignKey("extraction.Post", on_delete=models.CASCADE, related_name="mention_corrections")
+    target = models.JSONField(null=True, blank=True)
+    target_type = models.CharField(max_length=40, blank=True, default="")
+    result = models.JSONField(null=True, blank=True)
+    type = models.CharField(max_length=40, blank=True, default="")
+    entity = models.ForeignKey(
+        "knowledge.Entity", null=True, blank=True, on_delete=models.PROTECT, related_name="mention_corrections"
+    )
+    lost = models.BooleanField(default=False)
+    note = models.TextField(blank=True, default="")
+    superseded = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    at = models.DateTimeField(auto_now_add=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        app_label = "knowledge"
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["post"], condition=Q(withdrawn_at__isnull=True), name="mention_corrections_held")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.at:%Y-%m-%d %H:%M}"
+
+    @property
+    def kind(self) -> str:
+        return (
+            "mention added" if self.target is None else "mention deleted" if self.result is None else "mention changed"
+        )
+
+    @property
+    def words(self) -> str:
+        quote = self.result or self.target or {}
+        return " ".join(str(quote.get("exact", "")).split())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from django.db.models import F
 
@@ -17,6 +17,8 @@ from knowledge.models import Review
 from knowledge.record import current
 
 Outcome = Review.Outcome
+Standing = Literal["unreviewed", "accepted", "corrected", "disputed", "rejected"]
+UNREVIEWED: Standing = "unreviewed"
 
 
 def settle(posts: Iterable[int]) -> None:
@@ -50,3 +52,12 @@ def outcomes(group: Sequence[Review]) -> list[Outcome]:
         Outcome.OVERRULED if given.verdict != winner else Outcome.DECIDES if given.pk == decides else Outcome.AGREES
         for given in group
     ]
+
+
+def standing(decisive: Review) -> Standing:
+    """Of a statement in a post, by the verdict that decides there, or by any of those that are divided."""
+    if decisive.outcome == Outcome.DISPUTED:
+        return "disputed"
+    if decisive.verdict == Review.Verdict.REJECT:
+        return "rejected"
+    return "corrected" if decisive.own else "accepted"

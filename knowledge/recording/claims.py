@@ -42,7 +42,7 @@ class ClaimEnd:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A statement as a post makes it, or as an editor says that it does. `own`: the editor's."""
+    """A statement as a post makes it, or as an editor says that it does (`own`)."""
 
     head: ClaimEnd
     relation: str
@@ -60,7 +60,7 @@ class Claim:
     def columns(self) -> dict[str, Any]:
         """Those of a Review, except for its statement."""
         ends = {"head": self.head, "tail": self.tail}
-        quintuple = {"relation": self.relation}
+        quintuple: dict[str, Any] = {"relation": self.relation}
         quotes: dict[str, Any] = {}
         for name, end in ends.items():
             quintuple |= {name: end.quote["exact"], f"{name}_type": end.type}

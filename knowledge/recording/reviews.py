@@ -142,8 +142,10 @@ def _state(
         rejected, former = _give(post, instead_of[0], Verdict.REJECT, instead_of[1], by, note)
         touched += [rejected, *former]
     created, former = _give(post, statement, Verdict.ACCEPT, claim, by, note)
-    Review.objects.filter(pk=created.pk).update(replaces=rejected)
+    # Editors who agree later accept the same claim; these words are of the one who made it.
+    created.quintuple["act"] = "corrected" if instead_of else "added"
     created.replaces = rejected
+    created.save(update_fields=["quintuple", "replaces"])
     _settle(post, [created, *former, *touched])
     was = str(instead_of[0].public_id) if instead_of else None
     given = [claim.relation, claim.factuality, claim.when_earliest and claim.when_earliest.isoformat()]

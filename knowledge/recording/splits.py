@@ -99,7 +99,7 @@ def _settle(posts: set[int]) -> None:
     parted = partings.of_posts(posts)
     moved: set[int] = set()
     touched: set[int] = set()
-    rows = Mention.objects.filter(reading__version__post__in=posts).order_by("pk")
+    rows = Mention.everything.filter(reading__version__post__in=posts).order_by("pk")
     for pk, was, resolved, post in rows.values_list("pk", "entity", "resolved", "reading__version__post"):
         origin = resolved or was
         now = partings.follow(parted[post], origin)
@@ -120,7 +120,7 @@ def _settle(posts: set[int]) -> None:
 def restate(mentions: set[int]) -> set[int]:
     """Move assertions of moved mentions to the statement between their entities now; the statements touched."""
     ends = Q(head_mention__in=mentions) | Q(tail_mention__in=mentions) | Q(claimant__in=mentions)
-    rows = list(Assertion.objects.filter(ends).select_related("head_mention", "tail_mention"))
+    rows = list(Assertion.everything.filter(ends).select_related("head_mention", "tail_mention"))
     wanted = statements_of([(row.head_mention.entity_id, row.relation, row.tail_mention.entity_id) for row in rows])
     touched: set[int] = set()
     for row, statement in zip(rows, wanted, strict=True):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from knowledge.entities import partings
-from knowledge.models import Assertion, Mention, Review, Statement
+from knowledge.models import Assertion, Entity, Mention, Review, Statement
 from knowledge.record import current
 from knowledge.recording.quotes import find
 from knowledge.recording.statement_rows import statements_of
@@ -79,13 +79,16 @@ def _meant_by_words(given: Review, end: str, spans: Mapping[int, Spans], parted:
         entity = spans.get(given.post_id, {}).get((place, place + len(quote["exact"])))
         if entity is not None:
             return entity
-    return partings.follow(parted.get(given.post_id, {}), int(quote["entity"]))
+    # The entity may have been erased since, with the posts that mentioned it; the statement keeps its ends.
+    known = Entity.objects.filter(pk=quote["entity"]).exists()
+    now = partings.follow(parted[given.post_id], int(quote["entity"]))
+    return now if known else int(getattr(given.statement, f"{end}_id"))
 
 
 def _follow_assertions(posts: set[int], parted: PartingsByPost) -> set[int]:
     """Where no assertion of the post makes a verdict's statement any more, and one makes it with the entities that are
     meant now, the verdicts are on that statement."""
-    asserted = Assertion.objects.filter(reading__version__post__in=posts).order_by()
+    asserted = Assertion.everything.filter(reading__version__post__in=posts).order_by()
     by_post: dict[int, set[int]] = defaultdict(set)
     for post, statement in asserted.values_list("reading__version__post", "statement").distinct():
         by_post[post].add(statement)

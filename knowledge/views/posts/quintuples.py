@@ -12,6 +12,7 @@ from extraction.models import Post, PostVersion
 from extraction.schema import Factuality
 from knowledge.models import Assertion, Entity, Review, Statement
 from knowledge.record import current, thresholds
+from knowledge.record.outcomes import UNREVIEWED, Standing, standing
 from knowledge.recording import quotes
 from knowledge.views.posts.highlight import quoted
 from knowledge.views.qualifiers import CLAIMANT, ShownQualifiers, qualifiers_of, reviewed_qualifiers, shown_value
@@ -80,6 +81,11 @@ class Quintuple:
     @property
     def disputed(self) -> bool:
         return bool(self.review and self.review.outcome == Review.Outcome.DISPUTED)
+
+    @property
+    def standing(self) -> Standing:
+        """What editors have made of it: `outcomes.standing` of its verdicts."""
+        return standing(self.review) if self.review else UNREVIEWED
 
     @property
     def qualifiers(self) -> ShownQualifiers:

@@ -78,6 +78,8 @@ def things() -> dict[str, Any]:
         "picture_id": PostImage.objects.get().pk,
         "post_id": "apollo",
         "digest": Checkpoint.objects.get().digest,
+        "statement_id": Statement.objects.filter(assertions__reading=moon.current_reading_id)[0].public_id,
+        "mention_id": Mention.objects.filter(reading=moon.current_reading_id).order_by("pk")[0].pk,
     }
     return {"posts": posts, "keys": keys}
 
@@ -266,6 +268,11 @@ def changes(things: dict[str, Any]) -> dict[str, dict[str, Any]]:
     opml = b'<opml version="2.0"><body><outline xmlUrl="https://other.example/feed"/></body></opml>'
     return {
         "review": {"statement": str(statement.public_id), "verdict": "reject"},
+        "statement_correct": _claim(statement) | {"factuality": "alleged"},
+        "statement_add": _claim(statement) | _ends(statement),
+        "mention_add": {"start": "0", "end": "3", "words": moon.current_version.text[:3], "type": "event"},
+        "mention_correct": {"do": "delete"},
+        "correction_undo": {},
         "depicted": {"depiction": str(_depiction(moon).public_id), "verdict": "reject"},
         "read_again": {},
         "feed_add": {"feed": seal("https://new.example/feed")},
@@ -289,6 +296,16 @@ def changes(things: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "samples_remove": {},
         "password": {"old_password": PASSWORD, "new_password1": "quite another 1", "new_password2": "quite another 1"},
     }
+
+
+def _claim(statement: Statement) -> dict[str, Any]:
+    """The form of a statement as it is."""
+    return {"relation": statement.relation, "factuality": "stated"}
+
+
+def _ends(statement: Statement) -> dict[str, Any]:
+    one = statement.assertions.all()[0]
+    return {"head": str(one.head_mention_id), "tail": str(one.tail_mention_id)}
 
 
 def _depiction(post: Post) -> Depiction:
