@@ -6,6 +6,11 @@ from django.conf import settings
 from django.db import migrations, models
 
 
+def write_again(apps, schema_editor):
+    """Every assertion has a review state in the graphs now: to a store without its identity, everything is written."""
+    apps.get_model('knowledge', 'ProjectorLock').objects.update(identity='')
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -159,4 +164,5 @@ class Migration(migrations.Migration):
             model_name='mentioncorrection',
             index=models.Index(condition=models.Q(('withdrawn_at__isnull', True)), fields=['post'], name='mention_corrections_held'),
         ),
+        migrations.RunPython(write_again, migrations.RunPython.noop),
     ]

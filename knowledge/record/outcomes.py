@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from django.db.models import F
 
 from knowledge.models import Review
+from knowledge.ontology.review_states import UNREVIEWED, ReviewState
 from knowledge.record import current
 
 Outcome = Review.Outcome
-Standing = Literal["unreviewed", "accepted", "corrected", "disputed", "rejected"]
-UNREVIEWED: Standing = "unreviewed"
 
 
 def settle(posts: Iterable[int]) -> None:
@@ -54,8 +53,10 @@ def outcomes(group: Sequence[Review]) -> list[Outcome]:
     ]
 
 
-def standing(decisive: Review) -> Standing:
+def review_state(decisive: Review | None) -> ReviewState:
     """Of a statement in a post, by the verdict that decides there, or by any of those that are divided."""
+    if decisive is None:
+        return UNREVIEWED
     if decisive.outcome == Outcome.DISPUTED:
         return "disputed"
     if decisive.verdict == Review.Verdict.REJECT:

@@ -24,6 +24,7 @@ from knowledge.graphs.units import (
     EntityUnit,
     KnownContent,
     PostUnit,
+    ReviewContent,
     StatedValue,
     StatementUnit,
     Triple,
@@ -211,7 +212,14 @@ def _supported(triple: Triple, support: TripleSupport) -> Row:
         "score": max(scores, default=0.0),
         "support": len(support.posts),
         "accepted": support.accepted,
+        **_review(support.review),
     }
+
+
+def _review(review: ReviewContent) -> Row:
+    """What editors have made of it, by whom, and when the latest verdict was given."""
+    reviewed: Row = {"reviewed_by": list(review.by), "reviewed_at": review.at and review.at.astimezone(UTC)}
+    return {"review_state": review.state} | {name: value for name, value in reviewed.items() if value}
 
 
 def lines(unit: Unit) -> set[str]:

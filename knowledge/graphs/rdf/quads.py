@@ -28,6 +28,7 @@ from knowledge.graphs.units import (
     PostContent,
     PostUnit,
     RegionContent,
+    ReviewContent,
     StatementUnit,
     Triple,
     Unit,
@@ -219,6 +220,7 @@ def _assertion(assertion: AssertionContent) -> Iterator[tuple[NamedNode, Term]]:
     yield node(RDF + "object"), value_literal(assertion.value) if assertion.value else tail
     yield node(NAMESPACE + "factuality"), node(vocabulary.factuality_iri(assertion.factuality))
     yield from _qualifiers(assertion)
+    yield from _review(assertion.review)
     if assertion.score is not None:
         yield node(NAMESPACE + "score"), _decimal(assertion.score)
     if assertion.without_image is not None:
@@ -247,6 +249,15 @@ def _qualifiers(assertion: AssertionContent) -> Iterator[tuple[NamedNode, Term]]
         yield node(NAMESPACE + "amountValue"), _decimal(amount.value)
     if amount.unit:
         yield node(NAMESPACE + "amountUnit"), Literal(amount.unit)
+
+
+def _review(review: ReviewContent) -> Iterator[tuple[NamedNode, Term]]:
+    """What editors have made of it, by whom and when."""
+    yield node(NAMESPACE + "reviewState"), node(vocabulary.review_state_iri(review.state))
+    for name in review.by:
+        yield node(NAMESPACE + "reviewedBy"), Literal(name)
+    if review.at is not None:
+        yield node(NAMESPACE + "reviewedAt"), _time(review.at)
 
 
 def _span(end: str, span: EvidenceSpan | None) -> Iterator[tuple[NamedNode, Term]]:

@@ -8,11 +8,13 @@ from typing import Any
 
 from django.utils.safestring import SafeString
 
+from extraction.labels import RELATIONS
 from extraction.models import Post, PostVersion
 from extraction.schema import Factuality
 from knowledge.models import Assertion, Entity, Review, Statement
+from knowledge.ontology.review_states import ReviewState
 from knowledge.record import current, thresholds
-from knowledge.record.outcomes import UNREVIEWED, Standing, standing
+from knowledge.record.outcomes import review_state
 from knowledge.recording import quotes
 from knowledge.views.posts.highlight import quoted
 from knowledge.views.qualifiers import CLAIMANT, ShownQualifiers, qualifiers_of, reviewed_qualifiers, shown_value
@@ -83,9 +85,13 @@ class Quintuple:
         return bool(self.review and self.review.outcome == Review.Outcome.DISPUTED)
 
     @property
-    def standing(self) -> Standing:
-        """What editors have made of it: `outcomes.standing` of its verdicts."""
-        return standing(self.review) if self.review else UNREVIEWED
+    def held(self) -> bool:
+        """Whether it is out of the graph until an editor decides, because it could harm somebody."""
+        return RELATIONS[self.relation].sensitive and not self.active and self.review is None
+
+    @property
+    def review_state(self) -> ReviewState:
+        return review_state(self.review)
 
     @property
     def qualifiers(self) -> ShownQualifiers:

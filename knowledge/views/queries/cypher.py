@@ -25,6 +25,7 @@ MOST_ROWS = 5000
 MOST_SHOWN = 500  # in the page's own table; the rest is in the downloads
 LONGEST_CELL = 2000
 PROPERTIES = "id name names key same_as title url publisher language published posts scores score support accepted"
+PROPERTIES += " review_state reviewed_by reviewed_at"
 
 
 class NoCypherAnswer(Exception):

@@ -63,7 +63,7 @@ def test_the_form_offers_the_relations_that_the_types_permit_in_either_direction
 def test_a_corrected_statement_shows_who_corrected_what_and_why(editor: Client, post: Post) -> None:
     html = correct(editor, post, relation="member_of", note="she is a member")
     assert "Corrected: your statement is in the place of what was extracted." in html
-    assert '<span class="standing corrected">corrected</span>' in html
+    assert '<span class="review-state corrected">corrected</span>' in html
     assert "corrected by edith" in html and "she is a member" in html
     assert "replaced by a correction by edith" in html
     assert records.supported_triples() == {("Ann Lee", "member_of", "Acebush")}
@@ -143,5 +143,5 @@ def test_two_editors_who_differ_are_shown_with_their_verdicts(editor: Client, cl
     html = markup(client.post(f"/posts/{post.public_id}/review/", form | {"verdict": "reject"}, follow=True))
     assert "As many editors accept as reject these" in html
     assert "accepted by edith" in html and "rejected by bert" in html
-    assert '<span class="standing disputed">disputed</span>' in html
+    assert '<span class="review-state disputed">disputed</span>' in html
     assert records.supported_triples() == set()
