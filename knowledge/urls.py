@@ -7,6 +7,8 @@ from django.urls import path
 from knowledge.api import docs_page
 from knowledge.views import accounts, linked_data, status, tokens
 from knowledge.views.desk import mentions as desk_mentions
+from knowledge.views.desk import queue as desk_queue
+from knowledge.views.desk import resume
 from knowledge.views.desk import statements as desk_statements
 from knowledge.views.entities import detail as entities_detail
 from knowledge.views.entities import index as entities_index
@@ -43,6 +45,10 @@ urlpatterns = [
         name="small_picture",
     ),
     path("posts/<uuid:public_id>/depicted/", depictions.judge, name="depicted"),
+    path("review/", desk_queue.queue, name="review_queue"),
+    path("review/next/", desk_queue.go_on, name="review_next"),
+    path("review/figures/", desk_queue.figures, name="review_figures"),
+    path("resume/", resume.resume, name="resume"),
     path("entities/", entities_index.entities, name="entities"),
     path("entities/<uuid:public_id>/", entities_detail.entity, name="entity"),
     path("entities/<uuid:public_id>/neighbourhood/", neighbourhood.neighbourhood, name="neighbourhood"),

@@ -19,6 +19,7 @@ from knowledge.models.record import (
     Split,
     Statement,
 )
+from knowledge.models.review_queue import ReviewHold, ReviewSkip
 from knowledge.models.reviews import MentionCorrection, Review
 
 __all__ = [
@@ -39,6 +40,8 @@ __all__ = [
     "Projection",
     "ProjectorLock",
     "Review",
+    "ReviewHold",
+    "ReviewSkip",
     "SavedQuery",
     "ServiceAnswer",
     "Split",

@@ -190,6 +190,11 @@ class Assertion(models.Model):
                 fields=["reading", "head_mention", "tail_mention", "relation"], name="assertion_once"
             )
         ]
+        # For the review queue: the least certain of all, and of some relations.
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["score"], name="assertions_by_score"),
+            models.Index(fields=["relation", "score"], name="assertions_by_relation_score"),
+        ]
 
     def __str__(self) -> str:
         return str(self.public_id)

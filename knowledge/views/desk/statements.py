@@ -18,6 +18,7 @@ from knowledge.recording.claims import Claim
 from knowledge.recording.quotes import find
 from knowledge.views.access import REVIEW, page
 from knowledge.views.desk.forms import MOST_CHOICES, StatementForm, mention_choices
+from knowledge.views.desk.queue import take_next
 from knowledge.views.posts.highlight import quoted
 
 
@@ -118,5 +119,7 @@ def _shown(
 def _done(request: HttpRequest, given: Review, message: str) -> HttpResponse:
     ring_projectors()
     messages.success(request, message)
+    if "queue" in request.GET:
+        return take_next(request)
     anchor = "d" if given.factuality == "denied" else "s"
     return redirect(f"{reverse('post', args=[given.post.public_id])}#{anchor}-{given.statement.public_id}")

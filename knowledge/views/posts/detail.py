@@ -33,7 +33,7 @@ PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 
 @page(READ)
 def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    post = get_object_or_404(_with_parts(), public_id=public_id)
+    post = get_object_or_404(with_parts(), public_id=public_id)
     if post.state == Post.State.ERASED:
         return render(request, "posts/erased.html", {"post": post}, status=410)
     # The analysed version, not the last fetched one: an edit's statements are shown once it has been analysed.
@@ -67,7 +67,7 @@ def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     return render(request, "posts/detail.html", context)
 
 
-def _with_parts() -> QuerySet[Post]:
+def with_parts() -> QuerySet[Post]:
     active = Review.objects.filter(withdrawn_at__isnull=True).select_related(
         "by", "statement__head__canonical", "statement__tail__canonical", "claimant__canonical", "replaced_by"
     )

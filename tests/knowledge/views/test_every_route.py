@@ -273,6 +273,7 @@ def changes(things: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "mention_add": {"start": "0", "end": "3", "words": moon.current_version.text[:3], "type": "event"},
         "mention_correct": {"do": "delete"},
         "correction_undo": {},
+        "review_next": {"do": "accept", "post": str(moon.public_id), "statement": str(statement.public_id)},
         "depicted": {"depiction": str(_depiction(moon).public_id), "verdict": "reject"},
         "read_again": {},
         "feed_add": {"feed": seal("https://new.example/feed")},
