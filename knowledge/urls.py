@@ -11,6 +11,7 @@ from knowledge.views.desk import queue as desk_queue
 from knowledge.views.desk import resume
 from knowledge.views.desk import statements as desk_statements
 from knowledge.views.entities import detail as entities_detail
+from knowledge.views.entities import edit as entities_edit
 from knowledge.views.entities import index as entities_index
 from knowledge.views.entities import links, merge_split, neighbourhood
 from knowledge.views.feeds import adding
@@ -57,6 +58,8 @@ urlpatterns = [
     path("entities/<uuid:public_id>/undo-merge/", merge_split.undo, name="undo_merge"),
     path("entities/<uuid:public_id>/split/", merge_split.split, name="split"),
     path("entities/<uuid:public_id>/undo-split/", merge_split.undo_split, name="undo_split"),
+    path("entities/<uuid:public_id>/edit/", entities_edit.edit, name="entity_edit"),
+    path("entities/<uuid:public_id>/undo-edit/", entities_edit.undo, name="undo_edit"),
     path("entities/<uuid:public_id>/link/", links.decide, name="decide_link"),
     *(
         path(f"{kind}/<uuid:public_id>/graph.{form}", view, {"form": form}, name=f"{name}_{form}")

@@ -75,6 +75,7 @@ class EntityContent:
     same: tuple[str, ...] = ()
     known: KnownContent | None = None
     values: tuple[StatedValue, ...] = ()
+    description: str = ""  # an editor's
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,6 +1,7 @@
 """The models of the record: Django finds them here."""
 
 from knowledge.models.depictions import Depiction, DepictionReview
+from knowledge.models.entity_edits import EntityEdit
 from knowledge.models.knowledge_services import KnowledgeService, ServiceAnswer
 from knowledge.models.record import (
     Assertion,
@@ -27,6 +28,7 @@ __all__ = [
     "Depiction",
     "DepictionReview",
     "Entity",
+    "EntityEdit",
     "EntityName",
     "EntitySpelling",
     "Event",

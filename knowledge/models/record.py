@@ -16,30 +16,39 @@ from extraction.schema import FACTUALITIES, FORMS
 
 class Entity(models.Model):
     """A thing in the graph, or a value of a statement (a time, a number), once by `key`: name key | type, with @ and a
-    scope where the name alone does not identify it. `canonical`: what it was merged into."""
+    scope where the name alone does not identify it. `canonical`: what it was merged into. By editors: `named`: the
+    label is theirs; `description`; `removed`: it is no entity, and in no graph."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     type = models.CharField(max_length=40)
     label = models.TextField()
     key = models.CharField(max_length=600, unique=True)
     canonical = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged")
+    named = models.BooleanField(default=False, db_default=False)
+    description = models.TextField(blank=True, default="", db_default="")
+    removed = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         verbose_name_plural = "entities"
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["id"], condition=Q(removed=True), name="entities_removed")
+        ]
 
     def __str__(self) -> str:
         return self.label
 
 
 class EntityName(models.Model):
-    """A name of an entity; `key` is the name in NFKC, case-folded, without diacritics."""
+    """A name of an entity; `key` is the name in NFKC, case-folded, without diacritics. `hidden`: an editor removed it
+    from the entity's aliases; it stays, so that no later reading brings it back."""
 
     entity = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="names")
     name = models.TextField()
     key = models.CharField(max_length=500, db_index=True)
     language = models.CharField(max_length=35, blank=True, default="")
     source = models.CharField(max_length=40, default="text")
+    hidden = models.BooleanField(default=False)
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [

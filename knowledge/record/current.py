@@ -75,7 +75,7 @@ def difference(before: thresholds.Thresholds, after: thresholds.Thresholds) -> t
 def _asserted(limits: thresholds.Thresholds | None) -> QuerySet[Assertion]:
     read = Assertion.objects.filter(reading__current_of__state=Post.State.LIVE)
     shown = with_ends(read.filter(thresholds.reached(limits)), "statement__").exclude(head_now=F("tail_now"))
-    result: QuerySet[Assertion] = shown.exclude(Exists(_overriding_outer()))
+    result: QuerySet[Assertion] = of_entities(shown).exclude(Exists(_overriding_outer()))
     return result
 
 
@@ -93,8 +93,14 @@ def own_denials() -> QuerySet[Any]:
 def _accepted() -> QuerySet[Any]:
     deciding = active_reviews().filter(outcome=Review.Outcome.DECIDES, verdict=Review.Verdict.ACCEPT)
     held = deciding.filter(lost=False, post__state=Post.State.LIVE)
-    result: QuerySet[Any] = with_ends(held, "statement__").exclude(head_now=F("tail_now"))
+    result: QuerySet[Any] = of_entities(with_ends(held, "statement__").exclude(head_now=F("tail_now")))
     return result
+
+
+def of_entities(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Without those about what an editor removed as no entity."""
+    removed = Entity.objects.filter(removed=True).values("pk")
+    return rows.exclude(Q(head_now__in=removed) | Q(tail_now__in=removed))
 
 
 def supported_statements() -> QuerySet[Any]:
@@ -124,8 +130,11 @@ def strongest(found: Iterable[str]) -> Factuality:
 
 
 def mentions() -> QuerySet[Mention]:
-    """The mentions in the current readings of live posts."""
-    return Mention.objects.filter(reading__current_of__state=Post.State.LIVE)
+    """The mentions of entities in the current readings of live posts."""
+    live = Mention.objects.filter(reading__current_of__state=Post.State.LIVE)
+    removed = Entity.objects.filter(removed=True, canonical__isnull=True)
+    members = Entity.objects.filter(Q(pk__in=removed) | Q(canonical__in=removed))
+    return live.exclude(entity__in=members.values("pk"))
 
 
 def entities() -> QuerySet[Entity]:
@@ -135,7 +144,8 @@ def entities() -> QuerySet[Entity]:
     merged = Mention.objects.filter(entity__canonical=OuterRef("pk"), reading__current_of__state=Post.State.LIVE)
     accepted = accepting()
     reviewed = Q(pk__in=accepted.values("head_now")) | Q(pk__in=accepted.values("tail_now"))
-    known = Entity.objects.filter(Q(Exists(own)) | Q(Exists(merged)) | reviewed, canonical__isnull=True)
+    standing = Entity.objects.filter(canonical__isnull=True, removed=False)
+    known = standing.filter(Q(Exists(own)) | Q(Exists(merged)) | reviewed)
     return known.exclude(type__in=VALUE_TYPES)
 
 

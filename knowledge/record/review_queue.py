@@ -116,7 +116,8 @@ def skip(editor: int, post: int, statement: int) -> None:
 
 def _open(wanted: QueueFilter) -> QuerySet[Any]:
     """The assertions of live posts on whose statement no editor has a verdict there, with `post`."""
-    rows = Assertion.objects.filter(reading__current_of__state=Post.State.LIVE)
+    rows = current.with_ends(Assertion.objects.filter(reading__current_of__state=Post.State.LIVE), "statement__")
+    rows = current.of_entities(rows)
     judged = current.active_reviews().filter(post=OuterRef("reading__current_of"), statement=OuterRef("statement"))
     free = _wanted(rows.exclude(Exists(judged)), wanted, "reading__current_of__sightings__feed")
     result: QuerySet[Any] = free.annotate(post=F("reading__current_of"))

@@ -71,6 +71,8 @@ def entity_row(unit: EntityUnit) -> Row | None:
         **({"same_as": list(content.same)} if content.same else {}),
         **_values(content.values),
         **(_known(content.known) if content.known else {}),
+        # An editor's stands before a knowledge base's.
+        **({"description": content.description} if content.description else {}),
     }
     return {"id": str(unit.key), "label": label(content.type), "properties": properties}
 

@@ -45,7 +45,8 @@ DEFAULT = DefaultGraph()
 TYPE, LABEL, ALTERNATIVE = node(RDF + "type"), node(RDFS + "label"), node(SKOS + "altLabel")
 REPLACED_BY = node(DCTERMS + "isReplacedBy")
 SAME_AS = node(OWL + "sameAs")
-ENTITY_PROPERTIES = (TYPE, LABEL, ALTERNATIVE, REPLACED_BY, SAME_AS)
+DESCRIPTION = node(SCHEMA + "description")
+ENTITY_PROPERTIES = (TYPE, LABEL, ALTERNATIVE, REPLACED_BY, SAME_AS, DESCRIPTION)
 VALUE_PROPERTIES = tuple(node(vocabulary.relation_iri(key)) for key in sorted(VALUED))  # with literals only
 
 
@@ -108,6 +109,8 @@ def _entity(unit: EntityUnit) -> Iterator[Quad]:
     yield Quad(subject, LABEL, label, DEFAULT)
     others = {literal(name.name, name.language) for name in content.names} - {label}
     yield from (Quad(subject, ALTERNATIVE, other, DEFAULT) for other in sorted(others, key=str))
+    if content.description:
+        yield Quad(subject, DESCRIPTION, Literal(content.description), DEFAULT)
     addresses = [address for address in content.same if _ADDRESS.fullmatch(address)]
     yield from (Quad(subject, SAME_AS, NamedNode(address), DEFAULT) for address in addresses)
     for one in content.values:

@@ -13,9 +13,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.safestring import SafeString
 
+from extraction.labels import ENTITY_TYPES
 from extraction.models import Post
+from knowledge.entities import edits
 from knowledge.linking.fact_comparison import StatementComparison, agreements
 from knowledge.models import Assertion, Entity, EntityName, Review
+from knowledge.ontology.values import VALUE_TYPES
 from knowledge.ontology.vocabulary import entity_iri
 from knowledge.record import current
 from knowledge.record.current import Edge
@@ -123,6 +126,8 @@ def entity(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "merged": merged_into(entity),
         "candidates": candidates(entity, [name for name, _ in names]) if request.user.has_perm(MERGE) else [],
         "splits": splits.active(entity),
+        "edits": edits.active(entity),
+        "types": [(key, one.label) for key, one in ENTITY_TYPES.items() if key not in VALUE_TYPES],
         "groups": _groups(entity, shown),
         "unshown": len(edges) - len(shown),
         "statements": len(edges),
@@ -141,7 +146,7 @@ def entity(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 def _names(members: Iterable[int]) -> list[tuple[str, str]]:
     """Each name once, with its language where one is known."""
-    rows = EntityName.objects.filter(entity__in=members).order_by("pk").values_list("name", "language")
+    rows = EntityName.objects.filter(entity__in=members, hidden=False).order_by("pk").values_list("name", "language")
     return list(dict(reversed(list(rows))).items())[::-1]
 
 

@@ -200,10 +200,16 @@ def _by_cell(post: Post) -> dict[Cell, list[Any]]:
     }
     by_cell: dict[Cell, list[Any]] = defaultdict(list)
     for row in current.with_ends(rows, "statement__").order_by("-score", "pk"):
-        if row.head_now != row.tail_now:
+        if row.head_now != row.tail_now and not _of_removed(row):
             row.active = row.pk in active
             by_cell[row.head_now, row.relation, row.tail_now, row.factuality == current.DENIED].append(row)
     return by_cell
+
+
+def _of_removed(row: Any) -> bool:
+    """Whether an editor said that one of its ends is no entity."""
+    ends = (row.head_mention.entity, row.tail_mention.entity)
+    return any((entity.canonical or entity).removed for entity in ends)
 
 
 def _extracted(rows: list[Any], version: PostVersion) -> Quintuple:

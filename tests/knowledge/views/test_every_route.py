@@ -20,7 +20,18 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from extraction.models import Checkpoint, Feed, Post, PostImage
 from kgbuilder.conf.encrypted_field import seal
 from kgbuilder.models import ApiToken
-from knowledge.models import Assertion, Depiction, Entity, Event, Mention, Merge, SavedQuery, Split, Statement
+from knowledge.models import (
+    Assertion,
+    Depiction,
+    Entity,
+    EntityEdit,
+    Event,
+    Mention,
+    Merge,
+    SavedQuery,
+    Split,
+    Statement,
+)
 from tests.factories import PASSWORD, make_post, make_user
 from tests.newsroom import open_newsroom
 
@@ -289,6 +300,8 @@ def changes(things: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "split": {"post": [str(post.public_id) for post in things["posts"].values()]},
         "undo_split": {"split": "1"},
         "decide_link": {"target": ""},
+        "entity_edit": {"kind": "label", "value": "Another label"},
+        "undo_edit": {"edit": "1"},
         "query_save": {"language": "sparql", "title": "All", "query": "SELECT * WHERE { ?s ?p ?o }"},
         "query_remove": {},
         "token_make": {"name": "a program's", "scope": "read", "days": "30"},
@@ -324,10 +337,12 @@ def test_every_change_by_a_person_leaves_an_event(client: Client, things: dict[s
         if name in ("read_again", "status_retry"):
             type(failed).objects.filter(pk=failed.pk).update(stage="failed")
         url = address(name, PAGES[name], things["keys"])
-        if name in ("merge", "undo_merge", "split", "undo_split", "decide_link"):
+        if name in ("merge", "undo_merge", "split", "undo_split", "decide_link", "entity_edit", "undo_edit"):
             url = reverse(name, args=[things["keys"]["entity"].public_id])
         if name == "undo_merge":
             form = {"merge": str(Merge.objects.get().pk)}
+        if name == "undo_edit":
+            form = {"edit": str(EntityEdit.objects.get().pk)}
         if name == "undo_split":
             form = {"split": str(Split.objects.get().pk)}
         if name == "token_revoke":
