@@ -220,7 +220,7 @@ def _accepted(review: Review) -> SupportingPost:
     version = review.post.current_version
     title = version.title if version else review.post.link
     given = reviewed_qualifiers(review) if review.own else ShownQualifiers(review.factuality)  # type: ignore[arg-type]
-    return SupportingPost(review.post, title, _words(review), None, None, given)
+    return SupportingPost(review.post, title, _words(review), None, None, given, review.statement.public_id)
 
 
 def _words(review: Review) -> SafeString | None:
