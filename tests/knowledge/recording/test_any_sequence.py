@@ -252,7 +252,7 @@ UNITS: dict[Any, Any] = {
 
 def test_any_sequence_leaves_stores_and_record_sound_and_can_be_undone() -> None:
     limits = settings(
-        max_examples=8,
+        max_examples=6,
         stateful_step_count=8,
         phases=[Phase.generate],
         deadline=None,
