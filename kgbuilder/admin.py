@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 from extraction.admin import ReadOnlyAdmin
 from kgbuilder.models import Heartbeat, Notice, SignInFailure
-from knowledge.record import audit_log
+from knowledge.record import audit_log, projection_queue
 
 
 @admin.register(Heartbeat)
@@ -58,7 +58,20 @@ def _fields(message: Any) -> list[str]:
 
 
 class AuditedUserAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]  # generic for the checker alone
-    """Accounts."""
+    """Accounts. The graphs name the editors of verdicts: what shows a name follows when it changes."""
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "username" in form.changed_data:
+            projection_queue.mark_reviewed_by([obj.pk])
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        projection_queue.mark_reviewed_by([obj.pk])
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        projection_queue.mark_reviewed_by(list(queryset.values_list("pk", flat=True)))
+        super().delete_queryset(request, queryset)
 
 
 class AuditedGroupAdmin(AuditedAdmin, GroupAdmin):

@@ -6,7 +6,12 @@ from django.urls import path
 
 from knowledge.api import docs_page
 from knowledge.views import accounts, linked_data, status, tokens
+from knowledge.views.desk import mentions as desk_mentions
+from knowledge.views.desk import queue as desk_queue
+from knowledge.views.desk import resume
+from knowledge.views.desk import statements as desk_statements
 from knowledge.views.entities import detail as entities_detail
+from knowledge.views.entities import edit as entities_edit
 from knowledge.views.entities import index as entities_index
 from knowledge.views.entities import links, merge_split, neighbourhood
 from knowledge.views.feeds import adding
@@ -22,6 +27,15 @@ urlpatterns = [
     path("posts/<uuid:public_id>/", posts_detail.post, name="post"),
     path("posts/<uuid:public_id>/versions/<int:ordinal>/", versions.version, name="post_version"),
     path("posts/<uuid:public_id>/review/", posts_detail.review, name="review"),
+    path("posts/<uuid:public_id>/statements/add/", desk_statements.add, name="statement_add"),
+    path(
+        "posts/<uuid:public_id>/statements/<uuid:statement_id>/correct/",
+        desk_statements.correct,
+        name="statement_correct",
+    ),
+    path("posts/<uuid:public_id>/mentions/add/", desk_mentions.add, name="mention_add"),
+    path("posts/<uuid:public_id>/mentions/<int:mention_id>/", desk_mentions.correct, name="mention_correct"),
+    path("posts/<uuid:public_id>/undo/", desk_mentions.undo, name="correction_undo"),
     path("posts/<uuid:public_id>/read-again/", posts_detail.read_again, name="read_again"),
     path("posts/<uuid:public_id>/erase/", erase.erase, name="erase"),
     path("posts/<uuid:public_id>/pictures/<int:picture_id>/", posts_detail.picture, name="picture"),
@@ -32,6 +46,10 @@ urlpatterns = [
         name="small_picture",
     ),
     path("posts/<uuid:public_id>/depicted/", depictions.judge, name="depicted"),
+    path("review/", desk_queue.queue, name="review_queue"),
+    path("review/next/", desk_queue.go_on, name="review_next"),
+    path("review/figures/", desk_queue.figures, name="review_figures"),
+    path("resume/", resume.resume, name="resume"),
     path("entities/", entities_index.entities, name="entities"),
     path("entities/<uuid:public_id>/", entities_detail.entity, name="entity"),
     path("entities/<uuid:public_id>/neighbourhood/", neighbourhood.neighbourhood, name="neighbourhood"),
@@ -40,6 +58,8 @@ urlpatterns = [
     path("entities/<uuid:public_id>/undo-merge/", merge_split.undo, name="undo_merge"),
     path("entities/<uuid:public_id>/split/", merge_split.split, name="split"),
     path("entities/<uuid:public_id>/undo-split/", merge_split.undo_split, name="undo_split"),
+    path("entities/<uuid:public_id>/edit/", entities_edit.edit, name="entity_edit"),
+    path("entities/<uuid:public_id>/undo-edit/", entities_edit.undo, name="undo_edit"),
     path("entities/<uuid:public_id>/link/", links.decide, name="decide_link"),
     *(
         path(f"{kind}/<uuid:public_id>/graph.{form}", view, {"form": form}, name=f"{name}_{form}")

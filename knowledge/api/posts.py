@@ -183,6 +183,7 @@ def _stated(quintuple: Quintuple) -> dict[str, Any]:
         "score": quintuple.score,
         "counts": quintuple.active,
         "review": quintuple.review.verdict if quintuple.review else None,
+        "review_state": quintuple.review_state,
         "factuality": quintuple.factuality,
         "places": [
             {

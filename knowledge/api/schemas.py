@@ -13,6 +13,7 @@ from extraction.crawler.parsers.feed_parser import MAX_TEXT, MAX_TITLE
 from extraction.feeds.submission import LONGEST_ID
 from extraction.readings import text_requests
 from knowledge.linking.fact_comparison import Standing
+from knowledge.ontology.review_states import ReviewState
 
 MOST = 200
 Factuality = Literal["stated", "planned", "alleged", "denied"]
@@ -210,6 +211,7 @@ class StatedHere(Schema):
     score: float | None = Field(description="null if only an editor's acceptance supports it.")
     counts: bool = Field(description="It is in the graph: its score reaches the threshold, or an editor accepted it.")
     review: Literal["accept", "reject"] | None
+    review_state: ReviewState = Field(description="What editors have made of it in this post.")
     factuality: Factuality = Field(description="The strongest of its places: stated, then planned, then alleged.")
     places: list[AssertionSpans]
 
@@ -285,6 +287,9 @@ class StatementRow(Schema):
     posts: int = Field(description="The number of posts that support it.")
     score: float | None = Field(description="Of its best assertion; null if only an editor's acceptance supports it.")
     standing: FactComparison
+    review_state: ReviewState = Field(description="unreviewed, or accepted or corrected by an editor in some post.")
+    reviewed_by: list[str] = Field(description="The editors whose verdicts decide.")
+    reviewed_at: datetime | None = Field(description="When the latest of these verdicts was given.")
 
 
 class Statements(Schema):

@@ -22,6 +22,7 @@ from knowledge.models import Assertion, Entity, Review, Statement
 from knowledge.record import current
 from knowledge.record.current import Edge
 from knowledge.views.qualifiers import CLAIMANT, Ends, denials_of, denied_in, ends_of
+from knowledge.views.review_states import ShownReview, reviews_of
 
 router = Router(tags=["statements"])
 
@@ -105,11 +106,11 @@ def _items(rows: Sequence[Row]) -> Iterable[tuple[int, dict[str, Any] | None]]:
     """The key of each row, and its statement; None where an earlier row has the same triple."""
     edges = {edge.statements[0]: edge for edge in current.edges_of(_whole(rows))}
     standing = fact_comparison.agreements(ends_of(edge) for edge in edges.values())
-    denied = denied_in(edges.values())
+    denied, reviewed = denied_in(edges.values()), reviews_of(edges.values())
     ids = dict(Statement.objects.filter(pk__in=list(edges)).values_list("pk", "public_id"))
     for row in rows:
         edge = edges.get(row.pk)
-        yield row.pk, _statement(edge, ids[row.pk], standing, denied) if edge else None
+        yield row.pk, _statement(edge, ids[row.pk], standing, denied, reviewed) if edge else None
 
 
 def _whole(rows: Sequence[Row]) -> list[Row]:
@@ -137,9 +138,10 @@ def _statement(
     public_id: UUID,
     standing: Mapping[Ends, fact_comparison.StatementComparison],
     denied: Mapping[Ends, int],
+    reviewed: Mapping[Ends, ShownReview],
 ) -> dict[str, Any]:
     ends = ends_of(edge)
-    agreement = standing[ends]
+    agreement, review = standing[ends], reviewed[ends]
     return {
         "id": public_id,
         "head": statement_end(edge.head),
@@ -150,6 +152,9 @@ def _statement(
         "posts": edge.posts,
         "score": edge.score,
         "standing": {"standing": agreement.standing, "source": agreement.source, "fact": agreement.fact},
+        "review_state": review.state,
+        "reviewed_by": list(review.by),
+        "reviewed_at": review.at,
     }
 
 
@@ -160,7 +165,8 @@ def show_statement(request: HttpRequest, statement_id: UUID) -> Any:
     edge = next(iter(current.edges_of(_whole([row]))), None) if row else None
     if edge is None:
         raise not_found("statement")
-    shown = _statement(edge, row.public_id, fact_comparison.agreements([ends_of(edge)]), denied_in([edge]))
+    compared = fact_comparison.agreements([ends_of(edge)])
+    shown = _statement(edge, row.public_id, compared, denied_in([edge]), reviews_of([edge]))
     return {**shown, "support": _support(edge), "against": _against(edge)}
 
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from extraction.models import Post
 from knowledge.models import Assertion, Entity, Merge, Statement
 from knowledge.ontology.values import VALUED
-from knowledge.record import audit_log, current, projection_queue
+from knowledge.record import audit_log, current, outcomes, projection_queue
 
 MARKED_AT_ONCE = 1000  # graph updates: more would keep an editor, and on SQLite everybody, waiting
 
@@ -40,6 +40,7 @@ def merge(survivor: Entity, others: Sequence[Entity], by: audit_log.Who) -> Merg
         pointers = {str(pk): was for pk, was in former.items()}
         created = Merge.objects.create(survivor_id=root, former=pointers, by_id=_id(by))
         Entity.objects.filter(pk__in=former).update(canonical=root)
+        outcomes.settle(_judged_posts({root, *former}))
         _mark(created, {root, *former})
         audit_log.note(by, "merge", str(rows[survivor.pk].public_id), created.former, root)
     return created
@@ -58,6 +59,7 @@ def undo(given: Merge, by: audit_log.Who) -> None:
         changed = {pk for pk in before if before[pk] != after.get(pk)}
         for pk in sorted(changed):
             Entity.objects.filter(pk=pk).update(canonical=after.get(pk))
+        outcomes.settle(_judged_posts(cluster))
         _mark(given, cluster)
         subject = str(given.survivor.public_id)
         was = {str(pk): before[pk] for pk in changed}
@@ -104,11 +106,18 @@ def _touched(ids: Iterable[int]) -> tuple[QuerySet[Post], QuerySet[Statement], Q
     mentioned = current.mentions().filter(entity__in=ids).values("reading__current_of")
     reviewed = current.active_reviews().filter(statement__in=Statement.objects.filter(ends)).values("post")
     claimed = Assertion.objects.filter(claimant__entity__in=ids, reading__current_of__isnull=False)
+    claims = current.active_reviews().filter(claimant__in=ids)
     return (
-        Post.objects.filter(Q(pk__in=mentioned) | Q(pk__in=reviewed)),
+        Post.objects.filter(Q(pk__in=mentioned) | Q(pk__in=reviewed) | Q(pk__in=claims.values("post"))),
         Statement.objects.filter(ends),
-        Statement.objects.filter(pk__in=claimed.values("statement")),
+        Statement.objects.filter(Q(pk__in=claimed.values("statement")) | Q(pk__in=claims.values("statement"))),
     )
+
+
+def _judged_posts(ids: Iterable[int]) -> set[int]:
+    """The posts with a verdict on a statement about these entities: a merge can put two verdicts on one statement."""
+    about = Statement.objects.filter(Q(head__in=ids) | Q(tail__in=ids))
+    return set(current.active_reviews().filter(statement__in=about).values_list("post", flat=True))
 
 
 def unmarked() -> QuerySet[Merge]:

@@ -40,14 +40,16 @@ def keep(
     _keep_spellings({entities[key]: {name for name, _ in unknown} for key, unknown in new.items()})
     for key, found in labels.items():
         entity = entities[key]
-        label = names.best({entity.label, *found})
+        label = entity.label if entity.named else names.best({entity.label, *found})
         if label != entity.label:
             Entity.objects.filter(pk=entity.pk).update(label=label)
 
 
 def spellings(key: str, entity_type: str, known: set[str]) -> frozenset[str]:
-    """The stored spellings of those names that resolve to this key: a part of a longer name leads elsewhere."""
-    leading = (name for name in known if names.resolution_key(name, entity_type) == key)
+    """The stored spellings of those names that resolve to this key: a part of a longer name leads elsewhere. An editor
+    may have given another type than that of the key."""
+    read = key.rpartition("|")[2].partition("@")[0] or entity_type
+    leading = (name for name in known if names.resolution_key(name, read) == key)
     return frozenset[str]().union(*map(spelling_variants.stored, leading))
 
 

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC
 from typing import IO, Any
 from uuid import UUID
 from xml.sax.saxutils import escape, quoteattr
@@ -37,6 +38,7 @@ COLUMNS = (
     *("head_id", "head", "head_type", "relation", "tail_id", "tail", "tail_type", "score", "accepted", "posts"),
     *("rejected", "standing", "known_to", "known_value", "known_name"),
     *("factuality", "claimed_by", "when", "amount", "amount_unit"),
+    *("review_state", "reviewed_by", "reviewed_at"),
 )
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _KEYS = (
@@ -56,6 +58,9 @@ _KEYS = (
     ("when", "edge", "string"),
     ("amount", "edge", "double"),
     ("amount_unit", "edge", "string"),
+    ("review_state", "edge", "string"),
+    ("reviewed_by", "edge", "string"),
+    ("reviewed_at", "edge", "string"),
     *((key, "node", "string") for key in sorted(VALUED)),
 )
 
@@ -141,7 +146,7 @@ def _row(one: ExportedStatement, known: dict[UUID, tuple[str, str]]) -> Iterator
     yield from (*_end(triple.head, known), triple.relation, *tail)
     yield from (_score(support), support.accepted, " ".join(map(str, support.posts)), one.rejected)
     yield from (stands.get(name, "") for name in ("standing", "known_to", "known_value", "known_name"))
-    yield from (value for _, value in one.qualifiers())
+    yield from (value for _, value in (*one.qualifiers(), *_review(support)))
 
 
 def _graphml() -> Iterator[tuple[int, bytes]]:
@@ -175,7 +180,13 @@ def _node(key: str, content: EntityContent) -> str:
 def _edge(one: ExportedStatement) -> str:
     triple, support = one.triple, one.support
     data = [("relation", triple.relation), ("score", _score(support)), ("accepted", str(support.accepted).lower())]
-    data += [("posts", len(support.posts)), ("rejected", one.rejected), *one.standing(), *one.qualifiers()]
+    data += [
+        ("posts", len(support.posts)),
+        ("rejected", one.rejected),
+        *one.standing(),
+        *one.qualifiers(),
+        *_review(support),
+    ]
     inner = "".join(_data(name, value) for name, value in data if value != "")
     ends = f"source={quoteattr(str(triple.head))} target={quoteattr(str(triple.tail))}"
     return f"<edge {ends}>{inner}</edge>\n"
@@ -184,6 +195,13 @@ def _edge(one: ExportedStatement) -> str:
 def _data(name: str, value: Any) -> str:
     """Control characters, which XML cannot hold in any way, become the replacement character."""
     return f'<data key="{name}">{escape(_NOT_XML.sub(chr(0xFFFD), str(value)))}</data>'
+
+
+def _review(support: TripleSupport) -> list[tuple[str, str]]:
+    """What editors have made of it; times as in the RDF."""
+    review = support.review
+    at = review.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if review.at else ""
+    return [("review_state", review.state), ("reviewed_by", " ".join(review.by)), ("reviewed_at", at)]
 
 
 def _score(support: TripleSupport) -> float | str:

@@ -12,11 +12,20 @@ from django.db.models.functions import Coalesce
 
 from extraction.models import Post
 from knowledge.graphs.stated_values import value_of
-from knowledge.graphs.units import AmountContent, AssertionContent, EvidenceSpan, RegionContent, TimeContent, Triple
+from knowledge.graphs.units import (
+    AmountContent,
+    AssertionContent,
+    EvidenceSpan,
+    RegionContent,
+    ReviewContent,
+    TimeContent,
+    Triple,
+)
 from knowledge.models import Entity, Evidence, Review
 from knowledge.ontology import values
 from knowledge.record import current
-from knowledge.recording import reviews
+from knowledge.record.outcomes import review_state
+from knowledge.recording import quotes
 
 Ends = tuple[int, str, int]
 
@@ -66,6 +75,7 @@ def _assertions(ids: list[int], accepted: dict[int, dict[Ends, Review]]) -> dict
             head=_span(row, "head"),
             tail=_span(row, "tail"),
             accepted=ends in accepted[row["post"]],
+            review=_reviewed(accepted[row["post"]].get(ends)),
             without_image=row["score_without_image"],
             echo=row["pk"] in echoes,
             regions=shown.get(row["pk"], ()),
@@ -105,7 +115,8 @@ def _echoes(ids: list[int]) -> set[int]:
 
 def _accepted(ids: list[int]) -> dict[int, dict[Ends, Review]]:
     found: dict[int, dict[Ends, Review]] = defaultdict(dict)
-    for given in current.accepting().filter(post__in=ids).select_related("statement").order_by("pk"):
+    rows = current.accepting().filter(post__in=ids).select_related("statement", "claimant__canonical", "by")
+    for given in rows.order_by("pk"):
         found[given.post_id][given.head_now, given.statement.relation, given.tail_now] = given
     return found
 
@@ -127,16 +138,37 @@ def _by_review_alone(post: Post, accepted: dict[Ends, Review], read: list[Assert
                 head=_quoted(post, given, "head"),
                 tail=_quoted(post, given, "tail"),
                 accepted=True,
+                review=_reviewed(given),
                 value=value_of(ends[tail]),
                 factuality=current.strongest([given.factuality]),
+                **_qualifiers(given),
             )
             found.append(content)
     return found
 
 
+def _reviewed(given: Review | None) -> ReviewContent:
+    if given is None:
+        return ReviewContent()
+    by = (given.by.get_username(),) if given.by else ()
+    return ReviewContent(review_state(given), by, given.at)
+
+
+def _qualifiers(given: Review) -> dict[str, Any]:
+    """Of an editor's own claim: what another accepting verdict keeps was extracted by a reading that is not current."""
+    if not given.own:
+        return {}
+    claimant = given.claimant and (given.claimant.canonical or given.claimant)
+    return {
+        "claimant": claimant.public_id if claimant else None,
+        "when": TimeContent(given.when_words, given.when_earliest, given.when_latest),
+        "amount": AmountContent(given.amount_words, given.amount_value, given.amount_unit),
+    }
+
+
 def _quoted(post: Post, given: Review, end: str) -> EvidenceSpan | None:
     assert post.current_reading is not None
-    place = reviews.find(post.current_reading.version.text, given.quotes[end])
+    place = quotes.find(post.current_reading.version.text, given.quotes[end])
     if place is None:
         return None
     return EvidenceSpan(place, place + len(given.quotes[end]["exact"]), given.quintuple[f"{end}_type"])

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Value
 from django.db.models.functions import Coalesce
 
 from extraction.schema import FACTUALITIES, Factuality
-from knowledge.graphs.units import AmountContent, TimeContent, TripleSupport
+from knowledge.graphs.units import AmountContent, ReviewContent, TimeContent, TripleSupport
+from knowledge.ontology.review_states import ReviewState
 from knowledge.record import current
 
 Ends = tuple[int, str, int]
@@ -65,11 +67,11 @@ def of(forms: Collection[Ends], only: Collection[int] | None = None) -> dict[End
         if ends in wanted:
             found[ends].add(_AssertionRow(*columns))
     upheld = current.accepting().filter(**rows).order_by()
-    for *triple, post in upheld.values_list("head_now", "statement__relation", "tail_now", "post__public_id"):
-        ends = (triple[0], triple[1], triple[2])
+    for head, relation, tail, own, by, at, *columns in upheld.values_list(*_OF_REVIEW):
+        ends = (head, relation, tail)
         if ends in wanted:
-            found[ends].accepted = True
-            found[ends].posts.setdefault(post, None)
+            found[ends].accept(_AssertionRow(*columns), own)
+            found[ends].reviewed(own, by, at)
     return {ends: one.support() for ends, one in found.items()}
 
 
@@ -99,17 +101,42 @@ class _Found:
     posts: Best = field(default_factory=dict)
     accepted: bool = False
     claimants: set[UUID] = field(default_factory=set)
+    corrected: bool = False
+    reviewers: set[str] = field(default_factory=set)
+    reviewed_at: datetime | None = None
     dated: _AssertionRow | None = None
     counted: _AssertionRow | None = None
 
     def add(self, assertion: _AssertionRow) -> None:
         self.posts[assertion.post] = max(assertion.score, self.posts.get(assertion.post) or 0.0)
+        self._qualify(assertion)
+
+    def _qualify(self, assertion: _AssertionRow) -> None:
         if assertion.claimant:
             self.claimants.add(assertion.claimant)
         if assertion.when_words and (self.dated is None or assertion.rank() < self.dated.rank()):
             self.dated = assertion
         if assertion.amount_words and (self.counted is None or assertion.rank() < self.counted.rank()):
             self.counted = assertion
+
+    def accept(self, claim: _AssertionRow, own: bool) -> None:
+        """`own`: the claim is the editor's, so that its qualifiers are this post's."""
+        self.accepted = True
+        self.posts.setdefault(claim.post, None)
+        if own:
+            self._qualify(claim)
+
+    def reviewed(self, own: bool, by: str | None, at: datetime) -> None:
+        self.corrected |= own
+        self.reviewers |= {by} if by else set()
+        self.reviewed_at = max(at, self.reviewed_at or at)
+
+    def review(self) -> ReviewContent:
+        """Corrected where any post's claim is an editor's own."""
+        if not self.accepted:
+            return ReviewContent()
+        state: ReviewState = "corrected" if self.corrected else "accepted"
+        return ReviewContent(state, tuple(sorted(self.reviewers)), self.reviewed_at)
 
     def support(self) -> TripleSupport:
         posts, when, sum_ = sorted(self.posts), self.dated, self.counted
@@ -120,6 +147,7 @@ class _Found:
             tuple(sorted(self.claimants)),
             TimeContent(when.when_words, when.when_earliest, when.when_latest) if when else TimeContent(),
             AmountContent(sum_.amount_words, sum_.amount_value, sum_.amount_unit) if sum_ else AmountContent(),
+            self.review(),
         )
 
 
@@ -127,3 +155,7 @@ _CLAIMANT = Coalesce("claimant__entity__canonical__public_id", "claimant__entity
 _COLUMNS: tuple[Any, ...] = ("head_now", "statement__relation", "tail_now", "reading__version__post__public_id")
 _COLUMNS += ("score", "factuality", _CLAIMANT, "when_words", "when_earliest", "when_latest")
 _COLUMNS += ("amount_words", "amount_value", "amount_unit")
+_OF_REVIEW: tuple[Any, ...] = ("head_now", "statement__relation", "tail_now", "own")
+_OF_REVIEW += ("by__username", "at", "post__public_id")
+_OF_REVIEW += (Value(1.0), "factuality", Coalesce("claimant__canonical__public_id", "claimant__public_id"))
+_OF_REVIEW += _COLUMNS[7:]

@@ -79,7 +79,7 @@ def entities(keys: Sequence[UUID]) -> list[EntityUnit]:
     known = set(current.entities().filter(pk__in=standing).values_list("pk", flat=True))
     names: dict[int, set[Name]] = defaultdict(set)
     stands_for = current.members(known) if known else {}
-    for entity, name, language in EntityName.objects.filter(entity__in=stands_for).values_list(
+    for entity, name, language in EntityName.objects.filter(entity__in=stands_for, hidden=False).values_list(
         "entity", "name", "language"
     ):
         names[stands_for[entity]].add(Name(name, language))
@@ -266,5 +266,11 @@ def _entity(
     ordered = tuple(sorted(names[row.pk], key=lambda name: (name.name, name.language)))
     link = links.get(row.pk)
     return EntityContent(
-        row.label, row.type, ordered, same=_same(link), known=_known(link), values=given.get(row.pk, ())
+        row.label,
+        row.type,
+        ordered,
+        same=_same(link),
+        known=_known(link),
+        values=given.get(row.pk, ()),
+        description=row.description,
     )

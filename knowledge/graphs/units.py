@@ -14,6 +14,7 @@ from typing import Protocol
 from uuid import UUID
 
 from extraction.schema import Factuality
+from knowledge.ontology.review_states import UNREVIEWED, ReviewState
 from knowledge.ontology.values import Value
 
 
@@ -74,6 +75,7 @@ class EntityContent:
     same: tuple[str, ...] = ()
     known: KnownContent | None = None
     values: tuple[StatedValue, ...] = ()
+    description: str = ""  # an editor's
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -145,6 +147,15 @@ class AmountContent:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewContent:
+    """What editors have made of an assertion or a triple: by whom, and when the latest verdict was given."""
+
+    state: ReviewState = UNREVIEWED
+    by: tuple[str, ...] = ()
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AssertionContent:
     """One assertion, or an accepting review's own support (no score, spans perhaps unknown). Ends as read.
 
@@ -165,6 +176,7 @@ class AssertionContent:
     claimant: UUID | None = None
     when: TimeContent = TimeContent()
     amount: AmountContent = AmountContent()
+    review: ReviewContent = ReviewContent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +222,7 @@ class TripleSupport:
     claimants: tuple[UUID, ...] = ()
     when: TimeContent = TimeContent()
     amount: AmountContent = AmountContent()
+    review: ReviewContent = ReviewContent()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The models of the record: Django finds them here."""
 
 from knowledge.models.depictions import Depiction, DepictionReview
+from knowledge.models.entity_edits import EntityEdit
 from knowledge.models.knowledge_services import KnowledgeService, ServiceAnswer
 from knowledge.models.record import (
     Assertion,
@@ -15,17 +16,19 @@ from knowledge.models.record import (
     Parting,
     Projection,
     ProjectorLock,
-    Review,
     SavedQuery,
     Split,
     Statement,
 )
+from knowledge.models.review_queue import ReviewHold, ReviewSkip
+from knowledge.models.reviews import MentionCorrection, Review
 
 __all__ = [
     "Assertion",
     "Depiction",
     "DepictionReview",
     "Entity",
+    "EntityEdit",
     "EntityName",
     "EntitySpelling",
     "Event",
@@ -33,11 +36,14 @@ __all__ = [
     "KnowledgeService",
     "Link",
     "Mention",
+    "MentionCorrection",
     "Merge",
     "Parting",
     "Projection",
     "ProjectorLock",
     "Review",
+    "ReviewHold",
+    "ReviewSkip",
     "SavedQuery",
     "ServiceAnswer",
     "Split",

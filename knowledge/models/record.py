@@ -16,30 +16,39 @@ from extraction.schema import FACTUALITIES, FORMS
 
 class Entity(models.Model):
     """A thing in the graph, or a value of a statement (a time, a number), once by `key`: name key | type, with @ and a
-    scope where the name alone does not identify it. `canonical`: what it was merged into."""
+    scope where the name alone does not identify it. `canonical`: what it was merged into. By editors: `named`: the
+    label is theirs; `description`; `removed`: it is no entity, and in no graph."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     type = models.CharField(max_length=40)
     label = models.TextField()
     key = models.CharField(max_length=600, unique=True)
     canonical = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged")
+    named = models.BooleanField(default=False, db_default=False)
+    description = models.TextField(blank=True, default="", db_default="")
+    removed = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         verbose_name_plural = "entities"
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["id"], condition=Q(removed=True), name="entities_removed")
+        ]
 
     def __str__(self) -> str:
         return self.label
 
 
 class EntityName(models.Model):
-    """A name of an entity; `key` is the name in NFKC, case-folded, without diacritics."""
+    """A name of an entity; `key` is the name in NFKC, case-folded, without diacritics. `hidden`: an editor removed it
+    from the entity's aliases; it stays, so that no later reading brings it back."""
 
     entity = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="names")
     name = models.TextField()
     key = models.CharField(max_length=500, db_index=True)
     language = models.CharField(max_length=35, blank=True, default="")
     source = models.CharField(max_length=40, default="text")
+    hidden = models.BooleanField(default=False)
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -68,10 +77,19 @@ class EntitySpelling(models.Model):
         return self.key
 
 
+class VisibleMentions(models.Manager["Mention"]):
+    """Without those that an editor deleted."""
+
+    def get_queryset(self) -> models.QuerySet[Mention]:
+        return super().get_queryset().filter(removed_by__isnull=True)
+
+
 class Mention(models.Model):
     """A span of a version's text, with the type as read. `entity` is the one that it was resolved to, before any merge.
 
     `resolved`: the entity that its name leads to, where an editor's split assigned it to another; else null.
+    `made_by`, `changed_by`, `removed_by`: the correction that added, changed or deleted it, in the post's current
+    reading; `as_read`: the columns that one changed, as they were before. `everything` has deleted mentions too.
     """
 
     reading = models.ForeignKey(Reading, on_delete=models.CASCADE, related_name="mentions")
@@ -82,10 +100,27 @@ class Mention(models.Model):
     type = models.CharField(max_length=40)
     form = models.CharField(max_length=10, default="name", choices=[(form, form) for form in FORMS])
     score = models.FloatField()
+    made_by = models.ForeignKey(
+        "knowledge.MentionCorrection", null=True, blank=True, on_delete=models.CASCADE, related_name="made"
+    )
+    changed_by = models.ForeignKey(
+        "knowledge.MentionCorrection", null=True, blank=True, on_delete=models.SET_NULL, related_name="changed"
+    )
+    removed_by = models.ForeignKey(
+        "knowledge.MentionCorrection", null=True, blank=True, on_delete=models.SET_NULL, related_name="removed"
+    )
+    as_read = models.JSONField(null=True, blank=True)
+
+    objects = VisibleMentions()
+    everything: ClassVar[models.Manager[Mention]] = models.Manager()
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["reading", "start", "end", "type"], name="mention_once"),
+            models.UniqueConstraint(
+                fields=["reading", "start", "end", "type"],
+                condition=Q(removed_by__isnull=True),
+                name="mention_once",
+            ),
             models.CheckConstraint(condition=Q(end__gt=F("start")), name="mention_not_empty"),
         ]
 
@@ -116,6 +151,13 @@ class Statement(models.Model):
 _FACTUALITIES = [(one, one) for one in FACTUALITIES]
 
 
+class VisibleAssertions(models.Manager["Assertion"]):
+    """Without those of which an editor deleted a mention."""
+
+    def get_queryset(self) -> models.QuerySet[Assertion]:
+        return super().get_queryset().filter(removed=False)
+
+
 class Assertion(models.Model):
     """The claim of one statement by one reading at one place. Head and tail mentions keep the order that was read.
 
@@ -123,7 +165,7 @@ class Assertion(models.Model):
     `claimant`: the mention whose entity claims what is alleged. `when_…`: the words that date it, and the days that
     they may mean, both included, null where that side is open or the words could not be resolved. `amount_…`: the words
     of its sum, the number and its unit. `asserted_at` is the post's time of publication; `valid_from` and `valid_to`
-    stay empty.
+    stay empty. `removed`: an editor deleted its head or tail mention; `everything` has such assertions too.
     """
 
     public_id = models.UUIDField(unique=True, editable=False)
@@ -146,12 +188,21 @@ class Assertion(models.Model):
     asserted_at = models.DateTimeField()
     valid_from = models.CharField(max_length=40, blank=True, default="")
     valid_to = models.CharField(max_length=40, blank=True, default="")
+    removed = models.BooleanField(default=False, db_default=False)
+
+    objects = VisibleAssertions()
+    everything: ClassVar[models.Manager[Assertion]] = models.Manager()
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
                 fields=["reading", "head_mention", "tail_mention", "relation"], name="assertion_once"
             )
+        ]
+        # For the review queue: the least certain of all, and of some relations.
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["score"], name="assertions_by_score"),
+            models.Index(fields=["relation", "score"], name="assertions_by_relation_score"),
         ]
 
     def __str__(self) -> str:
@@ -204,39 +255,6 @@ class Link(models.Model):
 
     def __str__(self) -> str:
         return f"{self.entity_id} {self.target or 'NIL'}"
-
-
-class Review(models.Model):
-    """An editor's verdict on a statement in a post: holds for every reading of the post, follows edits by its quotes.
-
-    `quotes`: for head and tail the exact words with 32 characters before and after. `lost`: the words are gone.
-    `factuality`: that of the assertion that was judged, with which an accepting verdict supports the statement.
-    """
-
-    class Verdict(models.TextChoices):
-        ACCEPT = "accept", "accepted"
-        REJECT = "reject", "rejected"
-
-    post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="reviews")
-    statement = models.ForeignKey(Statement, on_delete=models.PROTECT, related_name="reviews")
-    verdict = models.CharField(max_length=10, choices=Verdict)
-    factuality = models.CharField(max_length=10, default="stated", choices=_FACTUALITIES)
-    quintuple = models.JSONField()
-    quotes = models.JSONField()
-    lost = models.BooleanField(default=False)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
-    at = models.DateTimeField(auto_now_add=True)
-    withdrawn_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["post", "statement"], condition=Q(withdrawn_at__isnull=True), name="one_review_in_force"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.verdict} {self.statement}"
 
 
 class Merge(models.Model):

@@ -51,6 +51,11 @@ kg:AssertionShape a sh:NodeShape ;
     sh:property [ sh:path rdf:predicate ; sh:minCount 1 ; sh:maxCount 1 ; sh:in ({relations}) ] ;
     sh:property [ sh:path rdf:object ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRIOrLiteral ] ;
     sh:property [ sh:path kg:factuality ; sh:minCount 1 ; sh:maxCount 1 ; sh:in ({factualities}) ] ;
+    sh:property [
+        sh:path kg:reviewState ; sh:minCount 1 ; sh:maxCount 1 ; sh:in (kg:Unreviewed kg:Accepted kg:Corrected)
+    ] ;
+    sh:property [ sh:path kg:reviewedBy ; sh:maxCount 1 ; sh:datatype xsd:string ] ;
+    sh:property [ sh:path kg:reviewedAt ; sh:maxCount 1 ; sh:datatype xsd:dateTime ] ;
     sh:property [ sh:path kg:claimedBy ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] ;
     sh:property [ sh:path kg:whenText ; sh:maxCount 1 ; sh:datatype xsd:string ] ;
     sh:property [ sh:path kg:whenEarliest ; sh:maxCount 1 ; sh:datatype xsd:date ; sh:lessThanOrEquals kg:whenLatest ] ;

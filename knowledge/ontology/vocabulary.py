@@ -12,6 +12,7 @@ from django.conf import settings
 
 from extraction.labels import ENTITY_TYPES, RELATIONS, RelationType, news
 from extraction.schema import Factuality
+from knowledge.ontology import review_states
 from knowledge.ontology.values import DATATYPES, VALUED
 
 NAMESPACE = "https://w3id.org/kgbuilder/ontology#"
@@ -51,6 +52,8 @@ ASSERTION_TERMS: dict[str, tuple[str, str, str]] = {
     "tailStart": ("tail start", "Where the object's words begin in the post's text, in code points.", "integer"),
     "tailEnd": ("tail end", "Where the object's words end, exclusive.", "integer"),
     "accepted": ("accepted", "True where an editor has confirmed the assertion.", "boolean"),
+    "reviewedBy": ("reviewed by", "The name of the editor whose verdict decides on the assertion.", "string"),
+    "reviewedAt": ("reviewed at", "When that verdict was given.", "dateTime"),
     "echo": ("echo", "True where the reader was shown this very fact: no independent evidence.", "boolean"),
     "whenText": ("when, in words", "The words of the post that date the assertion.", "string"),
     "whenEarliest": ("when, earliest", "The first day that these words may mean.", "date"),
@@ -104,6 +107,16 @@ kg:claimedBy a owl:ObjectProperty ;
     rdfs:comment "The entity that claims what is alleged."@en ;
     rdfs:subPropertyOf prov:wasAttributedTo ;
     rdfs:domain rdf:Statement .
+"""
+_REVIEW_STATE = """kg:ReviewState a owl:Class ;
+    rdfs:label "review state"@en ;
+    rdfs:comment "What editors have made of an assertion. Rejected and disputed ones are not in the graph."@en .
+
+kg:reviewState a owl:ObjectProperty ;
+    rdfs:label "review state"@en ;
+    rdfs:comment "Whether an editor has accepted or corrected the assertion."@en ;
+    rdfs:domain rdf:Statement ;
+    rdfs:range kg:ReviewState .
 """
 TYPE_TERMS: dict[str, tuple[str, str]] = {
     "headType": ("head type", "The entity type that was read for the subject at this place."),
@@ -171,6 +184,11 @@ def factuality_iri(key: Factuality) -> str:
     return NAMESPACE + FACTUALITIES[key][0]
 
 
+def review_state_iri(state: str) -> str:
+    """What editors have made of an assertion: kg:Unreviewed, kg:Accepted or kg:Corrected."""
+    return NAMESPACE + review_states.IN_GRAPH[state][0]
+
+
 def relation_iri(key: str) -> str:
     """A relation's property: `member_of` is kg:member_of."""
     return NAMESPACE + key
@@ -183,6 +201,7 @@ def turtle() -> str:
     blocks += [_term(name, *about) for name, about in sorted(ASSERTION_TERMS.items())]
     blocks += [_term(name, *about, "") for name, about in sorted(TYPE_TERMS.items())]
     blocks += [_FACTUALITY, *(_individual("Factuality", *about) for about in FACTUALITIES.values())]
+    blocks += [_REVIEW_STATE, *(_individual("ReviewState", *about) for about in review_states.IN_GRAPH.values())]
     blocks += [_DEPICTION, *(_term(name, *about) for name, about in sorted(DEPICTION_TERMS.items()))]
     blocks += [_outside_class(name, *about) for name, about in sorted(OUTSIDE_CLASSES.items())]
     blocks += [_comparison_term(name, *about) for name, about in sorted(COMPARISON_TERMS.items())]

@@ -1,10 +1,11 @@
 """The queries for active assertions and supported statements, which every page, graph and metric uses.
 
 An assertion is active when its reading is its post's current one, the post is live, its score reaches the active
-threshold, its text does not deny it and no review rejects it. An accepting review supports its statement by itself
-while its words are in the post. Rows keep the entities that they were resolved to; these queries replace them by the
-survivors of merges: `head_now` and `tail_now` are the ids of the entities that stand for a statement's ends, ordered by
-id where the relation is symmetric. Statements that a merge turned into loops are left out.
+threshold, its text does not deny it and no review overrides it. An accepting review supports its statement by itself
+while its words are in the post; where editors differ, the one that decides does (`outcomes`). Rows keep the entities
+that they were resolved to; these queries replace them by the survivors of merges: `head_now` and `tail_now` are the ids
+of the entities that stand for a statement's ends, ordered by id where the relation is symmetric. Statements that a
+merge turned into loops are left out.
 """
 
 from __future__ import annotations
@@ -74,17 +75,32 @@ def difference(before: thresholds.Thresholds, after: thresholds.Thresholds) -> t
 def _asserted(limits: thresholds.Thresholds | None) -> QuerySet[Assertion]:
     read = Assertion.objects.filter(reading__current_of__state=Post.State.LIVE)
     shown = with_ends(read.filter(thresholds.reached(limits)), "statement__").exclude(head_now=F("tail_now"))
-    result: QuerySet[Assertion] = shown.exclude(Exists(_rejecting()))
+    result: QuerySet[Assertion] = of_entities(shown).exclude(Exists(_overriding_outer()))
     return result
 
 
 def accepting() -> QuerySet[Any]:
     """The reviews that support their statement by themselves, with `head_now` and `tail_now`. Accepting a denied
     assertion supports nothing."""
-    held = active_reviews().filter(verdict=Review.Verdict.ACCEPT, lost=False, post__state=Post.State.LIVE)
-    held = held.exclude(factuality=DENIED)
-    result: QuerySet[Any] = with_ends(held, "statement__").exclude(head_now=F("tail_now"))
+    return _accepted().exclude(factuality=DENIED)
+
+
+def own_denials() -> QuerySet[Any]:
+    """The reviews by which an editor says that a post denies a statement, with `head_now` and `tail_now`."""
+    return _accepted().filter(factuality=DENIED, own=True)
+
+
+def _accepted() -> QuerySet[Any]:
+    deciding = active_reviews().filter(outcome=Review.Outcome.DECIDES, verdict=Review.Verdict.ACCEPT)
+    held = deciding.filter(lost=False, post__state=Post.State.LIVE)
+    result: QuerySet[Any] = of_entities(with_ends(held, "statement__").exclude(head_now=F("tail_now")))
     return result
+
+
+def of_entities(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Without those about what an editor removed as no entity."""
+    removed = Entity.objects.filter(removed=True).values("pk")
+    return rows.exclude(Q(head_now__in=removed) | Q(tail_now__in=removed))
 
 
 def supported_statements() -> QuerySet[Any]:
@@ -114,8 +130,11 @@ def strongest(found: Iterable[str]) -> Factuality:
 
 
 def mentions() -> QuerySet[Mention]:
-    """The mentions in the current readings of live posts."""
-    return Mention.objects.filter(reading__current_of__state=Post.State.LIVE)
+    """The mentions of entities in the current readings of live posts."""
+    live = Mention.objects.filter(reading__current_of__state=Post.State.LIVE)
+    removed = Entity.objects.filter(removed=True, canonical__isnull=True)
+    members = Entity.objects.filter(Q(pk__in=removed) | Q(canonical__in=removed))
+    return live.exclude(entity__in=members.values("pk"))
 
 
 def entities() -> QuerySet[Entity]:
@@ -125,7 +144,8 @@ def entities() -> QuerySet[Entity]:
     merged = Mention.objects.filter(entity__canonical=OuterRef("pk"), reading__current_of__state=Post.State.LIVE)
     accepted = accepting()
     reviewed = Q(pk__in=accepted.values("head_now")) | Q(pk__in=accepted.values("tail_now"))
-    known = Entity.objects.filter(Q(Exists(own)) | Q(Exists(merged)) | reviewed, canonical__isnull=True)
+    standing = Entity.objects.filter(canonical__isnull=True, removed=False)
+    known = standing.filter(Q(Exists(own)) | Q(Exists(merged)) | reviewed)
     return known.exclude(type__in=VALUE_TYPES)
 
 
@@ -190,10 +210,18 @@ def with_ends(rows: QuerySet[Row], path: str = "") -> Any:
     )
 
 
-def _rejecting() -> QuerySet[Review]:
-    """The reviews that reject the outer assertion's triple, by any statement row: a merge may give rows one triple."""
-    rejecting = active_reviews().filter(
-        verdict=Review.Verdict.REJECT,
+def overriding() -> QuerySet[Review]:
+    """The reviews beside which what was extracted of their statement in their post is not active: they reject it,
+    editors are divided on it, or they give it other qualifiers."""
+    decides, disputed = Review.Outcome.DECIDES, Review.Outcome.DISPUTED
+    rejecting = Q(outcome=decides, verdict=Review.Verdict.REJECT)
+    own = Q(outcome=decides, verdict=Review.Verdict.ACCEPT, own=True, lost=False)
+    return active_reviews().filter(rejecting | own | Q(outcome=disputed))
+
+
+def _overriding_outer() -> QuerySet[Review]:
+    """Those on the outer assertion's triple, by any statement row: a merge may give rows one triple."""
+    rejecting = overriding().filter(
         post=OuterRef("reading__version__post"),
         statement__relation=OuterRef("relation"),
     )

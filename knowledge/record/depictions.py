@@ -90,7 +90,7 @@ def overlap(one: Box, other: Box) -> float:
 
 
 def _of_live_posts() -> QuerySet[Depiction]:
-    live = Depiction.objects.filter(reading__current_of__state=Post.State.LIVE)
+    live = Depiction.objects.filter(reading__current_of__state=Post.State.LIVE, mention__removed_by__isnull=True)
     return live.select_related("mention__entity__canonical", "reading__version__post").order_by("-score", "pk")
 
 

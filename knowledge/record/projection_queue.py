@@ -19,7 +19,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from extraction.models import Post
-from knowledge.models import Entity, Mention, Projection, Statement
+from knowledge.models import Entity, Mention, Projection, Review, Statement
 
 Kind = Projection.Kind
 CHUNK = 500
@@ -79,6 +79,13 @@ def mark_posts(posts: Iterable[Post]) -> None:
     mark(Kind.POST, Post.objects.filter(pk__in=ids).values_list("public_id", flat=True))
     mark_rows(Kind.STATEMENT, statements_of_posts(ids))
     mark_rows(Kind.ENTITY, entities_of_posts(ids))
+
+
+def mark_reviewed_by(editors: Iterable[int]) -> None:
+    """Mark what names these accounts as editors of verdicts, when one gets another name or is deleted."""
+    given = Review.objects.filter(by__in=list(editors), withdrawn_at__isnull=True)
+    mark_rows(Kind.POST, Post.objects.filter(pk__in=given.values("post")))
+    mark_rows(Kind.STATEMENT, Statement.objects.filter(pk__in=given.values("statement")))
 
 
 def statements_of_posts(ids: list[int]) -> QuerySet[Statement]:

@@ -20,7 +20,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from extraction.models import Post, PostVersion, Reading, Sighting
-from knowledge.models import Assertion, Mention, Review
+from knowledge.models import Assertion, Mention, MentionCorrection, Review
 from knowledge.record import current
 
 AROUND = 120  # code points kept on either side of a statement's ends, and no further than the paragraph
@@ -68,10 +68,15 @@ def old_bodies(now: datetime) -> QuerySet[PostVersion]:
         return PostVersion.objects.none()
     old = PostVersion.objects.filter(fetched_at__lt=now - timedelta(days=settings.BODY_DAYS), pruned_at__isnull=True)
     judged = Review.objects.filter(post=OuterRef("post"), withdrawn_at__isnull=True)
+    corrected = MentionCorrection.objects.filter(post=OuterRef("post"), withdrawn_at__isnull=True)
     waiting = Reading.objects.filter(version=OuterRef("pk"), stage__in=_WAITING)
     ended = Reading.objects.filter(version=OuterRef("pk"))
     present = Q(current_of__isnull=False)
-    return old.exclude(present & (Exists(judged) | ~Exists(ended))).exclude(Exists(waiting)).order_by("pk")
+    return (
+        old.exclude(present & (Exists(judged) | Exists(corrected) | ~Exists(ended)))
+        .exclude(Exists(waiting))
+        .order_by("pk")
+    )
 
 
 def _prune_bodies(ids: list[int], now: datetime) -> int:
@@ -119,7 +124,7 @@ def _blanks(text: str) -> str:
 
 def _kept(version: PostVersion) -> Iterator[Part]:
     yield 0, version.title_end
-    yield from Mention.objects.filter(reading__version=version).values_list("start", "end").distinct()
+    yield from Mention.everything.filter(reading__version=version).values_list("start", "end").distinct()
     active = current.assertions().filter(reading__version=version).select_related("head_mention", "tail_mention")
     for assertion in active:
         ends = sorted((m.start, m.end) for m in (assertion.head_mention, assertion.tail_mention))

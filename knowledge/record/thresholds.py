@@ -86,7 +86,7 @@ def set_active(thresholds: Mapping[str, float], by: audit_log.Who = None) -> Non
 def mark_between(before: Mapping[str, float], after: Mapping[str, float]) -> None:
     """Mark the graph updates of assertions that are active under one set of thresholds and not under the other."""
     shown_then, shown_now = reached(before), reached(after)
-    changed = Assertion.objects.filter((shown_then & ~shown_now) | (shown_now & ~shown_then))
+    changed = Assertion.everything.filter((shown_then & ~shown_now) | (shown_now & ~shown_then))
     changed = changed.filter(reading__current_of__isnull=False)
     posts = Q(pk__in=changed.values("reading__current_of")) | Q(pk__in=_shown_between(before, after))
     projection_queue.mark_rows(projection_queue.Kind.POST, Post.objects.filter(posts))

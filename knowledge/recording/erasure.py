@@ -28,6 +28,7 @@ from knowledge.models import (
     EntityName,
     EntitySpelling,
     Mention,
+    MentionCorrection,
     Merge,
     Projection,
     Review,
@@ -93,19 +94,21 @@ def remove_samples(by: audit_log.Who = None) -> int:
 def _take_out(post: Post) -> None:
     """Delete a post's content and the names of entities that only it has; mark the graph updates of all it touched."""
     versions = post.versions.values_list("pk", flat=True)
-    mentions = Mention.objects.filter(reading__version__in=versions)
+    mentions = Mention.everything.filter(reading__version__in=versions)
     entities = set(mentions.values_list("entity", flat=True))
     named = Q(assertions__reading__version__in=versions) | Q(reviews__post=post)
     statements = set(Statement.objects.filter(named).values_list("pk", flat=True))
     ends = Statement.objects.filter(pk__in=statements).values_list("head", "tail")
     entities |= {end for pair in ends for end in pair}
+    entities |= set(post.mention_corrections.exclude(entity=None).values_list("entity", flat=True))
     _mark(post, statements, entities)
     Post.objects.filter(pk=post.pk).update(current_reading=None, current_version=None)
     _delete_pictures(post)
-    Assertion.objects.filter(reading__version__in=versions).delete()
+    Assertion.everything.filter(reading__version__in=versions).delete()
     mentions.delete()
     Review.objects.filter(post=post).delete()
     DepictionReview.objects.filter(post=post).delete()
+    MentionCorrection.objects.filter(post=post).delete()
     post.versions.all().delete()
     _drop_names(entities)
     _blank_entities(entities)
@@ -157,7 +160,7 @@ def _drop_names(entities: set[int]) -> None:
 
 def _mentioned(entity: Entity, name: str) -> bool:
     words = Substr("reading__version__text", F("start") + 1, F("end") - F("start"))
-    read = Mention.objects.filter(entity=entity).annotate(words=words)
+    read = Mention.everything.filter(entity=entity).annotate(words=words)
     if read.filter(words=name).exists():
         return True
     # A name is shown with its white space collapsed; a mention over a line's end is rare, so it is checked last.
@@ -168,9 +171,10 @@ def _mentioned(entity: Entity, name: str) -> bool:
 def _blank_entities(ids: set[int]) -> None:
     """Remove the names of entities that nothing mentions any more. The rows stay until the stores have deleted them;
     one that took part in a merge stays for good, so that its id continues to redirect."""
-    idle = Entity.objects.filter(pk__in=ids).exclude(Exists(Mention.objects.filter(entity=OuterRef("pk"))))
+    idle = Entity.objects.filter(pk__in=ids).exclude(Exists(Mention.everything.filter(entity=OuterRef("pk"))))
+    idle = idle.exclude(Exists(MentionCorrection.objects.filter(entity=OuterRef("pk"))))
     # Mentions of a split are resolved by this name when its posts are analysed again.
-    idle = idle.exclude(Exists(Mention.objects.filter(resolved=OuterRef("pk"))))
+    idle = idle.exclude(Exists(Mention.everything.filter(resolved=OuterRef("pk"))))
     for entity in idle:
         others = EntityName.objects.filter(Q(entity__canonical=entity) | Q(entity=entity)).values_list(
             "name", flat=True
@@ -184,11 +188,12 @@ def sweep(statements: Sequence[UUID], entities: Sequence[UUID]) -> None:
     """Delete those of these rows that an erasure left empty and that every store has deleted."""
     with transaction.atomic():
         empty = Statement.objects.filter(public_id__in=statements).exclude(
-            Exists(Assertion.objects.filter(statement=OuterRef("pk")))
+            Exists(Assertion.everything.filter(statement=OuterRef("pk")))
         )
         empty = empty.exclude(Exists(Review.objects.filter(statement=OuterRef("pk"))))
         _delete_shown(Projection.Kind.STATEMENT, empty)
-        used = Q(Exists(Mention.objects.filter(entity=OuterRef("pk"))))
+        used = Q(Exists(Mention.everything.filter(entity=OuterRef("pk"))))
+        used |= Q(Exists(MentionCorrection.objects.filter(entity=OuterRef("pk"))))
         used |= Q(Exists(Statement.objects.filter(Q(head=OuterRef("pk")) | Q(tail=OuterRef("pk")))))
         used |= Q(Exists(Entity.objects.filter(canonical=OuterRef("pk"))))
         erased = Entity.objects.filter(public_id__in=entities, key__startswith="erased:", canonical__isnull=True)

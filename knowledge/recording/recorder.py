@@ -19,7 +19,6 @@ from django.db import DataError, IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from extraction.labels import RELATIONS
 from extraction.models import Checkpoint, Deployment, Post, Reading
 from extraction.schema import Claimed, Declined, Extraction
 from knowledge.entities import auto_merge, name_index, names, partings
@@ -27,9 +26,10 @@ from knowledge.linking import link_queue
 from knowledge.models import Assertion, Depiction, Entity, Evidence, Mention, Statement
 from knowledge.ontology.values import VALUE_TYPES
 from knowledge.record import projection_queue, thresholds
-from knowledge.recording import reviews
+from knowledge.recording import mention_corrections, reviews
 from knowledge.recording.bulk_insert import insert
 from knowledge.recording.row_plan import PlannedAssertion, Record, Unplannable, plan, results_of, with_keys
+from knowledge.recording.statement_rows import statements_of
 
 __all__ = ["Record", "Unplannable", "adopt", "make_current", "plan", "record", "record_many"]
 
@@ -150,7 +150,7 @@ def adopt(checkpoint: Checkpoint, chunk: int = 200) -> int:
 
 
 def make_current(post: Post, reading: Reading) -> None:
-    """Set a post's current reading, follow its reviews into that text, mark the graph updates of both readings.
+    """Set a post's current reading, follow reviews and corrections into its text, mark the updates of both readings.
 
     Inside a transaction that holds the active thresholds and the post's row.
     """
@@ -164,10 +164,13 @@ def _make_current(moves: Sequence[tuple[Post, Reading, str]]) -> None:
     for post, reading, _ in moves:
         post.current_reading = reading
     Post.objects.bulk_update([post for post, _, _ in moves], ["current_reading"])
-    reviewed = reviews.follow({post.pk: text for post, _, text in moves})
+    corrected = mention_corrections.settle(post.pk for post, _, _ in moves)
+    if corrected.posts:
+        corrected |= mention_corrections.release(set(touched) - {reading.pk for _, reading, _ in moves})
+    reviewed = corrected.statements | reviews.follow({post.pk: text for post, _, text in moves})
     projection_queue.mark(projection_queue.Kind.POST, [post.public_id for post, _, _ in moves])
     projection_queue.mark(projection_queue.Kind.STATEMENT, _statement_keys(touched, reviewed))
-    projection_queue.mark(projection_queue.Kind.ENTITY, _entity_keys(touched, reviewed))
+    projection_queue.mark(projection_queue.Kind.ENTITY, _entity_keys(touched, reviewed, corrected.entities))
 
 
 def _finish(items: Sequence[_Item]) -> set[int]:
@@ -341,49 +344,17 @@ def _by_key(keys: Iterable[str]) -> dict[str, Entity]:
     return {entity.key: entity for entity in Entity.objects.filter(key__in=list(keys))}
 
 
-Ends = tuple[int, str, int]
-
-
-def statements_of(triples: Sequence[Ends]) -> list[int]:
-    """For each head, relation and tail as read the id of its statement, created where there is none."""
-    wanted = [_ordered(*ends) for ends in triples]
-    found = _existing(set(wanted))
-    new = sorted(set(wanted) - found.keys())
-    if new:
-        rows = [Statement(head_id=head, relation=relation, tail_id=tail) for head, relation, tail in new]
-        Statement.objects.bulk_create(rows, ignore_conflicts=True)
-        found |= _existing(set(new))
-    return [found[triple] for triple in wanted]
-
-
-def _existing(triples: set[Ends]) -> dict[Ends, int]:
-    if not triples:
-        return {}
-    rows = Statement.objects.filter(head__in={ends[0] for ends in triples}, tail__in={ends[2] for ends in triples})
-    found = {(head, relation, tail): pk for pk, head, relation, tail in rows.values_list(*_ENDS)}
-    return {triple: found[triple] for triple in triples if triple in found}
-
-
-_ENDS = ("pk", "head", "relation", "tail")
-
-
-def _ordered(head: int, relation: str, tail: int) -> Ends:
-    """A symmetric relation has one statement, its ends ordered by id."""
-    if RELATIONS[relation].symmetric and tail < head:
-        return tail, relation, head
-    return head, relation, tail
-
-
 def _statement_keys(readings: list[int], reviewed: set[int]) -> QuerySet[Statement, UUID]:
     """Of active assertions alone: most assertions lie below the thresholds, and no graph shows them."""
-    active = Assertion.objects.filter(thresholds.reached(), reading__in=readings)
+    active = Assertion.everything.filter(thresholds.reached(), reading__in=readings)
     asserted = Q(pk__in=active.values("statement"))
     return Statement.objects.filter(asserted | Q(pk__in=reviewed)).values_list("public_id", flat=True)
 
 
-def _entity_keys(readings: list[int], reviewed: set[int]) -> set[UUID]:
-    """The entities that the readings mention and the reviews are about, and those that stand for them."""
-    named = Q(pk__in=Mention.objects.filter(reading__in=readings).values("entity"))
+def _entity_keys(readings: list[int], reviewed: set[int], corrected: set[int]) -> set[UUID]:
+    """The entities that the readings mention and that reviews and corrections are about, and those that stand for
+    them."""
+    named = Q(pk__in=Mention.everything.filter(reading__in=readings).values("entity")) | Q(pk__in=corrected)
     if reviewed:
         ends = Statement.objects.filter(pk__in=reviewed)
         named |= Q(pk__in=ends.values("head")) | Q(pk__in=ends.values("tail"))

@@ -8,8 +8,7 @@ so splits can be undone in any order. The statements of its assertions, and the 
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db import transaction
 from django.db.models import F, Q
@@ -18,11 +17,11 @@ from django.utils import timezone
 from extraction.models import Post
 from knowledge.entities import names, partings
 from knowledge.linking import link_queue
-from knowledge.models import Assertion, Entity, EntityName, Mention, Parting, Review, Split, Statement
-from knowledge.record import audit_log, current, projection_queue, thresholds
-from knowledge.recording.recorder import statements_of
+from knowledge.models import Assertion, Entity, EntityName, Mention, Parting, Split, Statement
+from knowledge.record import audit_log, current, outcomes, projection_queue, thresholds
+from knowledge.recording import verdict_ends
+from knowledge.recording.statement_rows import statements_of
 
-PartingsByPost = Mapping[int, Mapping[int, int]]
 LONGEST_CHAIN = 50
 
 
@@ -100,7 +99,7 @@ def _settle(posts: set[int]) -> None:
     parted = partings.of_posts(posts)
     moved: set[int] = set()
     touched: set[int] = set()
-    rows = Mention.objects.filter(reading__version__post__in=posts).order_by("pk")
+    rows = Mention.everything.filter(reading__version__post__in=posts).order_by("pk")
     for pk, was, resolved, post in rows.values_list("pk", "entity", "resolved", "reading__version__post"):
         origin = resolved or was
         now = partings.follow(parted[post], origin)
@@ -108,7 +107,9 @@ def _settle(posts: set[int]) -> None:
             moved.add(pk)
             touched |= {was, now}
             Mention.objects.filter(pk=pk).update(entity=now, resolved=None if now == origin else origin)
-    statements = _restate(moved) | _rejudge(posts, parted)
+    statements = restate(moved) | verdict_ends.settle(posts)
+    touched |= verdict_ends.entities_of(statements)
+    outcomes.settle(posts)
     projection_queue.mark_rows(projection_queue.Kind.POST, Post.objects.filter(pk__in=posts))
     projection_queue.mark_rows(projection_queue.Kind.STATEMENT, Statement.objects.filter(pk__in=statements))
     projection_queue.mark_rows(
@@ -116,10 +117,10 @@ def _settle(posts: set[int]) -> None:
     )
 
 
-def _restate(mentions: set[int]) -> set[int]:
+def restate(mentions: set[int]) -> set[int]:
     """Move assertions of moved mentions to the statement between their entities now; the statements touched."""
     ends = Q(head_mention__in=mentions) | Q(tail_mention__in=mentions) | Q(claimant__in=mentions)
-    rows = list(Assertion.objects.filter(ends).select_related("head_mention", "tail_mention"))
+    rows = list(Assertion.everything.filter(ends).select_related("head_mention", "tail_mention"))
     wanted = statements_of([(row.head_mention.entity_id, row.relation, row.tail_mention.entity_id) for row in rows])
     touched: set[int] = set()
     for row, statement in zip(rows, wanted, strict=True):
@@ -127,40 +128,6 @@ def _restate(mentions: set[int]) -> set[int]:
         row.statement_id = statement
     Assertion.objects.bulk_update(rows, ["statement"], batch_size=500)
     return touched
-
-
-def _rejudge(posts: set[int], parted: PartingsByPost) -> set[int]:
-    """Move verdicts along: where no assertion of the post makes a verdict's statement any more, and one makes it with
-    the entities that are meant now, the verdict is on that statement."""
-    touched: set[int] = set()
-    asserted = Assertion.objects.filter(reading__version__post__in=posts).order_by()
-    by_post: dict[int, set[int]] = defaultdict(set)
-    for post, statement in asserted.values_list("reading__version__post", "statement").distinct():
-        by_post[post].add(statement)
-    by_id = Statement.objects.in_bulk({pk for ids in by_post.values() for pk in ids})
-    for review in current.active_reviews().filter(post__in=posts).select_related("statement"):
-        if review.statement_id in by_post[review.post_id]:
-            continue
-        meant = _meant(review, [by_id[pk] for pk in by_post[review.post_id]], parted[review.post_id])
-        existing = Review.objects.filter(post=review.post_id, statement=meant, withdrawn_at__isnull=True)
-        if meant is not None and not existing.exists():
-            touched |= {review.statement_id, meant}
-            Review.objects.filter(pk=review.pk).update(statement=meant)
-    return touched
-
-
-def _meant(review: Review, stated: Sequence[Statement], parted: Mapping[int, int]) -> int | None:
-    """The one statement of the post that differs from the review's only by entities of a split, active or undone."""
-    was = review.statement
-    alike = [one.pk for one in stated if one.relation == was.relation and _one_end(one, was)]
-    followed = (partings.follow(parted, was.head_id), partings.follow(parted, was.tail_id))
-    exact = [one.pk for one in stated if one.relation == was.relation and (one.head_id, one.tail_id) == followed]
-    found = exact or alike
-    return found[0] if len(found) == 1 else None
-
-
-def _one_end(one: Statement, was: Statement) -> bool:
-    return bool({one.head_id, one.tail_id} & {was.head_id, was.tail_id})
 
 
 def active(entity: Entity) -> list[Split]:

@@ -18,6 +18,7 @@ from django.utils.timesince import timesince, timeuntil
 
 from extraction.labels import ENTITY_TYPES
 from extraction.models import Post
+from knowledge.models import Review
 from knowledge.ontology import relation_names
 from knowledge.ontology.values import VALUE_TYPES
 
@@ -117,6 +118,20 @@ def web(address: str) -> str:
 @register.filter
 def host(address: str) -> str:
     return urlsplit(address).hostname or address
+
+
+@register.filter
+def verdict_words(given: Review) -> str:
+    """What an editor did: accepted, rejected, corrected or added."""
+    if given.verdict == Review.Verdict.REJECT:
+        return "replaced by a correction" if hasattr(given, "replaced_by") else "rejected"
+    return str(given.quintuple.get("act", "accepted"))
+
+
+@register.filter
+def judged_by(shown: Any, user: Any) -> bool:
+    """Whether a statement of a post has a verdict that this user may undo."""
+    return any(given.by_id in (user.pk, None) for given in shown.verdicts)
 
 
 @register.simple_tag(takes_context=True)

@@ -10,9 +10,11 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
+from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
 View = Callable[..., HttpResponseBase]
 
@@ -33,12 +35,17 @@ REVOKE_TOKENS = "kgbuilder.delete_apitoken"
 TRAIN = "training.add_trainingrun"
 PROMOTE = "extraction.add_deployment"
 
+# What an editor has decided is not lost when the session has ended before it was sent.
+KEPT = (REVIEW, MERGE)
+LATE_FORM = "late form"
+LONGEST_KEPT = 6000  # of an address
+
 REFUSALS = {
     ADD_FEED: "Only editors can add feeds.",
     CHANGE_FEED: "Only editors can change feeds.",
     DELETE_FEED: "Only admins can remove feeds and samples.",
     ERASE: "Only admins can erase posts.",
-    REVIEW: "Only editors can accept and reject statements.",
+    REVIEW: "Only editors can review and correct statements and mentions.",
     MERGE: "Only editors can merge entities.",
     RETRY: "Only editors can have posts analysed again.",
     ASK_CYPHER: "Cypher queries need a permission that an admin grants. SPARQL is open to everybody who may see posts.",
@@ -59,9 +66,7 @@ def page(permission: str) -> Callable[[View], View]:
             if permission == READ and settings.PUBLIC_READING:
                 return view(request, *args, **kwargs)
             if not request.user.is_authenticated:
-                return redirect_to_login(
-                    request.get_full_path() if request.method in ("GET", "HEAD") else referring_page(request)
-                )
+                return redirect_to_login(_after_sign_in(request, permission))
             if not request.user.has_perm(permission):
                 raise PermissionDenied(REFUSALS.get(permission, "Your account has no permission for this page."))
             return view(request, *args, **kwargs)
@@ -70,6 +75,19 @@ def page(permission: str) -> Callable[[View], View]:
         return guarded
 
     return decorate
+
+
+def _after_sign_in(request: HttpRequest, permission: str) -> str:
+    """The page to show after signing in: of a verdict or correction that came too late, the one that can still send
+    it."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    form = {name: request.POST.getlist(name) for name in request.POST if name != "csrfmiddlewaretoken"}
+    if request.method == "POST" and form and permission in KEPT and not request.FILES:
+        kept = signing.dumps({"path": request.get_full_path(), "form": form}, salt=LATE_FORM, compress=True)
+        if len(kept) <= LONGEST_KEPT:
+            return f"{reverse('resume')}?{urlencode({'kept': kept})}"
+    return referring_page(request)
 
 
 def referring_page(request: HttpRequest, default: str = "/") -> str:

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from extraction.schema import Factuality
 from extraction.text.plain_values import days_of, plain_amount, plain_interval, plain_time
-from knowledge.models import Assertion, Entity
+from knowledge.models import Assertion, Entity, Review
 from knowledge.record import current
 from knowledge.record.current import Edge
 
@@ -47,6 +47,17 @@ def qualifiers_of(row: Assertion) -> ShownQualifiers:
     )
 
 
+def reviewed_qualifiers(given: Review) -> ShownQualifiers:
+    """Those of a verdict: of its own claim, or of what it was about."""
+    claimant = given.claimant
+    return ShownQualifiers(
+        factuality=given.factuality,  # type: ignore[arg-type]
+        claimant=claimant and (claimant.canonical or claimant),
+        time=plain_time(_line(given.when_words), given.when_earliest, given.when_latest),
+        amount=plain_amount(_line(given.amount_words), given.amount_value, given.amount_unit),
+    )
+
+
 def qualified(label: str, factuality: Factuality) -> str:
     """The label of a relation for where a line cannot tell: "acquired, planned"."""
     return label if factuality == "stated" else f"{label}, {factuality}"
@@ -63,6 +74,10 @@ def denied_in(edges: Iterable[Edge]) -> dict[Ends, int]:
     rows = _denials_between(end for head, _, tail in chosen for end in (head, tail)).order_by()
     posts: dict[Ends, set[int]] = defaultdict(set)
     for head, relation, tail, post in rows.values_list("head_now", "relation", "tail_now", "reading__version__post"):
+        posts[head, relation, tail].add(post)
+    members = current.members(end for head, _, tail in chosen for end in (head, tail))
+    claims = current.own_denials().filter(statement__head__in=members, statement__tail__in=members).order_by()
+    for head, relation, tail, post in claims.values_list("head_now", "statement__relation", "tail_now", "post"):
         posts[head, relation, tail].add(post)
     return {ends: len(posts[ends]) for ends in chosen}
 

@@ -24,6 +24,7 @@ from knowledge.graphs.units import (
     EntityUnit,
     KnownContent,
     PostUnit,
+    ReviewContent,
     StatedValue,
     StatementUnit,
     Triple,
@@ -70,6 +71,8 @@ def entity_row(unit: EntityUnit) -> Row | None:
         **({"same_as": list(content.same)} if content.same else {}),
         **_values(content.values),
         **(_known(content.known) if content.known else {}),
+        # An editor's stands before a knowledge base's.
+        **({"description": content.description} if content.description else {}),
     }
     return {"id": str(unit.key), "label": label(content.type), "properties": properties}
 
@@ -211,7 +214,14 @@ def _supported(triple: Triple, support: TripleSupport) -> Row:
         "score": max(scores, default=0.0),
         "support": len(support.posts),
         "accepted": support.accepted,
+        **_review(support.review),
     }
+
+
+def _review(review: ReviewContent) -> Row:
+    """What editors have made of it, by whom, and when the latest verdict was given."""
+    reviewed: Row = {"reviewed_by": list(review.by), "reviewed_at": review.at and review.at.astimezone(UTC)}
+    return {"review_state": review.state} | {name: value for name, value in reviewed.items() if value}
 
 
 def lines(unit: Unit) -> set[str]:

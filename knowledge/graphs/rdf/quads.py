@@ -28,6 +28,7 @@ from knowledge.graphs.units import (
     PostContent,
     PostUnit,
     RegionContent,
+    ReviewContent,
     StatementUnit,
     Triple,
     Unit,
@@ -44,7 +45,8 @@ DEFAULT = DefaultGraph()
 TYPE, LABEL, ALTERNATIVE = node(RDF + "type"), node(RDFS + "label"), node(SKOS + "altLabel")
 REPLACED_BY = node(DCTERMS + "isReplacedBy")
 SAME_AS = node(OWL + "sameAs")
-ENTITY_PROPERTIES = (TYPE, LABEL, ALTERNATIVE, REPLACED_BY, SAME_AS)
+DESCRIPTION = node(SCHEMA + "description")
+ENTITY_PROPERTIES = (TYPE, LABEL, ALTERNATIVE, REPLACED_BY, SAME_AS, DESCRIPTION)
 VALUE_PROPERTIES = tuple(node(vocabulary.relation_iri(key)) for key in sorted(VALUED))  # with literals only
 
 
@@ -107,6 +109,8 @@ def _entity(unit: EntityUnit) -> Iterator[Quad]:
     yield Quad(subject, LABEL, label, DEFAULT)
     others = {literal(name.name, name.language) for name in content.names} - {label}
     yield from (Quad(subject, ALTERNATIVE, other, DEFAULT) for other in sorted(others, key=str))
+    if content.description:
+        yield Quad(subject, DESCRIPTION, Literal(content.description), DEFAULT)
     addresses = [address for address in content.same if _ADDRESS.fullmatch(address)]
     yield from (Quad(subject, SAME_AS, NamedNode(address), DEFAULT) for address in addresses)
     for one in content.values:
@@ -219,6 +223,7 @@ def _assertion(assertion: AssertionContent) -> Iterator[tuple[NamedNode, Term]]:
     yield node(RDF + "object"), value_literal(assertion.value) if assertion.value else tail
     yield node(NAMESPACE + "factuality"), node(vocabulary.factuality_iri(assertion.factuality))
     yield from _qualifiers(assertion)
+    yield from _review(assertion.review)
     if assertion.score is not None:
         yield node(NAMESPACE + "score"), _decimal(assertion.score)
     if assertion.without_image is not None:
@@ -247,6 +252,15 @@ def _qualifiers(assertion: AssertionContent) -> Iterator[tuple[NamedNode, Term]]
         yield node(NAMESPACE + "amountValue"), _decimal(amount.value)
     if amount.unit:
         yield node(NAMESPACE + "amountUnit"), Literal(amount.unit)
+
+
+def _review(review: ReviewContent) -> Iterator[tuple[NamedNode, Term]]:
+    """What editors have made of it, by whom and when."""
+    yield node(NAMESPACE + "reviewState"), node(vocabulary.review_state_iri(review.state))
+    for name in review.by:
+        yield node(NAMESPACE + "reviewedBy"), Literal(name)
+    if review.at is not None:
+        yield node(NAMESPACE + "reviewedAt"), _time(review.at)
 
 
 def _span(end: str, span: EvidenceSpan | None) -> Iterator[tuple[NamedNode, Term]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from django.db.models import Count, Window
 from django.db.models.functions import RowNumber
@@ -13,13 +13,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.safestring import SafeString
 
+from extraction.labels import ENTITY_TYPES
 from extraction.models import Post
+from knowledge.entities import edits
 from knowledge.linking.fact_comparison import StatementComparison, agreements
 from knowledge.models import Assertion, Entity, EntityName, Review
+from knowledge.ontology.values import VALUE_TYPES
 from knowledge.ontology.vocabulary import entity_iri
 from knowledge.record import current
 from knowledge.record.current import Edge
 from knowledge.recording import splits
+from knowledge.recording.quotes import find
 from knowledge.views.access import MERGE, READ, page
 from knowledge.views.entities.index import with_pages
 from knowledge.views.entities.links import shown_link
@@ -36,7 +40,9 @@ from knowledge.views.qualifiers import (
     ends_of,
     label_of,
     qualifiers_of,
+    reviewed_qualifiers,
 )
+from knowledge.views.review_states import NOT_REVIEWED, ShownReview, reviews_of
 
 MOST_SOURCES = 3
 MOST_PLACES = 9  # assertions of one statement; several may be in one post
@@ -45,6 +51,7 @@ MOST_POSTS = 20
 MOST_DRAWN = 24
 # Only these columns are shown; whole rows are much larger, and there are hundreds of them.
 _PLACES = ("reading__version__post", "head_mention", "tail_mention", "statement", CLAIMANT)
+_REVIEWED = ("post__current_version", "post__current_reading__version", "claimant__canonical", "statement")
 _PLACES_SHOWN = (
     "statement_id",
     "statement__public_id",
@@ -70,6 +77,7 @@ class SupportingPost:
     score: float | None
     qualifiers: ShownQualifiers = STATED
     statement: uuid.UUID | None = None  # the id that its place on the post's page has
+    review: Review | None = None  # the verdict that decides there
 
 
 @dataclass
@@ -82,6 +90,7 @@ class EntityStatement:
     denied: int
     sources: list[SupportingPost] = field(default_factory=list)
     agreement: StatementComparison | None = None
+    review: ShownReview = NOT_REVIEWED
     repeated_fact: ShownFact | None = None  # a fact that the reader was shown and that the statement only repeats
 
     @property
@@ -117,6 +126,8 @@ def entity(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "merged": merged_into(entity),
         "candidates": candidates(entity, [name for name, _ in names]) if request.user.has_perm(MERGE) else [],
         "splits": splits.active(entity),
+        "edits": edits.active(entity),
+        "types": [(key, one.label) for key, one in ENTITY_TYPES.items() if key not in VALUE_TYPES],
         "groups": _groups(entity, shown),
         "unshown": len(edges) - len(shown),
         "statements": len(edges),
@@ -135,7 +146,7 @@ def entity(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 def _names(members: Iterable[int]) -> list[tuple[str, str]]:
     """Each name once, with its language where one is known."""
-    rows = EntityName.objects.filter(entity__in=members).order_by("pk").values_list("name", "language")
+    rows = EntityName.objects.filter(entity__in=members, hidden=False).order_by("pk").values_list("name", "language")
     return list(dict(reversed(list(rows))).items())[::-1]
 
 
@@ -154,7 +165,7 @@ def _posts(members: Iterable[int]) -> tuple[list[Post], int]:
 def _groups(entity: Entity, edges: Sequence[Edge]) -> list[Group]:
     """The statements by relation and direction; the group with the best supported statement first."""
     sources, comparisons = _sources(edges), agreements(ends_of(edge) for edge in edges)
-    denied = denied_in(edges)
+    denied, reviewed = denied_in(edges), reviews_of(edges)
     repeated = repeated_facts_of([pk for edge in edges for pk in edge.statements])
     grouped: dict[tuple[str, bool], list[EntityStatement]] = defaultdict(list)
     for edge in edges:
@@ -162,9 +173,10 @@ def _groups(entity: Entity, edges: Sequence[Edge]) -> list[Group]:
         other = edge.tail if edge.head.pk == entity.pk else edge.head
         supporting = [source for pk in edge.statements for source in sources.get(pk, [])]
         fact = next((repeated[pk] for pk in edge.statements if pk in repeated), None)
-        posts = _supporting_posts(supporting)
         ends = ends_of(edge)
-        statement = EntityStatement(edge, other, outward, denied[ends], posts, comparisons[ends], fact)
+        posts = _supporting_posts(supporting, reviewed[ends].by_post)
+        compared = comparisons[ends]
+        statement = EntityStatement(edge, other, outward, denied[ends], posts, compared, reviewed[ends], fact)
         grouped[edge.relation, outward].append(statement)
     return [Group(relation, outward, statements) for (relation, outward), statements in grouped.items()]
 
@@ -180,20 +192,19 @@ def _sources(edges: Sequence[Edge]) -> dict[int, list[Assertion | Review]]:
     for row in asserted.select_related(*_PLACES).only(*_PLACES_SHOWN).order_by(*newest_first):
         sources[row.statement_id].append(row)
     reviews = [pk for edge in edges for pk in edge.reviews]
-    for review in (
-        Review.objects.filter(pk__in=reviews).select_related("post__current_version", "statement") if reviews else ()
-    ):
+    for review in Review.objects.filter(pk__in=reviews).select_related(*_REVIEWED) if reviews else ():
         sources[review.statement_id].append(review)
     return sources
 
 
-def _supporting_posts(sources: Iterable[Assertion | Review]) -> list[SupportingPost]:
+def _supporting_posts(sources: Iterable[Assertion | Review], verdicts: Mapping[int, Review]) -> list[SupportingPost]:
     """The first source of each post, up to the number that is shown."""
     by_post: dict[int, Assertion | Review] = {}
     for one in sources:
         by_post.setdefault(one.post_id if isinstance(one, Review) else one.reading.version.post_id, one)
     shown = list(by_post.values())[:MOST_SOURCES]
-    return [_accepted(one) if isinstance(one, Review) else _quoted(one) for one in shown]
+    found = [_accepted(one) if isinstance(one, Review) else _quoted(one) for one in shown]
+    return [replace(one, review=verdicts.get(one.post.pk)) for one in found]
 
 
 def _quoted(row: Assertion) -> SupportingPost:
@@ -208,5 +219,13 @@ def _quoted(row: Assertion) -> SupportingPost:
 def _accepted(review: Review) -> SupportingPost:
     version = review.post.current_version
     title = version.title if version else review.post.link
-    given = ShownQualifiers(review.factuality)  # type: ignore[arg-type]
-    return SupportingPost(review.post, title, None, None, None, given, review.statement.public_id)
+    given = reviewed_qualifiers(review) if review.own else ShownQualifiers(review.factuality)  # type: ignore[arg-type]
+    return SupportingPost(review.post, title, _words(review), None, None, given, review.statement.public_id)
+
+
+def _words(review: Review) -> SafeString | None:
+    """The reviewed words in the text that is analysed now."""
+    text = review.post.current_reading.version.text if review.post.current_reading else ""
+    places = [(find(text, quote), len(quote["exact"])) for quote in review.quotes.values()]
+    ends = [(place, place + length) for place, length in places if place is not None]
+    return quoted(text, ends) if len(ends) == 2 else None

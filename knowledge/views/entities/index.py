@@ -84,7 +84,9 @@ def rows(entities: list[Entity]) -> list[EntityListItem]:
     """Add names and counts, including those of merged entities, in a fixed number of queries."""
     survivors = current.members(entity.pk for entity in entities)
     names: dict[int, list[str]] = defaultdict(list)
-    for entity, name in EntityName.objects.filter(entity__in=survivors).values_list("entity", "name").order_by("pk"):
+    for entity, name in (
+        EntityName.objects.filter(entity__in=survivors, hidden=False).values_list("entity", "name").order_by("pk")
+    ):
         names[survivors[entity]].append(name)
     now = Coalesce("entity__canonical_id", "entity_id")
     posts = dict(

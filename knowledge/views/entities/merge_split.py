@@ -71,7 +71,7 @@ def merge(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     survivor = get_object_or_404(with_pages(), public_id=public_id)
     reference = request.POST.get("other", "").strip()
     try:
-        other = _referenced(reference, survivor)
+        other = referenced(reference, survivor)
         if request.POST.get("sure") != "yes" and _standing(other) != _standing(survivor):
             return _confirmation(request, survivor, other)
         merges.merge(survivor, [other], request.user)
@@ -114,7 +114,7 @@ def split(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     posts = [one for one in request.POST.getlist("post") if _UUID.fullmatch(one)]
     reference = request.POST.get("other", "").strip()
     try:
-        other = _referenced(reference, origin) if reference else None
+        other = referenced(reference, origin) if reference else None
         split = splits.split(origin, list(Post.objects.filter(public_id__in=posts)), other, request.user)
     except (LookupError, splits.NothingToSplit) as error:
         messages.error(request, str(error.args[0]))
@@ -150,14 +150,15 @@ def _standing(entity: Entity) -> int:
     return entity.canonical_id or entity.pk
 
 
-def _referenced(reference: str, survivor: Entity) -> Entity:
+def referenced(reference: str, survivor: Entity | None = None) -> Entity:
     """The entity with this id, page address or exact name. Raises LookupError with a sentence."""
     if match := _UUID.search(reference):
         other = Entity.objects.filter(public_id=uuid.UUID(match.group())).first()
         if other is None:
             raise LookupError("No entity has this id.")
         return other
-    same = current.entities().filter(names__key=name_key(reference)).exclude(pk=survivor.pk).distinct()[:2]
+    same = current.entities().filter(names__key=name_key(reference))
+    same = (same.exclude(pk=survivor.pk) if survivor else same).distinct()[:2]
     if not reference or not same:
         raise LookupError("No other entity has exactly this name. Paste the address of its page instead.")
     if len(same) > 1:

@@ -17,10 +17,11 @@ from extraction.models import Post, PostImage, PostVersion, Reading, Sighting
 from extraction.posts import feed_settings
 from extraction.readings import reading_requests
 from kgbuilder.celery import ring, ring_projectors
-from knowledge.models import Mention, Review, Statement
+from knowledge.models import Mention, MentionCorrection, Review, Statement
 from knowledge.ontology.values import VALUE_TYPES
 from knowledge.record import audit_log, current
 from knowledge.recording import reviews
+from knowledge.recording.claims import same_triple
 from knowledge.views.access import READ, RETRY, REVIEW, page
 from knowledge.views.posts import attention, depictions, facts, highlight, images
 from knowledge.views.posts.progress import deployed, missing_sentences, progress_of
@@ -32,7 +33,7 @@ PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 
 @page(READ)
 def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    post = get_object_or_404(_with_parts(), public_id=public_id)
+    post = get_object_or_404(with_parts(), public_id=public_id)
     if post.state == Post.State.ERASED:
         return render(request, "posts/erased.html", {"post": post}, status=410)
     # The analysed version, not the last fetched one: an edit's statements are shown once it has been analysed.
@@ -58,6 +59,7 @@ def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "sightings": list(post.sightings.all()),
         "history": list(post.versions.prefetch_related("readings__checkpoint").defer("text").order_by("-ordinal")),
         "quintuples": quintuples,
+        "corrections": _corrections(post),
         "types": _types(mentions),
         "duplicates": _duplicates(post, version),
         **_text(version, mentions),
@@ -65,9 +67,9 @@ def post(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     return render(request, "posts/detail.html", context)
 
 
-def _with_parts() -> QuerySet[Post]:
+def with_parts() -> QuerySet[Post]:
     active = Review.objects.filter(withdrawn_at__isnull=True).select_related(
-        "by", "statement__head__canonical", "statement__tail__canonical"
+        "by", "statement__head__canonical", "statement__tail__canonical", "claimant__canonical", "replaced_by"
     )
     return Post.objects.select_related("current_version", "current_reading__version").prefetch_related(
         Prefetch("images", PostImage.objects.order_by("position", "id")),
@@ -84,15 +86,15 @@ def _mentions(reading: Reading | None) -> list[Mention]:
 
 
 def _text(version: PostVersion | None, mentions: list[Mention]) -> dict[str, object]:
-    """The title and the paragraphs as HTML with the mentions marked."""
+    """The title and the paragraphs, with the offsets of these, as HTML with the mentions marked."""
     if version is None:
         return {"title": "", "paragraphs": []}
     spans = [_span(mention) for mention in mentions]
+    parts = highlight.paragraphs(version.text, version.title_end)
+    marked = highlight.marked_parts(version.text, parts, spans)
     return {
         "title": highlight.marked(version.text, 0, version.title_end, spans),
-        "paragraphs": highlight.marked_parts(
-            version.text, highlight.paragraphs(version.text, version.title_end), spans
-        ),
+        "paragraphs": list(zip((start for start, _ in parts), marked, strict=True)),
     }
 
 
@@ -126,6 +128,12 @@ def _types(mentions: list[Mention]) -> list[tuple[str, str, int]]:
     """The legend: each type extracted here, its label and its number of mentions."""
     counts = {key: sum(mention.type == key for mention in mentions) for key in ENTITY_TYPES}
     return [(key, ENTITY_TYPES[key].plural, count) for key, count in counts.items() if count]
+
+
+def _corrections(post: Post) -> list[MentionCorrection]:
+    """The active corrections of mentions, the latest first."""
+    held = post.mention_corrections.filter(withdrawn_at__isnull=True)
+    return list(held.select_related("by", "entity__canonical").order_by("-pk"))
 
 
 def _duplicates(post: Post, version: PostVersion | None) -> list[Post]:
@@ -165,14 +173,22 @@ def _uuid(text: str) -> uuid.UUID:
 
 def _apply(post: Post, statement: Statement, verdict: str, request: HttpRequest) -> Review:
     if verdict == "withdraw":
-        active = Review.objects.filter(post=post, statement=statement, withdrawn_at__isnull=True).first()
+        held = same_triple(post, statement)
+        active: Review | None = next((one for one in held if may_undo(one, request.user.pk)), None)
         if active is None:
-            raise ValueError("There is no verdict to undo: somebody else may have undone it.")
+            raise ValueError(
+                "There is no verdict to undo: editors undo their own, and yours may have been undone already."
+            )
         reviews.withdraw_review(active, request.user)
         return active
     if verdict not in Review.Verdict.values:
         raise ValueError("A verdict is accept, reject or withdraw.")
     return reviews.review(post, statement, Review.Verdict(verdict), request.user)
+
+
+def may_undo(given: Review, who: int | None) -> bool:
+    """Editors undo their own verdicts, and those of accounts that no longer exist."""
+    return given.by_id in (who, None)
 
 
 def _message(verdict: str, denied: bool) -> str:

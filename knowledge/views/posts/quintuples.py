@@ -8,13 +8,16 @@ from typing import Any
 
 from django.utils.safestring import SafeString
 
+from extraction.labels import RELATIONS
 from extraction.models import Post, PostVersion
 from extraction.schema import Factuality
 from knowledge.models import Assertion, Entity, Review, Statement
+from knowledge.ontology.review_states import ReviewState
 from knowledge.record import current, thresholds
-from knowledge.recording import reviews
+from knowledge.record.outcomes import review_state
+from knowledge.recording import quotes
 from knowledge.views.posts.highlight import quoted
-from knowledge.views.qualifiers import CLAIMANT, ShownQualifiers, qualifiers_of, shown_value
+from knowledge.views.qualifiers import CLAIMANT, ShownQualifiers, qualifiers_of, reviewed_qualifiers, shown_value
 
 CHANGED = 0.01  # the smallest difference of scores that is shown
 
@@ -66,6 +69,8 @@ class Quintuple:
     factuality: Factuality = "stated"
     reviewable: bool = True
     """False for a denial of what the post also asserts: a verdict then is about the assertion."""
+    verdicts: list[Review] = field(default_factory=list)
+    """The active verdicts of all editors; `review` is the one that decides, or the latest of a dispute."""
 
     @property
     def places_by_qualifiers(self) -> list[tuple[ShownQualifiers, list[ShownAssertion]]]:
@@ -74,6 +79,24 @@ class Quintuple:
         for place in self.places:
             groups.setdefault(place.qualifiers, []).append(place)
         return list(groups.items())
+
+    @property
+    def disputed(self) -> bool:
+        return bool(self.review and self.review.outcome == Review.Outcome.DISPUTED)
+
+    @property
+    def held(self) -> bool:
+        """Whether it is out of the graph until an editor decides, because it could harm somebody."""
+        return RELATIONS[self.relation].sensitive and not self.active and self.review is None
+
+    @property
+    def review_state(self) -> ReviewState:
+        return review_state(self.review)
+
+    @property
+    def qualifiers(self) -> ShownQualifiers:
+        """Those of the editor's own claim, which has no assertion."""
+        return reviewed_qualifiers(self.review) if self.review else ShownQualifiers()
 
     @property
     def picture(self) -> str:
@@ -91,13 +114,14 @@ class Quintuples:
 
     active: list[Quintuple] = field(default_factory=list)
     rejected: list[Quintuple] = field(default_factory=list)
+    disputed: list[Quintuple] = field(default_factory=list)
     below_threshold: list[Quintuple] = field(default_factory=list)
     denied: list[Quintuple] = field(default_factory=list)
     lost: list[Review] = field(default_factory=list)
 
     @property
     def every(self) -> list[Quintuple]:
-        return [*self.active, *self.rejected, *self.below_threshold, *self.denied]
+        return [*self.active, *self.disputed, *self.rejected, *self.below_threshold, *self.denied]
 
 
 def quintuples_of(post: Post, version: PostVersion | None) -> Quintuples:
@@ -105,18 +129,15 @@ def quintuples_of(post: Post, version: PostVersion | None) -> Quintuples:
 
     The active reviews of the post must have been prefetched.
     """
-    verdicts = {_cell_of(review): review for review in post.reviews.all()}
     by_cell = {cell: _extracted(rows, version) for cell, rows in _by_cell(post).items()} if version else {}
     if any(quintuple.without_image is not None for quintuple in by_cell.values()):
         limits = thresholds.active()
         for quintuple in by_cell.values():
             quintuple.threshold = limits.get(quintuple.relation, limits[thresholds.DEFAULT])
-    for cell, review in verdicts.items():
-        if cell in by_cell:
-            by_cell[cell].review = review
-        elif review.verdict == Review.Verdict.ACCEPT and not review.lost and version:
-            by_cell[cell] = _reviewed(review, version)
-    result = Quintuples(lost=[review for cell, review in verdicts.items() if review.lost and cell not in by_cell])
+    result = Quintuples()
+    for verdicts in _by_triple(post).values():
+        if not _join(by_cell, verdicts, version):
+            result.lost += [one for one in verdicts if one.lost]
     for (*triple, denied), quintuple in by_cell.items():
         quintuple.reviewable = not denied or (*triple, False) not in by_cell
     for quintuple in sorted(by_cell.values(), key=lambda q: -(1.0 if q.score is None else q.score)):
@@ -124,7 +145,38 @@ def quintuples_of(post: Post, version: PostVersion | None) -> Quintuples:
     return result
 
 
+def _by_triple(post: Post) -> dict[Cell, list[Review]]:
+    groups: dict[Cell, list[Review]] = defaultdict(list)
+    for review in sorted(post.reviews.all(), key=lambda one: one.pk):
+        groups[(*_cell_of(review)[:3], False)].append(review)
+    return groups
+
+
+def _join(by_cell: dict[Cell, Quintuple], verdicts: list[Review], version: PostVersion | None) -> bool:
+    """Add the verdicts on one triple to what is shown of it; False where nothing is shown of it."""
+    decisive = next((one for one in verdicts if one.outcome == Review.Outcome.DECIDES), verdicts[-1])
+    cell = _cell_of(decisive)
+    supports = decisive.verdict == Review.Verdict.ACCEPT and not decisive.lost and version is not None
+    if decisive.own and supports and decisive.outcome != Review.Outcome.DISPUTED:
+        # In the place of what was extracted, whether that is denied or not.
+        for denied in (True, False):
+            by_cell.pop((*cell[:3], denied), None)
+    if cell not in by_cell and version is not None and (supports or _claimed(verdicts)):
+        by_cell[cell] = _reviewed(next((one for one in (decisive, *verdicts) if not one.lost), decisive), version)
+    if cell not in by_cell:
+        return False
+    by_cell[cell].review, by_cell[cell].verdicts = decisive, verdicts
+    return True
+
+
+def _claimed(verdicts: list[Review]) -> bool:
+    """Whether an editor's claim stands among verdicts, with its words in the text: it is shown, also if overruled."""
+    return any(one.verdict == Review.Verdict.ACCEPT and one.own and not one.lost for one in verdicts)
+
+
 def _list_of(quintuple: Quintuple, result: Quintuples) -> list[Quintuple]:
+    if quintuple.disputed:
+        return result.disputed
     if quintuple.review and quintuple.review.verdict == Review.Verdict.REJECT:
         return result.rejected
     if not quintuple.active and not (quintuple.review and not quintuple.review.lost):
@@ -148,10 +200,16 @@ def _by_cell(post: Post) -> dict[Cell, list[Any]]:
     }
     by_cell: dict[Cell, list[Any]] = defaultdict(list)
     for row in current.with_ends(rows, "statement__").order_by("-score", "pk"):
-        if row.head_now != row.tail_now:
+        if row.head_now != row.tail_now and not _of_removed(row):
             row.active = row.pk in active
             by_cell[row.head_now, row.relation, row.tail_now, row.factuality == current.DENIED].append(row)
     return by_cell
+
+
+def _of_removed(row: Any) -> bool:
+    """Whether an editor said that one of its ends is no entity."""
+    ends = (row.head_mention.entity, row.tail_mention.entity)
+    return any((entity.canonical or entity).removed for entity in ends)
 
 
 def _extracted(rows: list[Any], version: PostVersion) -> Quintuple:
@@ -185,7 +243,7 @@ def _place(row: Any, version: PostVersion) -> ShownAssertion:
 def _reviewed(review: Review, version: PostVersion) -> Quintuple:
     """A statement that no reading extracts any more but an acceptance supports: the text still contains its words."""
     accepted, statement = review.quintuple, review.statement
-    head, tail = (end.canonical or end for end in (statement.head, statement.tail))
+    head, tail = (end.canonical or end for end in _as_stated(review))
     return Quintuple(
         statement=statement,
         head=End(accepted["head"], accepted["head_type"], head),
@@ -199,8 +257,15 @@ def _reviewed(review: Review, version: PostVersion) -> Quintuple:
     )
 
 
+def _as_stated(review: Review) -> tuple[Entity, Entity]:
+    """Head and tail in the order of the text; the row of a symmetric relation has its ends ordered by id."""
+    head, tail = review.statement.head, review.statement.tail
+    flipped = review.statement.relation in current.SYMMETRIC and review.quotes["head"].get("entity") == tail.pk
+    return (tail, head) if flipped else (head, tail)
+
+
 def _reviewed_words(review: Review, version: PostVersion) -> SafeString | None:
-    starts = {end: reviews.find(version.text, quote) for end, quote in review.quotes.items()}
+    starts = {end: quotes.find(version.text, quote) for end, quote in review.quotes.items()}
     ends = [(at, at + len(review.quotes[end]["exact"])) for end, at in starts.items() if at is not None]
     return quoted(version.text, ends) if len(ends) == 2 else None
 

@@ -23,6 +23,7 @@ from knowledge.views.queries.shown_answers import ResultCell, ShownAnswer, cell
 
 MOST_ROWS = 5000
 PROPERTIES = "id name names key same_as title url publisher language published posts scores score support accepted"
+PROPERTIES += " review_state reviewed_by reviewed_at"
 
 
 class NoCypherAnswer(Exception):

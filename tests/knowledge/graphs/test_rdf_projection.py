@@ -35,6 +35,7 @@ from knowledge.ontology import vocabulary
 from knowledge.record import projection_queue
 from knowledge.record.projection_queue import stale
 from knowledge.recording import erasure, recorder, reviews
+from knowledge.recording.claims import NothingToReview
 from tests import deterministic, records
 from tests.patience import PATIENCE_S
 from tests.servers.sparql import TOKEN, Server, serving
@@ -304,7 +305,7 @@ def act(random_: random.Random, extractor: deterministic.Extractor) -> None:
             projection_queue.mark_posts([post])
         case 5 if Assertion.objects.exists():
             assertion = random_.choice(list(Assertion.objects.select_related("reading__version__post").order_by("pk")))
-            with contextlib.suppress(reviews.NothingToReview):
+            with contextlib.suppress(NothingToReview):
                 reviews.review(
                     assertion.reading.version.post, assertion.statement, random_.choice(["accept", "reject"]), None
                 )

@@ -14,7 +14,7 @@ from knowledge.graphs import export
 from knowledge.management.commands.ontology import SHAPES
 from knowledge.models import Statement
 from knowledge.ontology import shacl, vocabulary
-from knowledge.recording import reviews
+from knowledge.recording import claims, reviews
 from tests import records
 from tests.knowledge.graphs.test_rdf_projection import recorded_post
 
@@ -34,7 +34,7 @@ def written() -> rdflib.Graph:
         for post in Post.objects.all():
             try:
                 reviews.review(post, statement, "accept", None)
-            except reviews.NothingToReview:
+            except claims.NothingToReview:
                 continue
     out = io.BytesIO()
     export.write(out, "turtle")

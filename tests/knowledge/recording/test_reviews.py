@@ -9,7 +9,7 @@ from extraction.readings import reading_requests
 from knowledge.entities import merges
 from knowledge.models import Entity, Event, Review, Statement
 from knowledge.record import current, projection_queue
-from knowledge.recording import reviews
+from knowledge.recording import claims, quotes, reviews
 from tests import records
 
 pytestmark = pytest.mark.django_db
@@ -101,15 +101,21 @@ def test_what_scored_under_the_threshold_can_be_accepted() -> None:
     assert records.supported_triples() == {SPOUSE}
 
 
-def test_a_later_review_takes_the_place_of_an_earlier_one_and_can_be_withdrawn(post: Post) -> None:
+def test_a_later_review_takes_the_place_of_an_earlier_one_which_its_undo_gives_back(post: Post) -> None:
     reviews.review(post, statement("spouse"), "reject", None)
     given = reviews.review(post, statement("spouse"), "accept", None)
     assert list(current.active_reviews()) == [given]
     assert SPOUSE in records.supported_triples()
     reviews.withdraw_review(given, None)
     reviews.withdraw_review(given, None)
+    [earlier] = current.active_reviews()
+    assert earlier.verdict == "reject" and SPOUSE not in records.supported_triples()
+    reviews.withdraw_review(earlier, None)
     assert not current.active_reviews().exists()
-    assert list(Event.objects.order_by("pk").values_list("what", flat=True)) == ["review", "review", "review withdrawn"]
+    assert SPOUSE in records.supported_triples()
+    assert list(Event.objects.order_by("pk").values_list("what", flat=True)) == [
+        *("review", "review", "review withdrawn", "review withdrawn")
+    ]
 
 
 def test_a_review_keeps_the_quintuple_and_its_quotes(post: Post) -> None:
@@ -130,7 +136,7 @@ def test_a_review_keeps_the_quintuple_and_its_quotes(post: Post) -> None:
 
 def test_a_statement_that_the_post_does_not_make_cannot_be_reviewed(post: Post) -> None:
     foreign = Statement.objects.create(head=Entity.objects.all()[0], relation="father", tail=Entity.objects.all()[1])
-    with pytest.raises(reviews.NothingToReview):
+    with pytest.raises(claims.NothingToReview):
         reviews.review(post, foreign, "accept", None)
     assert not Review.objects.exists() and not Event.objects.exists()
 
@@ -173,8 +179,8 @@ QUOTE = {"exact": "Paris", "prefix": "The talks will be held again in ", "suffix
     ],
 )
 def test_words_are_found_where_their_surroundings_are_most_alike(text: str, found: int | None) -> None:
-    assert reviews.find(text, QUOTE) == found
+    assert quotes.find(text, QUOTE) == found
 
 
 def test_words_that_are_the_whole_text_are_found() -> None:
-    assert reviews.find("Paris", {"exact": "Paris", "prefix": "", "suffix": ""}) == 0
+    assert quotes.find("Paris", {"exact": "Paris", "prefix": "", "suffix": ""}) == 0

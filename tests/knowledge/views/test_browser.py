@@ -14,7 +14,7 @@ import pytest
 
 from extraction.models import Feed, Post
 from knowledge.graphs import projector
-from knowledge.models import Entity, Review
+from knowledge.models import Entity, MentionCorrection, Review
 from tests.conftest import chromium
 from tests.factories import PASSWORD, make_post, make_user, read_post
 from tests.newsroom import open_newsroom
@@ -154,9 +154,63 @@ def test_an_editor_rejects_with_the_keyboard(visitor: Visitor, newsroom: dict[st
     page = visitor.go(f"/posts/{newsroom['curie'].public_id}/")
     page.locator(".quintuple button.reject").first.focus()
     page.keyboard.press("Enter")
-    page.locator(".messages").wait_for()
+    page.locator(".toast.shown").wait_for()
     assert Review.objects.get().verdict == "reject"
     assert page.locator(".quintuple.rejected").count() == 1
+
+
+SELECT = """words => {
+  const walker = document.createTreeWalker(document.querySelector(".body"), NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const at = node.data.indexOf(words);
+    if (at < 0) continue;
+    const range = document.createRange();
+    range.setStart(node, at);
+    range.setEnd(node, at + words.length);
+    getSelection().removeAllRanges();
+    getSelection().addRange(range);
+    return;
+  }
+}"""
+
+
+def test_an_editor_corrects_by_keys_alone_and_keeps_the_place(visitor: Visitor, newsroom: dict[str, Post]) -> None:
+    page = visitor.go(f"/posts/{newsroom['curie'].public_id}/")
+    page.evaluate("window.stays = true")
+    toast = page.locator(".toast.shown")
+    for key in ("j", "j", "a"):
+        page.keyboard.press(key)
+    page.get_by_text("Accepted: the statement is in the graph").wait_for()
+    assert page.locator(".quintuple.current .review-state").inner_text() == "accepted"
+    page.keyboard.press("c")
+    page.select_option("dialog[open] #id_factuality", "alleged")
+    page.keyboard.press("Control+Enter")
+    page.locator(".quintuple.current .review-state.corrected").wait_for()
+    page.evaluate(SELECT, "husband")
+    page.keyboard.press("w")
+    page.select_option("dialog[open] #id_type", "role")
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("Corrected mentions").wait_for()
+    assert MentionCorrection.objects.get().words == "husband"
+    for expected in ("correction", "verdict", "verdict"):
+        page.keyboard.press("Control+z")
+        page.get_by_text(f"Your last {expected} was undone.").wait_for()
+        toast.evaluate("e => { e.textContent = ''; }")
+    assert not Review.objects.filter(withdrawn_at__isnull=True).exists()
+    assert page.evaluate("window.stays"), "the page was never left"
+
+
+def test_an_editor_works_through_the_queue_by_keys(visitor: Visitor) -> None:
+    page = visitor.go("/review/")
+    page.keyboard.press("n")
+    for key in "aras":
+        page.locator(".review-card").wait_for()
+        shown = page.input_value("[name=statement]")
+        page.keyboard.press(key)
+        page.wait_for_function("was => document.querySelector('[name=statement]')?.value !== was", arg=shown)
+    assert sorted(Review.objects.values_list("verdict", flat=True)) == ["accept", "accept", "reject"]
+    page.keyboard.press("u")
+    page.get_by_text("Your last verdict was undone.").wait_for()
 
 
 def test_the_first_tab_stop_skips_to_the_content(visitor: Visitor) -> None:
@@ -173,7 +227,7 @@ def test_no_page_is_wider_than_a_phone(browser: Any, live_server: Any, newsroom:
     nasa, wire = Entity.objects.get(label="NASA"), read_wire()
     posts = [f"/posts/{post.public_id}/" for post in (newsroom["moon"], wire)]
     entities = [f"/entities/{one.public_id}/" for one in (nasa, Entity.objects.get(label="Mombasa"))]
-    for path in ("/", *posts, "/entities/", *entities, "/feeds/", "/status/"):
+    for path in ("/", *posts, "/entities/", *entities, "/feeds/", "/status/", "/review/", "/review/figures/"):
         page = phone.go(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
     assert phone.errors == []

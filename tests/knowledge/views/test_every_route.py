@@ -21,7 +21,18 @@ from extraction.models import Checkpoint, Feed, Post, PostImage
 from kgbuilder.accounts import api_tokens
 from kgbuilder.conf.encrypted_field import seal
 from kgbuilder.models import ApiToken
-from knowledge.models import Assertion, Depiction, Entity, Event, Mention, Merge, SavedQuery, Split, Statement
+from knowledge.models import (
+    Assertion,
+    Depiction,
+    Entity,
+    EntityEdit,
+    Event,
+    Mention,
+    Merge,
+    SavedQuery,
+    Split,
+    Statement,
+)
 from tests.factories import PASSWORD, make_post, make_user
 from tests.newsroom import open_newsroom
 
@@ -79,6 +90,8 @@ def things() -> dict[str, Any]:
         "picture_id": PostImage.objects.get().pk,
         "post_id": "apollo",
         "digest": Checkpoint.objects.get().digest,
+        "statement_id": Statement.objects.filter(assertions__reading=moon.current_reading_id)[0].public_id,
+        "mention_id": Mention.objects.filter(reading=moon.current_reading_id).order_by("pk")[0].pk,
     }
     return {"posts": posts, "keys": keys}
 
@@ -299,6 +312,12 @@ def changes(things: dict[str, Any]) -> dict[str, dict[str, Any]]:
     opml = b'<opml version="2.0"><body><outline xmlUrl="https://other.example/feed"/></body></opml>'
     return {
         "review": {"statement": str(statement.public_id), "verdict": "reject"},
+        "statement_correct": _claim(statement) | {"factuality": "alleged"},
+        "statement_add": _claim(statement) | _ends(statement),
+        "mention_add": {"start": "0", "end": "3", "words": moon.current_version.text[:3], "type": "event"},
+        "mention_correct": {"do": "delete"},
+        "correction_undo": {},
+        "review_next": {"do": "accept", "post": str(moon.public_id), "statement": str(statement.public_id)},
         "depicted": {"depiction": str(_depiction(moon).public_id), "verdict": "reject"},
         "read_again": {},
         "feed_add": {"feed": seal("https://new.example/feed")},
@@ -314,6 +333,8 @@ def changes(things: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "split": {"post": [str(post.public_id) for post in things["posts"].values()]},
         "undo_split": {"split": "1"},
         "decide_link": {"target": ""},
+        "entity_edit": {"kind": "label", "value": "Another label"},
+        "undo_edit": {"edit": "1"},
         "query_save": {"language": "sparql", "title": "All", "query": "SELECT * WHERE { ?s ?p ?o }"},
         "query_remove": {},
         "token_make": {"name": "a program's", "scope": "read", "days": "30"},
@@ -322,6 +343,16 @@ def changes(things: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "samples_remove": {},
         "password": {"old_password": PASSWORD, "new_password1": "quite another 1", "new_password2": "quite another 1"},
     }
+
+
+def _claim(statement: Statement) -> dict[str, Any]:
+    """The form of a statement as it is."""
+    return {"relation": statement.relation, "factuality": "stated"}
+
+
+def _ends(statement: Statement) -> dict[str, Any]:
+    one = statement.assertions.all()[0]
+    return {"head": str(one.head_mention_id), "tail": str(one.tail_mention_id)}
 
 
 def _depiction(post: Post) -> Depiction:
@@ -339,10 +370,12 @@ def test_every_change_by_a_person_leaves_an_event(client: Client, things: dict[s
         if name in ("read_again", "status_retry"):
             type(failed).objects.filter(pk=failed.pk).update(stage="failed")
         url = address(name, PAGES[name], things["keys"])
-        if name in ("merge", "undo_merge", "split", "undo_split", "decide_link"):
+        if name in ("merge", "undo_merge", "split", "undo_split", "decide_link", "entity_edit", "undo_edit"):
             url = reverse(name, args=[things["keys"]["entity"].public_id])
         if name == "undo_merge":
             form = {"merge": str(Merge.objects.get().pk)}
+        if name == "undo_edit":
+            form = {"edit": str(EntityEdit.objects.get().pk)}
         if name == "undo_split":
             form = {"split": str(Split.objects.get().pk)}
         if name == "token_revoke":
