@@ -79,7 +79,8 @@ class Feed(Leased):
 
 
 class Post(Leased):
-    """One story of one publisher. `due_at` is the time at which its page is fetched next."""
+    """One story of one publisher. `due_at` is the time at which its page is fetched next. `link_key` is null where the
+    link leads to no page of its own: its text is then the feed's."""
 
     class State(models.TextChoices):
         LIVE = "live", "live"
@@ -117,7 +118,10 @@ class Post(Leased):
 
 
 class Sighting(models.Model):
-    """A feed item that leads to a post. Its own text is kept, for the case that the page cannot be fetched."""
+    """A feed item that leads to a post. Its own text is kept, for the case that the page cannot be fetched.
+
+    `link_key` is empty also where the link is not the item's alone: other items of the feed lead to the same page.
+    """
 
     feed = models.ForeignKey(Feed, on_delete=models.CASCADE, related_name="sightings")
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="sightings")
@@ -127,6 +131,7 @@ class Sighting(models.Model):
     title = models.TextField(blank=True, default="")
     text = models.TextField(blank=True, default="")
     image = models.URLField(max_length=2000, blank=True, default="")
+    published_text = models.CharField(max_length=200, blank=True, default="")
     item_hash = models.CharField(max_length=64, blank=True, default="")
     first_seen = models.DateTimeField()
     last_seen = models.DateTimeField()

@@ -1,12 +1,79 @@
-"""Decompression of responses piece by piece, never further than a limit."""
+"""Decompression of responses piece by piece, never further than a limit.
+
+Labels lie: servers call plain content gzip, label nothing or label twice, and write character sets in their place. So
+the first bytes decide, and a label only says what to try.
+"""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 _GZIP = b"\x1f\x8b"
+_COMPRESSED = frozenset({"gzip", "x-gzip", "deflate", "x-deflate"})
+_OTHERS = frozenset({"br", "zstd", "compress", "x-compress", "dcb", "dcz"})  # not requested, and not read
+_MOST_LAYERS = 3
+_TELLING = 16  # bytes by which content is told from compressed content
 _SOME = 4096  # what follows a member is copied at its end, and a member may be 20 bytes
+
+
+class UnreadableEncoding(ValueError):
+    """The content is compressed in a way that was not requested; the message is its label."""
+
+
+class TooMuch(ValueError):
+    """The content is larger than the limit, packed or unpacked."""
+
+
+def unpacked(pieces: Iterable[bytes], label: str, limit: int) -> Iterator[bytes]:
+    """The content piece by piece, with all layers of compression removed that its label or its first bytes show.
+
+    The limit holds for what is sent and for what each layer unpacks to. Raises TooMuch, UnreadableEncoding, zlib.error.
+    """
+    names = [name.strip() for name in label.lower().split(",")]
+    unread = next((name for name in names if name in _OTHERS), "")
+    if unread:
+        raise UnreadableEncoding(unread)
+    # one layer more than the label says: gzip that is not labelled
+    layers = min(sum(name in _COMPRESSED for name in names) + 1, _MOST_LAYERS)
+    deflated = "deflate" in names or "x-deflate" in names
+    content = _limited(pieces, limit)
+    for layer in range(layers):
+        content = _limited(_layer(content, limit, deflated=deflated and layer < layers - 1), limit)
+    return content
+
+
+def _layer(pieces: Iterator[bytes], limit: int, *, deflated: bool) -> Iterator[bytes]:
+    """The pieces without one layer of compression, or as they are where they do not begin like one."""
+    start = b""
+    for piece in pieces:
+        start += piece
+        if len(start) >= _TELLING:
+            break
+    if not start.startswith(_GZIP) and not (deflated and not _is_text(start)):
+        yield start
+        yield from pieces
+        return
+    inflate = Inflate(limit)
+    for piece in chain((start,), pieces):
+        if inflate.ended:
+            return
+        yield from inflate(piece)
+
+
+def _is_text(start: bytes) -> bool:
+    """Whether content that is labelled "deflate" begins as markup or JSON does, or another text in ASCII."""
+    return bool(start) and all(32 <= byte < 127 or byte in b"\t\r\n\xef\xbb\xbf" for byte in start)
+
+
+def _limited(pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > limit:
+            raise TooMuch
+        yield piece
 
 
 class Inflate:

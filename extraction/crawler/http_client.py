@@ -33,7 +33,7 @@ from extraction.crawler.addresses import (
     GuardedBackend,
     UnknownHost,
 )
-from extraction.crawler.decompression import Inflate
+from extraction.crawler.decompression import TooMuch, UnreadableEncoding, unpacked
 from kgbuilder.supervision import telemetry
 
 MAX_BYTES = 10 << 20
@@ -282,31 +282,15 @@ def _response(answer: httpx.Response, url: str, moved: str, max_bytes: int) -> R
 def _decoded(pieces: Iterable[bytes], encoding: str, url: str, limit: int) -> Iterator[bytes]:
     """Yield the content piece by piece. It is unpacked only as far as the limit allows; the limit also holds for the
     compressed bytes, which may be endless and unpack to nothing."""
-    unpack = _unpacker(encoding.strip().lower(), url, limit)
-    too_big = FetchError("too_big", f"{url} is larger than the limit of {limit:,} bytes.")
-    sent = size = 0
     try:
-        for piece in pieces:
-            sent += len(piece)
-            if sent > limit:
-                raise too_big
-            for part in unpack(piece) if unpack else (piece,):
-                size += len(part)
-                if size > limit:
-                    raise too_big
-                yield part
-            if unpack and unpack.ended:
-                return
+        yield from unpacked(pieces, encoding, limit)
+    except TooMuch:
+        raise FetchError("too_big", f"{url} is larger than the limit of {limit:,} bytes.") from None
+    except UnreadableEncoding as error:
+        label = str(error)[:40]
+        raise FetchError("encoding", f"{url} sends content encoded as {label!r}, which was not requested.") from None
     except zlib.error as error:
         raise FetchError("encoding", f"{url} sends damaged compressed content ({error}).") from None
-
-
-def _unpacker(encoding: str, url: str, limit: int) -> Inflate | None:
-    if encoding in ("", "identity"):
-        return None
-    if encoding in ("gzip", "x-gzip", "deflate"):
-        return Inflate(limit)
-    raise FetchError("encoding", f"{url} sends content encoded as {encoding[:40]!r}, which was not requested.")
 
 
 @contextmanager

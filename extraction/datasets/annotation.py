@@ -158,7 +158,7 @@ def _relation_row(relation: AnnotatedRelation) -> dict[str, Any]:
 
 def load_annotations(path: Path) -> list[Annotation]:
     try:
-        rows = path.read_text(encoding="utf-8").split("\n")
+        rows = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise AnnotationError(f"{path} cannot be read: {error}") from error
     annotations = []

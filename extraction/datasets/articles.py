@@ -64,7 +64,7 @@ def _article(row: str, where: str) -> NewsArticle:
 def load_articles(path: Path) -> dict[str, NewsArticle]:
     """The articles of a file by their identifiers, in the file's order."""
     try:
-        rows = path.read_text(encoding="utf-8").split("\n")
+        rows = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ArticleError(f"{path} cannot be read: {error}. Name the file of articles.") from error
     articles: dict[str, NewsArticle] = {}

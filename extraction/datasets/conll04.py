@@ -18,7 +18,7 @@ from extraction.schema import Example
 def load(split: str, root: Path, labels: LabelMode, report: LoadReport) -> list[Example]:
     path = root / "conll04" / f"conll04_{split}.json"
     examples = []
-    for number, row in enumerate(open_json_list(path), 1):
+    for number, row in enumerate(open_json_list(path, report), 1):
         place = f"{path}, sentence {number}"
         try:
             examples.append(_sentence(place, row, labels, report).example(f"conll04-{split}-{row['orig_id']}"))

@@ -23,7 +23,7 @@ def load(domains: tuple[str, ...], split: str, root: Path, labels: LabelMode, re
     examples = []
     for domain in domains:
         path = root / "crossre" / f"{domain}-{split}.json"
-        for number, line in enumerate(open_text(path).split("\n"), 1):
+        for number, line in enumerate(open_text(path, report).split("\n"), 1):
             if line.strip():
                 examples.append(_sentence(name, f"{path}, line {number}", line, labels, report))
     return examples

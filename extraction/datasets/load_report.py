@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from extraction.crawler.parsers.character_encoding import UNREADABLE, decode_file
 from extraction.labels import (
     RELATION_MAP,
     TYPE_MAP,
@@ -17,6 +18,8 @@ from extraction.labels import (
     annotated_types,
 )
 from extraction.schema import Example, WordRelation, WordSpan
+
+FEW = 200  # one character in so many may be unreadable
 
 
 class DatasetError(Exception):
@@ -36,22 +39,30 @@ class LoadReport:
         return [f"{number:7d}  {reason}" for reason, number in sorted(self.counts.items())]
 
 
-def open_text(path: Path) -> str:
-    """The file's text; DatasetError where it is missing or not UTF-8."""
+def open_text(path: Path, report: LoadReport | None = None) -> str:
+    """The file's text, UTF-8 or what its byte order mark says.
+
+    With a report, characters that cannot be read are replaced and counted there, as long as they are few: a file in
+    another encoding is refused. DatasetError names the place, also where the file is missing.
+    """
     try:
-        return path.read_text(encoding="utf-8")
+        decoded = decode_file(path.read_bytes())
     except FileNotFoundError as problem:
         raise DatasetError(
             f"{path} is not there: the data set is not complete, or lies in another folder."
         ) from problem
-    except UnicodeDecodeError as problem:
-        raise DatasetError(f"{path}: not UTF-8 at byte {problem.start}") from problem
+    if decoded.bad and (report is None or decoded.bad * FEW > len(decoded.text)):
+        line = decoded.text[: decoded.text.index(UNREADABLE)].count("\n") + 1
+        raise DatasetError(f"{path}, line {line}: not {decoded.encoding.upper()}: save the file as UTF-8")
+    if decoded.bad and report is not None:
+        report.add(f"characters of {path.name} that are not {decoded.encoding.upper()}, replaced", decoded.bad)
+    return decoded.text
 
 
-def open_json_list(path: Path) -> list[dict[str, Any]]:
+def open_json_list(path: Path, report: LoadReport | None = None) -> list[dict[str, Any]]:
     """A JSON file that holds a list of objects; DatasetError names the line where it does not parse."""
     try:
-        rows = json.loads(open_text(path))
+        rows = json.loads(open_text(path, report))
     except json.JSONDecodeError as problem:
         raise DatasetError(f"{path}, line {problem.lineno}: not JSON ({problem.msg})") from problem
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):

@@ -46,7 +46,7 @@ def load_pairs(split: str, root: Path, labels: LabelMode, report: LoadReport) ->
     """A sample each: two mentions, one candidate, the picture's boxes."""
     boxes = _boxes(root / "mnre" / "boxes" / f"{split}_detect_box_dict.json", report)
     examples = []
-    for number, (place, row) in enumerate(_rows(root / "mnre" / _FILES[split]), 1):
+    for number, (place, row) in enumerate(_rows(root / "mnre" / _FILES[split], report), 1):
         draft = Draft("mnre", labels, place, tuple(row["token"]))
         kinds = row["relation"].split("/")[1:3] if row["relation"] != "None" else ["", ""]
         if len(kinds) != 2:
@@ -103,7 +103,7 @@ def with_grounding(examples: Sequence[Example], split: str, root: Path) -> list[
 
 
 def _load(name: str, split: str, root: Path, labels: LabelMode, report: LoadReport) -> list[Example]:
-    groups = _groups(root / "mnre" / _FILES[split])
+    groups = _groups(root / "mnre" / _FILES[split], report)
     boxes = _boxes(root / "mnre" / "boxes" / f"{split}_detect_box_dict.json", report)
     examples = []
     for number, rows in enumerate(groups.values(), 1):
@@ -120,22 +120,22 @@ def _load(name: str, split: str, root: Path, labels: LabelMode, report: LoadRepo
     return examples
 
 
-def _groups(path: Path) -> dict[tuple[str, ...], list[Row]]:
+def _groups(path: Path, report: LoadReport) -> dict[tuple[str, ...], list[Row]]:
     """Sentence -> its samples, each with its place for errors, in the file's order."""
     groups: dict[tuple[str, ...], list[Row]] = {}
-    for place, row in _rows(path):
+    for place, row in _rows(path, report):
         groups.setdefault(tuple(row["token"]), []).append((place, row))
     return groups
 
 
-def _rows(path: Path) -> Iterator[Row]:
+def _rows(path: Path, report: LoadReport) -> Iterator[Row]:
     """The file's samples, each with its place for errors."""
-    for number, line in enumerate(open_text(path).split("\n"), 1):
+    for number, line in enumerate(open_text(path, report).split("\n"), 1):
         if not line.strip():
             continue
         place = f"{path}, line {number}"
         try:
-            row = ast.literal_eval(line)
+            row = _literal(line)
             if not all(isinstance(word, str) for word in row["token"]):
                 raise ValueError("a word is no text")
             for end in ("h", "t"):
@@ -147,6 +147,14 @@ def _rows(path: Path) -> Iterator[Row]:
         except (SyntaxError, ValueError, KeyError, TypeError, RecursionError, MemoryError) as problem:
             raise DatasetError(f"{place}: not in MNRE's format ({problem!r})") from problem
         yield place, row
+
+
+def _literal(line: str) -> Any:
+    """A line as it is published, in Python's notation, or in JSON's, in which null and true are other words."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return ast.literal_eval(line)
 
 
 def _draft(name: str, labels: LabelMode, rows: list[Row], report: LoadReport) -> Draft:

@@ -38,18 +38,29 @@ def _load(name: str, split: str, root: Path, labels: LabelMode, report: LoadRepo
 
 
 def tweets(path: Path, report: LoadReport) -> Iterator[Tweet]:
-    """The tweets of a file in this format; GMNER's is the same."""
+    """The tweets of a file in this format; GMNER's is the same. Of more than two columns, as in CoNLL's formats, the
+    first is the word and the last the tag."""
     current: Tweet | None = None
+    width = 0
     # Only "\n" ends a line here: some tweets hold other characters that splitlines() would break at.
-    for number, line in enumerate(open_text(path).split("\n"), 1):
+    for number, line in enumerate(open_text(path, report).split("\n"), 1):
         line = line.rstrip("\r")
         if line.startswith("IMGID:"):
             yield from _finished(current, report)
             current = Tweet(f"{path}, line {number}", line.removeprefix("IMGID:").strip() + ".jpg")
         elif line:
-            word, tab, tag = line.rpartition("\t")
-            if not tab or not tag:
+            word, *others, tag = line.split("\t") if "\t" in line else (line, "")
+            if not tag:
                 raise DatasetError(f"{path}, line {number}: expected a word, a tab and a tag")
+            if not word.strip() and not any(one.strip() for one in others):
+                others, width = [], width or 2  # a word of tabs
+            elif width and len(others) != width - 2:
+                raise DatasetError(
+                    f"{path}, line {number}: {len(others) + 2} columns, where the lines before have {width}"
+                )
+            width = width or len(others) + 2
+            if others:
+                report.add("words with columns between word and tag, which are passed over")
             if current is None:
                 raise DatasetError(f"{path}, line {number}: words before the first IMGID line")
             if not word.strip():

@@ -91,7 +91,7 @@ def claim(limit: int, worker: str = "") -> list[Feed]:
 
 
 def poll_feed(feed: Feed, mark: Mark) -> ItemChanges:
-    """Poll one claimed feed; `mark` is called with posts whose link changed.
+    """Poll one claimed feed; `mark` is called with posts whose link or date changed.
 
     An error is stored with the feed, then raised: FetchError, FeedError, LeaseLost.
     """

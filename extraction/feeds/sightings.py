@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from extraction.crawler import canonical_urls
 from extraction.crawler.parsers.feed_parser import FeedItem
+from extraction.feeds.known_items import link_key, recognized
 from extraction.models import Feed, Post, Sighting
+from extraction.posts import item_dates
 from extraction.posts.versions import NO_TEXT
 
-FUTURE = timedelta(minutes=15)  # a publisher's clock may run ahead by this much
-_CHANGED = ("link", "link_key", "title", "text", "image", "item_hash")
+_CHANGED = ("link", "link_key", "title", "text", "image", "published_text", "item_hash")
 
 
 @dataclass(slots=True)
 class ItemChanges:
-    """The number of new posts and of changed items, and the posts whose link changed."""
+    """The number of new posts and of changed items, and the posts whose link or date changed."""
 
     new: int = 0
     changed: int = 0
@@ -32,16 +33,14 @@ class ItemChanges:
 
 def record_items(feed: Feed, items: Sequence[FeedItem], now: datetime) -> ItemChanges:
     """Write a page of a feed's items: new posts, due now; sightings of known posts; changed items, whose posts are
-    fetched again. Of an erased post's items only the links are kept. Inside a transaction."""
-    known = {row.guid: row for row in Sighting.objects.filter(feed=feed, guid__in=[item.guid for item in items])}
+    fetched again; corrected dates. Of an erased post's items only the links are kept. Inside a transaction."""
+    items, known = recognized(feed, items)
     fresh = [item for item in items if item.guid not in known]
     posts, created = _posts(feed, fresh, now)
     erased = _erased([*posts.values(), *(row.post_id for row in known.values())])
-    changed = [
-        item
-        for item in items
-        if item.guid in known and known[item.guid].item_hash != item.digest and known[item.guid].post_id not in erased
-    ]
+    seen = [(known[item.guid], item) for item in items if item.guid in known]
+    live = [(row, item) for row, item in seen if row.post_id not in erased]
+    changed = [(row, item) for row, item in live if row.item_hash != item.digest]
     Sighting.objects.bulk_create(
         [
             Sighting(
@@ -57,8 +56,9 @@ def record_items(feed: Feed, items: Sequence[FeedItem], now: datetime) -> ItemCh
         ignore_conflicts=True,
     )
     Sighting.objects.filter(feed=feed, guid__in=list(known)).update(last_seen=now)
-    moved = _rewrite([(known[item.guid], item) for item in changed], now)
-    return ItemChanges(created, len(changed), moved)
+    redated = item_dates.follow(live, now)
+    moved = _rewrite(changed, now)
+    return ItemChanges(created, len({row.pk for row, _ in changed} | redated.keys()), [*moved, *redated.values()])
 
 
 def recheck_vanished(feed: Feed, items: Sequence[FeedItem], now: datetime) -> None:
@@ -76,8 +76,8 @@ def recheck_vanished(feed: Feed, items: Sequence[FeedItem], now: datetime) -> No
 
 def _posts(feed: Feed, items: Sequence[FeedItem], now: datetime) -> tuple[dict[str, int], int]:
     """The post of each item by guid: one that is known by its link, or a new one; and how many are new."""
-    names = {item.guid: canonical_urls.key(item.link) or item.guid for item in items}
-    post_ids = _known({canonical_urls.key(item.link) for item in items} - {""})
+    names = {item.guid: link_key(item) or item.guid for item in items}
+    post_ids = _known({link_key(item) for item in items} - {""})
     drafts: dict[str, Post] = {}
     for item in items:
         if names[item.guid] not in post_ids:
@@ -114,18 +114,14 @@ def _recheck(posts: Sequence[int], now: datetime) -> None:
 
 
 def _draft(feed: Feed, item: FeedItem, now: datetime) -> Post:
-    published, notice = item.published, ""
-    if published is None:
-        notice = "unreadable" if item.published_text else "no date"
-    elif published > now + FUTURE:
-        notice = "future"
+    dating = item_dates.dating(item, now)
     return Post(
         link=item.link,
-        link_key=canonical_urls.key(item.link) or None,
+        link_key=link_key(item) or None,
         publisher=canonical_urls.publisher(item.link or feed.site or feed.url),
-        published_at=published or now,
-        published_text=item.published_text,
-        published_notice=notice,
+        published_at=dating.published_at,
+        published_text=dating.published_text,
+        published_notice=dating.published_notice,
         seen_at=now,
         due_at=now,
         sample=feed.sample,
@@ -138,7 +134,7 @@ def _rewrite(changed: Sequence[tuple[Sighting, FeedItem]], now: datetime) -> lis
     moved_posts: list[int] = []
     if not changed:
         return moved_posts
-    owners = _known({canonical_urls.key(item.link) for _, item in changed} - {""})
+    owners = _known({link_key(item) for _, item in changed} - {""})
     for sighting, item in changed:
         fields = _fields(item)
         key, moved = fields["link_key"], fields["link_key"] != sighting.link_key
@@ -156,9 +152,10 @@ def _rewrite(changed: Sequence[tuple[Sighting, FeedItem]], now: datetime) -> lis
 def _fields(item: FeedItem) -> dict[str, str]:
     return {
         "link": item.link,
-        "link_key": canonical_urls.key(item.link),
+        "link_key": link_key(item),
         "title": item.title,
         "text": item.text,
         "image": item.image,
+        "published_text": item.published_text,
         "item_hash": item.digest,
     }

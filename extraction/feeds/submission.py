@@ -34,7 +34,8 @@ class AlreadyErased(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """`id` identifies the post in its source: sent again it is the same post, and another text is its next version."""
+    """`id` identifies the post in its source: sent again it is the same post, and another text is its next version. A
+    corrected date or language is followed."""
 
     id: str
     url: str = ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -33,10 +32,12 @@ class Subscribed:
 
 @dataclass(slots=True)
 class Imported:
-    """The result of an import: each subscription, and the reasons by refused address."""
+    """The result of an import: each subscription, the reasons by refused address, and what of the file could not be
+    read, as sentences."""
 
     subscribed: list[Subscribed] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    notice: str = ""
 
     @property
     def added(self) -> list[Feed]:
@@ -100,12 +101,9 @@ def _polled(feed: Feed) -> QuerySet[Feed]:
 
 def import_opml(content: bytes) -> Imported:
     """Subscribe to the feeds of an OPML file. Raises OpmlError; a single bad address is refused and reported."""
-    return import_outlines(opml.parse(content))
-
-
-def import_outlines(outlines: Iterable[opml.Outline]) -> Imported:
-    done = Imported()
-    for outline in outlines:
+    listed = opml.parse(content)
+    done = Imported(notice=listed.notice)
+    for outline in listed.outlines:
         try:
             done.subscribed.append(subscribe(outline.url, title=outline.title))
         except NoFeedAddress as error:
@@ -122,8 +120,10 @@ def export_opml() -> bytes:
 def checked(url: str) -> tuple[str, str]:
     """The address of a feed as people enter it, and its user and password apart. Raises NoFeedAddress."""
     entered = url.strip()
-    if entered.startswith("feed:"):
-        entered = entered.removeprefix("feed:").removeprefix("//")
+    scheme, _, rest = entered.partition(":")
+    if scheme.lower() in ("feed", "rss", "pcast", "itpc"):
+        # "feed://host" is an address of http by definition, "feed:https://host" the one that it wraps
+        entered = f"http:{rest}" if rest.startswith("//") else rest
     if "://" not in entered:
         entered = f"https://{entered.removeprefix('//')}"
     try:

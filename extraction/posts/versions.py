@@ -16,7 +16,8 @@ from extraction.models import Post, PostVersion, Reading, Sighting, Tombstone
 from extraction.readings import reading_requests
 from extraction.text.cleaning import clean
 
-NO_TEXT = {"title": "", "text": "", "image": "", "item_hash": ""}  # of an erased post's feed items only the links stay
+# of an erased post's feed items only the links stay
+NO_TEXT = {"title": "", "text": "", "image": "", "published_text": "", "item_hash": ""}
 Mark = Callable[[Iterable[Post]], None]
 """Marks the graph as stale where it shows these posts, inside the transaction that changes them. Passed in as a
 parameter, because it is defined above this package: `knowledge.record.projection_queue.mark_posts`."""
@@ -31,7 +32,7 @@ def new_version(
     post: Post, title: str, body: str, source: str, *, language: str = "", fetched_at: datetime | None = None
 ) -> PostVersion | None:
     """Create a version of a post, its current one from now on, with its reading, due now. None where the text is that
-    of its present version, or empty.
+    of its present version, or empty. A text whose `language` is corrected is read again, as a version of its own.
 
     `source`: "page", "feed" for the feed's own text, "sent" for a text sent through the API. The queued readings of
     older versions are superseded.
@@ -39,7 +40,7 @@ def new_version(
     title, body = " ".join(clean(title).split()), clean(body).strip()
     text = f"{title}\n\n{body}".strip()
     present = post.current_version
-    if not text or (present is not None and _same(present, text)):
+    if not text or (present is not None and _same(present, text) and not _in_other_language(present, language)):
         return None
     with transaction.atomic():
         last = post.versions.aggregate(last=models.Max("ordinal"))["last"] or 0
@@ -63,6 +64,12 @@ def new_version(
 def _same(present: PostVersion, text: str) -> bool:
     """Whether a version has this text; of one that was pruned only the hash is left."""
     return present.text_hash == text_hash(text) if present.pruned_at else present.text == text
+
+
+def _in_other_language(present: PostVersion, language: str) -> bool:
+    """Whether a text is now given in another language than before; a region ("en-GB") makes none."""
+    first, other = (tag.replace("_", "-").partition("-")[0].lower() for tag in (present.language, language))
+    return bool(other) and first != other and not present.pruned_at
 
 
 def was_erased(text: str) -> bool:

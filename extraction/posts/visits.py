@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -20,9 +20,10 @@ from django.utils import timezone
 from extraction import leases
 from extraction.crawler import canonical_urls, politeness
 from extraction.models import Host, Post, Sighting
-from extraction.posts import feed_settings
-from extraction.posts.article_page import PATIENCE, PageResult, fetch_page
+from extraction.posts import feed_settings, item_dates
+from extraction.posts.article_page import PATIENCE, SENT, PageResult, fetch_page
 from extraction.posts.duplicates import merge_into, same_story
+from extraction.posts.edits import no_edit
 from extraction.posts.post_images import fetch_pictures
 from extraction.posts.versions import Mark, erase_unread, new_version, revive, was_erased, withdraw
 from extraction.text.cleaning import clean
@@ -133,9 +134,9 @@ def _conclude(visit: Visit, result: PageResult, mark: Mark) -> str:
                 post = held.filter(pk=visit.post_id, lease_token=visit.token).first()
                 if post is None:
                     return "lost"
-                shown = post.link, post.state
+                shown = post.link, post.state, post.published_at
                 outcome = _apply(post, result, requested_again=post.due_at != visit.due_at)
-                if (post.link, post.state) != shown:
+                if (post.link, post.state, post.published_at) != shown:
                     mark([post])
                 return outcome
         except IntegrityError:
@@ -151,10 +152,10 @@ def _apply(post: Post, result: PageResult, *, requested_again: bool) -> str:
     if result.kind == "busy":
         Post.objects.filter(pk=post.pk).update(due_at=now + timedelta(seconds=result.retry_in))
         return "busy"
+    post.error = clean(result.reason)
     outcome = _DECISIONS[result.kind](post, result, now)
     if outcome != "folded":
         post.visits += 1
-        post.error = clean(result.reason)
         if not requested_again:
             post.due_at = _next(post, now)
         if post.state == Post.State.ERASED:
@@ -173,11 +174,15 @@ def _page(post: Post, result: PageResult, now: datetime) -> str:
         if twin is not None:
             merge_into(twin, post)
             return "folded"
+    doubt = no_edit(post, article)
+    if doubt:
+        return _hidden(post, replace(result, kind="hidden", reason=f"{result.url} {doubt}"), now)
     if result.moved_to and result.moved_to != post.link:
         post.link = result.moved_to
     post.etag, post.last_modified = result.etag, result.last_modified
     post.attempts, post.missing_since = 0, None
     post.first_fetched_at = post.first_fetched_at or now
+    item_dates.from_page(post, article.published, now)
     language = feed_settings.language_of(post) or article.language
     version = new_version(post, article.title, article.text, "page", language=language, fetched_at=now)
     back = revive(post)
@@ -212,6 +217,13 @@ def _refused(post: Post, result: PageResult, now: datetime) -> str:
     return "feed" if _take_feed_text(post, now) else "refused"
 
 
+def _hidden(post: Post, result: PageResult, now: datetime) -> str:
+    """Something else stands in the story's place: what is known of it stays, and the page is fetched again soon."""
+    post.attempts += 1
+    post.error = clean(result.reason)
+    return "feed" if _take_feed_text(post, now) else "kept"
+
+
 def _failed(post: Post, result: PageResult, now: datetime) -> str:
     post.attempts += 1
     if post.attempts >= FEED_TEXT_AFTER and _take_feed_text(post, now):
@@ -225,14 +237,16 @@ _DECISIONS = {
     "gone": _gone,
     "missing": _missing,
     "refused": _refused,
+    "hidden": _hidden,
     "failed": _failed,
 }
 
 
 def _take_feed_text(post: Post, now: datetime) -> bool:
-    """Create a version of the feed item's text, unless the post has one from the page."""
+    """Create a version of the feed item's text, unless the post has one from a page of its own."""
     present = post.current_version
-    if present is not None and present.source != "feed":
+    from_own_page = present is not None and (present.source == SENT or post.link_key is not None)
+    if present is not None and present.source != "feed" and from_own_page:
         return False
     sightings = Sighting.objects.filter(post=post).order_by("first_seen", "pk")
     fullest = max(sightings, key=lambda sighting: len(sighting.text), default=None)

@@ -69,7 +69,8 @@ def _from_line(line: bytes, number: int) -> Input:
 
 
 def _from_row(row: dict[str, Any], number: int) -> Input:
-    id, text, title = row.get("id", number), row.get("text"), row.get("title")
+    id, text, title = row.get("id"), row.get("text"), row.get("title")
+    id = number if id is None else id
     if isinstance(id, bool) or not isinstance(id, str | int):
         return _invalid(str(number), "input", f"Line {number}: `id` is neither a text nor a whole number.")
     id = clean(str(id))
@@ -94,12 +95,12 @@ def from_url(url: str) -> Input:
     except http_client.FetchError as error:
         return _invalid(url, "fetch", f"{url} could not be fetched: {error.sentence}")
     try:
-        article = sandbox.extract_article(response.content, response.url)
+        article = sandbox.extract_article(response.content, response.url, response.content_type)
     except sandbox.Overrun as error:
         return _invalid(url, "no_article", f"The page at {url} could not be read: {error}")
     if article.login_wall:
         return _invalid(url, "login_wall", f"{url} asks visitors to sign in, to subscribe or to solve a captcha.")
-    if not article.text:
+    if not article.text or article.instead or article.refresh:
         return _invalid(url, "no_article", f"No article was found in the page at {url}.")
     return Input(url, document(url, article.text, article.title, published=article.day))
 

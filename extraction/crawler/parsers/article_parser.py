@@ -13,7 +13,9 @@ from datetime import date
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
+from extraction.crawler.parsers.character_encoding import decode_page
 from extraction.crawler.parsers.jsonld import Story, story_of
+from extraction.crawler.parsers.page_kind import Instead, instead_of_story
 from extraction.text.cleaning import clean
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ LONGEST_TEXT = 300_000  # code points; ten times a long magazine story
 LONGEST_TITLE = 1000
 MOST_ELEMENTS = 30_000  # ten times a large news page; the extractor's time grows faster than the page
 MOST_OTHERS = 20
-_SHORT = 900  # code points; a login wall shows a few sentences at most
+_SHORT = 900  # code points; a page that leads on to another shows a few sentences at most
 
 # Parts of article elements that are not the story: embedded posts, lists of other stories, appeals, captions.
 _FOREIGN = (
@@ -43,20 +45,15 @@ _APPEAL = re.compile(
     r"|our standards: .*|copyright ©.*|© .*|get the latest .*newsletter.*|download .{1,30} app.*|[_*•·—–-]{2,})",
     re.I | re.S,
 )
+_DECLARATION = re.compile(r"\A\s*<\?xml\b[^>]{0,500}>")
+_DATES = (
+    *("article:published_time", "og:article:published_time", "datePublished", "parsely-pub-date", "pubdate"),
+    *("publishdate", "publish-date", "publish_date", "sailthru.date", "dc.date.issued", "DC.date.issued", "dc.date"),
+    *("DC.date", "dcterms.created", "dcterms.date", "cXenseParse:recs:publishtime", "date"),
+)
 _SEPARATOR = re.compile(r"\s+[|–—·•*»:-]\s+")
-_WALL_TITLE = re.compile(
-    r"\W*(log[ -]?in|sign[ -]?in|subscribe( now| to .*)?|register|access (to this page )?(has been )?denied"
-    r"|403 forbidden|just a moment.*|are you (a robot|human).*|attention required.*|verify.*human.*"
-    r"|before you continue.*)\W*",
-    re.I,
-)
-_WALL_WORDS = re.compile(
-    r"(subscribe|sign in|log in|register|create an? (free )?account)\s+(now\s+)?(to|and)\s+"
-    r"(continue|read|keep|access|unlock)"
-    r"|already (a subscriber|have an account)|enable javascript|verify (that )?you are (a )?human|unusual traffic",
-    re.I,
-)
-_WALL_PATH = re.compile(r"/(log[-_]?in|sign[-_]?in|auth|account/login|subscribe|paywall|consent)(/|\.|$)", re.I)
+_REFRESH = re.compile(r"\s*(\d{1,4})(?:\.\d*)?\s*[;,]?\s*(?:url\s*=)?\s*['\"]?([^'\"]+)['\"]?\s*", re.I)
+_AT_ONCE = 15  # seconds; a page that loads itself again does so after minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +62,8 @@ class ParsedArticle:
     title before it.
 
     `others`: further pictures of the story, each as its address and its caption. `canonical` is what the page
-    claims, unchecked. `published` is verbatim. `login_wall`: the page asks visitors to sign in, to pay or to solve a
-    captcha instead of showing the story. Every field may be empty.
+    claims, unchecked. `published` is verbatim. `instead`: what the page is if it is no story. `refresh`: the page that
+    this one sends visitors on to by itself. Every field may be empty.
     """
 
     title: str = ""
@@ -77,7 +74,13 @@ class ParsedArticle:
     canonical: str = ""
     published: str = ""
     language: str = ""
-    login_wall: bool = False
+    instead: Instead = ""
+    refresh: str = ""
+
+    @property
+    def login_wall(self) -> bool:
+        """The page asks visitors to sign in, to pay, to consent or to solve a captcha instead of showing the story."""
+        return self.instead in ("wall", "consent")
 
     @property
     def day(self) -> date | None:
@@ -92,14 +95,17 @@ class ParsedArticle:
         return f"{self.title}\n\n{self.text}".strip()
 
 
-def extract(html: bytes | str, url: str) -> ParsedArticle:
-    """Parse a page. One that cannot be parsed gives a ParsedArticle without text, never an error."""
+def extract(html: bytes | str, url: str, content_type: str = "") -> ParsedArticle:
+    """Parse a page, as fetched with its Content-Type or as text. One that cannot be parsed gives a ParsedArticle
+    without text, never an error."""
     import trafilatura
 
     if len(html) > LARGEST_PAGE:
         return ParsedArticle()
     try:
-        tree = trafilatura.load_html(html)
+        text = decode_page(html, content_type).text if isinstance(html, bytes) else html
+        # what a declaration says of the bytes is settled, and lxml refuses text that still has one
+        tree = trafilatura.load_html(_DECLARATION.sub("", text, count=1))
         if tree is None or sum(1 for _ in tree.iter()) > MOST_ELEMENTS:
             return ParsedArticle()
         return _parse(tree, url)
@@ -115,9 +121,12 @@ def _parse(tree: HtmlElement, url: str) -> ParsedArticle:
     others = _others(tree, image, url)
     caption = _caption(tree, image) or story.caption or _meta(tree, "og:image:alt", "twitter:image:alt")
     canonical = _first(tree, "//link[@rel='canonical']/@href") or _meta(tree, "og:url")
-    published = story.published or _meta(tree, "article:published_time")
+    published = (story.published or _meta(tree, *_DATES) or _written_date(tree))[:200]
     language = (tree.get("lang") or tree.get("xml:lang") or _meta(tree, "og:locale")).replace("_", "-")[:35]
-    password = bool(tree.xpath("//input[@type='password']"))
+    gated = story.paid or bool(tree.xpath("//input[@type='password']"))
+    titles = [title, _headline(_first(tree, "//head/title/text()"))]
+    titles += [_headline(heading.text_content()) for heading in tree.iter("h1")]
+    refresh = _refresh(tree, url)
     text, shown = _body(tree, story, title)
     return ParsedArticle(
         title=clean(title),
@@ -128,7 +137,10 @@ def _parse(tree: HtmlElement, url: str) -> ParsedArticle:
         canonical=_address(url, canonical),
         published=published,
         language=language,
-        login_wall=_is_wall(title, text, shown, url, password, story),
+        instead=instead_of_story(
+            titles, text, shown, urlsplit(url).path, gated=gated, marked=bool(story.headline and published)
+        ),
+        refresh=refresh if len(text) <= _SHORT else "",
     )
 
 
@@ -264,16 +276,12 @@ def _file_name(url: str) -> str:
     return name if len(name) > 5 else ""
 
 
-def _is_wall(title: str, text: str, shown: str, url: str, password: bool, story: Story) -> bool:
-    if len(text) > _SHORT:
-        return False
-    return bool(
-        password
-        or story.paid
-        or _WALL_TITLE.fullmatch(title)
-        or _WALL_WORDS.search(shown)
-        or _WALL_PATH.search(urlsplit(url).path)
-    )
+def _refresh(tree: HtmlElement, url: str) -> str:
+    """The other page that a page loads at once; not one for visitors without scripts."""
+    path = "//meta[translate(@http-equiv,'REFSH','refsh')='refresh'][not(ancestor::noscript)]/@content"
+    match = _REFRESH.fullmatch(_first(tree, path))
+    target = _address(url, match[2].strip()) if match and int(match[1]) <= _AT_ONCE else ""
+    return "" if target.partition("#")[0] == url.partition("#")[0] else target
 
 
 def _meta(tree: HtmlElement, *names: str) -> str:
@@ -282,6 +290,13 @@ def _meta(tree: HtmlElement, *names: str) -> str:
         if result:
             return result
     return ""
+
+
+def _written_date(tree: HtmlElement) -> str:
+    """The date that the page shows, where its markup says that it is that of publication."""
+    marked = _first(tree, "//*[@itemprop='datePublished']/@content | //*[@itemprop='datePublished']/@datetime")
+    shown = "//time[@pubdate]/@datetime | (//article//time | //main//time)[not(ancestor::aside)]/@datetime"
+    return marked or _first(tree, shown)
 
 
 def _first(tree: HtmlElement, path: str) -> str:

@@ -50,9 +50,9 @@ def parse_feed(content: bytes, content_type: str, url: str) -> ParsedFeed:
     return ParsedFeed(items=items, **parsed)
 
 
-def extract_article(content: bytes, url: str) -> ParsedArticle:
+def extract_article(content: bytes, url: str, content_type: str = "") -> ParsedArticle:
     """As `article_parser.extract`, within SECONDS and MEMORY. Raises Overrun."""
-    parsed = _ask("page", content, {"url": url})
+    parsed = _ask("page", content, {"content_type": content_type, "url": url})
     parsed["others"] = tuple((str(address), str(caption)) for address, caption in parsed["others"])
     return ParsedArticle(**{field.name: parsed[field.name] for field in fields(ParsedArticle)})
 

@@ -86,7 +86,7 @@ def _time(seconds: float) -> None:
 
 def _answer(request: dict[str, Any], content: bytes) -> dict[str, Any]:
     if request["kind"] == "page":
-        return asdict(article_parser.extract(content, request["url"]))
+        return asdict(article_parser.extract(content, request["url"], request["content_type"]))
     if request["kind"] == "links":
         return {"links": [asdict(link) for link in feed_links.feed_links(content, request["url"])]}
     try:

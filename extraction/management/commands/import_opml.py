@@ -33,6 +33,8 @@ class Command(BaseCommand):
             self.stdout.write(f"added: {feed.url}")
         for reason in done.refused.values():
             self.stderr.write(reason)
+        if done.notice:
+            self.stderr.write(done.notice)
         self.stdout.write(f"{len(done.added)} feeds added, {done.known} already there, {len(done.refused)} refused.")
         ring("poll")
 

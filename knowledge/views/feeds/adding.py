@@ -134,6 +134,8 @@ def opml_import(request: HttpRequest) -> HttpResponse:
         return redirect("feeds")
     ring("poll")
     messages.success(request, f"{len(imported.added)} feeds were added; {imported.known} were already subscribed.")
+    if imported.notice:
+        messages.warning(request, imported.notice)
     for refused in list(imported.refused.values())[:MOST_REFUSALS]:
         messages.warning(request, refused)
     if len(imported.refused) > MOST_REFUSALS:

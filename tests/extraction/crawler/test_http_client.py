@@ -283,7 +283,11 @@ def test_compressed_bodies_are_read(web: WebServer, encoding: str, packed: bytes
     assert web.asked[0][1]["accept-encoding"] == "gzip, deflate"
 
 
-@pytest.mark.parametrize(("encoding", "body"), [("gzip", b"not gzip"), ("br", b"x"), ("gzip, gzip", b"x")])
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [("gzip", gzip.compress(b"words " * 999)[:20] + b"?" * 99), ("br", b"x"), ("gzip, zstd", b"x")],
+    ids=["damaged", "br", "zstd"],
+)
 def test_what_cannot_be_unpacked_is_an_error(web: WebServer, encoding: str, body: bytes) -> None:
     web.answers["/a"] = reply(200, body, Content_Encoding=encoding)
     assert refusal(web.url("/a"), allow=web.allow).code == "encoding"

@@ -141,9 +141,10 @@ def test_a_changed_item_is_visited_again(feed: Feed, web: FakeWeb, clock: Clock)
 
 
 def test_an_item_that_moves_takes_its_post_along(feed: Feed, web: FakeWeb, clock: Clock) -> None:
-    web.pages[URL] = answer(rss(item(1), item(2)))
+    web.pages[URL] = answer(rss(item(1, title="Storm"), item(2, title="Storm")))
     poll(feed, clock)
-    web.pages[URL] = answer(rss(item(1, link="https://news.example/new"), item(2, link="https://news.example/new")))
+    moved = [item(number, title="Storm", link="https://news.example/new") for number in (1, 2)]
+    web.pages[URL] = answer(rss(*moved))
     assert poll(feed, clock).changed == 2
     assert sorted(Post.objects.values_list("link", flat=True)) == ["https://news.example/2", "https://news.example/new"]
 

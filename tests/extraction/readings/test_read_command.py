@@ -283,7 +283,7 @@ def test_a_page_is_fetched_by_the_guarded_client(reader, monkeypatch, content, c
     def get(url: str, **_: object) -> SimpleNamespace:
         if content is None:
             raise http_client.FetchError("address", "it lies on a private address.")
-        return SimpleNamespace(url=url, content=content.encode())
+        return SimpleNamespace(url=url, content=content.encode(), content_type="text/html; charset=utf-8")
 
     monkeypatch.setattr(http_client, "get", get)
     status, lines, _ = run("--url", "https://news.example/a", "--json")
