@@ -116,6 +116,7 @@ class Supervisor:
         now = time.monotonic()
         for child in self._children:
             if child.process is None and child.restart_at is not None and child.restart_at <= now:
+                watchdog.forget(self._run_folder, child.part.name)  # of an earlier process, whose pid may come again
                 self._start(child)
 
     def _start(self, child: Child) -> None:
@@ -176,7 +177,9 @@ class Supervisor:
 
     def _end_overdue(self) -> None:
         for child in self._children:
-            if child.process is not None and watchdog.overdue(self._run_folder, child.part.name):
+            if child.process is None:
+                continue
+            if watchdog.overdue(self._run_folder, child.part.name, child.process.pid):
                 self._log_line(child, "has been busy for longer than its lease allows; ending it")
                 watchdog.forget(self._run_folder, child.part.name)
                 child.kill()

@@ -32,10 +32,11 @@ def lease(folder: Path, name: str, seconds: float) -> Iterator[Callable[[], None
         path.unlink(missing_ok=True)
 
 
-def overdue(folder: Path, name: str) -> bool:
-    """Whether any lease of `name` has run out."""
+def overdue(folder: Path, name: str, pid: int) -> bool:
+    """Whether any lease of the process `pid` under `name` has run out. Those of other processes bind nobody: a killed
+    supervisor leaves them behind."""
     now = time.monotonic()
-    return any(_until(path) < now for path in folder.glob(f"{name}.*.lease"))
+    return any(_until(path) < now for path in folder.glob(f"{name}.{pid}.*.lease"))
 
 
 def forget(folder: Path, name: str) -> None:

@@ -233,7 +233,28 @@ time.sleep(600)
     until(lambda: "longer than its lease" in running.terminal(), running.terminal)
     until(lambda: "reader" in running.entries() and running.entries()["reader"].deaths == 1)
     running.ready("reader")
-    assert not watchdog.overdue(tmp_path / "run", "reader")
+    assert not watchdog.overdue(tmp_path / "run", "reader", running.entries()["reader"].pid)
+
+
+def test_leases_of_a_killed_supervisors_processes_end_nobody(start: Callable[..., Running], tmp_path: Path) -> None:
+    """They ran out long ago, whichever process they named; also one that appears while the new process runs."""
+    (tmp_path / "run").mkdir()
+    left = tmp_path / "run" / "reader.1.1.lease"
+    left.write_text("0.0")
+    running = start({"name": "reader", "code": SLEEPER})
+    running.ready("reader")
+    assert not left.exists()
+    left.write_text("0.0")
+    time.sleep(1.5)  # the supervisor looks once a second
+    assert running.entries()["reader"].deaths == 0
+    assert "longer than its lease" not in running.terminal()
+
+
+def test_only_the_lease_of_the_process_itself_counts(tmp_path: Path) -> None:
+    (tmp_path / "reader.12.7.lease").write_text("0.0")
+    assert watchdog.overdue(tmp_path, "reader", 12)
+    assert not watchdog.overdue(tmp_path, "reader", 1)
+    assert not watchdog.overdue(tmp_path, "reader", 123)
 
 
 def test_a_stopped_terminal_does_not_stop_the_processes(tmp_path: Path) -> None:
