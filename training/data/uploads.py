@@ -6,6 +6,7 @@ checked ones, counted and measured while they are unpacked: what an archive stat
 
 from __future__ import annotations
 
+import lzma
 import re
 import shutil
 import stat
@@ -15,6 +16,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
+
+from django.conf import settings
 
 from extraction.datasets.folders import folder_of
 
@@ -75,6 +78,17 @@ def take_in(files: Iterable[UploadedFile], format: str, root: Path, most_mb: int
     return unpacked
 
 
+def folder() -> Path:
+    """Where uploads are kept, each in a folder of its own."""
+    return Path(settings.DATA_DIR).resolve() / "datasets"
+
+
+def delete(root: Path) -> None:
+    """Deletes an upload. A root elsewhere is left alone: the database may come from another machine's backup."""
+    if not root.is_symlink() and root.resolve().parent == folder():
+        shutil.rmtree(root, ignore_errors=True)
+
+
 def _unpack(sent: UploadedFile, draft: Path, unpacked: UnpackedFiles, most: int) -> None:
     try:
         with zipfile.ZipFile(sent.file) as archive:
@@ -90,7 +104,11 @@ def _unpack(sent: UploadedFile, draft: Path, unpacked: UnpackedFiles, most: int)
                 if target is not None:
                     with archive.open(entry) as file:
                         _copy(file, target, unpacked, most)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError) as error:
+        raise UploadRefused(f"The zip archive cannot be read: {error}. Create it again.") from error
+    except OSError as error:
+        if error.errno is not None:  # the disk's; bz2 reports damage as one without a number
+            raise
         raise UploadRefused(f"The zip archive cannot be read: {error}. Create it again.") from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +82,7 @@ def upload(request: HttpRequest) -> HttpResponse:
     files = request.FILES.getlist("upload-files")
     if not form.is_valid():
         return _listed(request, upload=form, status=422)
-    root = Path(settings.DATA_DIR) / "datasets" / secrets.token_hex(8)
+    root = uploads.folder() / secrets.token_hex(8)
     format = form.cleaned_data["format"]
     try:
         unpacked = uploads.take_in(files, format, root, settings.DATASET_MB)  # type: ignore[arg-type]
@@ -153,7 +152,7 @@ def _removed(request: HttpRequest, found: Dataset) -> HttpResponse:
         messages.error(request, "This data set cannot be removed: evaluations refer to it.")
         return redirect("dataset", number)
     if found.uploaded:
-        shutil.rmtree(found.root, ignore_errors=True)
+        uploads.delete(Path(found.root))
     audit_log.note(request.user, "data set removed", str(number), {"name": found.name, "format": found.format})
     messages.success(request, "The data set was removed.")
     return redirect("datasets")
