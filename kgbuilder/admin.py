@@ -12,6 +12,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from extraction.admin import ReadOnlyAdmin
+from kgbuilder.accounts.password_forms import AdminSignInForm
 from kgbuilder.models import Heartbeat, Notice, SignInFailure
 from knowledge.record import audit_log, projection_queue
 
@@ -78,6 +79,7 @@ class AuditedGroupAdmin(AuditedAdmin, GroupAdmin):
     """Groups and what they may do."""
 
 
+admin.site.login_form = AdminSignInForm
 admin.site.site_header = "kgbuilder administration"
 admin.site.site_title = "kgbuilder"
 admin.site.index_title = "Accounts and records"

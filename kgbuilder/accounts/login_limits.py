@@ -1,6 +1,7 @@
-"""Limits sign-ins: after some failures of a name from a network, or more of any names, the network has to wait.
+"""Limits checks of passwords: after some failures of a name from a network, or more of any names, the network has to
+wait.
 
-Kept in the database, so that all web processes count together. Limits are by name and network, never by name alone:
+An attempt is counted before its password is checked, so that attempts at the same time count each other. Kept in the database, so that all web processes count together. Limits are by name and network, never by name alone:
 nobody can lock an account's owner out from elsewhere. The name is kept as a keyed hash.
 """
 
@@ -8,8 +9,9 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
@@ -23,6 +25,7 @@ from kgbuilder.models import SignInFailure
 WITHIN = timedelta(minutes=15)
 MOST_OF_NAME = 5
 MOST_OF_NETWORK = 50  # a newsroom may share one address
+T = TypeVar("T")
 SENTENCE = "Too many failed attempts to sign in. Try again in 15 minutes."
 
 
@@ -32,26 +35,33 @@ class LimitedBackend(ModelBackend):
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> User | None:
-        name, network = hashed(username or ""), network_of(request)
-        if refused(name, network, timezone.now()):
-            raise PermissionDenied(SENTENCE)
-        user = super().authenticate(request, username, password, **kwargs)
-        if user is None:
-            failed(name, network)
-        else:
-            SignInFailure.objects.filter(name=name, network=network).delete()
-        return user
+        check = super().authenticate
+        return limited(username or "", network_of(request), lambda: check(request, username, password, **kwargs))
 
 
-def refused(name: str, network: str, now: datetime) -> bool:
-    lately = SignInFailure.objects.filter(network=network, at__gt=now - WITHIN)
-    return lately.filter(name=name).count() >= MOST_OF_NAME or lately.count() >= MOST_OF_NETWORK
-
-
-def failed(name: str, network: str) -> None:
-    now = timezone.now()
-    SignInFailure.objects.create(name=name, network=network, at=now)
+def limited(username: str, network: str, check: Callable[[], T]) -> T:
+    """The result of `check`, which is a failure if it is false. Raises PermissionDenied, without having called it, after
+    too many failures."""
+    now, name = timezone.now(), hashed(username)
     SignInFailure.objects.filter(at__lt=now - WITHIN).delete()
+    attempt = SignInFailure.objects.create(name=name, network=network, at=now)
+    if _exceeds(name, network, now, MOST_OF_NAME, MOST_OF_NETWORK):
+        attempt.delete()  # whoever tries while he has to wait does not wait longer
+        raise PermissionDenied(SENTENCE)
+    result = check()
+    if result:
+        SignInFailure.objects.filter(name=name, network=network).delete()
+    return result
+
+
+def has_to_wait(username: str, network: str) -> bool:
+    """Whether the next attempt would be refused."""
+    return _exceeds(hashed(username), network, timezone.now(), MOST_OF_NAME - 1, MOST_OF_NETWORK - 1)
+
+
+def _exceeds(name: str, network: str, now: datetime, of_name: int, of_network: int) -> bool:
+    lately = SignInFailure.objects.filter(network=network, at__gt=now - WITHIN)
+    return lately.filter(name=name).count() > of_name or lately.count() > of_network
 
 
 def hashed(name: str) -> str:

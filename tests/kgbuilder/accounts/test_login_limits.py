@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -11,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
@@ -63,6 +65,55 @@ def test_a_success_wipes_the_names_failures_and_many_names_from_one_place_are_li
         sign_in(client, f"guess{number}", "wrong", address=f"2001:db8::{number:x}")
     assert not sign_in(client, "vera", PASSWORD, address="2001:db8::ffff")
     assert sign_in(client, "vera", PASSWORD, address="2001:db8:1::1")
+
+
+def test_a_locked_out_person_is_told_so(client: Client) -> None:
+    make_user("viewer", "vera")
+    wrong = {"username": "vera", "password": "wrong"}
+    for _ in range(login_limits.MOST_OF_NAME - 1):
+        answer = client.post("/sign-in/", wrong)
+        assert answer.status_code == 200 and "password is wrong" in answer.content.decode()
+    client.post("/sign-in/", wrong)
+    answer = client.post("/sign-in/", {"username": "vera", "password": PASSWORD})
+    assert answer.status_code == 429 and login_limits.SENTENCE in answer.content.decode()
+    assert "password is wrong" not in answer.content.decode()
+
+
+def test_the_administration_says_so_too(client: Client) -> None:
+    for _ in range(login_limits.MOST_OF_NAME + 1):
+        answer = client.post("/admin/login/", {"username": "vera", "password": "wrong"})
+    assert login_limits.SENTENCE in answer.content.decode()
+
+
+def test_an_attempt_counts_before_its_password_is_checked() -> None:
+    """Attempts at the same time: each finds those that began before it, though none has ended."""
+    checked: list[int] = []
+
+    def attempt(number: int) -> bool:
+        checked.append(number)
+        with contextlib.suppress(PermissionDenied):
+            login_limits.limited("vera", "192.0.2.1", lambda: attempt(number + 1))
+        return False
+
+    login_limits.limited("vera", "192.0.2.1", lambda: attempt(1))
+    assert checked == [1, 2, 3, 4, 5]
+
+
+def test_whoever_tries_while_he_has_to_wait_does_not_wait_longer() -> None:
+    for _ in range(login_limits.MOST_OF_NAME + 3):
+        with contextlib.suppress(PermissionDenied):
+            login_limits.limited("vera", "192.0.2.1", lambda: False)
+    assert SignInFailure.objects.count() == login_limits.MOST_OF_NAME
+
+
+def test_wrong_old_passwords_are_limited(client: Client) -> None:
+    client.force_login(make_user("viewer", "vera"))
+    new = {"new_password1": "another-long-pass-8", "new_password2": "another-long-pass-8"}
+    for _ in range(login_limits.MOST_OF_NAME):
+        assert client.post("/password/", new | {"old_password": "wrong"}).status_code == 200
+    answer = client.post("/password/", new | {"old_password": PASSWORD})
+    assert answer.status_code == 429 and login_limits.SENTENCE in answer.content.decode()
+    assert client.login(username="vera", password=PASSWORD), "from elsewhere"
 
 
 def test_the_typed_name_is_not_stored(client: Client) -> None:
