@@ -73,7 +73,7 @@ def _copy_data(target: Path) -> None:
     """DATA_DIR's folders and its secrets. A file that is deleted meanwhile (an erased picture) is left out."""
     target.mkdir()
     for path in sorted(Path(settings.DATA_DIR).iterdir()):
-        if path.is_dir() and not path.is_symlink() and path.name not in NOT_COPIED:
+        if path.is_dir() and not path.is_symlink() and path.name.partition(".damaged-")[0] not in NOT_COPIED:
             _copy_tree(path, target / path.name)
         elif path.name in SECRETS:
             shutil.copy2(path, target / path.name)

@@ -67,7 +67,7 @@ def _part(store: str) -> str:
 
 def conditions(now: datetime) -> list[Condition]:
     """Every problem that stands now."""
-    return [*_feeds(now), *_lanes(now), *_stores(now), *_parts(now)]
+    return [*_feeds(now), *_lanes(now), *_stores(now), *_damaged(), *_parts(now)]
 
 
 def _feeds(now: datetime) -> Iterator[Condition]:
@@ -97,6 +97,21 @@ def _stores(now: datetime) -> Iterator[Condition]:
             since = f" since {seen.seen_at:%Y-%m-%d %H:%M} UTC" if seen else ""
             says = f"The store {name} has not responded{since}. Posts are still analysed; its graph is stale."
             yield Condition(Notice.Kind.STORE, name, says)
+
+
+def _damaged() -> Iterator[Condition]:
+    """Stores that were damaged and begun anew, until the operator has deleted what was set aside."""
+    for name in store_names():
+        try:
+            names = _health(name).get("set_aside") or []
+        except StoreUnavailable:
+            continue
+        for folder in names:
+            says = (
+                f"The store {name} was damaged. It was set aside as {folder} in DATA_DIR, and is filled from the record "
+                "again; `manage.py check_parity` reports when it is complete. Check the disk, then delete the folder."
+            )
+            yield Condition(Notice.Kind.STORE, f"{name} {folder}"[:100], says)
 
 
 def _parts(now: datetime) -> Iterator[Condition]:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pyoxigraph
 
+from knowledge.graphs.sparql_server import damaged_store
+
 FLUSH_AFTER = 500  # writes; without a flush the log grows without bound, and each start and snapshot replays it
 # bytes of memory since the last one; each of the engine's indexes would keep up to 64 MB of what was written
 FLUSH_GROWN = 48 << 20
@@ -42,7 +44,7 @@ class LiveStore:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._store: pyoxigraph.Store | None = pyoxigraph.Store(str(folder))
+        self._store: pyoxigraph.Store | None = damaged_store.open_whole(folder)
         self.writes = 0
         self.on_write: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
@@ -60,9 +62,25 @@ class LiveStore:
             self._readers += 1
         try:
             yield self._store
+        except RuntimeError as error:
+            if not damaged_store.is_damage(error):
+                raise
+            self.report_damage(error)
+            raise Refusal("503 Service Unavailable", "The graph is damaged and is begun anew.") from error
         finally:
             with self._door:
                 self._readers -= 1
+
+    def set_aside(self) -> list[str]:
+        """The names of the damaged stores that an operator may delete."""
+        return [path.name for path in damaged_store.set_aside(self._folder)]
+
+    def report_damage(self, error: BaseException) -> None:
+        """End the process, so that the next one sets the store aside."""
+        with contextlib.suppress(OSError):
+            damaged_store.mark(self._folder, error)
+        print(f"The graph is damaged: {error}. The server exits, to begin it anew.", file=sys.stderr, flush=True)
+        self.broken.set()
 
     def update(self, text: str, fence: int = 0) -> None:
         """One update request, one transaction. Raises SyntaxError, or Refusal for one whose sender's turn is over.
@@ -131,6 +149,8 @@ class LiveStore:
         try:
             yield
         except (OSError, RuntimeError) as error:
+            if damaged_store.is_damage(error):
+                self.report_damage(error)
             print(f"The graph cannot be written: {error}. The server exits, to reopen it.", file=sys.stderr, flush=True)
             self.broken.set()
             raise Refusal("503 Service Unavailable", f"The graph cannot be written: {error}") from error

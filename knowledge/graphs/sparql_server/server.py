@@ -103,6 +103,7 @@ class App:
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "default_graph_is_union": False,
+            "set_aside": self._graph.set_aside(),
         }
         return [("Content-Type", "application/json")], [json.dumps(facts).encode()]
 

@@ -18,7 +18,15 @@ def folder(settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A DATA_DIR with files of each sort; the database is another test's."""
     monkeypatch.setattr(database, "save", lambda folder, manifest: None)
     settings.DATA_DIR = tmp_path / "data"
-    names = ("media/a.jpg", "graph/store", "graph-snapshots/1/store", "log/web.log", "secret_key", "index.sqlite3")
+    names = (
+        "media/a.jpg",
+        "graph/store",
+        "graph.damaged-20260101T000000Z/store",
+        "graph-snapshots/1/store",
+        "log/web.log",
+        "secret_key",
+        "index.sqlite3",
+    )
     for name in names:
         (settings.DATA_DIR / name).parent.mkdir(parents=True, exist_ok=True)
         (settings.DATA_DIR / name).write_text("something")

@@ -196,6 +196,16 @@ def test_a_late_queue_and_an_unavailable_store_are_notified(settings: Any, store
     assert {(notice.kind, notice.subject) for notice in notices.present()} == {("lane", "poll"), ("store", "rdf")}
 
 
+def test_a_store_that_was_begun_anew_is_notified_until_its_remains_are_deleted(stores: dict[str, Any]) -> None:
+    stores["set_aside"] = ["graph.damaged-20261201T023800Z"]
+    watch()
+    [notice] = notices.present()
+    assert notice.kind == "store" and "set aside as graph.damaged-20261201T023800Z" in notice.says
+    stores["set_aside"] = []
+    watch()
+    assert not notices.present().exists()
+
+
 def test_a_component_without_heartbeat_is_notified(stores: dict[str, Any]) -> None:
     heartbeat.Pulse("reader-2").beat()
     Heartbeat.objects.update(seen_at=timezone.now() - conditions.PART_SILENT)
