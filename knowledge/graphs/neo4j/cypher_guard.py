@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from knowledge.graphs.neo4j import cypher_bounds
 from knowledge.graphs.rdf.sparql_guard import QueryRefused
 
 LONGEST = 10_000  # characters of a query, and of its parameters as JSON
 DEEPEST = 30  # brackets within brackets
-LARGEST_GROWTH = 6  # times that `+` may make the longest string longer
 MOST_CLAUSES = 40
 MOST_ALTERNATIVES = 40
 
@@ -110,7 +110,6 @@ _TOKENS = re.compile(
 )
 _UNICODE = re.compile(r"\\+u+([0-9A-Fa-f]{4})")
 _OPENING = {"(": ")", "[": "]", "{": "}"}
-_CLAUSES = frozenset({"MATCH", "WITH", "UNWIND", "RETURN", "CALL", "UNION"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +148,7 @@ def check(text: str) -> str:
     if any(token.kind == "sign" and token.text == ";" for token in tokens):
         raise QueryRefused("One query at a time: a semicolon may stand only at the end.")
     _check_words(tokens)
-    _check_growth(tokens)
+    cypher_bounds.check(tokens)
     _check_calls(tokens)
     _Brackets(tokens).check()
     return text
@@ -229,21 +228,10 @@ def _check_words(tokens: list[CypherToken]) -> None:
         a_name = before.text in (".", ":", "$", "|", "&", "!") or after.text == ":"
         if token.word in REFUSED_WORDS and not a_name:
             raise QueryRefused(REFUSED_WORDS[token.word])
-    if sum(token.word in _CLAUSES for token in tokens) > MOST_CLAUSES:
+    if sum(token.word in cypher_bounds.CLAUSES for token in tokens) > MOST_CLAUSES:
         raise QueryRefused(f"The query has more than {MOST_CLAUSES} clauses.")
     if sum(token.word in ("OR", "XOR") for token in tokens) > MOST_ALTERNATIVES:
         raise QueryRefused(f"The query has more than {MOST_ALTERNATIVES} alternatives (OR).")
-
-
-def _check_growth(tokens: list[CypherToken]) -> None:
-    """Limit the growth of strings: each `+` may append one, and each WITH may name the result and continue from it."""
-    growth = here = 1
-    for token in tokens:
-        if token.word in _CLAUSES:
-            growth, here = growth * here, 1
-        here += token.kind == "sign" and token.text == "+"
-    if growth * here > LARGEST_GROWTH:
-        raise QueryRefused("The query joins too many values with +: the result could exceed every limit.")
 
 
 def _check_calls(tokens: list[CypherToken]) -> None:
@@ -291,6 +279,7 @@ class _Brackets:
 
     def __init__(self, tokens: list[CypherToken]) -> None:
         self._tokens, self._open = tokens, list[_Frame]()
+        self._made = cypher_bounds.named_by_as(tokens)
 
     def check(self) -> None:
         for place, token in enumerate(self._tokens):
@@ -328,11 +317,13 @@ class _Brackets:
     def _check_source(self, place: int) -> None:
         first, second = self._at(place), self._at(place + 1)
         small = first.text.lower() in SMALL_LISTS and second.text == "("
-        if small or first.text in ("$", "[") or (first.kind in ("word", "quoted") and second.text == "."):
+        # A property of a node or relationship is short; one of a map that the query makes may hold anything.
+        stored = first.kind in ("word", "quoted") and second.text == "." and first.text not in self._made
+        if small or first.text in ("$", "[") or stored:
             return
         raise QueryRefused(
-            "A loop over a list goes over nodes(…), relationships(…), labels(…), keys(…), a property, a parameter or "
-            "a list that is written out; UNWIND goes over any other."
+            "A loop over a list goes over nodes(…), relationships(…), labels(…), keys(…), a stored property, a "
+            "parameter or a list that is written out; UNWIND goes over any other."
         )
 
     def _in_loop(self, place: int, token: CypherToken) -> None:
@@ -346,8 +337,8 @@ class _Brackets:
             if not short:
                 raise QueryRefused("Within a loop over a list, IN may search only a list that is written out.")
         elif token.kind in ("word", "quoted") and token.text != loop.variable and token.word not in _PLAIN:
-            a_part = before.text in (".", ":", "$", "|:") or after.text in (".", "(", ":", "{")
-            loop.outer += not a_part
+            a_part = before.text in (".", ":", "$", "|:") or after.text in ("(", ":", "{")
+            loop.outer += not a_part and place != loop.source
             if loop.outer > 1:
                 raise QueryRefused("Within a loop over a list, only one variable from outside may be used.")
 
