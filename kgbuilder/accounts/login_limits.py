@@ -1,8 +1,8 @@
-"""Limits checks of passwords: after some failures of a name from a network, or more of any names, the network has to
-wait.
+"""Limits checks of passwords: after some failures of a name from a network, or more of any names, the network waits.
 
-An attempt is counted before its password is checked, so that attempts at the same time count each other. Kept in the database, so that all web processes count together. Limits are by name and network, never by name alone:
-nobody can lock an account's owner out from elsewhere. The name is kept as a keyed hash.
+An attempt is counted before its password is checked, so that attempts at the same time count each other. Kept in the
+database, so that all web processes count together. Limits are by name and network, never by name alone: nobody can lock
+an account's owner out from elsewhere. The name is kept as a keyed hash.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class LimitedBackend(ModelBackend):
 
 
 def limited(username: str, network: str, check: Callable[[], T]) -> T:
-    """The result of `check`, which is a failure if it is false. Raises PermissionDenied, without having called it, after
-    too many failures."""
+    """The result of `check`, which is a failure if it is false. Raises PermissionDenied, without having called it,
+    after too many failures."""
     now, name = timezone.now(), hashed(username)
     SignInFailure.objects.filter(at__lt=now - WITHIN).delete()
     attempt = SignInFailure.objects.create(name=name, network=network, at=now)

@@ -108,8 +108,8 @@ def _damaged() -> Iterator[Condition]:
             continue
         for folder in names:
             says = (
-                f"The store {name} was damaged. It was set aside as {folder} in DATA_DIR, and is filled from the record "
-                "again; `manage.py check_parity` reports when it is complete. Check the disk, then delete the folder."
+                f"The store {name} was damaged. It was set aside as {folder} in DATA_DIR, and is filled again from the "
+                "record; `manage.py check_parity` reports when it is complete. Check the disk, then delete the folder."
             )
             yield Condition(Notice.Kind.STORE, f"{name} {folder}"[:100], says)
 

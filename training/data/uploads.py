@@ -104,7 +104,14 @@ def _unpack(sent: UploadedFile, draft: Path, unpacked: UnpackedFiles, most: int)
                 if target is not None:
                     with archive.open(entry) as file:
                         _copy(file, target, unpacked, most)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        zipfile.LargeZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+        NotImplementedError,
+    ) as error:
         raise UploadRefused(f"The zip archive cannot be read: {error}. Create it again.") from error
     except OSError as error:
         if error.errno is not None:  # the disk's; bz2 reports damage as one without a number

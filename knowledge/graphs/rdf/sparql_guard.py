@@ -1,23 +1,36 @@
 """Refuses, before anything is sent, updates and queries that reach other servers.
 
-The text is parsed with rdflib and refused where that cannot parse it; the bundled server checks again by its own rules.
+Everything here takes time in proportion to the text, since it runs in the web process, before any limit. What does not,
+parsing, is done by child processes: the bundled server's, or `check_by_parser` before a query goes to another server.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
+import json
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 from knowledge.graphs.rdf import sparql_messages
-from knowledge.graphs.sparql_server.keyword_scan import forbidden
+from knowledge.graphs.sparql_server.keyword_scan import forbidden, unescaped
 
 LONGEST = 20_000  # characters; people write no longer ones
 DEEPEST = 60  # brackets within brackets
 OUTWARD = frozenset({"SERVICE", "LOAD"})
-# The parser builds its grammar during its first parse: two threads that do so at once corrupt it for good.
-_one_at_a_time = threading.Lock()
-KINDS = {"SelectQuery": "select", "AskQuery": "ask", "ConstructQuery": "construct", "DescribeQuery": "describe"}
+KINDS = ("SELECT", "ASK", "CONSTRUCT", "DESCRIBE")
+PARSER = Path(__file__).with_name("parser_process.py")
+MEMORY = 1 << 30  # bytes of the parser's address space
+_PROLOGUE = re.compile(
+    r"""(?: \s++ | \#[^\n\r]*+
+      | BASE (?:\s++ | \#[^\n\r]*+)*+ <[^<>]*+>
+      | PREFIX (?:\s++ | \#[^\n\r]*+)*+ (?:[^\W\d][\w.\-]*+)?+ : (?:\s++ | \#[^\n\r]*+)*+ <[^<>]*+> )*+""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_BRACKET = re.compile(r"[(){}\[\]]")
+_WORD = re.compile(r"[A-Za-z]+")
 
 
 class QueryRefused(ValueError):
@@ -35,60 +48,52 @@ def check(text: str) -> str:
     outward = forbidden(text, OUTWARD)
     if outward:
         raise QueryRefused(f"{outward} is not allowed: queries stay within this graph.")
-    with _one_at_a_time:
-        prologue, parsed = _parsed(text)
-    kind = KINDS.get(getattr(parsed, "name", ""))
-    if kind is None:
-        raise QueryRefused("Only SELECT, ASK, CONSTRUCT and DESCRIBE are allowed.")
-    # By the names too: rdflib may add other nodes for it.
-    if any("service" in name.lower() or "load" in name.lower() for name in _names(parsed)):
-        raise QueryRefused("SERVICE is not allowed: queries stay within this graph.")
-    declared = {_prefix(part) for part in _parts(prologue) if part.name == "PrefixDecl"}
-    undeclared = {_prefix(part) for part in _parts(parsed) if part.name == "pname"} - declared
-    if undeclared:
-        raise QueryRefused(sparql_messages.undeclared(undeclared))
-    return kind
+    return _kind(text)
 
 
-def _parsed(text: str) -> Any:
-    from pyparsing import ParseBaseException
-    from rdflib.plugins.sparql.parser import parseQuery
+def check_by_parser(text: str, seconds: float) -> None:
+    """Has a second parser judge the query, in a process that ends with its limits. Raises QueryRefused.
 
+    For servers that may not refuse SERVICE themselves: the bundled one parses each query in its own child.
+    """
+    command = [sys.executable, "-I", str(PARSER), str(MEMORY), str(math.ceil(seconds))]
     try:
-        return parseQuery(text)
-    except ParseBaseException as error:
-        raise QueryRefused(sparql_messages.unreadable(text, error.lineno, error.column)) from error
-    except RecursionError as error:
-        raise QueryRefused("The query is nested too deeply.") from error
-    except Exception as error:  # a parser that fails in another way has not parsed the text either
-        raise QueryRefused(f"The query cannot be read ({type(error).__name__}).") from error
+        ended = subprocess.run(
+            command, input=text.encode("utf-8", "replace"), capture_output=True, timeout=seconds, check=False, env={}
+        )
+    except subprocess.TimeoutExpired:
+        raise QueryRefused(f"The query is too long to be read within {seconds:g} seconds.") from None
+    if ended.returncode:
+        raise QueryRefused("The query is too long or nested too deeply to be read.")
+    refused = refusal(text, json.loads(ended.stdout))
+    if refused:
+        raise QueryRefused(refused)
 
 
-def _prefix(part: Any) -> str:
-    return str(part["prefix"]) if "prefix" in part else ""
+def refusal(text: str, found: dict[str, Any]) -> str:
+    """What the parser found, as a sentence; "" where it accepts the query."""
+    if "line" in found:
+        return sparql_messages.unreadable(text, found["line"], found["column"])
+    if found.get("undeclared"):
+        return sparql_messages.undeclared(found["undeclared"])
+    return str(found.get("refused", ""))
 
 
-def _names(part: Any) -> Iterator[str]:
-    """The names of a parse tree's nodes."""
-    return (one.name for one in _parts(part))
-
-
-def _parts(part: Any) -> Iterator[Any]:
-    from rdflib.plugins.sparql.parserutils import CompValue
-
-    waiting = [part]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, CompValue):
-            yield one
-            waiting += list(one.values())
-        elif isinstance(one, list | tuple | set) or type(one).__name__ == "ParseResults":
-            waiting += list(one)
+def _kind(text: str) -> str:
+    """The kind of a query, by its first keyword after the prologue."""
+    plain = unescaped(text)
+    beginning = _PROLOGUE.match(plain)
+    place = beginning.end() if beginning else 0
+    word = (_WORD.match(plain, place) or [""])[0].upper()
+    if word not in KINDS:
+        line, column = plain.count("\n", 0, place) + 1, place - plain.rfind("\n", 0, place)
+        raise QueryRefused(sparql_messages.unreadable(plain, line, column))
+    return word.lower()
 
 
 def _depth(text: str) -> int:
     depth = deepest = 0
-    for sign in text:
-        depth += (sign in "({[") - (sign in ")}]")
+    for found in _BRACKET.finditer(text):
+        depth += 1 if found[0] in "({[" else -1
         deepest = max(deepest, depth)
     return deepest

@@ -26,6 +26,7 @@ BUNDLED = "http://sparql"  # host of requests over the socket file, where no nam
 WRITE_SECONDS = 60.0
 READ_SECONDS = 60.0
 LONGEST_ANSWER = 64 << 20
+EXPLAIN_SECONDS = 5.0
 LONGEST_REPORT = 4000  # bytes of an error that are looked at
 JSON = "application/sparql-results+json"
 TRIPLES = {"text/turtle", "application/n-triples"}
@@ -171,19 +172,23 @@ class SparqlStore:
         return facts
 
     def answer(self, text: str, seconds: float, limit: int, accept: str, largest: int = LONGEST_ANSWER) -> SparqlAnswer:
-        """A person's query, checked by the caller, with at most `largest` bytes. Raises SparqlFailed."""
+        """A person's query, checked by the caller, with at most `largest` bytes. Raises SparqlFailed, QueryRefused."""
         if self._bundled:
             fields = {"query": text, "seconds": str(seconds), "rows": str(limit), "bytes": str(largest)}
             # The server itself ends the query; this waits for its message.
             response = self._send(
                 "POST", f"{self._bundled}/query", data=fields, headers={"Accept": accept}, timeout=2 * seconds + 10
             )
-            if response.status_code in (400, 403, 503, 504, 507):
+            if response.status_code in (400, 403):
+                sparql_guard.check_by_parser(text, min(seconds, EXPLAIN_SECONDS))  # its sentences are better
+                raise sparql_guard.QueryRefused(sparql_messages.of_server(response.text))
+            if response.status_code in (422, 503, 504, 507):
                 raise SparqlFailed(sparql_messages.of_server(response.text))
             self._accept(response)
             return SparqlAnswer(
                 response.headers["Content-Type"], response.content, response.headers["X-Truncated"] == "1"
             )
+        sparql_guard.check_by_parser(text, seconds)
         return self._answer_elsewhere(text, seconds, limit, accept, largest)
 
     def _answer_elsewhere(self, text: str, seconds: float, limit: int, accept: str, largest: int) -> SparqlAnswer:

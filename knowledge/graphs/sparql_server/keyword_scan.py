@@ -9,21 +9,27 @@ text may be refused (a prefix called `payload:`), but no unusual text passes. No
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 
 _TOKENS = re.compile(
     r"""
-      (?P<string> \"\"\"(?:\"{0,2}(?:[^\"\\]|\\.))*\"\"\" | '''(?:'{0,2}(?:[^'\\]|\\.))*'''
-                | "(?:[^"\\\n\r]|\\.)*" | '(?:[^'\\\n\r]|\\.)*' )
-    | (?P<iri> <[^<>"{}|^`\\\x00-\x20]*> )
-    | (?P<comment> \#[^\n\r]* )
-    | (?P<variable> [?$]\w+ )
-    | (?P<tag> @[a-zA-Z]+(?:-[a-zA-Z0-9]+)* )
-    | (?P<prefixed> (?P<prefix> (?:[^\W\d][\w\-]*)? ) :(?:[\w:%\-]|\\.)* )
-    | (?P<word> [^\W\d]\w* )
+      (?P<iri> <[^<>"{}|^`\\\x00-\x20]*+> )
+    | (?P<variable> [?$]\w++ )
+    | (?P<tag> @[a-zA-Z]++(?:-[a-zA-Z0-9]++)*+ )
+    | (?P<prefixed> (?P<prefix> (?:[^\W\d][\w\-]*+)?+ ) :(?:[\w:%\-]|\\.)*+ )
+    | (?P<word> [^\W\d][\w\-]*+ )
     """,
     re.VERBOSE | re.DOTALL,
 )
+# What continues a string within its quotation marks, the longest marks first.
+_BODIES = {
+    '"""': re.compile(r'(?:[^"\\]++|\\.|"(?!""))*+', re.DOTALL),
+    "'''": re.compile(r"(?:[^'\\]++|\\.|'(?!''))*+", re.DOTALL),
+    '"': re.compile(r'(?:[^"\\\n\r]++|\\.)*+', re.DOTALL),
+    "'": re.compile(r"(?:[^'\\\n\r]++|\\.)*+", re.DOTALL),
+}
+_LINE_END = re.compile(r"[\n\r]")
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 # No expression goes on like this after "less than": two slashes are no operator.
 _CERTAINLY_IRI = re.compile(r"<[a-zA-Z][a-zA-Z0-9+.\-]*://")
@@ -31,7 +37,7 @@ _CERTAINLY_IRI = re.compile(r"<[a-zA-Z][a-zA-Z0-9+.\-]*://")
 
 def forbidden(text: str, words: frozenset[str]) -> str:
     """The first of `words` (in capitals) that the text might use as a keyword, escaped or not; "" where none is."""
-    for form in (text, _unescaped(text)):
+    for form in (text, unescaped(text)):
         for bare in _bare_words(form):
             found = [word for word in sorted(words) if word in bare]
             if found:
@@ -41,11 +47,14 @@ def forbidden(text: str, words: frozenset[str]) -> str:
 
 def _bare_words(text: str) -> Iterator[str]:
     """The words outside strings, comments and the like, in capitals, by any interpretation of the text."""
-    waiting, seen = [0], set()
+    waiting, seen, spans = [0], set[int](), _Spans(text)
     while waiting:
         place = waiting.pop()
         while place < len(text) and place not in seen:
             seen.add(place)
+            if end := spans.end(place):
+                place = end
+                continue
             found = _TOKENS.match(text, place)
             if found is None or found.end() == place:
                 place += 1
@@ -58,7 +67,45 @@ def _bare_words(text: str) -> Iterator[str]:
             place = found.end()
 
 
-def _unescaped(text: str) -> str:
+class _Spans:
+    """Where the strings and comments of a text end. The end of a line, or a quotation mark that nothing closes, is
+    searched for once, not at each place."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._open: dict[str, set[int]] = {mark: set() for mark in _BODIES}
+        self._line_ends: list[int] = []
+
+    def end(self, place: int) -> int:
+        """The end of the string or comment that begins at `place`; 0 where none does."""
+        if self._text[place] == "#":
+            return self._line_end(place)
+        for mark in _BODIES:
+            if self._text.startswith(mark, place) and place + len(mark) not in self._open[mark]:
+                end = self._close(mark, place + len(mark))
+                if end:
+                    return end
+        return 0
+
+    def _line_end(self, place: int) -> int:
+        if not self._line_ends:
+            self._line_ends = [*(found.start() for found in _LINE_END.finditer(self._text)), len(self._text)]
+        return self._line_ends[bisect_left(self._line_ends, place)]
+
+    def _close(self, mark: str, place: int) -> int:
+        found = _BODIES[mark].match(self._text, place)
+        end = found.end() if found else place
+        if self._text.startswith(mark, end):
+            return end + len(mark)
+        while place < end and place not in self._open[mark]:
+            # A string that begins at one of these places goes on to the same end.
+            self._open[mark].add(place)
+            place += 2 if self._text[place] == "\\" else 1
+        self._open[mark].add(place)
+        return 0
+
+
+def unescaped(text: str) -> str:
     """The text with each \\uXXXX replaced by its character: SPARQL decodes these before anything else."""
 
     def sign(found: re.Match[str]) -> str:

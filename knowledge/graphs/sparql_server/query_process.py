@@ -35,8 +35,8 @@ def main() -> None:
     try:
         about, body = answer(store, task)
     except (SyntaxError, ValueError) as error:
-        about, body = {"error": f"The query cannot be read: {error}"}, b""
-    except OSError as error:
+        about, body = {"error": f"The query cannot be read: {error}", "status": 400}, b""
+    except (OSError, RuntimeError) as error:  # the engine's own, for a function that it does not have
         about, body = {"error": f"The query could not be answered: {error}"}, b""
     if len(body) > task["bytes"]:
         about, body = {"error": f"The answer is larger than {task['bytes'] >> 20} MB. Ask for fewer rows."}, b""

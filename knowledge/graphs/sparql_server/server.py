@@ -156,7 +156,13 @@ class App:
         return [("Content-Type", "application/n-quads")], chunks()
 
 
-_REASONS = {400: "Bad Request", 503: "Service Unavailable", 504: "Gateway Timeout", 507: "Insufficient Storage"}
+_REASONS = {
+    400: "Bad Request",
+    422: "Unprocessable Content",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+    507: "Insufficient Storage",
+}
 
 
 def _plain(start_response: StartResponse, status: str, message: str) -> list[bytes]:

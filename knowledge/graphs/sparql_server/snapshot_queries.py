@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -132,23 +133,34 @@ def _ask(
         [sys.executable, "-I", str(CHILD)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         env={"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "1"},
     )
     try:
-        output, _ = child.communicate(json.dumps(task).encode() + b"\n", timeout=seconds)
+        output, notes = child.communicate(json.dumps(task).encode() + b"\n", timeout=seconds)
     except subprocess.TimeoutExpired:
         raise SnapshotQueryFailed(f"The query took longer than {seconds:g} seconds and was stopped.", 504) from None
     finally:
         child.kill()
         child.wait()
-        for stream in (child.stdin, child.stdout):
+        for stream in (child.stdin, child.stdout, child.stderr):
             with contextlib.suppress(OSError, AttributeError):
                 stream.close()  # type: ignore[union-attr]
     line, _, body = output.partition(b"\n")
     if child.returncode or not line:
-        raise SnapshotQueryFailed("The query exceeded its memory limit (1 GB) and was stopped.", 507)
+        raise _crashed(child.returncode, notes)
     about = json.loads(line)
     if "error" in about:
-        raise SnapshotQueryFailed(about["error"])
+        raise SnapshotQueryFailed(about["error"], about.get("status", 422))
     return SnapshotAnswer(about["type"], about["truncated"], body)
+
+
+def _crashed(code: int, notes: bytes) -> SnapshotQueryFailed:
+    """Why a query's process ended without an answer, by what it or its engine wrote."""
+    if b"memory allocation" in notes or b"MemoryError" in notes or b"bad_alloc" in notes:
+        return SnapshotQueryFailed("The query exceeded its memory limit (1 GB) and was stopped.", 507)
+    if b"stack overflow" in notes or -code == signal.SIGSEGV:
+        return SnapshotQueryFailed("The query is nested too deeply, or its expressions are too long.", 422)
+    last = notes.decode("utf-8", "replace").strip().splitlines()[-1:]
+    how = f"signal {-code}" if code < 0 else "; ".join(line[:300] for line in last) or f"exit code {code}"
+    return SnapshotQueryFailed(f"The engine could not answer the query ({how}).", 422)

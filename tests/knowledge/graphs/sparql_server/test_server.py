@@ -152,6 +152,22 @@ def test_a_query_that_takes_too_much_memory_is_ended_and_the_server_lives(server
     assert ask(server, "ASK {}").json()["boolean"] is True
 
 
+@pytest.mark.parametrize(
+    ("query", "status", "reason"),
+    [
+        ("SELECT (<http://no/such>(1) AS ?x) {}", 422, "no/such> is not supported"),
+        ("SELECT (NOSUCH(1) AS ?x) {}", 400, "cannot be read"),
+        (f"SELECT * {{ FILTER({'!' * 19_000}1) }}", 422, "nested too deeply"),
+        (f"SELECT * {{ ?s ?p ?o FILTER({'+'.join(['1'] * 9900)}=1) }}", 422, "nested too deeply"),
+    ],
+)
+def test_a_query_that_ends_its_process_is_told_why(server: Server, query: str, status: int, reason: str) -> None:
+    insert(server, 1)
+    answer = ask(server, query)
+    assert (answer.status_code, reason in answer.text) == (status, True), answer.text
+    assert ask(server, "ASK { ?s ?p ?o }").status_code == 200
+
+
 def test_more_queries_than_may_run_or_wait_are_turned_away() -> None:
     slow = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l }"
     with serving(seconds=3.0, children=1) as server:
