@@ -23,6 +23,8 @@ CONNECT_SECONDS = 10.0
 QUIET_SECONDS = 20.0  # the longest pause within a response
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# Counted as public by `ipaddress`: Azure's own server for its machines, and addresses for documentation.
+_NOT_PUBLIC = (ipaddress.ip_network("168.63.129.16/32"), ipaddress.ip_network("3fff::/20"))
 _UNICAST6 = ipaddress.ip_network("2000::/3")
 
 
@@ -39,6 +41,8 @@ def is_public(address: str) -> bool:
     try:
         parsed = ipaddress.ip_address(address.split("%")[0])
     except ValueError:
+        return False
+    if any(parsed in network for network in _NOT_PUBLIC):
         return False
     if isinstance(parsed, ipaddress.IPv4Address):
         return parsed.is_global and not (parsed.is_multicast or parsed.is_reserved)

@@ -234,7 +234,7 @@ def pixels_in(folders: Sequence[Path]) -> ImageSource:
 
         for folder in folders:
             try:
-                with Image.open(folder / Path(name).name) as image:
+                with Image.open(folder / Path(name).name, formats=("JPEG", "PNG", "GIF", "WEBP")) as image:
                     return np.asarray(image.convert("RGB"))
             except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
                 continue

@@ -48,7 +48,7 @@ def _pixels(document: Document, image: int) -> np.ndarray | None:
 
     name = document.images[image] if image < len(document.images) else ""
     try:
-        with Image.open(name) as result:
+        with Image.open(name, formats=("JPEG", "PNG", "GIF", "WEBP")) as result:
             return np.asarray(result.convert("RGB"))
     except (OSError, UnidentifiedImageError, ValueError):
         return None

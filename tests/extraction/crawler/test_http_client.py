@@ -361,3 +361,9 @@ def test_proxies_of_the_environment_are_not_used(web: WebServer, monkeypatch: py
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     assert get(web.url("/a"), allow=web.allow).content == b"direct"
+
+
+@pytest.mark.parametrize("address", ["168.63.129.16", "::ffff:168.63.129.16", "3fff::1", "3fff:fff::"])
+def test_addresses_that_python_counts_as_public_are_not(address: str) -> None:
+    assert not addresses.is_public(address)
+    assert addresses.is_public("168.63.129.17") and addresses.is_public("2606:4700::1111")
