@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 
 from extraction.admin import ReadOnlyAdmin
 from knowledge.models import Assertion, Entity, Event, Mention, Merge, Projection, Review, SavedQuery, Statement
@@ -64,6 +66,10 @@ class SavedQueryAdmin(ReadOnlyAdmin):
     list_select_related = ("by",)
     list_filter = ("language", "shared")
     search_fields = ("title", "text")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SavedQuery]:
+        """The shared ones and one's own: others' private queries are private here too."""
+        return super().get_queryset(request).filter(Q(shared=True) | Q(by=request.user.pk))
 
 
 @admin.register(Event)

@@ -5,6 +5,7 @@ Every step keeps the results of an earlier start and does only what is missing.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Callable
@@ -37,6 +38,8 @@ def make_folder() -> None:
     folder = Path(settings.DATA_DIR)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.suppress(PermissionError):  # a volume that another user owns
+            folder.chmod(0o700)  # also of a folder that was there: its files hold sessions and hashes of passwords
         data_folder.check_and_mark(folder)
         for path in (settings.SECRET_KEY_FILE, settings.SPARQL_TOKEN_FILE):
             _make_secret(path)
