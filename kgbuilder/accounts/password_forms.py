@@ -27,7 +27,7 @@ class AdminSignInForm(SignInForm, AdminAuthenticationForm):
     """The same in the administration, which only staff may enter."""
 
 
-class PasswordForm(PasswordChangeForm):  # type: ignore[type-arg]  # no generic in Django
+class PasswordForm(PasswordChangeForm):
     """A new password; wrong old ones are limited as failed sign-ins are. `network`: where the request comes from."""
 
     def __init__(self, *args: Any, network: str = "", **kwargs: Any) -> None:

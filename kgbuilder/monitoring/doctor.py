@@ -149,6 +149,9 @@ def _neo4j(name: str) -> Component:
         cost = "Its graph updates wait; everything else continues. Correct NEO4J_URL, NEO4J_USER and NEO4J_PASSWORD."
         return Component(name, "missing", str(error), cost, needed=False)
     says = f"{settings.NEO4J_URL}, {found.edition} {found.version}."
+    if found.hanging:
+        says += f" {found.hanging} queries of people were ended and still run."
+        return Component(name, "wrong", says, "They take processor time until Neo4j is restarted.", needed=False)
     if found.advice:
         return Component(name, "wrong", says, f"In its neo4j.conf: {' '.join(found.advice)}", needed=False)
     return Component(name, "there", says, needed=False)

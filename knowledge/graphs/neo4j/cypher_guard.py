@@ -161,14 +161,18 @@ def parameters(text: str) -> dict[str, Any]:
     if len(text) > LONGEST:
         raise QueryRefused(f"The parameters have {len(text)} characters; {LONGEST} are allowed.")
     try:
-        found = json.loads(text)
+        found = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise QueryRefused(
             f'The parameters are not valid JSON, for example {{"name": "Ada Lovelace"}}: {error}'
         ) from error
     if not isinstance(found, dict):
         raise QueryRefused('The parameters must be a JSON object, for example {"name": "Ada Lovelace"}.')
-    if any(isinstance(one, int) and not -(2**63) <= one < 2**63 for one in _numbers(found)):
+    if _depth(found) > DEEPEST:
+        raise QueryRefused(f"The parameters nest lists and objects more than {DEEPEST} deep.")
+    if not _storable(found):
+        raise QueryRefused("The parameters contain a NUL character or half of a surrogate pair.")
+    if any(isinstance(one, int) and not -(2**63) <= one < 2**63 for one in _leaves(found)):
         raise QueryRefused("A number among the parameters has more digits than the server takes.")
     return found
 
@@ -354,13 +358,36 @@ def _with_neighbours(tokens: list[CypherToken]) -> Iterator[tuple[CypherToken, C
     return zip([nothing, *tokens], tokens, [*tokens[1:], nothing], strict=False)
 
 
-def _numbers(value: Any) -> Iterator[Any]:
+def _leaves(value: Any) -> Iterator[Any]:
+    """The keys, texts and numbers in it."""
     waiting = [value]
     while waiting:
         one = waiting.pop()
         if isinstance(one, dict):
-            waiting += one.values()
+            waiting += [*one, *one.values()]
         elif isinstance(one, list):
             waiting += one
         else:
             yield one
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is not a number")
+
+
+def _depth(value: Any) -> int:
+    """How deep lists and objects are nested."""
+    deepest, waiting = 0, [(value, 1)]
+    while waiting:
+        one, depth = waiting.pop()
+        if isinstance(one, dict | list):
+            deepest = max(deepest, depth)
+            inner = one.values() if isinstance(one, dict) else one
+            waiting += [(part, depth + 1) for part in inner]
+    return deepest
+
+
+def _storable(found: Any) -> bool:
+    """Whether the servers and the database take every text in it."""
+    texts = [one for one in _leaves(found) if isinstance(one, str)]
+    return not any(sign == "\0" or "\ud800" <= sign <= "\udfff" for text in texts for sign in text)

@@ -1,65 +1,39 @@
-"""Runs people's Cypher: checked as text, planned by the server, and run only if the plan only reads this graph.
+"""Runs people's Cypher: checked as text, then planned and run by a child process.
 
-Each query has a read transaction of its own, which the server ends at its limit of time and of memory
-(`db.memory.transaction.max`, which `doctor` checks); rows, size and concurrent queries are limited here.
+The server ends a query at its limit of time only between rows, and of memory (`db.memory.transaction.max`, which
+`doctor` checks). So the child has a deadline of our own: then it is killed, the server is told to terminate the
+transaction, and the place of the query is free again. Rows, size and concurrent queries are limited here too.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
-import neo4j
 from django.conf import settings
-from neo4j.exceptions import ClientError, Neo4jError
-from neo4j.graph import Node, Path, Relationship
 
-from knowledge.graphs.neo4j import cypher_guard
-from knowledge.graphs.neo4j.store import driver, translated
-from knowledge.graphs.units import StoreRefused, StoreUnavailable
+from kgbuilder.conf.environment import ROOT
+from knowledge.graphs.neo4j import cypher_guard, ended_queries
+from knowledge.graphs.neo4j.answers import CypherAnswer
+from knowledge.graphs.units import StoreUnavailable
 
 PLAN_SECONDS = 5.0
 LARGEST = 16 << 20  # characters in an answer
+MEMORY = 1 << 30  # bytes of address space of a query's process
+START_SECONDS = 30.0  # for a process to start on a busy machine, before its own deadlines begin
 _BUSY = "Other queries keep the server busy. Try again in a few seconds."
-
-Value = None | bool | int | float | str | list[Any] | dict[str, Any]
 
 
 class CypherFailed(Exception):
     """A person's query got no answer; the message is for its author."""
-
-
-@dataclass(slots=True)
-class CypherAnswer:
-    """Columns and rows as JSON; `nodes` and `edges` are the graph elements of the rows, each once, by their id."""
-
-    columns: list[str]
-    rows: list[list[Value]] = field(default_factory=list)
-    truncated: bool = False
-    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
-    edges: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "columns": self.columns,
-            "rows": self.rows,
-            "truncated": self.truncated,
-            "nodes": list(self.nodes.values()),
-            "edges": list(self.edges.values()),
-        }
-
-    def as_csv(self) -> str:
-        out = io.StringIO()
-        writer = csv.writer(out)
-        writer.writerow(self.columns)
-        writer.writerows([text_of(value) for value in row] for row in self.rows)
-        return out.getvalue()
 
 
 class _Turns:
@@ -95,139 +69,59 @@ _turns = _Turns()
 def query(text: str, parameters: dict[str, Any], seconds: float, limit: int) -> CypherAnswer:
     """Raises QueryRefused, CypherFailed or StoreUnavailable, each with a sentence for the person."""
     text = cypher_guard.check(text)
-    with _turns.one(settings.CYPHER_AT_ONCE, seconds), _session() as session:
-        cypher_guard.check_plan(_plan(session, text, parameters))
-        return _run(session, text, parameters, seconds, limit)
-
-
-def _plan(session: neo4j.Session, text: str, parameters: dict[str, Any]) -> dict[str, Any] | None:
-    with session.begin_transaction(timeout=PLAN_SECONDS) as transaction:
-        # On a line of its own: nothing at the text's beginning can become a part of the word.
-        return transaction.run(f"EXPLAIN\n{text}", parameters).consume().plan
-
-
-def _run(session: neo4j.Session, text: str, parameters: dict[str, Any], seconds: float, limit: int) -> CypherAnswer:
-    with session.begin_transaction(timeout=seconds, metadata={"app": "kgbuilder console"}) as transaction:
-        result = transaction.run(text, parameters)
-        answer, reader = CypherAnswer(list(result.keys())), _Reader()
-        for record in result:
-            if len(answer.rows) == limit:
-                answer.truncated = True
-                break
-            answer.rows.append([reader.value(value) for value in record.values()])
-            if reader.size > LARGEST:
-                raise CypherFailed("The answer is larger than 16 MB. Ask for fewer rows.")
-        answer.nodes, answer.edges = reader.nodes, reader.edges
-        # The server discards what was not fetched, and a read transaction has nothing to commit.
-        transaction.close()
-    return answer
-
-
-@contextmanager
-def _session() -> Iterator[neo4j.Session]:
     if not settings.NEO4J_URL:
         raise StoreUnavailable("Neo4j is not set up: NEO4J_URL is empty.")
+    mark = secrets.token_hex(8)
+    task = {"query": text, "parameters": parameters, "seconds": seconds, "rows": limit, "mark": mark, **_limits()}
+    with _turns.one(settings.CYPHER_AT_ONCE, seconds):
+        output, code = _asked(task, START_SECONDS + PLAN_SECONDS + seconds)
+    if code:
+        ended_queries.terminate(mark)
+        raise CypherFailed(_ENDED.get(code, f"The query could not be answered (signal {-code})."))
+    return _outcome(json.loads(output))
+
+
+def _limits() -> dict[str, Any]:
     user, password = settings.NEO4J_READER_USER, settings.NEO4J_READER_PASSWORD
     if not user:
         user, password = settings.NEO4J_USER, settings.NEO4J_PASSWORD
-    try:
-        with (
-            translated(),
-            driver(settings.NEO4J_URL, user, password).session(
-                database=settings.NEO4J_DATABASE or None, default_access_mode=neo4j.READ_ACCESS, fetch_size=500
-            ) as session,
-        ):
-            try:
-                yield session
-            except Neo4jError as error:
-                raise _for_author(error) from error
-    except StoreRefused as error:
-        raise CypherFailed(str(error)) from error
+    server = {"url": settings.NEO4J_URL, "user": user, "password": password, "database": settings.NEO4J_DATABASE}
+    return {"server": server, "plan_seconds": PLAN_SECONDS, "largest": LARGEST, "memory": MEMORY, "parent": os.getpid()}
 
 
-def _for_author(error: Neo4jError) -> Exception:
-    code, message = error.code or "", (error.message or str(error)).strip()
-    if "TransactionTimedOut" in code or code.endswith("Transaction.Terminated"):
-        return CypherFailed("The query exceeded its time limit and was stopped.")
-    if "OutOfMemory" in code:
-        return CypherFailed("The query exceeded its memory limit and was stopped.")
-    if isinstance(error, ClientError) and code.startswith("Neo.ClientError.Statement"):
-        return CypherFailed(f"Neo4j cannot run it: {message[:1000]}")
-    return error
+_ENDED = {
+    -signal.SIGALRM: "The query exceeded its time limit and was stopped.",
+    -signal.SIGKILL: "The query exceeded its time limit and was stopped.",
+    1: "The answer exceeded its memory limit. Ask for fewer rows, or for smaller values.",
+}
 
 
-class _Reader:
-    """Converts the driver's values into JSON and collects the nodes and relationships among them."""
-
-    def __init__(self) -> None:
-        self.nodes: dict[str, dict[str, Any]] = {}
-        self.edges: dict[str, dict[str, Any]] = {}
-        self.size = 0
-
-    def value(self, value: Any) -> Value:
-        if isinstance(value, Node):
-            return {"node": self._node(value)}
-        if isinstance(value, Relationship):
-            return {"relationship": self._edge(value)}
-        if isinstance(value, Path):
-            for part in (*value.nodes, *value.relationships):
-                self.value(part)
-            return {"path": [self._named(part) for part in _alternating(value)]}
-        if isinstance(value, dict):
-            return {str(key): self.value(one) for key, one in value.items()}
-        if isinstance(value, list | tuple | set):
-            return [self.value(one) for one in value]
-        self.size += 8
-        if value is None or isinstance(value, bool | int | float):
-            # JSON has no infinity.
-            return value if not isinstance(value, float) or abs(value) < float("inf") else str(value)
-        text = value if isinstance(value, str) else value.iso_format() if hasattr(value, "iso_format") else str(value)
-        self.size += len(text)
-        return text
-
-    def _node(self, node: Node) -> str:
-        # The server's own id: a node from another program may lack one of ours.
-        key = node.element_id
-        if key not in self.nodes:
-            shown: dict[str, Any] = {"key": key, "labels": sorted(node.labels), "id": "", "name": ""}
-            shown["properties"] = {name: self.value(one) for name, one in node.items()}
-            shown["id"] = str(node.get("id", ""))
-            shown["name"] = str(node.get("name") or node.get("title") or shown["id"] or key)
-            self.nodes[key] = shown
-        return key
-
-    def _edge(self, edge: Relationship) -> str:
-        key = edge.element_id
-        if key not in self.edges and edge.start_node is not None and edge.end_node is not None:
-            properties = {name: self.value(one) for name, one in edge.items()}
-            ends = {"from": self._end(edge.start_node), "to": self._end(edge.end_node)}
-            self.edges[key] = {"key": key, "type": edge.type, "properties": properties, **ends}
-        return key
-
-    def _end(self, node: Node) -> str:
-        """A node's key. The ends of a relationship that is returned by itself come without labels and properties."""
-        return self._node(node) if node.labels or node.element_id in self.nodes else node.element_id
-
-    def _named(self, part: Any) -> str:
-        if isinstance(part, Node):
-            return str(self.nodes[part.element_id]["name"])
-        result: str = part.type.replace("_", " ").lower()
-        return result
+def _asked(task: dict[str, Any], longest: float) -> tuple[bytes, int]:
+    """What the child wrote, and its exit code, below 0 the signal that ended it."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "knowledge.graphs.neo4j.query_process"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+        env={"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "1"},
+    )
+    with child:
+        try:
+            output, _ = child.communicate(json.dumps(task).encode() + b"\n", timeout=longest)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            output, _ = child.communicate()
+    return output, child.returncode
 
 
-def _alternating(path: Path) -> Iterator[Any]:
-    yield path.start_node
-    for edge, node in zip(path.relationships, path.nodes[1:], strict=True):
-        yield edge
-        yield node
-
-
-def text_of(value: Value) -> str:
-    """A value as one cell of a table in a file."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, dict) and "path" in value:
-        return " – ".join(value["path"])
-    return json.dumps(value, ensure_ascii=False)
+def _outcome(found: dict[str, Any]) -> CypherAnswer:
+    if "answer" in found:
+        return CypherAnswer.from_json(found["answer"])
+    if found["error"] == "refused":
+        raise cypher_guard.QueryRefused(found["message"])
+    if found["error"] == "failed":
+        raise CypherFailed(found["message"])
+    if found["error"] == "login":
+        raise StoreUnavailable("Neo4j does not accept NEO4J_USER and NEO4J_PASSWORD.")
+    raise StoreUnavailable(f"Neo4j at {settings.NEO4J_URL} does not respond ({found['message']}).")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from knowledge.graphs.neo4j import ended_queries
 from knowledge.graphs.neo4j.store import Neo4jStore
 from knowledge.graphs.units import StoreRefused
 
@@ -20,11 +21,12 @@ _TIME, _TOTAL = "db.transaction.timeout", "dbms.memory.transaction.total.max"
 
 @dataclass(frozen=True, slots=True)
 class ServerFindings:
-    """`advice`: the lines of settings that close open ones."""
+    """`advice`: the lines of settings that close open ones. `hanging`: ended queries that the server cannot stop."""
 
     edition: str
     version: str
     advice: tuple[str, ...]
+    hanging: int = 0
 
 
 def inspect() -> ServerFindings:
@@ -42,7 +44,7 @@ def inspect() -> ServerFindings:
     if _nothing(values.get(_TIME, "")):
         advice.append(f"{_TIME}=120s (only this product's own queries are ended).")
     advice += _roles(about["edition"])
-    return ServerFindings(f"Neo4j {about['edition']}", about["version"], tuple(advice))
+    return ServerFindings(f"Neo4j {about['edition']}", about["version"], tuple(advice), ended_queries.still_running())
 
 
 def _roles(edition: str) -> list[str]:

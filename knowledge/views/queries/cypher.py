@@ -140,7 +140,7 @@ def _shown(answer: Any) -> ShownAnswer:
 
 
 def _cell(value: Any, answer: Any) -> ResultCell:
-    from knowledge.graphs.neo4j.queries import text_of
+    from knowledge.graphs.neo4j.answers import text_of
     from knowledge.views.queries import graph_data
 
     if isinstance(value, dict) and value.keys() == {"node"}:

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from neo4j.exceptions import Neo4jError
 from pytest_django import Settings
 
-from knowledge.graphs.neo4j import cypher_guard, queries
+from knowledge.graphs.neo4j import cypher_guard, ended_queries, queries, query_process
 from knowledge.graphs.neo4j.store import Neo4jStore
 from knowledge.graphs.rdf import sparql_guard, sparql_store
 from knowledge.graphs.rdf.sparql_store import SparqlStore
+from knowledge.graphs.units import StoreUnavailable
 from tests.knowledge.graphs.sparql_server.test_server import Listener
 from tests.patience import PATIENCE_S
 from tests.servers.neo4j import Neo4jServer
@@ -199,7 +201,7 @@ def test_harmful_cypher_is_not_sent(
     def never(*_: object) -> None:
         raise AssertionError("it was sent")
 
-    monkeypatch.setattr(queries, "_plan", never)
+    monkeypatch.setattr(queries, "_asked", never)
     with pytest.raises(sparql_guard.QueryRefused):
         queries.query(query.replace("%s", listener.address), LIST, SECONDS, 100)
 
@@ -208,8 +210,9 @@ def test_harmful_cypher_is_not_sent(
 @pytest.mark.parametrize("query", CYPHER_PLANS)
 def test_a_harmful_plan_is_refused_by_itself(neo4j: Neo4jStore, listener: Listener, query: str) -> None:
     before = content(neo4j)
-    with pytest.raises((sparql_guard.QueryRefused, queries.CypherFailed)), queries._session() as session:
-        cypher_guard.check_plan(queries._plan(session, query.replace("%s", listener.address), {}))
+    driver, database = neo4j._driver, neo4j._database
+    with pytest.raises((sparql_guard.QueryRefused, Neo4jError)), driver.session(database=database) as session:
+        cypher_guard.check_plan(query_process.plan(session, query.replace("%s", listener.address), {}, SECONDS))
     assert content(neo4j) == before
     assert listener.knocks == 0
 
@@ -237,6 +240,29 @@ def test_no_cypher_outlives_its_limit_and_others_are_served(neo4j: Neo4jStore, q
     assert content(neo4j) == before
     running = neo4j.rows("SHOW TRANSACTIONS YIELD metaData, status RETURN metaData.app AS app, status")
     assert [row for row in running if row["app"]] == [], "the server goes on with it"
+
+
+# What the text's check refuses and Neo4j does not end; here the deadline has to hold without that check.
+UNENDED = [
+    f"RETURN {'NOT ' * 2400}true",
+    f"MATCH (n) RETURN n{'.a' * 4000}",
+    "UNWIND $p AS a UNWIND $p AS b WITH collect(a) AS x, collect(b) AS y WITH {a:x,c:y||[]} AS m "
+    "RETURN size([z IN m.a WHERE m.a = m.c])",
+]
+
+
+@pytest.mark.neo4j
+@pytest.mark.parametrize("query", UNENDED)
+def test_a_query_that_the_server_does_not_end_gives_its_place_back(
+    neo4j: Neo4jStore, settings: Settings, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    settings.CYPHER_AT_ONCE = 1
+    with monkeypatch.context() as patched:
+        patched.setattr(cypher_guard, "check", lambda text: text)
+        with pytest.raises((queries.CypherFailed, StoreUnavailable)):
+            queries.query(query, {"p": list(range(4000))}, SECONDS, 10)
+    assert queries.query("RETURN 1 AS n", {}, SECONDS + GRACE, 10).rows == [[1]]
+    assert ended_queries.still_running() <= 1
 
 
 @pytest.mark.neo4j

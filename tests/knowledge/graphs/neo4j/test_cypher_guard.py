@@ -106,6 +106,27 @@ def test_any_text_is_taken_or_refused(text: str) -> None:
     assert "~" not in text.replace("'", "").split("//")[0] or any(sign in text for sign in "'\"`/")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": "\\ud800"}',
+        '{"\\udfff": 1}',
+        '{"a": ["\\u0000"]}',
+        '{"a": NaN}',
+        '{"a": -Infinity}',
+        '{"a": ' + "[" * 900 + "]" * 900 + "}",
+        '{"a": ' + "9" * 5000 + "}",
+    ],
+)
+def test_parameters_that_no_database_takes_are_refused(text: str) -> None:
+    with pytest.raises(sparql_guard.QueryRefused):
+        cypher_guard.parameters(text)
+
+
+def test_a_whole_surrogate_pair_is_a_character() -> None:
+    assert cypher_guard.parameters('{"a": "\\ud83d\\ude00", "b": "\\\\u0000 in words"}')["a"] == "\U0001f600"
+
+
 @pytest.mark.parametrize("text", ["[1]", "{", '{"a": 99999999999999999999}', '{"a": "' + "x" * 20_000 + '"}', "1"])
 def test_parameters_are_an_object_of_bounded_size(text: str) -> None:
     with pytest.raises(sparql_guard.QueryRefused):
