@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import views
-from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, SetPasswordForm
 from django.contrib.messages.views import SuccessMessageMixin
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.forms import BaseForm
@@ -41,7 +41,7 @@ class Password(SuccessMessageMixin, views.PasswordChangeView):  # type: ignore[t
     def get_form_kwargs(self) -> dict[str, Any]:
         return super().get_form_kwargs() | {"network": login_limits.network_of(self.request)}
 
-    def form_invalid(self, form: SetPasswordForm[Any]) -> HttpResponse:
+    def form_invalid(self, form: PasswordChangeForm) -> HttpResponse:
         response = super().form_invalid(form)
         response.status_code = _status(form, "old_password")
         return response
