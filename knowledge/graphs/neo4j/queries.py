@@ -22,6 +22,7 @@ from neo4j.graph import Node, Path, Relationship
 
 from knowledge.graphs.neo4j import cypher_guard
 from knowledge.graphs.neo4j.store import driver, translated
+from knowledge.graphs.spreadsheets import harmless
 from knowledge.graphs.units import StoreRefused, StoreUnavailable
 
 PLAN_SECONDS = 5.0
@@ -57,8 +58,8 @@ class CypherAnswer:
     def as_csv(self) -> str:
         out = io.StringIO()
         writer = csv.writer(out)
-        writer.writerow(self.columns)
-        writer.writerows([text_of(value) for value in row] for row in self.rows)
+        writer.writerow(harmless(self.columns))
+        writer.writerows(harmless(text_of(value) for value in row) for row in self.rows)
         return out.getvalue()
 
 
