@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "knowledge.middleware.PrivatePages",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.common.CommonMiddleware",
     "knowledge.middleware.StorableValues",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -176,6 +177,12 @@ DEFAULT_FROM_EMAIL: str = ENV["MAIL_FROM"]
 globals().update(connections.mail(ENV["MAIL_URL"]))
 
 API_PER_MINUTE: int = ENV["API_PER_MINUTE"]
+# Web applications of other origins: tokens alone, on what is for programs.
+CORS_ALLOW_ALL_ORIGINS = "*" in ENV["API_ORIGINS"]
+CORS_ALLOWED_ORIGINS = [one for one in ENV["API_ORIGINS"] if one != "*"]
+OPEN_TO_ORIGINS = r"^/(api/v1/|id/|(entities|posts)/[0-9a-f-]+/graph\.)"
+CORS_URLS_REGEX = OPEN_TO_ORIGINS if ENV["API_ORIGINS"] else r"(?!)"
+CORS_EXPOSE_HEADERS = ["Location", "X-Truncated", "Retry-After", "WWW-Authenticate", "ETag", "Content-Disposition"]
 
 READERS: int = ENV["READERS"]
 IO_WORKERS: int = ENV["IO_WORKERS"]

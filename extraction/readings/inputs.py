@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from extraction.schema import Declined, Document
 from extraction.text.cleaning import clean
+from extraction.text.markup import why_refused
 
 LONGEST_LINE = 16 << 20  # bytes
 
@@ -32,7 +33,8 @@ def document(id: str, text: str, title: str = "", language: str = "", published:
 
 
 def from_text(id: str, text: str) -> Input:
-    return Input(id, document(id, text))
+    refused = why_refused(text)
+    return _invalid(id, "markup", refused) if refused else Input(id, document(id, text))
 
 
 def from_bytes(id: str, content: bytes) -> Input:
@@ -78,6 +80,8 @@ def _from_row(row: dict[str, Any], number: int) -> Input:
         return _invalid(id, "input", f"Line {number}: `text` is {'missing' if text is None else 'not a text'}.")
     if title is not None and not isinstance(title, str):
         return _invalid(id, "input", f"Line {number}: `title` is not a text.")
+    if refused := why_refused(text) or why_refused(title or "", "title"):
+        return _invalid(id, "markup", f"Line {number}: {refused}")
     try:
         published = date.fromisoformat(row["published"]) if row.get("published") is not None else None
     except (TypeError, ValueError):

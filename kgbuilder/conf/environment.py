@@ -21,6 +21,7 @@ from kgbuilder.conf.values import one_of as _one_of
 from kgbuilder.conf.values import optional_path as _optional_path
 from kgbuilder.conf.values import optional_seconds as _optional_seconds
 from kgbuilder.conf.values import optional_share as _optional_share
+from kgbuilder.conf.values import origins as _origins
 from kgbuilder.conf.values import path as _path
 from kgbuilder.conf.values import port as _port
 from kgbuilder.conf.values import seconds as _seconds
@@ -315,6 +316,13 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("LANE_LATE_SECONDS", "900", _seconds, "Admins get a notice when work has been due for longer."),
     Setting("API_PER_MINUTE", "300", _count, "How many requests per minute an API token may send to a web process."),
+    Setting(
+        "API_ORIGINS",
+        "",
+        _origins,
+        "Origins of web applications whose scripts may use the API and linked data from a browser (CORS), such as "
+        "`https://yasgui.org`, separated by commas; `*` for all. They need a token; cookies are never accepted.",
+    ),
     Setting(
         "ADMIN_PASSWORD",
         "",

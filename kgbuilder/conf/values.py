@@ -84,6 +84,18 @@ def names(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
+def origins(value: str) -> tuple[str, ...]:
+    """Origins as browsers send them: scheme, host and port, without a path; or "*"."""
+    found = names(value)
+    for one in found:
+        parts = urlsplit(one)
+        if one != "*" and (
+            parts.scheme not in ("http", "https") or not parts.netloc or one != f"{parts.scheme}://{parts.netloc}"
+        ):
+            raise ValueError("takes * or origins such as https://yasgui.org, without a path, separated by commas")
+    return found
+
+
 def some_of(*known: str) -> Callable[[str], tuple[str, ...]]:
     def check(value: str) -> tuple[str, ...]:
         found = tuple(dict.fromkeys(names(value)))

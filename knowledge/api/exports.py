@@ -32,19 +32,24 @@ _RESPONSES = {
 
 
 @router.get("/{str:form}", auth=Token("export"), summary="The graph as a file", openapi_extra=_RESPONSES)
-def export_graph(request: HttpRequest, form: Literal["turtle", "nquads", "jsonld", "graphml", "csv"]) -> Any:
+def export_graph(
+    request: HttpRequest, form: Literal["turtle", "nquads", "jsonld", "graphml", "csv"], excel: bool = False
+) -> Any:
     """The whole graph as a file. It is streamed: a broken connection leaves an incomplete file.
 
-    503: two exports are running already.
+    `excel`: CSV with the byte order mark that Excel needs. In CSV, a text that a spreadsheet would run as a formula
+    has an apostrophe in front. 503: two exports are running already.
     """
     from knowledge.graphs import export
 
+    if excel and form != "csv":
+        raise RequestProblem(422, "`excel` is for the format csv alone.")
     if not _slots.acquire(blocking=False):
         detail = f"{AT_ONCE} exports are running already. Try again in a minute."
         raise RequestProblem(503, detail, {"Retry-After": "60"})
     name = f"kgbuilder.{export.ENDINGS[form]}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingHttpResponse(Download(export.chunks(form)), content_type=MEDIA_TYPES[form], headers=headers)
+    return StreamingHttpResponse(Download(export.chunks(form, excel)), content_type=MEDIA_TYPES[form], headers=headers)
 
 
 class Download:

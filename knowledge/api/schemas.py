@@ -12,6 +12,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 from extraction.crawler.parsers.feed_parser import MAX_TEXT, MAX_TITLE
 from extraction.feeds.submission import LONGEST_ID
 from extraction.readings import text_requests
+from extraction.text.markup import markup_in
 from knowledge.linking.fact_comparison import Standing
 from knowledge.ontology.review_states import ReviewState
 
@@ -31,7 +32,14 @@ def _in_time(moment: datetime) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _without_markup(text: str) -> str:
+    if found := markup_in(text):
+        raise ValueError(f"This is plain text and contains markup: {found}. Send its words alone")
+    return text
+
+
 Words = Annotated[str, AfterValidator(_plain)]
+Prose = Annotated[str, AfterValidator(_plain), AfterValidator(_without_markup)]
 Moment = Annotated[datetime, AfterValidator(_in_time)]
 
 
@@ -58,8 +66,8 @@ class NewPost(Schema):
     url: Words = Field(
         "", max_length=2000, description="The article page, from which the text is fetched if `text` is not given."
     )
-    title: Words = Field("", max_length=MAX_TITLE)
-    text: Words = Field(
+    title: Prose = Field("", max_length=MAX_TITLE)
+    text: Prose = Field(
         "", max_length=MAX_TEXT, description="The text, as plain text; the article page is not fetched then."
     )
     image: Words = Field("", max_length=2000, description="The address of a picture.")
@@ -337,8 +345,8 @@ class Text(Schema):
         extra="forbid", json_schema_extra={"examples": [{"text": "Marie Curie was born in Warsaw."}]}
     )
 
-    text: Words = Field(min_length=1, max_length=text_requests.LONGEST)
-    title: Words = Field("", max_length=MAX_TITLE)
+    text: Prose = Field(min_length=1, max_length=text_requests.LONGEST)
+    title: Prose = Field("", max_length=MAX_TITLE)
 
 
 class TextAsked(Schema):

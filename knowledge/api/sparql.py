@@ -22,8 +22,13 @@ TABLES = (
     "text/csv",
     "text/tab-separated-values",
 )
-TRIPLES = ("text/turtle", "application/n-triples", "application/rdf+xml")
-PLAIN = {"application/json": TABLES[0], "application/xml": TABLES[1], "text/xml": TABLES[1]}
+TRIPLES = ("text/turtle", "application/n-triples", "application/rdf+xml", "application/ld+json")
+# What general media types mean, of a table and of triples.
+PLAIN = {
+    "application/json": (TABLES[0], TRIPLES[3]),
+    "application/xml": (TABLES[1], TRIPLES[2]),
+    "text/xml": (TABLES[1], TRIPLES[2]),
+}
 _FORM, _QUERY = "application/x-www-form-urlencoded", "application/sparql-query"
 _DATASET = {"default-graph-uri", "named-graph-uri", "using-graph-uri", "using-named-graph-uri"}
 _RESPONSES = {
@@ -108,7 +113,8 @@ def preferred(accept: str, offered: tuple[str, ...]) -> str:
     for part in accept.split(","):
         kind, *options = (one.strip().lower() for one in part.split(";"))
         if kind:
-            weights[PLAIN.get(kind, kind)] = _weight(options)
+            meant = next((one for one in PLAIN.get(kind, ()) if one in offered), kind)
+            weights[meant] = max(_weight(options), weights.get(meant, 0.0))
     if not weights:
         return offered[0]
 

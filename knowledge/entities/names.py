@@ -7,6 +7,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from extraction.text.cleaning import clean
+
 LONGEST_NAME = 20_000  # a longer name keeps its beginning
 LONGEST_KEY = 500  # the column's length; a longer key keeps its beginning and a digest
 # Words of a proper name that stay small, and what apostrophes leave.
@@ -14,17 +16,19 @@ _SMALL = frozenset("a al an and at d da de del der des di du el for in la le of 
 
 
 def shown(words: str) -> str:
-    """A mention's words as a name: white space, line breaks too, collapsed to single spaces."""
-    return " ".join(words.split())[:LONGEST_NAME]
+    """A mention's words as a name: without invisible characters, white space collapsed to single spaces."""
+    return " ".join(clean(words).split())[:LONGEST_NAME]
 
 
 def name_key(name: str) -> str:
-    """The name in NFKC, case-folded, without diacritics, its white space collapsed: equal for equal names.
+    """The name in NFKC, case-folded, without diacritics and format characters, its white space collapsed.
 
     Marks are removed only from letters that have a base: a name of marks alone keeps them.
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    bare = "".join(sign for sign in unicodedata.normalize("NFD", folded) if unicodedata.category(sign) != "Mn")
+    bare = "".join(
+        sign for sign in unicodedata.normalize("NFD", folded) if unicodedata.category(sign) not in ("Mn", "Cf")
+    )
     return fitted(" ".join(unicodedata.normalize("NFC", bare).split()) or " ".join(folded.split()))
 
 

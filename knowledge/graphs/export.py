@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +19,9 @@ from extraction.schema import Factuality
 from knowledge.graphs import unit_builder
 from knowledge.graphs.parity import key_ranges
 from knowledge.graphs.rdf import quads as rdf_quads
+from knowledge.graphs.spreadsheets import BOM, harmless
 from knowledge.graphs.units import Comparison, EntityContent, StatementUnit, Triple, TripleSupport, Unit
+from knowledge.graphs.xml_characters import legal
 from knowledge.linking.fact_comparison import EXTRACTED_ONLY
 from knowledge.models import Entity, Review, Statement
 from knowledge.ontology import vocabulary
@@ -40,10 +41,12 @@ COLUMNS = (
     *("factuality", "claimed_by", "when", "amount", "amount_unit"),
     *("review_state", "reviewed_by", "reviewed_at"),
 )
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# `label` is what Gephi and others show; `name` and `relation` are the names under which it was published.
 _KEYS = (
+    ("label", "node", "string"),
     ("name", "node", "string"),
     ("type", "node", "string"),
+    ("edge_label", "edge", "string"),
     ("relation", "edge", "string"),
     ("score", "edge", "double"),
     ("accepted", "edge", "boolean"),
@@ -95,19 +98,22 @@ class ExportedStatement:
         return (("standing", self.compared.standing), *known, ("known_name", self.compared.name))
 
 
-def write(to: IO[bytes], form: str) -> int:
-    """Write everything; how many quads, rows or elements."""
+def write(to: IO[bytes], form: str, excel: bool = False) -> int:
+    """Write everything; how many quads, rows or elements. `excel`: see `chunks`."""
     count = 0
-    for some, body in chunks(form):
+    for some, body in chunks(form, excel):
         count += some
         to.write(body)
     return count
 
 
-def chunks(form: str) -> Iterator[tuple[int, bytes]]:
-    """The chunks of the file, each with the number of quads, rows or elements in it."""
+def chunks(form: str, excel: bool = False) -> Iterator[tuple[int, bytes]]:
+    """The chunks of the file, each with the number of quads, rows or elements in it.
+
+    `excel`: CSV begins with a byte order mark, without which Excel reads another encoding than UTF-8.
+    """
     if form == "csv":
-        return _csv()
+        return _csv(BOM if excel else b"")
     if form == "graphml":
         return _graphml()
     return _jsonld() if form == "jsonld" else _rdf(form)
@@ -132,9 +138,9 @@ def _jsonld() -> Iterator[tuple[int, bytes]]:
     yield 0, b"]\n" if before != b"[" else b"[]\n"
 
 
-def _csv() -> Iterator[tuple[int, bytes]]:
+def _csv(before: bytes) -> Iterator[tuple[int, bytes]]:
     """One row a statement; `posts` are the ids of those that support it, with spaces between."""
-    yield 0, _rows([COLUMNS])
+    yield 0, before + _rows([COLUMNS])
     for exported in _exported():
         known = _entities(exported)
         yield len(exported), _rows(_row(one, known) for one in exported)
@@ -150,7 +156,8 @@ def _row(one: ExportedStatement, known: dict[UUID, tuple[str, str]]) -> Iterator
 
 
 def _graphml() -> Iterator[tuple[int, bytes]]:
-    keys = "".join(f'<key id="{n}" for="{kind}" attr.name="{n}" attr.type="{t}"/>\n' for n, kind, t in _KEYS)
+    declared = ((key, kind, key.removeprefix("edge_"), type_) for key, kind, type_ in _KEYS)
+    keys = "".join(f'<key id="{k}" for="{kind}" attr.name="{n}" attr.type="{t}"/>\n' for k, kind, n, t in declared)
     beginning = f'<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n{keys}<graph edgedefault="directed">\n'
     yield 0, f'<?xml version="1.0" encoding="UTF-8"?>\n{beginning}'.encode()
     for keys_ in key_ranges(Entity):
@@ -170,6 +177,7 @@ def _node(key: str, content: EntityContent) -> str:
         if one.factuality == "stated":
             stated.setdefault(one.relation, []).append(one.value.text)
     data = [
+        ("label", content.label),
         ("name", content.label),
         ("type", content.type),
         *((name, "; ".join(all_)) for name, all_ in stated.items()),
@@ -179,7 +187,12 @@ def _node(key: str, content: EntityContent) -> str:
 
 def _edge(one: ExportedStatement) -> str:
     triple, support = one.triple, one.support
-    data = [("relation", triple.relation), ("score", _score(support)), ("accepted", str(support.accepted).lower())]
+    data = [
+        ("edge_label", triple.relation.replace("_", " ")),
+        ("relation", triple.relation),
+        ("score", _score(support)),
+        ("accepted", str(support.accepted).lower()),
+    ]
     data += [
         ("posts", len(support.posts)),
         ("rejected", one.rejected),
@@ -194,7 +207,7 @@ def _edge(one: ExportedStatement) -> str:
 
 def _data(name: str, value: Any) -> str:
     """Control characters, which XML cannot hold in any way, become the replacement character."""
-    return f'<data key="{name}">{escape(_NOT_XML.sub(chr(0xFFFD), str(value)))}</data>'
+    return f'<data key="{name}">{escape(legal(str(value)))}</data>'
 
 
 def _review(support: TripleSupport) -> list[tuple[str, str]]:
@@ -211,7 +224,7 @@ def _score(support: TripleSupport) -> float | str:
 
 def _rows(rows: Iterable[Iterable[Any]]) -> bytes:
     out = io.StringIO()
-    csv.writer(out).writerows(rows)
+    csv.writer(out).writerows(map(harmless, rows))
     return out.getvalue().encode()
 
 

@@ -9,15 +9,16 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.cache import patch_vary_headers
 
 from extraction.models import Checkpoint, Post, PostImage
+from knowledge.api.problems import RequestProblem
 from knowledge.graphs.units import Unit
+from knowledge.graphs.xml_characters import well_formed
 from knowledge.models import Assertion, Statement
 from knowledge.ontology.vocabulary import PREFIXES
 from knowledge.record import current
-from knowledge.views.access import READ, page
 from knowledge.views.entities.index import with_pages
+from knowledge.views.token_access import by_token, linked_data
 
 # The media type and the file ending of each format; clients that accept any RDF get the first.
 FORMS = {
@@ -35,25 +36,25 @@ class SeeOther(HttpResponseRedirect):
     status_code = 303
 
 
-@page(READ)
+@linked_data
 def entity_iri(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     get_object_or_404(with_pages(), public_id=public_id)
     return _redirect(request, "entity", public_id)
 
 
-@page(READ)
+@linked_data
 def post_iri(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     get_object_or_404(Post, public_id=public_id)
     return _redirect(request, "post", public_id)
 
 
-@page(READ)
+@linked_data
 def picture_iri(request: HttpRequest, public_id: uuid.UUID, number: int) -> HttpResponse:
     """Redirect to the post of the picture: to its graph, or for people to the picture on its page."""
     post = get_object_or_404(Post, public_id=public_id)
     image = _picture(post, number)
     response = _redirect(request, "post", public_id)
-    if not negotiated(request.headers.get("Accept", "")):
+    if not _form(request):
         response["Location"] += f"#p{image.pk}"
     return response
 
@@ -66,24 +67,29 @@ def _picture(post: Post, number: int) -> PostImage:
     return image
 
 
-@page(READ)
+@linked_data
 def assertion_iri(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    """Redirect to the statement on the page of its post; for an assertion of an earlier reading, to the page."""
+    """Redirect to the statement on the page of its post, for an assertion of an earlier reading to the page; for a
+    program to the post's graph, which holds its assertions."""
     assertion = get_object_or_404(
         Assertion.objects.select_related("reading__version__post", "statement"), public_id=public_id
     )
-    post = reverse("post", args=[assertion.reading.version.post.public_id])
-    anchor = "d" if assertion.factuality == current.DENIED else "s"
-    return SeeOther(f"{post}#{anchor}-{assertion.statement.public_id}")
+    response = _redirect(request, "post", assertion.reading.version.post.public_id)
+    if not _form(request):
+        anchor = "d" if assertion.factuality == current.DENIED else "s"
+        response["Location"] += f"#{anchor}-{assertion.statement.public_id}"
+    return response
 
 
-@page(READ)
+@linked_data
 def checkpoint_iri(request: HttpRequest, digest: str) -> HttpResponse:
     get_object_or_404(Checkpoint, digest__startswith=digest)
+    if _form(request):
+        raise RequestProblem(406, "The graph holds nothing about a checkpoint beyond its IRI. Its page is HTML.")
     return SeeOther(reverse("status"))
 
 
-@page(READ)
+@linked_data
 def entity_graph(request: HttpRequest, public_id: uuid.UUID, form: str) -> HttpResponse:
     """The names, the type and the statements of an entity."""
     from knowledge.graphs import unit_builder
@@ -95,7 +101,7 @@ def entity_graph(request: HttpRequest, public_id: uuid.UUID, form: str) -> HttpR
     return _rdf_response([*unit_builder.entities([public_id]), *unit_builder.statements(list(statements))], form)
 
 
-@page(READ)
+@linked_data
 def post_graph(request: HttpRequest, public_id: uuid.UUID, form: str) -> HttpResponse:
     """The named graph of a post: its headline, and its mentions and assertions with their offsets."""
     from knowledge.graphs import unit_builder
@@ -106,11 +112,15 @@ def post_graph(request: HttpRequest, public_id: uuid.UUID, form: str) -> HttpRes
 
 def _redirect(request: HttpRequest, kind: str, public_id: uuid.UUID) -> HttpResponse:
     """Redirect to the format that the client prefers, or to the page if it states no preference."""
-    form = negotiated(request.headers.get("Accept", ""))
-    name = f"{kind}_{FORMS[form]}" if form else kind
-    response = SeeOther(reverse(name, args=[public_id]))
-    patch_vary_headers(response, ["Accept"])
-    return response
+    form = _form(request)
+    return SeeOther(reverse(f"{kind}_{FORMS[form]}" if form else kind, args=[public_id]))
+
+
+def _form(request: HttpRequest) -> str:
+    """The RDF media type to answer with; "" for the page, which takes no token."""
+    accept = request.headers.get("Accept", "")
+    program = by_token(request) and "html" not in accept
+    return negotiated(accept) or (next(iter(FORMS)) if program else "")
 
 
 def negotiated(accept: str) -> str:
@@ -138,4 +148,5 @@ def _rdf_response(units: Iterable[Unit], form: str) -> HttpResponse:
     kind = pyoxigraph.RdfFormat.from_media_type(media_type)
     prefixes = PREFIXES if form in ("ttl", "rdf") else None
     body = pyoxigraph.serialize(triples, format=kind, prefixes=prefixes)
+    body = well_formed(body or b"", media_type)
     return HttpResponse(body, content_type=f"{media_type}; charset=utf-8" if form == "ttl" else media_type)

@@ -51,6 +51,9 @@ _DATES = (
     *("publishdate", "publish-date", "publish_date", "sailthru.date", "dc.date.issued", "DC.date.issued", "dc.date"),
     *("DC.date", "dcterms.created", "dcterms.date", "cXenseParse:recs:publishtime", "date"),
 )
+_JSON_LD = (
+    "//script[starts-with(translate(normalize-space(@type),'ADIJLNOPST','adijlnopst'),'application/ld+json')]/text()"
+)
 _SEPARATOR = re.compile(r"\s+[|–—·•*»:-]\s+")
 _REFRESH = re.compile(r"\s*(\d{1,4})(?:\.\d*)?\s*[;,]?\s*(?:url\s*=)?\s*['\"]?([^'\"]+)['\"]?\s*", re.I)
 _AT_ONCE = 15  # seconds; a page that loads itself again does so after minutes
@@ -115,7 +118,7 @@ def extract(html: bytes | str, url: str, content_type: str = "") -> ParsedArticl
 
 
 def _parse(tree: HtmlElement, url: str) -> ParsedArticle:
-    story = story_of(tree.xpath("//script[@type='application/ld+json']/text()"))
+    story = story_of(tree.xpath(_JSON_LD))
     title = _title(tree, story, url)
     image = _image(tree, story, url)
     others = _others(tree, image, url)
@@ -148,8 +151,11 @@ def _body(tree: HtmlElement, story: Story, title: str) -> tuple[str, str]:
     """The story's text, and everything that the extractor took for it, appeals to subscribe included."""
     import trafilatura
 
+    whole = _prose(tree)
     for element in tree.xpath(_PRUNED):
-        _drop(element)
+        # a container may be named after one thing in it: "layout-with-newsletter"
+        if 2 * _prose(element) < whole:
+            _drop(element)
     for element in tree.xpath("//p[a] | //p[strong/a] | //li[a]"):
         if _only_a_link(element):
             _drop(element)
@@ -162,6 +168,12 @@ def _body(tree: HtmlElement, story: Story, title: str) -> tuple[str, str]:
     longer = sum(map(len, from_jsonld)) > 1.3 * sum(map(len, extracted)) + 200
     paragraphs = from_jsonld if longer or len(extracted) == 1 < len(from_jsonld) else extracted
     return _cut("\n\n".join(paragraphs)), " ".join(" ".join(shown).split())[:LONGEST_TEXT]
+
+
+def _prose(element: HtmlElement) -> int:
+    """Code points in paragraphs; of a page without paragraphs those of all its text."""
+    paragraphs = element.iter("p") if element.getroottree().getroot().find(".//p") is not None else [element]
+    return sum(len(_line(paragraph.text_content())) for paragraph in paragraphs)
 
 
 def _cut(text: str) -> str:

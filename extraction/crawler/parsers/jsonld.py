@@ -12,6 +12,12 @@ from typing import Any
 LONGEST = 2_000_000  # characters of one script
 # bounded and without the markers inside: else a text of nothing but markers would take quadratic time
 _EMPHASIS = re.compile(r"(?<!\w)(\*{1,3}|_{1,3})(?=\S)([^*_\n]{1,300})(?<=\S)\1(?!\w)")
+_WRAPPING = re.compile(
+    r"^\s*(?:(?:/\*|//)?\s*<!\[CDATA\[\s*(?:\*/)?|<!--)|(?:(?:/\*|//)?\s*\]\]>\s*(?:\*/)?|(?://)?\s*-->)\s*;?\s*$|;\s*$"
+)
+_STRING_OR_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.S)
+_INNER = ("@graph", "mainEntity", "mainEntityOfPage", "image", "primaryImageOfPage")
+MOST_THINGS = 5000  # of one script
 _KINDS = ("Article", "BlogPosting", "Report", "LiveBlogPosting")
 
 
@@ -29,38 +35,61 @@ class Story:
 
 def story_of(scripts: Iterable[str]) -> Story:
     """The story that the scripts describe at greatest length."""
-    stories = [_story(thing) for script in scripts for thing in _things(script)]
+    things = [thing for script in scripts for thing in _things(_parsed(script))]
+    # The same thing may be described in parts, each with its @id, of which one part refers to another.
+    named: dict[str, dict[str, Any]] = {}
+    for thing in things:
+        if isinstance(name := thing.get("@id"), str):
+            named[name] = named.get(name, {}) | thing
+    stories = [_story(thing, named) for thing in things if any(kind in str(thing.get("@type")) for kind in _KINDS)]
     return max(stories, key=lambda story: (sum(map(len, story.paragraphs)), len(story.headline)), default=Story())
 
 
-def _things(script: str) -> Iterator[dict[str, Any]]:
-    if len(script) > LONGEST:
-        return
-    try:
-        # strict=False: publishers leave bare line ends inside their strings
-        data = json.loads(script, strict=False)
-    except (ValueError, RecursionError):
-        return
-    for thing in data if isinstance(data, list) else [data]:
-        graph = thing.get("@graph") if isinstance(thing, dict) else None
-        for part in graph if isinstance(graph, list) else [thing]:
-            if isinstance(part, dict) and any(kind in str(part.get("@type")) for kind in _KINDS):
-                yield part
+def _parsed(script: str) -> Any:
+    """The script's JSON, also in a comment or CDATA and with commas after the last element; None if it has none."""
+    plain = _WRAPPING.sub("", script) if len(script) <= LONGEST else ""
+    for text in (plain, _STRING_OR_COMMA.sub(lambda found: found[1] or "", plain)):
+        try:
+            # strict=False: publishers leave bare line ends inside their strings
+            return json.loads(text, strict=False)
+        except (ValueError, RecursionError):
+            continue
+    return None
 
 
-def _story(thing: dict[str, Any]) -> Story:
-    picture = thing.get("image")
-    while isinstance(picture, list):
-        picture = picture[0] if picture else None
-    fields = picture if isinstance(picture, dict) else {"url": picture}
+def _things(data: Any) -> Iterator[dict[str, Any]]:
+    """The objects of a script: alone, in lists, in a @graph, as the main entity of a page, or as a picture."""
+    waiting, seen = [data], 0
+    while waiting and seen < MOST_THINGS:
+        one = waiting.pop(0)
+        seen += 1
+        if isinstance(one, list):
+            waiting += one
+        elif isinstance(one, dict):
+            yield one
+            waiting += [one[name] for name in _INNER if isinstance(one.get(name), list | dict)]
+
+
+def _story(thing: dict[str, Any], named: dict[str, dict[str, Any]]) -> Story:
+    picture = _picture(thing, named)
     return Story(
         headline=" ".join(_text(thing.get("headline")).split()),
         paragraphs=tuple(_paragraphs(_text(thing.get("articleBody")))),
-        image=_text(fields.get("url")),
-        caption=_text(fields.get("caption")),
+        image=_text(picture.get("url")) or _text(picture.get("contentUrl")),
+        caption=_text(picture.get("caption")),
         published=_text(thing.get("datePublished"))[:100],
         paid=str(thing.get("isAccessibleForFree")).lower() == "false",
     )
+
+
+def _picture(thing: dict[str, Any], named: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The fields of the first picture: given as an address, as an object, or by the @id of one."""
+    picture = thing.get("image") or thing.get("primaryImageOfPage") or thing.get("thumbnailUrl")
+    while isinstance(picture, list):
+        picture = picture[0] if picture else None
+    if not isinstance(picture, dict):
+        return named.get(picture, {"url": picture}) if isinstance(picture, str) else {}
+    return named.get(str(picture.get("@id")), {}) | picture
 
 
 def _text(value: object) -> str:

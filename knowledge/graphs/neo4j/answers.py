@@ -11,6 +11,8 @@ from typing import Any
 
 from neo4j.graph import Node, Path, Relationship
 
+from knowledge.graphs.spreadsheets import harmless
+
 Value = None | bool | int | float | str | list[Any] | dict[str, Any]
 
 
@@ -45,8 +47,8 @@ class CypherAnswer:
     def as_csv(self) -> str:
         out = io.StringIO()
         writer = csv.writer(out)
-        writer.writerow(self.columns)
-        writer.writerows([text_of(value) for value in row] for row in self.rows)
+        writer.writerow(harmless(self.columns))
+        writer.writerows(harmless(text_of(value) for value in row) for row in self.rows)
         return out.getvalue()
 
 

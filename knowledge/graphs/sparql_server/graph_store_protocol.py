@@ -12,6 +12,8 @@ from urllib.parse import parse_qs
 
 import pyoxigraph
 
+from knowledge.graphs.xml_characters import well_formed
+
 FORMS = {
     "text/turtle": pyoxigraph.RdfFormat.TURTLE,
     "application/n-triples": pyoxigraph.RdfFormat.N_TRIPLES,
@@ -74,7 +76,7 @@ def _read(store: Any, name: str, accept: str, method: str) -> tuple[str, Headers
         return "200 OK", headers, b""
     quads = store.quads_for_pattern(None, None, None, _term(name))
     body: bytes = pyoxigraph.serialize((quad.triple for quad in quads), format=FORMS[chosen]) or b""
-    return "200 OK", headers, body
+    return "200 OK", headers, well_formed(body, chosen)
 
 
 def _body(environ: dict[str, Any]) -> Iterable[Any]:

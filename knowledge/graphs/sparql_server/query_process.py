@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import platform
+import re
 import resource
 import signal
 import struct
@@ -20,6 +21,11 @@ import sys
 from typing import Any
 
 JSON, XML = "application/sparql-results+json", "application/sparql-results+xml"
+_ENDS_IN_NAME = re.compile(r"[^\W\d][\w.\-]*$")
+
+
+class NoForm(Exception):
+    """The requested format cannot hold the answer; the message is for the query's author."""
 
 
 def main() -> None:
@@ -36,6 +42,8 @@ def main() -> None:
         about, body = answer(store, task)
     except (SyntaxError, ValueError) as error:
         about, body = {"error": f"The query cannot be read: {error}", "status": 400}, b""
+    except NoForm as error:
+        about, body = {"error": str(error)}, b""
     except (OSError, RuntimeError) as error:  # the engine's own, for a function that it does not have
         about, body = {"error": f"The query could not be answered: {error}"}, b""
     if len(body) > task["bytes"]:
@@ -54,6 +62,8 @@ def answer(store: Any, task: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     if isinstance(results, pyoxigraph.QueryTriples):
         triples = list(itertools.islice(results, rows + 1))
         kind = pyoxigraph.RdfFormat.from_media_type(task["format"]) or pyoxigraph.RdfFormat.TURTLE
+        if kind == pyoxigraph.RdfFormat.RDF_XML:
+            check_properties(triples)
         body = pyoxigraph.serialize(triples[:rows], format=kind) or b""
         return {"type": kind.media_type, "truncated": len(triples) > rows}, body
     form = pyoxigraph.QueryResultsFormat.from_media_type(task["format"]) or pyoxigraph.QueryResultsFormat.JSON
@@ -68,6 +78,13 @@ def answer(store: Any, task: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         return about, plain.encode()
     read = pyoxigraph.parse_query_results(plain.encode(), pyoxigraph.QueryResultsFormat.JSON)
     return about, read.serialize(format=form) or b""
+
+
+def check_properties(triples: list[Any]) -> None:
+    """In RDF/XML a property is the name of an element. Raises NoForm for one whose IRI does not end in a name."""
+    for triple in triples:
+        if not _ENDS_IN_NAME.search(triple.predicate.value):
+            raise NoForm(f"RDF/XML has no form for the property <{triple.predicate.value}>. Ask for Turtle.")
 
 
 def _boolean(value: bool, form: Any) -> bytes:

@@ -37,7 +37,7 @@ from knowledge.graphs.sparql_server.snapshot_queries import LONGEST_ANSWER, WAIT
 LONGEST_BODY = 256 << 20
 DUMP_CHUNK = 10_000  # quads
 RESULTS = ("application/sparql-results+json", "application/sparql-results+xml", "text/csv", "text/tab-separated-values")
-TRIPLES = ("text/turtle", "application/n-triples", "application/rdf+xml")
+TRIPLES = ("text/turtle", "application/n-triples", "application/rdf+xml", "application/ld+json")
 _OUTWARD = frozenset({"SERVICE", "LOAD"})
 
 Environ = dict[str, Any]

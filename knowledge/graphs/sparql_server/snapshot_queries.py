@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from knowledge.graphs.xml_characters import well_formed
+
 CHILD = Path(__file__).with_name("query_process.py")
 YOUNG_S = 1.5  # a snapshot is used this long before the next query gets a newer one
 MOST_ROWS = 100_000
@@ -152,7 +154,7 @@ def _ask(
     about = json.loads(line)
     if "error" in about:
         raise SnapshotQueryFailed(about["error"], about.get("status", 422))
-    return SnapshotAnswer(about["type"], about["truncated"], body)
+    return SnapshotAnswer(about["type"], about["truncated"], well_formed(body, about["type"]))
 
 
 def _crashed(code: int, notes: bytes) -> SnapshotQueryFailed:

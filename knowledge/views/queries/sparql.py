@@ -27,7 +27,7 @@ LONGEST_ANSWER = 8 << 20  # bytes; larger ones are given by the API
 
 JSON = "application/sparql-results+json"
 TABLES = {"json": JSON, "csv": "text/csv", "tsv": "text/tab-separated-values", "xml": "application/sparql-results+xml"}
-TRIPLES = {"turtle": "text/turtle", "ntriples": "application/n-triples"}
+TRIPLES = {"turtle": "text/turtle", "ntriples": "application/n-triples", "jsonld": "application/ld+json"}
 ENDINGS = {"text/csv": "csv", JSON: "json", "text/turtle": "ttl", "application/n-triples": "nt"}
 
 

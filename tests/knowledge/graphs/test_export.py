@@ -77,5 +77,5 @@ def test_graphml_give_the_comparison_of_each_statement() -> None:
         {one.get("key"): one.text for one in node.findall("g:data", NAMESPACE)}
         for node in root.findall(".//g:node", NAMESPACE)
     ]
-    assert {"name": "Ada", "type": "person", "date_of_birth": "1816"} in nodes and len(nodes) == 3
+    assert {"label": "Ada", "name": "Ada", "type": "person", "date_of_birth": "1816"} in nodes and len(nodes) == 3
     assert (declared["standing"], declared["rejected"]) == ("string", "int")

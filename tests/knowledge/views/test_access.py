@@ -42,7 +42,7 @@ def address(pattern: URLPattern) -> str:
 @pytest.mark.parametrize("pattern", PATTERNS, ids=lambda p: str(p.name))
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_only_public_pages_are_open_without_signing_in(client: Client, pattern: URLPattern, method: str) -> None:
-    response = getattr(client, method)(address(pattern))
+    response = getattr(client, method)(address(pattern), headers={"Accept": "text/html"})
     if pattern.name in PUBLIC:
         assert not response.headers.get("Location", "").startswith("/sign-in/?next=")
     else:
