@@ -173,6 +173,7 @@ DEFAULT_FROM_EMAIL: str = ENV["MAIL_FROM"]
 globals().update(connections.mail(ENV["MAIL_URL"]))
 
 API_PER_MINUTE: int = ENV["API_PER_MINUTE"]
+MCP_TOKEN: str = ENV["MCP_TOKEN"]
 
 READERS: int = ENV["READERS"]
 IO_WORKERS: int = ENV["IO_WORKERS"]
