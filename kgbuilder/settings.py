@@ -183,6 +183,7 @@ CORS_ALLOWED_ORIGINS = [one for one in ENV["API_ORIGINS"] if one != "*"]
 OPEN_TO_ORIGINS = r"^/(api/v1/|id/|(entities|posts)/[0-9a-f-]+/graph\.)"
 CORS_URLS_REGEX = OPEN_TO_ORIGINS if ENV["API_ORIGINS"] else r"(?!)"
 CORS_EXPOSE_HEADERS = ["Location", "X-Truncated", "Retry-After", "WWW-Authenticate", "ETag", "Content-Disposition"]
+MCP_TOKEN: str = ENV["MCP_TOKEN"]
 
 READERS: int = ENV["READERS"]
 IO_WORKERS: int = ENV["IO_WORKERS"]

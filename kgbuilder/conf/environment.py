@@ -316,6 +316,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("LANE_LATE_SECONDS", "900", _seconds, "Admins get a notice when work has been due for longer."),
     Setting("API_PER_MINUTE", "300", _count, "How many requests per minute an API token may send to a web process."),
+    Setting("MCP_TOKEN", "", _text, "The API token with which `manage.py mcp` answers over stdio.", secret=True),
     Setting(
         "API_ORIGINS",
         "",

@@ -12,13 +12,14 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import httpx
 import pyoxigraph
 from django.conf import settings
 
 from knowledge.graphs.rdf import descriptions, quads, sparql_guard, sparql_messages
+from knowledge.graphs.rdf.response_stream import ResponseStream, no_response
 from knowledge.graphs.units import EntityUnit, StatementUnit, StoreRefused, StoreUnavailable, Unit
 from knowledge.graphs.xml_characters import well_formed
 from knowledge.ontology import vocabulary
@@ -202,7 +203,7 @@ class SparqlStore:
         except httpx.TimeoutException:
             raise SparqlFailed(f"The query took longer than {seconds:g} seconds.") from None
         except httpx.HTTPError as error:
-            raise StoreUnavailable(_no_response(error)) from error
+            raise StoreUnavailable(no_response(error)) from error
         if response.status_code in _REFUSED or response.status_code >= 500:
             reported = sparql_messages.of_server(body[:LONGEST_REPORT].decode(errors="replace"))
             raise SparqlFailed(f"The SPARQL server reported: {reported}")
@@ -224,48 +225,24 @@ class SparqlStore:
         try:
             return self._client.request(method, url, **options)
         except httpx.HTTPError as error:
-            raise StoreUnavailable(_no_response(error)) from error
+            raise StoreUnavailable(no_response(error)) from error
 
-    def _open(self, method: str, url: str, **options: Any) -> _Body:
+    def _open(self, method: str, url: str, **options: Any) -> ResponseStream:
         request = self._client.build_request(method, url, **options)
         try:
             response = self._client.send(request, stream=True)
         except httpx.HTTPError as error:
-            raise StoreUnavailable(_no_response(error)) from error
+            raise StoreUnavailable(no_response(error)) from error
         if response.status_code != 200:
             response.read()
         self._accept(response)
-        return _Body(response)
+        return ResponseStream(response)
 
     def _accept(self, response: httpx.Response) -> None:
         if response.status_code in (401, 403):
             raise StoreUnavailable(_WRONG_TOKEN)
         if not response.is_success:
             raise StoreUnavailable(f"The SPARQL server responded with {response.status_code}: {response.text[:300]}")
-
-
-class _Body:
-    """A response's body as a file that a parser can read, closed at the end of a `with`."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        self._response, self._chunks, self._rest = response, response.iter_bytes(1 << 16), b""
-
-    def __enter__(self) -> IO[bytes]:
-        return self  # type: ignore[return-value]
-
-    def __exit__(self, *error: object) -> None:
-        self._response.close()
-
-    def read(self, size: int = -1) -> bytes:
-        try:
-            while size < 0 or len(self._rest) < size:
-                self._rest += next(self._chunks)
-        except StopIteration:
-            size = len(self._rest) if size < 0 else size
-        except httpx.HTTPError as error:
-            raise StoreUnavailable(_no_response(error)) from error
-        given, self._rest = self._rest[:size], self._rest[size:]
-        return given
 
 
 def query(text: str, seconds: float, limit: int, accept: str = JSON, largest: int = LONGEST_ANSWER) -> SparqlAnswer:
@@ -399,7 +376,3 @@ def _bounded(response: httpx.Response, until: float, largest: int) -> bytes:
         if time.monotonic() > until:
             raise httpx.ReadTimeout("the response came too slowly")
     return bytes(body)
-
-
-def _no_response(error: httpx.HTTPError) -> str:
-    return f"The SPARQL server does not respond ({type(error).__name__}). It is started by `make run`; see its log."

@@ -1,0 +1,1 @@
+"""The graph for assistants: read-only tools by the Model Context Protocol."""
