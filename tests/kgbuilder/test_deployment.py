@@ -179,5 +179,6 @@ def test_a_checkpoint_with_labels_outside_the_ontology_is_never_deployed(tmp_pat
 def test_labels_of_the_ontology_are_fit_for_deployment(tmp_path: Path) -> None:
     own = {"types": ["person", "event"], "relations": [{"key": "spouse"}, {"key": "depicts"}]}
     assert model_registry.unknown_labels(folder(tmp_path / "a", inventory=own)) == []
-    for broken in ([], {"types": 3, "relations": ["x"]}, {"relations": None}):
+    none: list[str] = []
+    for broken in (none, {"types": 3, "relations": ["x"]}, {"relations": None}):
         model_registry.unknown_labels(folder(tmp_path / "b", inventory=broken))

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -212,7 +212,7 @@ def test_a_reader_of_many_sentences_keeps_none_of_them(parser: Parser, tmp_path:
 @pytest.mark.parametrize(("shown", "grey"), [("canvas", True), ("photographs", False)])
 @pytest.mark.parametrize("system", ["focalmre", "rsrnet"])
 def test_a_network_of_canvases_is_never_shown_a_photograph(
-    system: str, shown: str, grey: bool, parser: Parser, tmp_path: Path
+    system: str, shown: Literal["canvas", "photographs"], grey: bool, parser: Parser, tmp_path: Path
 ) -> None:
     photograph = tmp_path / "photograph.jpg"
     Image.fromarray(np.full((64, 64, 3), 250, np.uint8)).save(photograph)

@@ -192,7 +192,12 @@ def test_the_bare_encoder_sees_the_batches_that_are_read(checkpoint, parser, win
     manifest = dataclasses.replace(checkpoint.manifest, window=window)
     reader = reader_of(dataclasses.replace(checkpoint, manifest=manifest), parser)
     encoded, encode = [], checkpoint.network.encode
-    monkeypatch.setattr(checkpoint.network, "encode", lambda batch: (encoded.append(batch.ids.shape), encode(batch))[1])
+
+    def noted(batch):
+        encoded.append(batch.ids.shape)
+        return encode(batch)
+
+    monkeypatch.setattr(checkpoint.network, "encode", noted)
     reader.read(documents())
     assert {"parse", "features", "encode", "head", "decode"} <= set(reader.seconds)
     read, encoded[:] = list(encoded), []
@@ -337,9 +342,14 @@ def test_a_mark_alone_is_no_mention():
 
 def test_sentences_of_similar_length_are_scored_together_without_a_change(checkpoint, parser, monkeypatch):
     text = "Ada Lovelace met Babbage. " + "She wrote to him about the engine and about the tables. " * 3 + "He died."
-    groups = []
+    groups: list[list[list[int]]] = []
     together = joint.by_length
-    monkeypatch.setattr(joint, "by_length", lambda batch: groups.append(together(batch)) or groups[-1])
+
+    def noted(batch):
+        groups.append(together(batch))
+        return groups[-1]
+
+    monkeypatch.setattr(joint, "by_length", noted)
     made = dataclasses.replace(checkpoint, manifest=dataclasses.replace(checkpoint.manifest, floor=0.0, window=160))
     apart = reader_of(made, parser).read([Document("1", text)])[0]
     assert len(groups[0]) > 1 and sorted(row for group in groups[0] for row in group) == list(range(5))

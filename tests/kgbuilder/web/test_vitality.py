@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,9 +50,9 @@ def test_its_lease_is_known_to_the_supervisor_and_renewed(
     one = of(Threads())
     now = watchdog.time.monotonic()
     monkeypatch.setattr(watchdog.time, "monotonic", lambda: now + LEASE_SECONDS + 60)
-    assert watchdog.overdue(tmp_path, "web")
+    assert watchdog.overdue(tmp_path, "web", os.getpid())
     assert not one.check()
-    assert not watchdog.overdue(tmp_path, "web")
+    assert not watchdog.overdue(tmp_path, "web", os.getpid())
 
 
 def test_memory_that_cannot_be_given_back_replaces_it_at_rest(held: list[int]) -> None:

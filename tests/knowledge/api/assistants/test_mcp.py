@@ -183,7 +183,10 @@ def test_errors_are_sentences(address: str) -> None:
 
 
 def test_more_than_may_be_asked_for_is_refused(address: str) -> None:
-    asked = [("search_graph", {"q": "Curie", "limit": 1000}), ("search_graph", {"q": "x" * 5000})]
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("search_graph", {"q": "Curie", "limit": 1000}),
+        ("search_graph", {"q": "x" * 5000}),
+    ]
     assert all(result.is_error for result in over_http(address, token("read"), *asked))
 
 

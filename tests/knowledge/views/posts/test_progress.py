@@ -33,6 +33,7 @@ def rolled_back(client: Client) -> Post:
     post = make_post("Ann of Acme")
     read_post(post, [("Ann", "person")])
     candidate = make_checkpoint(name="candidate")
+    assert post.current_version is not None
     Reading.objects.create(
         version=post.current_version, checkpoint=candidate, stage="failed", error="Unplannable", due_at=timezone.now()
     )
