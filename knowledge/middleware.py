@@ -49,6 +49,10 @@ class StorableValues:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         problem = next((wrong for value in _values(request) if (wrong := _wrong(value))), "")
+        if problem and request.path_info.startswith("/api/"):
+            from knowledge.api import problems
+
+            return problems.answer(problems.RequestProblem(400, problem))
         if problem:
             return HttpResponse(f"{problem}\n", status=400, content_type="text/plain; charset=utf-8")
         return self.get_response(request)

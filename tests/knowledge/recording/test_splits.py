@@ -143,7 +143,7 @@ def test_a_merge_by_name_first_shows_what_it_touches(two: tuple[Post, Post], cli
     asked = client.post(address, {"other": "Clara"}).content.decode()
     assert "1 statement and 1 post" in asked
     assert Entity.objects.get(pk=clara.pk).canonical is None
-    client.post(address, {"other": str(clara.public_id)})
+    client.post(address, {"other": str(clara.public_id), "sure": "yes"})
     assert Entity.objects.get(pk=clara.pk).canonical == olivia
 
 

@@ -96,7 +96,7 @@ def test_an_entity_without_statements_shows_a_message(viewer: Client) -> None:
     records.read(records.post("Zürich was mentioned."), [("Zürich", "location")], [])
     html = page(viewer, entity("Zürich"))
     assert "this entity has no neighbours" in html
-    assert "<script" not in html
+    assert "application/json" not in html and "entity-graph.js" not in html
 
 
 def test_a_merged_entity_leads_to_its_survivor(viewer: Client) -> None:
