@@ -270,7 +270,7 @@ def test_a_person_asks_through_the_guard(store: SparqlStore) -> None:
     assert answer.truncated and len(answer.body.splitlines()) == 3
     with pytest.raises(sparql_store.sparql_guard.QueryRefused):
         sparql_store.query("DROP ALL", seconds=10, limit=2)
-    with pytest.raises(sparql_store.SparqlFailed):
+    with pytest.raises(sparql_store.sparql_guard.QueryRefused, match="cannot be read"):
         sparql_store.query("SELECT * { ?s ?p ?o } GROUP BY ?s", seconds=10, limit=2)
 
 

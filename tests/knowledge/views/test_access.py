@@ -30,7 +30,8 @@ KEYS = {
     "digest": "0" * 16,
     "number": 0,
 }
-KEYS |= {"dataset_id": 1, "run_id": 1, "checkpoint_id": 1, "evaluation_id": 1}
+KEYS |= {"dataset_id": 1, "run_id": 1, "checkpoint_id": 1, "evaluation_id": 1, "mention_id": 1}
+KEYS["statement_id"] = uuid.UUID(int=2)
 PATTERNS: list[URLPattern] = [*knowledge_urls.urlpatterns, *extraction_urls.urlpatterns, *training_urls.urlpatterns]
 
 
