@@ -271,4 +271,4 @@ def test_a_task_without_a_mask_does_not_take_labels(tmp_path: Path) -> None:
     for head in ("tags", "pair"):
         config = dataclasses.replace(TrainConfig(), data=("labels-2026-12-01",))
         with pytest.raises(ValueError, match="only what editors have judged"):
-            prepare(config, HEADS[head], tmp_path, None)  # type: ignore[arg-type, index]
+            prepare(config, HEADS[head], tmp_path, None)  # type: ignore[arg-type]
