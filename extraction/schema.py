@@ -332,6 +332,8 @@ class Example:
     a region shows. `sources`: what analysed the picture; empty for boxes that the data set itself gives.
     `news`: annotated by the guideline of the corpora of news: nominals and pronouns too, and of every relation its
     factuality, claimant, time and amount.
+    `unsettled`: indexes of mentions that nobody judged, only ends of a judged relation: their words are masked.
+    `not_mentions`: spans that are judged to be no mentions of their types.
     """
 
     id: str
@@ -354,6 +356,8 @@ class Example:
     scene: tuple[SceneEdge, ...] | None = None
     grounded: tuple[GroundedWords, ...] = ()
     sources: ImageSources = UNKNOWN_SOURCES
+    unsettled: frozenset[int] = frozenset()
+    not_mentions: tuple[WordSpan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from training.views import checkpoints, comparison, datasets, evaluations, overview, runs
+from training.views import checkpoints, comparison, datasets, evaluations, labels, overview, runs
 
 urlpatterns = [
     path("training/", overview.overview, name="training"),
     path("training/datasets/", datasets.datasets, name="datasets"),
     path("training/datasets/upload/", datasets.upload, name="dataset_upload"),
     path("training/datasets/name/", datasets.name, name="dataset_name"),
+    path("training/labels/snapshot/", labels.snapshot, name="labels_snapshot"),
     path("training/datasets/<int:dataset_id>/", datasets.dataset, name="dataset"),
     path("training/datasets/<int:dataset_id>/change/", datasets.change, name="dataset_change"),
     path("training/runs/new/", runs.new, name="run_new"),

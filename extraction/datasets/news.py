@@ -50,14 +50,14 @@ def load(name: str, split: str, root: Path, labels: LabelMode, report: LoadRepor
     texts = [_text(one, articles) for one in annotations]
     titles = [len(articles[one.id].title) if one.id in articles else 0 for one in annotations]
     examples: list[Example] = []
-    for annotation, sentences in zip(annotations, sentences_of(_parser(), texts, titles), strict=True):
+    for annotation, sentences in zip(annotations, sentences_of(shipped_parser(), texts, titles), strict=True):
         report.add(f"{name}: articles")
         examples += _examples(name, annotation, sentences, labels, report)
     return examples
 
 
 @cache
-def _parser() -> Parser:
+def shipped_parser() -> Parser:
     return Parser.load()
 
 
@@ -95,7 +95,7 @@ def _examples(
     starts = [words.spans[0][0] for words in sentences]
     for number, mention in sorted(enumerate(annotation.mentions), key=lambda pair: (pair[1].start, pair[1].end)):
         sentence = bisect_right(starts, mention.start) - 1
-        span = _word_span(sentences[sentence], mention.start, mention.end) if sentence >= 0 else None
+        span = word_span(sentences[sentence], mention.start, mention.end) if sentence >= 0 else None
         known = mentions[sentence]
         if span is None or (known and span[0] < known[-1].end):
             report.add(f"{name}: mentions that are no whole words of one sentence, left out")
@@ -121,7 +121,7 @@ def _examples(
         )
 
 
-def _word_span(words: Words, start: int, end: int) -> tuple[int, int] | None:
+def word_span(words: Words, start: int, end: int) -> tuple[int, int] | None:
     """The words that these code points cover, if they end at a word's end in this sentence."""
     first = bisect_right(words.spans, (start, end)) - 1
     first = first if first >= 0 and words.spans[first][1] > start else first + 1
@@ -170,11 +170,11 @@ def _masked(
     stated: dict[tuple[str, str], set[str]] = defaultdict(set)
     entity = {number: one.entity for number, one in enumerate(annotation.mentions)}
     for relation in annotation.relations:
-        for head, tail, key in _both_ways(entity[relation.head], entity[relation.tail], relation.relation):
+        for head, tail, key in both_ways(entity[relation.head], entity[relation.tail], relation.relation):
             stated[head, tail].add(key)
     result: list[set[tuple[int, int, str]]] = []
     for own, known in zip(mentions, relations, strict=True):
-        here = {place for one in known for place in _both_ways(one.head, one.tail, one.key)}
+        here = {place for one in known for place in both_ways(one.head, one.tail, one.key)}
         triples = {
             (head, tail, key)
             for head, one in enumerate(own)
@@ -186,7 +186,7 @@ def _masked(
     return result
 
 
-def _both_ways(head: End, tail: End, key: str) -> list[tuple[End, End, str]]:
+def both_ways(head: End, tail: End, key: str) -> list[tuple[End, End, str]]:
     """The fact as it is annotated, and from the other end where the relation is symmetric or has an inverse."""
     relation = RELATIONS[key]
     other = key if relation.symmetric else relation.inverse

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from extraction import labels as label_sets
-from extraction.datasets import conll04, crossre, gmner, mnre, more, news, redocred, twitter
+from extraction.datasets import conll04, crossre, gmner, mnre, more, news, redocred, reviewed, twitter
 from extraction.datasets.facts import with_facts
 from extraction.datasets.folders import MNRE, folder_of
 from extraction.datasets.load_report import DatasetError, LoadReport
@@ -61,12 +61,14 @@ def load(
     Raises DatasetError naming file and line where a file is missing or not in its format. `report` is filled with
     counts.
     """
-    if name not in LOADERS:
-        raise DatasetError(f"unknown data set {name!r}; there are {', '.join(LOADERS)}")
+    loader = partial(reviewed.load, name) if label_sets.unversioned(name) == label_sets.REVIEWED else LOADERS.get(name)
+    if loader is None:
+        known = ", ".join([*LOADERS, label_sets.REVIEWED])
+        raise DatasetError(f"unknown data set {name!r}; there are {known}")
     if split not in SPLITS:
         raise DatasetError(f"unknown split {split!r}; there are {', '.join(SPLITS)}")
     report = LoadReport() if report is None else report
-    examples = with_facts(LOADERS[name](split, root, labels, report), root / folder_of(name), report)
+    examples = with_facts(loader(split, root, labels, report), root / folder_of(name), report)
     report.add("examples", len(examples))
     return examples
 

@@ -222,7 +222,8 @@ def coreference_targets(
     own, anaphors, candidates, features, same = [], [], [], [], []
     for group in groups:
         spans = [(row, place, span) for row in group for place, span in enumerate(examples[row].mentions)]
-        if not spans or not examples[group[0]].news:
+        # Where not every mention is annotated, what another one refers to may be none of these.
+        if not spans or not examples[group[0]].news or not examples[group[0]].complete:
             continue
         quoted = dict(zip(group, quoted_words([examples[row].words for row in group]), strict=True))
         mentions = [

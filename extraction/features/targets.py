@@ -130,7 +130,15 @@ def _settled(example: Example, inventory: Inventory, band: int) -> tuple[np.ndar
         allowed[:, :, 1:] = False
         refused[:, :, 1:] = known
     row, column = np.arange(size)[:, None], np.arange(band)[None, :]
-    for mention in example.mentions:
+    for refusal in example.not_mentions:
+        # Of the whole span alone: a part of it, or what it is a part of, may be a mention.
+        cell = (row == refusal.start) & (row + column == refusal.end - 1)
+        other = [False, *(kind == refusal.type for kind, _ in inventory.tags)]
+        allowed[cell] &= ~np.array(other)
+        refused[cell] |= np.array(other)
+    for place, mention in enumerate(example.mentions):
+        if place in example.unsettled:
+            continue
         block = (row >= mention.start) & (row + column < mention.end)
         allowed[block] = tags = _tags(mention, example, inventory)
         refused[block] = ~tags

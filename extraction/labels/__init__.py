@@ -1,10 +1,12 @@
 """Entity types, relations, and the mapping of each data set's labels to them. No Django, no numpy."""
 
 from extraction.labels.mappings import (
+    ALL_FORMS,
     CROSSRE_DOMAINS,
     DATASETS,
     NEWS,
     RELATION_MAP,
+    REVIEWED,
     TYPE_MAP,
     Inventory,
     LabelMode,
@@ -14,6 +16,7 @@ from extraction.labels.mappings import (
     inventory,
     native_type,
     to_native,
+    unversioned,
 )
 from extraction.labels.relations import (
     ENTITY_TYPES,
@@ -29,6 +32,7 @@ from extraction.labels.relations import (
 )
 
 __all__ = [
+    "ALL_FORMS",
     "CROSSRE_DOMAINS",
     "DATASETS",
     "ENTITY_TYPES",
@@ -39,6 +43,7 @@ __all__ = [
     "REGION_RELATIONS",
     "RELATIONS",
     "RELATION_MAP",
+    "REVIEWED",
     "TYPE_MAP",
     "EntityType",
     "Inventory",
@@ -52,4 +57,5 @@ __all__ = [
     "inventory",
     "native_type",
     "to_native",
+    "unversioned",
 ]

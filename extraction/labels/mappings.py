@@ -6,6 +6,7 @@ compares the data set's label with our key, in the same terms as for Wikidata's 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, TypeGuard
@@ -52,6 +53,10 @@ _CROSSRE_LABELS = (
 
 # The corpora of news that are annotated for kgbuilder, with every type and relation of the inventory.
 NEWS = ("voa", "newsroom")
+# What editors have judged, in versions: "labels-2026-12-01" is one, "labels" the latest.
+REVIEWED = "labels"
+_VERSION = re.compile(rf"{REVIEWED}-\d{{4}}-\d{{2}}-\d{{2}}(-\d{{1,4}})?")
+ALL_FORMS = (*NEWS, REVIEWED)  # they annotate nominals and pronouns too
 
 TYPE_MAP: dict[str, dict[str, str]] = {
     "redocred": {
@@ -66,7 +71,7 @@ TYPE_MAP: dict[str, dict[str, str]] = {
     "mnre_none": _MNRE_TYPES,
     "mnre": _MNRE_TYPES,
     "conll04": {"Peop": "person", "Org": "organization", "Loc": "location", "Other": ""},
-    **{name: {key: key for key in ENTITY_TYPES} for name in NEWS},
+    **{name: {key: key for key in ENTITY_TYPES} for name in ALL_FORMS},
     "twitter2015": _TWITTER2015_TYPES,
     "twitter2017": {"PER": "person", "ORG": "organization", "LOC": "location", "MISC": "miscellaneous"},
     "gmner": _TWITTER2015_TYPES,
@@ -119,7 +124,7 @@ RELATION_MAP: dict[str, dict[str, MappedLabel]] = {
         "Live_In": MappedLabel("residence", match="close"),
         "Kill": MappedLabel("killed_by", turned=True),
     },
-    **{name: {key: MappedLabel(key) for key in RELATIONS} for name in NEWS},
+    **{name: {key: MappedLabel(key) for key in RELATIONS} for name in ALL_FORMS},
     "twitter2015": {},
     "twitter2017": {},
     "gmner": {},
@@ -233,6 +238,7 @@ def inventory(names: tuple[str, ...] | list[str], labels: LabelMode = "mapped") 
 
     Native labels belong to one data set alone: ValueError where several sets are requested with native labels.
     """
+    names = tuple(dict.fromkeys(unversioned(name) for name in names))
     unknown = [name for name in names if name not in TYPE_MAP]
     if unknown:
         raise ValueError(f"unknown data set {unknown[0]!r}; there are {', '.join(DATASETS)}")
@@ -249,9 +255,14 @@ def inventory(names: tuple[str, ...] | list[str], labels: LabelMode = "mapped") 
     )
 
 
+def unversioned(name: str) -> str:
+    """The data set that a name is a version of: "labels" of "labels-2026-12-01"; other names as they are."""
+    return REVIEWED if _VERSION.fullmatch(name) else name
+
+
 def _forms(names: Iterable[str]) -> tuple[str, ...]:
     """The forms of mentions that some of these data sets annotate."""
-    return FORMS if set(NEWS) & set(names) else ("name",)
+    return FORMS if set(ALL_FORMS) & set(names) else ("name",)
 
 
 def _of_regions(names: Iterable[str]) -> tuple[RelationType, ...]:
@@ -289,11 +300,13 @@ def _native_ends(name: str, label: str, relation: RelationType) -> tuple[frozens
 
 def annotated_types(name: str, labels: LabelMode) -> frozenset[str]:
     """The type keys that a data set annotates; cells of other types are masked when training on it."""
+    name = unversioned(name)
     return frozenset(TYPE_MAP[name]) if labels == "native" else frozenset(TYPE_MAP[name].values()) - {""}
 
 
 def annotated_relations(name: str, labels: LabelMode) -> frozenset[str]:
     """The relation keys between mentions that a data set annotates; the others are masked, not negative."""
+    name = unversioned(name)
     if labels == "native":
         return frozenset(RELATION_MAP[name]) | frozenset(NATIVE_RELATIONS.get(name, {}))
     return frozenset(mapped.key for mapped in RELATION_MAP[name].values())
@@ -304,6 +317,7 @@ def native_type(name: str, type_key: str) -> str:
 
     What a set does not know as a type of its own has its wider one: in Re-DocRED a demonym is a location.
     """
+    name = unversioned(name)
     back = {ours: theirs for theirs, ours in TYPE_MAP[name].items()}
     wider = "location" if name == "redocred" and type_key == "group" else "miscellaneous"
     known = back.get(type_key) or (back.get(wider) if type_key in ("group", "role", "event") else None)
@@ -315,6 +329,7 @@ def to_native(name: str, key: str, head_type: str, tail_type: str) -> tuple[str,
 
     None where the set has no such label. Two of its labels may share a key, but then their ends differ in type.
     """
+    name = unversioned(name)
     for label, mapped in RELATION_MAP[name].items():
         ends = native_type(name, head_type), native_type(name, tail_type)
         head, tail = ends[::-1] if mapped.turned else ends

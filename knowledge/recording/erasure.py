@@ -35,6 +35,7 @@ from knowledge.models import (
     Statement,
 )
 from knowledge.record import audit_log, projection_queue
+from knowledge.recording import judged_posts
 
 SHORTEST_KNOWN = 200  # code points: shorter texts ("Live updates") are alike by chance
 
@@ -104,6 +105,7 @@ def _take_out(post: Post) -> None:
     _mark(post, statements, entities)
     Post.objects.filter(pk=post.pk).update(current_reading=None, current_version=None)
     _delete_pictures(post)
+    transaction.on_commit(partial(judged_posts.forget, {str(post.public_id)}))
     Assertion.everything.filter(reading__version__in=versions).delete()
     mentions.delete()
     Review.objects.filter(post=post).delete()

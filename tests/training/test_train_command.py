@@ -155,3 +155,17 @@ def test_a_run_continues_only_from_its_own_kind(tmp_path):
     config = tiny(start=str(SHIPPED))
     with pytest.raises(ValueError, match="other types or relations"):
         prepare(config, HEADS["word_pairs"], FIXTURES, parser_for("eega", None))
+
+
+def test_labels_are_found_in_the_data_folder_beside_the_other_sets(tmp_path, settings):
+    from training.management.commands.train import _with_labels
+
+    settings.DATA_DIR, root, out = tmp_path / "var", tmp_path / "sets", tmp_path / "out"
+    for folder in (settings.DATA_DIR / "labels" / "2026-12-01", root / "voa"):
+        folder.mkdir(parents=True)
+    assert _with_labels(("voa",), root, out) == root
+    for _ in ("first", "resumed"):
+        linked = _with_labels(("voa", "labels-2026-12-01"), root, out)
+        assert (linked / "labels" / "2026-12-01").is_dir() and (linked / "voa").is_dir()
+    (root / "labels").mkdir()
+    assert _with_labels(("labels",), root, out) == root

@@ -20,7 +20,7 @@ from extraction.features.model_inputs import InputRows, class_names, pixels_in
 from extraction.features.targets import AnyTargets
 from extraction.features.visual_inputs import of_examples
 from extraction.features.windows import TITLE_PIECES
-from extraction.labels import Inventory, inventory
+from extraction.labels import REVIEWED, Inventory, inventory, unversioned
 from extraction.networks.encoders.text import find
 from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.schema import Example, Words
@@ -49,6 +49,11 @@ def prepare(
     tokenizer: Callable[[str], Tokenizer] = load_tokenizer,
 ) -> Prepared:
     """Loads, filters, parses and featurises a run's training examples. Raises datasets.DatasetError."""
+    if head.name != "word_pairs" and any(unversioned(name) == REVIEWED for name in config.data):
+        raise ValueError(
+            f"{REVIEWED} know only what editors have judged, and the task {head.name} has no target for the rest: "
+            "train eega on them, or leave them out."
+        )
     report = registry.LoadReport()
     loaded = registry.training_set(config.data, root, config.labels, report)
     examples = [subsets.without(config.left_out, one) for one in loaded][: config.limit or None]

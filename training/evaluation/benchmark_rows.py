@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from extraction.datasets import registry
-from extraction.labels import NEWS, RELATIONS, inventory, native_type, to_native
+from extraction.labels import ALL_FORMS, RELATIONS, inventory, native_type, to_native, unversioned
 from extraction.reader.checkpoint import LoadedCheckpoint
 from extraction.reader.decoding import DecodedSentence
 from extraction.schema import Example
@@ -168,7 +168,7 @@ def mapped_back(prediction: Prediction, name: str) -> Prediction:
     has it the other way round is missed when direction counts.
     """
     types = [native_type(name, mention.type) for mention in prediction.mentions]
-    named = [mention.form == "name" or name in NEWS for mention in prediction.mentions]
+    named = [mention.form == "name" or unversioned(name) in ALL_FORMS for mention in prediction.mentions]
     kept = [index for index, label in enumerate(types) if label and named[index]]
     places = {index: place for place, index in enumerate(kept)}
     relations = []

@@ -77,7 +77,7 @@ def _add(
 
 def _mentions(errors: ExampleErrors, prediction: Prediction, counts: bool) -> None:
     example = errors.example
-    gold = {(m.start, m.end): m.type for m in example.mentions if m.type}
+    gold = {(m.start, m.end): m.type for m in metrics.known_mentions(example) if m.type}
     found = {
         (m.start, m.end): (m.type, round(float(m.score), 4))
         for m in prediction.mentions

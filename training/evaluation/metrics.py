@@ -83,7 +83,7 @@ def mention_score(examples: Sequence[Example], predictions: Sequence[Prediction]
     """Mentions with the right span and type."""
     total = F1Score()
     for example, prediction in _narrowed(examples, predictions):
-        gold = {_typed(mention) for mention in example.mentions if mention.type}
+        gold = {_typed(mention) for mention in known_mentions(example) if mention.type}
         found = {_typed(mention) for mention in prediction.mentions if settled_mention(example, mention)}
         total += F1Score(len(gold & found), len(found), len(gold))
     return total
@@ -191,11 +191,18 @@ def _typed(mention: WordSpan | ScoredSpan) -> TypedSpan:
     return mention.start, mention.end, mention.type
 
 
+def known_mentions(example: Example) -> list[WordSpan]:
+    """The annotated mentions, without those that nobody judged."""
+    return [one for place, one in enumerate(example.mentions) if place not in example.unsettled]
+
+
 def settled_mention(example: Example, mention: ScoredSpan) -> bool:
     if mention.type not in example.types:
         return False
+    if _typed(mention) in {_typed(wrong) for wrong in example.not_mentions}:
+        return True
     span = (mention.start, mention.end)
-    known = [(gold.start, gold.end) for gold in example.mentions]
+    known = [(gold.start, gold.end) for gold in known_mentions(example)]
     if any(not gold.type and (gold.start, gold.end) == span for gold in example.mentions):
         return False
     return example.complete or any(start < mention.end and mention.start < end for start, end in known)

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
+from extraction.labels import REVIEWED, unversioned
 from kgbuilder.celery import ring
 from knowledge.record import audit_log
 from training.data import uploads
@@ -35,7 +36,7 @@ def _listed(
 ) -> HttpResponse:
     offered = uploads.offered(settings.DATASETS_DIR, formats())
     context = {
-        "rows": [{"dataset": one, "state": state_of(one), **_sizes(one)} for one in Dataset.objects.order_by("name")],
+        "rows": [_row(one) for one in Dataset.objects.order_by("name")],
         "upload": upload or UploadForm(formats()),
         "named": named or NameForm(offered),
         "offered": offered,
@@ -44,8 +45,13 @@ def _listed(
     return render(request, "training/datasets.html", context, status=status)
 
 
-def _sizes(dataset: Dataset) -> dict[str, Any]:
-    return {"sizes": [(split, dataset.counts[split]["examples"]) for split in dataset.counts]}
+def _row(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "dataset": dataset,
+        "state": state_of(dataset),
+        "labels": unversioned(dataset.format) == REVIEWED,
+        "sizes": [(split, dataset.counts[split]["examples"]) for split in dataset.counts],
+    }
 
 
 @page()

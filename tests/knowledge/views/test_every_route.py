@@ -312,6 +312,7 @@ def changes(things: dict[str, Any]) -> dict[str, dict[str, Any]]:
     opml = b'<opml version="2.0"><body><outline xmlUrl="https://other.example/feed"/></body></opml>'
     return {
         "review": {"statement": str(statement.public_id), "verdict": "reject"},
+        "labels_snapshot": {},
         "statement_correct": _claim(statement) | {"factuality": "alleged"},
         "statement_add": _claim(statement) | _ends(statement),
         "mention_add": {"start": "0", "end": "3", "words": moon.current_version.text[:3], "type": "event"},

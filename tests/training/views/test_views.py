@@ -20,7 +20,9 @@ from django.utils import timezone
 
 from extraction.models import Checkpoint
 from kgbuilder.conf.environment import ROOT
-from knowledge.models import Event
+from knowledge.models import Event, Statement
+from knowledge.recording import reviews
+from tests import records
 from tests.factories import make_checkpoint, make_post, make_user, read_post
 from tests.markup import markup
 from training.data import uploads
@@ -75,6 +77,28 @@ def zipped(**files: bytes) -> SimpleUploadedFile:
 
 def conll04() -> dict[str, bytes]:
     return {f"wrapped/inner/{path.name}": path.read_bytes() for path in (FIXTURES / "conll04").iterdir()}
+
+
+def test_a_snapshot_of_labels_becomes_a_data_set_once(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.views.labels.ring", lambda lane: None)
+    page = admin.post("/training/labels/snapshot/", follow=True)
+    assert "there are no labels" in markup(page) and not Dataset.objects.exists()
+    records.checkpoint()
+    post = records.post("Ann Lee works for Acebush.")
+    records.read(post, [("Ann Lee", "person"), ("Acebush", "organization")], [("Ann Lee", "employer", "Acebush")])
+    post.refresh_from_db()
+    reviews.review(post, Statement.objects.get(), "reject", None)
+    assert "1 posts, with 0 relations that are right and 1 that are wrong" in markup(
+        admin.post("/training/labels/snapshot/", follow=True)
+    )
+    made = Dataset.objects.get()
+    assert made.format == made.name and made.name.startswith("labels-2") and made.state == Dataset.State.WAITING
+    assert (Path(made.root) / "labels" / made.name.removeprefix("labels-") / "train.jsonl").is_file()
+    assert "Nothing was judged since" in markup(admin.post("/training/labels/snapshot/", follow=True))
+    assert Dataset.objects.count() == 1 and Event.objects.filter(what="labels snapshot").count() == 1
+    assert "from reviews" in html(admin, "/training/datasets/")
+    admin.force_login(make_user("editor"))
+    assert admin.post("/training/labels/snapshot/").status_code == 403
 
 
 def upload(client: Client, file: Any, name: str = "mine", format: str = "conll04") -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +120,8 @@ class Command(BaseCommand):
             raise CommandError(f"the recipe {recipe} is one of {config.system}, not of {options['system']}")
         for sentence in departures(recipe):
             self.stdout.write(f"not as in the paper: {sentence}")
-        root, out = Path(options["data_root"]), Path(options["out"])
+        out = Path(options["out"])
+        root = _with_labels(config.data, Path(options["data_root"]), out)
         parser = ParseCache.load(Path(options["parses"])) if options["parses"] else Parser.load()
         watcher = Watcher(Reporter(self.stdout.write), _stop_on_signals(), self.stdout.write)
         try:
@@ -129,12 +130,33 @@ class Command(BaseCommand):
             raise CommandError(f"{stopped}; continue with --resume") from stopped
 
     def _recalibrate(self, options: dict[str, Any]) -> None:
+        from extraction.reader.checkpoint import LoadedCheckpoint
         from extraction.text.parser import Parser
         from training.run import recalibrate
 
         out = Path(options["out"])
-        recalibrate(out, Path(options["data_root"]), Parser.load())
+        config = LoadedCheckpoint.load(out).manifest.training["config"]
+        recalibrate(out, _with_labels(config["data"], Path(options["data_root"]), out), Parser.load())
         self.stdout.write((out / "README.md").read_text(encoding="utf-8"))
+
+
+def _with_labels(data: Sequence[str], root: Path, out: Path) -> Path:
+    """The folder of the data sets; where labels are among them that are not there, a folder of links to all of them and
+    to DATA_DIR/labels."""
+    from django.conf import settings
+
+    from extraction.labels import REVIEWED, unversioned
+
+    if not any(unversioned(name) == REVIEWED for name in data) or (root / REVIEWED).is_dir():
+        return root
+    linked = out / "data"
+    linked.mkdir(parents=True, exist_ok=True)
+    folders = [path for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
+    for folder in (*folders, Path(settings.DATA_DIR) / REVIEWED):
+        place = linked / folder.name
+        if not place.is_symlink():
+            place.symlink_to(folder.resolve(), target_is_directory=True)
+    return linked
 
 
 def _stop_on_signals() -> Callable[[], bool]:
