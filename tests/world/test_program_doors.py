@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
@@ -20,6 +21,7 @@ from kgbuilder.conf import values
 from knowledge.api import auth
 from knowledge.graphs import projector
 from knowledge.graphs.rdf import descriptions, sparql_guard, sparql_store
+from knowledge.graphs.sparql_server.snapshot_queries import YOUNG_S
 from knowledge.models import Assertion
 from knowledge.ontology import vocabulary
 from tests import records
@@ -68,6 +70,7 @@ def graph(shared: Server, settings: Any, post: Post) -> Post:
     settings.SPARQL_SOCKET, settings.SPARQL_TOKEN = shared.socket, TOKEN
     shared.store().clear()
     projector.run("rdf")
+    time.sleep(YOUNG_S + 0.1)  # until the next query gets a new snapshot
     return post
 
 
