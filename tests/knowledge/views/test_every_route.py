@@ -245,6 +245,9 @@ def test_every_response_has_a_content_security_policy(client: Client, things: di
             assert_safe_html(name, response.content.decode())
 
 
+CLOCKS = {"status"}  # pages that show the time, to the second
+
+
 def test_every_address_that_takes_get_takes_head_and_answers_304(things: dict[str, Any]) -> None:
     """HEAD has the status and the headers of GET without its body; who has an answer's ETag gets no second copy."""
     client, user = Walker(), staff()
@@ -254,10 +257,11 @@ def test_every_address_that_takes_get_takes_head_and_answers_304(things: dict[st
         url = any_address(name, pattern, things)
         client.force_login(user)
         given: dict[str, Any] = {"headers": {"Authorization": f"Bearer {token}"}} if name in API else {}
+        client.get(url, **given)  # shows what an address before this one had to say, once
         got, head = client.get(url, **given), client.head(url, **given)
         assert head.status_code == got.status_code, name
         assert (head.getvalue() if head.streaming else head.content) == b"", name
-        if got.status_code == 200 and not got.streaming:
+        if got.status_code == 200 and not got.streaming and name not in CLOCKS:
             whole += 1
             assert head.headers["ETag"] == got.headers["ETag"], name
             assert head.headers["Content-Length"] == str(len(got.content)), name
