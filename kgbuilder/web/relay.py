@@ -29,7 +29,7 @@ class Relay:
     async def warm(self) -> None:
         """Loads what the first request would wait for, and pages beside it: the client's backend, a connection."""
         with suppress(httpx.HTTPError):
-            await self._client.get("http://consoles/healthz")
+            await self._client.get("http://consoles/healthz", headers={"Host": "localhost"})
 
     async def answer(self, scope: Scope, body: RequestBody, client: tuple[str, str]) -> AsyncGenerator[Head | bytes]:
         """The head of the consoles' answer, then its pieces. Raises Refused where they do not answer."""
