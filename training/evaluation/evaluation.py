@@ -41,7 +41,8 @@ def evaluate_on(
     say(f"asking about {len(prepared.items)} of them")
     examined = head.examine(prepared, head.predict(checkpoint.network, prepared), Calibrated.of(checkpoint.manifest))
     notes = [examined.note, _pictures_missing(checkpoint, examples, training.images, images)]
-    return replace(examined, inputs=inputs(checkpoint), note=" ".join(note for note in notes if note))
+    given = [one for one in inputs(checkpoint) if images or one != "pictures"]
+    return replace(examined, inputs=given, note=" ".join(note for note in notes if note))
 
 
 def _pictures_missing(checkpoint: LoadedCheckpoint, examples: Sequence[Example], trained: str, images: str) -> str:

@@ -129,10 +129,11 @@ def test_a_publisher_does_not_make_us_fetch_our_own_pages(own: WebServer, publis
 
 
 @pytest.mark.django_db
+@pytest.mark.django_db
 def test_a_sample_leads_nowhere_else_in_our_pages(own: WebServer, publisher: WebServer) -> None:
     """A feed that lists a sample too may give its post another link, and a page may lead on."""
     own.answers["/samples/away.html"] = reply(302, Location=SECRET)
-    post = Post(sample=True, published_at=PUBLISHED, seen_at=PUBLISHED)
+    post = Post.objects.create(sample=True, link_key="one", published_at=PUBLISHED, seen_at=PUBLISHED)
     for path in (
         SECRET,
         "/",

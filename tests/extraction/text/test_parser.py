@@ -222,10 +222,11 @@ def test_a_live_blog_keeps_its_times_apart_from_its_sentences(parser: Parser) ->
     ]
 
 
-def test_clean_removes_what_a_database_refuses_and_nothing_else() -> None:
+def test_clean_removes_what_a_database_refuses_and_what_nobody_sees() -> None:
     assert clean("a\0b\ud800c\udc00") == "abc"
     assert clean("\ud83d\ude00 ok") == "😀 ok"
-    untouched = "e\u0301 \u00e9 \ufb01 \u200b\r\n\t \ufeff😀"
+    assert clean("a\u200bb\u00adc\ufeff") == "abc"
+    untouched = "e\u0301 \u00e9 \ufb01 \u200d\u200c\r\n\t 😀"
     assert clean(untouched) == untouched
 
 
