@@ -64,7 +64,7 @@
     return true;
   };
   const label = (details) => (details.querySelector("summary")?.firstChild?.textContent || "").trim();
-  const told = (page) => say([...page.querySelectorAll(".messages li")].map((one) => one.textContent.trim()).join(" "));
+  const announce = (page) => say([...page.querySelectorAll(".messages li")].map((one) => one.textContent.trim()).join(" "));
 
   // --- requests
   const open = async (address) => {
@@ -89,7 +89,7 @@
       if (again) { dialog.replaceChildren(again); again.querySelector("select, input:not([type=hidden])")?.focus(); return; }
       dialog.close();
       if (!take(page)) { window.location = response.url; return; }
-      told(page);
+      announce(page);
     } catch {
       say("The server did not answer: nothing was changed. Try again.");
     } finally {

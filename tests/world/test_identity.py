@@ -34,7 +34,7 @@ NOKIA = ("Nokia moves to Espoo", "Nokia moved its seat to Espoo.", "Tue, 03 Mar 
 EQUINOR = ("Equinor drills off Bergen", "Equinor drilled a well near Bergen.", "Wed, 04 Mar 2026 08:00:00 GMT")
 
 
-def told(guid: str, link: str, story: tuple[str, str, str]) -> str:
+def rss_item(guid: str, link: str, story: tuple[str, str, str]) -> str:
     return item(guid, story[0], link, story[1], story[2])
 
 
@@ -60,13 +60,13 @@ def test_f1_items_that_share_one_link_are_posts_of_their_own(web: FakeWeb) -> No
 def test_f1_a_link_that_is_shared_only_later_is_given_up(web: FakeWeb) -> None:
     link = "https://news.example/notices"
     web.pages[link] = article(title="All notices")
-    poll(web, rss(told("n1", link, VOLVO)))
+    poll(web, rss(rss_item("n1", link, VOLVO)))
     visit(web)
     assert titles() == ["All notices"]
-    poll(web, rss(told("n2", link, NOKIA)))
+    poll(web, rss(rss_item("n2", link, NOKIA)))
     visit(web)
     assert titles() == [VOLVO[0], NOKIA[0]]
-    poll(web, rss(told("n3", link, EQUINOR)))
+    poll(web, rss(rss_item("n3", link, EQUINOR)))
     visit(web)
     assert titles() == [VOLVO[0], NOKIA[0], EQUINOR[0]]
 
@@ -74,29 +74,29 @@ def test_f1_a_link_that_is_shared_only_later_is_given_up(web: FakeWeb) -> None:
 def test_f1_links_that_differ_after_the_number_sign_alone(web: FakeWeb) -> None:
     web.pages["https://news.example/live"] = article(title="Live")
     links = [f"https://news.example/live#entry-{number}" for number in (1, 2)]
-    poll(web, rss(told("a", links[0], VOLVO), told("b", links[1], NOKIA)))
+    poll(web, rss(rss_item("a", links[0], VOLVO), rss_item("b", links[1], NOKIA)))
     visit(web)
     assert titles() == [VOLVO[0], NOKIA[0]]
 
 
 def test_f1_without_guids_titles_tell_items_apart(web: FakeWeb) -> None:
     link = "https://news.example/board"
-    poll(web, rss(told("", link, VOLVO), told("", link, NOKIA)))
+    poll(web, rss(rss_item("", link, VOLVO), rss_item("", link, NOKIA)))
     assert Post.objects.count() == 2
-    poll(web, rss(told("", link, EQUINOR), told("", link, VOLVO), told("", link, NOKIA)))
+    poll(web, rss(rss_item("", link, EQUINOR), rss_item("", link, VOLVO), rss_item("", link, NOKIA)))
     assert Post.objects.count() == 3
 
 
 def test_f1_one_story_under_two_guids_stays_one_post(web: FakeWeb) -> None:
     link = "https://news.example/volvo"
-    poll(web, rss(told("a", link, VOLVO), told("b", f"{link}?utm_source=rss", VOLVO)))
-    poll(web, rss(told("c", link, VOLVO)))
+    poll(web, rss(rss_item("a", link, VOLVO), rss_item("b", f"{link}?utm_source=rss", VOLVO)))
+    poll(web, rss(rss_item("c", link, VOLVO)))
     assert Post.objects.count() == 1
 
 
 def test_f1_a_new_guid_at_every_poll_makes_no_new_posts_of_items_without_links(web: FakeWeb) -> None:
-    poll(web, rss(told("x1", "", VOLVO), told("y1", "", NOKIA)))
-    poll(web, rss(told("x2", "", VOLVO), told("y2", "", NOKIA)))
+    poll(web, rss(rss_item("x1", "", VOLVO), rss_item("y1", "", NOKIA)))
+    poll(web, rss(rss_item("x2", "", VOLVO), rss_item("y2", "", NOKIA)))
     assert Post.objects.count() == 2
 
 
@@ -109,7 +109,7 @@ def test_f3_one_guid_on_all_items_tells_nothing(web: FakeWeb) -> None:
 
 def test_f3_also_where_each_poll_lists_one_item_more(web: FakeWeb) -> None:
     links = [f"https://news.example/b/{number}" for number in (1, 2, 3)]
-    items = [told("?p=", link, story) for link, story in zip(links, (VOLVO, NOKIA, EQUINOR), strict=True)]
+    items = [rss_item("?p=", link, story) for link, story in zip(links, (VOLVO, NOKIA, EQUINOR), strict=True)]
     for count in (1, 2, 3, 3):
         poll(web, rss(*items[:count][::-1]))
     assert sorted(Post.objects.values_list("link", flat=True)) == links
@@ -118,14 +118,14 @@ def test_f3_also_where_each_poll_lists_one_item_more(web: FakeWeb) -> None:
 def test_f4_a_guid_that_is_used_again_is_a_new_post(web: FakeWeb) -> None:
     for name, story in (("volvo", VOLVO), ("nokia", NOKIA)):
         web.pages[f"https://news.example/r/{name}"] = article(f"{story[1]} {story[1][::-1]} " * 3, title=story[0])
-    poll(web, rss(told("top-1", "https://news.example/r/volvo", VOLVO)))
+    poll(web, rss(rss_item("top-1", "https://news.example/r/volvo", VOLVO)))
     visit(web)
-    poll(web, rss(told("top-1", "https://news.example/r/nokia", NOKIA)))
+    poll(web, rss(rss_item("top-1", "https://news.example/r/nokia", NOKIA)))
     visit(web)
     assert titles() == [VOLVO[0], NOKIA[0]]
     assert [post.published_at.day for post in Post.objects.order_by("pk")] == [2, 3]
     assert all(post.versions.count() == 1 for post in Post.objects.all())
-    poll(web, rss(told("top-1", "https://news.example/r/volvo", VOLVO)))
+    poll(web, rss(rss_item("top-1", "https://news.example/r/volvo", VOLVO)))
     assert Post.objects.count() == 2
 
 
@@ -137,8 +137,8 @@ def test_f4_a_story_that_moves_keeps_its_post(web: FakeWeb) -> None:
 
 
 def test_f4_an_edited_headline_is_an_edit(web: FakeWeb) -> None:
-    poll(web, rss(told("1", "https://news.example/storm", VOLVO)))
-    poll(web, rss(told("1", "https://news.example/storm", EQUINOR)))
+    poll(web, rss(rss_item("1", "https://news.example/storm", VOLVO)))
+    poll(web, rss(rss_item("1", "https://news.example/storm", EQUINOR)))
     assert Post.objects.count() == 1 and Sighting.objects.get().title == EQUINOR[0]
 
 

@@ -58,11 +58,11 @@ class RelationScorer(nn.Module):
         types: int,
         out: int,
         drop: float,
-        told: bool = True,
+        with_channels: bool = True,
     ) -> None:
-        """`values`: of the channels Pos, Sd and Co. `told`: whether a cell's state has these and the path."""
+        """`values`: of the channels Pos, Sd and Co. `with_channels`: whether a cell's state has these and the path."""
         super().__init__()
-        self.told = told
+        self.with_channels = with_channels
         self.head, self.tail, self.path = (nn.Linear(width, hidden) for _ in range(3))
         self.head_key, self.tail_key = nn.Linear(width, hidden // 2), nn.Linear(width, hidden // 2)
         self.pos = nn.Embedding(values[0], hidden)
@@ -85,10 +85,10 @@ class RelationScorer(nn.Module):
         """The states of the cells (B, M, 3/2 hidden)."""
         rows = self.head(words) + self.head_type(types)
         columns = self.tail(words) + self.tail_type(types)
-        if self.told:
+        if self.with_channels:
             rows, columns = rows + self.pos(channels.pos), columns + self.pos(channels.pos)
         pair = _take(rows, i) + _take(columns, j)
-        if self.told:
+        if self.with_channels:
             pair = pair + self._path(self.path(words), channels, i, j)
             pair = pair + self.distance(_cell(channels.distance, i, j)) + self.together(_cell(channels.together, i, j))
         pair = pair + self.offset((j - i).clamp(-OFFSETS, OFFSETS) + OFFSETS)

@@ -76,7 +76,7 @@ class WebPart:
     def connection(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
 
-    def said(self, *requests: str) -> bytes:
+    def response(self, *requests: str) -> bytes:
         """What the server answers to these lines of requests, until it closes."""
         with self.connection() as line:
             line.sendall("".join(f"{one}\r\nHost: localhost\r\n\r\n" for one in requests).encode())
@@ -111,14 +111,18 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebPart]:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_an_answer_to_head_has_no_body_and_the_next_one_follows_it(web: WebPart, path: str) -> None:
-    said = web.said(f"HEAD {path} HTTP/1.1", f"HEAD {path} HTTP/1.1", "GET /healthz HTTP/1.1\r\nConnection: close")
-    assert re.fullmatch(rb"(HTTP/1\.1 \d{3} [^\r]+\r\n(?:[^\r]+\r\n)+\r\n){3}ok\n", said), said
+    answer = web.response(
+        f"HEAD {path} HTTP/1.1", f"HEAD {path} HTTP/1.1", "GET /healthz HTTP/1.1\r\nConnection: close"
+    )
+    assert re.fullmatch(rb"(HTTP/1\.1 \d{3} [^\r]+\r\n(?:[^\r]+\r\n)+\r\n){3}ok\n", answer), answer
 
 
 def test_what_is_announced_too_long_is_refused_before_it_is_sent(web: WebPart) -> None:
     for path in ("/healthz", "/sign-in/", "/api/v1/posts", "/sparql/"):
-        assert b" 413 " in web.said(f"POST {path} HTTP/1.1\r\nContent-Length: 300000000").partition(b"\r\n")[0], path
-    assert b" 403 " in web.said("POST /training/datasets/upload/ HTTP/1.1\r\nContent-Length: 300000000")
+        assert b" 413 " in web.response(f"POST {path} HTTP/1.1\r\nContent-Length: 300000000").partition(b"\r\n")[0], (
+            path
+        )
+    assert b" 403 " in web.response("POST /training/datasets/upload/ HTTP/1.1\r\nContent-Length: 300000000")
 
 
 def test_idle_and_slow_connections_keep_nobody_out(web: WebPart) -> None:

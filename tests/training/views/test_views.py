@@ -119,9 +119,9 @@ def test_the_error_of_a_damaged_upload_names_no_place_of_the_server(
     upload(admin, zipped(**{name: b"{" if "train" in name else content for name, content in conll04().items()}))
     with pytest.raises(SystemExit):
         check(Dataset.objects.get())
-    told = capsys.readouterr().err
-    assert told.startswith("conll04/conll04_train.json, line 1: not JSON")
-    assert str(Path(Dataset.objects.get().root).parent) not in told
+    printed = capsys.readouterr().err
+    assert printed.startswith("conll04/conll04_train.json, line 1: not JSON")
+    assert str(Path(Dataset.objects.get().root).parent) not in printed
 
 
 def test_an_uploaded_archive_is_unwrapped_read_by_its_loader_and_counted(admin: Client) -> None:
