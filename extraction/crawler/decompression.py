@@ -14,7 +14,7 @@ _GZIP = b"\x1f\x8b"
 _COMPRESSED = frozenset({"gzip", "x-gzip", "deflate", "x-deflate"})
 _OTHERS = frozenset({"br", "zstd", "compress", "x-compress", "dcb", "dcz"})  # not requested, and not read
 _MOST_LAYERS = 3
-_TELLING = 16  # bytes by which content is told from compressed content
+_TELLING = 16  # bytes that show whether content is compressed
 _SOME = 4096  # what follows a member is copied at its end, and a member may be 20 bytes
 
 

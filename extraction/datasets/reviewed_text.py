@@ -22,7 +22,7 @@ _VERSION = re.compile(r"(\d{4}-\d{2}-\d{2})(?:-(\d{1,4}))?")
 
 @dataclass(frozen=True, slots=True)
 class WrongMention:
-    """Code points that an editor has said to be no mention of this type."""
+    """Code points that an editor has marked as no mention of this type."""
 
     start: int
     end: int

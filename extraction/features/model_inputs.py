@@ -55,7 +55,7 @@ class InputRows:
     """Makes rows for a network with these needs, and batches of them.
 
     `look` gives pixels. Whether a network is shown these, or a grey canvas with the boxes' outlines in place of each
-    picture, is said by `inputs`: one that was trained on the one is never shown the other. A picture that is not
+    picture, follows from `inputs`: one that was trained on the one is never shown the other. A picture that is not
     available, and one without boxes where canvases are shown, is absent. `aligned` keeps structural alignments by the
     example's key, where examples come by often; None: nothing is kept.
     """

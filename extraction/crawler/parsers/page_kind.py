@@ -46,7 +46,7 @@ _NO_PAGE = (
     r"(页面|頁面|网页|文章).{0,8}(不存在|未找到|找不到|已删除)|找不到.{0,6}(页面|頁面)",
     r"페이지를? 찾을 수|존재하지 않는 페이지|الصفحة (غير موجودة|المطلوبة)|(הדף|העמוד) (לא נמצא|המבוקש)",
 )
-# In the text of a short page: what is said to the visitor who looks for it.
+# In the text of a short page: its message to the visitor who looks for it.
 _SOUGHT = (
     r"(page|article|story|content|link) (that )?(you|you['’]re) (were |are )?(looking for|requested|after|trying)",
     r"this (article|story|page|content) (is|has been|was) (no longer available|removed|deleted|taken down|expired)",
@@ -87,7 +87,7 @@ _CONSENT_WORDS = (
     *("隐私", "广告", "쿠키", "동의", "개인정보"),
 )
 # A page that asks addresses its visitor and speaks of itself; a report about consent does neither. (Languages whose
-# verbs do without are told by their script.)
+# verbs do without are known by their script.)
 _ADDRESS = (
     r"\b(you|your|we|our|(\w+en|sind|haben) sie|ihre[rnms]?|wir|unsere?\w*|vous|votre|vos|nous|notre|nos|usted)\b",
     r"\b(tus?|nosotros|nuestr\w+|puedes?|noi|tu[aoei]i?|nostr[aoei]|puoi|você|seus?|suas?|nós|noss[ao]s?|wij|uw|jouw)\b",

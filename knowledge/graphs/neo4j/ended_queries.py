@@ -1,4 +1,4 @@
-"""People's queries that were ended: the server is told to terminate each, and those that it cannot end are counted.
+"""People's queries that were ended: the server is asked to terminate each, and those that it cannot end are counted.
 
 Neo4j checks for termination between rows. What runs within one expression goes on until the server is restarted.
 """

@@ -1,7 +1,7 @@
 """Runs people's Cypher: checked as text, then planned and run by a child process.
 
 The server ends a query at its limit of time only between rows, and of memory (`db.memory.transaction.max`, which
-`doctor` checks). So the child has a deadline of our own: then it is killed, the server is told to terminate the
+`doctor` checks). So the child has a deadline of our own: then it is killed, the server is asked to terminate the
 transaction, and the place of the query is free again. Rows, size and concurrent queries are limited here too.
 """
 

@@ -207,7 +207,7 @@ def _by_cell(post: Post) -> dict[Cell, list[Any]]:
 
 
 def _of_removed(row: Any) -> bool:
-    """Whether an editor said that one of its ends is no entity."""
+    """Whether an editor has marked that one of its ends is no entity."""
     ends = (row.head_mention.entity, row.tail_mention.entity)
     return any((entity.canonical or entity).removed for entity in ends)
 

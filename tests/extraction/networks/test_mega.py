@@ -168,7 +168,7 @@ def test_an_objects_share_is_what_the_answer_loses_without_its_part():
         bare = torch.softmax(net(moved(one, present=present)).logits, 1)
         lost[:, place] = (whole - bare)[range(2), best].clamp(min=0)
     assert torch.allclose(shares, lost / lost.sum(1, keepdim=True).clamp(min=1e-9), atol=1e-3)
-    assert shares[0].unique().numel() > 2, "objects are told apart"
+    assert shares[0].unique().numel() > 2, "objects are distinguished"
     other = net(moved(one, vectors=torch.rand_like(one.objects.vectors) * one.objects.present[..., None])).objects
     assert not torch.allclose(shares, other, atol=1e-3), "by what they show"
 

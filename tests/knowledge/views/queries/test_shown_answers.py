@@ -1,4 +1,4 @@
-"""A result's page stays small, whatever the query returns; what is cut is told."""
+"""A result's page stays small, whatever the query returns; what is cut is named."""
 
 from __future__ import annotations
 
