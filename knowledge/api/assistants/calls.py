@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import connections
 from django.http import HttpRequest
 from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.mcpserver.exceptions import ToolError
@@ -27,7 +27,6 @@ def answered(scope: str, work: Work) -> str:
     request = HttpRequest()
     request.method, request.path = "GET", "/mcp"
     request.META["HTTP_AUTHORIZATION"] = f"Bearer {_token()}"
-    close_old_connections()
     try:
         return _within_size(work(request, Token(scope)(request)))
     except ValidationError as error:
@@ -37,7 +36,7 @@ def answered(scope: str, work: Work) -> str:
         detail = json.loads(problems.of(error, request).content)["detail"]
         raise ToolError(detail.replace("See the log of the web process.", "See the log of `manage.py mcp`.")) from error
     finally:
-        close_old_connections()
+        connections.close_all()  # the thread of a call may not be used again
 
 
 def _token() -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import connections
 from django.http import HttpRequest
 from mcp.server.auth.provider import AccessToken
 from mcp.server.auth.settings import AuthSettings
@@ -39,12 +39,11 @@ class BearerTokens:
 
 
 def _access(token: str) -> AccessToken | None:
-    close_old_connections()
     try:
         row = api_tokens.found(token)
         return AccessToken(token=token, client_id=str(row.public_id), scopes=list(row.scopes)) if row else None
     finally:
-        close_old_connections()
+        connections.close_all()
 
 
 def made(*, over_http: bool) -> MCPServer[Any]:
