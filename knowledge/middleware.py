@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -50,9 +50,8 @@ class StorableValues:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         problem = next((wrong for value in _values(request) if (wrong := _wrong(value))), "")
         if problem and request.path_info.startswith("/api/"):
-            from knowledge.api import problems
-
-            return problems.answer(problems.RequestProblem(400, problem))
+            body = {"type": "about:blank", "title": "Bad Request", "status": 400, "detail": problem}
+            return JsonResponse(body, status=400, content_type="application/problem+json")  # as knowledge.api.problems
         if problem:
             return HttpResponse(f"{problem}\n", status=400, content_type="text/plain; charset=utf-8")
         return self.get_response(request)
