@@ -65,8 +65,6 @@ class Supervisor:
             self._run()
 
     def _run(self) -> None:
-        for child in self._children:
-            watchdog.forget(self._run_folder, child.part.name)  # of processes that ended with an earlier supervisor
         woken = self._listen_for_signals()
         try:
             while not self._stops:
@@ -116,7 +114,7 @@ class Supervisor:
         now = time.monotonic()
         for child in self._children:
             if child.process is None and child.restart_at is not None and child.restart_at <= now:
-                watchdog.forget(self._run_folder, child.part.name)  # of an earlier process, whose pid may come again
+                watchdog.forget(self._run_folder, child.part.name)  # of earlier processes, whose pid may come again
                 self._start(child)
 
     def _start(self, child: Child) -> None:
